@@ -1,0 +1,32 @@
+/* thrum: Python's threading, queue and concurrent.futures for C, without a global lock.
+ *
+ * One include for the whole library. Each part has a header of its own, which teaches its
+ * concept and states every return code; include that one alone where less is wanted.
+ *
+ * Three rules hold everywhere:
+ *
+ *  - A function that can fail returns 0 or a negative errno (-ETIMEDOUT, -EAGAIN for "would
+ *    block", -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM). The variable errno is neither
+ *    read nor promised.
+ *  - Every wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER.
+ *  - A mistake of the program itself (releasing a lock that one does not hold) stops the program
+ *    with a message that names the object, the thread and the place. It is never undefined.
+ */
+#ifndef THRUM_H
+#define THRUM_H
+
+#include <thrum/condition.h>
+#include <thrum/error.h>
+#include <thrum/event.h>
+#include <thrum/executor.h>
+#include <thrum/future.h>
+#include <thrum/lock.h>
+#include <thrum/queue.h>
+#include <thrum/semaphore.h>
+#include <thrum/task.h>
+#include <thrum/thread.h>
+#include <thrum/time.h>
+#include <thrum/version.h>
+#include <thrum/with.h>
+
+#endif

@@ -1,0 +1,94 @@
+/* A condition: a lock, and a way to wait until what it protects has changed.
+ *
+ *     static thrum_condition changed;         // all-zero has a lock of its own
+ *     thrum_with (&changed) {                 // the consumer
+ *         while (count == 0)
+ *             thrum_condition_wait(&changed, THRUM_FOREVER);
+ *         count--;
+ *     }
+ *     thrum_with (&changed) {                 // the producer
+ *         count++;
+ *         thrum_condition_notify(&changed, 1);
+ *     }
+ *
+ * A notify does not wake a crowd that would then fight for the lock: it moves the notified to the
+ * lock's own queue, and each release of the lock wakes one. A wait returns 0 only when it was
+ * notified; there are no spurious wake-ups, but another thread may take the lock first and change
+ * the state again, so the while stays.
+ *
+ * Python: threading.Condition (whose default lock is reentrant; ours is not). Ideas: Hansen and
+ * Hoare's monitors with Mesa's semantics; wait morphing as in nsync.
+ */
+#ifndef THRUM_CONDITION_H
+#define THRUM_CONDITION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <thrum/export.h>
+#include <thrum/lock.h>
+#include <thrum/time.h>
+
+THRUM_BEGIN
+
+/* Lives in the caller's memory and must not be copied or moved while in use. Fields are private. */
+typedef struct thrum_condition {
+    thrum_lock *shared_; /* the caller's lock, or NULL for `own_` */
+    thrum_lock own_;
+    void *waiters_;
+} thrum_condition;
+
+#define THRUM_CONDITION_INIT                                                                       \
+    {                                                                                              \
+        0, THRUM_LOCK_INIT, 0                                                                      \
+    }
+
+/* A condition on the caller's lock, as a static initialiser. */
+#define THRUM_CONDITION_INIT_ON(lock)                                                              \
+    {                                                                                              \
+        (lock), THRUM_LOCK_INIT, 0                                                                 \
+    }
+
+/* Makes `condition` one on `lock`, which must outlive it and may serve several conditions; with
+ * NULL it has a lock of its own. Cannot fail. Python: Condition(lock). */
+THRUM_API void thrum_condition_init(thrum_condition *condition, thrum_lock *lock);
+
+/* Ends the use of `condition`: stops the program if anyone waits for it, or if its own lock is
+ * held. Frees nothing. */
+THRUM_API void thrum_condition_finish(thrum_condition *condition);
+
+/* Takes the condition's lock; see thrum_lock_acquire. */
+THRUM_API void thrum_condition_acquire(thrum_condition *condition);
+
+/* Takes the condition's lock if it is free; see thrum_lock_try. */
+THRUM_API THRUM_MUST_CHECK int thrum_condition_try(thrum_condition *condition);
+
+/* Takes the condition's lock before `deadline`; see thrum_lock_acquire_until. */
+THRUM_API THRUM_MUST_CHECK int thrum_condition_acquire_until(thrum_condition *condition,
+                                                             thrum_time deadline);
+
+/* Gives the condition's lock back; see thrum_lock_release. */
+THRUM_API void thrum_condition_release(thrum_condition *condition);
+
+/* Releases the lock, waits to be notified, and takes the lock again, which it holds on every
+ * return. The caller must hold the lock. Returns 0 when notified; -ETIMEDOUT; -EAGAIN if the
+ * deadline is THRUM_NOW (the lock is then not released); -ECANCELED if the running task was
+ * cancelled. The deadline bounds the wait for the notify, not that for the lock. Blocks.
+ * Python: Condition.wait(timeout). */
+THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_time deadline);
+
+/* Waits until predicate(context) is true, calling it under the lock, first before waiting.
+ * Returns 0 when it is true; else as thrum_condition_wait. Python: Condition.wait_for(). */
+THRUM_API int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
+                                       void *context, thrum_time deadline);
+
+/* Lets at most `count` waiters go on, those that have waited longest. The caller must hold the
+ * lock. Does not block. Python: Condition.notify(n). */
+THRUM_API void thrum_condition_notify(thrum_condition *condition, uint32_t count);
+
+/* Lets all waiters go on. The caller must hold the lock. Does not block.
+ * Python: Condition.notify_all(). */
+THRUM_API void thrum_condition_notify_all(thrum_condition *condition);
+
+THRUM_END
+
+#endif

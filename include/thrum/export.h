@@ -1,0 +1,22 @@
+/* How a declaration leaves the library: what every other public header needs and nothing more. */
+#ifndef THRUM_EXPORT_H
+#define THRUM_EXPORT_H
+
+/* The library is built with hidden visibility; what carries this mark is its interface. */
+#define THRUM_API __attribute__((visibility("default")))
+
+/* The compiler checks the arguments of a printf-like function. */
+#define THRUM_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
+
+/* Dropping the result of such a call is nearly always a mistake; the compiler warns. */
+#define THRUM_MUST_CHECK __attribute__((warn_unused_result))
+
+#ifdef __cplusplus
+#define THRUM_BEGIN extern "C" {
+#define THRUM_END   }
+#else
+#define THRUM_BEGIN
+#define THRUM_END
+#endif
+
+#endif

@@ -1,0 +1,20 @@
+/* Which thrum this is. */
+#ifndef THRUM_VERSION_H
+#define THRUM_VERSION_H
+
+#include <thrum/export.h>
+
+THRUM_BEGIN
+
+#define THRUM_VERSION_MAJOR 0
+#define THRUM_VERSION_MINOR 1
+#define THRUM_VERSION_PATCH 0
+#define THRUM_VERSION       "0.1.0"
+
+/* The version of the library that is loaded, such as "0.1.0"; THRUM_VERSION is that of the header
+ * it was compiled against. Constant text. May be called from anywhere. */
+THRUM_API const char *thrum_version(void);
+
+THRUM_END
+
+#endif

@@ -1,0 +1,70 @@
+/* What the gate tells the explorer, and asks it, in the explorer build (THRUM_EXPLORE).
+ *
+ * The explorer runs a small client program over and over, each time with another interleaving of
+ * its threads. Its threads are coroutines on one OS thread, so that a run is deterministic; every
+ * function below is called by the one that runs, and may hand control to another before it
+ * returns. Nothing above src/base/ includes this file: it sees atomic.h, futex.h, clock.h and the
+ * rest, whose operations lead here in the explorer build.
+ *
+ * The client's side of it (spawn, check, the search itself) is in tests/explore/.
+ */
+#ifndef THRUM_BASE_EXPLORE_H
+#define THRUM_BASE_EXPLORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum thrum__explore_access {
+    THRUM__EXPLORE_LOAD,
+    THRUM__EXPLORE_STORE,
+    THRUM__EXPLORE_RMW,
+    THRUM__EXPLORE_CAS, /* before: not known yet whether it will store; after: LOAD or RMW */
+};
+
+/* Just before an atomic access to `size` bytes at `address`: another thread may run first. */
+void thrum__explore_before(enum thrum__explore_access access, const void *address, size_t size,
+                           const char *file, int line);
+
+/* Just after it, with the __ATOMIC_ order that the source names: what it makes visible. */
+void thrum__explore_after(enum thrum__explore_access access, int order, const void *address);
+
+/* Whether the weak compare-and-swap at hand shall fail for no reason. */
+bool thrum__explore_weak_failure(void);
+
+/* A sequentially consistent fence. */
+void thrum__explore_fence(const char *file, int line);
+
+/* A plain access to shared data: a race with another thread's unordered access is an error. */
+void thrum__explore_plain(const void *address, size_t size, bool write, const char *file, int line);
+
+/* The futex: as thrum__futex_wait and thrum__futex_wake. A wait may end for no reason, a timed one
+ * may time out, where the client's budget allows it. */
+int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
+void thrum__explore_futex_wake(uint32_t *word, int count);
+
+/* One turn of a spin loop: the thread does not run again before another has done something. */
+void thrum__explore_pause(void);
+
+/* Virtual time in nanoseconds; it moves only when a timed wait ends by its deadline. */
+int64_t thrum__explore_now(void);
+
+/* The running thread's one slot of thread-local memory, and its destructor's argument. */
+void **thrum__explore_local(void);
+
+/* Threads. start gives 0 and a handle, or -EAGAIN where the client's budget has a failure. */
+int thrum__explore_thread_start(uintptr_t *ret_thread, void (*run)(void *), void *argument);
+void thrum__explore_thread_join(uintptr_t thread);
+
+/* Whether the allocation at hand shall fail. */
+bool thrum__explore_allocation_failure(void);
+
+/* The memory at `address` ceases to be what it was (freed, or its stack frame left): an atomic or
+ * marked access to it from now on is an error, until it is allocated or thrum__explore_live. */
+void thrum__explore_dead(const void *address, size_t size);
+void thrum__explore_live(const void *address, size_t size);
+
+/* A panic ends the run as failed, or as passed where the client expects it. Does not return. */
+void thrum__explore_panic(const char *message) __attribute__((noreturn));
+
+#endif

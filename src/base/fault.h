@@ -1,0 +1,37 @@
+/* Fault injection: make the n-th allocation, thread start or wait fail, for tests.
+ *
+ * A fault site asks thrum__fault(SITE) and behaves as if the machine had failed when it says so.
+ * Nothing is armed outside tests, and the question then costs one predictable branch on a path
+ * that is slow anyway.
+ */
+#ifndef THRUM_BASE_FAULT_H
+#define THRUM_BASE_FAULT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum thrum__fault_site {
+    THRUM__FAULT_ALLOC,        /* memory is out */
+    THRUM__FAULT_THREAD_START, /* the system refuses a thread: EAGAIN */
+    THRUM__FAULT_FUTEX_WAIT,   /* a wait ends by a signal: EINTR */
+    THRUM__FAULT_SITES,
+};
+
+/* Lets the calls number `first` to `first + count - 1` of `site`, counted from 1, fail; count 0
+ * disarms. Counting begins anew. */
+void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count);
+
+/* How many calls of `site` there were since it was armed, failed ones included. */
+uint32_t thrum__fault_calls(enum thrum__fault_site site);
+
+/* The question itself, behind the branch. */
+bool thrum__fault_slow(enum thrum__fault_site site);
+
+extern bool thrum__fault_armed;
+
+static inline bool thrum__fault(enum thrum__fault_site site)
+{
+    return __builtin_expect(thrum__fault_armed, 0) && thrum__fault_slow(site);
+}
+
+#endif

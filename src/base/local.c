@@ -1,0 +1,47 @@
+#include "base/local.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+#ifdef THRUM_EXPLORE
+
+int thrum__local_set(void *value, void (*at_exit)(void *value))
+{
+    (void)at_exit; /* a client's threads end with the run, and so does all that they held */
+    *thrum__explore_local() = value;
+    return 0;
+}
+
+#else
+
+__thread void *thrum__local_slot __attribute__((tls_model("initial-exec")));
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static pthread_key_t key; /* only for its destructor: the slot above is the value */
+static int key_error;
+static void (*destructor)(void *);
+
+static void end_thread(void *value)
+{
+    destructor(value);
+    thrum__local_slot = NULL;
+}
+
+static void make_key(void)
+{
+    key_error = -pthread_key_create(&key, end_thread);
+}
+
+int thrum__local_set(void *value, void (*at_exit)(void *value))
+{
+    pthread_once(&once, make_key);
+    if (key_error)
+        return key_error;
+    __atomic_store_n(&destructor, at_exit, __ATOMIC_RELAXED);
+    int rc = -pthread_setspecific(key, value);
+    if (rc == 0)
+        thrum__local_slot = value;
+    return rc;
+}
+
+#endif
