@@ -1,0 +1,49 @@
+#!/bin/sh
+# Runs the tests of a build directory and closes with "N passed, N failed": run_tests.sh DIR [MESON
+# ARGUMENTS]. A test of a program is counted for itself; a program that says nothing of its tests,
+# or dies between them, counts as one.
+set -u
+
+dir=$1
+shift
+# On a terminal the runner shows its own progress; elsewhere its lines without the summary do.
+if [ -t 1 ]; then
+    meson test -C "$dir" --no-rebuild --print-errorlogs "$@"
+    status=$?
+else
+    meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >"$dir/test-output" 2>&1
+    status=$?
+    grep -v -e '^ninja: ' -e '^$' "$dir/test-output" | sed '/^Ok: /,/^Timeout: /d'
+fi
+
+log=$dir/meson-logs/testlog.txt
+if [ ! -f "$log" ]; then
+    echo "0 passed, 1 failed"
+    exit 1
+fi
+awk -v status=$status '
+    # In the log, each program begins with a line like "==== 3/9 ====".
+    function close_program() {
+        if (!open)
+            return
+        if (good + bad == 0 || (wrong && bad == 0)) {
+            if (wrong)
+                bad++
+            else
+                good++
+        }
+        passed += good
+        failed += bad
+        open = good = bad = wrong = 0
+    }
+    /^=+ [0-9]+\/[0-9]+ =+$/ { close_program(); open = 1; next }
+    /^result: / { wrong = $0 !~ /exit status 0$/ }
+    open && /^ok [0-9]+/ { good++ }
+    open && /^not ok [0-9]+/ { bad++ }
+    END {
+        close_program()
+        if (passed + failed == 0 || (status != 0 && failed == 0))
+            failed++
+        printf "%d passed, %d failed\n", passed, failed
+        exit failed != 0
+    }' "$log"
