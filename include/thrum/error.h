@@ -20,12 +20,11 @@ typedef struct thrum_error {
 } thrum_error;
 
 /* A short English text for a return code of this library, such as "timed out" for -ETIMEDOUT.
- * Takes 0, a negative errno or a positive one. Never NULL; the text is constant, or lives in the
- * calling thread until its next call. Does not block. */
+ * Takes 0, a negative errno or a positive one. Never NULL; the text is constant. Does not block. */
 THRUM_API const char *thrum_strerror(int code);
 
 /* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread" or "future"; `name` is the thread's name, or that of the executor
+ * the call. `kind` is "thread" or "future"; `name` is the thread's name, or the place
  * for a future. */
 typedef struct thrum_failure {
     const char *kind;

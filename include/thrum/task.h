@@ -39,7 +39,7 @@ typedef int thrum_task_fn(thrum_task *self);
 #define THRUM_NOTHING ((const void *)0), ((size_t)0)
 
 /* The task's argument as an lvalue of `type`, read only, aligned for any type. */
-#define thrum_arg(self, type) (*(const type *)thrum_task_arg((self), sizeof(type)))
+#define thrum_arg(self, type) (*(const __typeof__(type) *)thrum_task_arg((self), sizeof(type)))
 
 /* The bytes that were passed as the argument. `size` must be what was passed: another size stops
  * the program, as the caller and the function then mean different types. Does not block. */
@@ -55,7 +55,7 @@ THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
 
 /* Makes the task fail with `code`, a negative errno, and a message for a person; a result set
  * before is dropped. Returns `code`, for the function to return. A code that is not negative
- * counts as -EINVAL. Does not allocate, does not block. Python: raise. */
+ * counts as -EINVAL. Where memory is out the message is lost, the code is not. Does not block. Python: raise. */
 THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
 /* True once someone asked the task to stop. From then on every wait in it that takes a deadline

@@ -64,6 +64,10 @@ bool thrum__explore_allocation_failure(void);
 void thrum__explore_dead(const void *address, size_t size);
 void thrum__explore_live(const void *address, size_t size);
 
+/* Until it is turned off again, the running thread is not preempted and its accesses are not
+ * recorded: bookkeeping that no property depends on. Calls nest. */
+void thrum__explore_quiet(bool on);
+
 /* A panic ends the run as failed, or as passed where the client expects it. Does not return. */
 void thrum__explore_panic(const char *message) __attribute__((noreturn));
 

@@ -12,6 +12,11 @@ int thrum__local_set(void *value, void (*at_exit)(void *value))
     return 0;
 }
 
+void thrum__local_assign(void *value)
+{
+    *thrum__explore_local() = value;
+}
+
 #else
 
 __thread void *thrum__local_slot __attribute__((tls_model("initial-exec")));
@@ -42,6 +47,11 @@ int thrum__local_set(void *value, void (*at_exit)(void *value))
     if (rc == 0)
         thrum__local_slot = value;
     return rc;
+}
+
+void thrum__local_assign(void *value)
+{
+    thrum__local_slot = value;
 }
 
 #endif

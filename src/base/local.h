@@ -31,4 +31,7 @@ static inline void *thrum__local(void)
  * where the system has no room for the destructor; the slot is then unchanged. */
 int thrum__local_set(void *value, void (*at_exit)(void *value));
 
+/* Sets the slot for a thread whose end the caller sees to itself. Cannot fail. */
+void thrum__local_assign(void *value);
+
 #endif

@@ -1,0 +1,18 @@
+/* Stretches that the explorer does not interleave.
+ *
+ * Bookkeeping that no property depends on (the table of contexts) would multiply the interleavings
+ * for nothing. Between begin and end the running thread is not preempted. Nothing in other builds.
+ */
+#ifndef THRUM_BASE_UNEXPLORED_H
+#define THRUM_BASE_UNEXPLORED_H
+
+#ifdef THRUM_EXPLORE
+#include "base/explore.h"
+#define thrum__unexplored_begin() thrum__explore_quiet(true)
+#define thrum__unexplored_end()   thrum__explore_quiet(false)
+#else
+#define thrum__unexplored_begin() ((void)0)
+#define thrum__unexplored_end()   ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,94 @@
+#include "park/park.h"
+#include "base/clock.h"
+#include "base/probe.h"
+
+#include <errno.h>
+
+int thrum__wait_begin(thrum__waiter *waiter, bool cancellable)
+{
+    thrum__context *self = thrum__self();
+    uint64_t state = cancellable ? THRUM__CLAIM_WAITING : THRUM__CLAIM_SHIELDED;
+    uint64_t generation = thrum__load_relaxed(&self->claim) / THRUM__CLAIM_STATES + 1;
+    uint64_t ticket = generation * THRUM__CLAIM_STATES | state;
+    *waiter = (thrum__waiter){.context = self, .ticket = ticket};
+    thrum__store_seq_cst(&self->claim, ticket);
+    if (!cancellable || !thrum__load_seq_cst(&self->cancelled))
+        return 0;
+    thrum__wait_abandon(waiter);
+    return -ECANCELED;
+}
+
+void thrum__wait_abandon(thrum__waiter *waiter)
+{
+    thrum__context *self = waiter->context;
+    if (!thrum__claim(self, waiter->ticket, THRUM__CLAIM_TIMED_OUT))
+        self->ops->park(self, waiter->ticket, THRUM_FOREVER); /* a canceller won, and owes a wake */
+}
+
+int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, const void *object)
+{
+    thrum__context *self = waiter->context;
+    uint64_t ticket = waiter->ticket; /* the waiter is the guard's; only these two are read here */
+    thrum__store_relaxed(&self->wait_object, object);
+    thrum__store_relaxed(&self->wait_kind, kind);
+    thrum__probe(wait_begin, kind, object);
+    int rc = self->ops->park(self, ticket, deadline);
+    if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)
+        rc = -ECANCELED;
+    thrum__probe(wait_end, kind, object, rc);
+    thrum__store_relaxed(&self->wait_kind, NULL);
+    return rc;
+}
+
+bool thrum__claim(thrum__context *context, uint64_t ticket, enum thrum__claim_state outcome)
+{
+    uint64_t found = ticket;
+    uint64_t claimed = (ticket & ~(uint64_t)(THRUM__CLAIM_STATES - 1)) | outcome;
+    return thrum__cas_acq_rel(&context->claim, &found, claimed);
+}
+
+bool thrum__claim_waiter(thrum__waiter *waiter)
+{
+    if (!waiter->claimed)
+        waiter->claimed = thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED);
+    return waiter->claimed;
+}
+
+thrum__waiter *thrum__waiters_claim_first(void **tail)
+{
+    thrum__waiter *waiter;
+    while ((waiter = thrum__waiters_first(tail))) {
+        thrum__waiters_remove(tail, waiter);
+        if (thrum__claim_waiter(waiter))
+            return waiter;
+    }
+    return NULL;
+}
+
+void thrum__unpark_chain(thrum__waiter *chain)
+{
+    while (chain) {
+        thrum__waiter *next = chain->next; /* before the unpark: the frame may go with it */
+        thrum__unpark(chain->context);
+        chain = next;
+    }
+}
+
+void thrum__cancel(thrum__context *context)
+{
+    thrum__store_seq_cst(&context->cancelled, 1);
+    uint64_t ticket = thrum__load_seq_cst(&context->claim);
+    if (ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
+        thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED))
+        thrum__unpark(context);
+}
+
+/* A sleep is a wait that nobody wakes: it stands in no queue. */
+int thrum_sleep(thrum_time until)
+{
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, true);
+    if (rc == 0)
+        rc = thrum__wait(&waiter, until, "sleep", NULL);
+    return rc == -ETIMEDOUT ? 0 : rc;
+}

@@ -1,0 +1,70 @@
+/* Parking: the one way to wait.
+ *
+ * A wait has four steps, whatever it waits for:
+ *
+ *     thrum__waiter w;
+ *     1  rc = thrum__wait_begin(&w, cancellable)   opens the claim; -ECANCELED: do not wait
+ *     2  put w into the object's queue, under its guard; give the guard back
+ *     3  rc = thrum__wait(&w, deadline, kind, object)
+ *     4  if rc != 0: take w out of the queue, under the guard, if w.queued still
+ *
+ * and a wake has three:
+ *
+ *     1  under the guard, take a waiter w out of the queue
+ *     2  won = thrum__claim_waiter(w); if not, forget w: its owner has given up
+ *     3  after the guard was given back: thrum__unpark(context of w)
+ *
+ * Between 1 and 2 of the wait nobody knows of it but a canceller, so a wait that was begun must go
+ * through step 3, which settles with it, or through thrum__wait_abandon.
+ *
+ * Who wins a claim owes exactly one unpark, and the owner does not leave step 3 before it came.
+ * That is why a fiber is never run twice, why no stale token is left behind for the next wait, and
+ * why the waker may read w after it has won: its frame stands until the unpark. After the unpark w
+ * is gone.
+ *
+ * Cancellation: thrum__cancel sets the context's flag and then looks for an open claim;
+ * thrum__wait_begin opens the claim and then looks at the flag. Both are sequentially consistent,
+ * so at least one sees the other: a cancelled task never sleeps through it.
+ */
+#ifndef THRUM_PARK_PARK_H
+#define THRUM_PARK_PARK_H
+
+#include "park/waiter.h"
+
+#include <thrum/time.h>
+
+/* Opens a wait of the calling context. Returns 0, or -ECANCELED, with no wait open, if
+ * `cancellable` and the running task was asked to stop. */
+int thrum__wait_begin(thrum__waiter *waiter, bool cancellable);
+
+/* Sleeps until the wait is claimed or its deadline passes. Returns 0 (notified), -ETIMEDOUT or
+ * -ECANCELED. `kind` and `object` say what is waited for, to those who watch. */
+int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, const void *object);
+
+/* Settles a wait that was begun and put into no queue, because what it was for is there. */
+void thrum__wait_abandon(thrum__waiter *waiter);
+
+/* Tries to end the wait that `ticket` stands for with `outcome`. True for exactly one caller. */
+bool thrum__claim(thrum__context *context, uint64_t ticket, enum thrum__claim_state outcome);
+
+/* The same, as a waker, and remembers it in the waiter. */
+bool thrum__claim_waiter(thrum__waiter *waiter);
+
+/* Pays the debt of a won claim. */
+static inline void thrum__unpark(thrum__context *context)
+{
+    context->ops->unpark(context);
+}
+
+/* Takes waiters from the head of a queue until one is won, and gives that one; NULL when the queue
+ * is empty. Under the guard. */
+thrum__waiter *thrum__waiters_claim_first(void **tail);
+
+/* Unparks a chain of claimed waiters, linked by `next` and ended by NULL. */
+void thrum__unpark_chain(thrum__waiter *chain);
+
+/* Asks the task that runs in `context` to stop and ends its wait if it is in one that can be
+ * cancelled. The caller sees to it that the task does not end meanwhile. */
+void thrum__cancel(thrum__context *context);
+
+#endif

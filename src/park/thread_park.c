@@ -1,0 +1,54 @@
+/* Parking of OS threads.
+ *
+ * The signal word has three values. Its owner moves it EMPTY -> ASLEEP before it sleeps and back
+ * to EMPTY when it goes on; the one who claimed the wait moves it to TOKEN, once. So:
+ *
+ *     unpark first      EMPTY -> TOKEN; park finds it and does not sleep
+ *     park first        EMPTY -> ASLEEP -> TOKEN; unpark saw ASLEEP and calls the kernel
+ *     deadline first    the owner claims its own wait, after which nobody will unpark it:
+ *                       ASLEEP -> EMPTY
+ *     deadline late     the claim fails: somebody won, and owes the token; wait for it without
+ *                       deadline. It is at most a few instructions away, or, for a condition's
+ *                       waiter that was moved to its lock's queue, the lock's release.
+ *
+ * The exchange in unpark is a release and the load that sees TOKEN an acquire: what the waker did
+ * before, the woken sees. After the exchange the waker touches nothing but the address of the word
+ * in the futex call, and the word is immortal.
+ *
+ * There is no spinning before the sleep: on few cores it steals the processor from the waker.
+ */
+#include "park/thread_park.h"
+#include "base/futex.h"
+#include "park/park.h"
+
+#include <errno.h>
+
+static int thread_park(thrum__context *self, uint64_t ticket, thrum_time deadline)
+{
+    uint32_t signal = THRUM__SIGNAL_EMPTY;
+    if (thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP)) {
+        while (thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
+            if (thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, deadline) != -ETIMEDOUT)
+                continue;
+            if (thrum__claim(self, ticket, THRUM__CLAIM_TIMED_OUT)) {
+                thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
+                return -ETIMEDOUT;
+            }
+            deadline = THRUM_FOREVER;
+        }
+    } else {
+        /* The failed exchange ordered nothing; this read does, and pairs with the unpark. */
+        (void)thrum__load_acquire(&self->signal);
+    }
+    thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
+    return 0;
+}
+
+static void thread_unpark(thrum__context *context)
+{
+    uint32_t signal = thrum__exchange_release(&context->signal, THRUM__SIGNAL_TOKEN);
+    if (signal == THRUM__SIGNAL_ASLEEP)
+        thrum__futex_wake(&context->signal, 1);
+}
+
+const thrum__context_ops thrum__thread_park_ops = {thread_park, thread_unpark};

@@ -1,0 +1,82 @@
+/* Waiters, and the queues that they stand in.
+ *
+ * A waiter is one place in one queue, on the stack of the blocked. All its links and flags belong
+ * to the guard of the queue that it stands in (for a condition: to the condition's lock); what
+ * decides over the wait is not in it but in the context's claim word, so nobody needs the waiter
+ * after the guard was given back. A waiter leaves the queue before its frame ends: taken out by
+ * the waker, or by itself after a timeout or cancellation, and always under the guard.
+ *
+ * Several waiters with one ticket, in several queues, are a wait for any of them.
+ *
+ * A queue is one word, the tail of a ring (tail->next is the head), NULL when empty.
+ */
+#ifndef THRUM_PARK_WAITER_H
+#define THRUM_PARK_WAITER_H
+
+#include "park/context.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef struct thrum__waiter {
+    struct thrum__waiter *next, *prev; /* in the queue */
+    thrum__context *context;           /* who waits */
+    uint64_t ticket;                   /* the claim word of this wait while nobody has claimed it */
+    bool queued;                       /* stands in a queue */
+    bool claimed;  /* is NOTIFIED already, and stands in a lock's queue for its turn only */
+    bool starving; /* has waited long: wants the lock handed over */
+    bool granted;  /* was handed the lock */
+} thrum__waiter;
+
+static inline bool thrum__waiters_empty(void *const *tail)
+{
+    return *tail == NULL;
+}
+
+static inline thrum__waiter *thrum__waiters_first(void *const *tail)
+{
+    thrum__waiter *last = *tail;
+    return last ? last->next : NULL;
+}
+
+static inline void thrum__waiters_link(void **tail, thrum__waiter *waiter)
+{
+    thrum__waiter *last = *tail;
+    waiter->queued = true;
+    if (!last) {
+        waiter->next = waiter->prev = waiter;
+        *tail = waiter;
+        return;
+    }
+    waiter->prev = last;
+    waiter->next = last->next;
+    waiter->next->prev = waiter;
+    last->next = waiter;
+}
+
+static inline void thrum__waiters_push_back(void **tail, thrum__waiter *waiter)
+{
+    thrum__waiters_link(tail, waiter);
+    *tail = waiter;
+}
+
+/* For one who was woken and came too late: it keeps its place. */
+static inline void thrum__waiters_push_front(void **tail, thrum__waiter *waiter)
+{
+    thrum__waiters_link(tail, waiter);
+}
+
+static inline void thrum__waiters_remove(void **tail, thrum__waiter *waiter)
+{
+    waiter->queued = false;
+    if (waiter->next == waiter) {
+        *tail = NULL;
+        return;
+    }
+    waiter->prev->next = waiter->next;
+    waiter->next->prev = waiter->prev;
+    if (*tail == waiter)
+        *tail = waiter->prev;
+}
+
+#endif

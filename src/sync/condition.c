@@ -1,0 +1,133 @@
+/* The condition.
+ *
+ * Its queue of waiters needs no guard of its own: it belongs to the condition's lock, which wait
+ * and notify must hold. A waiter queues, releases the lock and parks; from then on it is in one of
+ * three places:
+ *
+ *     in the condition's queue     its claim is open
+ *     in the lock's queue          a notify has claimed and moved it; a release will unpark it
+ *     nowhere                      a release has unparked it, on the way to the lock; or its
+ *                                  deadline or a cancellation won, and it takes itself out of the
+ *                                  condition's queue once it has the lock again
+ *
+ * A notify that finds a waiter whose claim is lost drops it and takes the next, so that no notify
+ * is spent on one who has given up. A waiter whose deadline passes after a notify claimed it was
+ * notified: it then waits for the lock alone, which it must have anyway.
+ *
+ * The lock's release pairs with its next acquire; nothing else needs an order here.
+ *
+ * Freeing a condition: when no one waits any more, by one who holds or held the lock after them.
+ *
+ * Sources: Mesa's monitors (Lampson and Redell), wait morphing in nsync.
+ */
+#include "base/panic.h"
+#include "base/probe.h"
+#include "park/park.h"
+#include "sync/lock.h"
+#include <thrum/condition.h>
+
+#include <errno.h>
+
+static thrum_lock *lock_of(thrum_condition *condition)
+{
+    return condition->shared_ ? condition->shared_ : &condition->own_;
+}
+
+void thrum_condition_init(thrum_condition *condition, thrum_lock *lock)
+{
+    *condition = (thrum_condition)THRUM_CONDITION_INIT_ON(lock);
+}
+
+void thrum_condition_finish(thrum_condition *condition)
+{
+    if (!thrum__waiters_empty(&condition->waiters_))
+        thrum__panic(thrum__caller(),
+                     "condition %p finished by thread \"%s\" while thread \"%s\" waits for it",
+                     (void *)condition, thrum__self()->name,
+                     thrum__waiters_first(&condition->waiters_)->context->name);
+    if (!condition->shared_ && thrum_lock_locked(&condition->own_))
+        thrum__lock_misuse(&condition->own_, "finished with its condition", thrum__caller());
+}
+
+void thrum_condition_acquire(thrum_condition *condition)
+{
+    thrum_lock_acquire(lock_of(condition));
+}
+
+int thrum_condition_try(thrum_condition *condition)
+{
+    return thrum_lock_try(lock_of(condition));
+}
+
+int thrum_condition_acquire_until(thrum_condition *condition, thrum_time deadline)
+{
+    return thrum_lock_acquire_until(lock_of(condition), deadline);
+}
+
+void thrum_condition_release(thrum_condition *condition)
+{
+    thrum_lock_release(lock_of(condition));
+}
+
+static void require_lock(thrum_condition *condition, const char *what, const void *place)
+{
+    if (!thrum_lock_owned(lock_of(condition)))
+        thrum__panic(place, "condition %p %s by thread \"%s\", which does not hold its lock",
+                     (void *)condition, what, thrum__self()->name);
+}
+
+int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
+{
+    require_lock(condition, "waited for", thrum__caller());
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum_lock *lock = lock_of(condition);
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, true);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiter);
+    thrum__waiters_push_back(&condition->waiters_, &waiter);
+    thrum__lock_release(lock);
+    rc = thrum__wait(&waiter, deadline, "condition", condition);
+    if (rc == 0) {
+        thrum__lock_acquire_woken(lock, &waiter);
+    } else {
+        thrum_lock_acquire(lock);
+        if (waiter.queued)
+            thrum__waiters_remove(&condition->waiters_, &waiter);
+    }
+    thrum__memory_dead(&waiter);
+    return rc;
+}
+
+int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
+                             void *context, thrum_time deadline)
+{
+    require_lock(condition, "waited for", thrum__caller());
+    while (!predicate(context)) {
+        int rc = thrum_condition_wait(condition, deadline);
+        if (rc < 0)
+            return predicate(context) ? 0 : rc;
+    }
+    return 0;
+}
+
+static void notify(thrum_condition *condition, uint32_t count)
+{
+    thrum__waiter *waiter;
+    while (count-- > 0 && (waiter = thrum__waiters_claim_first(&condition->waiters_)))
+        thrum__lock_enqueue(lock_of(condition), waiter);
+}
+
+void thrum_condition_notify(thrum_condition *condition, uint32_t count)
+{
+    require_lock(condition, "notified", thrum__caller());
+    notify(condition, count);
+}
+
+void thrum_condition_notify_all(thrum_condition *condition)
+{
+    require_lock(condition, "notified", thrum__caller());
+    notify(condition, UINT32_MAX);
+}

@@ -1,0 +1,130 @@
+/* The event.
+ *
+ * The state word has the flag and what the queue of waiters needs:
+ *
+ *     SET       the flag
+ *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
+ *     GUARD     someone is at the queue (park/guard.h)
+ *
+ * A waiter queues only while SET is clear, in the compare-and-swap that takes GUARD; a set that
+ * finds waiters takes GUARD, claims them all, and then stores SET alone, which empties the word of
+ * GUARD and WAITERS. That store is its last touch of the event: the unparks that follow go to the
+ * contexts of the woken. So a waiter whose wait returned 0 may free the event.
+ *
+ * A set is a release, a wait that returns 0 an acquire, by the flag or by the unpark.
+ *
+ * clear may run at any time and touches only SET. One that falls into a set with waiters is
+ * overwritten by it, as if it had come first.
+ */
+#include "base/panic.h"
+#include "base/probe.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include <thrum/event.h>
+
+#include <errno.h>
+
+enum { SET = 1, GUARD = 2, WAITERS = 4 };
+
+void thrum_event_init(thrum_event *event)
+{
+    *event = (thrum_event)THRUM_EVENT_INIT;
+}
+
+void thrum_event_finish(thrum_event *event)
+{
+    if (thrum__load_acquire(&event->state_) & (GUARD | WAITERS))
+        thrum__panic(thrum__caller(), "event %p finished by thread \"%s\" while it is waited for",
+                     (void *)event, thrum__self()->name);
+}
+
+bool thrum_event_is_set(const thrum_event *event)
+{
+    return thrum__load_acquire(&event->state_) & SET;
+}
+
+void thrum_event_clear(thrum_event *event)
+{
+    thrum__and_relaxed(&event->state_, ~(uint32_t)SET);
+}
+
+/* Claims every waiter of the queue and chains the won ones by `next`. Under the guard. */
+static thrum__waiter *claim_all(thrum_event *event)
+{
+    thrum__waiter *chain = NULL, **end = &chain, *waiter;
+    while ((waiter = thrum__waiters_claim_first(&event->waiters_))) {
+        *end = waiter;
+        end = &waiter->next;
+    }
+    *end = NULL;
+    return chain;
+}
+
+void thrum_event_set(thrum_event *event)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&event->state_);
+        if (state & GUARD) {
+            thrum__spin(&turns);
+        } else if (!(state & WAITERS)) {
+            if (thrum__cas_weak_release(&event->state_, &state, state | SET))
+                return;
+        } else if (thrum__cas_weak_acquire(&event->state_, &state, state | GUARD)) {
+            break;
+        }
+    }
+    thrum__waiter *chain = claim_all(event);
+    thrum__store_release(&event->state_, SET);
+    thrum__unpark_chain(chain);
+}
+
+/* Takes the waiter of a wait that ended without a set out of the queue. */
+static void withdraw(thrum_event *event, thrum__waiter *waiter)
+{
+    thrum__guard_acquire(&event->state_, GUARD);
+    if (waiter->queued)
+        thrum__waiters_remove(&event->waiters_, waiter);
+    bool empty = thrum__waiters_empty(&event->waiters_);
+    thrum__guard_release(&event->state_, empty ? GUARD | WAITERS : GUARD);
+}
+
+/* Queues `waiter` unless the flag is set; true if it did. */
+static bool enqueue(thrum_event *event, thrum__waiter *waiter)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_acquire(&event->state_);
+        if (state & SET)
+            return false;
+        if (state & GUARD)
+            thrum__spin(&turns);
+        else if (thrum__cas_weak_acquire(&event->state_, &state, state | GUARD | WAITERS))
+            break;
+    }
+    thrum__waiters_push_back(&event->waiters_, waiter);
+    thrum__guard_release(&event->state_, GUARD);
+    return true;
+}
+
+int thrum_event_wait(thrum_event *event, thrum_time deadline)
+{
+    if (thrum_event_is_set(event))
+        return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, true);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiter);
+    if (enqueue(event, &waiter)) {
+        rc = thrum__wait(&waiter, deadline, "event", event);
+        if (rc < 0)
+            withdraw(event, &waiter);
+    } else {
+        thrum__wait_abandon(&waiter);
+    }
+    thrum__memory_dead(&waiter);
+    return rc;
+}

@@ -1,0 +1,319 @@
+/* The lock.
+ *
+ * Sixteen bytes: a state word, the ident of the holder, and the tail of the queue of waiters.
+ *
+ *     LOCKED    someone holds it
+ *     WAITERS   the queue is not empty
+ *     GUARD     someone is at the queue (park/guard.h)
+ *     WAKING    someone who is awake is on the way to this lock: woken by a release, or spinning.
+ *               It will take the lock, or clear the bit as it queues; so a release need not wake
+ *               another. At most one is on the way: the designated waker of nsync.
+ *
+ * Legal words: WAITERS agrees with the queue whenever GUARD is clear. WAKING may stand without
+ * LOCKED. A waiter enters the queue only while LOCKED is set, in the compare-and-swap that takes
+ * GUARD; since the holder cannot give the lock back without seeing WAITERS, no wake is lost.
+ *
+ * Acquire is a compare-and-swap to LOCKED (acquire), release one from LOCKED (release): they pair,
+ * and what one holder wrote the next one sees. The owner word is written by the holder alone: its
+ * ident after acquiring, 0 before releasing. Anyone may read it, and learns for certain only
+ * whether he himself is the holder.
+ *
+ * The last touch of a release is the compare-and-swap that clears LOCKED (or GUARD, in a hand-off);
+ * the unpark that follows touches only the context of the woken. So the next holder may free the
+ * lock at once.
+ *
+ * Fairness: barging. A woken waiter competes with those who run; if it loses, it queues at the
+ * head. Once it has waited for STARVING_NS it asks for the lock itself: the next release leaves
+ * LOCKED set, writes the waiter's ident as owner, and wakes it as the holder. So the wait is
+ * bounded, while a lock under ordinary contention never idles for the length of a wake-up.
+ *
+ * Spinning: whoever finds the lock held and nobody on the way may spin for SPIN_TURNS before it
+ * queues, on machines with more than one processor. Its bit keeps others from doing the same.
+ *
+ * Cancellation and timeout: only acquire_until can end without the lock. Under fork the child of a
+ * program with threads must not touch locks that other threads held.
+ *
+ * Rejected: a ticket or MCS lock (a preempted waiter stops all behind it); a global table of
+ * queues (unrelated locks would meet); releasing by fetch-and-subtract and looking for waiters
+ * after it (touches the lock when it may be gone).
+ *
+ * Sources: nsync by Burrows; parking_lot by d'Antras, after WebKit's WTF::Lock by Pizlo; the
+ * starvation mode of Go's sync.Mutex.
+ */
+#include "sync/lock.h"
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/panic.h"
+#include "base/probe.h"
+#include "park/guard.h"
+#include "park/park.h"
+
+#include <errno.h>
+
+enum { LOCKED = 1, WAITERS = 2, GUARD = 4, WAKING = 8 };
+
+enum { STARVING_NS = 1000000 };
+
+#ifdef THRUM_EXPLORE
+enum { SPIN_TURNS = 1 };
+#else
+enum { SPIN_TURNS = 100 }; /* pauses: about as long as a short critical section on another core */
+#endif
+
+void thrum__lock_misuse(const thrum_lock *lock, const char *what, const void *place)
+{
+    uint32_t owner = thrum__load_relaxed(&lock->owner_);
+    thrum__panic(place, "lock %p %s by thread \"%s\"; it is held by %s%s%s", (const void *)lock,
+                 what, thrum__self()->name, owner ? "thread \"" : "", thrum__context_name(owner),
+                 owner ? "\"" : "");
+}
+
+void thrum_lock_init(thrum_lock *lock)
+{
+    *lock = (thrum_lock)THRUM_LOCK_INIT;
+}
+
+void thrum_lock_finish(thrum_lock *lock)
+{
+    if (thrum__load_acquire(&lock->state_))
+        thrum__lock_misuse(lock, "finished while in use", thrum__caller());
+}
+
+/* The caller has just got the lock. */
+static inline void acquired(thrum_lock *lock, uint32_t ident)
+{
+    thrum__store_relaxed(&lock->owner_, ident);
+    thrum__probe(acquired, "lock", lock);
+}
+
+/* One waiting for a lock: what it carries from one attempt to the next. */
+struct attempt {
+    thrum__context *self;
+    thrum_time deadline;
+    bool cancellable;
+    bool on_the_way;  /* WAKING stands for us */
+    bool was_woken;   /* keep our place at the head */
+    uint32_t turns;   /* of spinning */
+    thrum_time since; /* of the first sleep, 0 before it */
+};
+
+/* Spins a turn if that may help; false when it is time to queue. */
+static bool spin(thrum_lock *lock, struct attempt *attempt, uint32_t state)
+{
+    if (attempt->turns >= SPIN_TURNS || thrum__cpu_count() < 2)
+        return false;
+    if (!attempt->on_the_way) {
+        if (state & WAKING)
+            return false;
+        if (!thrum__cas_relaxed(&lock->state_, &state, state | WAKING))
+            return true;
+        attempt->on_the_way = true;
+    }
+    attempt->turns++;
+    thrum__pause();
+    return true;
+}
+
+/* Takes the waiter of a wait that ended without a wake out of the queue. */
+static void withdraw(thrum_lock *lock, thrum__waiter *waiter)
+{
+    thrum__guard_acquire(&lock->state_, GUARD);
+    if (waiter->queued)
+        thrum__waiters_remove(&lock->waiters_, waiter);
+    bool empty = thrum__waiters_empty(&lock->waiters_);
+    thrum__guard_release(&lock->state_, empty ? GUARD | WAITERS : GUARD);
+}
+
+/* Queues and sleeps; the caller has GUARD, and the lock is held by another. Returns 0 with
+ * waiter->granted if the lock was handed over, 0 without it to try again, or the wait's error. */
+static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__waiter *waiter)
+{
+    int rc = thrum__wait_begin(waiter, attempt->cancellable);
+    if (rc < 0) {
+        bool empty = thrum__waiters_empty(&lock->waiters_);
+        thrum__guard_release(&lock->state_, empty ? GUARD | WAITERS : GUARD);
+        return rc;
+    }
+    if (attempt->was_woken) {
+        thrum_time now = thrum__clock_now();
+        if (!attempt->since)
+            attempt->since = now;
+        waiter->starving = now - attempt->since > STARVING_NS;
+        thrum__waiters_push_front(&lock->waiters_, waiter);
+    } else {
+        thrum__waiters_push_back(&lock->waiters_, waiter);
+    }
+    thrum__guard_release(&lock->state_, GUARD);
+    if (!attempt->since)
+        attempt->since = thrum__clock_now();
+    rc = thrum__wait(waiter, attempt->deadline, "lock", lock);
+    if (rc < 0)
+        withdraw(lock, waiter);
+    return rc;
+}
+
+static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
+{
+    uint32_t guard_turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&lock->state_);
+        uint32_t mine = attempt->on_the_way ? WAKING : 0;
+        if (!(state & LOCKED)) {
+            if (thrum__cas_weak_acquire(&lock->state_, &state, (state | LOCKED) & ~mine)) {
+                acquired(lock, attempt->self->ident);
+                return 0;
+            }
+            continue;
+        }
+        if (spin(lock, attempt, state))
+            continue;
+        if (state & GUARD) {
+            thrum__spin(&guard_turns);
+            continue;
+        }
+        if (!thrum__cas_weak_acquire(&lock->state_, &state, (state | GUARD | WAITERS) & ~mine))
+            continue;
+        attempt->on_the_way = false;
+        thrum__waiter waiter;
+        thrum__memory_live(&waiter);
+        int rc = sleep_in_queue(lock, attempt, &waiter);
+        bool granted = rc == 0 && waiter.granted;
+        thrum__memory_dead(&waiter);
+        if (granted)
+            thrum__probe(acquired, "lock", lock);
+        if (rc < 0 || granted)
+            return rc;
+        attempt->on_the_way = attempt->was_woken = true;
+        attempt->turns = 0;
+    }
+}
+
+static inline bool acquire_fast(thrum_lock *lock, thrum__context *self)
+{
+    uint32_t state = 0;
+    if (!thrum__cas_acquire(&lock->state_, &state, LOCKED))
+        return false;
+    acquired(lock, self->ident);
+    return true;
+}
+
+void thrum_lock_acquire(thrum_lock *lock)
+{
+    thrum__context *self = thrum__self();
+    if (acquire_fast(lock, self))
+        return;
+    if (thrum__load_relaxed(&lock->owner_) == self->ident)
+        thrum__lock_misuse(lock, "acquired a second time", thrum__caller());
+    struct attempt attempt = {.self = self, .deadline = THRUM_FOREVER};
+    acquire_slow(lock, &attempt);
+}
+
+int thrum_lock_try(thrum_lock *lock)
+{
+    thrum__context *self = thrum__self();
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    while (!(state & LOCKED)) {
+        if (thrum__cas_acquire(&lock->state_, &state, state | LOCKED)) {
+            acquired(lock, self->ident);
+            return 0;
+        }
+    }
+    return -EAGAIN;
+}
+
+int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
+{
+    thrum__context *self = thrum__self();
+    if (acquire_fast(lock, self))
+        return 0;
+    if (thrum__load_relaxed(&lock->owner_) == self->ident)
+        return -EDEADLK;
+    if (deadline == THRUM_NOW)
+        return thrum_lock_try(lock);
+    struct attempt attempt = {.self = self, .deadline = deadline, .cancellable = true};
+    return acquire_slow(lock, &attempt);
+}
+
+void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter)
+{
+    if (waiter->granted) {
+        thrum__probe(acquired, "lock", lock);
+        return;
+    }
+    struct attempt attempt = {
+        .self = waiter->context,
+        .deadline = THRUM_FOREVER,
+        .on_the_way = true,
+        .was_woken = true,
+    };
+    acquire_slow(lock, &attempt);
+}
+
+void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter)
+{
+    thrum__guard_acquire(&lock->state_, GUARD);
+    thrum__waiters_push_back(&lock->waiters_, waiter);
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    while (!thrum__cas_weak_release(&lock->state_, &state, (state | WAITERS) & ~GUARD))
+        ;
+}
+
+/* Waiters there may be, or someone at the queue: gives the lock back and wakes one at most. */
+static void release_slow(thrum_lock *lock)
+{
+    uint32_t turns = 0;
+    uint32_t state;
+    for (;;) {
+        state = thrum__load_relaxed(&lock->state_);
+        if (state & GUARD) {
+            thrum__spin(&turns);
+        } else if (!(state & WAITERS) || state & WAKING) {
+            if (thrum__cas_weak_release(&lock->state_, &state, state & ~LOCKED))
+                return;
+        } else if (thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD)) {
+            break;
+        }
+    }
+    thrum__waiter *first = thrum__waiters_claim_first(&lock->waiters_);
+    uint32_t clear = GUARD | (thrum__waiters_empty(&lock->waiters_) ? WAITERS : 0);
+    uint32_t set = 0;
+    if (first && first->starving) {
+        first->granted = true;
+        thrum__store_relaxed(&lock->owner_, first->context->ident);
+    } else {
+        clear |= LOCKED;
+        set = first ? WAKING : 0;
+    }
+    thrum__context *woken = first ? first->context : NULL;
+    state = thrum__load_relaxed(&lock->state_);
+    while (!thrum__cas_weak_release(&lock->state_, &state, (state & ~clear) | set))
+        ;
+    if (woken)
+        thrum__unpark(woken);
+}
+
+void thrum__lock_release(thrum_lock *lock)
+{
+    thrum__probe(released, "lock", lock);
+    thrum__store_relaxed(&lock->owner_, 0);
+    uint32_t state = LOCKED;
+    if (!thrum__cas_release(&lock->state_, &state, 0))
+        release_slow(lock);
+}
+
+void thrum_lock_release(thrum_lock *lock)
+{
+    if (thrum__load_relaxed(&lock->owner_) != thrum__self()->ident)
+        thrum__lock_misuse(lock, "released", thrum__caller());
+    thrum__lock_release(lock);
+}
+
+bool thrum_lock_locked(const thrum_lock *lock)
+{
+    return thrum__load_relaxed(&lock->state_) & LOCKED;
+}
+
+bool thrum_lock_owned(const thrum_lock *lock)
+{
+    return thrum__load_relaxed(&lock->owner_) == thrum__self()->ident;
+}

@@ -1,0 +1,22 @@
+/* What a condition needs of a lock beyond the public interface. */
+#ifndef THRUM_SYNC_LOCK_H
+#define THRUM_SYNC_LOCK_H
+
+#include "park/waiter.h"
+#include <thrum/lock.h>
+
+/* Puts `waiter`, whose wait the caller has claimed, into the queue of `lock`, which the caller
+ * holds: a release will unpark it when its turn comes. */
+void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter);
+
+/* Takes `lock` for one whom a release of it has woken by way of `waiter`. */
+void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter);
+
+/* Releases `lock`, which the caller is known to hold. */
+void thrum__lock_release(thrum_lock *lock);
+
+/* Stops the program with what went wrong with `lock`, who is calling and who holds it. */
+void thrum__lock_misuse(const thrum_lock *lock, const char *what, const void *place)
+    __attribute__((noreturn));
+
+#endif

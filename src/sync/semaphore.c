@@ -1,0 +1,182 @@
+/* The semaphore.
+ *
+ *     GUARD     someone is at the queue (park/guard.h)
+ *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
+ *     the rest  the number of permits, in units of PERMIT
+ *
+ * Permits and waiters exclude each other: a release serves waiters before it counts permits, and a
+ * waiter queues only when there is no permit, in the compare-and-swap that takes GUARD. A permit
+ * that is handed to a waiter never shows in the word. So waiters are served in order, nobody
+ * barges, and a woken waiter has its permit already.
+ *
+ * While GUARD is set nobody else changes the word. Taking a permit is an acquire, giving one a
+ * release. The last touch of a release is the write that publishes the new word (or clears GUARD);
+ * the unparks follow. `bound_` is 0 for no bound and does not change.
+ *
+ * Rejected: barging, as in the lock. A semaphore guards scarce things for long, where order and a
+ * sure wake matter more than the last hand-over; a lock is there for short sections.
+ */
+#include "base/panic.h"
+#include "base/probe.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include <thrum/semaphore.h>
+
+#include <errno.h>
+
+enum { GUARD = 1, WAITERS = 2, PERMIT = 4 };
+
+void thrum_semaphore_init(thrum_semaphore *semaphore, uint32_t permits)
+{
+    if (permits > THRUM_SEMAPHORE_MAX)
+        thrum__panic(thrum__caller(), "semaphore %p made with %u permits; the most is %u",
+                     (void *)semaphore, permits, THRUM_SEMAPHORE_MAX);
+    *semaphore = (thrum_semaphore)THRUM_SEMAPHORE_INIT(permits);
+}
+
+void thrum_semaphore_init_bounded(thrum_semaphore *semaphore, uint32_t permits)
+{
+    if (permits == 0 || permits > THRUM_SEMAPHORE_MAX)
+        thrum__panic(thrum__caller(), "bounded semaphore %p made with %u permits; it takes 1 to %u",
+                     (void *)semaphore, permits, THRUM_SEMAPHORE_MAX);
+    *semaphore = (thrum_semaphore)THRUM_SEMAPHORE_INIT(permits);
+    semaphore->bound_ = permits;
+}
+
+void thrum_semaphore_finish(thrum_semaphore *semaphore)
+{
+    if (thrum__load_acquire(&semaphore->state_) & (GUARD | WAITERS))
+        thrum__panic(thrum__caller(),
+                     "semaphore %p finished by thread \"%s\" while it is waited for",
+                     (void *)semaphore, thrum__self()->name);
+}
+
+/* Takes a permit if there is one. */
+static bool take(thrum_semaphore *semaphore)
+{
+    uint32_t state = thrum__load_relaxed(&semaphore->state_);
+    while (state >= PERMIT) {
+        if (!(state & GUARD)) {
+            if (thrum__cas_weak_acquire(&semaphore->state_, &state, state - PERMIT)) {
+                thrum__probe(acquired, "semaphore", semaphore);
+                return true;
+            }
+        } else {
+            state = thrum__load_relaxed(&semaphore->state_);
+        }
+    }
+    return false;
+}
+
+/* Takes GUARD to queue, or a permit if there is one; true for GUARD. */
+static bool guard_or_take(thrum_semaphore *semaphore)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&semaphore->state_);
+        if (state & GUARD) {
+            thrum__spin(&turns);
+        } else if (state >= PERMIT) {
+            if (take(semaphore))
+                return false;
+        } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, GUARD | WAITERS)) {
+            return true;
+        }
+    }
+}
+
+/* Takes the waiter of a wait that ended without a permit out of the queue. */
+static void withdraw(thrum_semaphore *semaphore, thrum__waiter *waiter)
+{
+    thrum__guard_acquire(&semaphore->state_, GUARD);
+    if (waiter->queued)
+        thrum__waiters_remove(&semaphore->waiters_, waiter);
+    bool empty = thrum__waiters_empty(&semaphore->waiters_);
+    thrum__guard_release(&semaphore->state_, empty ? GUARD | WAITERS : GUARD);
+}
+
+static int acquire(thrum_semaphore *semaphore, thrum_time deadline, bool cancellable)
+{
+    if (take(semaphore))
+        return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, cancellable);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiter);
+    if (guard_or_take(semaphore)) {
+        thrum__waiters_push_back(&semaphore->waiters_, &waiter);
+        thrum__guard_release(&semaphore->state_, GUARD);
+        rc = thrum__wait(&waiter, deadline, "semaphore", semaphore);
+        if (rc < 0)
+            withdraw(semaphore, &waiter);
+        else
+            thrum__probe(acquired, "semaphore", semaphore);
+    } else {
+        thrum__wait_abandon(&waiter);
+    }
+    thrum__memory_dead(&waiter);
+    return rc;
+}
+
+void thrum_semaphore_acquire(thrum_semaphore *semaphore)
+{
+    acquire(semaphore, THRUM_FOREVER, false);
+}
+
+int thrum_semaphore_try(thrum_semaphore *semaphore)
+{
+    return take(semaphore) ? 0 : -EAGAIN;
+}
+
+int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_time deadline)
+{
+    return acquire(semaphore, deadline, true);
+}
+
+/* Stops the program if `held` permits and `more` go beyond what the semaphore may hold. */
+static void check_bound(thrum_semaphore *semaphore, uint32_t held, uint32_t more, const void *place)
+{
+    uint32_t most = semaphore->bound_ ? semaphore->bound_ : THRUM_SEMAPHORE_MAX;
+    if (more > most || held > most - more)
+        thrum__panic(place,
+                     "semaphore %p released too often by thread \"%s\": %u and %u permits are "
+                     "more than %u",
+                     (void *)semaphore, thrum__self()->name, held, more, most);
+}
+
+void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
+{
+    thrum__probe(released, "semaphore", semaphore);
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&semaphore->state_);
+        if (state & GUARD) {
+            thrum__spin(&turns);
+        } else if (!(state & WAITERS)) {
+            check_bound(semaphore, state / PERMIT, permits, thrum__caller());
+            if (thrum__cas_weak_release(&semaphore->state_, &state, state + permits * PERMIT))
+                return;
+        } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, state | GUARD)) {
+            break;
+        }
+    }
+    thrum__waiter *chain = NULL, **end = &chain, *waiter;
+    while (permits > 0 && (waiter = thrum__waiters_claim_first(&semaphore->waiters_))) {
+        *end = waiter;
+        end = &waiter->next;
+        permits--;
+    }
+    *end = NULL;
+    check_bound(semaphore, 0, permits, thrum__caller());
+    bool empty = thrum__waiters_empty(&semaphore->waiters_);
+    thrum__store_release(&semaphore->state_, permits * PERMIT + (empty ? 0 : WAITERS));
+    thrum__unpark_chain(chain);
+}
+
+uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore)
+{
+    return thrum__load_relaxed(&semaphore->state_) / PERMIT;
+}

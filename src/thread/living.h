@@ -1,0 +1,16 @@
+/* The register of the living: the threads that thrum has started, and what holds up the end of the
+ * program. */
+#ifndef THRUM_THREAD_LIVING_H
+#define THRUM_THREAD_LIVING_H
+
+#include <stdbool.h>
+
+/* Counts a thread that the end of the program is to wait for; each is matched by a `leave`. */
+void thrum__living_enter(void);
+void thrum__living_leave(void);
+
+/* At the end of the program `drain` is called before the wait for threads, once, however often it
+ * was registered. Registering another function is a mistake of the library. */
+void thrum__living_at_exit(void (*drain)(void));
+
+#endif
