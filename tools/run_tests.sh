@@ -6,6 +6,7 @@ set -u
 
 dir=$1
 shift
+rm -f "$dir/meson-logs/testlog.txt"
 # On a terminal the runner shows its own progress; elsewhere its lines without the summary do.
 if [ -t 1 ]; then
     meson test -C "$dir" --no-rebuild --print-errorlogs "$@"

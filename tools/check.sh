@@ -1,0 +1,132 @@
+#!/bin/sh
+# All that CI checks, step by step: check.sh [--list] [--without STEP]... [STEPS]. Called by ./dev check, which
+# has installed the tools. The output of a step goes to a file and is shown if the step fails.
+# Closes with "N passed, N failed".
+set -u
+build=${BUILD_DIR:-build}
+logs=$build-logs
+
+# In the order in which they run: what is quick and fails often comes first.
+all="selftest layers gate sizes format tree shellcheck headers readme manual \
+gcc-O2 tests symbols install postgres \
+gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
+address-undefined thread explore mutants"
+
+# make_build NAME COMPILER OPTIONS...: configures and compiles with warnings as errors.
+make_build() {
+    dir=$build-$1
+    compiler=$2
+    shift 2
+    if [ ! -f "$dir/build.ninja" ]; then
+        case $compiler in
+        clang) set -- "$@" --native-file tools/clang.ini ;;
+        esac
+        meson setup "$dir" -Dcli=enabled -Db_colorout=auto --werror "$@" || {
+            rm -rf "$dir"
+            return 1
+        }
+    fi
+    ninja -C "$dir"
+}
+
+step_selftest() { tools/selftest.sh; }
+step_layers() { tools/check_layers.sh; }
+step_gate() { tools/check_gate.sh; }
+step_sizes() { tools/check_sizes.sh; }
+step_format() { tools/check_format.sh; }
+step_tree() { tools/check_tree.sh; }
+step_headers() { tools/check_headers.sh; }
+step_readme() { tools/check_readme.sh; }
+step_shellcheck() {
+    # shellcheck disable=SC2046,SC2016 # a list of words; awk's own variable
+    shellcheck $(git ls-files -co --exclude-standard | xargs awk \
+        'FNR == 1 && /^#!.*sh$/ { print FILENAME } { nextfile }')
+}
+step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
+
+step_gcc_O2() { make_build check gcc; }
+step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
+step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
+step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
+# shellcheck disable=SC2016 # the inner shell reads that
+step_postgres() {
+    make_build check gcc && tools/with_postgres.sh sh -c \
+        '"$1" bench --quick --only db --postgres "$POSTGRES_URL"' sh "$build-check/cli/thrum"
+}
+
+# Other optimisers meet the tests, too: code that is only nearly right differs there.
+step_gcc_O0() { make_build gcc-O0 gcc --optimization=0; }
+step_gcc_O3_lto() {
+    make_build gcc-O3-lto gcc --optimization=3 -Db_lto=true && tools/run_tests.sh "$build-gcc-O3-lto"
+}
+step_clang_O0() { make_build clang-O0 clang --optimization=0; }
+step_clang_O2() { make_build clang-O2 clang && tools/run_tests.sh "$build-clang-O2"; }
+step_clang_O3_lto() { make_build clang-O3-lto clang --optimization=3 -Db_lto=true; }
+
+# A report ends the program, so that the test fails; there is no list of exceptions.
+step_address_undefined() {
+    make_build asan gcc -Db_sanitize=address,undefined &&
+        TEST_DEADLINE_SCALE=4 ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1 \
+            UBSAN_OPTIONS=print_stacktrace=1 tools/run_tests.sh "$build-asan"
+}
+step_thread() {
+    make_build tsan gcc -Db_sanitize=thread &&
+        TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1 tools/run_tests.sh "$build-tsan"
+}
+
+step_explore() { make_build check gcc && tests/explore/run "$build-check"; }
+step_mutants() { make_build check gcc && tests/mutants/run "$build-check"; }
+
+steps=
+without=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --list)
+        # shellcheck disable=SC2086 # a list of words
+        printf '%s\n' $all
+        exit 0
+        ;;
+    --without)
+        without="$without $2"
+        shift
+        ;;
+    *) steps="$steps $1" ;;
+    esac
+    shift
+done
+for step in $steps $without; do
+    case " $all " in
+    *" $step "*) ;;
+    *)
+        echo "check: there is no step $step; see --list" >&2
+        exit 2
+        ;;
+    esac
+done
+
+mkdir -p "$logs"
+passed=0
+failed=0
+for step in ${steps:-$all}; do
+    case " $without " in
+    *" $step "*) continue ;;
+    esac
+    [ -t 1 ] && printf '      %s ...' "$step"
+    began=$(date +%s)
+    "step_$(echo "$step" | tr - _)" >"$logs/check-$step.log" 2>&1
+    status=$?
+    took=$(($(date +%s) - began))
+    [ -t 1 ] && printf '\r\033[K'
+    if [ $status -eq 0 ]; then
+        passed=$((passed + 1))
+        printf 'ok    %-18s %4d s\n' "$step" "$took"
+    elif [ $status -gt 128 ] && [ $status -le 143 ] && [ $status -ne 134 ] && [ $status -ne 139 ]; then
+        exit $status # stopped by the user
+    else
+        failed=$((failed + 1))
+        printf 'FAIL  %-18s %4d s; the end of %s:\n' "$step" "$took" "$logs/check-$step.log"
+        tail -n 60 "$logs/check-$step.log" | sed 's/^/    /'
+    fi
+done
+echo "$passed passed, $failed failed"
+[ $failed -eq 0 ]

@@ -1,0 +1,69 @@
+#!/bin/sh
+# An installed copy is complete: installs BUILD-DIR to a place of its own, and builds and runs a C
+# and a C++ program against it through pkg-config and through CMake, shared and static.
+set -eu
+build=$1
+source=$(cd "$(dirname "$0")/../tests/install" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+meson install -C "$build" --no-rebuild --destdir "$work/root" >"$work/log" 2>&1 || {
+    cat "$work/log"
+    exit 1
+}
+config=$(find "$work/root" -name thrum.pc)
+[ -n "$config" ] || {
+    echo 'thrum.pc is not installed'
+    exit 1
+}
+libdir=${config%/pkgconfig/thrum.pc}
+prefix=$(PKG_CONFIG_PATH=${config%/*} pkg-config --variable=prefix thrum)
+for file in include/thrum.h include/thrum/lock.h share/man/man3/thrum_lock.3 \
+    share/man/man3/thrum_lock_try.3 share/man/man7/thrum.7 bin/thrum; do
+    [ -e "$work/root$prefix/$file" ] || {
+        echo "$file is not installed"
+        exit 1
+    }
+done
+if find "$work/root" -name meson.build | grep .; then
+    echo 'a meson.build is installed'
+    exit 1
+fi
+
+# try NAME COMMAND...: runs a command, shows what it says if it fails.
+try() {
+    name=$1
+    shift
+    "$@" >"$work/out" 2>&1 || {
+        echo "$name fails: $*"
+        cat "$work/out"
+        exit 1
+    }
+}
+
+# What is installed refers to the prefix, the copy lies below a root: pkg-config can be told.
+config() {
+    PKG_CONFIG_PATH=${config%/*} PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config "$@" thrum
+}
+
+warnings='-Wall -Wextra -Werror'
+# shellcheck disable=SC2046,SC2086 # lists of words
+{
+    try 'pkg-config, C' gcc -std=c11 $warnings $(config --cflags) "$source/use.c" \
+        -o "$work/c" $(config --libs)
+    try 'pkg-config, C++' g++ -std=c++17 $warnings $(config --cflags) "$source/use.cpp" \
+        -o "$work/cpp" $(config --libs)
+    try 'pkg-config, C, static' gcc -std=c11 $warnings $(config --cflags) "$source/use.c" \
+        -o "$work/c-static" "$libdir/libthrum.a" -pthread
+}
+for program in c cpp; do
+    try "the $program program" env LD_LIBRARY_PATH="$libdir" "$work/$program"
+done
+try 'the static program' "$work/c-static"
+try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
+
+try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix"
+try 'cmake --build' cmake --build "$work/cmake" -j 2
+for program in use_c_thrum use_cpp_thrum use_c_static use_cpp_static; do
+    try "the $program program" "$work/cmake/$program"
+done

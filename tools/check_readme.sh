@@ -1,0 +1,15 @@
+#!/bin/sh
+# The first program in README.md is examples/first.c, letter for letter. Run in the root of the tree.
+set -eu
+block=$(mktemp)
+trap 'rm -f "$block"' EXIT
+awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md >"$block"
+[ -s "$block" ] || {
+    echo 'README.md: has no program'
+    exit 1
+}
+cmp -s "$block" examples/first.c || {
+    echo 'README.md: its first program differs from examples/first.c'
+    diff "$block" examples/first.c
+    exit 1
+}

@@ -1,0 +1,220 @@
+#!/bin/sh
+# Proves that each check can fail: gives it a small tree that is right, which it must accept, then
+# the same with one thing wrong, which it must reject and name. TAP on stdout.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+number=0
+failed=0
+
+result() {
+    number=$((number + 1))
+    if [ "$1" -eq 0 ]; then
+        echo "ok $number - $2"
+    else
+        echo "not ok $number - $2"
+        sed 's/^/# | /' "$work/out"
+        failed=1
+    fi
+}
+
+# A small tree that is right in every way, and the current directory.
+fresh() {
+    rm -rf "$work/tree"
+    mkdir -p "$work/tree" && cd "$work/tree" || exit 2
+    mkdir -p include/thrum src/base src/park src/sync tests cli bench examples tools build/src build/docs/man3
+    cat >include/thrum.h <<'END'
+#ifndef THRUM_H
+#define THRUM_H
+#include <thrum/thing.h>
+#endif
+END
+    cat >include/thrum/thing.h <<'END'
+/* A thing. */
+#ifndef THRUM_THING_H
+#define THRUM_THING_H
+#include <stdint.h>
+#define THRUM_API __attribute__((visibility("default")))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+/* Does it. */
+THRUM_API int thrum_thing_do(int32_t how);
+#ifdef __cplusplus
+}
+#endif
+#endif
+END
+    cat >include/meson.build <<'END'
+public_headers = files('thrum.h', 'thrum/thing.h')
+END
+    cat >src/base/gate.h <<'END'
+/* volatile and syscall( are welcome here. */
+int thrum__gate_pass(volatile int *p);
+END
+    echo '#include "base/gate.h"' >src/park/park.h
+    cat >src/sync/thing.c <<'END'
+#include "sync/thing.h"
+#include "base/gate.h"
+#include "park/park.h"
+#include <stdlib.h>
+#include <thrum/thing.h>
+
+/* No volatile, no atomic_load(p), no malloc(1) here, nor "pthread_create" in a text. */
+int thrum_thing_do(int32_t how)
+{
+    const char *text = "pthread_create /* \" volatile";
+    return how + (text != 0);
+}
+END
+    echo 'int thrum__thing_help(void);' >src/sync/thing.h
+    echo "sources = files('sync/thing.c')" >src/meson.build
+    echo '#include <thrum.h>' >cli/main.c
+    echo "cli_sources = files('main.c')" >cli/meson.build
+    echo "bench_names = []" >bench/meson.build
+    cat >examples/first.c <<'END'
+#include <thrum.h>
+int main(void)
+{
+    return thrum_thing_do(0);
+}
+END
+    echo "example_names = ['first']" >examples/meson.build
+    cat >tests/test_thing.c <<'END'
+#include "sync/thing.h"
+int main(void)
+{
+    return thrum_thing_do(0);
+}
+END
+    echo "test_names = ['thing']" >tests/meson.build
+    {
+        echo 'A first program:'
+        echo '```c'
+        cat examples/first.c
+        echo '```'
+    } >README.md
+    cp "$here/layers" tools/layers
+    cp "$here/../.clang-format" .clang-format
+    : >build/docs/man3/thrum_thing_do.3
+}
+
+# Compiles what check_symbols looks at.
+link_library() {
+    gcc -fvisibility=hidden -Iinclude -Isrc -fPIC -c src/sync/thing.c -o build/thing.o &&
+        gcc -shared build/thing.o -o build/src/libthrum.so &&
+        rm -f build/src/libthrum.a && ar rc build/src/libthrum.a build/thing.o
+} >"$work/out" 2>&1
+
+accepts() {
+    "$here/check_$1.sh" ${2:+"$2"} >"$work/out" 2>&1
+    result $? "$1 accepts a tree that is right"
+}
+
+# rejects CHECK ARGUMENT TEXT WHAT: the check fails, and says TEXT.
+rejects() {
+    if "$here/check_$1.sh" ${2:+"$2"} >"$work/out" 2>&1; then
+        result 1 "$1 rejects $4"
+    else
+        grep -q -e "$3" "$work/out"
+        result $? "$1 rejects $4"
+    fi
+}
+
+fresh
+for check in layers gate sizes format headers tree readme; do
+    accepts $check
+done
+
+# Layers.
+fresh && echo '#include "sync/thing.h"' >>src/park/park.h
+rejects layers '' 'src/park must not include sync/thing.h' 'an include upward'
+fresh && echo '#include "base/gate.h"' >>cli/main.c
+rejects layers '' 'cli must not include base/gate.h' 'a program that looks inside'
+fresh && echo '#include "thing.h"' >>src/sync/thing.c
+rejects layers '' 'name the folder: "sync/thing.h"' 'an include without a folder'
+fresh && echo '#include "base/explore.h"' >>src/sync/thing.c
+rejects layers '' 'base/explore.h is private' 'an include of a private header'
+fresh && echo '#include <stdio.h>' >>include/thrum/thing.h
+rejects layers '' 'not stdio.h' 'a public header with a heavy include'
+fresh && echo '#include "thrum.h"' >>cli/main.c
+rejects layers '' 'included with <>' 'a public header in quotes'
+fresh && echo '#include "base/gate.c"' >>src/sync/thing.c
+rejects layers '' 'includes a .c file' 'a .c that includes a .c'
+fresh && mkdir src/odd && echo '#include "odd/odd.h"' >src/odd/odd.c
+rejects layers '' 'its folder is not in tools/layers' 'an unknown folder'
+fresh && mkdir src/thread && echo '#include "thread/x.h"' >>bench/bench.c
+rejects layers '' 'bench must not include thread/x.h' 'a benchmark that looks inside'
+
+# Gate.
+for word in 'volatile int x;' '_Atomic int x;' 'int x = atomic_load(p);' \
+    'int x = __atomic_load_n(p, 0);' 'int x = __sync_fetch_and_add(p, 1);' 'long x = syscall(1);' \
+    'pthread_t x;' '#include <stdatomic.h>' 'void *x = malloc(1);' 'int x = nanosleep(0, 0);'; do
+    fresh && echo "$word" >>src/sync/thing.c
+    rejects gate '' 'src/sync/thing.c:13:.* belongs behind src/base/' "'$word' in the library"
+done
+fresh && echo 'volatile int x;' >>cli/main.c
+rejects gate '' 'cli/main.c:2:' 'volatile in a program'
+fresh && echo 'pthread_t x;' >>tests/test_thing.c
+rejects gate '' 'tests/test_thing.c:6:' 'pthread in a test'
+fresh && echo 'may tests/test_thing.c pthread_' >>tools/layers && echo 'pthread_t x;' >>tests/test_thing.c
+accepts gate tools/layers
+
+# Sizes.
+fresh && {
+    printf 'int thrum__long(void)\n{\n'
+    awk 'BEGIN { for (i = 0; i < 69; i++) print "    x();" }'
+    echo '}'
+} >src/sync/long.c
+rejects sizes '' 'a function of 71 lines' 'a long function'
+fresh && awk 'BEGIN { for (i = 0; i < 501; i++) print "int x;" }' >src/sync/long.c
+rejects sizes '' 'a file of 501 lines' 'a long file'
+
+# Format.
+fresh && printf 'int  x ;\n' >src/sync/ugly.c
+rejects format '' 'ugly.c:1' 'an ugly line'
+
+# Headers.
+fresh && echo 'size_t thrum_size(void);' >include/thrum/bad.h
+rejects headers '' 'include/thrum/bad.h: does not compile alone with gcc as c11' 'a header that needs another'
+fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
+rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
+
+# Tree.
+fresh && echo >src/sync/forgotten.c
+rejects tree '' 'src/sync/forgotten.c' 'a source that is not built'
+fresh && echo >tests/test_forgotten.c
+rejects tree '' 'tests/test_forgotten.c' 'a test that is not run'
+fresh && echo >include/thrum/forgotten.h
+rejects tree '' 'include/thrum/forgotten.h' 'a header that is not listed'
+fresh && echo >tools/odd.py
+rejects tree '' 'tools/odd.py' 'a script in another language'
+fresh && printf '#!/usr/bin/env perl\n' >tools/odd
+rejects tree '' 'tools/odd' 'one without a suffix, too'
+
+# README.
+fresh && echo '/* more */' >>examples/first.c
+rejects readme '' 'differs' 'a README whose program is not the example'
+
+# Symbols.
+fresh && link_library
+accepts symbols build
+fresh && rm build/docs/man3/* && link_library
+rejects symbols build 'thrum_thing_do: has no manual page' 'a function without a manual page'
+fresh && sed -i 's|^/\* Does it. \*/||' include/thrum/thing.h && link_library
+rejects symbols build 'thrum_thing_do: no public header declares it' 'a function without a comment'
+fresh && sed -i 's/thrum_thing_do/other/' tests/test_thing.c && link_library
+rejects symbols build 'thrum_thing_do: no test uses it' 'a function without a test'
+fresh && printf 'THRUM_API int odd(void);\nint odd(void)\n{\n    return 0;\n}\n' >>src/sync/thing.c && link_library
+rejects symbols build 'odd: exported without the prefix' 'an exported name without the prefix'
+fresh && printf 'int odd(void);\nint odd(void)\n{\n    return 0;\n}\n' >>src/sync/thing.c && link_library
+rejects symbols build 'odd: a global name without the prefix' 'a global name without the prefix'
+fresh && printf 'THRUM_API int thrum__x(void);\nint thrum__x(void)\n{\n    return 0;\n}\n' >>src/sync/thing.c && link_library
+rejects symbols build 'thrum__x: an internal name is exported' 'an exported internal name'
+fresh && printf '/* Is not there. */\nTHRUM_API void thrum_gone(void);\n' >>include/thrum/thing.h && link_library
+rejects symbols build 'thrum_gone: declared in a public header, but not exported' 'a function that is only declared'
+
+echo "1..$number"
+exit $failed
