@@ -31,7 +31,7 @@ for name in $exported; do
     esac
     has "$declared" "$name documented" ||
         complain "$name: no public header declares it under THRUM_API with a comment above"
-    [ -e "$build/docs/man3/$name.3" ] || complain "$name: has no manual page"
+    [ -e "$build/docs/man/$name.3" ] || complain "$name: has no manual page"
     has "$tested" "$name" || complain "$name: no test uses it"
 done
 for name in $(printf '%s\n' "$declared" | awk '{ print $1 }'); do

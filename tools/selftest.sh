@@ -23,7 +23,7 @@ result() {
 fresh() {
     rm -rf "$work/tree"
     mkdir -p "$work/tree" && cd "$work/tree" || exit 2
-    mkdir -p include/thrum src/base src/park src/sync tests cli bench examples tools build/src build/docs/man3
+    mkdir -p include/thrum src/base src/park src/sync tests cli bench examples tools build/src build/docs/man
     cat >include/thrum.h <<'END'
 #ifndef THRUM_H
 #define THRUM_H
@@ -98,7 +98,11 @@ END
     } >README.md
     cp "$here/layers" tools/layers
     cp "$here/../.clang-format" .clang-format
-    : >build/docs/man3/thrum_thing_do.3
+    mkdir -p docs/man
+    awk -v out=build/docs/man -v version=0.1 -v date=2026-01-31 -f "$here/manual.awk" include/thrum/thing.h
+    echo '.TH thrum 7 "2026-01-31" "thrum" "thrum"' >docs/man/thrum.7
+    printf '.SH NAME\nthrum \\- a concept\n.SH SEE ALSO\n.BR thrum_thing (3)\n' >>docs/man/thrum.7
+    sed 's/^\.TH thrum 7/.TH thrum 3/' docs/man/thrum.7 >build/docs/man/thrum.3
 }
 
 # Compiles what check_symbols looks at.
@@ -201,7 +205,7 @@ rejects readme '' 'differs' 'a README whose program is not the example'
 # Symbols.
 fresh && link_library
 accepts symbols build
-fresh && rm build/docs/man3/* && link_library
+fresh && rm build/docs/man/* && link_library
 rejects symbols build 'thrum_thing_do: has no manual page' 'a function without a manual page'
 fresh && sed -i 's|^/\* Does it. \*/||' include/thrum/thing.h && link_library
 rejects symbols build 'thrum_thing_do: no public header declares it' 'a function without a comment'
@@ -215,6 +219,18 @@ fresh && printf 'THRUM_API int thrum__x(void);\nint thrum__x(void)\n{\n    retur
 rejects symbols build 'thrum__x: an internal name is exported' 'an exported internal name'
 fresh && printf '/* Is not there. */\nTHRUM_API void thrum_gone(void);\n' >>include/thrum/thing.h && link_library
 rejects symbols build 'thrum_gone: declared in a public header, but not exported' 'a function that is only declared'
+
+# Manual.
+fresh
+accepts manual build
+fresh && rm build/docs/man/thrum_thing.3
+rejects manual build 'leads to thrum_thing.3, which is not there' 'an alias to nowhere'
+fresh && echo '.so man3/thrum_thing.3' >build/docs/man/thrum_other.3
+rejects manual build 'does not name it' 'an alias to a page about something else'
+fresh && echo '.XY' >>docs/man/thrum.7
+rejects manual build 'docs/man/thrum.7: mandoc warns' 'a request that does not exist'
+fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
+rejects manual build 'thrum_gone.3' 'a reference to nowhere'
 
 echo "1..$number"
 exit $failed

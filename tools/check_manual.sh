@@ -1,0 +1,39 @@
+#!/bin/sh
+# The manual pages are sound: check_manual.sh BUILD-DIR, in the root of the tree. No formatter warns,
+# each alias leads to a page that names it, and each reference in the concept pages is one to a page.
+set -u
+made=$1/docs/man
+status=0
+complain() {
+    echo "$*"
+    status=1
+}
+
+set --
+for page in "$made"/*.3; do
+    target=$(sed -n 's|^\.so man3/||p' "$page")
+    name=${page##*/}
+    name=${name%.3}
+    if [ -z "$target" ]; then
+        set -- "$@" "$page"
+    elif [ ! -f "$made/$target" ]; then
+        complain "$page: leads to $target, which is not there"
+    else
+        grep -q "^$name\b\|[ ,]$name\b" "$made/$target" || complain "$page: $target does not name it"
+    fi
+done
+[ $# -gt 0 ] || complain "$made: no page was made"
+
+# thrum.1 comes with the command.
+for page in "$@" docs/man/*.[17]; do
+    mandoc -Tlint -W warning "$page" || complain "$page: mandoc warns"
+    warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
+    [ -z "$warnings" ] || complain "$page: $warnings"
+done
+
+missing=$(sed -n 's/^\.BR \(thrum[a-z_]*\) (\([137]\)).*/\1.\2/p; s/.*\\fB\(thrum[a-z_]*\)\\fR(\([137]\)).*/\1.\2/p' \
+    "$@" docs/man/*.[17] | sort -u | while read -r reference; do
+    [ -e "$made/$reference" ] || [ -e "docs/man/$reference" ] || echo "$reference"
+done)
+[ -z "$missing" ] || complain "referred to, but not there: $missing"
+exit $status
