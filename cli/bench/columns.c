@@ -1,0 +1,56 @@
+/* The columns. Another executor is one line here: a name, a width, the guide's column that it is to
+ * be compared with, and how to make it. Rows, tasks and reports know nothing of executors.
+ *
+ * The first column must run one task at a time: its times are what the bounds of the others are
+ * made of where latencies are measured rather than given (see bounds.c).
+ */
+#include "columns.h"
+
+#include "rows.h"
+
+#include <stdio.h>
+
+static thrum_executor *open_inline(int workers)
+{
+    (void)workers;
+    return thrum_inline_new();
+}
+
+static thrum_executor *open_threads(int workers)
+{
+    return thrum_thread_pool_new(
+        &(thrum_pool_options){.max_workers = workers, .name_prefix = "bench"});
+}
+
+static const struct column columns[] = {
+    {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline},
+    {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads},
+    {"threads", WIDTH_BEST, -1, open_threads},
+};
+
+_Static_assert(sizeof columns / sizeof columns[0] <= COLUMNS_MAX, "raise COLUMNS_MAX");
+
+size_t column_count(void)
+{
+    return sizeof columns / sizeof columns[0];
+}
+
+const struct column *column_at(size_t index)
+{
+    return &columns[index];
+}
+
+void column_title(const struct column *column, int workers_given, char *ret_text, size_t size)
+{
+    switch (column->width) {
+    case WIDTH_ONE:
+        snprintf(ret_text, size, "sequential");
+        break;
+    case WIDTH_GIVEN:
+        snprintf(ret_text, size, "%s(%d)", column->executor, workers_given);
+        break;
+    case WIDTH_BEST:
+        snprintf(ret_text, size, "%s(best)", column->executor);
+        break;
+    }
+}

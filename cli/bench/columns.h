@@ -1,0 +1,31 @@
+/* The columns of the table: the executors on which every row's tasks run, unchanged. */
+#ifndef CLI_BENCH_COLUMNS_H
+#define CLI_BENCH_COLUMNS_H
+
+#include <stddef.h>
+#include <thrum.h>
+
+/* How many workers a column has. */
+enum column_width {
+    WIDTH_ONE,   /* as its kind runs one task at a time */
+    WIDTH_GIVEN, /* what --workers says */
+    WIDTH_BEST,  /* what the row ends earliest with */
+};
+
+struct column {
+    const char *executor; /* its kind: "inline", "threads" */
+    enum column_width width;
+    int guide; /* the guide's column to compare with, or -1 for the best of the guide's */
+    thrum_executor *(*open)(int workers); /* NULL if memory is out */
+};
+
+/* The most columns that there can be. */
+enum { COLUMNS_MAX = 8 };
+
+size_t column_count(void);
+const struct column *column_at(size_t index);
+
+/* "sequential", "threads(4)", "threads(best)". */
+void column_title(const struct column *column, int workers_given, char *ret_text, size_t size);
+
+#endif

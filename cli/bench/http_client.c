@@ -1,0 +1,236 @@
+/* The HTTP task: fetch a page by libcurl, check that it is the page, count the time.
+ *
+ * libcurl's easy interface blocks its caller until the transfer is done, which is the plain way to
+ * write it and, on an executor that can afford a waiting thread, all there is to it.
+ *
+ * A handle keeps its connection alive from one fetch to the next, as any client would that makes a
+ * hundred requests to one server. Handles live in a pool that is filled to the number of workers
+ * and connected before the clock starts, by fetching a page that is not held: what is measured is
+ * the waiting, not the set-up of TCP. With --url nothing is fetched beyond the hundred pages that
+ * are asked for and one to see whether the server is there, so connecting is then included.
+ *
+ * The proxy variables of the environment are not for the loopback and are passed over there.
+ *
+ * Stopping: libcurl asks its progress function now and then, at least once a second, which stops the
+ * transfer after Ctrl-C, or when the task was cancelled.
+ */
+#include "handle_pool.h"
+#include "http_server.h"
+#include "interrupt.h"
+#include "trouble.h"
+#include "workload.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Seconds for one fetch, and for connecting, after which it has failed. */
+static const long fetch_patience = 60, connect_patience = 10;
+
+/* The argument of a task. */
+struct fetch {
+    bool own; /* from our own server, whose page is known */
+    char url[TASK_ARG_MAX - 8];
+};
+
+/* What has arrived of a page. */
+struct arrival {
+    thrum_task *task; /* NULL outside a task */
+    bool own;
+    bool wrong; /* some byte is not as it should be */
+    size_t bytes;
+};
+
+static struct http_server server;
+static char foreign_url[TASK_ARG_MAX - 8];
+
+static size_t take_bytes(char *bytes, size_t one, size_t count, void *context)
+{
+    struct arrival *arrival = context;
+    (void)one;
+    if (arrival->own)
+        for (size_t i = 0; i < count; i++)
+            arrival->wrong |= bytes[i] != http_page_byte(arrival->bytes + i);
+    arrival->bytes += count;
+    return count;
+}
+
+static int ask_whether_to_stop(void *context, curl_off_t down_total, curl_off_t down,
+                               curl_off_t up_total, curl_off_t up)
+{
+    const struct arrival *arrival = context;
+    (void)down_total;
+    (void)down;
+    (void)up_total;
+    (void)up;
+    return interrupt_asked() || (arrival->task && thrum_cancelled(arrival->task));
+}
+
+/* Sets what all fetches have in common. `target` is "own" for our server. */
+static void *make_handle(const char *target, thrum_error *ret_error)
+{
+    CURL *curl = curl_easy_init();
+    bool ok = curl && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_whether_to_stop) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_TIMEOUT, fetch_patience) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, connect_patience) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_USERAGENT, "thrum/" THRUM_VERSION) == CURLE_OK;
+    if (ok && strcmp(target, "own") == 0)
+        ok = curl_easy_setopt(curl, CURLOPT_PROXY, "") == CURLE_OK;
+    if (!ok) {
+        curl_easy_cleanup(curl);
+        trouble(ret_error, -ENOMEM, "libcurl gives no handle; is memory out?");
+        return NULL;
+    }
+    return curl;
+}
+
+static struct handle_pool handles = {.make = make_handle, .drop = curl_easy_cleanup};
+
+/* Fetches once. Returns 0, or a negative errno and the reason. */
+static int fetch_once(CURL *curl, const struct fetch *fetch, thrum_task *task,
+                      thrum_error *ret_error)
+{
+    struct arrival arrival = {.task = task, .own = fetch->own};
+    char reason[CURL_ERROR_SIZE] = "";
+    long status = 0;
+    if (curl_easy_setopt(curl, CURLOPT_URL, fetch->url) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_WRITEDATA, &arrival) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &arrival) != CURLE_OK ||
+        curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason) != CURLE_OK)
+        return trouble(ret_error, -ENOMEM, "libcurl refuses its options");
+    CURLcode rc = curl_easy_perform(curl);
+    curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+    if (rc == CURLE_ABORTED_BY_CALLBACK)
+        return trouble(ret_error, -ECANCELED, "stopped");
+    if (rc != CURLE_OK)
+        return trouble(ret_error, rc == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO,
+                       "cannot fetch %.120s: %.100s", fetch->url,
+                       reason[0] ? reason : curl_easy_strerror(rc));
+    if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status >= 400 ||
+        status < 200)
+        return trouble(ret_error, -EPROTO, "%.150s answers with status %ld", fetch->url, status);
+    if (fetch->own && (arrival.wrong || arrival.bytes != HTTP_PAGE_BYTES))
+        return trouble(ret_error, -EBADMSG, "the page came damaged: %zu of %d bytes%s",
+                       arrival.bytes, HTTP_PAGE_BYTES, arrival.wrong ? ", not the right ones" : "");
+    return 0;
+}
+
+static int fetch_page(thrum_task *self)
+{
+    const struct fetch *fetch = &thrum_arg(self, struct fetch);
+    thrum_error error = {0};
+    thrum_time begin = thrum_now();
+    CURL *curl = handle_pool_take(&handles, fetch->own ? "own" : fetch->url, &error);
+    if (!curl)
+        return thrum_fail(self, error.code, "%s", error.message);
+    int rc = fetch_once(curl, fetch, self, &error);
+    if (rc < 0)
+        handle_pool_discard(&handles, curl);
+    else
+        handle_pool_give(&handles, curl);
+    if (rc < 0)
+        return thrum_fail(self, rc, "%s", error.message);
+    return thrum_return(self, thrum_value(thrum_time, thrum_now() - begin));
+}
+
+static size_t fill_fetch(void *ret_arg, int index, double seconds)
+{
+    struct fetch *fetch = ret_arg;
+    (void)index;
+    fetch->own = !foreign_url[0];
+    if (fetch->own)
+        snprintf(fetch->url, sizeof fetch->url, "http://127.0.0.1:%d/page?wait_us=%.0f",
+                 server.port, seconds * 1e6);
+    else
+        memcpy(fetch->url, foreign_url, sizeof fetch->url);
+    return sizeof *fetch;
+}
+
+/* Sees whether the server that the user named is there. */
+static int try_foreign(thrum_error *ret_error)
+{
+    struct fetch fetch;
+    thrum_error reason = {0};
+    fill_fetch(&fetch, 0, 0);
+    CURL *curl = handle_pool_take(&handles, foreign_url, ret_error);
+    if (!curl)
+        return ret_error->code;
+    int rc = fetch_once(curl, &fetch, NULL, &reason);
+    handle_pool_give(&handles, curl);
+    if (rc == -ECANCELED)
+        return trouble(ret_error, rc, "stopped");
+    if (rc < 0)
+        return trouble(ret_error, rc,
+                       "--url: %.160s; check the address, or leave out --url to use the server "
+                       "that comes with it",
+                       reason.message);
+    return 0;
+}
+
+static int open_http(const struct bench_options *options, thrum_error *ret_error)
+{
+    /* The server first: it is a fork of this process, which should not hold a library's state. */
+    if (!options->url) {
+        int rc = http_server_start(&server, ret_error);
+        if (rc < 0)
+            return rc;
+    } else if (strlen(options->url) >= sizeof foreign_url) {
+        return trouble(ret_error, -ENAMETOOLONG, "--url: the address is longer than %zu bytes",
+                       sizeof foreign_url - 1);
+    } else {
+        snprintf(foreign_url, sizeof foreign_url, "%s", options->url);
+    }
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+        return trouble(ret_error, -ENOMEM, "libcurl does not start");
+    return options->url ? try_foreign(ret_error) : 0;
+}
+
+/* Has `workers` handles ready, each with a connection to our own server. No task runs now, so the
+ * idle handles may be used in place. */
+static int connect_handles(int workers, thrum_error *ret_error)
+{
+    struct fetch fetch;
+    size_t count = (size_t)workers;
+    fill_fetch(&fetch, 0, 0);
+    if (!fetch.own)
+        return handle_pool_fill(&handles, count, foreign_url, ret_error);
+    int rc = handle_pool_fill(&handles, count, "own", ret_error);
+    for (size_t i = 0; i < count && rc == 0; i++)
+        rc = fetch_once(handles.idle[handles.idle_count - 1 - i], &fetch, NULL, ret_error);
+    return rc;
+}
+
+static void describe(char *ret_text, size_t size)
+{
+    if (foreign_url[0])
+        snprintf(ret_text, size, "fetched by libcurl from %s; its latency is measured, not given",
+                 foreign_url);
+    else
+        snprintf(ret_text, size,
+                 "fetched by libcurl from a server process on 127.0.0.1:%d, which holds each "
+                 "answer",
+                 server.port);
+}
+
+static void close_http(void)
+{
+    handle_pool_empty(&handles);
+    curl_global_cleanup();
+    http_server_stop(&server);
+    foreign_url[0] = '\0';
+}
+
+const struct workload http_workload = {
+    .open = open_http,
+    .prepare = connect_handles,
+    .task = fetch_page,
+    .fill = fill_fetch,
+    .describe = describe,
+    .close = close_http,
+};

@@ -1,0 +1,33 @@
+/* What `thrum bench` was asked to do: its command line as a struct. */
+#ifndef CLI_BENCH_OPTIONS_H
+#define CLI_BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct bench_options {
+    bool quick;           /* a tenth of every latency */
+    int workers;          /* of the columns with a given number; 4 */
+    int repeats;          /* measurements of each cell, of which the median counts; 1 */
+    uint32_t rows;        /* bit i is set if rows_all[i] is to run */
+    const char *json;     /* where to, "-" for stdout, or NULL */
+    const char *csv;      /* likewise */
+    const char *url;      /* fetch this instead of from a server of our own, or NULL */
+    const char *postgres; /* query this instead of SQLite, or NULL */
+};
+
+enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+
+/* Reads the command line; argv[0] is skipped. With OPTIONS_WRONG `ret_message` names the option
+ * and what is wrong with it. The strings of `ret` point into argv. */
+enum options_verdict options_parse(int argc, char **argv, struct bench_options *ret,
+                                   char *ret_message, size_t message_size);
+
+void options_print_help(FILE *out);
+
+/* The factor on every latency. */
+double options_scale(const struct bench_options *options);
+
+#endif

@@ -1,0 +1,142 @@
+/* The table, for a person, in at most 100 columns of plain ASCII.
+ *
+ * It has the guide's form, rows of work against executors, but each cell has four figures below one
+ * another: the time, the bound, the ratio of the two, and what the guide's table says there. Figures
+ * of one kind have one number of decimals, so that their points are in line. With more executors the
+ * cells become narrower, down to 12 characters, which leaves room for six beside a title.
+ *
+ * Rows are printed as soon as they are measured: the whole takes a minute and a half, and the first
+ * lines are worth reading meanwhile.
+ */
+#include "report.h"
+
+#include "style.h"
+
+#include <string.h>
+#include <unistd.h>
+
+enum { TABLE_WIDTH = 100, TITLE_WIDTH = 28, CELL_LEAST = 12, CELL_MOST = 18 };
+
+static int cell_width(void)
+{
+    int width = (TABLE_WIDTH - TITLE_WIDTH) / (int)column_count();
+    if (width < CELL_LEAST)
+        return CELL_LEAST;
+    return width > CELL_MOST ? CELL_MOST : width;
+}
+
+/* Prints one line of the table: a title and a text for each column, in a style. */
+static void print_line(FILE *out, const char *style, const char *title, char texts[][32])
+{
+    bool colours = style_wanted(fileno(out));
+    fprintf(out, "%s%-*s", colours ? style : "", TITLE_WIDTH, title);
+    for (size_t i = 0; i < column_count(); i++)
+        fprintf(out, "%*s", cell_width(), texts[i]);
+    fprintf(out, "%s\n", colours ? STYLE_END : "");
+}
+
+void report_table_begin(FILE *out, const struct setting *setting)
+{
+    static const char *const names[WORKLOAD_KINDS] = {"HTTP", "Files", "CPU", "Database"};
+    char texts[COLUMNS_MAX][32];
+    fprintf(out, "thrum %s, %d core%s%s\n", thrum_version(), setting->cores,
+            setting->cores == 1 ? "" : "s",
+            setting->scale < 1 ? ", quick: latencies and the guide's figures are a tenth" : "");
+    for (int i = 0; i < WORKLOAD_KINDS; i++)
+        if (setting->notes[i][0])
+            fprintf(out, "%-9s %s\n", names[i], setting->notes[i]);
+    fputc('\n', out);
+    for (size_t i = 0; i < column_count(); i++)
+        column_title(column_at(i), setting->options->workers, texts[i], sizeof texts[i]);
+    print_line(out, STYLE_BOLD, "", texts);
+    fflush(out);
+}
+
+static void print_time(const struct cell *cell, char *ret_text, size_t size)
+{
+    if (cell->status == CELL_DONE)
+        snprintf(ret_text, size, "%.3f s", cell->seconds);
+    else
+        snprintf(ret_text, size, "%s", cell_status_name(cell->status));
+}
+
+void report_table_row(FILE *out, const struct row_result *result, const struct setting *setting)
+{
+    char title[64], time[COLUMNS_MAX][32], workers[COLUMNS_MAX][32], bound[COLUMNS_MAX][32],
+        ratio[COLUMNS_MAX][32], guide[COLUMNS_MAX][32];
+    row_title(result->row, setting->scale, title, sizeof title);
+    for (size_t i = 0; i < column_count(); i++) {
+        const struct cell *cell = &result->cells[i];
+        int guide_column;
+        double figure = cell_guide(result->row, column_at(i), setting, &guide_column);
+        print_time(cell, time[i], sizeof time[i]);
+        snprintf(workers[i], sizeof workers[i], "%d", cell->workers);
+        snprintf(bound[i], sizeof bound[i], "-");
+        snprintf(ratio[i], sizeof ratio[i], "-");
+        snprintf(guide[i], sizeof guide[i], "-");
+        if (cell->bound > 0) {
+            snprintf(bound[i], sizeof bound[i], "%.3f s", cell->bound);
+            snprintf(ratio[i], sizeof ratio[i], "%.3f  ", cell->seconds / cell->bound);
+        }
+        if (figure > 0)
+            snprintf(guide[i], sizeof guide[i], "%.3f s", figure);
+    }
+    fputc('\n', out);
+    print_line(out, STYLE_BOLD, title, time);
+    print_line(out, "", "  workers", workers);
+    print_line(out, "", "  bound", bound);
+    print_line(out, "", "  ratio to the bound", ratio);
+    print_line(out, STYLE_DIM, "  the guide, Python", guide);
+    fflush(out);
+}
+
+/* The guide's opening, told with this run's figures. */
+static void print_story(FILE *out, const struct row_result *result, const struct setting *setting)
+{
+    const struct cell *first = &result->cells[0], *best = NULL;
+    for (size_t i = 1; i < column_count(); i++) {
+        const struct cell *cell = &result->cells[i];
+        if (cell->status == CELL_DONE && (!best || cell->seconds < best->seconds))
+            best = cell;
+    }
+    if (first->status != CELL_DONE || !best)
+        return;
+    char title[64];
+    row_title(result->row, setting->scale, title, sizeof title);
+    fprintf(out, "%s each: %.2f s one after another, %.2f s at once, %.0f times as fast.\n", title,
+            first->seconds, best->seconds, first->seconds / best->seconds);
+}
+
+static void print_failures(FILE *out, const struct row_result *result,
+                           const struct setting *setting)
+{
+    bool colours = style_wanted(fileno(out));
+    for (size_t i = 0; i < column_count(); i++) {
+        const struct cell *cell = &result->cells[i];
+        char column[32];
+        if (cell->status != CELL_FAILED)
+            continue;
+        column_title(column_at(i), setting->options->workers, column, sizeof column);
+        fprintf(out, "%s%s, %s: failed after %d of %d tasks: %s%s\n", colours ? STYLE_RED : "",
+                result->row->name, column, cell->done, row_tasks(result->row), cell->error.message,
+                colours ? STYLE_END : "");
+    }
+}
+
+void report_table_end(FILE *out, const struct row_result *results, size_t count,
+                      const struct setting *setting, int signal)
+{
+    fputc('\n', out);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(results[i].row->name, "story") == 0)
+            print_story(out, &results[i], setting);
+    for (size_t i = 0; i < count; i++)
+        print_failures(out, &results[i], setting);
+    fputs("The bound is the least time that any executor could take with as many workers; beside\n"
+          "threads(best) stands the best of the guide's figures for the row.\n",
+          out);
+    if (signal)
+        fprintf(out, "Interrupted by SIG%s: only the cells that were finished have figures.\n",
+                sigabbrev_np(signal));
+    fflush(out);
+}

@@ -1,0 +1,48 @@
+/* A kind of work: how it is set up, and the task function that does one piece of it.
+ *
+ * The task function is the point of the whole: it is written once, and each column runs it as it
+ * stands. It finds all it needs in its argument, which travels by value, and leaves the time that
+ * it took as its result.
+ */
+#ifndef CLI_BENCH_WORKLOAD_H
+#define CLI_BENCH_WORKLOAD_H
+
+#include "options.h"
+#include "rows.h"
+
+#include <stddef.h>
+#include <thrum.h>
+
+/* The largest argument of a task, in bytes. */
+enum { TASK_ARG_MAX = 1024 };
+
+struct workload {
+    /* Sets up what tasks need, before there are threads. Returns 0 or a negative errno. */
+    int (*open)(const struct bench_options *options, thrum_error *ret_error);
+
+    /* Sees to what `workers` tasks at once need, outside the measured time; may be NULL. */
+    int (*prepare)(int workers, thrum_error *ret_error);
+
+    /* Does one piece of work. Its result is a thrum_time: how many nanoseconds it took. */
+    thrum_task_fn *task;
+
+    /* Writes the argument of piece number `index`, which is to take `seconds`. Returns its size. */
+    size_t (*fill)(void *ret_arg, int index, double seconds);
+
+    /* Says in one line what the tasks really do, for the head of the table. */
+    void (*describe)(char *ret_text, size_t size);
+
+    /* Undoes open, whether or not it succeeded. */
+    void (*close)(void);
+};
+
+extern const struct workload http_workload;
+extern const struct workload file_workload;
+extern const struct workload cpu_workload;
+extern const struct workload sqlite_workload;
+extern const struct workload postgres_workload;
+
+/* The workload for a kind of task under the given options. */
+const struct workload *workload_for(enum workload_kind kind, const struct bench_options *options);
+
+#endif

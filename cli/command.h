@@ -1,0 +1,28 @@
+/* A subcommand of `thrum`: what main.c needs to know of each, and how each ends.
+ *
+ * Exit status, the same for all of them:
+ *   0         all went well
+ *   1         something failed at run time: an unreachable server, a failed task, a full disk
+ *   2         the command line was wrong; nothing was done
+ *   128 + N   stopped by signal N, after printing what was known so far
+ */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+enum {
+    STATUS_OK = 0,
+    STATUS_FAILED = 1,
+    STATUS_USAGE = 2,
+    STATUS_SIGNAL = 128,
+};
+
+struct command {
+    const char *name;
+    const char *summary; /* one line for `thrum --help` */
+    /* Runs it; argv[0] is the subcommand's name. Returns the exit status. */
+    int (*run)(int argc, char **argv);
+};
+
+int bench_run(int argc, char **argv);
+
+#endif

@@ -1,0 +1,76 @@
+/* `thrum`: the command. This file only finds the subcommand and hands over.
+ *
+ * The command is a program like any other: it uses the library through its public headers alone.
+ * Whatever a subcommand would like to reach inside the library for is missing from the interface,
+ * and belongs there.
+ *
+ * A new subcommand is one line in `commands`.
+ */
+#include "command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <thrum.h>
+
+static const struct command commands[] = {
+    {"bench", "Run the same tasks on each executor and print the times beside their bounds.",
+     bench_run},
+};
+
+static const size_t command_count = sizeof commands / sizeof commands[0];
+
+static void print_help(FILE *out)
+{
+    fputs("Usage: thrum COMMAND [OPTION...]\n"
+          "\n"
+          "Threads, queues, locks, futures and executors for C, without a global lock.\n"
+          "\n"
+          "Commands:\n",
+          out);
+    for (size_t i = 0; i < command_count; i++)
+        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    fputs("\n"
+          "Options:\n"
+          "  -h, --help     Show this text; `thrum COMMAND --help` tells of a command.\n"
+          "  -V, --version  Show the version.\n",
+          out);
+}
+
+static int complain(const char *what, const char *name)
+{
+    fprintf(stderr, "thrum: %s%s%s\n", what, name ? " " : "", name ? name : "");
+    fputs("Try 'thrum --help'; the commands are:", stderr);
+    for (size_t i = 0; i < command_count; i++)
+        fprintf(stderr, " %s", commands[i].name);
+    fputs(".\n", stderr);
+    return STATUS_USAGE;
+}
+
+/* Output that could not be written, as to a full disk, is a failure and not a success. */
+static int finish_output(int status)
+{
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        fputs("thrum: the output could not be written\n", stderr);
+        return status == STATUS_OK ? STATUS_FAILED : status;
+    }
+    return status;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2)
+        return complain("no command given", NULL);
+    const char *name = argv[1];
+    if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+        print_help(stdout);
+        return finish_output(STATUS_OK);
+    }
+    if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
+        printf("thrum %s\n", thrum_version());
+        return finish_output(STATUS_OK);
+    }
+    for (size_t i = 0; i < command_count; i++)
+        if (strcmp(name, commands[i].name) == 0)
+            return finish_output(commands[i].run(argc - 1, argv + 1));
+    return complain(name[0] == '-' ? "unknown option" : "unknown command", name);
+}
