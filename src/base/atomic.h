@@ -49,14 +49,19 @@
     __extension__({                                                                                \
         thrum__explore_before(THRUM__EXPLORE_CAS, (p), sizeof *(p), __FILE__, __LINE__);           \
         bool stored_ = false;                                                                      \
-        if ((weak) && thrum__explore_weak_failure())                                               \
-            *(expected) = *(p);                                                                    \
-        else                                                                                       \
+        if (!(weak) || *(p) != *(expected) || !thrum__explore_weak_failure())                      \
             stored_ = __atomic_compare_exchange_n((p), (expected), (v), false, __ATOMIC_SEQ_CST,   \
                                                   __ATOMIC_RELAXED);                               \
         thrum__explore_after(stored_ ? THRUM__EXPLORE_RMW : THRUM__EXPLORE_LOAD,                   \
                              stored_ ? (order) : __ATOMIC_RELAXED, (p));                           \
         stored_;                                                                                   \
+    })
+#define thrum__atomic_load(order, p)                                                               \
+    __extension__({                                                                                \
+        thrum__explore_before(THRUM__EXPLORE_LOAD, (p), sizeof *(p), __FILE__, __LINE__);          \
+        __auto_type value_ = __atomic_load_n((p), __ATOMIC_SEQ_CST);                               \
+        thrum__explore_loaded(order, (p), sizeof *(p), &value_);                                   \
+        value_;                                                                                    \
     })
 #define thrum__fence_seq_cst() thrum__explore_fence(__FILE__, __LINE__)
 #define thrum__plain_read(p)   thrum__explore_plain((p), sizeof *(p), false, __FILE__, __LINE__)
@@ -65,6 +70,7 @@
 #else
 
 #define thrum__atomic(access, order, p, operation) (operation)
+#define thrum__atomic_load(order, p)               __atomic_load_n((p), (order))
 #define thrum__atomic_store(order, p, v)           __atomic_store_n((p), (v), (order))
 #define thrum__atomic_cas(order, weak, p, expected, v)                                             \
     __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), __ATOMIC_RELAXED)
@@ -73,9 +79,6 @@
 #define thrum__plain_write(p)  ((void)0)
 
 #endif
-
-#define thrum__atomic_load(order, p)                                                               \
-    thrum__atomic(THRUM__EXPLORE_LOAD, order, p, __atomic_load_n((p), (order)))
 
 #define thrum__load_relaxed(p) thrum__atomic_load(__ATOMIC_RELAXED, p)
 #define thrum__load_acquire(p) thrum__atomic_load(__ATOMIC_ACQUIRE, p)

@@ -29,6 +29,9 @@ void thrum__explore_before(enum thrum__explore_access access, const void *addres
 /* Just after it, with the __ATOMIC_ order that the source names: what it makes visible. */
 void thrum__explore_after(enum thrum__explore_access access, int order, const void *address);
 
+/* The same for a load, which may be given an older value than the one that it has found. */
+void thrum__explore_loaded(int order, const void *address, size_t size, void *value);
+
 /* Whether the weak compare-and-swap at hand shall fail for no reason. */
 bool thrum__explore_weak_failure(void);
 
@@ -49,15 +52,26 @@ void thrum__explore_pause(void);
 /* Virtual time in nanoseconds; it moves only when a timed wait ends by its deadline. */
 int64_t thrum__explore_now(void);
 
-/* The running thread's one slot of thread-local memory, and its destructor's argument. */
+/* The running thread's one slot of thread-local memory; what to call with its value, if it has
+ * one, when the thread ends, or NULL. */
 void **thrum__explore_local(void);
+void thrum__explore_local_end(void (*at_exit)(void *value));
 
 /* Threads. start gives 0 and a handle, or -EAGAIN where the client's budget has a failure. */
 int thrum__explore_thread_start(uintptr_t *ret_thread, void (*run)(void *), void *argument);
 void thrum__explore_thread_join(uintptr_t thread);
 
+/* The number of the running thread, 0 for the first one. */
+int32_t thrum__explore_thread_number(void);
+
 /* Whether the allocation at hand shall fail. */
 bool thrum__explore_allocation_failure(void);
+
+/* Zeroed memory of the run; NULL while none is on. Immortal memory is no leak. */
+void *thrum__explore_allocate(size_t size, size_t alignment, bool immortal);
+
+/* Gives it back; false if it is not of the run. */
+bool thrum__explore_release(void *address);
 
 /* The memory at `address` ceases to be what it was (freed, or its stack frame left): an atomic or
  * marked access to it from now on is an error, until it is allocated or thrum__explore_live. */

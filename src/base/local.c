@@ -7,14 +7,15 @@
 
 int thrum__local_set(void *value, void (*at_exit)(void *value))
 {
-    (void)at_exit; /* a client's threads end with the run, and so does all that they held */
     *thrum__explore_local() = value;
+    thrum__explore_local_end(at_exit);
     return 0;
 }
 
 void thrum__local_assign(void *value)
 {
     *thrum__explore_local() = value;
+    thrum__explore_local_end(NULL);
 }
 
 #else

@@ -1,14 +1,11 @@
 #include "base/memory.h"
 #include "base/fault.h"
 
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-
-#ifdef THRUM_EXPLORE
-#include <malloc.h>
-#endif
 
 static bool refused(void)
 {
@@ -19,15 +16,40 @@ static bool refused(void)
     return thrum__fault(THRUM__FAULT_ALLOC);
 }
 
-static void *born(void *memory, size_t size)
+/* Zeroed memory; a run of the explorer has memory of its own. */
+static void *take(size_t count, size_t size)
 {
 #ifdef THRUM_EXPLORE
+    size_t all;
+    if (__builtin_mul_overflow(count, size, &all))
+        return NULL;
+    void *memory = thrum__explore_allocate(all, _Alignof(max_align_t), false);
     if (memory)
-        thrum__explore_live(memory, size);
-#else
-    (void)size;
+        return memory;
 #endif
-    return memory;
+    return calloc(count, size);
+}
+
+static void *take_line(size_t size)
+{
+    void *memory;
+#ifdef THRUM_EXPLORE
+    memory = thrum__explore_allocate(size, THRUM__CACHE_LINE, false);
+    if (memory)
+        return memory;
+#endif
+    return posix_memalign(&memory, THRUM__CACHE_LINE, size) ? NULL : memset(memory, 0, size);
+}
+
+static void *take_immortal(size_t size)
+{
+#ifdef THRUM_EXPLORE
+    void *known = thrum__explore_allocate(size, THRUM__CACHE_LINE, true);
+    if (known)
+        return known;
+#endif
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory == MAP_FAILED ? NULL : memory;
 }
 
 void *thrum__alloc(size_t size)
@@ -37,32 +59,24 @@ void *thrum__alloc(size_t size)
 
 void *thrum__alloc_array(size_t count, size_t size)
 {
-    if (refused())
-        return NULL;
-    return born(calloc(count, size), count * size);
+    return refused() ? NULL : take(count, size);
 }
 
 void *thrum__alloc_line(size_t size)
 {
-    void *memory;
-    if (refused() || posix_memalign(&memory, THRUM__CACHE_LINE, size))
-        return NULL;
-    return born(memset(memory, 0, size), size);
+    return refused() ? NULL : take_line(size);
 }
 
 void thrum__free(void *memory)
 {
 #ifdef THRUM_EXPLORE
-    if (memory)
-        thrum__explore_dead(memory, malloc_usable_size(memory));
+    if (thrum__explore_release(memory))
+        return;
 #endif
     free(memory);
 }
 
 void *thrum__alloc_immortal(size_t size)
 {
-    if (refused())
-        return NULL;
-    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory == MAP_FAILED ? NULL : memory;
+    return refused() ? NULL : take_immortal(size);
 }

@@ -10,19 +10,36 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#ifdef THRUM_EXPLORE
+#include "base/explore.h"
+
+int32_t thrum__os_thread_number(void)
+{
+    return (int32_t)getpid() + thrum__explore_thread_number();
+}
+
+void thrum__os_thread_yield(void)
+{
+    thrum__explore_pause();
+}
+
+#else
+
 int32_t thrum__os_thread_number(void)
 {
     return (int32_t)syscall(SYS_gettid);
 }
 
-int thrum__os_thread_is_main(void)
-{
-    return thrum__os_thread_number() == (int32_t)getpid();
-}
-
 void thrum__os_thread_yield(void)
 {
     sched_yield();
+}
+
+#endif
+
+int thrum__os_thread_is_main(void)
+{
+    return thrum__os_thread_number() == (int32_t)getpid();
 }
 
 void thrum__os_thread_set_name(const char *name)
@@ -37,7 +54,6 @@ void thrum__os_thread_set_name(const char *name)
 }
 
 #ifdef THRUM_EXPLORE
-#include "base/explore.h"
 
 int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void (*run)(void *),
                            void *argument)

@@ -1,0 +1,68 @@
+#include "base/explore_objects.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 4096, MOST = 2048 };
+
+/* A hash table by address; a slot is of this run if its number is. Nothing is ever taken out: an
+ * object that is forgotten loses what was known of it, and keeps its place. */
+struct table {
+    uint32_t run;
+    unsigned used;
+    struct {
+        const void *address;
+        uint32_t run;
+        uint32_t index;
+    } slot[SLOTS];
+    thrum__explore_object object[MOST];
+};
+
+static struct table *table; /* made before the first run: see explore_memory.c */
+
+void thrum__explore_objects_reset(void)
+{
+    if (!table)
+        table = calloc(1, sizeof *table);
+    if (!table)
+        abort();
+    table->run++;
+    table->used = 0;
+}
+
+static void clear(thrum__explore_object *object)
+{
+    object->last_write = object->reads = 0;
+    object->count = object->newest = 0;
+    object->size = 0;
+}
+
+thrum__explore_object *thrum__explore_object_at(const void *address)
+{
+    uint64_t number = (uint64_t)(uintptr_t)address;
+    unsigned at = (unsigned)((number * UINT64_C(0x9e3779b97f4a7c15)) >> 52) % SLOTS;
+    while (table->slot[at].run == table->run) {
+        if (table->slot[at].address == address)
+            return &table->object[table->slot[at].index];
+        at = (at + 1) % SLOTS;
+    }
+    if (table->used == MOST)
+        thrum__explore_fail("more than %d words are used by atomics in one run", MOST);
+    table->slot[at].address = address;
+    table->slot[at].run = table->run;
+    table->slot[at].index = table->used;
+    thrum__explore_object *object = &table->object[table->used++];
+    object->address = address;
+    clear(object);
+    return object;
+}
+
+void thrum__explore_objects_forget(const void *address, size_t size)
+{
+    const char *from = address;
+    for (unsigned i = 0; i < table->used; i++) {
+        const char *place = table->object[i].address;
+        if (place >= from && place < from + size)
+            clear(&table->object[i]);
+    }
+}

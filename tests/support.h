@@ -1,0 +1,42 @@
+/* What several tests need: waiting for a state instead of a time. */
+#ifndef TESTS_SUPPORT_H
+#define TESTS_SUPPORT_H
+
+#include "base/atomic.h"
+#include "base/fault.h"
+#include "park/context.h"
+
+#include <sched.h>
+#include <string.h>
+#include <thrum.h>
+
+/* Waits until the condition holds; the test's deadline ends it otherwise. */
+#define UNTIL(condition)                                                                           \
+    while (!(condition))                                                                           \
+    sched_yield()
+
+/* True while the context with that ident sleeps, or is about to, in a wait of `kind`. */
+static inline bool waits_for(const uint32_t *ident, const char *kind)
+{
+    uint32_t number = thrum__load_acquire(ident);
+    if (!number)
+        return false;
+    const char *waits = thrum__load_relaxed(&thrum__context_of(number)->wait_kind);
+    return waits && strcmp(waits, kind) == 0;
+}
+
+/* For a task: says who it is. */
+static inline void tell_ident(uint32_t *ident)
+{
+    thrum__store_release(ident, thrum_thread_current_ident());
+}
+
+/* Joins, expects `code`, and frees. */
+#define JOIN(thread, code)                                                                         \
+    do {                                                                                           \
+        thrum_thread *joined_ = (thread);                                                          \
+        CHECK_INT(thrum_thread_join(joined_, THRUM_FOREVER), ==, code);                            \
+        thrum_thread_free(joined_);                                                                \
+    } while (0)
+
+#endif
