@@ -19,10 +19,10 @@ static bool refused(void)
 /* Zeroed memory; a run of the explorer has memory of its own. */
 static void *take(size_t count, size_t size)
 {
-#ifdef THRUM_EXPLORE
-    size_t all;
+    size_t all; /* calloc would refuse it too, but a sanitizer would stop the program for it */
     if (__builtin_mul_overflow(count, size, &all))
         return NULL;
+#ifdef THRUM_EXPLORE
     void *memory = thrum__explore_allocate(all, _Alignof(max_align_t), false);
     if (memory)
         return memory;
