@@ -55,8 +55,8 @@ typedef struct thrum__explore_choice {
     unsigned count;                       /* at least 2 */
     const thrum__explore_option *options; /* for a thread; else NULL */
     unsigned running;                     /* the thread that chooses or is left */
-    uint64_t
-        state; /* for a thread: equal numbers stand for equal pasts, and so for equal futures */
+    bool ready;     /* and it could go on: to choose another is a preemption */
+    uint64_t state; /* for a thread: equal numbers stand for equal pasts and equal futures */
 } thrum__explore_choice;
 
 enum { THRUM__EXPLORE_PRUNE = -1 };
@@ -155,8 +155,8 @@ typedef struct thrum__explore_thread {
     uint32_t ticket;      /* its place among the sleepers */
     unsigned joins;       /* the threads that it waits for, as bits */
     uint32_t writes;      /* of its own, that changed something */
-    uint32_t turn_began;   /* how many writes of others there were as its spin turn began */
-    bool restless;         /* that turn may go otherwise if it is repeated at once */
+    uint32_t turn_began;  /* how many writes of others there were as its spin turn began */
+    bool restless;        /* that turn may go otherwise if it is repeated at once */
     void *local;          /* the thread-local slot */
     void (*local_end)(void *value);
     thrum__explore_clock clock;  /* what happened before its next step */

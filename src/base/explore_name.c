@@ -15,7 +15,7 @@ static struct names {
         const char *name;
     } name[NAMES];
     char thread[THRUM__EXPLORE_THREADS][64];
-} *names; /* made before the first run */
+} * names; /* made before the first run */
 
 void thrum__explore_names_reset(void)
 {

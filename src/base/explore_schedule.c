@@ -197,11 +197,12 @@ static void list_options(struct list *list)
             add(list, i, THRUM__EXPLORE_SPURIOUS, false);
 }
 
-/* What the future depends on, beside the budgets, whose use is a part of the past. */
+/* What the future depends on, beside who runs, which only a preemption bound asks for, and the
+ * budgets, whose use is a part of the past. */
 static uint64_t state_number(void)
 {
     const thrum__explore_machine *m = thrum__explore_machine_;
-    uint64_t others = m->current;
+    uint64_t others = 0;
     for (unsigned i = 0; i < m->threads; i++)
         others = others << 4 | (uint64_t)m->thread[i].state << 1 | can_run(&m->thread[i]);
     return thrum__explore_trace_hash(m->trace, others);
@@ -248,13 +249,15 @@ static void pick(void)
             .count = list.count,
             .options = list.option,
             .running = m->current,
+            .ready = self->state == THRUM__EXPLORE_READY,
             .state = state_number(),
         };
         chosen = m->driver->choose(m->driver->context, &choice);
         if (chosen < 0)
             end_run(THRUM__EXPLORE_PRUNED);
     }
-    bool rescued = list.option[0].how == THRUM__EXPLORE_TIMEOUT && !is_due(&m->thread[list.option[0].thread]);
+    bool rescued =
+        list.option[0].how == THRUM__EXPLORE_TIMEOUT && !is_due(&m->thread[list.option[0].thread]);
     apply(&list.option[chosen], rescued);
     thrum__explore_thread *next = &m->thread[m->current];
     if (next != self)

@@ -1,0 +1,312 @@
+/* The explorer as a program.
+ *
+ *     explore [--list] [--only TEXT]... [--long] [--tap] [--json] [--preemptions N]
+ *             [--pct RUNS] [--depth D] [--random RUNS] [--seed N]
+ *     explore --replay STRING
+ *
+ * Explores each client, or those whose name contains a TEXT, depth first up to its bound; with
+ * --pct or --random by such runs instead. Ends with 0 if all went as they should, 1 if not, 2 for
+ * wrong options. --replay runs one interleaving, as a failure's report gives it, and shows each
+ * step.
+ *
+ * What the program keeps between runs lies on the heap or on this stack: the runs set all its
+ * variables back.
+ */
+#include "search.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ONLY = 64 };
+
+struct settings {
+    const char *only[ONLY];
+    unsigned onlys;
+    bool list, longer, tap, json;
+    int preemptions; /* INT_MIN: the client's */
+    uint64_t pct, random, seed;
+    unsigned depth;
+    const char *replay;
+};
+
+struct totals {
+    unsigned number, failed;
+    uint64_t runs, steps;
+};
+
+static void print_indented(const char *text)
+{
+    printf("#   ");
+    for (; *text; text++) {
+        putchar(*text);
+        if (*text == '\n')
+            printf("#   ");
+    }
+    putchar('\n');
+}
+
+/* Looks for the same failure with fewer preemptions, so that the report is short. */
+static void simplify(struct search *search)
+{
+    int most = search->bound == EXPLORE_ALL ? 4 : search->bound;
+    for (int bound = 0; bound < most; bound++) {
+        struct search simpler;
+        search_begin(&simpler, search->client);
+        simpler.most_runs = 200000;
+        search_dfs(&simpler, bound);
+        if (simpler.failed) {
+            struct path path = search->path;
+            char *failure = search->failure;
+            search->path = simpler.path;
+            search->failure = simpler.failure;
+            simpler.path = path;
+            simpler.failure = failure;
+            most = bound;
+        }
+        search_end(&simpler);
+    }
+}
+
+static void report_failure(struct search *search)
+{
+    simplify(search);
+    char *text = path_write(&search->path, search->client->name);
+    struct search again;
+    search_begin(&again, search->client);
+    printf("# %s: the steps of the run that failed:\n", search->client->name);
+    search_replay(&again, &search->path, true);
+    print_indented(search->failure);
+    printf("# replay: --replay %s\n", text);
+    if (!again.failed || strcmp(again.failure, search->failure) != 0)
+        printf("# THE REPLAY WENT ANOTHER WAY: %s\n", again.failed ? again.failure : "no failure");
+    search_end(&again);
+    free(text);
+}
+
+/* The same choices must give the same run. */
+static bool is_deterministic(const struct search *search)
+{
+    struct search again;
+    search_begin(&again, search->client);
+    struct path path = {0};
+    for (size_t i = 0; i < search->path.length; i++)
+        path_add(&path, search->path.chosen[i]);
+    bool same = true;
+    uint64_t trace = 0;
+    for (int turn = 0; turn < 2; turn++) {
+        search_replay(&again, &path, false);
+        same &= turn == 0 || again.trace == trace;
+        trace = again.trace;
+    }
+    free(path.chosen);
+    search_end(&again);
+    return same;
+}
+
+/* Why the search's result is not what the client wants; NULL if it is. */
+static const char *verdict(const struct search *search, const struct settings *settings)
+{
+    const struct explore_options *options = &search->client->options;
+    bool whole = strcmp(search->strategy, "dfs") == 0 && settings->preemptions == INT32_MIN;
+    if (options->fails && !search->failed)
+        return whole ? "it should fail" : NULL;
+    if (options->fails && !strstr(search->failure, options->fails))
+        return "it fails in another way";
+    if (!options->fails && search->failed)
+        return "it fails";
+    if (whole && options->panic && !search->panics)
+        return "the expected panic does not occur";
+    if (whole && options->sees && !explore_was_seen(options->sees))
+        return "what it should see does not occur";
+    if (whole && options->exactly && search->runs != options->exactly)
+        return "the number of runs is not the expected one";
+    return NULL;
+}
+
+static void print_result(const struct search *search, const struct settings *settings,
+                         const struct totals *totals, const char *wrong)
+{
+    char bound[32] = "", how[64] = "";
+    if (strcmp(search->strategy, "dfs") != 0)
+        snprintf(how, sizeof how, ", seed %" PRIu64, search->seed);
+    else if (search->bound == EXPLORE_ALL)
+        snprintf(bound, sizeof bound, ", unbounded");
+    else
+        snprintf(bound, sizeof bound, ", %d preemptions", search->bound);
+    if (settings->json) {
+        printf("{\"client\":\"%s\",\"ok\":%s,\"strategy\":\"%s\",\"preemptions\":%d,"
+               "\"runs\":%" PRIu64 ",\"pruned\":%" PRIu64 ",\"states\":%" PRIu64
+               ",\"steps\":%" PRIu64 ",\"depth\":%zu,\"seconds\":%.3f,\"exhausted\":%s}\n",
+               search->client->name, wrong ? "false" : "true", search->strategy, search->bound,
+               search->runs, search->pruned, search->states, search->steps, search->depth,
+               search->seconds, search->exhausted ? "true" : "false");
+        return;
+    }
+    printf("%sok %u - %s (%s%s%s): %" PRIu64 " runs, %" PRIu64 " of them cut short, %" PRIu64
+           " states, %" PRIu64 " choices, depth %zu, %.2f s, %s%s%s\n",
+           wrong ? "not " : "", totals->number, search->client->name, search->strategy, bound, how,
+           search->runs, search->pruned, search->states, search->choices, search->depth,
+           search->seconds,
+           search->failed      ? "stopped"
+           : search->exhausted ? "exhausted"
+                               : "not exhausted",
+           wrong ? ": " : "", wrong ? wrong : "");
+}
+
+static void explore_one(const struct explore_client *client, const struct settings *settings,
+                        struct totals *totals, int strategy)
+{
+    const struct explore_options *options = &client->options;
+    struct search search;
+    search_begin(&search, client);
+    if (settings->longer)
+        search.most_runs *= 30;
+    search.seed = settings->seed;
+    int bound = options->preemptions;
+    if (settings->longer && options->long_preemptions)
+        bound = options->long_preemptions;
+    bound = bound == 0 ? 2 : bound == EXPLORE_NONE ? 0 : bound;
+    if (settings->preemptions != INT32_MIN)
+        bound = settings->preemptions;
+    if (strategy == 0)
+        search_dfs(&search, bound);
+    else if (strategy == 1)
+        search_pct(&search, settings->pct ? settings->pct : options->walks, settings->depth);
+    else
+        search_random(&search, settings->random ? settings->random : options->walks);
+    const char *wrong = verdict(&search, settings);
+    if (!wrong && !search.failed && !is_deterministic(&search))
+        wrong = "the same choices give different runs";
+    totals->number++;
+    totals->failed += wrong != NULL;
+    totals->runs += search.runs;
+    totals->steps += search.steps;
+    print_result(&search, settings, totals, wrong);
+    if (wrong && search.failed)
+        report_failure(&search);
+    fflush(stdout);
+    search_end(&search);
+}
+
+static bool wanted(const struct settings *settings, const struct explore_client *client)
+{
+    for (unsigned i = 0; i < settings->onlys; i++)
+        if (strstr(client->name, settings->only[i]))
+            return true;
+    return !settings->onlys;
+}
+
+static int replay(const struct settings *settings)
+{
+    size_t length = strcspn(settings->replay, ":");
+    const struct explore_client *client = explore_clients();
+    while (client &&
+           (strlen(client->name) != length || strncmp(client->name, settings->replay, length) != 0))
+        client = client->next;
+    struct path path = {0};
+    if (!client || settings->replay[length] != ':' ||
+        !path_read(&path, settings->replay + length + 1)) {
+        fprintf(stderr, "explore: not a replay string: %s\n", settings->replay);
+        return 2;
+    }
+    struct search search;
+    search_begin(&search, client);
+    search_replay(&search, &path, true);
+    if (search.failed)
+        print_indented(search.failure);
+    else
+        printf("# no failure\n");
+    bool failed = search.failed;
+    search_end(&search);
+    free(path.chosen);
+    return failed;
+}
+
+static uint64_t number(const char *option, const char *text)
+{
+    char *end;
+    uint64_t value = text ? strtoull(text, &end, 10) : 0;
+    if (!text || end == text || *end) {
+        fprintf(stderr, "explore: %s needs a number\n", option);
+        exit(2);
+    }
+    return value;
+}
+
+static void read_options(struct settings *settings, char **argument)
+{
+    for (; *argument; argument++) {
+        const char *option = *argument;
+        const char *value = argument[1];
+        if (strcmp(option, "--list") == 0)
+            settings->list = true;
+        else if (strcmp(option, "--long") == 0)
+            settings->longer = true;
+        else if (strcmp(option, "--tap") == 0)
+            settings->tap = true;
+        else if (strcmp(option, "--json") == 0)
+            settings->json = true;
+        else if (strcmp(option, "--only") == 0 && value && settings->onlys < ONLY)
+            settings->only[settings->onlys++] = *++argument;
+        else if (strcmp(option, "--replay") == 0 && value)
+            settings->replay = *++argument;
+        else if (strcmp(option, "--preemptions") == 0)
+            settings->preemptions = strcmp(value ? value : "", "all") == 0
+                                        ? (++argument, EXPLORE_ALL)
+                                        : (int)number(option, *++argument);
+        else if (strcmp(option, "--pct") == 0)
+            settings->pct = number(option, *++argument);
+        else if (strcmp(option, "--depth") == 0)
+            settings->depth = (unsigned)number(option, *++argument);
+        else if (strcmp(option, "--random") == 0)
+            settings->random = number(option, *++argument);
+        else if (strcmp(option, "--seed") == 0)
+            settings->seed = number(option, *++argument);
+        else {
+            fprintf(stderr, "explore: unknown option or missing value: %s\n", option);
+            exit(2);
+        }
+    }
+}
+
+int main(int count, char **arguments)
+{
+    struct settings settings = {.preemptions = INT32_MIN, .depth = 3, .seed = 1};
+    struct totals totals = {0};
+    (void)count;
+    read_options(&settings, arguments + 1);
+    if (settings.replay)
+        return replay(&settings);
+    unsigned plan = 0;
+    for (const struct explore_client *c = explore_clients(); c; c = c->next) {
+        if (settings.list)
+            printf("%s\n", c->name);
+        plan += wanted(&settings, c) * (1 + 2 * (c->options.walks && !settings.pct));
+    }
+    if (settings.list)
+        return 0;
+    if (settings.tap && !settings.pct && !settings.random)
+        printf("1..%u\n", plan);
+    for (const struct explore_client *c = explore_clients(); c; c = c->next) {
+        if (!wanted(&settings, c))
+            continue;
+        bool walks = c->options.walks && !settings.pct && !settings.random;
+        if (!settings.pct && !settings.random)
+            explore_one(c, &settings, &totals, 0);
+        if (settings.pct || walks)
+            explore_one(c, &settings, &totals, 1);
+        if (settings.random || walks)
+            explore_one(c, &settings, &totals, 2);
+    }
+    if (!settings.json)
+        printf("# %u searches, %u failed; %" PRIu64 " runs, %" PRIu64 " steps\n", totals.number,
+               totals.failed, totals.runs, totals.steps);
+    if (!totals.number) {
+        fprintf(stderr, "explore: no client has that name\n");
+        return 2;
+    }
+    return totals.failed != 0;
+}

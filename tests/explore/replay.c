@@ -1,0 +1,117 @@
+/* Paths as text, and running one again with every step told. */
+#include "search.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void path_add(struct path *path, unsigned chosen)
+{
+    if (path->length == path->capacity) {
+        path->capacity = path->capacity ? 2 * path->capacity : 256;
+        path->chosen = realloc(path->chosen, path->capacity);
+        if (!path->chosen)
+            abort();
+    }
+    path->chosen[path->length++] = (uint8_t)chosen;
+}
+
+void path_clear(struct path *path)
+{
+    path->length = 0;
+}
+
+char *path_write(const struct path *path, const char *client)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    fprintf(out, "%s:", client);
+    size_t skipped = 0;
+    const char *dot = "";
+    for (size_t i = 0; i < path->length; i++) {
+        if (!path->chosen[i]) {
+            skipped++;
+            continue;
+        }
+        fprintf(out, "%s%zu.%u", dot, skipped, path->chosen[i]);
+        dot = ".";
+        skipped = 0;
+    }
+    if (fclose(out))
+        abort();
+    return text;
+}
+
+bool path_read(struct path *path, const char *text)
+{
+    path_clear(path);
+    while (*text) {
+        char *end;
+        unsigned long skipped = strtoul(text, &end, 10);
+        if (end == text || *end != '.' || skipped > 1000000)
+            return false;
+        text = end + 1;
+        unsigned long chosen = strtoul(text, &end, 10);
+        if (end == text || (*end && *end != '.') || chosen > UINT8_MAX)
+            return false;
+        text = *end ? end + 1 : end;
+        while (skipped--)
+            path_add(path, 0);
+        path_add(path, (unsigned)chosen);
+    }
+    return true;
+}
+
+struct replay {
+    struct search *search;
+    const struct path *path;
+    unsigned number; /* of the step */
+};
+
+static int choose(void *context, const thrum__explore_choice *choice)
+{
+    struct replay *replay = context;
+    size_t at = replay->search->path.length;
+    unsigned chosen = at < replay->path->length ? replay->path->chosen[at] : 0;
+    if (chosen >= choice->count) {
+        fprintf(stderr,
+                "explorer: the replay string does not fit the client: choice %zu has %u "
+                "options\n",
+                at + 1, choice->count);
+        exit(2);
+    }
+    path_add(&replay->search->path, chosen);
+    return (int)chosen;
+}
+
+static void step(void *context, const thrum__explore_step *step)
+{
+    struct replay *replay = context;
+    char place[256], name[128] = "", values[64] = "";
+    snprintf(place, sizeof place, "%s:%d", thrum__explore_file(step->file), step->line);
+    if (step->address)
+        thrum__explore_describe(name, sizeof name, step->address);
+    if (step->valued && step->before == step->after)
+        snprintf(values, sizeof values, " = %" PRIu64, step->after);
+    else if (step->valued)
+        snprintf(values, sizeof values, " %" PRIu64 " -> %" PRIu64, step->before, step->after);
+    printf("#  %4u  %-14s %-32s %s %s%s\n", ++replay->number,
+           thrum__explore_thread_name(step->thread), place, step->verb, name, values);
+}
+
+void search_replay(struct search *search, const struct path *path, bool loud)
+{
+    struct replay replay = {.search = search, .path = path};
+    thrum__explore_driver driver = {
+        .choose = choose,
+        .step = loud ? step : NULL,
+        .context = &replay,
+    };
+    search->strategy = "replay";
+    search->bound = EXPLORE_ALL;
+    search_run(search, &driver);
+}

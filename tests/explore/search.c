@@ -1,0 +1,65 @@
+#include "search.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+double search_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void search_begin(struct search *search, const struct explore_client *client)
+{
+    const struct explore_options *options = &client->options;
+    *search = (struct search){
+        .client = client,
+        .limits =
+            {
+                .spurious = options->spurious,
+                .timeouts = options->timeouts,
+                .weak = options->weak,
+                .stale = options->stale,
+                .refused_memory = options->no_memory,
+                .refused_thread = options->no_thread,
+                .ticks = options->ticks,
+                .tick = options->tick ? options->tick : 2000000,
+                .rescue = options->rescue,
+                .leaks = options->leaks,
+                .steps = options->steps ? options->steps : 5000,
+                .panic = options->panic,
+            },
+        .most_runs = options->runs ? options->runs : 1000000,
+    };
+    explore_seen_reset();
+}
+
+void search_end(struct search *search)
+{
+    free(search->failure);
+    free(search->path.chosen);
+}
+
+bool search_run(struct search *search, const thrum__explore_driver *driver)
+{
+    path_clear(&search->path);
+    enum thrum__explore_outcome outcome =
+        thrum__explore_run(&search->limits, driver, search->client->run);
+    search->runs++;
+    search->pruned += outcome == THRUM__EXPLORE_PRUNED;
+    search->panics += outcome == THRUM__EXPLORE_PANICKED;
+    search->steps += thrum__explore_machine_->steps;
+    search->choices += search->path.length;
+    if (search->depth < search->path.length)
+        search->depth = search->path.length;
+    if (outcome != THRUM__EXPLORE_PRUNED)
+        search->trace = thrum__explore_machine_->trace;
+    if (outcome != THRUM__EXPLORE_FAILED)
+        return true;
+    search->failed = true;
+    free(search->failure);
+    search->failure = strdup(thrum__explore_machine_->failure);
+    return false;
+}

@@ -1,0 +1,73 @@
+/* A search: which of a client's interleavings are run, and what came of it. */
+#ifndef EXPLORE_SEARCH_H
+#define EXPLORE_SEARCH_H
+
+#include "explore.h"
+
+#include <stddef.h>
+
+/* The choices of one run, in order: the index of each chosen option. */
+struct path {
+    uint8_t *chosen;
+    size_t length, capacity;
+};
+
+void path_add(struct path *path, unsigned chosen);
+void path_clear(struct path *path);
+
+/* As text, CLIENT:SKIPPED.CHOSEN.SKIPPED.CHOSEN...: so many times option 0, then that option, and
+ * so on; option 0 after the end. The text is the caller's to free. */
+char *path_write(const struct path *path, const char *client);
+
+/* Reads what follows the colon; false if it is not such a text. */
+bool path_read(struct path *path, const char *text);
+
+struct search {
+    const struct explore_client *client;
+    thrum__explore_limits limits;
+    const char *strategy;
+    int bound; /* of preemptions; EXPLORE_ALL for none */
+    struct path path;
+    /* what came of it */
+    bool exhausted, failed, sees_all;
+    char *failure;
+    uint64_t runs, pruned, panics, steps, choices, states;
+    uint64_t trace; /* of the last run that was not pruned: to see whether a replay is the same */
+    size_t depth;   /* the most choices in one run */
+    double seconds;
+    uint64_t most_runs;
+    uint64_t seed;
+};
+
+void search_begin(struct search *search, const struct explore_client *client);
+void search_end(struct search *search);
+
+/* Runs the client once with the given driver, whose choices path_add has noted, and counts. False
+ * if the run has failed. */
+bool search_run(struct search *search, const thrum__explore_driver *driver);
+
+/* The strategies. */
+void search_dfs(struct search *search, int bound);
+void search_random(struct search *search, uint64_t runs);
+void search_pct(struct search *search, uint64_t runs, unsigned depth);
+
+/* Runs the path again; with `loud` it prints every step. The path is then what was really chosen. */
+void search_replay(struct search *search, const struct path *path, bool loud);
+
+/* States that were visited, with the most preemptions that were left there. */
+struct states;
+struct states *states_new(void);
+void states_free(struct states *states);
+uint64_t states_count(const struct states *states);
+
+/* True if the state was there with as many left before; else notes it. */
+bool states_visit(struct states *states, uint64_t state, int left);
+
+/* client.c */
+const struct explore_client *explore_clients(void);
+void explore_seen_reset(void);
+bool explore_was_seen(const char *what);
+
+double search_clock(void);
+
+#endif
