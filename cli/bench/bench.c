@@ -4,7 +4,7 @@
  *   2. hold Ctrl-C, open the report files: an hour's results should not be lost to a wrong path;
  *   3. set up each kind of work that the chosen rows need. The HTTP server comes first, as it is
  *      made by fork, which wants a process of one thread;
- *   4. for each row, each repetition and each column: measure, and print the row when it is complete;
+ *   4. for each row, each repetition and each column: measure; print the row when it is complete;
  *   5. say what remains to be said, write the reports;
  *   6. undo 3.
  *
@@ -35,20 +35,6 @@ struct bench {
     struct row_result *results;
     size_t result_count; /* rows that were begun */
 };
-
-const struct workload *workload_for(enum workload_kind kind, const struct bench_options *options)
-{
-    switch (kind) {
-    case WORKLOAD_HTTP:
-        return &http_workload;
-    case WORKLOAD_FILE:
-        return &file_workload;
-    case WORKLOAD_CPU:
-        return &cpu_workload;
-    default:
-        return options->postgres ? &postgres_workload : &sqlite_workload;
-    }
-}
 
 static bool row_chosen(const struct bench *bench, size_t index)
 {

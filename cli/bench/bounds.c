@@ -17,15 +17,17 @@
  *   W = 4       2.6   2.5    3.75   the workers are what is scarce
  *   W = 52      0.2   2.5    0.29   the cores are
  *
- * The bound is below or at what is possible, never above: a ratio to it that is less than 1 would
- * mean that something was measured wrongly. It is not always reached: a computing task cannot be cut in
- * two either, which leaves up to one task's time of idleness at a row's end (3.8 s for W = 4 above).
+ * The bound is below or at what is possible, never above. Where it is made of given latencies, a
+ * ratio to it of less than 1 would mean that something was measured wrongly; where it is made of
+ * measured computing, that the cores were faster than a moment before. It is not always reached: a
+ * computing task cannot be cut in two either, which leaves up to one task's time of idleness at a
+ * row's end (3.8 s for W = 4 above).
  *
  * What S and L are. L is the latency that the row states, as the server, the database and the file
  * task hold it to the microsecond; only with a foreign server (--url) it is the mean that the
- * sequential column measured. S is what the computing tasks of the sequential column took, measured,
- * rather than their calibrated 100 ms: a core's speed drifts with its temperature and neighbours,
- * and the question here is what the executor adds. See measure.c.
+ * sequential column measured. S is what the computing tasks of the sequential column took,
+ * measured, rather than their calibrated 100 ms: a core's speed drifts with its temperature and
+ * neighbours, and the question here is what the executor adds. See measure.c.
  */
 #include "bounds.h"
 

@@ -40,7 +40,7 @@ static void drop_connection(void *handle)
 
 static void *make_connection(const char *url, thrum_error *ret_error)
 {
-    /* What stands later wins, so the address, which takes the place of "dbname", has the last word. */
+    /* What stands later wins: the address, in the place of "dbname", has the last word. */
     const char *keywords[] = {"connect_timeout", "fallback_application_name", "dbname", NULL};
     const char *values[] = {"5", "thrum bench", url, NULL};
     char line[160];

@@ -1,9 +1,9 @@
 /* The file task: a real file, read whole, in 10 ms.
  *
- * A file that was just written comes from the page cache in microseconds, and no disk of today takes
- * 10 ms for 64 KiB, so the missing part of the latency is injected: after reading, the task sleeps
- * until 10 ms after its start. The head of the table says so. The reading itself is complete: open,
- * ask the size, read to the end, close, and check every byte's share in a sum.
+ * A file that was just written comes from the page cache in microseconds, and no disk of today
+ * takes 10 ms for 64 KiB, so the missing part of the latency is injected: after reading, the task
+ * sleeps until 10 ms after its start. The head of the table says so. The reading itself is
+ * complete: open, ask the size, read to the end, close, and check every byte's share in a sum.
  *
  * The sleep ends at a moment counted from the task's start, so the time for reading is not added to
  * it. Where a file takes longer than that by itself, nothing is injected.
@@ -157,8 +157,9 @@ static size_t fill_read(void *ret_arg, int index, double seconds)
 
 static void describe(char *ret_text, size_t size)
 {
-    snprintf(ret_text, size, "%d files of %d KiB in %s, read whole; missing latency is slept",
-             FILE_COUNT, FILE_BYTES / 1024, scratch_directory());
+    snprintf(ret_text, size,
+             "%d files of %d KiB, read whole; the latency that they lack is injected by a sleep",
+             FILE_COUNT, FILE_BYTES / 1024);
 }
 
 static void close_nothing(void)

@@ -3,7 +3,8 @@
  * Why not one for each thread: a task must not know on which kind of executor it runs. A fiber that
  * waits may be one of thousands on its thread, so what belongs to a thread cannot belong to a task.
  * A handle that is taken for the length of a task is right everywhere, and as the pool is filled to
- * the number of workers before the clock starts, making handles and connecting them is not measured.
+ * the number of workers before the clock starts, making handles and connecting them is not
+ * measured.
  *
  * Last in, first out: the handle used last has the warmest caches and connection. The lock is
  * held for a few instructions; making a handle, which may take a network's time, is done outside.

@@ -11,8 +11,8 @@
  *
  * The proxy variables of the environment are not for the loopback and are passed over there.
  *
- * Stopping: libcurl asks its progress function now and then, at least once a second, which stops the
- * transfer after Ctrl-C, or when the task was cancelled.
+ * Stopping: libcurl asks its progress function now and then, at least once a second, which stops
+ * the transfer after Ctrl-C, or when the task was cancelled.
  */
 #include "handle_pool.h"
 #include "http_server.h"
@@ -209,7 +209,7 @@ static int connect_handles(int workers, thrum_error *ret_error)
 static void describe(char *ret_text, size_t size)
 {
     if (foreign_url[0])
-        snprintf(ret_text, size, "fetched by libcurl from %s; its latency is measured, not given",
+        snprintf(ret_text, size, "fetched by libcurl from %.60s; its latency is measured",
                  foreign_url);
     else
         snprintf(ret_text, size,

@@ -7,10 +7,10 @@
  *
  *   new --(query understood)--> held, in the list --(due)--> resumed --> answered
  *
- * The moment is counted from the arrival of the request and kept in nanoseconds, so neither the time
- * spent on other connections nor a late wake-up is passed on to the next. The kernel by default
- * lets a sleeper wake 50 us late to save power (timer slack); a machine elsewhere would not send its
- * answers later because this one is saving power, so that is turned off in this process.
+ * The moment is counted from the arrival of the request and kept in nanoseconds, so neither the
+ * time spent on other connections nor a late wake-up is passed on to the next. The kernel by
+ * default lets a sleeper wake 50 us late to save power (timer slack); a machine elsewhere would not
+ * send its answers later because this one is saving power, so that is turned off in this process.
  *
  * Clients that go away while held are noticed when their time comes; until then they cost the same
  * as those who wait.

@@ -10,8 +10,8 @@
  * A signal that was ignored when the program began, as SIGHUP under nohup and SIGINT in the
  * background of a script, stays ignored: whoever arranged that meant it.
  *
- * Impatience: whoever presses Ctrl-C twice wants to be gone. The second signal removes the temporary
- * files and exits on the spot; the server process notices by itself (http_server.c).
+ * Impatience: whoever presses Ctrl-C twice wants to be gone. The second signal removes the
+ * temporary files and exits on the spot; the server process notices by itself (http_server.c).
  *
  * SIGPIPE is ignored altogether, so that a reader that goes away shows as a failed write where the
  * table is printed.

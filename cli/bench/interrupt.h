@@ -10,8 +10,8 @@
  * started later inherit it. Returns 0 or a negative errno. */
 int interrupt_hold(thrum_error *ret_error);
 
-/* Gives the signals back their meaning, for a process made by fork: SIGTERM ends it, while SIGINT and
- * SIGHUP, which a terminal sends to parent and child alike, are left to the parent. */
+/* Gives the signals back their meaning, for a process made by fork: SIGTERM ends it, while SIGINT
+ * and SIGHUP, which a terminal sends to parent and child alike, are left to the parent. */
 void interrupt_leave_to_parent(void);
 
 /* True once one of the signals has arrived. From any thread; one system call while it is false. The

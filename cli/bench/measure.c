@@ -6,10 +6,10 @@
  * returns, so waiting for results is over at once; on a pool the submission is quick and the
  * waiting takes the time. Progress is counted in both places for that reason.
  *
- * The main thread waits by as_completed with a deadline a tenth of a second away, to move the progress
- * bar and to notice Ctrl-C. On Ctrl-C, and when a task fails, every future is cancelled: the pending
- * never run, the running are asked to stop. All are waited for in any case, as the executor must be
- * shut down and the workloads' files and servers must outlive their tasks.
+ * The main thread waits by as_completed with a deadline a tenth of a second away, to move the
+ * progress bar and to notice Ctrl-C. On Ctrl-C, and when a task fails, every future is cancelled:
+ * the pending never run, the running are asked to stop. All are waited for in any case, as the
+ * executor must be shut down and the workloads' files and servers must outlive their tasks.
  *
  * A failure ends the measurement since its time would mean nothing, and since a server that has
  * gone away would otherwise be waited for once for each task.
@@ -44,6 +44,20 @@ struct run {
     int submitted;
     bool stopping; /* everything has been cancelled */
 };
+
+const struct workload *workload_for(enum workload_kind kind, const struct bench_options *options)
+{
+    switch (kind) {
+    case WORKLOAD_HTTP:
+        return &http_workload;
+    case WORKLOAD_FILE:
+        return &file_workload;
+    case WORKLOAD_CPU:
+        return &cpu_workload;
+    default:
+        return options->postgres ? &postgres_workload : &sqlite_workload;
+    }
+}
 
 static int run_prepare(struct run *run, const struct row *row, int workers,
                        const struct setting *setting, thrum_error *ret_error)

@@ -58,7 +58,7 @@ void options_print_help(FILE *out)
         "  -o, --only ROW      Run this row only; a list with commas, or given several times.\n"
         "  -w, --workers N     Workers of the threads(N) column; 4 by default.\n"
         "  -r, --repeat N      Measure each cell N times, in turn, and take the median.\n"
-        "  -j, --json FILE     Write the results as JSON; - for standard output, without the table.\n"
+        "  -j, --json FILE     Write the results as JSON; - for standard output, then no table.\n"
         "  -c, --csv FILE      The same as CSV.\n"
         "  -u, --url URL       Fetch this page rather than one from a server of our own.\n"
         "  -p, --postgres URL  Query this PostgreSQL, with pg_sleep, rather than SQLite.\n"

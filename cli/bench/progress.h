@@ -1,4 +1,5 @@
-/* What is going on, on stderr: a bar on a terminal, lines elsewhere. Used by the main thread alone. */
+/* What is going on, on stderr: a bar on a terminal, lines elsewhere. For the main
+ * thread alone. */
 #ifndef CLI_BENCH_PROGRESS_H
 #define CLI_BENCH_PROGRESS_H
 

@@ -1,4 +1,5 @@
-/* The results as CSV: a line of names, then one line for each cell; docs/bench.md lists the columns.
+/* The results as CSV: a line of names, then one line for each cell. docs/bench.md lists
+ * the columns.
  *
  * Numbers always have a point, as nothing here sets a locale. What there is not is empty. Only
  * `error` may hold any text, and is quoted as RFC 4180 has it.

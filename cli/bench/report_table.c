@@ -1,9 +1,10 @@
 /* The table, for a person, in at most 100 columns of plain ASCII.
  *
  * It has the guide's form, rows of work against executors, but each cell has four figures below one
- * another: the time, the bound, the ratio of the two, and what the guide's table says there. Figures
- * of one kind have one number of decimals, so that their points are in line. With more executors the
- * cells become narrower, down to 12 characters, which leaves room for six beside a title.
+ * another: the time, the bound, the ratio of the two, and what the guide's table says there.
+ * Figures of one kind have one number of decimals, so that their points are in line. With more
+ * executors the cells become narrower, down to 12 characters, which leaves room for six beside a
+ * title.
  *
  * Rows are printed as soon as they are measured: the whole takes a minute and a half, and the first
  * lines are worth reading meanwhile.

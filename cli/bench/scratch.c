@@ -41,11 +41,6 @@ int scratch_make(thrum_error *ret_error)
     return 0;
 }
 
-const char *scratch_directory(void)
-{
-    return directory;
-}
-
 void scratch_path(const char *name, char *ret_path, size_t size)
 {
     snprintf(ret_path, size, "%s/%s", directory, name);

@@ -8,9 +8,6 @@
 /* Makes the directory unless it exists. Returns 0 or a negative errno. */
 int scratch_make(thrum_error *ret_error);
 
-/* Its path, or "" if there is none. */
-const char *scratch_directory(void);
-
 /* Leaves the path of the file `name` in it; the result is cut where it would not fit. */
 void scratch_path(const char *name, char *ret_path, size_t size);
 

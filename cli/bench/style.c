@@ -1,5 +1,5 @@
 /* Colours are for a person at a terminal. A file or a pipe gets plain text, and so does whoever has
- * set NO_COLOR (to anything but nothing, as no-color.org asks) or says that the terminal is dumb. */
+ * set NO_COLOR (to anything but nothing, as no-color.org asks) or has a dumb terminal. */
 #include "style.h"
 
 #include <stdlib.h>

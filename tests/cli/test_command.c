@@ -1,0 +1,294 @@
+/* The command `thrum` from outside: what it prints, how it ends, what it leaves behind. Times are
+ * only held against their bounds from below, as no load on the machine makes a wait shorter. */
+#include "harness.h"
+#include "spawn.h"
+
+#include <arpa/inet.h>
+#include <jansson.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Runs and expects a status, and a text on stdout or stderr. */
+static void expect(const char *line, int status, const char *out, const char *err)
+{
+    struct spawned run = spawn_run(line);
+    if (run.status != status || (out && !strstr(run.out, out)) || (err && !strstr(run.err, err)))
+        test_fail(__FILE__, __LINE__, line, "gave status %d and\n%s%s", run.status, run.out,
+                  run.err);
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+}
+
+TEST(help_and_version_go_to_stdout)
+{
+    expect("--help", 0, "Usage: thrum COMMAND", NULL);
+    expect("--version", 0, "thrum 0.", NULL);
+    expect("bench --help", 0, "Usage: thrum bench", NULL);
+    expect("bench --help", 0, "--postgres URL", NULL);
+    expect("bench --version", 0, "thrum 0.", NULL);
+}
+
+TEST(what_is_wrong_in_the_command_line_is_said_with_status_2)
+{
+    expect("", 2, NULL, "thrum --help");
+    expect("dance", 2, NULL, "unknown command dance");
+    expect("--dance", 2, NULL, "unknown option --dance");
+    expect("bench --worker-count 3", 2, NULL, "--worker-count");
+    expect("bench --onyl cpu", 2, NULL, "did you mean --only?");
+    expect("bench --onyl cpu", 2, NULL, "Try 'thrum bench --help'.");
+    expect("bench --workers none", 2, NULL, "--workers takes a number");
+    expect("bench --only disk", 2, NULL, "story, http, file, cpu, db, mixed");
+}
+
+TEST(what_cannot_be_reached_is_said_with_status_1)
+{
+    /* A port that was just free: nobody listens there. */
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    char line[160];
+    CHECK(listener >= 0);
+    CHECK_INT(bind(listener, (struct sockaddr *)&address, size), ==, 0);
+    CHECK_INT(getsockname(listener, (struct sockaddr *)&address, &size), ==, 0);
+    close(listener);
+    int port = ntohs(address.sin_port);
+    snprintf(line, sizeof line, "bench --quick --only http --url http://127.0.0.1:%d/", port);
+    expect(line, 1, NULL, "--url: cannot fetch");
+    snprintf(line, sizeof line,
+             "bench --quick --only db --postgres postgresql://nobody@127.0.0.1:%d/none", port);
+    expect(line, 1, NULL, "--postgres: connection to server at");
+    expect("bench --quick --only file --json /nonexistent/out.json", 1, NULL,
+           "--json: cannot write /nonexistent/out.json");
+}
+
+/* The cells of the only row of a report. */
+static json_t *only_row(json_t *report, const char *name)
+{
+    json_t *rows = json_object_get(report, "rows");
+    CHECK_INT(json_array_size(rows), ==, 1);
+    json_t *row = json_array_get(rows, 0);
+    CHECK_STR(json_string_value(json_object_get(row, "row")), name);
+    json_t *cells = json_object_get(row, "cells");
+    CHECK(json_array_size(cells) >= 3);
+    return cells;
+}
+
+static double real_of(json_t *object, const char *name)
+{
+    json_t *value = json_object_get(object, name);
+    if (!json_is_real(value))
+        test_fail(__FILE__, __LINE__, name, "is not a number");
+    return json_real_value(value);
+}
+
+static json_t *run_json(const char *line)
+{
+    struct spawned run = spawn_run(line);
+    json_error_t error;
+    if (run.status != 0)
+        test_fail(__FILE__, __LINE__, line, "gave status %d and\n%s%s", run.status, run.out,
+                  run.err);
+    json_t *report = json_loads(run.out, 0, &error);
+    if (!report)
+        test_fail(__FILE__, __LINE__, line, "gave no JSON: %s\n%s", error.text, run.out);
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+    return report;
+}
+
+TEST(the_story_as_json_holds_sane_figures)
+{
+    json_t *report = run_json("bench --quick --only story --json -");
+    json_t *cells = only_row(report, "story"), *cell;
+    double before = 1e9;
+    size_t i;
+    json_array_foreach(cells, i, cell)
+    {
+        double seconds = real_of(cell, "seconds");
+        CHECK_STR(json_string_value(json_object_get(cell, "status")), "done");
+        CHECK_INT(json_integer_value(json_object_get(cell, "tasks_done")), ==, 50);
+        CHECK(real_of(cell, "ratio") >= 0.99);
+        CHECK(seconds < before); /* each column has more workers than the one before */
+        before = seconds;
+    }
+    cell = json_array_get(cells, 0);
+    CHECK(real_of(cell, "bound_seconds") == 1.0);
+    CHECK_STR(json_string_value(json_object_get(cell, "column")), "sequential");
+    CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 1), "column")), "threads(4)");
+    CHECK_INT(json_integer_value(json_object_get(json_array_get(cells, 2), "workers")), ==, 50);
+    json_decref(report);
+}
+
+TEST(every_kind_of_work_succeeds)
+{
+    static const char *const rows[] = {"file", "db", "cpu"};
+    for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+        char line[100];
+        snprintf(line, sizeof line, "bench --quick --only %s --workers 8 --json -", rows[r]);
+        json_t *report = run_json(line), *cells = only_row(report, rows[r]), *cell;
+        size_t i;
+        json_array_foreach(cells, i, cell)
+        {
+            CHECK_STR(json_string_value(json_object_get(cell, "status")), "done");
+            if (strcmp(rows[r], "cpu") != 0) /* whose bound is made of a measurement */
+                CHECK(real_of(cell, "ratio") >= 0.99);
+        }
+        json_decref(report);
+    }
+}
+
+TEST(repeats_are_listed_as_samples)
+{
+    json_t *report = run_json("bench --quick --only file --repeat 3 --json -");
+    json_t *cells = only_row(report, "file");
+    CHECK_INT(json_array_size(json_object_get(json_array_get(cells, 1), "samples")), ==, 3);
+    json_decref(report);
+}
+
+TEST(csv_has_a_line_for_each_cell)
+{
+    struct spawned run = spawn_run("bench --quick --only file --csv -");
+    static const char head[] =
+        "row,column,executor,workers,status,tasks,tasks_done,tasks_failed,seconds,bound_seconds,"
+        "ratio,guide_seconds,error\n";
+    CHECK_INT(run.status, ==, 0);
+    CHECK_INT(strncmp(run.out, head, strlen(head)), ==, 0);
+    int lines = 0, commas = 0;
+    for (const char *at = run.out; *at; at++) {
+        lines += *at == '\n';
+        commas += *at == ',';
+    }
+    CHECK_INT(lines, ==, 4);
+    CHECK_INT(commas, ==, 4 * 12);
+    CHECK(strstr(run.out, "\nfile,sequential,inline,1,done,100,100,0,"));
+    CHECK(strstr(run.out, "\nfile,threads(4),threads,4,done,100,100,0,"));
+    spawn_free(&run);
+}
+
+TEST(piped_output_has_no_escapes)
+{
+    struct spawned run = spawn_run("bench --quick --only file");
+    CHECK_INT(run.status, ==, 0);
+    CHECK(!strpbrk(run.out, "\r\x1b"));
+    CHECK(!strpbrk(run.err, "\r\x1b"));
+    CHECK(strstr(run.out, "100 file reads, 1 ms"));
+    CHECK(strstr(run.out, "ratio to the bound"));
+    CHECK(strstr(run.err, "file, threads(4): 100 of 100 tasks in"));
+    for (const char *line = run.out; *line;) {
+        size_t length = strcspn(line, "\n");
+        CHECK_INT(length, <=, 100);
+        line += length + (line[length] == '\n');
+    }
+    spawn_free(&run);
+}
+
+TEST(a_terminal_gets_a_bar_that_is_removed)
+{
+    struct spawned run = spawn("bench --quick --only story", true);
+    spawn_wait(&run);
+    CHECK_INT(run.status, ==, 0);
+    CHECK(strstr(run.err, "story  sequential"));
+    CHECK(strstr(run.err, "/50"));
+    CHECK(strstr(run.err, "#"));
+    size_t length = strlen(run.err);
+    CHECK(length >= 4 && strcmp(run.err + length - 4, "\r\x1b[K") == 0);
+    CHECK(!strpbrk(run.out, "\r\x1b"));
+    spawn_free(&run);
+    setenv("NO_COLOR", "1", 1);
+    run = spawn("bench --quick --only file", true);
+    spawn_wait(&run);
+    CHECK(strstr(run.err, "/100"));
+    CHECK(!strstr(run.err, "m[") && !strstr(run.err, "\x1b[32m"));
+    spawn_free(&run);
+}
+
+/* Starts a run, sends the signal when it is in its first row, and gives its end. */
+static struct spawned interrupted(const char *line, int signal, pid_t *ret_server)
+{
+    struct spawned run = spawn(line, false);
+    *ret_server = spawn_child_of(run.pid);
+    CHECK(*ret_server > 0);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    CHECK_INT(kill(run.pid, signal), ==, 0);
+    spawn_wait(&run);
+    return run;
+}
+
+TEST(ctrl_c_prints_what_is_known_and_leaves_nothing)
+{
+    pid_t server;
+    struct spawned run = interrupted("bench --only story,file", SIGINT, &server);
+    CHECK_INT(run.status, ==, 130);
+    CHECK(strstr(run.out, "50 API calls, 200 ms"));
+    CHECK(strstr(run.out, "interrupted"));
+    CHECK(strstr(run.out, "Interrupted by SIGINT"));
+    CHECK(strstr(run.out, "not run"));
+    CHECK(!strstr(run.out, "file reads"));
+    CHECK(spawn_gone(server));
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+}
+
+TEST(sigterm_keeps_finished_cells)
+{
+    pid_t server;
+    struct spawned run =
+        interrupted("bench --workers 50 --only file,mixed --json -", SIGTERM, &server);
+    json_error_t error;
+    CHECK_INT(run.status, ==, 143);
+    json_t *report = json_loads(run.out, 0, &error);
+    CHECK(report);
+    CHECK_STR(json_string_value(json_object_get(report, "interrupted_by")), "SIGTERM");
+    json_decref(report);
+    CHECK(spawn_gone(server));
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+}
+
+TEST(a_second_ctrl_c_ends_at_once)
+{
+    struct spawned run = spawn("bench --only cpu,http", false);
+    pid_t server = spawn_child_of(run.pid);
+    CHECK(server > 0);
+    nanosleep(&(struct timespec){.tv_sec = 1}, NULL);
+    kill(run.pid, SIGINT);
+    kill(run.pid, SIGTERM);
+    spawn_wait(&run);
+    CHECK(run.status == 130 || run.status == 143);
+    CHECK(spawn_gone(server));
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+}
+
+TEST(a_killed_parent_leaves_no_server)
+{
+    struct spawned run = spawn("bench --only story", false);
+    pid_t server = spawn_child_of(run.pid);
+    CHECK(server > 0);
+    CHECK_INT(kill(run.pid, SIGKILL), ==, 0);
+    spawn_wait(&run);
+    CHECK_INT(run.status, ==, 128 + SIGKILL);
+    CHECK(spawn_gone(server));
+    spawn_free(&run);
+}
+
+TEST(a_server_that_dies_fails_the_row)
+{
+    struct spawned run = spawn("bench --quick --only story", false);
+    pid_t server = spawn_child_of(run.pid);
+    CHECK(server > 0);
+    nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+    CHECK_INT(kill(server, SIGKILL), ==, 0);
+    spawn_wait(&run);
+    CHECK_INT(run.status, ==, 1);
+    CHECK(strstr(run.out, "story, sequential: failed after"));
+    CHECK(strstr(run.out, "cannot fetch http://127.0.0.1:"));
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+}
