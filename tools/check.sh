@@ -26,7 +26,7 @@ make_build() {
             return 1
         }
     fi
-    ninja -C "$dir"
+    ninja --quiet -C "$dir"
 }
 
 step_selftest() { tools/selftest.sh; }

@@ -21,6 +21,15 @@ for file in tests/test_*.c bench/bench_*.c examples/*.c; do
     grep -q "'${name#*_}'\|'$name'\|'$name.c'" "$folder/meson.build" ||
         complain "$file" "not named in $folder/meson.build"
 done
+# Below tests/ a folder may be built by the meson.build of what it tests. What stands in tests/install
+# is built from outside; mutants are pieces of patches.
+for file in $(find tests -mindepth 2 -name '*.c' -not -path 'tests/install/*' -not -path 'tests/mutants/*' |
+    sort); do
+    name=${file##*/}
+    name=${name%.c}
+    cat tests/meson.build "${file%/*}/meson.build" cli/meson.build 2>/dev/null | sed "s/\.c'/'/g" |
+        grep -q "'\(.*/\)\?$name'\|'\(.*/\)\?${name#*_}'" || complain "$file" "not named in a meson.build"
+done
 for file in include/*.h include/thrum/*.h; do
     [ -e "$file" ] || continue
     grep -q "'${file#include/}'" include/meson.build || complain "$file" "not named in include/meson.build"

@@ -22,6 +22,11 @@ if [ ! -f "$log" ]; then
     echo "0 passed, 1 failed"
     exit 1
 fi
+# Each failed test, with what it said.
+awk '
+    /^not ok / { shown = 1 }
+    /^(ok |[^#n])/ { shown = 0 }
+    shown' "$log" | head -n 400
 awk -v status=$status '
     # In the log, each program begins with a line like "==== 3/9 ====".
     function close_program() {

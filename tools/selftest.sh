@@ -191,6 +191,8 @@ fresh && echo >src/sync/forgotten.c
 rejects tree '' 'src/sync/forgotten.c' 'a source that is not built'
 fresh && echo >tests/test_forgotten.c
 rejects tree '' 'tests/test_forgotten.c' 'a test that is not run'
+fresh && mkdir tests/cli && echo >tests/cli/test_forgotten.c
+rejects tree '' 'tests/cli/test_forgotten.c' 'a test in a folder that is not run'
 fresh && echo >include/thrum/forgotten.h
 rejects tree '' 'include/thrum/forgotten.h' 'a header that is not listed'
 fresh && echo >tools/odd.py
