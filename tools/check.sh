@@ -21,7 +21,7 @@ make_build() {
         case $compiler in
         clang) set -- "$@" --native-file tools/clang.ini ;;
         esac
-        meson setup "$dir" -Dcli=enabled -Db_colorout=auto --werror "$@" || {
+        meson setup "$dir" -Dcli=enabled -Db_colorout=never --werror "$@" || {
             rm -rf "$dir"
             return 1
         }
