@@ -11,6 +11,7 @@ meson install -C "$build" --no-rebuild --destdir "$work/root" >"$work/log" 2>&1 
     cat "$work/log"
     exit 1
 }
+mkdir -p "$work/root"
 config=$(find "$work/root" -name thrum.pc)
 [ -n "$config" ] || {
     echo 'thrum.pc is not installed'

@@ -234,5 +234,30 @@ rejects manual build 'docs/man/thrum.7: mandoc warns' 'a request that does not e
 fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
 rejects manual build 'thrum_gone.3' 'a reference to nowhere'
 
+# The installed copy, and the counting of tests: small builds that go wrong.
+fresh && rm -rf build && {
+    echo "project('x', 'c')"
+    echo "test('plain', find_program('true'))"
+    echo "test('fails', find_program('false'))"
+    echo "test('tap', find_program('tap.sh'), protocol: 'tap')"
+    echo "test('cut', find_program('cut.sh'), protocol: 'tap')"
+} >meson.build
+printf '#!/bin/sh\necho ok 1 - good\necho not ok 2 - bad\necho "# why"\necho 1..2\nexit 1\n' >tap.sh
+printf '#!/bin/sh\necho ok 1 - good\nkill -9 $$\n' >cut.sh
+chmod +x tap.sh cut.sh
+meson setup build >"$work/out" 2>&1
+rejects install build 'thrum.pc is not installed' 'a build that installs nothing'
+"$here/run_tests.sh" build >"$work/out" 2>&1
+result $(($? != 1)) 'run_tests ends with status 1 if a test fails'
+test "$(tail -n 1 "$work/out")" = '3 passed, 3 failed'
+result $? 'run_tests counts each test, and a program that dies between two'
+grep -q '^not ok 2 - bad$' "$work/out" && grep -q '^# why$' "$work/out"
+result $? 'run_tests shows what a failed test said'
+"$here/run_tests.sh" build plain >"$work/out" 2>&1
+result $? 'run_tests ends with status 0 if all pass'
+rm build/meson-private/*.dat
+"$here/run_tests.sh" build >"$work/out" 2>&1
+result $(($? != 1)) 'run_tests fails if there is nothing to run'
+
 echo "1..$number"
 exit $failed
