@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int *shared;
 
@@ -19,7 +20,7 @@ static int ten(void)
 TEST(overruns)
 {
     shared = malloc(10 * sizeof *shared);
-    shared[ten()] = 1;
+    memset(shared, 0, (size_t)(ten() + 1) * sizeof *shared);
     free(shared);
 }
 
