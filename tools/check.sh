@@ -18,13 +18,11 @@ make_build() {
     compiler=$2
     shift 2
     if [ ! -f "$dir/build.ninja" ]; then
+        rm -rf "$dir/meson-private" # left by an attempt that failed or was stopped
         case $compiler in
         clang) set -- "$@" --native-file tools/clang.ini ;;
         esac
-        meson setup "$dir" -Dcli=enabled -Db_colorout=never --werror "$@" || {
-            rm -rf "$dir"
-            return 1
-        }
+        meson setup "$dir" -Dcli=enabled -Db_colorout=never --werror "$@" || return 1
     fi
     ninja --quiet -C "$dir"
 }

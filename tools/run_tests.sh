@@ -8,7 +8,7 @@ dir=$1
 shift
 rm -f "$dir/meson-logs/testlog.txt"
 # On a terminal the runner shows its own progress; elsewhere its lines without the summary do.
-if [ -t 1 ]; then
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     meson test -C "$dir" --no-rebuild --print-errorlogs "$@"
     status=$?
 else
