@@ -17,6 +17,7 @@
 #include "measure.h"
 
 #include "interrupt.h"
+#include "others.h"
 #include "progress.h"
 #include "trouble.h"
 #include "workload.h"
@@ -168,6 +169,7 @@ static int collect_all(struct run *run, struct cell *cell, struct sample *sample
 static int run_on(struct run *run, struct cell *cell, const struct column *column,
                   struct sample *sample)
 {
+    struct cpu_use before = cpu_use_now();
     thrum_time begin = thrum_now();
     thrum_executor *executor = column->open(cell->workers);
     if (!executor)
@@ -178,6 +180,8 @@ static int run_on(struct run *run, struct cell *cell, const struct column *colum
         cancel_all(run);
     thrum_executor_shutdown(executor);
     sample->seconds = (double)(thrum_now() - begin) * 1e-9;
+    struct cpu_use after = cpu_use_now();
+    sample->others = others_share(&before, &after);
     return rc;
 }
 

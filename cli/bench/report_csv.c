@@ -42,6 +42,7 @@ static void print_cell(FILE *out, const struct row_result *result, size_t index,
     print_number(out, cell->bound);
     print_number(out, cell->bound > 0 ? cell->seconds / cell->bound : 0);
     print_number(out, cell_guide(result->row, column, setting, &guide_column));
+    print_number(out, cell->others);
     fputc(',', out);
     if (cell->status == CELL_FAILED)
         print_quoted(out, cell->error.message);
@@ -52,7 +53,7 @@ int report_csv(FILE *out, const struct row_result *results, size_t count,
                const struct setting *setting)
 {
     fputs("row,column,executor,workers,status,tasks,tasks_done,tasks_failed,seconds,bound_seconds,"
-          "ratio,guide_seconds,error\n",
+          "ratio,guide_seconds,others_share,error\n",
           out);
     for (size_t i = 0; i < count; i++)
         for (size_t j = 0; j < column_count(); j++)

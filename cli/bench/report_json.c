@@ -9,79 +9,134 @@
 #include <jansson.h>
 #include <string.h>
 
+/* Sets a field. Out of memory shows in `ok`, which the end asks once. */
+static void put(json_t *object, const char *name, json_t *value, bool *ok)
+{
+    *ok &= json_object_set_new(object, name, value) == 0;
+}
+
 static json_t *number_or_null(double number)
 {
     return number > 0 ? json_real(number) : json_null();
 }
 
+/* A message may be cut in the middle of a character, or quote bytes that are no UTF-8, which JSON
+ * must be: what is not ASCII is then replaced. */
 static json_t *text_or_null(const char *text)
 {
-    return text && *text ? json_string(text) : json_null();
+    char plain[512];
+    if (!text || !*text)
+        return json_null();
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    snprintf(plain, sizeof plain, "%s", text);
+    for (char *at = plain; *at; at++)
+        if (*at & 0x80)
+            *at = '?';
+    return json_string(plain);
+}
+
+static json_t *samples_json(const struct cell *cell, bool *ok)
+{
+    json_t *samples = json_array();
+    for (int i = 0; i < cell->sample_count; i++)
+        *ok &= json_array_append_new(samples, json_real(cell->samples[i].seconds)) == 0;
+    return samples;
 }
 
 static json_t *cell_json(const struct row_result *result, size_t index,
-                         const struct setting *setting)
+                         const struct setting *setting, bool *ok)
 {
     const struct column *column = column_at(index);
     const struct cell *cell = &result->cells[index];
+    bool done = cell->status == CELL_DONE, failed = cell->status == CELL_FAILED;
     char title[32];
     int guide_column = 0;
     double guide = cell_guide(result->row, column, setting, &guide_column);
-    json_t *samples = json_array();
-    for (int i = 0; i < cell->sample_count; i++)
-        json_array_append_new(samples, json_real(cell->samples[i].seconds));
+    const char *guide_name = guide > 0 ? guide_column_name(guide_column) : NULL;
+    const char *bound_from = cell->measured ? "measured" : "given";
     column_title(column, setting->options->workers, title, sizeof title);
-    return json_pack(
-        "{s:s, s:s, s:i, s:s, s:i, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "column", title,
-        "executor", column->executor, "workers", cell->workers, "status",
-        cell_status_name(cell->status), "tasks_done", cell->done, "tasks_failed", cell->failed,
-        "seconds", number_or_null(cell->seconds), "samples", samples, "bound_seconds",
-        number_or_null(cell->bound), "bound_from",
-        cell->bound > 0 ? json_string(cell->measured ? "measured" : "given") : json_null(), "ratio",
-        number_or_null(cell->bound > 0 ? cell->seconds / cell->bound : 0), "guide_seconds",
-        number_or_null(guide), "guide_column",
-        guide > 0 ? json_string(guide_column_name(guide_column)) : json_null(), "error",
-        cell->status == CELL_FAILED ? text_or_null(cell->error.message) : json_null());
+    json_t *json = json_object();
+    put(json, "column", json_string(title), ok);
+    put(json, "executor", json_string(column->executor), ok);
+    put(json, "workers", json_integer(cell->workers), ok);
+    put(json, "status", json_string(cell_status_name(cell->status)), ok);
+    put(json, "tasks_done", json_integer(cell->done), ok);
+    put(json, "tasks_failed", json_integer(cell->failed), ok);
+    put(json, "seconds", number_or_null(cell->seconds), ok);
+    put(json, "samples", samples_json(cell, ok), ok);
+    put(json, "bound_seconds", number_or_null(cell->bound), ok);
+    put(json, "bound_from", text_or_null(cell->bound > 0 ? bound_from : NULL), ok);
+    put(json, "ratio", number_or_null(cell->bound > 0 ? cell->seconds / cell->bound : 0), ok);
+    put(json, "guide_seconds", number_or_null(guide), ok);
+    put(json, "guide_column", text_or_null(guide_name), ok);
+    put(json, "others_share", done ? json_real(cell->others) : json_null(), ok);
+    put(json, "error", text_or_null(failed ? cell->error.message : NULL), ok);
+    return json;
 }
 
-static json_t *row_json(const struct row_result *result, const struct setting *setting)
+static json_t *parts_json(const struct row *row, const struct setting *setting, bool *ok)
 {
     static const char *const kinds[WORKLOAD_KINDS] = {"http", "file", "cpu", "db"};
-    char title[64];
-    json_t *parts = json_array(), *cells = json_array();
-    for (int i = 0; i < result->row->part_count; i++) {
-        const struct row_part *part = &result->row->parts[i];
-        json_array_append_new(parts,
-                              json_pack("{s:s, s:i, s:f}", "work", kinds[part->kind], "tasks",
-                                        part->count, "seconds", part->seconds * setting->scale));
+    json_t *parts = json_array();
+    for (int i = 0; i < row->part_count; i++) {
+        const struct row_part *part = &row->parts[i];
+        json_t *json = json_object();
+        put(json, "work", json_string(kinds[part->kind]), ok);
+        put(json, "tasks", json_integer(part->count), ok);
+        put(json, "seconds", json_real(part->seconds * setting->scale), ok);
+        *ok &= json_array_append_new(parts, json) == 0;
     }
-    for (size_t i = 0; i < column_count(); i++)
-        json_array_append_new(cells, cell_json(result, i, setting));
+    return parts;
+}
+
+static json_t *row_json(const struct row_result *result, const struct setting *setting, bool *ok)
+{
+    char title[64];
+    json_t *json = json_object(), *cells = json_array();
     row_title(result->row, setting->scale, title, sizeof title);
-    return json_pack("{s:s, s:s, s:i, s:o, s:o}", "row", result->row->name, "title", title, "tasks",
-                     row_tasks(result->row), "parts", parts, "cells", cells);
+    for (size_t i = 0; i < column_count(); i++)
+        *ok &= json_array_append_new(cells, cell_json(result, i, setting, ok)) == 0;
+    put(json, "row", json_string(result->row->name), ok);
+    put(json, "title", json_string(title), ok);
+    put(json, "tasks", json_integer(row_tasks(result->row)), ok);
+    put(json, "parts", parts_json(result->row, setting, ok), ok);
+    put(json, "cells", cells, ok);
+    return json;
+}
+
+static json_t *work_json(const struct setting *setting, bool *ok)
+{
+    json_t *json = json_object();
+    put(json, "http", text_or_null(setting->notes[WORKLOAD_HTTP]), ok);
+    put(json, "file", text_or_null(setting->notes[WORKLOAD_FILE]), ok);
+    put(json, "cpu", text_or_null(setting->notes[WORKLOAD_CPU]), ok);
+    put(json, "db", text_or_null(setting->notes[WORKLOAD_DATABASE]), ok);
+    return json;
 }
 
 int report_json(FILE *out, const struct row_result *results, size_t count,
                 const struct setting *setting, int signal)
 {
-    json_t *rows = json_array();
+    bool ok = true;
+    json_t *json = json_object(), *rows = json_array();
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(rows, row_json(&results[i], setting));
-    json_t *whole = json_pack("{s:s, s:i, s:i, s:b, s:i, s:o, s:{s:o, s:o, s:o, s:o}, s:o}",
-                              "thrum", thrum_version(), "cores", setting->cores, "workers",
-                              setting->options->workers, "quick", setting->options->quick,
-                              "repeats", setting->options->repeats, "interrupted_by",
-                              signal ? json_sprintf("SIG%s", sigabbrev_np(signal)) : json_null(),
-                              "work", "http", text_or_null(setting->notes[WORKLOAD_HTTP]), "file",
-                              text_or_null(setting->notes[WORKLOAD_FILE]), "cpu",
-                              text_or_null(setting->notes[WORKLOAD_CPU]), "db",
-                              text_or_null(setting->notes[WORKLOAD_DATABASE]), "rows", rows);
-    if (!whole)
-        return -ENOMEM;
-    int rc = json_dumpf(whole, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9));
-    json_decref(whole);
-    if (rc != 0 || fputc('\n', out) == EOF || fflush(out) != 0)
-        return -EIO;
-    return 0;
+        ok &= json_array_append_new(rows, row_json(&results[i], setting, &ok)) == 0;
+    put(json, "thrum", json_string(thrum_version()), &ok);
+    put(json, "cores", json_integer(setting->cores), &ok);
+    put(json, "workers", json_integer(setting->options->workers), &ok);
+    put(json, "repeats", json_integer(setting->options->repeats), &ok);
+    put(json, "quick", json_boolean(setting->options->quick), &ok);
+    put(json, "interrupted_by", signal ? json_sprintf("SIG%s", sigabbrev_np(signal)) : json_null(),
+        &ok);
+    put(json, "work", work_json(setting, &ok), &ok);
+    put(json, "rows", rows, &ok);
+    int rc = ok ? 0 : -ENOMEM;
+    if (ok && json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
+        rc = -EIO;
+    json_decref(json);
+    if (rc == 0 && (fputc('\n', out) == EOF || fflush(out) != 0))
+        rc = -EIO;
+    return rc;
 }

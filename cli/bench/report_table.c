@@ -30,10 +30,14 @@ static int cell_width(void)
 static void print_line(FILE *out, const char *style, const char *title, char texts[][32])
 {
     bool colours = style_wanted(fileno(out));
-    fprintf(out, "%s%-*s", colours ? style : "", TITLE_WIDTH, title);
+    char line[256];
+    size_t length = (size_t)snprintf(line, sizeof line, "%-*s", TITLE_WIDTH, title);
     for (size_t i = 0; i < column_count(); i++)
-        fprintf(out, "%*s", cell_width(), texts[i]);
-    fprintf(out, "%s\n", colours ? STYLE_END : "");
+        length +=
+            (size_t)snprintf(line + length, sizeof line - length, "%*s", cell_width(), texts[i]);
+    while (length > 0 && line[length - 1] == ' ')
+        length--;
+    fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line, colours ? STYLE_END : "");
 }
 
 void report_table_begin(FILE *out, const struct setting *setting)
@@ -61,6 +65,24 @@ static void print_time(const struct cell *cell, char *ret_text, size_t size)
         snprintf(ret_text, size, "%s", cell_status_name(cell->status));
 }
 
+/* A line of shares, if one of them is worth knowing. */
+static void print_others(FILE *out, const struct row_result *result)
+{
+    static const double worth_knowing = 0.05;
+    char texts[COLUMNS_MAX][32];
+    bool any = false;
+    for (size_t i = 0; i < column_count(); i++) {
+        const struct cell *cell = &result->cells[i];
+        any |= cell->status == CELL_DONE && cell->others > worth_knowing;
+        if (cell->status == CELL_DONE)
+            snprintf(texts[i], sizeof texts[i], "%.0f %%  ", cell->others * 100);
+        else
+            snprintf(texts[i], sizeof texts[i], "-");
+    }
+    if (any)
+        print_line(out, STYLE_RED, "  taken by other programs", texts);
+}
+
 void report_table_row(FILE *out, const struct row_result *result, const struct setting *setting)
 {
     char title[64], time[COLUMNS_MAX][32], workers[COLUMNS_MAX][32], bound[COLUMNS_MAX][32],
@@ -71,10 +93,10 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
         int guide_column;
         double figure = cell_guide(result->row, column_at(i), setting, &guide_column);
         print_time(cell, time[i], sizeof time[i]);
-        snprintf(workers[i], sizeof workers[i], "%d", cell->workers);
-        snprintf(bound[i], sizeof bound[i], "-");
-        snprintf(ratio[i], sizeof ratio[i], "-");
-        snprintf(guide[i], sizeof guide[i], "-");
+        snprintf(workers[i], sizeof workers[i], "%d  ", cell->workers);
+        snprintf(bound[i], sizeof bound[i], "-  ");
+        snprintf(ratio[i], sizeof ratio[i], "-  ");
+        snprintf(guide[i], sizeof guide[i], "-  ");
         if (cell->bound > 0) {
             snprintf(bound[i], sizeof bound[i], "%.3f s", cell->bound);
             snprintf(ratio[i], sizeof ratio[i], "%.3f  ", cell->seconds / cell->bound);
@@ -88,6 +110,7 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
     print_line(out, "", "  bound", bound);
     print_line(out, "", "  ratio to the bound", ratio);
     print_line(out, STYLE_DIM, "  the guide, Python", guide);
+    print_others(out, result);
     fflush(out);
 }
 

@@ -106,6 +106,7 @@ void row_result_settle(struct row_result *result, const struct setting *setting)
             continue;
         const struct sample *middle = median(cell);
         cell->seconds = middle->seconds;
+        cell->others = middle->others;
         if (i == 0)
             sequential = middle;
         cell->measured = measuring && i > 0;

@@ -21,6 +21,7 @@ struct sample {
     double seconds;      /* from before the executor is made until it is shut down */
     double wait_seconds; /* that its waiting tasks took, added up */
     double cpu_seconds;  /* that its computing tasks took, added up */
+    double others;       /* the share of the cores that other programs took, from 0 to 1 */
 };
 
 struct cell {
@@ -32,6 +33,7 @@ struct cell {
     struct sample *samples; /* options.repeats of them */
     int sample_count;
     double seconds; /* the median; 0 unless done */
+    double others;  /* of the same sample */
     double bound;   /* 0 where there is none */
     bool measured;  /* the bound is made of the sequential column's times, not of given ones */
 };

@@ -1,5 +1,6 @@
 /* The formula of the bound, and what goes into it: rows, their order, their best width. */
 #include "bench/bounds.h"
+#include "bench/others.h"
 #include "bench/results.h"
 #include "harness.h"
 
@@ -187,4 +188,19 @@ TEST(without_a_sequential_time_there_is_no_measured_bound)
     CHECK(near(result.cells[1].seconds, 5));
     CHECK(near(result.cells[1].bound, 0));
     row_result_finish(&result);
+}
+
+TEST(others_are_what_is_busy_and_not_ours)
+{
+    struct cpu_use before = cpu_use_parse("cpu  100 0 100 1000 0 0 0 0 0 0\ncpu0 1 2 3", 100);
+    struct cpu_use after = cpu_use_parse("cpu  300 0 150 1100 50 0 0 0 0 0\n", 100);
+    CHECK(near(before.all, 12) && near(before.idle, 10));
+    CHECK(near(after.all, 16) && near(after.idle, 11.5));
+    after.own = 1.5; /* of 4 s, 1.5 were idle and 1.5 ours */
+    CHECK(near(others_share(&before, &after), 0.25));
+    after.own = 3;
+    CHECK(near(others_share(&before, &after), 0)); /* counted in coarser steps than ours */
+    CHECK(near(others_share(&after, &after), 0));
+    CHECK(near(cpu_use_parse("nothing of the kind", 100).all, 0));
+    CHECK(cpu_use_now().all > 0);
 }

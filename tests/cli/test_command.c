@@ -156,7 +156,7 @@ TEST(csv_has_a_line_for_each_cell)
     struct spawned run = spawn_run("bench --quick --only file --csv -");
     static const char head[] =
         "row,column,executor,workers,status,tasks,tasks_done,tasks_failed,seconds,bound_seconds,"
-        "ratio,guide_seconds,error\n";
+        "ratio,guide_seconds,others_share,error\n";
     CHECK_INT(run.status, ==, 0);
     CHECK_INT(strncmp(run.out, head, strlen(head)), ==, 0);
     int lines = 0, commas = 0;
@@ -165,7 +165,7 @@ TEST(csv_has_a_line_for_each_cell)
         commas += *at == ',';
     }
     CHECK_INT(lines, ==, 4);
-    CHECK_INT(commas, ==, 4 * 12);
+    CHECK_INT(commas, ==, 4 * 13);
     CHECK(strstr(run.out, "\nfile,sequential,inline,1,done,100,100,0,"));
     CHECK(strstr(run.out, "\nfile,threads(4),threads,4,done,100,100,0,"));
     spawn_free(&run);
