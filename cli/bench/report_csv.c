@@ -42,7 +42,9 @@ static void print_cell(FILE *out, const struct row_result *result, size_t index,
     print_number(out, cell->bound);
     print_number(out, cell->bound > 0 ? cell->seconds / cell->bound : 0);
     print_number(out, cell_guide(result->row, column, setting, &guide_column));
-    print_number(out, cell->others);
+    fputc(',', out);
+    if (cell->status == CELL_DONE)
+        fprintf(out, "%.6f", cell->others);
     fputc(',', out);
     if (cell->status == CELL_FAILED)
         print_quoted(out, cell->error.message);
