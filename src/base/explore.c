@@ -57,8 +57,11 @@ void thrum__explore_before(enum thrum__explore_access access, const void *addres
 
 void thrum__explore_after(enum thrum__explore_access access, int order, const void *address)
 {
-    if (!thrum__explore_active())
+    if (!thrum__explore_active()) {
+        if (access != THRUM__EXPLORE_LOAD)
+            thrum__explore_order_unrecorded(address);
         return;
+    }
     thrum__explore_machine *m = thrum__explore_machine_;
     uint64_t before = m->access.before;
     uint64_t after = value_at(address, m->access.size);
@@ -132,7 +135,7 @@ void thrum__explore_quiet(bool on)
 int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
 {
     if (!thrum__explore_active())
-        return 0;
+        thrum__explore_fail("a quiet stretch, or one outside of a run, would sleep");
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *self = thrum__explore_self();
     thrum__explore_point(self->file, self->line);

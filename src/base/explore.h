@@ -75,8 +75,8 @@ bool thrum__explore_release(void *address);
 
 /* The memory at `address` ceases to be what it was (freed, or its stack frame left): an atomic or
  * marked access to it from now on is an error, until it is allocated or thrum__explore_live. */
-void thrum__explore_dead(const void *address, size_t size);
-void thrum__explore_live(const void *address, size_t size);
+void thrum__explore_dead(void *address, size_t size);
+void thrum__explore_live(void *address, size_t size);
 
 /* Until it is turned off again, the running thread is not preempted and its accesses are not
  * recorded: bookkeeping that no property depends on. Calls nest. */

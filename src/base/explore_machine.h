@@ -216,6 +216,7 @@ void thrum__explore_order_load(const void *address, uint32_t size, int order, ui
 void thrum__explore_order_store(const void *address, uint32_t size, int order, bool update,
                                 uint64_t value);
 void thrum__explore_order_fence(void);
+void thrum__explore_order_unrecorded(const void *address); /* was written in a quiet stretch */
 void thrum__explore_clock_join(thrum__explore_clock *clock, const thrum__explore_clock *other);
 
 /* explore_trace.c: the number that stands for the past. An event of the running thread on the

@@ -47,7 +47,7 @@ struct block {
 };
 
 struct range {
-    const char *from, *to;
+    char *from, *to;
 };
 
 static struct memory {
@@ -213,22 +213,22 @@ uint32_t thrum__explore_memory_left(char *text, size_t size)
 
 /* ------------------------------------------------------------------------------ dead ranges */
 
-void thrum__explore_dead(const void *address, size_t size)
+void thrum__explore_dead(void *address, size_t size)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running || !size)
         return;
     if (memory->ranges == RANGES)
         thrum__explore_fail("more than %d objects are dead in one run", RANGES);
-    memory->range[memory->ranges++] = (struct range){address, (const char *)address + size};
+    memory->range[memory->ranges++] = (struct range){address, (char *)address + size};
 }
 
-void thrum__explore_live(const void *address, size_t size)
+void thrum__explore_live(void *address, size_t size)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running || !size)
         return;
-    const char *from = address, *to = from + size;
+    char *from = address, *to = from + size;
     for (unsigned i = 0; i < memory->ranges; i++) {
         struct range *range = &memory->range[i];
         if (range->to <= from || range->from >= to)

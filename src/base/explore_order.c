@@ -175,6 +175,13 @@ void thrum__explore_order_store(const void *address, uint32_t size, int order, b
     memset(last->seen, 0, sizeof last->seen);
 }
 
+void thrum__explore_order_unrecorded(const void *address)
+{
+    thrum__explore_machine *m = thrum__explore_machine_;
+    if (m && m->running)
+        thrum__explore_object_at(address)->count = 0;
+}
+
 void thrum__explore_order_fence(void)
 {
     thrum__explore_machine *m = thrum__explore_machine_;

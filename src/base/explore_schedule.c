@@ -288,7 +288,7 @@ void thrum__explore_block(enum thrum__explore_state state)
 void thrum__explore_pause(void)
 {
     if (!thrum__explore_active())
-        return;
+        thrum__explore_fail("a quiet stretch, or one outside of a run, would spin");
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *self = thrum__explore_self();
     thrum__explore_trace_mix(self, 3);

@@ -9,6 +9,8 @@
  * Several waiters with one ticket, in several queues, are a wait for any of them.
  *
  * A queue is one word, the tail of a ring (tail->next is the head), NULL when empty.
+ *
+ * For the explorer a waiter's links and flags count as one place, its `next`.
  */
 #ifndef THRUM_PARK_WAITER_H
 #define THRUM_PARK_WAITER_H
@@ -30,18 +32,29 @@ typedef struct thrum__waiter {
 
 static inline bool thrum__waiters_empty(void *const *tail)
 {
+    thrum__plain_read(tail);
     return *tail == NULL;
 }
 
 static inline thrum__waiter *thrum__waiters_first(void *const *tail)
 {
+    thrum__plain_read(tail);
     thrum__waiter *last = *tail;
     return last ? last->next : NULL;
+}
+
+/* Whether nobody has taken the waiter out yet. Under the guard. */
+static inline bool thrum__waiter_queued(const thrum__waiter *waiter)
+{
+    thrum__plain_read(&waiter->next);
+    return waiter->queued;
 }
 
 static inline void thrum__waiters_link(void **tail, thrum__waiter *waiter)
 {
     thrum__waiter *last = *tail;
+    thrum__plain_write(tail);
+    thrum__plain_write(&waiter->next);
     waiter->queued = true;
     if (!last) {
         waiter->next = waiter->prev = waiter;
@@ -50,6 +63,8 @@ static inline void thrum__waiters_link(void **tail, thrum__waiter *waiter)
     }
     waiter->prev = last;
     waiter->next = last->next;
+    thrum__plain_write(&waiter->next->next);
+    thrum__plain_write(&last->next);
     waiter->next->prev = waiter;
     last->next = waiter;
 }
@@ -68,11 +83,15 @@ static inline void thrum__waiters_push_front(void **tail, thrum__waiter *waiter)
 
 static inline void thrum__waiters_remove(void **tail, thrum__waiter *waiter)
 {
+    thrum__plain_write(tail);
+    thrum__plain_write(&waiter->next);
     waiter->queued = false;
     if (waiter->next == waiter) {
         *tail = NULL;
         return;
     }
+    thrum__plain_write(&waiter->prev->next);
+    thrum__plain_write(&waiter->next->next);
     waiter->prev->next = waiter->next;
     waiter->next->prev = waiter->prev;
     if (*tail == waiter)

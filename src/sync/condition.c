@@ -94,7 +94,7 @@ int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
         thrum__lock_acquire_woken(lock, &waiter);
     } else {
         thrum_lock_acquire(lock);
-        if (waiter.queued)
+        if (thrum__waiter_queued(&waiter))
             thrum__waiters_remove(&condition->waiters_, &waiter);
     }
     thrum__memory_dead(&waiter);

@@ -83,7 +83,7 @@ void thrum_event_set(thrum_event *event)
 static void withdraw(thrum_event *event, thrum__waiter *waiter)
 {
     thrum__guard_acquire(&event->state_, GUARD);
-    if (waiter->queued)
+    if (thrum__waiter_queued(waiter))
         thrum__waiters_remove(&event->waiters_, waiter);
     bool empty = thrum__waiters_empty(&event->waiters_);
     thrum__guard_release(&event->state_, empty ? GUARD | WAITERS : GUARD);

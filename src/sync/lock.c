@@ -118,7 +118,7 @@ static bool spin(thrum_lock *lock, struct attempt *attempt, uint32_t state)
 static void withdraw(thrum_lock *lock, thrum__waiter *waiter)
 {
     thrum__guard_acquire(&lock->state_, GUARD);
-    if (waiter->queued)
+    if (thrum__waiter_queued(waiter))
         thrum__waiters_remove(&lock->waiters_, waiter);
     bool empty = thrum__waiters_empty(&lock->waiters_);
     thrum__guard_release(&lock->state_, empty ? GUARD | WAITERS : GUARD);
@@ -177,6 +177,7 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
         thrum__waiter waiter;
         thrum__memory_live(&waiter);
         int rc = sleep_in_queue(lock, attempt, &waiter);
+        thrum__plain_read(&waiter.granted);
         bool granted = rc == 0 && waiter.granted;
         thrum__memory_dead(&waiter);
         if (granted)
@@ -236,6 +237,7 @@ int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
 
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter)
 {
+    thrum__plain_read(&waiter->granted);
     if (waiter->granted) {
         thrum__probe(acquired, "lock", lock);
         return;
@@ -278,6 +280,7 @@ static void release_slow(thrum_lock *lock)
     uint32_t clear = GUARD | (thrum__waiters_empty(&lock->waiters_) ? WAITERS : 0);
     uint32_t set = 0;
     if (first && first->starving) {
+        thrum__plain_write(&first->granted);
         first->granted = true;
         thrum__store_relaxed(&lock->owner_, first->context->ident);
     } else {

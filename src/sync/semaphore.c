@@ -54,15 +54,15 @@ void thrum_semaphore_finish(thrum_semaphore *semaphore)
 /* Takes a permit if there is one. */
 static bool take(thrum_semaphore *semaphore)
 {
+    uint32_t turns = 0;
     uint32_t state = thrum__load_relaxed(&semaphore->state_);
     while (state >= PERMIT) {
-        if (!(state & GUARD)) {
-            if (thrum__cas_weak_acquire(&semaphore->state_, &state, state - PERMIT)) {
-                thrum__probe(acquired, "semaphore", semaphore);
-                return true;
-            }
-        } else {
+        if (state & GUARD) { /* a waiter that withdraws, and may be preempted there */
+            thrum__spin(&turns);
             state = thrum__load_relaxed(&semaphore->state_);
+        } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, state - PERMIT)) {
+            thrum__probe(acquired, "semaphore", semaphore);
+            return true;
         }
     }
     return false;
@@ -89,7 +89,7 @@ static bool guard_or_take(thrum_semaphore *semaphore)
 static void withdraw(thrum_semaphore *semaphore, thrum__waiter *waiter)
 {
     thrum__guard_acquire(&semaphore->state_, GUARD);
-    if (waiter->queued)
+    if (thrum__waiter_queued(waiter))
         thrum__waiters_remove(&semaphore->waiters_, waiter);
     bool empty = thrum__waiters_empty(&semaphore->waiters_);
     thrum__guard_release(&semaphore->state_, empty ? GUARD | WAITERS : GUARD);

@@ -1,5 +1,6 @@
 /* What clients call, beside the library under test. */
 #include "explore.h"
+#include "park/context.h"
 #include "search.h"
 
 #include <stdlib.h>
@@ -23,10 +24,42 @@ const struct explore_client *explore_clients(void)
 
 static unsigned spawned; /* set back before each run, as all variables */
 
+static struct start {
+    void (*run)(void *argument);
+    void *argument;
+} starts[THRUM__EXPLORE_THREADS];
+
+/* The words of a thread's context that others touch, as reports call them. */
+static void name_context(unsigned thread, thrum__context *context)
+{
+#define NAMES(t)                                                                                   \
+    {                                                                                              \
+        "claim of " t, "signal of " t, "cancelled of " t, "context of " t                          \
+    }
+    static const char *const names[THRUM__EXPLORE_THREADS][4] = {
+        NAMES("T0"), NAMES("T1"), NAMES("T2"), NAMES("T3"), NAMES("T4"),  NAMES("T5"),
+        NAMES("T6"), NAMES("T7"), NAMES("T8"), NAMES("T9"), NAMES("T10"),
+    };
+#undef NAMES
+    thrum__explore_name(context, sizeof *context, names[thread][3]);
+    thrum__explore_name(&context->claim, sizeof context->claim, names[thread][0]);
+    thrum__explore_name(&context->signal, sizeof context->signal, names[thread][1]);
+    thrum__explore_name(&context->cancelled, sizeof context->cancelled, names[thread][2]);
+}
+
+static void begin(void *argument)
+{
+    struct start *start = argument;
+    name_context((unsigned)(start - starts), thrum__self());
+    start->run(start->argument);
+}
+
 unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
 {
     uintptr_t thread;
-    if (thrum__explore_thread_start(&thread, run, argument))
+    struct start *start = &starts[thrum__explore_machine_->threads];
+    *start = (struct start){run, argument};
+    if (thrum__explore_thread_start(&thread, begin, start))
         thrum__explore_fail("the client's own thread did not start");
     thrum__explore_name_thread((unsigned)thread, name);
     spawned |= 1u << thread;

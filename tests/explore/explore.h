@@ -61,6 +61,7 @@ struct explore_options {
     uint64_t runs;     /* stop after so many, not exhausted; 1 000 000 by default, 30 with --long */
     uint64_t exactly;  /* the number of runs that it must take */
     bool no_reduction; /* run equal states again */
+    bool partial;      /* the search may end for its number of runs */
     unsigned walks;    /* then also so many random and PCT runs each */
 };
 

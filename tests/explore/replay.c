@@ -70,7 +70,23 @@ struct replay {
     struct search *search;
     const struct path *path;
     unsigned number; /* of the step */
+    unsigned alike;  /* how often the last one was repeated */
+    thrum__explore_step last;
 };
+
+static void print_alike(struct replay *replay)
+{
+    if (replay->alike)
+        printf("#        ... and %u more like this\n", replay->alike);
+    replay->alike = 0;
+}
+
+static bool is_alike(const thrum__explore_step *a, const thrum__explore_step *b)
+{
+    return a->thread == b->thread && a->line == b->line && a->file == b->file &&
+           a->verb == b->verb && a->address == b->address && a->before == b->before &&
+           a->after == b->after;
+}
 
 static int choose(void *context, const thrum__explore_choice *choice)
 {
@@ -91,6 +107,13 @@ static int choose(void *context, const thrum__explore_choice *choice)
 static void step(void *context, const thrum__explore_step *step)
 {
     struct replay *replay = context;
+    replay->number++;
+    if (is_alike(step, &replay->last)) {
+        replay->alike++;
+        return;
+    }
+    print_alike(replay);
+    replay->last = *step;
     char place[256], name[128] = "", values[64] = "";
     snprintf(place, sizeof place, "%s:%d", thrum__explore_file(step->file), step->line);
     if (step->address)
@@ -99,7 +122,7 @@ static void step(void *context, const thrum__explore_step *step)
         snprintf(values, sizeof values, " = %" PRIu64, step->after);
     else if (step->valued)
         snprintf(values, sizeof values, " %" PRIu64 " -> %" PRIu64, step->before, step->after);
-    printf("#  %4u  %-14s %-32s %s %s%s\n", ++replay->number,
+    printf("#  %4u  %-14s %-32s %s %s%s\n", replay->number,
            thrum__explore_thread_name(step->thread), place, step->verb, name, values);
 }
 
@@ -114,4 +137,5 @@ void search_replay(struct search *search, const struct path *path, bool loud)
     search->strategy = "replay";
     search->bound = EXPLORE_ALL;
     search_run(search, &driver);
+    print_alike(&replay);
 }
