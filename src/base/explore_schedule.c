@@ -375,6 +375,7 @@ int thrum__explore_thread_start(uintptr_t *ret_thread, void (*run)(void *), void
         thrum__explore_fail("more than %d threads in one run", THRUM__EXPLORE_THREADS);
     thrum__explore_trace_event(&m->threads, true);
     self->clock.at[m->current]++;
+    self->picked = false; /* who performs the next step is a new question now */
     *ret_thread = m->threads;
     thrum__explore_thread *thread = new_thread(run, argument);
     thread->clock = self->clock;

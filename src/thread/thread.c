@@ -78,6 +78,7 @@ static void run(void *memory)
     thrum__probe(thread_end, self->ident);
     if (!thread->daemon)
         thrum__living_leave();
+    thrum__store_relaxed(&thread->task.context, NULL); /* a joiner may be given the context now */
     thrum__context_leave(self);
     thrum_event_set(&thread->finished);
     unreference(thread);

@@ -1,0 +1,185 @@
+/* The queue: each item once, in order; nobody is left asleep by a put, a get or the close. */
+#include "explore.h"
+#include <thrum/queue.h>
+
+#include <errno.h>
+
+static thrum_queue *queue;
+static int got[2]; /* how many items each getter took */
+
+static void new_queue(size_t max_size)
+{
+    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size});
+    EXPLORE_CHECK(queue);
+    thrum__explore_name(queue, 16, "queue.lock");
+}
+
+static void free_queue(void)
+{
+    explore_join_all();
+    thrum_queue_free(queue);
+}
+
+static void put_one(void *item)
+{
+    int value = (int)(intptr_t)item;
+    EXPLORE_CHECK(thrum_queue_put(queue, &value, THRUM_FOREVER) == 0);
+}
+
+static void put_two(void *argument)
+{
+    (void)argument;
+    put_one((void *)1);
+    put_one((void *)2);
+}
+
+static void get_one(void *argument)
+{
+    int value = 0;
+    EXPLORE_CHECK(thrum_queue_get(queue, &value, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(value == 1 || value == 2);
+    got[(intptr_t)argument] = value;
+}
+
+static void get_two(void *argument)
+{
+    (void)argument;
+    for (int expected = 1; expected <= 2; expected++) {
+        int value = 0;
+        EXPLORE_CHECK(thrum_queue_get(queue, &value, THRUM_FOREVER) == 0);
+        EXPLORE_CHECK(value == expected);
+    }
+}
+
+EXPLORE(queue_order, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+{
+    new_queue(1);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("getter", get_two, NULL);
+    free_queue();
+}
+
+EXPLORE(queue_two_getters, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(0);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("getter", get_one, (void *)0);
+    explore_spawn("getter", get_one, (void *)1);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+EXPLORE(queue_two_putters, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(1);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("putter", put_one, (void *)2);
+    get_one((void *)0);
+    get_one((void *)1);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+static void get_until_closed(void *argument)
+{
+    int value, rc;
+    while ((rc = thrum_queue_get(queue, &value, THRUM_FOREVER)) == 0)
+        got[(intptr_t)argument]++;
+    EXPLORE_CHECK(rc == -EPIPE);
+}
+
+static void put_and_close(void *argument)
+{
+    (void)argument;
+    put_one((void *)1);
+    thrum_queue_close(queue);
+}
+
+EXPLORE(queue_close, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+{
+    new_queue(1);
+    explore_spawn("getter", get_until_closed, (void *)0);
+    explore_spawn("getter", get_until_closed, (void *)1);
+    explore_spawn("closer", put_and_close, NULL);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 1);
+}
+
+/* A putter that waits for room when the queue closes. */
+static void put_to_closed(void *argument)
+{
+    int value = 1;
+    (void)argument;
+    int rc = thrum_queue_put(queue, &value, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE);
+    rc = thrum_queue_put(queue, &value, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == -EPIPE);
+}
+
+static void close_it(void *argument)
+{
+    (void)argument;
+    thrum_queue_close(queue);
+}
+
+EXPLORE(queue_close_full, .preemptions = 3, .long_preemptions = EXPLORE_ALL)
+{
+    new_queue(1);
+    explore_spawn("putter", put_to_closed, NULL);
+    explore_spawn("closer", close_it, NULL);
+    free_queue();
+}
+
+static void get_until(void *argument)
+{
+    int value = 0;
+    int rc = thrum_queue_get(queue, &value, thrum_now() + 1000);
+    EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
+    got[(intptr_t)argument] = rc == 0;
+}
+
+EXPLORE(queue_get_until, .preemptions = 3, .timeouts = 1, .long_preemptions = 4)
+{
+    new_queue(0);
+    explore_spawn("getter", get_until, (void *)0);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_queue_size(queue) + (size_t)got[0] == 1);
+    free_queue();
+}
+
+/* A getter whose deadline passes must not take the notify that the other needs. */
+EXPLORE(queue_get_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+{
+    new_queue(0);
+    explore_spawn("timed", get_until, (void *)1);
+    explore_spawn("getter", get_one, (void *)0);
+    explore_spawn("putter", put_two, NULL);
+    free_queue();
+}
+
+static void get_and_do(void *argument)
+{
+    (void)argument;
+    get_one((void *)0);
+    got[1] = 1;
+    thrum_queue_task_done(queue);
+}
+
+EXPLORE(queue_join, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+{
+    new_queue(0);
+    put_one((void *)1);
+    explore_spawn("worker", get_and_do, NULL);
+    EXPLORE_CHECK(thrum_queue_join(queue, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(got[1] == 1);
+    free_queue();
+}
+
+EXPLORE(queue_no_memory, .no_memory = 1, .sees = "no memory")
+{
+    queue = thrum_queue_new(sizeof(int), NULL);
+    if (!queue)
+        explore_seen("no memory");
+    thrum_queue_free(queue);
+}
