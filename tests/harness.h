@@ -81,6 +81,7 @@ double test_deadline_scale(void);
 struct test {
     const char *name;
     void (*body)(void);
+    int line;
     double deadline;   /* seconds */
     const char *stops; /* what it must print before it aborts, or NULL */
     struct test *next;
@@ -94,7 +95,7 @@ bool test_same_text(const char *a, const char *b);
     static void test_##name(void);                                                                 \
     __attribute__((constructor)) static void test_register_##name(void)                            \
     {                                                                                              \
-        static struct test test = {#name, test_##name, (seconds), (text), 0};                      \
+        static struct test test = {#name, test_##name, __LINE__, (seconds), (text), 0};            \
         test_register(&test);                                                                      \
     }                                                                                              \
     static void test_##name(void)
