@@ -197,9 +197,8 @@ void dump_threads(pid_t process)
         print_fact(process, entry->d_name, "wchan", NULL);
         print_fact(process, entry->d_name, "syscall", NULL);
         printf("\n");
-#ifdef __GLIBC__
-        print_stack(process, (pid_t)atoi(entry->d_name));
-#endif
+        if (CAN_WALK)
+            print_stack(process, (pid_t)atoi(entry->d_name));
     }
     closedir(threads);
 }
