@@ -30,6 +30,7 @@
 static int signal_source = -1;
 static int signal_number; /* written before `arrived` is set, read after */
 static thrum_event arrived;
+static thrum_lock arriving; /* held while a signal is taken in, as two may come to two threads */
 
 static const int held_signals[] = {SIGINT, SIGTERM, SIGHUP};
 
@@ -65,15 +66,16 @@ void interrupt_leave_to_parent(void)
 bool interrupt_asked(void)
 {
     struct signalfd_siginfo info;
-    bool before = thrum_event_is_set(&arrived);
     if (signal_source < 0 || read(signal_source, &info, sizeof info) != sizeof info)
-        return before;
-    if (before) {
-        scratch_remove();
-        _exit(STATUS_SIGNAL + (int)info.ssi_signo);
+        return thrum_event_is_set(&arrived);
+    thrum_with (&arriving) {
+        if (thrum_event_is_set(&arrived)) {
+            scratch_remove();
+            _exit(STATUS_SIGNAL + (int)info.ssi_signo);
+        }
+        signal_number = (int)info.ssi_signo;
+        thrum_event_set(&arrived);
     }
-    signal_number = (int)info.ssi_signo;
-    thrum_event_set(&arrived);
     return true;
 }
 

@@ -120,6 +120,19 @@ struct spawned spawn_run(const char *line)
     return spawned;
 }
 
+bool spawn_said(int file, const char *text)
+{
+    static char said[65536];
+    for (int tries = 0; tries < 3000; tries++, nap()) {
+        ssize_t length = pread(file, said, sizeof said - 1, 0);
+        CHECK(length >= 0);
+        said[length] = '\0';
+        if (strstr(said, text))
+            return true;
+    }
+    return false;
+}
+
 /* The state letter and the parent of a process; false if there is none. */
 static bool look_at(pid_t pid, char *ret_state, pid_t *ret_parent)
 {

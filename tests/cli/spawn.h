@@ -25,6 +25,10 @@ void spawn_wait(struct spawned *spawned);
 /* Both. */
 struct spawned spawn_run(const char *line);
 
+/* True once the file, `out_file` or `err_file` of a command that runs without a terminal, holds the
+ * text; waits for some time. */
+bool spawn_said(int file, const char *text);
+
 /* The only child that the process has now, or 0; waits up to a few seconds for one to appear. */
 pid_t spawn_child_of(pid_t pid);
 
