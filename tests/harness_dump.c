@@ -28,6 +28,9 @@
 
 #ifdef __GLIBC__
 #include <execinfo.h>
+#define CAN_WALK true
+#else
+#define CAN_WALK false /* musl cannot walk a stack */
 #endif
 
 enum { FRAMES = 64, ANSWER_MS = 1000 };
