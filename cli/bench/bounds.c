@@ -25,9 +25,9 @@
  *
  * What S and L are. L is the latency that the row states, as the server, the database and the file
  * task hold it to the microsecond; only with a foreign server (--url) it is the mean that the
- * sequential column measured. S is what the computing tasks of the sequential column took,
- * measured, rather than their calibrated 100 ms: a core's speed drifts with its temperature and
- * neighbours, and the question here is what the executor adds. See measure.c.
+ * sequential column measured. S is the processor time that the computing tasks of the sequential
+ * column took, rather than their calibrated 100 ms: a core's speed drifts with its temperature and
+ * neighbours, and the question here is what the executor adds. See cpu_sum.c and results.c.
  */
 #include "bounds.h"
 

@@ -67,7 +67,7 @@ void options_print_help(FILE *out)
         "\n"
         "Bounds, for W workers:\n"
         "  waits   ceil(N / W) x latency\n"
-        "  cpu     the sequential column's measured time / min(W, cores); for that column itself\n"
+        "  cpu     the sequential column's processor time / min(W, cores); for that column itself\n"
         "          the calibrated time\n"
         "  mixed   the largest of both and of (waiting + computing) / W\n"
         "\n"

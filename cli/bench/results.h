@@ -20,7 +20,7 @@ enum cell_status {
 struct sample {
     double seconds;      /* from before the executor is made until it is shut down */
     double wait_seconds; /* that its waiting tasks took, added up */
-    double cpu_seconds;  /* that its computing tasks took, added up */
+    double cpu_seconds;  /* that its computing tasks had a core, added up */
     double others;       /* the share of the cores that other programs took, from 0 to 1 */
 };
 

@@ -23,7 +23,8 @@ struct workload {
     /* Sees to what `workers` tasks at once need, outside the measured time; may be NULL. */
     int (*prepare)(int workers, thrum_error *ret_error);
 
-    /* Does one piece of work. Its result is a thrum_time: how many nanoseconds it took. */
+    /* Does one piece of work. Its result is a thrum_time: how many nanoseconds it waited or, if it
+     * computes, how many it had a core. */
     thrum_task_fn *task;
 
     /* Writes the argument of piece number `index`, which is to take `seconds`. Returns its size. */
