@@ -122,7 +122,8 @@ static const char *nearest_option(const char *word)
     return nearest;
 }
 
-static enum options_verdict wrong(char *message, size_t size, const char *format, ...)
+__attribute__((format(printf, 3, 4))) static enum options_verdict wrong(char *message, size_t size,
+                                                                        const char *format, ...)
 {
     va_list list;
     va_start(list, format);
