@@ -12,6 +12,13 @@ gcc-O2 tests symbols install postgres \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread explore mutants"
 
+# Benchmarks are not built unless asked for.
+bench_programs() {
+    for source in bench/bench_*.c; do
+        echo "${source%.c}"
+    done
+}
+
 # make_build NAME COMPILER OPTIONS...: configures and compiles with warnings as errors.
 make_build() {
     dir=$build-$1
@@ -24,7 +31,8 @@ make_build() {
         esac
         meson setup "$dir" -Dcli=enabled -Db_colorout=never --werror "$@" || return 1
     fi
-    ninja --quiet -C "$dir"
+    # shellcheck disable=SC2046 # a list of words
+    ninja --quiet -C "$dir" all $(bench_programs)
 }
 
 step_selftest() { tools/selftest.sh; }
