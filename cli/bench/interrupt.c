@@ -83,3 +83,15 @@ int interrupt_signal(void)
 {
     return thrum_event_is_set(&arrived) ? signal_number : 0;
 }
+
+const char *interrupt_name(int number)
+{
+    switch (number) {
+    case SIGINT:
+        return "SIGINT";
+    case SIGTERM:
+        return "SIGTERM";
+    default:
+        return "SIGHUP";
+    }
+}

@@ -21,4 +21,7 @@ bool interrupt_asked(void);
 /* The signal that arrived, or 0. */
 int interrupt_signal(void);
 
+/* "SIGINT" and so on, for a signal that interrupt_signal may give. */
+const char *interrupt_name(int number);
+
 #endif

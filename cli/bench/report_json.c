@@ -5,6 +5,8 @@
  */
 #include "report.h"
 
+#include "interrupt.h"
+
 #include <errno.h>
 #include <jansson.h>
 #include <string.h>
@@ -128,8 +130,7 @@ int report_json(FILE *out, const struct row_result *results, size_t count,
     put(json, "workers", json_integer(setting->options->workers), &ok);
     put(json, "repeats", json_integer(setting->options->repeats), &ok);
     put(json, "quick", json_boolean(setting->options->quick), &ok);
-    put(json, "interrupted_by", signal ? json_sprintf("SIG%s", sigabbrev_np(signal)) : json_null(),
-        &ok);
+    put(json, "interrupted_by", text_or_null(signal ? interrupt_name(signal) : NULL), &ok);
     put(json, "work", work_json(setting, &ok), &ok);
     put(json, "rows", rows, &ok);
     int rc = ok ? 0 : -ENOMEM;

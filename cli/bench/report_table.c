@@ -11,6 +11,7 @@
  */
 #include "report.h"
 
+#include "interrupt.h"
 #include "style.h"
 
 #include <string.h>
@@ -160,7 +161,7 @@ void report_table_end(FILE *out, const struct row_result *results, size_t count,
           "threads(best) stands the best of the guide's figures for the row.\n",
           out);
     if (signal)
-        fprintf(out, "Interrupted by SIG%s: only the cells that were finished have figures.\n",
-                sigabbrev_np(signal));
+        fprintf(out, "Interrupted by %s: only the cells that were finished have figures.\n",
+                interrupt_name(signal));
     fflush(out);
 }
