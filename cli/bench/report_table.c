@@ -38,7 +38,8 @@ static void print_line(FILE *out, const char *style, const char *title, char tex
             (size_t)snprintf(line + length, sizeof line - length, "%*s", cell_width(), texts[i]);
     while (length > 0 && line[length - 1] == ' ')
         length--;
-    fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line, colours ? STYLE_END : "");
+    fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line,
+            colours && *style ? STYLE_END : "");
 }
 
 void report_table_begin(FILE *out, const struct setting *setting)
