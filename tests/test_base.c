@@ -22,7 +22,8 @@ TEST(a_cpu_quota_is_read)
 TEST(a_place_has_a_text)
 {
     char text[128], small[6];
-    CHECK_INT(thrum__place_text(text, sizeof text, (const void *)(uintptr_t)printf), ==, strlen(text));
+    CHECK_INT(thrum__place_text(text, sizeof text, (const void *)(uintptr_t)printf), ==,
+              strlen(text));
     CHECK(strstr(text, "printf") != NULL);
     CHECK_INT(thrum__place_text(text, sizeof text, (const void *)8), ==, 3);
     CHECK_STR(text, "0x8");

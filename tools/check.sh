@@ -84,6 +84,16 @@ step_thread() {
 step_explore() { make_build check gcc && "$build-check/tests/explore/explore"; }
 step_mutants() { make_build check gcc && tests/mutants/run "$build-check"; }
 
+# What to show of a failed step: each failed test with what it said, and the end.
+excerpt() {
+    awk '
+        /^not ok / { shown = 1 }
+        /^(ok |[^#n])/ { shown = 0 }
+        shown || /error:/' "$1" | head -n 100
+    echo ...
+    tail -n 30 "$1"
+}
+
 steps=
 without=
 while [ $# -gt 0 ]; do
@@ -132,7 +142,7 @@ for step in ${steps:-$all}; do
     else
         failed=$((failed + 1))
         printf 'FAIL  %-18s %4d s; the end of %s:\n' "$step" "$took" "$logs/check-$step.log"
-        tail -n 60 "$logs/check-$step.log" | sed 's/^/    /'
+        excerpt "$logs/check-$step.log" | sed 's/^/    /'
     fi
 done
 echo "$passed passed, $failed failed"
