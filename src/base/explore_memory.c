@@ -16,6 +16,8 @@
  *
  * Dead ranges: freed blocks, stacks of ended threads, and what the library declares dead (a waiter
  * whose frame is left) are kept in a list; an atomic or marked access within one fails the run.
+ * The end of an object is also a write to all of it: an access by another thread that did not
+ * happen before it is a race, even where it ran earlier.
  */
 #include "base/explore_machine.h"
 #include "base/explore_objects.h"
@@ -26,7 +28,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { STACK = 128 << 10, GUARD = 4 << 10, HEAP = 64 << 20, RANGES = 4096, PAGE = 4096 };
 enum { STACKS = THRUM__EXPLORE_THREADS * (STACK + GUARD) };
@@ -73,10 +74,13 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
         memory->open[memory->opened++] = (uint32_t)page;
         return;
     }
-    static const char overflow[] = "explorer: a virtual thread's stack has overflowed\n";
-    if (at >= memory->stacks && at < memory->stacks + STACKS &&
-        write(STDERR_FILENO, overflow, sizeof overflow - 1) < 0)
-        _exit(70);
+    if (thrum__explore_machine_->running && at >= memory->stacks && at < memory->stacks + STACKS)
+        thrum__explore_fail("the stack of a thread has overflowed: more than %d KiB", STACK >> 10);
+    if (thrum__explore_machine_->running) /* the end of the run leaves this stack */
+        thrum__explore_fail("a touch of %p, which is no memory, by %s after %s:%d", info->si_addr,
+                            thrum__explore_thread_name(thrum__explore_machine_->current),
+                            thrum__explore_file(thrum__explore_self()->file),
+                            thrum__explore_self()->line);
     signal(signal_number, SIG_DFL); /* and faults again */
 }
 
@@ -91,7 +95,8 @@ static void save_variables(void)
     stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
     if (!memory->saved || !memory->open || !stack.ss_sp || sigaltstack(&stack, NULL))
         abort();
-    struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_ONSTACK};
+    struct sigaction action = {.sa_sigaction = on_fault,
+                               .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
     if (sigaction(SIGSEGV, &action, NULL) || sigaction(SIGBUS, &action, NULL))
         abort();
     memcpy(memory->saved, memory->variables, to - from);
@@ -213,14 +218,23 @@ uint32_t thrum__explore_memory_left(char *text, size_t size)
 
 /* ------------------------------------------------------------------------------ dead ranges */
 
+static void add_range(char *from, char *to)
+{
+    if (memory->ranges == RANGES)
+        thrum__explore_fail("more than %d objects are dead in one run", RANGES);
+    memory->range[memory->ranges++] = (struct range){from, to};
+}
+
 void thrum__explore_dead(void *address, size_t size)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running || !size)
         return;
-    if (memory->ranges == RANGES)
-        thrum__explore_fail("more than %d objects are dead in one run", RANGES);
-    memory->range[memory->ranges++] = (struct range){address, (char *)address + size};
+    if (thrum__explore_active()) {
+        thrum__explore_objects_owned(address, size);
+        thrum__explore_race_end(address, size);
+    }
+    add_range(address, (char *)address + size);
 }
 
 void thrum__explore_live(void *address, size_t size)
@@ -239,7 +253,7 @@ void thrum__explore_live(void *address, size_t size)
         else
             *range = memory->range[--memory->ranges], i--;
         if (after.from < after.to)
-            thrum__explore_dead(after.from, (size_t)(after.to - after.from));
+            add_range(after.from, after.to);
     }
     thrum__explore_objects_forget(address, size);
     thrum__explore_race_forget(address, size);
@@ -247,7 +261,8 @@ void thrum__explore_live(void *address, size_t size)
 
 void thrum__explore_memory_stack_dead(unsigned thread)
 {
-    thrum__explore_dead(thrum__explore_memory_stack(thread) - STACK, STACK);
+    char *top = thrum__explore_memory_stack(thread);
+    add_range(top - STACK, top);
 }
 
 void thrum__explore_memory_check(const void *address, size_t size, const char *what)

@@ -34,6 +34,7 @@ static void clear(thrum__explore_object *object)
 {
     object->last_write = object->reads = 0;
     object->count = object->newest = 0;
+    memset(object->touched, 0, sizeof object->touched);
     object->size = 0;
 }
 
@@ -64,5 +65,29 @@ void thrum__explore_objects_forget(const void *address, size_t size)
         const char *place = table->object[i].address;
         if (place >= from && place < from + size)
             clear(&table->object[i]);
+    }
+}
+
+void thrum__explore_objects_owned(const void *address, size_t size)
+{
+    const thrum__explore_machine *m = thrum__explore_machine_;
+    const thrum__explore_thread *self = thrum__explore_self();
+    const char *from = address;
+    for (unsigned i = 0; i < table->used; i++) {
+        const thrum__explore_object *object = &table->object[i];
+        const char *place = object->address;
+        if (place < from || place >= from + size)
+            continue;
+        for (unsigned t = 0; t < m->threads; t++) {
+            if (t == m->current || object->touched[t] <= self->clock.at[t])
+                continue;
+            char text[128];
+            thrum__explore_describe(text, sizeof text, place);
+            thrum__explore_fail("race on %s: its memory ends in %s after %s:%d, not ordered after "
+                                "an atomic access by %s",
+                                text, thrum__explore_thread_name(m->current),
+                                thrum__explore_file(self->file), self->line,
+                                thrum__explore_thread_name(t));
+        }
     }
 }

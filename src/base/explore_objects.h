@@ -21,9 +21,9 @@ typedef struct thrum__explore_value {
 typedef struct thrum__explore_object {
     const void *address;
     uint32_t size;
-    uint64_t last_write, reads; /* explore_trace.c */
-    unsigned count;             /* of values; the newest is value[(newest + 0)] */
-    unsigned newest;
+    uint64_t last_write, reads;               /* explore_trace.c */
+    unsigned count, newest;                   /* of values, and which is the newest */
+    uint32_t touched[THRUM__EXPLORE_THREADS]; /* each thread's clock at its last access, or 0 */
     thrum__explore_value value[THRUM__EXPLORE_HISTORY];
 } thrum__explore_object;
 
@@ -40,5 +40,8 @@ static inline thrum__explore_value *thrum__explore_object_value(thrum__explore_o
 /* Forgets all objects, and those that lie in the given bytes. */
 void thrum__explore_objects_reset(void);
 void thrum__explore_objects_forget(const void *address, size_t size);
+
+/* Fails unless all accesses to objects in the given bytes happened before this moment. */
+void thrum__explore_objects_owned(const void *address, size_t size);
 
 #endif

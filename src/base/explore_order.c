@@ -132,7 +132,7 @@ void thrum__explore_order_load(const void *address, uint32_t size, int order, ui
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *self = thrum__explore_self();
     thrum__explore_object *object = object_with(address, size, *value);
-    self->clock.at[m->current]++;
+    object->touched[m->current] = ++self->clock.at[m->current];
     unsigned age = 0;
     if (may_be_stale && m->left.stale > 0 && object->count > 1) {
         unsigned count = visible(object, order == __ATOMIC_SEQ_CST);
@@ -153,7 +153,7 @@ void thrum__explore_order_store(const void *address, uint32_t size, int order, b
     thrum__explore_thread *self = thrum__explore_self();
     thrum__explore_object *object = object_with(address, size, m->access.before);
     thrum__explore_value *last = thrum__explore_object_value(object, 0);
-    self->clock.at[m->current]++;
+    object->touched[m->current] = ++self->clock.at[m->current];
     if (update)
         see(self, last, order);
     thrum__explore_clock published = releases(order) ? self->clock : self->fenced;

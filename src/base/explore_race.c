@@ -115,6 +115,17 @@ static void visit(uintptr_t key, bool write, const char *file, int line)
     place->write = access;
 }
 
+void thrum__explore_race_end(const void *address, size_t size)
+{
+    const thrum__explore_thread *self = thrum__explore_self();
+    uintptr_t from = (uintptr_t)address;
+    for (unsigned i = 0; i < table->used; i++) {
+        uintptr_t key = table->place[table->filled[i]].key;
+        if ((key & ~byte_bit) - from < size)
+            visit(key, true, self->file, self->line);
+    }
+}
+
 void thrum__explore_plain(const void *address, size_t size, bool write, const char *file, int line)
 {
     if (!thrum__explore_active())

@@ -68,6 +68,7 @@ thrum__waiter *thrum__waiters_claim_first(void **tail)
 void thrum__unpark_chain(thrum__waiter *chain)
 {
     while (chain) {
+        thrum__plain_read(&chain->next);
         thrum__waiter *next = chain->next; /* before the unpark: the frame may go with it */
         thrum__unpark(chain->context);
         chain = next;

@@ -184,6 +184,49 @@ EXPLORE(pool_idle, .preemptions = 2, .long_preemptions = 3)
     EXPLORE_CHECK(runs == 2);
 }
 
+/* Two tasks of which one waits for the other, on two workers: both must run at once, whatever the
+ * workers did before. */
+
+static thrum_event met;
+
+static int wait_to_meet(thrum_task *self)
+{
+    (void)self;
+    return thrum_event_wait(&met, THRUM_FOREVER);
+}
+
+static int come_to_meet(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&met);
+    return 0;
+}
+
+static void meet_after(int tasks)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_future *f[3];
+    for (int i = 0; i < tasks; i++)
+        f[i] = thrum_submit(pool, count_one, THRUM_NOTHING);
+    for (int i = 0; i < tasks; i++) {
+        EXPLORE_CHECK(thrum_future_wait(f[i], THRUM_FOREVER) == 0);
+        thrum_future_free(f[i]);
+    }
+    thrum_future_free(thrum_submit(pool, wait_to_meet, THRUM_NOTHING));
+    thrum_future_free(thrum_submit(pool, come_to_meet, THRUM_NOTHING));
+    thrum_executor_shutdown(pool);
+}
+
+EXPLORE(pool_tasks_meet, .preemptions = 1, .long_preemptions = 2)
+{
+    meet_after(1);
+}
+
+EXPLORE(pool_tasks_meet_later, .preemptions = 1, .long_preemptions = 2, .partial = true)
+{
+    meet_after(3);
+}
+
 static int wait_to_be_cancelled(thrum_task *self)
 {
     static thrum_event never;

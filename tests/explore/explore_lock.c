@@ -98,6 +98,23 @@ EXPLORE(lock_starving, .preemptions = 2, .ticks = 1, .runs = 3000000)
     contend(acquire_plainly, 3, 3);
 }
 
+/* One that acquires again and again, so that the other starves and is handed the lock. */
+static void acquire_thrice(void *argument)
+{
+    for (int i = 0; i < 3; i++)
+        acquire_plainly(argument);
+}
+
+EXPLORE(lock_starving_two, .preemptions = 3, .ticks = 1)
+{
+    struct bank bank = {.lock = THRUM_LOCK_INIT};
+    name_bank(&bank);
+    explore_spawn("greedy", acquire_thrice, &bank);
+    explore_spawn("starving", acquire_plainly, &bank);
+    explore_join_all();
+    EXPLORE_CHECK(bank.balance == 4 && bank.lock.state_ == 0);
+}
+
 static void try_once(void *argument)
 {
     struct bank *bank = argument;

@@ -220,6 +220,30 @@ EXPLORE(park_cancel_wake, .preemptions = 3, .spurious = 1)
     EXPLORE_CHECK(place.outcomes[0] == (place.woken ? 0 : -ECANCELED));
 }
 
+/* A wait that is given up before it began to sleep, and then another: what the canceller owes must
+ * not be left for that one. */
+static void wait_again(void *argument)
+{
+    struct place *at = argument;
+    at->context = thrum__self();
+    thrum__store_release(&at->waiting, 1);
+    at->outcomes[0] = wait_at(at);
+    at->cancellable = false;
+    if (at->outcomes[0] == -ECANCELED)
+        at->outcomes[1] = wait_at(at);
+}
+
+EXPLORE(park_cancel_then_wake, .preemptions = 3)
+{
+    name_place();
+    place.cancellable = true;
+    explore_spawn("waiter", wait_again, &place);
+    explore_spawn("canceller", cancel, &place);
+    explore_spawn("waker", wake_silently, &place);
+    finish();
+    EXPLORE_CHECK(place.outcomes[1] == 0);
+}
+
 EXPLORE(park_cancel_deadline, .preemptions = 3, .timeouts = 1)
 {
     name_place();

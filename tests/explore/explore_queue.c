@@ -80,6 +80,29 @@ EXPLORE(queue_two_putters, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(got[0] + got[1] == 3);
 }
 
+/* One that waited for room and was told must look again: another may have come first. */
+static void get_three(void *argument)
+{
+    int sum = 0;
+    (void)argument;
+    for (int i = 0; i < 3; i++) {
+        int value = 0;
+        EXPLORE_CHECK(thrum_queue_size(queue) <= 1);
+        EXPLORE_CHECK(thrum_queue_get(queue, &value, THRUM_FOREVER) == 0);
+        sum += value;
+    }
+    EXPLORE_CHECK(sum == 4);
+}
+
+EXPLORE(queue_barging, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(1);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("getter", get_three, NULL);
+    free_queue();
+}
+
 static void get_until_closed(void *argument)
 {
     int value, rc;

@@ -562,12 +562,19 @@ static void free_when_ready(void *argument)
     thrum__free(s);
 }
 
-EXPLORE(self_use_after_free, .fails = "atomic access of dead memory, heap+")
+EXPLORE(self_free_too_early, .preemptions = EXPLORE_NONE, .fails = "race on heap+")
 {
     struct sleeper *s = thrum__alloc(sizeof *s);
     explore_spawn("toucher", touch, s);
     explore_spawn("freer", free_when_ready, s);
     explore_join_all();
+}
+
+EXPLORE(self_use_after_free, .fails = "atomic access of dead memory, heap+")
+{
+    struct sleeper *s = thrum__alloc(sizeof *s);
+    thrum__free(s);
+    touch(s);
 }
 
 EXPLORE(self_leak, .fails = "memory leaks: 1 blocks")
@@ -607,4 +614,42 @@ EXPLORE(self_livelock, .steps = 100, .fails = "a livelock: more than 100 steps")
     struct counter counter = {0};
     while (!thrum__load_relaxed(&counter.value))
         ;
+}
+
+/* The last of two frees: the count must acquire what the other did. */
+
+struct counted {
+    uint32_t references;
+    uint32_t order;
+    int data;
+};
+
+static void drop(void *argument)
+{
+    struct counted *counted = argument;
+    (void)EXPLORE_READ(counted->data);
+    uint32_t before = counted->order ? thrum__sub_acq_rel(&counted->references, 1)
+                                     : thrum__sub_release(&counted->references, 1);
+    if (before == 1)
+        thrum__free(counted);
+}
+
+static void drop_twice(uint32_t order)
+{
+    struct counted *counted = thrum__alloc(sizeof *counted);
+    counted->references = 2;
+    counted->order = order;
+    explore_spawn("one", drop, counted);
+    explore_spawn("two", drop, counted);
+    explore_join_all();
+}
+
+EXPLORE(self_count_acquires, .preemptions = EXPLORE_ALL)
+{
+    drop_twice(1);
+}
+
+EXPLORE(self_count_releases, .fails = "race on heap+")
+{
+    drop_twice(0);
 }

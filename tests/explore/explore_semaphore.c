@@ -169,6 +169,19 @@ EXPLORE(semaphore_until_two, .preemptions = 1, .long_preemptions = 2, .timeouts 
     EXPLORE_CHECK(!room.semaphore.waiters_);
 }
 
+/* One is served and those behind it give up. */
+EXPLORE(semaphore_until_three, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .rescue = true)
+{
+    struct room room = {.semaphore = THRUM_SEMAPHORE_INIT(0)};
+    name_room(&room);
+    for (int i = 0; i < 3; i++)
+        explore_spawn("taker", take_until, &room);
+    explore_spawn("giver", give_one, &room);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_semaphore_value(&room.semaphore) + room.inside == 1);
+    EXPLORE_CHECK(!room.semaphore.waiters_);
+}
+
 /* Freed by the one who got the permit, while the giver is still inside its release. */
 
 static void take_and_free(void *argument)

@@ -1,12 +1,12 @@
 /* The explorer as a program.
  *
- *     explore [--list] [--only TEXT]... [--long] [--tap] [--json] [--preemptions N]
- *             [--pct RUNS] [--depth D] [--random RUNS] [--seed N]
+ *     explore [--list] [--only TEXT]... [--long] [--tap] [--json] [--brief]
+ *             [--preemptions N|all] [--pct RUNS] [--depth D] [--random RUNS] [--seed N]
  *     explore --replay STRING
  *
  * Explores each client, or those whose name contains a TEXT, depth first up to its bound; with
  * --pct or --random by such runs instead. Ends with 0 if all went as they should, 1 if not, 2 for
- * wrong options. --replay runs one interleaving, as a failure's report gives it, and shows each
+ * wrong options. --brief tells a failure in one line. --replay runs one interleaving, as a failure's report gives it, and shows each
  * step.
  *
  * What the program keeps between runs lies on the heap or on this stack: the runs set all its
@@ -25,7 +25,7 @@ enum { ONLY = 64 };
 struct settings {
     const char *only[ONLY];
     unsigned onlys;
-    bool list, longer, tap, json;
+    bool list, longer, tap, json, brief;
     int preemptions; /* INT_MIN: the client's */
     uint64_t pct, random, seed;
     unsigned depth;
@@ -187,7 +187,9 @@ static void explore_one(const struct explore_client *client, const struct settin
     totals->runs += search.runs;
     totals->steps += search.steps;
     print_result(&search, settings, totals, wrong);
-    if (wrong && search.failed)
+    if (wrong && search.failed && settings->brief)
+        print_indented(search.failure);
+    else if (wrong && search.failed)
         report_failure(&search);
     fflush(stdout);
     search_end(&search);
@@ -249,6 +251,8 @@ static void read_options(struct settings *settings, char **argument)
             settings->longer = true;
         else if (strcmp(option, "--tap") == 0)
             settings->tap = true;
+        else if (strcmp(option, "--brief") == 0)
+            settings->brief = true;
         else if (strcmp(option, "--json") == 0)
             settings->json = true;
         else if (strcmp(option, "--only") == 0 && value && settings->onlys < ONLY)
