@@ -10,7 +10,7 @@ logs=$build-logs
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
 gcc-O2 tests symbols install postgres \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
-address-undefined thread explore mutants"
+address-undefined thread mutants"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
@@ -62,7 +62,7 @@ step_postgres() {
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.
 step_gcc_O0() { make_build gcc-O0 gcc --optimization=0; }
-# The explorer tells the same under every compiler: it is left to one build.
+# The explorer, one of the tests, tells the same under every compiler: it is left to one build.
 step_gcc_O3_lto() {
     make_build gcc-O3-lto gcc --optimization=3 -Db_lto=true && tools/run_tests.sh "$build-gcc-O3-lto" --no-suite explore
 }
@@ -81,7 +81,6 @@ step_thread() {
         TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1 tools/run_tests.sh "$build-tsan"
 }
 
-step_explore() { make_build check gcc && "$build-check/tests/explore/explore"; }
 step_mutants() { tests/mutants/run "$build-check" --short; }
 
 # What to show of a failed step: each failed test with what it said, and the end.
