@@ -139,12 +139,17 @@ static void add(struct list *list, unsigned thread, enum thrum__explore_how how,
     list->option[list->count++] = (thrum__explore_option){(uint8_t)thread, (uint8_t)how, preempts};
 }
 
+/* Whether a spin turn of the thread, if it ended now, would be worth repeating. */
+static bool is_restless(const thrum__explore_thread *thread)
+{
+    uint32_t others = thrum__explore_machine_->writes - thread->writes;
+    return thread->restless || others > thread->turn_began;
+}
+
 static bool can_run(const thrum__explore_thread *thread)
 {
-    const thrum__explore_machine *m = thrum__explore_machine_;
-    if (thread->state == THRUM__EXPLORE_PAUSED)
-        return thread->restless || m->writes - thread->writes > thread->turn_began;
-    return thread->state == THRUM__EXPLORE_READY;
+    return thread->state == THRUM__EXPLORE_READY ||
+           (thread->state == THRUM__EXPLORE_PAUSED && is_restless(thread));
 }
 
 static bool is_due(const thrum__explore_thread *thread)
@@ -204,7 +209,7 @@ static uint64_t state_number(void)
     const thrum__explore_machine *m = thrum__explore_machine_;
     uint64_t others = 0;
     for (unsigned i = 0; i < m->threads; i++)
-        others = others << 4 | (uint64_t)m->thread[i].state << 1 | can_run(&m->thread[i]);
+        others = others << 4 | (uint64_t)m->thread[i].state << 1 | is_restless(&m->thread[i]);
     return thrum__explore_trace_hash(m->trace, others);
 }
 

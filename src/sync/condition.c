@@ -40,6 +40,8 @@ void thrum_condition_init(thrum_condition *condition, thrum_lock *lock)
 
 void thrum_condition_finish(thrum_condition *condition)
 {
+    /* Sees what a waiter wrote before it gave the lock up. */
+    (void)thrum__load_acquire(&lock_of(condition)->state_);
     if (!thrum__waiters_empty(&condition->waiters_))
         thrum__panic(thrum__caller(),
                      "condition %p finished by thread \"%s\" while thread \"%s\" waits for it",

@@ -2,11 +2,13 @@
  *
  *     explore [--list] [--only TEXT]... [--long] [--tap] [--json] [--brief]
  *             [--preemptions N|all] [--pct RUNS] [--depth D] [--random RUNS] [--seed N]
+ *     explore --compare RUNS [--only TEXT]... [--preemptions N|all]
  *     explore --replay STRING
  *
  * Explores each client, or those whose name contains a TEXT, depth first up to its bound; with
  * --pct or --random by such runs instead. Ends with 0 if all went as they should, 1 if not, 2 for
- * wrong options. --brief tells a failure in one line. --replay runs one interleaving, as a failure's report gives it, and shows each
+ * wrong options. --compare checks the search itself: what it leaves out as explored before must not
+ * be missed, for clients that can also be explored whole in RUNS runs. --brief tells a failure in one line. --replay runs one interleaving, as a failure's report gives it, and shows each
  * step.
  *
  * What the program keeps between runs lies on the heap or on this stack: the runs set all its
@@ -28,6 +30,7 @@ struct settings {
     bool list, longer, tap, json, brief;
     int preemptions; /* INT_MIN: the client's */
     uint64_t pct, random, seed;
+    uint64_t compare; /* 0, or at most so many runs of each */
     unsigned depth;
     const char *replay;
 };
@@ -158,6 +161,16 @@ static void print_result(const struct search *search, const struct settings *set
            wrong ? ": " : "", wrong ? wrong : "");
 }
 
+static int bound_of(const struct explore_client *client, const struct settings *settings)
+{
+    int bound = client->options.preemptions;
+    if (settings->preemptions != INT32_MIN)
+        return settings->preemptions;
+    if (settings->longer && client->options.long_preemptions)
+        bound = client->options.long_preemptions;
+    return bound == 0 ? 2 : bound == EXPLORE_NONE ? 0 : bound;
+}
+
 static void explore_one(const struct explore_client *client, const struct settings *settings,
                         struct totals *totals, int strategy)
 {
@@ -167,14 +180,8 @@ static void explore_one(const struct explore_client *client, const struct settin
     if (settings->longer)
         search.most_runs *= 30;
     search.seed = settings->seed;
-    int bound = options->preemptions;
-    if (settings->longer && options->long_preemptions)
-        bound = options->long_preemptions;
-    bound = bound == 0 ? 2 : bound == EXPLORE_NONE ? 0 : bound;
-    if (settings->preemptions != INT32_MIN)
-        bound = settings->preemptions;
     if (strategy == 0)
-        search_dfs(&search, bound);
+        search_dfs(&search, bound_of(client, settings));
     else if (strategy == 1)
         search_pct(&search, settings->pct ? settings->pct : options->walks, settings->depth);
     else
@@ -193,6 +200,33 @@ static void explore_one(const struct explore_client *client, const struct settin
         report_failure(&search);
     fflush(stdout);
     search_end(&search);
+}
+
+/* Explores with and without reduction: both must end in the same number of different pasts. Says
+ * nothing of clients that are too large to be explored without. */
+static void compare_one(const struct explore_client *client, const struct settings *settings,
+                        struct totals *totals)
+{
+    uint64_t ends[2], runs[2];
+    for (int plain = 0; plain < 2; plain++) {
+        struct search search;
+        search_begin(&search, client);
+        search.no_reduction = plain;
+        search.most_runs = settings->compare;
+        search.ends = states_new();
+        search_dfs(&search, bound_of(client, settings));
+        ends[plain] = search.failed || !search.exhausted ? 0 : states_count(search.ends);
+        runs[plain] = search.runs;
+        states_free(search.ends);
+        search_end(&search);
+        if (!ends[plain])
+            return;
+    }
+    bool same = ends[0] == ends[1];
+    totals->failed += !same;
+    printf("%sok %u - %s: %" PRIu64 " ends of %" PRIu64 " runs, %" PRIu64 " of %" PRIu64
+           " without reduction\n",
+           same ? "" : "not ", ++totals->number, client->name, ends[0], runs[0], ends[1], runs[1]);
 }
 
 static bool wanted(const struct settings *settings, const struct explore_client *client)
@@ -269,6 +303,8 @@ static void read_options(struct settings *settings, char **argument)
             settings->depth = (unsigned)number(option, *++argument);
         else if (strcmp(option, "--random") == 0)
             settings->random = number(option, *++argument);
+        else if (strcmp(option, "--compare") == 0)
+            settings->compare = number(option, *++argument);
         else if (strcmp(option, "--seed") == 0)
             settings->seed = number(option, *++argument);
         else {
@@ -305,11 +341,15 @@ int main(int count, char **arguments)
     }
     if (settings.list)
         return 0;
-    if (settings.tap && !settings.pct && !settings.random)
+    if (settings.tap && !settings.pct && !settings.random && !settings.compare)
         printf("1..%u\n", plan);
     for (const struct explore_client *c = explore_clients(); c; c = c->next) {
         if (!wanted(&settings, c))
             continue;
+        if (settings.compare) {
+            compare_one(c, &settings, &totals);
+            continue;
+        }
         bool walks = c->options.walks && !settings.pct && !settings.random;
         if (!settings.pct && !settings.random)
             explore_one(c, &settings, &totals, 0);

@@ -32,6 +32,7 @@ void search_begin(struct search *search, const struct explore_client *client)
                 .panic = options->panic,
             },
         .most_runs = options->runs ? options->runs : 1000000,
+        .no_reduction = options->no_reduction,
     };
     explore_seen_reset();
 }
@@ -54,6 +55,8 @@ bool search_run(struct search *search, const thrum__explore_driver *driver)
     search->choices += search->path.length;
     if (search->depth < search->path.length)
         search->depth = search->path.length;
+    if (outcome == THRUM__EXPLORE_PASSED && search->ends)
+        states_visit(search->ends, thrum__explore_machine_->trace, 0);
     if (outcome != THRUM__EXPLORE_PRUNED)
         search->trace = thrum__explore_machine_->trace;
     if (outcome != THRUM__EXPLORE_FAILED)

@@ -36,6 +36,8 @@ struct search {
     size_t depth;   /* the most choices in one run */
     double seconds;
     uint64_t most_runs;
+    bool no_reduction;
+    struct states *ends; /* the pasts with which runs have ended, or NULL */
     uint64_t seed;
 };
 

@@ -87,7 +87,7 @@ static bool advance(struct dfs *dfs)
 void search_dfs(struct search *search, int bound)
 {
     struct dfs dfs = {.search = search, .bound = bound == EXPLORE_ALL ? 1 << 20 : bound};
-    if (!search->client->options.no_reduction)
+    if (!search->no_reduction)
         dfs.states = states_new();
     thrum__explore_driver driver = {.choose = choose, .context = &dfs};
     search->strategy = "dfs";
