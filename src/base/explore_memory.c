@@ -28,8 +28,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
-enum { STACK = 128 << 10, GUARD = 4 << 10, HEAP = 64 << 20, RANGES = 4096, PAGE = 4096 };
+enum { STACK = 128 << 10, GUARD = 64 << 10, HEAP = 64 << 20, RANGES = 4096 };
 enum { STACKS = THRUM__EXPLORE_THREADS * (STACK + GUARD) };
 enum { POISON = 0xdd };
 
@@ -56,8 +57,8 @@ static struct memory {
     unsigned ranges;
     struct range range[RANGES];
     char *variables, *saved;
-    size_t pages, opened;
-    uint32_t *open; /* pages that are set back */
+    size_t page, pages, opened; /* the size of a page, and numbers of pages */
+    uint32_t *open;             /* pages that are set back */
 } * memory;
 
 extern char __data_start[], _end[]; /* set by the linker */
@@ -68,9 +69,10 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
     (void)context;
     const char *at = info->si_addr;
-    size_t page = (size_t)(at - memory->variables) / PAGE;
+    size_t page = (size_t)(at - memory->variables) / memory->page;
     if (at >= memory->variables && page < memory->pages &&
-        mprotect(memory->variables + page * PAGE, PAGE, PROT_READ | PROT_WRITE) == 0) {
+        mprotect(memory->variables + page * memory->page, memory->page, PROT_READ | PROT_WRITE) ==
+            0) {
         memory->open[memory->opened++] = (uint32_t)page;
         return;
     }
@@ -86,10 +88,11 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
 
 static void save_variables(void)
 {
-    uintptr_t from = (uintptr_t)__data_start & ~(uintptr_t)(PAGE - 1);
-    uintptr_t to = ((uintptr_t)_end + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+    size_t page = memory->page = (size_t)sysconf(_SC_PAGESIZE);
+    uintptr_t from = (uintptr_t)__data_start & ~(uintptr_t)(page - 1);
+    uintptr_t to = ((uintptr_t)_end + page - 1) & ~(uintptr_t)(page - 1);
     memory->variables = (char *)from;
-    memory->pages = (to - from) / PAGE;
+    memory->pages = (to - from) / page;
     memory->saved = malloc(to - from);
     memory->open = calloc(memory->pages, sizeof *memory->open);
     stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
@@ -128,8 +131,8 @@ void thrum__explore_memory_reset(void)
     if (!memory)
         make();
     for (size_t i = 0; i < memory->opened; i++) {
-        size_t at = (size_t)memory->open[i] * PAGE;
-        memcpy(memory->variables + at, memory->saved + at, PAGE);
+        size_t at = (size_t)memory->open[i] * memory->page;
+        memcpy(memory->variables + at, memory->saved + at, memory->page);
     }
     size_t used = (size_t)(memory->top - memory->heap);
     if (used > 1 << 20)
@@ -291,7 +294,7 @@ void thrum__explore_memory_region(char *text, size_t size, const void *address)
         snprintf(text, size, "stack of %s-0x%zx",
                  thrum__explore_thread_name((unsigned)((at - memory->stacks) / (STACK + GUARD))),
                  (size_t)((STACK + GUARD) - (at - memory->stacks) % (STACK + GUARD)));
-    else if (at >= memory->variables && at < memory->variables + memory->pages * PAGE)
+    else if (at >= memory->variables && at < memory->variables + memory->pages * memory->page)
         snprintf(text, size, "variable+0x%zx", (size_t)(at - memory->variables));
     else
         snprintf(text, size, "%p", address);

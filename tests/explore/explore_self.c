@@ -562,7 +562,7 @@ static void free_when_ready(void *argument)
     thrum__free(s);
 }
 
-EXPLORE(self_free_too_early, .preemptions = EXPLORE_NONE, .fails = "race on heap+")
+EXPLORE(self_free_too_early, .preemptions = EXPLORE_NONE, .fails = "heap+")
 {
     struct sleeper *s = thrum__alloc(sizeof *s);
     explore_spawn("toucher", touch, s);
