@@ -67,7 +67,7 @@ EXPLORE(lock_two, .preemptions = EXPLORE_ALL, .spurious = 1)
     contend(acquire_once, 2, 2);
 }
 
-EXPLORE(lock_two_twice, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .spurious = 1)
+EXPLORE(lock_two_twice, .preemptions = 3, .long_preemptions = 5, .spurious = 1)
 {
     contend(acquire_twice, 2, 4);
 }

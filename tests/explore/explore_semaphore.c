@@ -55,7 +55,7 @@ EXPLORE(semaphore_two, .preemptions = EXPLORE_ALL, .spurious = 1)
     contend(enter, 2, 2);
 }
 
-EXPLORE(semaphore_two_twice, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .spurious = 1)
+EXPLORE(semaphore_two_twice, .preemptions = 3, .long_preemptions = 5, .spurious = 1)
 {
     contend(enter_twice, 2, 4);
 }
