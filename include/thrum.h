@@ -15,17 +15,23 @@
 #ifndef THRUM_H
 #define THRUM_H
 
+#include <thrum/barrier.h>
 #include <thrum/condition.h>
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/future.h>
+#include <thrum/local.h>
 #include <thrum/lock.h>
+#include <thrum/once.h>
 #include <thrum/queue.h>
+#include <thrum/rlock.h>
+#include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
 #include <thrum/task.h>
 #include <thrum/thread.h>
 #include <thrum/time.h>
+#include <thrum/timer.h>
 #include <thrum/version.h>
 #include <thrum/with.h>
 

@@ -39,4 +39,14 @@ static inline void tell_ident(uint32_t *ident)
         thrum_thread_free(joined_);                                                                \
     } while (0)
 
+/* What the thread sanitizer is to allow in a program that does on purpose what it refuses or
+ * reports by default. */
+#define TSAN_OPTIONS(text)                                                                         \
+    const char *__tsan_default_options(void);                                                      \
+    const char *__tsan_default_options(void)                                                       \
+    {                                                                                              \
+        return text;                                                                               \
+    }                                                                                              \
+    typedef int tsan_options_end
+
 #endif

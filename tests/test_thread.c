@@ -8,6 +8,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+TSAN_OPTIONS("report_thread_leaks=0"); /* a test leaks threads to see our own report */
+
 static thrum_event go;
 static uint32_t ident;
 
@@ -275,4 +277,173 @@ TEST_DEADLINE(a_thousand_threads_come_and_go, 60)
     for (int i = 0; i < 1000; i++)
         JOIN(thrum_thread_start(square, thrum_value(long, i)), 0);
     CHECK_INT(thrum_thread_current_ident(), <, 64);
+}
+
+/* A "subclass": a struct whose first member is a thread. */
+struct file_processor {
+    thrum_thread thread;
+    const char *path;
+    char result[64];
+};
+
+static int process_file(thrum_task *self)
+{
+    struct file_processor *processor = thrum_arg(self, struct file_processor *);
+    CHECK(thrum_thread_current() == &processor->thread);
+    snprintf(processor->result, sizeof processor->result, "Processed: %s", processor->path);
+    return 0;
+}
+
+TEST(a_struct_with_a_thread_in_it_is_a_thread)
+{
+    struct file_processor processor = {.path = "/data/report.csv"};
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(thrum_thread_start_in(&processor.thread, NULL, process_file), ==, 0);
+        CHECK_INT(thrum_thread_join(&processor.thread, THRUM_FOREVER), ==, 0);
+        CHECK_STR(processor.result, "Processed: /data/report.csv");
+        thrum_thread_finish(&processor.thread);
+        thrum_thread_finish(&processor.thread);
+    }
+}
+
+TEST(one_that_cannot_start_says_so)
+{
+    struct file_processor processor = {.path = "x"};
+    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
+    CHECK_INT(thrum_thread_start_in(&processor.thread, NULL, process_file), ==, -EAGAIN);
+    CHECK_INT(thrum_thread_join(&processor.thread, THRUM_FOREVER), ==, -EAGAIN);
+    thrum_thread_finish(&processor.thread);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
+    CHECK_INT(thrum_thread_start_in(&processor.thread, NULL, process_file), ==, -ENOMEM);
+    CHECK_STR(thrum_thread_name(&processor.thread), "(not started)");
+    thrum_thread_finish(&processor.thread);
+}
+
+TEST_STOPS(starting_it_twice_stops, "thread \"Thread-1\" started a second time")
+{
+    struct file_processor processor = {.path = "x"};
+    thrum_thread_start_in(&processor.thread, NULL, process_file);
+    thrum_thread_start_in(&processor.thread, NULL, process_file);
+}
+
+static int wait_embedded(thrum_task *self)
+{
+    (void)self;
+    return thrum_event_wait(&go, THRUM_FOREVER);
+}
+
+TEST_STOPS(finishing_one_that_runs_stops, "finished by thread \"MainThread\" while it runs")
+{
+    struct file_processor processor = {.path = "x"};
+    thrum_thread_start_in(&processor.thread, NULL, wait_embedded);
+    thrum_thread_finish(&processor.thread);
+}
+
+static int tell_current(thrum_task *self)
+{
+    tell_ident(&ident);
+    CHECK_INT(thrum_thread_current_native_id(), >, 0);
+    thrum_event_wait(&go, THRUM_FOREVER);
+    thrum_thread *current = thrum_thread_current();
+    return thrum_return(self, thrum_value(thrum_thread *, current));
+}
+
+TEST(a_thread_knows_itself_and_others_know_it)
+{
+    CHECK(thrum_thread_current() == NULL);
+    CHECK_INT(thrum_thread_current_native_id(), ==, getpid());
+    thrum_thread *thread = thrum_thread_start(tell_current, THRUM_NOTHING), *current;
+    UNTIL(waits_for(&ident, "event"));
+    CHECK_INT(thrum_thread_ident(thread), ==, ident);
+    CHECK_INT(thrum_thread_native_id(thread), >, getpid());
+    thrum_event_set(&go);
+    CHECK_INT(thrum_thread_result(thread, &current, sizeof current, THRUM_FOREVER), ==, 0);
+    CHECK(current == thread);
+    CHECK_INT(thrum_thread_ident(thread), ==, 0);
+    CHECK_INT(thrum_thread_native_id(thread), ==, 0);
+    thrum_thread_free(thread);
+}
+
+TEST(the_living_are_enumerated)
+{
+    thrum_thread_info infos[4];
+    CHECK_INT(thrum_thread_active_count(), ==, 1);
+    thrum_thread *thread = thrum_thread_start_with(
+        &(thrum_thread_options){.name = "monitor", .daemon = true}, wait_for_go, THRUM_NOTHING);
+    UNTIL(waits_for(&ident, "event"));
+    CHECK_INT(thrum_thread_enumerate(infos, 4), ==, 2);
+    CHECK_STR(infos[0].name, "MainThread");
+    CHECK(infos[0].ident == thrum_thread_current_ident() && !infos[0].daemon);
+    CHECK_STR(infos[0].waits_for, "");
+    CHECK_STR(infos[1].name, "monitor");
+    CHECK_STR(infos[1].waits_for, "event");
+    CHECK(infos[1].ident == ident && infos[1].daemon && infos[1].native_id > 0);
+    CHECK_INT(thrum_thread_enumerate(infos, 1), ==, 2);
+    thrum_event_set(&go);
+    JOIN(thread, 0);
+    CHECK_INT(thrum_thread_active_count(), ==, 1);
+}
+
+static int sleep_shielded(thrum_task *self)
+{
+    UNTIL(thrum_cancelled(self));
+    thrum_shield_begin();
+    thrum_shield_begin();
+    CHECK_INT(thrum_sleep(thrum_in(0.001)), ==, 0);
+    thrum_shield_end();
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
+    CHECK(thrum_cancelled(self));
+    thrum_shield_end();
+    return thrum_sleep(THRUM_FOREVER);
+}
+
+TEST(a_shield_keeps_cancellation_off)
+{
+    thrum_thread *thread = thrum_thread_start(sleep_shielded, THRUM_NOTHING);
+    thrum_thread_cancel(thread);
+    thrum_event_set(&go);
+    JOIN(thread, -ECANCELED);
+}
+
+TEST_STOPS(a_shield_that_was_not_begun_stops, "thrum_shield_end without a begin")
+{
+    thrum_shield_end();
+}
+
+/* The report goes to stderr: the child gets the pipe there. */
+static void report_to_stdout(void)
+{
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    thrum_thread_report_leaks(true);
+}
+
+static void leak(void)
+{
+    report_to_stdout();
+    thrum_thread_start_with(&(thrum_thread_options){.name = "forgotten"}, square,
+                            thrum_value(long, 2));
+    thrum_thread_start_with(&(thrum_thread_options){.name = "lingering", .daemon = true},
+                            wait_for_go, THRUM_NOTHING);
+    JOIN(thrum_thread_start_with(&(thrum_thread_options){.name = "joined"}, square,
+                                 thrum_value(long, 2)),
+         0);
+    thrum_thread_free(thrum_thread_start_with(&(thrum_thread_options){.name = "detached"}, square,
+                                              thrum_value(long, 2)));
+}
+
+static void leak_nothing(void)
+{
+    report_to_stdout();
+    JOIN(thrum_thread_start(square, thrum_value(long, 2)), 0);
+}
+
+TEST(forgotten_threads_are_reported_at_the_end)
+{
+    char printed[512];
+    CHECK_INT(exit_status_of(leak, printed, sizeof printed), ==, 3);
+    CHECK(strstr(printed, "thread \"forgotten\" was started and neither joined nor freed"));
+    CHECK(strstr(printed, "thread \"lingering\" was started and neither joined nor freed; it is"));
+    CHECK(!strstr(printed, "\"joined\"") && !strstr(printed, "\"detached\""));
+    CHECK_INT(exit_status_of(leak_nothing, printed, sizeof printed), ==, 3);
+    CHECK_STR(printed, "");
 }

@@ -16,7 +16,7 @@
  * notified; there are no spurious wake-ups, but another thread may take the lock first and change
  * the state again, so the while stays.
  *
- * Python: threading.Condition (whose default lock is reentrant; ours is not). Ideas: Hansen and
+ * Python: threading.Condition (whose default lock is reentrant; ours is a plain one). Ideas: Hansen and
  * Hoare's monitors with Mesa's semantics; wait morphing as in nsync.
  */
 #ifndef THRUM_CONDITION_H
@@ -26,6 +26,7 @@
 #include <stdint.h>
 #include <thrum/export.h>
 #include <thrum/lock.h>
+#include <thrum/rlock.h>
 #include <thrum/time.h>
 
 THRUM_BEGIN
@@ -35,6 +36,7 @@ typedef struct thrum_condition {
     thrum_lock *shared_; /* the caller's lock, or NULL for `own_` */
     thrum_lock own_;
     void *waiters_;
+    bool reentrant_; /* `shared_`, or `own_`, is that of a thrum_rlock */
 } thrum_condition;
 
 #define THRUM_CONDITION_INIT                                                                       \
@@ -51,6 +53,10 @@ typedef struct thrum_condition {
 /* Makes `condition` one on `lock`, which must outlive it and may serve several conditions; with
  * NULL it has a lock of its own. Cannot fail. Python: Condition(lock). */
 THRUM_API void thrum_condition_init(thrum_condition *condition, thrum_lock *lock);
+
+/* The same on a reentrant lock; with NULL it has one of its own, as Python's default has. A wait
+ * gives back all that the caller has acquired, and takes as much again. Cannot fail. */
+THRUM_API void thrum_condition_init_reentrant(thrum_condition *condition, thrum_rlock *lock);
 
 /* Ends the use of `condition`: stops the program if anyone waits for it, or if its own lock is
  * held. Frees nothing. */

@@ -43,8 +43,8 @@ THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_pool_options *option
 
 /* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
  * future and gives it to thrum_future_free. Never NULL: where the task cannot be taken, the future
- * has already failed, with -EPIPE after shutdown, -ENOMEM, or -EAGAIN where not one worker can be
- * started. May be called from a task. Does not block, but for the inline executor, where it runs
+ * has already failed, with -EPIPE after shutdown, -ENOMEM, -EAGAIN where not one worker can be
+ * started, or -ESRCH in a child made by fork, which has none of the pool's threads. May be called from a task. Does not block, but for the inline executor, where it runs
  * the task. Python: Executor.submit(). */
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);

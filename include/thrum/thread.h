@@ -13,6 +13,24 @@
  * At the end of the program (exit, or return from main) thrum waits for every thread that is not a
  * daemon, as Python does; daemons end with the process, wherever they are.
  *
+ * Where Python derives a class from Thread, a struct here has a thrum_thread as its first member,
+ * and its function gets the struct's address:
+ *
+ *     struct file_processor {
+ *         thrum_thread thread;
+ *         const char *path;
+ *         char result[64];
+ *     };
+ *     static int run(thrum_task *self)
+ *     {
+ *         struct file_processor *p = thrum_arg(self, struct file_processor *);
+ *         ...
+ *     }
+ *     struct file_processor p = {.path = "/data/report.csv"};
+ *     thrum_thread_start_in(&p.thread, NULL, run);
+ *     thrum_thread_join(&p.thread, THRUM_FOREVER);
+ *     thrum_thread_finish(&p.thread);
+ *
  * Differs from Python's threading.Thread in that creating and starting are one step, and that
  * join gives the result or the error. Ideas: Python's threading; Java's daemon flag.
  */
@@ -29,13 +47,18 @@
 
 THRUM_BEGIN
 
-typedef struct thrum_thread thrum_thread;
+/* A thread. Lives on the heap, from thrum_thread_start, or in the caller's memory, zeroed, for
+ * thrum_thread_start_in. Fields are private. */
+typedef struct thrum_thread {
+    struct thrum__thread *state_;
+} thrum_thread;
 
 /* How a thread is to be; zero means the default. */
 typedef struct thrum_thread_options {
-    const char *name;  /* copied; "Thread-N" by default; the system shows its first 15 bytes */
-    bool daemon;       /* the end of the program does not wait for it */
-    size_t stack_size; /* in bytes; the system's default by default */
+    const char *name;    /* copied; "Thread-N" by default; the system shows its first 15 bytes */
+    bool daemon;         /* the end of the program does not wait for it */
+    size_t stack_size;   /* in bytes; the system's default by default */
+    thrum_time start_at; /* the task begins no earlier; at once by default. See timer.h */
 } thrum_thread_options;
 
 /* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
@@ -48,9 +71,22 @@ THRUM_API thrum_thread *thrum_thread_start_with(const thrum_thread_options *opti
                                                 thrum_task_fn *function, const void *arg,
                                                 size_t size);
 
+/* Starts a thread whose handle is `thread`, in the caller's memory: the first member of a struct,
+ * whose address is the task's argument. The memory must stay until thrum_thread_finish. Returns 0;
+ * -EAGAIN or -ENOMEM as above, which joining then gives as well. A `thread` that was started before
+ * and not finished stops the program: a thread is started once. Does not block.
+ * Python: class Worker(Thread), Worker().start(). */
+THRUM_API int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_options *options,
+                                    thrum_task_fn *function);
+
+/* Ends the use of a handle in the caller's memory, which may then go or be started again. The
+ * thread must have been joined, as it uses that memory: one that runs stops the program. */
+THRUM_API void thrum_thread_finish(thrum_thread *thread);
+
 /* Waits until the thread has finished. Returns what its task gave: 0, or its error. Before that:
  * -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the running task was cancelled;
- * -EDEADLK for joining oneself. thrum_thread_is_alive tells the two apart. Any number of threads
+ * -EDEADLK for joining oneself; -ESRCH in a child made by fork, where the thread does not exist.
+ * thrum_thread_is_alive tells the two apart. Any number of threads
  * may join one, any number of times. Blocks. Python: Thread.join(timeout). */
 THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_time deadline);
 
@@ -63,7 +99,7 @@ THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t
  * failed. Asking counts as having seen the failure. The pointer is valid as long as the handle. */
 THRUM_API const thrum_error *thrum_thread_error(thrum_thread *thread);
 
-/* Gives up the handle; NULL is accepted. A thread that is still running goes on, detached, and its
+/* Gives up a handle from the heap; NULL is accepted. A thread that is still running goes on, detached, and its
  * failure is then reported to the failure hook; so is one that has failed without anyone having
  * joined. Does not block for the thread's task. */
 THRUM_API void thrum_thread_free(thrum_thread *thread);
@@ -81,6 +117,18 @@ THRUM_API const char *thrum_thread_name(const thrum_thread *thread);
 /* True if the end of the program does not wait for it. Python: Thread.daemon. */
 THRUM_API bool thrum_thread_daemon(const thrum_thread *thread);
 
+/* The number that identifies the thread among the living; 0 once it has finished.
+ * Python: Thread.ident. */
+THRUM_API uint32_t thrum_thread_ident(thrum_thread *thread);
+
+/* The system's number of the thread, as top and gdb show it; 0 before it runs and once it has
+ * finished. Python: Thread.native_id. */
+THRUM_API int32_t thrum_thread_native_id(thrum_thread *thread);
+
+/* The handle of the calling thread, or NULL if thrum did not start it (the main thread among them).
+ * Valid until the task returns, whoever owns the handle. Python: current_thread(). */
+THRUM_API thrum_thread *thrum_thread_current(void);
+
 /* The name of the calling thread: as given, "MainThread" for the first, "Thread-N" for one that
  * thrum did not start. Valid in this thread until it ends. Python: current_thread().name. */
 THRUM_API const char *thrum_thread_current_name(void);
@@ -88,6 +136,38 @@ THRUM_API const char *thrum_thread_current_name(void);
 /* A number that identifies the calling thread among the living; never 0; used again after the
  * thread's end. Python: threading.get_ident(). */
 THRUM_API uint32_t thrum_thread_current_ident(void);
+
+/* The system's number of the calling thread. Python: threading.get_native_id(). */
+THRUM_API int32_t thrum_thread_current_native_id(void);
+
+/* A living thread, as thrum_thread_enumerate shows it. */
+typedef struct thrum_thread_info {
+    uint32_t ident;
+    int32_t native_id; /* 0 for one that is only starting */
+    bool daemon;
+    char name[64];      /* cut to fit */
+    char waits_for[16]; /* "lock", "event", ... while it waits in thrum, else empty */
+} thrum_thread_info;
+
+/* Describes at most `capacity` living threads, the calling one among them, in the order of their
+ * idents: those that thrum has started, and those others that have called it. Returns how many
+ * there are, which may be more. Does not block. Python: threading.enumerate(). */
+THRUM_API size_t thrum_thread_enumerate(thrum_thread_info *ret_infos, size_t capacity);
+
+/* How many there are. Python: threading.active_count(). */
+THRUM_API size_t thrum_thread_active_count(void);
+
+/* Prints on stderr, at the end of the program, each thread whose handle was never freed, and each
+ * detached one that is still running. Off by default; THRUM_LEAKS=1 in the environment turns it on
+ * too. */
+THRUM_API void thrum_thread_report_leaks(bool on);
+
+/* Shields what follows from cancellation, until the matching end: waits in it are not interrupted
+ * (thrum_cancelled still tells). Calls nest. For clean-up that must be complete. */
+THRUM_API void thrum_shield_begin(void);
+
+/* Ends the shield that was begun last. Without one it stops the program. */
+THRUM_API void thrum_shield_end(void);
 
 THRUM_END
 

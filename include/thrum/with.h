@@ -6,8 +6,8 @@
  *         balance -= amount;
  *     }                                       // releases
  *
- * Takes the address of a lock, a semaphore (one permit) or a condition (its lock), acquires it,
- * however long that takes, and releases it on every way out of the block: its end, break, continue,
+ * Takes the address of a lock, an rlock, a semaphore (one permit) or a condition (its lock), or
+ * one side of a rwlock, as thrum_reading(&rw) or thrum_writing(&rw); acquires it, however long that takes, and releases it on every way out of the block: its end, break, continue,
  * return, goto. `break` and `continue` leave the block, not a loop around it. Python: with.
  */
 #ifndef THRUM_WITH_H
@@ -15,6 +15,8 @@
 
 #include <thrum/condition.h>
 #include <thrum/lock.h>
+#include <thrum/rlock.h>
+#include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
 
 /* What a block holds, and how it is given back. Private to thrum_with. */
@@ -44,6 +46,21 @@ static inline void thrum__with_release_condition(void *condition)
     thrum_condition_release((thrum_condition *)condition);
 }
 
+static inline void thrum__with_release_rlock(void *object)
+{
+    thrum_rlock_release((thrum_rlock *)object);
+}
+
+static inline void thrum__with_release_reader(void *object)
+{
+    thrum_rwlock_release_read((thrum_rwlock *)object);
+}
+
+static inline void thrum__with_release_writer(void *object)
+{
+    thrum_rwlock_release_write((thrum_rwlock *)object);
+}
+
 static inline thrum__held thrum__with_lock(thrum_lock *lock)
 {
     thrum_lock_acquire(lock);
@@ -65,10 +82,43 @@ static inline thrum__held thrum__with_condition(thrum_condition *condition)
     return held;
 }
 
+static inline thrum__held thrum__with_rlock(thrum_rlock *object)
+{
+    thrum_rlock_acquire(object);
+    thrum__held held = {object, thrum__with_release_rlock, 1};
+    return held;
+}
+
+static inline thrum__held thrum__with_reader(thrum_rwlock_reader *object)
+{
+    thrum_rwlock_acquire_read((thrum_rwlock *)object);
+    thrum__held held = {object, thrum__with_release_reader, 1};
+    return held;
+}
+
+static inline thrum__held thrum__with_writer(thrum_rwlock_writer *object)
+{
+    thrum_rwlock_acquire_write((thrum_rwlock *)object);
+    thrum__held held = {object, thrum__with_release_writer, 1};
+    return held;
+}
+
 #ifdef __cplusplus
 static inline thrum__held thrum__with(thrum_lock *lock)
 {
     return thrum__with_lock(lock);
+}
+static inline thrum__held thrum__with(thrum_rlock *lock)
+{
+    return thrum__with_rlock(lock);
+}
+static inline thrum__held thrum__with(thrum_rwlock_reader *reader)
+{
+    return thrum__with_reader(reader);
+}
+static inline thrum__held thrum__with(thrum_rwlock_writer *writer)
+{
+    return thrum__with_writer(writer);
 }
 static inline thrum__held thrum__with(thrum_semaphore *semaphore)
 {
@@ -79,11 +129,16 @@ static inline thrum__held thrum__with(thrum_condition *condition)
     return thrum__with_condition(condition);
 }
 #else
+/* clang-format off */
 #define thrum__with(object)                                                                        \
-    _Generic((object), thrum_lock *                                                                \
-             : thrum__with_lock, thrum_semaphore *                                                 \
-             : thrum__with_semaphore, thrum_condition *                                            \
-             : thrum__with_condition)(object)
+    _Generic((object),                                                                             \
+        thrum_lock *: thrum__with_lock,                                                            \
+        thrum_rlock *: thrum__with_rlock,                                                          \
+        thrum_rwlock_reader *: thrum__with_reader,                                                 \
+        thrum_rwlock_writer *: thrum__with_writer,                                                 \
+        thrum_semaphore *: thrum__with_semaphore,                                                  \
+        thrum_condition *: thrum__with_condition)(object)
+/* clang-format on */
 #endif
 
 #define thrum__join2(a, b) a##b

@@ -58,7 +58,7 @@ void **thrum__explore_local(void);
 void thrum__explore_local_end(void (*at_exit)(void *value));
 
 /* Threads. start gives 0 and a handle, or -EAGAIN where the client's budget has a failure. */
-int thrum__explore_thread_start(uintptr_t *ret_thread, void (*run)(void *), void *argument);
+int thrum__explore_thread_start(uintptr_t *ret_thread, void *(*run)(void *), void *argument);
 void thrum__explore_thread_join(uintptr_t thread);
 
 /* The number of the running thread, 0 for the first one. */
@@ -81,6 +81,10 @@ void thrum__explore_live(void *address, size_t size);
 /* Until it is turned off again, the running thread is not preempted and its accesses are not
  * recorded: bookkeeping that no property depends on. Calls nest. */
 void thrum__explore_quiet(bool on);
+
+/* What the running thread did is ordered before all that follows a later handover by another, as if
+ * both had held one lock: for a lock inside of quiet stretches, where nothing is recorded. */
+void thrum__explore_handover(void);
 
 /* A panic ends the run as failed, or as passed where the client expects it. Does not return. */
 void thrum__explore_panic(const char *message) __attribute__((noreturn));

@@ -144,7 +144,7 @@ enum thrum__explore_state {
 typedef struct thrum__explore_thread {
     void *stack_pointer; /* while another runs */
     const char *name;
-    void (*run)(void *argument);
+    void *(*run)(void *argument);
     void *argument;
     enum thrum__explore_state state;
     bool picked;          /* the choice for its next step has been made */

@@ -352,7 +352,7 @@ static void begin_thread(void)
     end_thread();
 }
 
-static thrum__explore_thread *new_thread(void (*run)(void *), void *argument)
+static thrum__explore_thread *new_thread(void *(*run)(void *), void *argument)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     unsigned number = m->threads++;
@@ -368,7 +368,7 @@ static thrum__explore_thread *new_thread(void (*run)(void *), void *argument)
     return thread;
 }
 
-int thrum__explore_thread_start(uintptr_t *ret_thread, void (*run)(void *), void *argument)
+int thrum__explore_thread_start(uintptr_t *ret_thread, void *(*run)(void *), void *argument)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *self = thrum__explore_self();
@@ -420,11 +420,12 @@ unsigned thrum__explore_last_started(void)
 
 /* ---------------------------------------------------------------------------------------- runs */
 
-static void run_client(void *client)
+static void *run_client(void *client)
 {
     void (*run)(void);
     memcpy(&run, &client, sizeof run);
     run();
+    return NULL;
 }
 
 enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limits,

@@ -55,7 +55,7 @@ void thrum__os_thread_set_name(const char *name)
 
 #ifdef THRUM_EXPLORE
 
-int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void (*run)(void *),
+int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void *(*run)(void *),
                            void *argument)
 {
     (void)stack_size;
@@ -74,29 +74,11 @@ void thrum__os_thread_detach(thrum__os_thread thread)
 
 #else
 
-struct start {
-    void (*run)(void *);
-    void *argument;
-};
-
-static void *begin(void *memory)
-{
-    struct start start = *(struct start *)memory;
-    thrum__free(memory);
-    start.run(start.argument);
-    return NULL;
-}
-
-int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void (*run)(void *),
+int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void *(*run)(void *),
                            void *argument)
 {
     if (thrum__fault(THRUM__FAULT_THREAD_START))
         return -EAGAIN;
-    struct start *start = thrum__alloc(sizeof *start);
-    if (!start)
-        return -ENOMEM;
-    start->run = run;
-    start->argument = argument;
     pthread_attr_t attributes;
     pthread_t thread;
     int rc = -pthread_attr_init(&attributes);
@@ -105,12 +87,10 @@ int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void
         if (stack_size)
             rc = -pthread_attr_setstacksize(&attributes, stack_size < least ? least : stack_size);
         if (rc == 0)
-            rc = -pthread_create(&thread, &attributes, begin, start);
+            rc = -pthread_create(&thread, &attributes, run, argument);
         pthread_attr_destroy(&attributes);
     }
-    if (rc < 0)
-        thrum__free(start);
-    else
+    if (rc == 0)
         ret_thread->id = (uintptr_t)thread;
     return rc;
 }

@@ -13,7 +13,7 @@ typedef struct thrum__os_thread {
 /* Starts `run(argument)` on a thread of its own, with signals as in the caller. `stack_size` 0 is
  * the system's default; one below the system's least is raised to it. Returns 0, -EAGAIN or
  * -ENOMEM. */
-int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void (*run)(void *),
+int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void *(*run)(void *),
                            void *argument);
 
 /* Waits for the thread's end in the kernel; to be called when it is about to end. */

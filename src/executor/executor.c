@@ -13,6 +13,9 @@ thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, co
     int rc = executor->ops->submit(executor, future);
     if (rc == -EPIPE)
         thrum__future_fail(future, rc, "submitted to an executor that is being shut down");
+    else if (rc == -ESRCH)
+        thrum__future_fail(future, rc,
+                           "the executor's threads do not exist in this child of a fork");
     else if (rc < 0)
         thrum__future_fail(future, rc,
                            rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL);

@@ -18,11 +18,14 @@
  *
  * At the end of the program pools that were not shut down finish what was submitted, as Python's
  * do: their workers are daemons, and a drain (thread/living.h) closes every pool and joins them.
- * `pools` lists all; a pool being drained is not freed by a shutdown that comes meanwhile.
+ * A child made by fork has the pool but none of its workers: it refuses to submit, and a shutdown
+ * frees what it can. `pools` lists all; a pool being drained is not freed by a shutdown that comes meanwhile.
  */
 #include "base/cpu.h"
 #include "base/panic.h"
+#include "base/process.h"
 #include "executor/executor.h"
+#include "sync/fork_lock.h"
 #include "thread/living.h"
 #include <thrum/condition.h>
 #include <thrum/thread.h>
@@ -40,7 +43,8 @@ struct pool {
     thrum_future *first, **last;
     size_t idle, workers, max_workers;
     bool closing;
-    bool drained; /* under pools_lock */
+    uint32_t process; /* the generation in which it was made */
+    bool drained;     /* under pools_lock */
     struct pool *next, *prev;
     char *name_prefix;
     thrum_thread *threads[];
@@ -106,6 +110,8 @@ static int start_worker(struct pool *pool)
 static int submit(thrum_executor *executor, thrum_future *future)
 {
     struct pool *pool = (struct pool *)executor; /* its first member */
+    if (pool->process != thrum__process_generation)
+        return -ESRCH;
     thrum_with (&pool->work) {
         if (pool->closing)
             return -EPIPE;
@@ -184,12 +190,14 @@ static void shutdown(thrum_executor *executor, const void *place)
                      "for itself",
                      pool->name_prefix, thrum__self()->name);
     bool ours = unlist(pool);
-    drain(pool);
-    if (!ours)
-        return;
+    if (pool->process == thrum__process_generation) {
+        drain(pool);
+        if (!ours)
+            return;
+        thrum_condition_finish(&pool->work);
+    }
     for (size_t i = 0; i < pool->workers; i++)
         thrum_thread_free(pool->threads[i]);
-    thrum_condition_finish(&pool->work);
     thrum__free(pool->name_prefix);
     thrum__free(pool);
 }
@@ -222,8 +230,10 @@ thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
     pool->base.ops = &thread_pool_ops;
     pool->last = &pool->first;
     pool->max_workers = most;
+    pool->process = thrum__process_generation;
     pool->name_prefix = memcpy(name, prefix, length);
     thrum__living_at_exit(drain_all);
+    thrum__lock_across_fork(&pools_lock);
     thrum_with (&pools_lock) {
         pool->next = pools;
         if (pools)

@@ -1,8 +1,10 @@
 #include "park/context.h"
 #include "base/os_thread.h"
 #include "base/panic.h"
+#include "base/process.h"
 #include "base/unexplored.h"
 #include "park/guard.h"
+#include "park/local.h"
 #include "park/thread_park.h"
 
 #include <stdio.h>
@@ -11,7 +13,8 @@
 /* The table: chunks of contexts, found by ident, so that a lock's owner word leads to a name. The
  * first chunk is static: a program with few threads never asks for memory here. Ident 0 is nobody.
  *
- * The guard is held for a few instructions, at a thread's birth and end only. */
+ * The guard is held for a few instructions, at a thread's birth and end, while the living are
+ * listed, and across a fork, so that the child finds the table whole. */
 enum { CHUNK = 64, CHUNKS = 1 << 14 }; /* a million living threads and fibers */
 
 static uint32_t guard;
@@ -19,6 +22,7 @@ static thrum__context first_chunk[CHUNK];
 static thrum__context *chunks[CHUNKS] = {first_chunk};
 static uint32_t used = 1;
 static thrum__context *free_list;
+static bool watches_forks;
 
 thrum__context *thrum__context_of(uint32_t ident)
 {
@@ -30,16 +34,45 @@ const char *thrum__context_name(uint32_t ident)
     return ident ? thrum__context_of(ident)->name : "nobody";
 }
 
+bool thrum__context_lost(uint32_t ident)
+{
+    if (thrum__process_generation == 1)
+        return false;
+    uint32_t process = thrum__load_relaxed(&thrum__context_of(ident)->process);
+    return process && process != thrum__process_generation;
+}
+
+static void before_fork(void)
+{
+    thrum__guard_acquire(&guard, 1);
+}
+
+static void after_fork(void)
+{
+    thrum__guard_release(&guard, 1);
+}
+
+/* The forking thread lives on here; all others are lost, and their contexts with them. */
+static void begin_child(void)
+{
+    thrum__context *self = thrum__local();
+    if (self)
+        self->process = thrum__process_generation;
+    thrum__guard_release(&guard, 1);
+}
+
 /* Under the guard. */
 static thrum__context *take(void)
 {
+    if (!watches_forks)
+        watches_forks = thrum__process_on_fork(before_fork, after_fork, begin_child) == 0;
     thrum__context *context = free_list;
     if (context) {
         free_list = context->next_free;
         return context;
     }
     uint32_t chunk = used / CHUNK;
-    if (chunk == CHUNKS)
+    if (!watches_forks || chunk == CHUNKS)
         return NULL;
     if (!chunks[chunk]) {
         thrum__context *fresh = thrum__alloc_immortal(CHUNK * sizeof *fresh);
@@ -52,26 +85,36 @@ static thrum__context *take(void)
     return context;
 }
 
+/* Makes a context as new, but for its ident and the generations of its claim. Under the guard. */
+static void begin(thrum__context *context, const char *name)
+{
+    context->ops = &thrum__thread_park_ops;
+    context->daemon = false;
+    context->thread = NULL;
+    context->shields = 0;
+    context->executor = NULL;
+    thrum__store_relaxed(&context->native_id, 0);
+    thrum__store_relaxed(&context->wait_kind, NULL);
+    thrum__store_relaxed(&context->wait_object, NULL);
+    thrum__store_relaxed(&context->cancelled, 0);
+    thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
+    if (name)
+        snprintf(context->name, sizeof context->name, "%s", name);
+    else
+        snprintf(context->name, sizeof context->name, "Thread-%u", context->ident);
+    context->full_name = name ? name : context->name;
+    thrum__store_relaxed(&context->process, thrum__process_generation);
+}
+
 thrum__context *thrum__context_new(const char *name)
 {
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
+    thrum__unexplored_handover();
     thrum__context *context = take();
+    if (context)
+        begin(context, name);
     thrum__guard_release(&guard, 1);
-    if (context) {
-        context->ops = &thrum__thread_park_ops;
-        context->wait_kind = NULL;
-        context->wait_object = NULL;
-        context->holds_exit = 0;
-        context->executor = NULL;
-        thrum__store_relaxed(&context->cancelled, 0);
-        thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
-        if (name)
-            snprintf(context->name, sizeof context->name, "%s", name);
-        else
-            snprintf(context->name, sizeof context->name, "Thread-%u", context->ident);
-        context->full_name = name ? name : context->name;
-    }
     thrum__unexplored_end();
     return context;
 }
@@ -80,6 +123,8 @@ void thrum__context_free(thrum__context *context)
 {
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
+    thrum__unexplored_handover();
+    thrum__store_relaxed(&context->process, 0);
     context->full_name = context->name;
     context->next_free = free_list;
     free_list = context;
@@ -87,26 +132,47 @@ void thrum__context_free(thrum__context *context)
     thrum__unexplored_end();
 }
 
+void thrum__context_each(void (*visit)(const thrum__context *context, void *argument),
+                         void *argument)
+{
+    thrum__guard_acquire(&guard, 1);
+    for (uint32_t ident = 1; ident < used; ident++) {
+        const thrum__context *context = thrum__context_of(ident);
+        if (thrum__load_relaxed(&context->process) == thrum__process_generation)
+            visit(context, argument);
+    }
+    thrum__guard_release(&guard, 1);
+}
+
 void thrum__context_enter(thrum__context *context)
 {
+    thrum__unexplored_begin();
     thrum__local_assign(context);
+    thrum__store_relaxed(&context->native_id, thrum__os_thread_number());
+    thrum__unexplored_end();
 }
 
 void thrum__context_leave(thrum__context *context)
 {
+    thrum__locals_destroy(context);
     thrum__local_assign(NULL);
     thrum__context_free(context);
 }
 
 static void end_of_foreign_thread(void *context)
 {
+    thrum__locals_destroy(context);
     thrum__context_free(context);
 }
 
 thrum__context *thrum__self_make(void)
 {
+    thrum__unexplored_begin();
     thrum__context *context = thrum__context_new(thrum__os_thread_is_main() ? "MainThread" : NULL);
     if (!context || thrum__local_set(context, end_of_foreign_thread) < 0)
         thrum__panic(NULL, "out of memory: cannot register a thread that thrum did not start");
+    context->daemon = !thrum__os_thread_is_main();
+    thrum__store_relaxed(&context->native_id, thrum__os_thread_number());
+    thrum__unexplored_end();
     return context;
 }

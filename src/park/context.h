@@ -35,6 +35,8 @@
 #include "base/memory.h"
 #include <thrum/time.h>
 
+#include <stdbool.h>
+
 typedef struct thrum__context thrum__context;
 
 /* How a kind of context sleeps and is woken. */
@@ -58,20 +60,42 @@ enum { THRUM__CLAIM_STATES = 8 }; /* one generation further */
 
 enum thrum__signal { THRUM__SIGNAL_EMPTY, THRUM__SIGNAL_TOKEN, THRUM__SIGNAL_ASLEEP };
 
-enum { THRUM__NAME_SIZE = 64 };
+enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
+
+/* A readers-writer lock that a context reads, and how often. */
+typedef struct thrum__reading {
+    const void *lock; /* NULL for a free place */
+    uint32_t depth;
+} thrum__reading;
 
 struct thrum__context {
-    uint64_t claim;                /* see above */
-    uint32_t signal;               /* see above; threads only */
-    uint32_t cancelled;            /* 1 once the running task was asked to stop */
-    uint32_t ident;                /* its number in the table; fixed */
-    const thrum__context_ops *ops; /* fixed while it is in use */
-    const char *wait_kind;         /* what it waits for, or NULL: for those who diagnose */
-    const void *wait_object;       /* the object */
-    uint32_t holds_exit;           /* 1 for a thread that the end of the program waits for */
-    const void *executor;          /* whose worker it is, or NULL */
-    const char *full_name;         /* the owner's to read; may be longer than `name` */
-    char name[THRUM__NAME_SIZE];   /* anyone may read it, if only to print it */
+    /* What others write. */
+    uint64_t claim;     /* see above */
+    uint32_t signal;    /* see above; threads only */
+    uint32_t cancelled; /* 1 once the running task was asked to stop */
+
+    /* Fixed while it is in use. */
+    const thrum__context_ops *ops;
+    uint32_t ident;               /* its number in the table, for ever */
+    uint32_t process;             /* the generation of the process that it lives in; 0: unused */
+    bool daemon;                  /* the end of the program does not wait for it */
+    char name[THRUM__NAME_SIZE];  /* cut to fit */
+    const char *full_name;        /* its owner's to read */
+    struct thrum__thread *thread; /* the thread that it is of, if thrum started it */
+
+    /* What it does, written by itself; others read it to tell a person. */
+    int32_t native_id;       /* the system's number; 0 before it runs */
+    const char *wait_kind;   /* what it waits for, or NULL */
+    const void *wait_object; /* the object */
+
+    /* Its own alone. */
+    uint32_t shields; /* how many shields from cancellation it is under */
+    uint32_t unlisted_readings;
+    thrum__reading reading[THRUM__READINGS];
+    const void *executor; /* whose worker it is, or NULL */
+    void **locals;        /* values of thrum_local by index */
+    uint32_t local_count;
+
     thrum__context *next_free;
 } __attribute__((aligned(THRUM__CACHE_LINE)));
 
@@ -92,7 +116,8 @@ thrum__context *thrum__context_new(const char *name);
 /* Makes `context` that of the calling thread. */
 void thrum__context_enter(thrum__context *context);
 
-/* Ends the calling thread's context and gives it back to the table. */
+/* Ends the calling thread's context: destroys its thrum_local values and gives it back to the
+ * table. */
 void thrum__context_leave(thrum__context *context);
 
 /* The same for one that was never entered. */
@@ -100,6 +125,13 @@ void thrum__context_free(thrum__context *context);
 
 /* The context with that ident, which must have been in use once. */
 thrum__context *thrum__context_of(uint32_t ident);
+
+/* Whether the context with that ident belongs to a thread that fork left behind in the parent. */
+bool thrum__context_lost(uint32_t ident);
+
+/* Calls `visit` for each context that lives in this process, in the order of their idents. */
+void thrum__context_each(void (*visit)(const thrum__context *context, void *argument),
+                         void *argument);
 
 /* For messages: the name of the context with that ident; "nobody" for 0. */
 const char *thrum__context_name(uint32_t ident);

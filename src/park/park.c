@@ -1,12 +1,14 @@
 #include "park/park.h"
 #include "base/clock.h"
 #include "base/probe.h"
+#include "park/guard.h"
 
 #include <errno.h>
 
 int thrum__wait_begin(thrum__waiter *waiter, bool cancellable)
 {
     thrum__context *self = thrum__self();
+    cancellable = cancellable && self->shields == 0;
     uint64_t state = cancellable ? THRUM__CLAIM_WAITING : THRUM__CLAIM_SHIELDED;
     uint64_t generation = thrum__load_relaxed(&self->claim) / THRUM__CLAIM_STATES + 1;
     uint64_t ticket = generation * THRUM__CLAIM_STATES | state;
@@ -63,6 +65,27 @@ thrum__waiter *thrum__waiters_claim_first(void **tail)
             return waiter;
     }
     return NULL;
+}
+
+thrum__waiter *thrum__waiters_claim_chain(void **tail, uint32_t most, uint32_t *ret_won)
+{
+    thrum__waiter *chain = NULL, **end = &chain, *waiter;
+    for (; most > 0 && (waiter = thrum__waiters_claim_first(tail)); most--) {
+        *end = waiter;
+        end = &waiter->next;
+        ++*ret_won;
+    }
+    *end = NULL;
+    return chain;
+}
+
+void thrum__waiter_withdraw(thrum__waiter *waiter, void **tail, uint32_t *word, uint32_t guard,
+                            uint32_t waiters)
+{
+    thrum__guard_acquire(word, guard);
+    if (thrum__waiter_queued(waiter))
+        thrum__waiters_remove(tail, waiter);
+    thrum__guard_release(word, thrum__waiters_empty(tail) ? guard | waiters : guard);
 }
 
 void thrum__unpark_chain(thrum__waiter *chain)

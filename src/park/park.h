@@ -60,6 +60,16 @@ static inline void thrum__unpark(thrum__context *context)
  * is empty. Under the guard. */
 thrum__waiter *thrum__waiters_claim_first(void **tail);
 
+/* The same for at most `most`, and gives them as a chain linked by `next`; adds their number to
+ * `*ret_won`. Under the guard. */
+thrum__waiter *thrum__waiters_claim_chain(void **tail, uint32_t most, uint32_t *ret_won);
+
+/* Takes the waiter of a wait that ended without a wake out of its queue, if it is in it still.
+ * `word` is the object's state word, with the bits that guard its queue and say that it is not
+ * empty. */
+void thrum__waiter_withdraw(thrum__waiter *waiter, void **tail, uint32_t *word, uint32_t guard,
+                            uint32_t waiters);
+
 /* Unparks a chain of claimed waiters, linked by `next` and ended by NULL. */
 void thrum__unpark_chain(thrum__waiter *chain);
 

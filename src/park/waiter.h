@@ -28,6 +28,7 @@ typedef struct thrum__waiter {
     bool claimed;  /* is NOTIFIED already, and stands in a lock's queue for its turn only */
     bool starving; /* has waited long: wants the lock handed over */
     bool granted;  /* was handed the lock */
+    bool shared;   /* wants to read only */
 } thrum__waiter;
 
 static inline bool thrum__waiters_empty(void *const *tail)

@@ -24,6 +24,7 @@
 #include "base/probe.h"
 #include "park/park.h"
 #include "sync/lock.h"
+#include "sync/rlock.h"
 #include <thrum/condition.h>
 
 #include <errno.h>
@@ -36,6 +37,18 @@ static thrum_lock *lock_of(thrum_condition *condition)
 void thrum_condition_init(thrum_condition *condition, thrum_lock *lock)
 {
     *condition = (thrum_condition)THRUM_CONDITION_INIT_ON(lock);
+}
+
+void thrum_condition_init_reentrant(thrum_condition *condition, thrum_rlock *lock)
+{
+    *condition = (thrum_condition)THRUM_CONDITION_INIT_ON(lock ? &lock->lock_ : NULL);
+    condition->reentrant_ = true;
+}
+
+/* The same, as the reentrant lock that it is: the plain lock is its first member. */
+static thrum_rlock *rlock_of(thrum_condition *condition)
+{
+    return (thrum_rlock *)lock_of(condition);
 }
 
 void thrum_condition_finish(thrum_condition *condition)
@@ -53,22 +66,30 @@ void thrum_condition_finish(thrum_condition *condition)
 
 void thrum_condition_acquire(thrum_condition *condition)
 {
-    thrum_lock_acquire(lock_of(condition));
+    if (condition->reentrant_)
+        thrum_rlock_acquire(rlock_of(condition));
+    else
+        thrum_lock_acquire(lock_of(condition));
 }
 
 int thrum_condition_try(thrum_condition *condition)
 {
-    return thrum_lock_try(lock_of(condition));
+    return condition->reentrant_ ? thrum_rlock_try(rlock_of(condition))
+                                 : thrum_lock_try(lock_of(condition));
 }
 
 int thrum_condition_acquire_until(thrum_condition *condition, thrum_time deadline)
 {
-    return thrum_lock_acquire_until(lock_of(condition), deadline);
+    return condition->reentrant_ ? thrum_rlock_acquire_until(rlock_of(condition), deadline)
+                                 : thrum_lock_acquire_until(lock_of(condition), deadline);
 }
 
 void thrum_condition_release(thrum_condition *condition)
 {
-    thrum_lock_release(lock_of(condition));
+    if (condition->reentrant_)
+        thrum_rlock_release(rlock_of(condition));
+    else
+        thrum_lock_release(lock_of(condition));
 }
 
 static void require_lock(thrum_condition *condition, const char *what, const void *place)
@@ -90,6 +111,7 @@ int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
         return rc;
     thrum__memory_live(&waiter);
     thrum__waiters_push_back(&condition->waiters_, &waiter);
+    uint32_t depth = condition->reentrant_ ? thrum__rlock_give_up(rlock_of(condition)) : 0;
     thrum__lock_release(lock);
     rc = thrum__wait(&waiter, deadline, "condition", condition);
     if (rc == 0) {
@@ -100,6 +122,8 @@ int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
             thrum__waiters_remove(&condition->waiters_, &waiter);
     }
     thrum__memory_dead(&waiter);
+    if (depth)
+        thrum__rlock_restore(rlock_of(condition), depth);
     return rc;
 }
 

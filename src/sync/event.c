@@ -48,18 +48,6 @@ void thrum_event_clear(thrum_event *event)
     thrum__and_relaxed(&event->state_, ~(uint32_t)SET);
 }
 
-/* Claims every waiter of the queue and chains the won ones by `next`. Under the guard. */
-static thrum__waiter *claim_all(thrum_event *event)
-{
-    thrum__waiter *chain = NULL, **end = &chain, *waiter;
-    while ((waiter = thrum__waiters_claim_first(&event->waiters_))) {
-        *end = waiter;
-        end = &waiter->next;
-    }
-    *end = NULL;
-    return chain;
-}
-
 void thrum_event_set(thrum_event *event)
 {
     uint32_t turns = 0;
@@ -74,19 +62,10 @@ void thrum_event_set(thrum_event *event)
             break;
         }
     }
-    thrum__waiter *chain = claim_all(event);
+    uint32_t won = 0;
+    thrum__waiter *chain = thrum__waiters_claim_chain(&event->waiters_, UINT32_MAX, &won);
     thrum__store_release(&event->state_, SET);
     thrum__unpark_chain(chain);
-}
-
-/* Takes the waiter of a wait that ended without a set out of the queue. */
-static void withdraw(thrum_event *event, thrum__waiter *waiter)
-{
-    thrum__guard_acquire(&event->state_, GUARD);
-    if (thrum__waiter_queued(waiter))
-        thrum__waiters_remove(&event->waiters_, waiter);
-    bool empty = thrum__waiters_empty(&event->waiters_);
-    thrum__guard_release(&event->state_, empty ? GUARD | WAITERS : GUARD);
 }
 
 /* Queues `waiter` unless the flag is set; true if it did. */
@@ -121,7 +100,7 @@ int thrum_event_wait(thrum_event *event, thrum_time deadline)
     if (enqueue(event, &waiter)) {
         rc = thrum__wait(&waiter, deadline, "event", event);
         if (rc < 0)
-            withdraw(event, &waiter);
+            thrum__waiter_withdraw(&waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
     } else {
         thrum__wait_abandon(&waiter);
     }

@@ -30,8 +30,12 @@
  * Spinning: whoever finds the lock held and nobody on the way may spin for SPIN_TURNS before it
  * queues, on machines with more than one processor. Its bit keeps others from doing the same.
  *
- * Cancellation and timeout: only acquire_until can end without the lock. Under fork the child of a
- * program with threads must not touch locks that other threads held.
+ * Cancellation and timeout: only acquire_until can end without the lock.
+ *
+ * Fork: a lock that the forking thread holds is held by it in the child too. One that another
+ * thread held stays held by nobody who could release it; whoever has to wait for it there is
+ * stopped with that message instead of hanging. (A holder that the fork caught between its
+ * compare-and-swap and its owner word, a few instructions, goes unnoticed.)
  *
  * Rejected: a ticket or MCS lock (a preempted waiter stops all behind it); a global table of
  * queues (unrelated locks would meet); releasing by fetch-and-subtract and looking for waiters
@@ -114,16 +118,6 @@ static bool spin(thrum_lock *lock, struct attempt *attempt, uint32_t state)
     return true;
 }
 
-/* Takes the waiter of a wait that ended without a wake out of the queue. */
-static void withdraw(thrum_lock *lock, thrum__waiter *waiter)
-{
-    thrum__guard_acquire(&lock->state_, GUARD);
-    if (thrum__waiter_queued(waiter))
-        thrum__waiters_remove(&lock->waiters_, waiter);
-    bool empty = thrum__waiters_empty(&lock->waiters_);
-    thrum__guard_release(&lock->state_, empty ? GUARD | WAITERS : GUARD);
-}
-
 /* Queues and sleeps; the caller has GUARD, and the lock is held by another. Returns 0 with
  * waiter->granted if the lock was handed over, 0 without it to try again, or the wait's error. */
 static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__waiter *waiter)
@@ -148,7 +142,7 @@ static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__wait
         attempt->since = thrum__clock_now();
     rc = thrum__wait(waiter, attempt->deadline, "lock", lock);
     if (rc < 0)
-        withdraw(lock, waiter);
+        thrum__waiter_withdraw(waiter, &lock->waiters_, &lock->state_, GUARD, WAITERS);
     return rc;
 }
 
@@ -171,6 +165,8 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
             thrum__spin(&guard_turns);
             continue;
         }
+        if (thrum__context_lost(thrum__load_relaxed(&lock->owner_)))
+            thrum__lock_misuse(lock, "waited for, after a fork that left its holder behind,", NULL);
         if (!thrum__cas_weak_acquire(&lock->state_, &state, (state | GUARD | WAITERS) & ~mine))
             continue;
         attempt->on_the_way = false;

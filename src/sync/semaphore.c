@@ -85,16 +85,6 @@ static bool guard_or_take(thrum_semaphore *semaphore)
     }
 }
 
-/* Takes the waiter of a wait that ended without a permit out of the queue. */
-static void withdraw(thrum_semaphore *semaphore, thrum__waiter *waiter)
-{
-    thrum__guard_acquire(&semaphore->state_, GUARD);
-    if (thrum__waiter_queued(waiter))
-        thrum__waiters_remove(&semaphore->waiters_, waiter);
-    bool empty = thrum__waiters_empty(&semaphore->waiters_);
-    thrum__guard_release(&semaphore->state_, empty ? GUARD | WAITERS : GUARD);
-}
-
 static int acquire(thrum_semaphore *semaphore, thrum_time deadline, bool cancellable)
 {
     if (take(semaphore))
@@ -111,7 +101,8 @@ static int acquire(thrum_semaphore *semaphore, thrum_time deadline, bool cancell
         thrum__guard_release(&semaphore->state_, GUARD);
         rc = thrum__wait(&waiter, deadline, "semaphore", semaphore);
         if (rc < 0)
-            withdraw(semaphore, &waiter);
+            thrum__waiter_withdraw(&waiter, &semaphore->waiters_, &semaphore->state_, GUARD,
+                                   WAITERS);
         else
             thrum__probe(acquired, "semaphore", semaphore);
     } else {
@@ -163,13 +154,9 @@ void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
             break;
         }
     }
-    thrum__waiter *chain = NULL, **end = &chain, *waiter;
-    while (permits > 0 && (waiter = thrum__waiters_claim_first(&semaphore->waiters_))) {
-        *end = waiter;
-        end = &waiter->next;
-        permits--;
-    }
-    *end = NULL;
+    uint32_t served = 0;
+    thrum__waiter *chain = thrum__waiters_claim_chain(&semaphore->waiters_, permits, &served);
+    permits -= served;
     check_bound(semaphore, 0, permits, thrum__caller());
     bool empty = thrum__waiters_empty(&semaphore->waiters_);
     thrum__store_release(&semaphore->state_, permits * PERMIT + (empty ? 0 : WAITERS));

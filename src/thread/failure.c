@@ -6,6 +6,7 @@
  */
 #include "base/place.h"
 #include "park/guard.h"
+#include "sync/fork_lock.h"
 #include "sync/lock.h"
 #include "thread/task.h"
 
@@ -20,6 +21,7 @@ static void *hook_context;
 
 void thrum_failure_hook_set(thrum_failure_hook *new_hook, void *context)
 {
+    thrum__lock_across_fork(&hook_lock);
     thrum_lock_acquire(&hook_lock);
     hook = new_hook;
     hook_context = context;

@@ -12,6 +12,8 @@
 #include "thread/living.h"
 #include "base/unexplored.h"
 #include "park/context.h"
+#include "sync/fork_lock.h"
+#include "thread/thread.h"
 #include <thrum/condition.h>
 #include <thrum/with.h>
 
@@ -30,11 +32,12 @@ static void wait_for_threads(void)
         return;
     if (drain)
         drain();
-    uint32_t own = thrum__self()->holds_exit;
+    uint32_t own = thrum__self()->thread && !thrum__self()->daemon;
     thrum_with (&changed) {
         while (count > own)
             thrum_condition_wait(&changed, THRUM_FOREVER);
     }
+    thrum__leaks_report();
 }
 
 /* Under the lock. In a child made by fork the handler is there, and the count starts anew. */
@@ -51,15 +54,18 @@ static void register_handler(void)
 
 void thrum__living_at_exit(void (*function)(void))
 {
+    thrum__lock_across_fork(&changed.own_);
     thrum_with (&changed) {
         register_handler();
-        drain = function;
+        if (function)
+            drain = function;
     }
 }
 
 void thrum__living_enter(void)
 {
     thrum__unexplored_begin();
+    thrum__lock_across_fork(&changed.own_);
     thrum_with (&changed) {
         register_handler();
         count++;

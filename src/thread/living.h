@@ -9,8 +9,9 @@
 void thrum__living_enter(void);
 void thrum__living_leave(void);
 
-/* At the end of the program `drain` is called before the wait for threads, once, however often it
- * was registered. Registering another function is a mistake of the library. */
+/* Sees to it that the end of the program is attended to even if no thread is counted. `drain`, if
+ * not NULL, is called before the wait for threads, once, however often it was given; there is only
+ * one such function. */
 void thrum__living_at_exit(void (*drain)(void));
 
 #endif

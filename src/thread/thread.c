@@ -1,53 +1,46 @@
 /* Threads.
  *
- * A handle is shared by two: its owner and the running thread. `references` counts them; the last
- * one frees it. What each may touch when:
+ * A thread's state is shared by two: the owner of its handle and the running thread. `references`
+ * counts them; the last one frees it. What each may touch when:
  *
  *     task        the running thread until `finished` is set, everybody after it
  *     running     the context of the running thread, under `lock`, so that a cancel reaches the
  *                 right task or none: the thread clears it before it gives its context back
  *     os, reaped  whoever sets `reaped` first joins or detaches the OS thread
  *
- * The end of a thread: run the task; clear `running`; leave the register of the living; give the
- * context back; set `finished`; drop the reference. Setting the event is a release that a join's
- * wait acquires. A join then waits for the OS thread as well, which is past its last instructions
- * here, so that its stack is gone when join has returned.
+ * The end of a thread: run the task; destroy its thrum_local values; clear `running`; leave the
+ * register of the living; give the context back; set `finished`; drop the reference. Setting the
+ * event is a release that a join's wait acquires. A join then waits for the OS thread as well,
+ * which is past its last instructions here, so that its stack is gone when join has returned.
  *
  * A failure is reported to the hook if nobody has asked for it when the owner gives the handle up,
  * or, if that came first, when the thread ends: whoever of the two drops the last reference sees
  * `seen` unset. A handle for a thread that could not be started has `finished` set from the start
- * and an error; where there was no memory even for it, it is the constant `no_memory`, which is
- * neither counted nor freed.
+ * and an error; where there was no memory even for that, its state is the constant `no_memory`,
+ * which is neither counted nor freed.
+ *
+ * After a fork the child knows its parent's threads by their `process`: they do not run here and
+ * never will, so a join says so instead of waiting.
  */
-#include "base/os_thread.h"
+#include "thread/thread.h"
 #include "base/panic.h"
 #include "base/probe.h"
+#include "base/process.h"
+#include "park/local.h"
 #include "park/park.h"
 #include "thread/living.h"
-#include "thread/task.h"
-#include <thrum/event.h>
-#include <thrum/thread.h>
 #include <thrum/with.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-struct thrum_thread {
-    thrum_task task;
-    thrum_event finished;
-    thrum_lock lock;
-    thrum__context *running;
-    thrum__os_thread os;
-    uint32_t references;
-    uint32_t reaped;
-    uint32_t seen;
-    bool daemon;
-    char name[]; /* in full */
-};
+typedef struct thrum__thread state; /* what all of this file is about */
 
-/* The handle for want of a handle. */
-static thrum_thread no_memory = {
+/* The state for want of a state, and a handle that has it. */
+static state no_memory = {
+    .handle = {&no_memory},
+    .owner = &no_memory.handle,
     .finished = {1, 0, 0},
     .reaped = 1,
     .seen = 1,
@@ -55,41 +48,49 @@ static thrum_thread no_memory = {
 
 static uint32_t started; /* how many, for default names */
 
-static void unreference(thrum_thread *thread)
+static void unreference(state *thread)
 {
-    if (thrum__sub_acq_rel(&thread->references, 1) != 1)
+    if (thread == &no_memory || thrum__sub_acq_rel(&thread->references, 1) != 1)
         return;
     if (thread->task.error && !thrum__load_relaxed(&thread->seen))
         thrum__failure_report("thread", thread->name, thread->task.error);
+    thrum__leaks_leave(thread);
     thrum__task_finish(&thread->task);
     thrum__free(thread);
 }
 
-static void run(void *memory)
+static void *run(void *memory)
 {
-    thrum_thread *thread = memory;
+    state *thread = memory;
     thrum__context *self = thread->task.context;
     thrum__context_enter(self);
     thrum__os_thread_set_name(thread->name);
     thrum__probe(thread_begin, self->ident, thread->name);
-    thrum__task_run(&thread->task);
+    if (thrum__timer_wait(thread) == 0) {
+        thrum__task_run(&thread->task);
+    } else {
+        thrum__task_fail(&thread->task, -ECANCELED, NULL);
+        thrum__store_relaxed(&thread->seen, 1); /* whoever cancelled it knows */
+    }
+    thrum__locals_destroy(self);
     thrum_with (&thread->lock)
         thread->running = NULL;
     thrum__probe(thread_end, self->ident);
     if (!thread->daemon)
         thrum__living_leave();
-    thrum__store_relaxed(&thread->task.context, NULL); /* a joiner may be given the context now */
     thrum__context_leave(self);
     thrum_event_set(&thread->finished);
     unreference(thread);
+    return NULL;
 }
 
-static int launch(thrum_thread *thread, size_t stack_size)
+static int launch(state *thread, size_t stack_size)
 {
     thrum__context *context = thrum__context_new(thread->name);
     if (!context)
         return -ENOMEM;
-    context->holds_exit = !thread->daemon;
+    context->daemon = thread->daemon;
+    context->thread = thread;
     thread->task.context = context;
     thread->running = context;
     thread->references = 2;
@@ -106,7 +107,7 @@ static int launch(thrum_thread *thread, size_t stack_size)
     return rc;
 }
 
-static thrum_thread *refused(thrum_thread *thread, int code)
+static void refuse(state *thread, int code)
 {
     thrum__task_fail(&thread->task, code,
                      code == -EAGAIN ? "the system refuses another thread: see ulimit -u and the "
@@ -115,31 +116,56 @@ static thrum_thread *refused(thrum_thread *thread, int code)
     thread->references = 1;
     thread->reaped = 1;
     thrum_event_set(&thread->finished);
-    return thread;
 }
 
-thrum_thread *thrum_thread_start_with(const thrum_thread_options *options, thrum_task_fn *function,
-                                      const void *arg, size_t size)
+/* A thread's state, not yet started; &no_memory if there is no memory for it. */
+static state *make(const thrum_thread_options *options)
 {
-    static const thrum_thread_options defaults;
     char numbered[32];
-    if (!options)
-        options = &defaults;
     const char *name = options->name;
     if (!name) {
         snprintf(numbered, sizeof numbered, "Thread-%u", thrum__add_relaxed(&started, 1) + 1);
         name = numbered;
     }
     size_t length = strlen(name) + 1;
-    thrum_thread *thread = thrum__alloc(sizeof *thread + length);
+    state *thread = thrum__alloc(sizeof *thread + length);
     if (!thread)
         return &no_memory;
     memcpy(thread->name, name, length);
+    thread->handle.state_ = thread;
+    thread->owner = &thread->handle;
     thread->daemon = options->daemon;
+    thread->process = thrum__process_generation;
+    thread->start_at = options->start_at;
+    thread->timer = options->start_at ? THRUM__TIMER_SET : THRUM__TIMER_NONE;
+    return thread;
+}
+
+/* Starts it, or makes it one that was refused. Returns 0 or the reason. */
+static int begin(state *thread, const thrum_thread_options *options, thrum_task_fn *function,
+                 const void *arg, size_t size)
+{
+    if (thread == &no_memory)
+        return -ENOMEM;
+    thrum__leaks_enter(thread);
     int rc = thrum__task_init(&thread->task, function, arg, size);
     if (rc == 0)
         rc = launch(thread, options->stack_size);
-    return rc < 0 ? refused(thread, rc) : thread;
+    if (rc < 0)
+        refuse(thread, rc);
+    return rc;
+}
+
+static const thrum_thread_options defaults;
+
+thrum_thread *thrum_thread_start_with(const thrum_thread_options *options, thrum_task_fn *function,
+                                      const void *arg, size_t size)
+{
+    if (!options)
+        options = &defaults;
+    state *thread = make(options);
+    begin(thread, options, function, arg, size);
+    return &thread->handle;
 }
 
 thrum_thread *thrum_thread_start(thrum_task_fn *function, const void *arg, size_t size)
@@ -147,19 +173,38 @@ thrum_thread *thrum_thread_start(thrum_task_fn *function, const void *arg, size_
     return thrum_thread_start_with(NULL, function, arg, size);
 }
 
-/* Waits for the end, and for the OS thread with it. */
-static int wait_for_end(thrum_thread *thread, thrum_time deadline)
+int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_options *options,
+                          thrum_task_fn *function)
 {
-    if (thrum__load_relaxed(&thread->task.context) == thrum__self() &&
-        !thrum_event_is_set(&thread->finished))
-        return -EDEADLK;
+    if (thread->state_)
+        thrum__panic(thrum__caller(), "thread \"%s\" started a second time",
+                     thrum_thread_name(thread));
+    if (!options)
+        options = &defaults;
+    state *made = make(options);
+    if (made != &no_memory)
+        made->owner = thread;
+    thread->state_ = made;
+    return begin(made, options, function, &thread, sizeof thread);
+}
+
+/* Waits for the end, and for the OS thread with it. */
+static int wait_for_end(state *thread, thrum_time deadline)
+{
+    if (!thrum_event_is_set(&thread->finished)) {
+        if (thread->process != thrum__process_generation)
+            return -ESRCH;
+        if (thrum__self()->thread == thread)
+            return -EDEADLK;
+    }
     int rc = thrum_event_wait(&thread->finished, deadline);
-    if (rc == 0 && !thrum__exchange_acquire(&thread->reaped, 1))
+    if (rc == 0 && !thrum__exchange_acquire(&thread->reaped, 1) &&
+        thread->process == thrum__process_generation)
         thrum__os_thread_join(thread->os);
     return rc;
 }
 
-static const thrum_error *error_of(thrum_thread *thread)
+static const thrum_error *error_of(state *thread)
 {
     return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thread->task.error;
 }
@@ -169,8 +214,9 @@ int thrum_thread_join(thrum_thread *thread, thrum_time deadline)
     return thrum_thread_result(thread, NULL, 0, deadline);
 }
 
-int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size, thrum_time deadline)
+int thrum_thread_result(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline)
 {
+    state *thread = handle->state_;
     int rc = wait_for_end(thread, deadline);
     if (rc < 0)
         return rc;
@@ -179,25 +225,44 @@ int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size, thr
     return error ? error->code : thrum__task_result(&thread->task, ret_result, size);
 }
 
-const thrum_error *thrum_thread_error(thrum_thread *thread)
+const thrum_error *thrum_thread_error(thrum_thread *handle)
 {
+    state *thread = handle->state_;
     if (!thrum_event_is_set(&thread->finished))
         return NULL;
     thrum__store_relaxed(&thread->seen, 1);
     return error_of(thread);
 }
 
-void thrum_thread_free(thrum_thread *thread)
+static void give_up(state *thread)
 {
-    if (!thread || thread == &no_memory)
-        return;
-    if (!thrum__exchange_acquire(&thread->reaped, 1))
+    if (!thrum__exchange_acquire(&thread->reaped, 1) &&
+        thread->process == thrum__process_generation)
         thrum__os_thread_detach(thread->os);
     unreference(thread);
 }
 
-int thrum_thread_cancel(thrum_thread *thread)
+void thrum_thread_free(thrum_thread *thread)
 {
+    if (thread)
+        give_up(thread->state_);
+}
+
+void thrum_thread_finish(thrum_thread *thread)
+{
+    state *given_up = thread->state_;
+    if (!given_up)
+        return;
+    if (!thrum_event_is_set(&given_up->finished) && given_up->process == thrum__process_generation)
+        thrum__panic(thrum__caller(), "thread \"%s\" finished by thread \"%s\" while it runs",
+                     given_up->name, thrum__self()->name);
+    thread->state_ = NULL;
+    give_up(given_up);
+}
+
+int thrum_thread_cancel(thrum_thread *handle)
+{
+    state *thread = handle->state_;
     int rc = -EALREADY;
     thrum_with (&thread->lock) {
         if (thread->running) {
@@ -210,25 +275,34 @@ int thrum_thread_cancel(thrum_thread *thread)
 
 bool thrum_thread_is_alive(const thrum_thread *thread)
 {
-    return !thrum_event_is_set(&thread->finished);
+    const state *asked = thread->state_;
+    return !thrum_event_is_set(&asked->finished) && asked->process == thrum__process_generation;
 }
 
 const char *thrum_thread_name(const thrum_thread *thread)
 {
-    return thread == &no_memory ? "(not started)" : thread->name;
+    return thread->state_ == &no_memory ? "(not started)" : thread->state_->name;
 }
 
 bool thrum_thread_daemon(const thrum_thread *thread)
 {
-    return thread->daemon;
+    return thread->state_->daemon;
 }
 
-const char *thrum_thread_current_name(void)
+uint32_t thrum_thread_ident(thrum_thread *handle)
 {
-    return thrum__self()->full_name;
+    uint32_t ident = 0;
+    thrum_with (&handle->state_->lock)
+        if (handle->state_->running)
+            ident = handle->state_->running->ident;
+    return ident;
 }
 
-uint32_t thrum_thread_current_ident(void)
+int32_t thrum_thread_native_id(thrum_thread *handle)
 {
-    return thrum__self()->ident;
+    int32_t number = 0;
+    thrum_with (&handle->state_->lock)
+        if (handle->state_->running)
+            number = thrum__load_relaxed(&handle->state_->running->native_id);
+    return number;
 }

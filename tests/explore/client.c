@@ -27,6 +27,7 @@ static unsigned spawned; /* set back before each run, as all variables */
 static struct start {
     void (*run)(void *argument);
     void *argument;
+    thrum__context *context;
 } starts[THRUM__EXPLORE_THREADS];
 
 /* The words of a thread's context that others touch, as reports call them. */
@@ -47,18 +48,25 @@ static void name_context(unsigned thread, thrum__context *context)
     thrum__explore_name(&context->cancelled, sizeof context->cancelled, names[thread][2]);
 }
 
-static void begin(void *argument)
+static void *begin(void *argument)
 {
     struct start *start = argument;
-    name_context((unsigned)(start - starts), thrum__self());
+    thrum__context_enter(start->context);
     start->run(start->argument);
+    thrum__context_leave(start->context);
+    return NULL;
 }
 
+/* A thread gets its context from the one that starts it: if it drew its own, an earlier thread's end
+ * would be ordered before its beginning by the table of contexts, which might hide a race. */
 unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
 {
     uintptr_t thread;
     struct start *start = &starts[thrum__explore_machine_->threads];
-    *start = (struct start){run, argument};
+    *start = (struct start){run, argument, thrum__context_new(NULL)};
+    if (!start->context)
+        thrum__explore_fail("no context for the client's own thread");
+    name_context((unsigned)(start - starts), start->context);
     if (thrum__explore_thread_start(&thread, begin, start))
         thrum__explore_fail("the client's own thread did not start");
     thrum__explore_name_thread((unsigned)thread, name);

@@ -173,3 +173,20 @@ EXPLORE(thread_join_oneself, .preemptions = 2)
     EXPLORE_CHECK(thrum_thread_join(oneself.thread, THRUM_FOREVER) == 0);
     thrum_thread_free(oneself.thread);
 }
+
+/* A joiner may be given the very context that the joined thread has given back. */
+
+static int join_other(thrum_task *self)
+{
+    return thrum_thread_join(thrum_arg(self, thrum_thread *), THRUM_FOREVER);
+}
+
+EXPLORE(thread_joiner_in_its_context, .preemptions = 2)
+{
+    thrum_thread *first = thrum_thread_start(write_data, thrum_value(int, 1));
+    thrum_thread *second = thrum_thread_start(join_other, thrum_value(thrum_thread *, first));
+    EXPLORE_CHECK(thrum_thread_join(second, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(EXPLORE_READ(data) == 1);
+    thrum_thread_free(first);
+    thrum_thread_free(second);
+}

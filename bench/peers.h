@@ -1,0 +1,13 @@
+/* The peers that may or may not be installed. bench/meson.build defines HAVE_NSYNC and HAVE_GLIB
+ * where it found them, and says so where it did not. */
+#ifndef BENCH_PEERS_H
+#define BENCH_PEERS_H
+
+#ifdef HAVE_NSYNC
+#include <nsync.h>
+#endif
+#ifdef HAVE_GLIB
+#include <glib.h>
+#endif
+
+#endif

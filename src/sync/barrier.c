@@ -1,0 +1,164 @@
+/* The barrier.
+ *
+ * The state word has GUARD, which protects everything below (park/guard.h), and BROKEN. `arrived_`
+ * counts those who wait in this round; they stand in the queue, each with a place on its stack for
+ * the outcome of its wait.
+ *
+ * Whoever ends a round claims all who wait, under the guard, writes their outcomes, and unparks
+ * them after it gave the guard back; nobody has to take the guard again on the way out. The last to
+ * arrive ends it with success: from the moment when all claims are won nobody's deadline counts any
+ * more, and so the action can run without the guard, while the others still sleep. One whose claim
+ * is lost there has given up in the same instant: then a party is missing, and the round has failed
+ * for all. One who gives up breaks the barrier himself, unless he finds that another has ended the
+ * round without him.
+ *
+ * Arriving is a release, going on an acquire: by the guard to the last one, and from him by the
+ * unparks. So what each wrote before, all see after.
+ *
+ * Rejected: a condition (its waiters wake one after the other, each handing the lock to the next).
+ *
+ * Source: the semantics are those of Python's threading.Barrier.
+ */
+#include "base/panic.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include <thrum/barrier.h>
+
+#include <errno.h>
+
+enum { GUARD = 1, BROKEN = 2 };
+
+/* One who waits. */
+struct arrival {
+    thrum__waiter waiter; /* first: the queue gives it back */
+    int outcome;
+};
+
+void thrum_barrier_init(thrum_barrier *barrier, uint32_t parties, void (*action)(void *context),
+                        void *context)
+{
+    if (parties == 0 || parties > INT32_MAX)
+        thrum__panic(thrum__caller(), "barrier %p made for %u threads; it takes 1 to %d",
+                     (void *)barrier, parties, INT32_MAX);
+    *barrier = (thrum_barrier){.parties_ = parties, .action_ = action, .context_ = context};
+}
+
+void thrum_barrier_finish(thrum_barrier *barrier)
+{
+    uint32_t waiting = thrum_barrier_waiting(barrier);
+    if (waiting)
+        thrum__panic(thrum__caller(), "barrier %p finished by thread \"%s\" while %u wait at it",
+                     (void *)barrier, thrum__self()->name, waiting);
+}
+
+/* Claims all who wait, with `outcome`, and empties the round. Gives how many were won, and their
+ * chain. Under the guard. */
+static uint32_t claim_all(thrum_barrier *barrier, int outcome, thrum__waiter **ret_chain)
+{
+    uint32_t won = 0;
+    *ret_chain = thrum__waiters_claim_chain(&barrier->waiters_, UINT32_MAX, &won);
+    for (thrum__waiter *waiter = *ret_chain; waiter; waiter = waiter->next)
+        ((struct arrival *)waiter)->outcome = outcome;
+    barrier->arrived_ = 0;
+    return won;
+}
+
+/* Ends the round for all who wait, as failed, and leaves the barrier broken or whole. Takes the
+ * guard over from the caller. */
+static void fail_round(thrum_barrier *barrier, bool broken)
+{
+    thrum__waiter *chain;
+    claim_all(barrier, -EPIPE, &chain);
+    thrum__store_release(&barrier->state_, broken ? BROKEN : 0);
+    thrum__unpark_chain(chain);
+}
+
+/* The last has come. Takes the guard over from the caller. */
+static int complete(thrum_barrier *barrier)
+{
+    thrum__waiter *chain;
+    uint32_t others = barrier->parties_ - 1;
+    int outcome = claim_all(barrier, 0, &chain) == others ? 0 : -EPIPE;
+    for (thrum__waiter *waiter = chain; outcome && waiter; waiter = waiter->next)
+        ((struct arrival *)waiter)->outcome = outcome;
+    thrum__store_release(&barrier->state_, outcome ? BROKEN : 0);
+    if (outcome == 0 && barrier->action_)
+        barrier->action_(barrier->context_);
+    thrum__unpark_chain(chain);
+    return outcome;
+}
+
+/* The wait of `own` ended without an outcome: breaks the barrier, unless that was done meanwhile. */
+static void give_up(thrum_barrier *barrier, struct arrival *own)
+{
+    thrum__guard_acquire(&barrier->state_, GUARD);
+    if (!thrum__waiter_queued(&own->waiter)) {
+        thrum__guard_release(&barrier->state_, GUARD);
+        return;
+    }
+    thrum__waiters_remove(&barrier->waiters_, &own->waiter);
+    fail_round(barrier, true);
+}
+
+int thrum_barrier_wait(thrum_barrier *barrier, thrum_time deadline)
+{
+    struct arrival own;
+    thrum__memory_live(&own);
+    int rc = 0;
+    uint32_t state = thrum__guard_acquire(&barrier->state_, GUARD);
+    int index = (int)(barrier->parties_ - 1 - barrier->arrived_);
+    if (state & BROKEN)
+        rc = -EPIPE;
+    else if (index == 0)
+        return complete(barrier);
+    else if (deadline == THRUM_NOW)
+        rc = -EAGAIN;
+    else
+        rc = thrum__wait_begin(&own.waiter, true);
+    if (rc == -ECANCELED)
+        fail_round(barrier, true); /* a party that was cancelled on the way here is missing, too */
+    else if (rc < 0)
+        thrum__guard_release(&barrier->state_, GUARD);
+    if (rc < 0)
+        return rc;
+    barrier->arrived_++;
+    thrum__waiters_push_back(&barrier->waiters_, &own.waiter);
+    thrum__guard_release(&barrier->state_, GUARD);
+    rc = thrum__wait(&own.waiter, deadline, "barrier", barrier);
+    if (rc < 0)
+        give_up(barrier, &own);
+    else
+        rc = own.outcome;
+    thrum__memory_dead(&own);
+    return rc < 0 ? rc : index;
+}
+
+void thrum_barrier_reset(thrum_barrier *barrier)
+{
+    thrum__guard_acquire(&barrier->state_, GUARD);
+    fail_round(barrier, false);
+}
+
+void thrum_barrier_abort(thrum_barrier *barrier)
+{
+    thrum__guard_acquire(&barrier->state_, GUARD);
+    fail_round(barrier, true);
+}
+
+bool thrum_barrier_broken(const thrum_barrier *barrier)
+{
+    return thrum__load_acquire(&barrier->state_) & BROKEN;
+}
+
+uint32_t thrum_barrier_waiting(thrum_barrier *barrier)
+{
+    thrum__guard_acquire(&barrier->state_, GUARD);
+    uint32_t waiting = barrier->arrived_;
+    thrum__guard_release(&barrier->state_, GUARD);
+    return waiting;
+}
+
+uint32_t thrum_barrier_parties(const thrum_barrier *barrier)
+{
+    return barrier->parties_;
+}

@@ -1,0 +1,311 @@
+/* The readers-writer lock.
+ *
+ *     WRITER    someone writes
+ *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
+ *     GUARD     someone is at the queue (park/guard.h)
+ *     the rest  the number of readings, in units of READER
+ *
+ * WRITER excludes readings. Whoever finds the lock taken, or others waiting, queues. A release that
+ * leaves the lock free takes GUARD and admits: the writer at the head of the queue, or all readers
+ * up to the next writer. The admitted hold the lock already when they wake: nobody can come
+ * between, and no wake is for nothing.
+ *
+ * While GUARD is set, the word changes in one way only: one who reads already may add a reading of
+ * his own. So whoever has GUARD settles by compare-and-swap, and that is its last touch of the
+ * lock; the unparks follow.
+ *
+ * Each context keeps a short list of what it reads (`reading`), so that a reading is given back by
+ * the one who took it, a reader that wants to write is refused instead of waiting for itself, and
+ * one that reads again does not queue behind a writer that waits for him. The list has a few
+ * places; a context that reads more locks at once goes unchecked for those.
+ *
+ * A waiter that gives up (deadline, cancellation) may have kept others out who can go in now: a
+ * writer that leaves lets the readers behind him in. So a withdrawal admits too.
+ *
+ * Pairs: a release is a release, every way in an acquire (the compare-and-swap, or the unpark).
+ *
+ * Rejected: preferring either side (starves the other); separate words for readers per core (64
+ * bytes and more a lock).
+ */
+#include "base/panic.h"
+#include "base/probe.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include <thrum/rwlock.h>
+
+#include <errno.h>
+
+enum { WRITER = 1, WAITERS = 2, GUARD = 4, READER = 16 };
+
+static void misuse(const thrum_rwlock *lock, const char *what, const void *place)
+{
+    uint32_t owner = thrum__load_relaxed(&lock->owner_);
+    thrum__panic(place, "rwlock %p %s by thread \"%s\"; it has %u readers and is written by %s%s%s",
+                 (const void *)lock, what, thrum__self()->name, thrum_rwlock_readers(lock),
+                 owner ? "thread \"" : "", thrum__context_name(owner), owner ? "\"" : "");
+}
+
+/* What a context reads: its entry for this lock, or NULL. */
+static thrum__reading *reading_of(thrum__context *self, const thrum_rwlock *lock)
+{
+    for (int i = 0; i < THRUM__READINGS; i++)
+        if (self->reading[i].lock == lock)
+            return &self->reading[i];
+    return NULL;
+}
+
+static void note_reading(thrum__context *self, thrum_rwlock *lock)
+{
+    thrum__probe(acquired, "rwlock read", lock);
+    thrum__reading *reading = reading_of(self, lock);
+    if (!reading)
+        reading = reading_of(self, NULL);
+    if (!reading) {
+        self->unlisted_readings++;
+        return;
+    }
+    reading->lock = lock;
+    reading->depth++;
+}
+
+/* Takes one reading off the list; stops one who does not read. */
+static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void *place)
+{
+    thrum__probe(released, "rwlock read", lock);
+    thrum__reading *reading = reading_of(self, lock);
+    if (reading) {
+        if (--reading->depth == 0)
+            reading->lock = NULL;
+    } else if (self->unlisted_readings) {
+        self->unlisted_readings--;
+    } else {
+        misuse(lock, "released as a reader", place);
+    }
+}
+
+void thrum_rwlock_init(thrum_rwlock *lock)
+{
+    *lock = (thrum_rwlock)THRUM_RWLOCK_INIT;
+}
+
+void thrum_rwlock_finish(thrum_rwlock *lock)
+{
+    if (thrum__load_acquire(&lock->state_))
+        misuse(lock, "finished while in use", thrum__caller());
+}
+
+/* Whom an admission lets in. */
+struct admitted {
+    thrum__waiter *chain;
+    uint32_t added; /* to the word */
+};
+
+/* Takes from the head of the queue those who fit to a lock with the given readings. Under GUARD,
+ * when nobody writes. */
+static struct admitted admit(thrum_rwlock *lock, uint32_t readings)
+{
+    struct admitted in = {0};
+    thrum__waiter **end = &in.chain, *first;
+    while ((first = thrum__waiters_first(&lock->waiters_))) {
+        if (!first->shared && (readings || in.added))
+            break;
+        thrum__waiters_remove(&lock->waiters_, first);
+        if (!thrum__claim_waiter(first))
+            continue;
+        *end = first;
+        end = &first->next;
+        if (!first->shared) {
+            in.added = WRITER;
+            thrum__store_relaxed(&lock->owner_, first->context->ident);
+            break;
+        }
+        in.added += READER;
+    }
+    *end = NULL;
+    return in;
+}
+
+/* Gives GUARD back with `removed` taken from the word and `in` let in. */
+static void settle(thrum_rwlock *lock, uint32_t removed, struct admitted in)
+{
+    uint32_t clear = GUARD | (thrum__waiters_empty(&lock->waiters_) ? WAITERS : 0);
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    while (!thrum__cas_weak_release(&lock->state_, &state, ((state - removed) & ~clear) + in.added))
+        ;
+    thrum__unpark_chain(in.chain);
+}
+
+/* Takes a waiter out that gave up, and lets in who stood behind him for his sake. */
+static void withdraw(thrum_rwlock *lock, thrum__waiter *waiter)
+{
+    uint32_t state = thrum__guard_acquire(&lock->state_, GUARD);
+    if (thrum__waiter_queued(waiter))
+        thrum__waiters_remove(&lock->waiters_, waiter);
+    struct admitted in = {0};
+    if (!(state & WRITER))
+        in = admit(lock, state / READER);
+    settle(lock, 0, in);
+}
+
+/* Takes the lock at once if that is fair; `add` is WRITER or READER, `busy` what must be clear. */
+static bool take(thrum_rwlock *lock, uint32_t add, uint32_t busy)
+{
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    while (!(state & busy))
+        if (thrum__cas_weak_acquire(&lock->state_, &state, state + add))
+            return true;
+    return false;
+}
+
+/* Takes the lock or GUARD, to queue: true for GUARD. */
+static bool take_or_guard(thrum_rwlock *lock, uint32_t add, uint32_t busy)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        if (take(lock, add, busy))
+            return false;
+        uint32_t state = thrum__load_relaxed(&lock->state_);
+        if (state & GUARD)
+            thrum__spin(&turns);
+        else if (state & busy &&
+                 thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD | WAITERS))
+            return true;
+    }
+}
+
+static int acquire(thrum_rwlock *lock, uint32_t add, thrum_time deadline, bool cancellable)
+{
+    uint32_t busy = add == READER ? WRITER | WAITERS | GUARD : ~(uint32_t)0;
+    if (take(lock, add, busy))
+        return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, cancellable);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiter);
+    waiter.shared = add == READER;
+    if (take_or_guard(lock, add, busy)) {
+        thrum__waiters_push_back(&lock->waiters_, &waiter);
+        thrum__guard_release(&lock->state_, GUARD);
+        rc = thrum__wait(&waiter, deadline, waiter.shared ? "rwlock read" : "rwlock write", lock);
+        if (rc < 0)
+            withdraw(lock, &waiter);
+    } else {
+        thrum__wait_abandon(&waiter);
+    }
+    thrum__memory_dead(&waiter);
+    return rc;
+}
+
+/* Reading again: past those who wait, as they wait for us. */
+static bool read_again(thrum_rwlock *lock, thrum__context *self)
+{
+    if (!reading_of(self, lock))
+        return false;
+    thrum__add_relaxed(&lock->state_, READER);
+    return true;
+}
+
+static bool writes(const thrum_rwlock *lock, const thrum__context *self)
+{
+    return thrum__load_relaxed(&lock->owner_) == self->ident;
+}
+
+static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+{
+    thrum__context *self = thrum__self();
+    if (writes(lock, self))
+        return -EDEADLK;
+    int rc = read_again(lock, self) ? 0 : acquire(lock, READER, deadline, cancellable);
+    if (rc == 0)
+        note_reading(self, lock);
+    return rc;
+}
+
+void thrum_rwlock_acquire_read(thrum_rwlock *lock)
+{
+    if (acquire_read(lock, THRUM_FOREVER, false) == -EDEADLK)
+        misuse(lock, "acquired for reading by its writer,", thrum__caller());
+}
+
+int thrum_rwlock_try_read(thrum_rwlock *lock)
+{
+    int rc = acquire_read(lock, THRUM_NOW, false);
+    return rc == -EDEADLK ? -EAGAIN : rc;
+}
+
+int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_time deadline)
+{
+    return acquire_read(lock, deadline, true);
+}
+
+static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+{
+    thrum__context *self = thrum__self();
+    if (writes(lock, self) || reading_of(self, lock))
+        return -EDEADLK;
+    int rc = acquire(lock, WRITER, deadline, cancellable);
+    if (rc == 0) {
+        thrum__store_relaxed(&lock->owner_, self->ident);
+        thrum__probe(acquired, "rwlock write", lock);
+    }
+    return rc;
+}
+
+void thrum_rwlock_acquire_write(thrum_rwlock *lock)
+{
+    if (acquire_write(lock, THRUM_FOREVER, false) == -EDEADLK)
+        misuse(lock, "acquired for writing by one who holds it,", thrum__caller());
+}
+
+int thrum_rwlock_try_write(thrum_rwlock *lock)
+{
+    int rc = acquire_write(lock, THRUM_NOW, false);
+    return rc == -EDEADLK ? -EAGAIN : rc;
+}
+
+int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_time deadline)
+{
+    return acquire_write(lock, deadline, true);
+}
+
+/* Takes `held` from the word; the one who leaves the lock free to those who wait lets them in. */
+static void release(thrum_rwlock *lock, uint32_t held)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&lock->state_);
+        bool last = held == WRITER || state / READER == 1;
+        if (state & GUARD) {
+            thrum__spin(&turns);
+        } else if (!(state & WAITERS) || !last) {
+            if (thrum__cas_weak_release(&lock->state_, &state, state - held))
+                return;
+        } else if (thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD)) {
+            settle(lock, held, admit(lock, 0));
+            return;
+        }
+    }
+}
+
+void thrum_rwlock_release_read(thrum_rwlock *lock)
+{
+    forget_reading(thrum__self(), lock, thrum__caller());
+    release(lock, READER);
+}
+
+void thrum_rwlock_release_write(thrum_rwlock *lock)
+{
+    if (!writes(lock, thrum__self()))
+        misuse(lock, "released as a writer", thrum__caller());
+    thrum__probe(released, "rwlock write", lock);
+    thrum__store_relaxed(&lock->owner_, 0);
+    release(lock, WRITER);
+}
+
+uint32_t thrum_rwlock_readers(const thrum_rwlock *lock)
+{
+    return thrum__load_relaxed(&lock->state_) / READER;
+}

@@ -1,0 +1,168 @@
+/* What a child made by fork finds of its parent's threads and what they held. */
+#include "harness.h"
+#include "support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static thrum_lock lock, free_lock;
+static thrum_event go;
+static uint32_t ident;
+
+/* Sanitizers cannot start threads in a child made by fork amid other threads: gcc's thread sanitizer
+ * ends the child, its address sanitizer hangs in locks of its own. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = true };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+#else
+enum { SANITIZED = false };
+#endif
+
+/* Runs `body` in a child and gives how it ended. */
+static int status_of_child(void (*body)(void *argument), void *argument)
+{
+    int status;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        body(argument);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    return status;
+}
+
+static int hold_lock(thrum_task *self)
+{
+    (void)self;
+    thrum_with (&lock) {
+        tell_ident(&ident);
+        thrum_event_wait(&go, THRUM_FOREVER);
+    }
+    return 0;
+}
+
+static thrum_thread *start_holder(void)
+{
+    thrum_thread *thread = thrum_thread_start_with(&(thrum_thread_options){.name = "holder"},
+                                                   hold_lock, THRUM_NOTHING);
+    UNTIL(waits_for(&ident, "event"));
+    return thread;
+}
+
+static void use_what_is_free(void *thread)
+{
+    thrum_with (&free_lock)
+        CHECK(thrum_lock_owned(&free_lock));
+    CHECK_INT(thrum_lock_try(&lock), ==, -EAGAIN);
+    CHECK(!thrum_thread_is_alive(thread));
+    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_thread_active_count(), ==, 1);
+}
+
+TEST(the_child_goes_on_with_what_it_can_use)
+{
+    thrum_thread *thread = start_holder();
+    CHECK_INT(status_of_child(use_what_is_free, thread), ==, 0);
+    thrum_event_set(&go);
+    JOIN(thread, 0);
+}
+
+static void wait_for_lost_lock(void *unused)
+{
+    (void)unused;
+    thrum_lock_acquire(&lock);
+}
+
+TEST_STOPS(waiting_for_a_lock_that_was_left_behind_stops,
+           "after a fork that left its holder behind, by thread \"MainThread\"; it is held by "
+           "thread \"holder\"")
+{
+    start_holder();
+    int status = status_of_child(wait_for_lost_lock, NULL);
+    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT)
+        abort();
+}
+
+static void release_own(void *unused)
+{
+    (void)unused;
+    thrum_lock_release(&lock);
+    thrum_with (&lock)
+        CHECK(thrum_lock_owned(&lock));
+}
+
+TEST(what_the_forking_thread_holds_it_holds_in_the_child)
+{
+    thrum_lock_acquire(&lock);
+    CHECK_INT(status_of_child(release_own, NULL), ==, 0);
+    thrum_lock_release(&lock);
+}
+
+static int nothing(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
+static void use_pool(void *memory)
+{
+    thrum_executor *pool = memory;
+    thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
+    if (SANITIZED)
+        return;
+    pool = thrum_thread_pool_new(NULL);
+    future = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_pool_is_dead_in_the_child_and_a_new_one_is_not)
+{
+    thrum_executor *pool = thrum_thread_pool_new(NULL);
+    thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(future);
+    CHECK_INT(status_of_child(use_pool, pool), ==, 0);
+    thrum_executor_shutdown(pool);
+}
+
+static int count(thrum_task *self)
+{
+    (void)self;
+    for (int i = 0; !thrum_event_is_set(&go); i++)
+        thrum_with (&lock)
+            if (i % 64 == 0)
+                JOIN(thrum_thread_start(nothing, THRUM_NOTHING), 0);
+    return 0;
+}
+
+static void start_thread(void *unused)
+{
+    (void)unused;
+    if (!SANITIZED)
+        JOIN(thrum_thread_start(nothing, THRUM_NOTHING), 0);
+    thrum_with (&free_lock)
+        CHECK(thrum_lock_owned(&free_lock));
+}
+
+TEST_DEADLINE(forks_amid_work_leave_usable_children, 60)
+{
+    thrum_thread *thread = thrum_thread_start(count, THRUM_NOTHING);
+    for (int i = 0; i < 100; i++)
+        CHECK_INT(status_of_child(start_thread, NULL), ==, 0);
+    thrum_event_set(&go);
+    JOIN(thread, 0);
+}
