@@ -239,6 +239,21 @@ TEST(the_end_of_the_program_waits_for_threads)
     CHECK_STR(printed, "late");
 }
 
+static void fail_and_leave(void)
+{
+    dup2(STDOUT_FILENO, STDERR_FILENO);
+    thrum_thread_free(thrum_thread_start(fail, THRUM_NOTHING));
+}
+
+TEST_DEADLINE(the_last_failure_of_a_program_is_told, 60)
+{
+    for (int i = 0; i < 50; i++) {
+        char printed[256];
+        CHECK_INT(exit_status_of(fail_and_leave, printed, sizeof printed), ==, 3);
+        CHECK(strstr(printed, "out of range") != NULL);
+    }
+}
+
 TEST(it_does_not_wait_for_daemons)
 {
     char printed[64];

@@ -9,8 +9,8 @@
  * one that one already holds, stops the program with names instead of corrupting it.
  *
  * Order: barging, so that a running thread may take a free lock ahead of a waiting one, which
- * keeps throughput; a thread that has waited for over a millisecond is handed the lock, which
- * bounds the wait. The lock may be freed by whoever acquired it last, at once after the release.
+ * keeps throughput; but threads that fight for a lock take turns of a millisecond: one that has
+ * waited so long is handed the lock by a release of one that has had it so long. The lock may be freed by whoever acquired it last, at once after the release.
  *
  * Differs from Python's threading.Lock in that only the holder may release it. Ideas: nsync (the
  * queue's guard in the lock word), parking_lot (hand-off after a time), Go (the starving mode).

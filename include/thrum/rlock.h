@@ -4,8 +4,10 @@
  *
  *     struct item *cache_get(key)             // may be called with or without the lock
  *     {
+ *         struct item *item = NULL;
  *         thrum_with (&lock)
- *             return find(key);
+ *             item = find(key);
+ *         return item;
  *     }
  *
  * It is the lock of lock.h with a depth beside the holder, in the same 16 bytes: only the holder's

@@ -91,7 +91,7 @@ static int by_affinity(void)
 int thrum__cpu_count(void)
 {
 #ifdef THRUM_EXPLORE
-    static int cached = 2; /* the same everywhere, and enough for spin loops to make sense */
+    static int cached = 4; /* the same everywhere, and enough for spin loops to make sense */
 #else
     static int cached; /* two threads may both compute it, to the same value */
 #endif

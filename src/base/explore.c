@@ -212,11 +212,18 @@ int thrum__explore_timeouts(void)
 /* --------------------------------------------------------------------------------- the rest */
 
 static void *outside; /* the thread-local slot while no run is on */
+static uint32_t outside_number;
 
 void **thrum__explore_local(void)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     return m && m->running ? &thrum__explore_self()->local : &outside;
+}
+
+uint32_t *thrum__explore_local_number(void)
+{
+    thrum__explore_machine *m = thrum__explore_machine_;
+    return m && m->running ? &thrum__explore_self()->local_number : &outside_number;
 }
 
 void thrum__explore_local_end(void (*at_exit)(void *value))

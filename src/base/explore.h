@@ -55,6 +55,7 @@ int64_t thrum__explore_now(void);
 /* The running thread's one slot of thread-local memory; what to call with its value, if it has
  * one, when the thread ends, or NULL. */
 void **thrum__explore_local(void);
+uint32_t *thrum__explore_local_number(void);
 void thrum__explore_local_end(void (*at_exit)(void *value));
 
 /* Threads. start gives 0 and a handle, or -EAGAIN where the client's budget has a failure. */

@@ -158,6 +158,7 @@ typedef struct thrum__explore_thread {
     uint32_t turn_began;  /* how many writes of others there were as its spin turn began */
     bool restless;        /* that turn may go otherwise if it is repeated at once */
     void *local;          /* the thread-local slot */
+    uint32_t local_number;
     void (*local_end)(void *value);
     thrum__explore_clock clock;  /* what happened before its next step */
     thrum__explore_clock loaded; /* what relaxed loads have seen, for the next fence */

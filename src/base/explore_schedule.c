@@ -348,6 +348,7 @@ static void begin_thread(void)
     if (self != thrum__explore_machine_->thread && self->local && self->local_end) {
         self->local_end(self->local);
         self->local = NULL;
+        self->local_number = 0;
     }
     end_thread();
 }

@@ -1,10 +1,13 @@
-/* The one thread-local pointer of the library: who is running here.
+/* The one thread-local variable of the library: who is running here, as a pointer and a number.
  *
- * park/context owns its meaning. It is reached by a function call in other files than its own so
+ * park/context owns its meaning. The number stands beside the pointer, not behind it, as a lock
+ * compares it on each release, between two atomic operations, where a load less is felt. It is reached by a function call in other files than its own so
  * that a compiler cannot keep the slot's address across a fiber's move to another thread.
  */
 #ifndef THRUM_BASE_LOCAL_H
 #define THRUM_BASE_LOCAL_H
+
+#include <stdint.h>
 
 #ifdef THRUM_EXPLORE
 
@@ -15,13 +18,29 @@ static inline void *thrum__local(void)
     return *thrum__explore_local();
 }
 
+static inline uint32_t thrum__local_number(void)
+{
+    return *thrum__explore_local_number();
+}
+
 #else
 
-extern __thread void *thrum__local_slot __attribute__((tls_model("initial-exec")));
+struct thrum__local_slot {
+    void *value;
+    uint32_t number;
+};
+
+extern __thread struct thrum__local_slot thrum__local_slot
+    __attribute__((tls_model("initial-exec")));
 
 static inline void *thrum__local(void)
 {
-    return thrum__local_slot;
+    return thrum__local_slot.value;
+}
+
+static inline uint32_t thrum__local_number(void)
+{
+    return thrum__local_slot.number;
 }
 
 #endif
@@ -29,9 +48,9 @@ static inline void *thrum__local(void)
 /* Sets the slot. When the thread ends with the slot set, at_exit(value) runs on it, after which the
  * slot is empty; `at_exit` is the same function in every call. Returns 0, or -EAGAIN or -ENOMEM
  * where the system has no room for the destructor; the slot is then unchanged. */
-int thrum__local_set(void *value, void (*at_exit)(void *value));
+int thrum__local_set(void *value, uint32_t number, void (*at_exit)(void *value));
 
 /* Sets the slot for a thread whose end the caller sees to itself. Cannot fail. */
-void thrum__local_assign(void *value);
+void thrum__local_assign(void *value, uint32_t number);
 
 #endif

@@ -147,7 +147,7 @@ void thrum__context_each(void (*visit)(const thrum__context *context, void *argu
 void thrum__context_enter(thrum__context *context)
 {
     thrum__unexplored_begin();
-    thrum__local_assign(context);
+    thrum__local_assign(context, context->ident);
     thrum__store_relaxed(&context->native_id, thrum__os_thread_number());
     thrum__unexplored_end();
 }
@@ -155,7 +155,7 @@ void thrum__context_enter(thrum__context *context)
 void thrum__context_leave(thrum__context *context)
 {
     thrum__locals_destroy(context);
-    thrum__local_assign(NULL);
+    thrum__local_assign(NULL, 0);
     thrum__context_free(context);
 }
 
@@ -169,7 +169,7 @@ thrum__context *thrum__self_make(void)
 {
     thrum__unexplored_begin();
     thrum__context *context = thrum__context_new(thrum__os_thread_is_main() ? "MainThread" : NULL);
-    if (!context || thrum__local_set(context, end_of_foreign_thread) < 0)
+    if (!context || thrum__local_set(context, context->ident, end_of_foreign_thread) < 0)
         thrum__panic(NULL, "out of memory: cannot register a thread that thrum did not start");
     context->daemon = !thrum__os_thread_is_main();
     thrum__store_relaxed(&context->native_id, thrum__os_thread_number());

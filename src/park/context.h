@@ -91,6 +91,7 @@ struct thrum__context {
     /* Its own alone. */
     uint32_t shields; /* how many shields from cancellation it is under */
     uint32_t unlisted_readings;
+    thrum_time tenure; /* when it last got a lock that it had to sleep for */
     thrum__reading reading[THRUM__READINGS];
     const void *executor; /* whose worker it is, or NULL */
     void **locals;        /* values of thrum_local by index */
@@ -107,6 +108,13 @@ static inline thrum__context *thrum__self(void)
 {
     thrum__context *self = thrum__local();
     return __builtin_expect(self != 0, 1) ? self : thrum__self_make();
+}
+
+/* Its ident. */
+static inline uint32_t thrum__self_ident(void)
+{
+    uint32_t ident = thrum__local_number();
+    return __builtin_expect(ident != 0, 1) ? ident : thrum__self_make()->ident;
 }
 
 /* Takes a context out of the table for a thread that is about to start; `name` is cut to fit, and

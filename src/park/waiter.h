@@ -24,11 +24,11 @@ typedef struct thrum__waiter {
     struct thrum__waiter *next, *prev; /* in the queue */
     thrum__context *context;           /* who waits */
     uint64_t ticket;                   /* the claim word of this wait while nobody has claimed it */
+    thrum_time since;                  /* a lock's: of its first sleep for it; 0 for none yet */
     bool queued;                       /* stands in a queue */
-    bool claimed;  /* is NOTIFIED already, and stands in a lock's queue for its turn only */
-    bool starving; /* has waited long: wants the lock handed over */
-    bool granted;  /* was handed the lock */
-    bool shared;   /* wants to read only */
+    bool claimed; /* is NOTIFIED already, and stands in a lock's queue for its turn only */
+    bool granted; /* was handed the lock */
+    bool shared;  /* wants to read only */
 } thrum__waiter;
 
 static inline bool thrum__waiters_empty(void *const *tail)

@@ -8,10 +8,11 @@
  *                 right task or none: the thread clears it before it gives its context back
  *     os, reaped  whoever sets `reaped` first joins or detaches the OS thread
  *
- * The end of a thread: run the task; destroy its thrum_local values; clear `running`; leave the
- * register of the living; give the context back; set `finished`; drop the reference. Setting the
- * event is a release that a join's wait acquires. A join then waits for the OS thread as well,
- * which is past its last instructions here, so that its stack is gone when join has returned.
+ * The end of a thread: run the task; destroy its thrum_local values; clear `running`; set
+ * `finished`; drop the reference, which tells of a failure that nobody is left to ask for; leave the
+ * register of the living, so that the end of the program waits for all of this; give the context
+ * back. Setting the event is a release that a join's wait acquires. A join then waits for the OS
+ * thread as well, so that its stack is gone when join has returned.
  *
  * A failure is reported to the hook if nobody has asked for it when the owner gives the handle up,
  * or, if that came first, when the thread ends: whoever of the two drops the last reference sees
@@ -76,11 +77,12 @@ static void *run(void *memory)
     thrum_with (&thread->lock)
         thread->running = NULL;
     thrum__probe(thread_end, self->ident);
-    if (!thread->daemon)
-        thrum__living_leave();
-    thrum__context_leave(self);
+    bool daemon = thread->daemon;
     thrum_event_set(&thread->finished);
     unreference(thread);
+    if (!daemon)
+        thrum__living_leave();
+    thrum__context_leave(self);
     return NULL;
 }
 

@@ -113,7 +113,7 @@ static void take_by_if(void *argument)
     }
 }
 
-EXPLORE(condition_not_spurious, .preemptions = EXPLORE_ALL, .spurious = 2)
+EXPLORE(condition_not_spurious, .preemptions = 4, .long_preemptions = EXPLORE_ALL, .spurious = 2)
 {
     struct store store = {.changed = THRUM_CONDITION_INIT};
     name_store(&store);

@@ -115,6 +115,24 @@ EXPLORE(lock_starving_two, .preemptions = 3, .ticks = 1)
     EXPLORE_CHECK(bank.balance == 4 && bank.lock.state_ == 0);
 }
 
+/* One that has held the lock for long while another slept for it hands it over on its first release:
+ * nobody runs between the release and the look at the lock. */
+EXPLORE(lock_handed_over, .preemptions = EXPLORE_NONE, .ticks = 1, .sees = "handed over")
+{
+    struct bank bank = {.lock = THRUM_LOCK_INIT};
+    name_bank(&bank);
+    thrum_lock_acquire(&bank.lock);
+    explore_spawn("waiter", acquire_plainly, &bank);
+    while (!thrum__load_relaxed(&bank.lock.waiters_))
+        thrum__explore_pause();
+    deposit(&bank);
+    thrum_lock_release(&bank.lock);
+    if (thrum_lock_locked(&bank.lock))
+        explore_seen("handed over");
+    explore_join_all();
+    EXPLORE_CHECK(bank.balance == 2 && bank.lock.state_ == 0);
+}
+
 static void try_once(void *argument)
 {
     struct bank *bank = argument;
