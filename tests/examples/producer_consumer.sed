@@ -1,0 +1,1 @@
+s/^Consumer C[123]: processing/Consumer ?: processing/
