@@ -78,6 +78,15 @@ TEST(the_index_counts_down)
     thrum_barrier_finish(&barrier);
 }
 
+TEST(a_barrier_for_one_never_waits)
+{
+    static thrum_barrier alone = THRUM_BARRIER_INIT(1);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(thrum_barrier_wait(&alone, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_barrier_parties(&alone), ==, 1);
+    thrum_barrier_finish(&alone);
+}
+
 TEST(an_abort_breaks_it_for_all)
 {
     thrum_thread *threads[2];
