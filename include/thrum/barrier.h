@@ -34,7 +34,10 @@ typedef struct thrum_barrier {
 } thrum_barrier;
 
 /* A barrier for `parties` threads, at least 1, without an action, as a static initialiser. */
-#define THRUM_BARRIER_INIT(parties) {0, 0, 0, (parties), 0, 0}
+#define THRUM_BARRIER_INIT(parties)                                                                \
+    {                                                                                              \
+        0, 0, 0, (parties), 0, 0                                                                   \
+    }
 
 /* Makes `barrier` one for `parties` threads, at least 1 (0 stops the program). `action`, which may
  * be NULL, is called with `context` by the last to arrive in each round, before any is let go.
