@@ -43,7 +43,7 @@ TEST(workers_start_as_work_arrives_and_are_used_again)
         expect_name(pool, "crew-0");
         /* done is told before the worker counts itself idle; wait until it sleeps */
         uint32_t worker = 2;
-        UNTIL(waits_for(&worker, "condition"));
+        UNTIL(waits_for(&worker, "pool"));
     }
     thrum_executor_shutdown(pool);
     pool = thrum_thread_pool_new(NULL);

@@ -14,7 +14,9 @@
 #ifndef THRUM_EXECUTOR_H
 #define THRUM_EXECUTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <thrum/error.h>
 #include <thrum/export.h>
 #include <thrum/future.h>
@@ -25,10 +27,24 @@ THRUM_BEGIN
 
 typedef struct thrum_executor thrum_executor;
 
+/* What thrum_submit does when a pool's backlog is full. A worker of the pool itself, which must not
+ * wait for itself, always runs the task. */
+typedef enum thrum_when_full {
+    THRUM_WHEN_FULL_WAIT,   /* waits for room */
+    THRUM_WHEN_FULL_REFUSE, /* the future fails with -EAGAIN */
+    THRUM_WHEN_FULL_RUN,    /* runs the task in the caller, which slows him down as it should */
+} thrum_when_full;
+
 /* How a pool is to be; zero means the default. */
 typedef struct thrum_pool_options {
     int max_workers;         /* the most workers; min(32, thrum_cpu_count() + 4) by default */
     const char *name_prefix; /* worker N is called "prefix-N"; "pool" by default; copied */
+    size_t max_pending;      /* how many tasks may wait for a worker; no bound by default */
+    thrum_when_full when_full;
+    /* Called by each worker before its first task, with `context`. A negative number breaks the
+     * pool: what is pending and what is submitted from then on fails with that code. */
+    int (*initializer)(void *context);
+    void *context;
 } thrum_pool_options;
 
 /* An executor that runs each task inside thrum_submit. The caller owns it and gives it to
@@ -36,18 +52,39 @@ typedef struct thrum_pool_options {
 THRUM_API thrum_executor *thrum_inline_new(void);
 
 /* A pool of threads. Tasks submitted by one thread start in the order of submission. A worker
- * starts when a task arrives and none is idle; idle workers sleep. `options` may be NULL; a
+ * starts when a task arrives and none is idle; idle workers sleep. A task may wait for another task
+ * of its pool: one that nobody has begun is then run by the waiting worker itself, if it waits
+ * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile. `options` may be NULL; a
  * negative max_workers stops the program. The caller owns it and gives it to
  * thrum_executor_shutdown. Returns NULL if memory is out. Python: ThreadPoolExecutor(). */
 THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options);
 
+/* Who goes first among the pending. */
+typedef enum thrum_priority {
+    THRUM_PRIORITY_LOW = -1,
+    THRUM_PRIORITY_NORMAL = 0,
+    THRUM_PRIORITY_HIGH = 1,
+} thrum_priority;
+
+/* How a task is to be submitted; zero means the default. */
+typedef struct thrum_submit_options {
+    thrum_priority priority; /* tasks of one priority start in the order of submission */
+} thrum_submit_options;
+
 /* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
  * future and gives it to thrum_future_free. Never NULL: where the task cannot be taken, the future
  * has already failed, with -EPIPE after shutdown, -ENOMEM, -EAGAIN where not one worker can be
- * started, or -ESRCH in a child made by fork, which has none of the pool's threads. May be called from a task. Does not block, but for the inline executor, where it runs
+ * started or the backlog is full, -ECANCELED if the running task was cancelled while it waited for
+ * room, or -ESRCH in a child made by fork, which has none of the pool's threads. May be called from a task. Does not block, but for the inline executor, where it runs
  * the task. Python: Executor.submit(). */
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);
+
+/* The same with options, which may be NULL and are not kept. An executor without a backlog takes no
+ * notice of the priority. */
+THRUM_API thrum_future *thrum_submit_with(thrum_executor *executor,
+                                          const thrum_submit_options *options,
+                                          thrum_task_fn *function, const void *arg, size_t size);
 
 /* What thrum_map applies its function to: Python's keyword arguments. */
 typedef struct thrum_map_options {
@@ -75,6 +112,38 @@ THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
  * NULL is accepted. Futures stay valid. Called from a task of the executor itself it would wait
  * for itself: that stops the program. Blocks. Python: Executor.shutdown(). */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
+
+/* How a shutdown is to be; zero means the default. */
+typedef struct thrum_shutdown_options {
+    bool cancel_pending; /* what no worker has begun is cancelled */
+    bool cancel_running; /* what runs is asked to stop */
+    bool no_wait;        /* returns at once; the executor frees itself when its last task is done */
+} thrum_shutdown_options;
+
+/* The same with options, which may be NULL. With `no_wait` it may be called from a task of the
+ * executor. Python: Executor.shutdown(wait=False, cancel_futures=True). */
+THRUM_API void thrum_executor_shutdown_with(thrum_executor *executor,
+                                            const thrum_shutdown_options *options);
+
+/* What an executor has done so far, and what it is at. */
+typedef struct thrum_executor_stats {
+    size_t workers;          /* threads there are, those that step in for the waiting included */
+    size_t idle;             /* of them without a task */
+    size_t pending;          /* tasks that wait for a worker */
+    size_t running;          /* tasks begun and not done */
+    uint64_t done;           /* tasks that are over, the failed and the cancelled included */
+    uint64_t failed;         /* of them with an error */
+    uint64_t cancelled;      /* of them before they began */
+    thrum_time longest_wait; /* of a task for a worker, among one in sixteen; in nanoseconds */
+} thrum_executor_stats;
+
+/* Takes a look; the figures belong together. The inline executor has none but zeros. */
+THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
+
+/* Changes the most workers of a thread pool while it runs, to at least 1 (less stops the program).
+ * With fewer, workers that are too many end when they have done their tasks. Returns 0, -ENOMEM,
+ * or -EINVAL if the executor is not a thread pool. Does not wait. */
+THRUM_API int thrum_thread_pool_resize(thrum_executor *executor, int max_workers);
 
 /* The number of processors that this process may use: what its affinity mask and its cgroup's CPU
  * quota leave, at least 1. Reads files the first time. Python 3.13: os.process_cpu_count(). */

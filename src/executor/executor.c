@@ -4,28 +4,56 @@
 
 #include <errno.h>
 
-thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, const void *arg,
-                           size_t size)
+static const char *reason_of(int code)
+{
+    switch (code) {
+    case -EPIPE:
+        return "submitted to an executor that is being shut down";
+    case -ESRCH:
+        return "the executor's threads do not exist in this child of a fork";
+    default:
+        return NULL;
+    }
+}
+
+thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
+                                thrum_task_fn *function, const void *arg, size_t size)
 {
     thrum_future *future = thrum__future_new(function, arg, size);
     if (thrum_future_done(future))
         return future; /* no memory */
-    int rc = executor->ops->submit(executor, future);
-    if (rc == -EPIPE)
-        thrum__future_fail(future, rc, "submitted to an executor that is being shut down");
-    else if (rc == -ESRCH)
-        thrum__future_fail(future, rc,
-                           "the executor's threads do not exist in this child of a fork");
-    else if (rc < 0)
-        thrum__future_fail(future, rc,
-                           rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL);
+    future->priority = options ? options->priority : THRUM_PRIORITY_NORMAL;
+    const char *reason = NULL;
+    int rc = executor->ops->submit(executor, future, &reason);
+    if (rc < 0)
+        thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
     return future;
+}
+
+thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, const void *arg,
+                           size_t size)
+{
+    return thrum_submit_with(executor, NULL, function, arg, size);
 }
 
 void thrum_executor_shutdown(thrum_executor *executor)
 {
+    static const thrum_shutdown_options defaults;
     if (executor)
-        executor->ops->shutdown(executor, thrum__caller());
+        executor->ops->shutdown(executor, &defaults, thrum__caller());
+}
+
+void thrum_executor_shutdown_with(thrum_executor *executor, const thrum_shutdown_options *options)
+{
+    static const thrum_shutdown_options defaults;
+    if (executor)
+        executor->ops->shutdown(executor, options ? options : &defaults, thrum__caller());
+}
+
+void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats)
+{
+    *ret_stats = (thrum_executor_stats){0};
+    executor->ops->stats(executor, ret_stats);
 }
 
 int thrum_cpu_count(void)

@@ -6,13 +6,15 @@
 #include <thrum/executor.h>
 
 typedef struct thrum__executor_ops {
-    /* Takes a pending future over, with the executor's reference. Returns 0, or -EPIPE, -ENOMEM or
-     * -EAGAIN, and then has not taken it. */
-    int (*submit)(thrum_executor *executor, thrum_future *future);
+    /* Takes a pending future over, with the executor's reference. Returns 0, or an error, and then
+     * has not taken it; `*ret_reason` may then be set to a constant text. */
+    int (*submit)(thrum_executor *executor, thrum_future *future, const char **ret_reason);
     /* How many tasks it can run at once. */
     size_t (*width)(const thrum_executor *executor);
-    /* Runs what was submitted and frees the executor. */
-    void (*shutdown)(thrum_executor *executor, const void *place);
+    /* Ends and frees the executor; `place` is the caller's, for a message. */
+    void (*shutdown)(thrum_executor *executor, const thrum_shutdown_options *options,
+                     const void *place);
+    void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
 } thrum__executor_ops;
 
 /* The first member of every executor. */

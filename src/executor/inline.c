@@ -5,10 +5,11 @@
  */
 #include "executor/executor.h"
 
-static int submit(thrum_executor *executor, thrum_future *future)
+static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
 {
-    (void)executor;
+    (void)executor, (void)ret_reason;
     thrum__future_run(future);
+    thrum__future_drop(future);
     return 0;
 }
 
@@ -18,13 +19,19 @@ static size_t width(const thrum_executor *executor)
     return 1;
 }
 
-static void shutdown(thrum_executor *executor, const void *place)
+static void shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
+                     const void *place)
 {
-    (void)place;
+    (void)options, (void)place;
     thrum__free(executor);
 }
 
-static const thrum__executor_ops inline_ops = {submit, width, shutdown};
+static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
+{
+    (void)executor, (void)ret_stats;
+}
+
+static const thrum__executor_ops inline_ops = {submit, width, shutdown, stats};
 
 thrum_executor *thrum_inline_new(void)
 {

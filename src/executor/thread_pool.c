@@ -1,244 +1,465 @@
-/* The thread pool.
+/* The thread pool: its workers, and how tasks get to them.
  *
- * One lock, one first-in-first-out list of futures, one condition on which idle workers sleep.
- * Everything below is under the lock:
+ * Everything about a pool is under its one lock; a task runs without it. The pending stand in one
+ * list for each priority, in the order of submission; so the tasks of one thread and priority start
+ * in that order. A future that was cancelled, or run by one who waited for it, stays in its list
+ * until a worker comes across it.
  *
- *     idle      workers that sleep and that no notify is meant for yet. Whoever submits takes one
- *               off and notifies; so each submit either wakes a worker of its own, or starts one,
- *               or finds as many at work as the pool may have
- *     workers   threads started
- *     closing   no further submits; workers end when the list is empty
+ * Workers are idle, at work, or waiting for futures inside of their task:
  *
- * A worker that was woken may find the list empty, as a busy one came first: it counts itself idle
- * again. A task runs without the lock. Tasks of one thread start in the order of submission because
- * there is one list.
+ *     workers == idle_count + waiting + at work
  *
- * The worker of a task that was asked to stop too late takes the request back before its next
- * task: no canceller can reach its context between two tasks (future.c).
+ * At most max_workers are at work at once: a worker takes a task only while `running - waiting` is
+ * less. Whoever makes work or room (a submit, a worker that begins to wait) wakes an idle worker, or
+ * starts one; a worker that ends a task looks for the next itself. Idle workers sleep, the last to
+ * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
+ * first: then it is idle again.
  *
- * At the end of the program pools that were not shut down finish what was submitted, as Python's
- * do: their workers are daemons, and a drain (thread/living.h) closes every pool and joins them.
- * A child made by fork has the pool but none of its workers: it refuses to submit, and a shutdown
- * frees what it can. `pools` lists all; a pool being drained is not freed by a shutdown that comes meanwhile.
+ * A task that waits for another of its pool must not hold the pool up. If that other is pending, and
+ * the wait has no deadline, the worker runs it itself, on its own stack: it is the very thing that it
+ * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. If it
+ * runs elsewhere, or the wait has a deadline, the worker counts as waiting, and a spare one steps in
+ * for it, SPARES at the most at a time; when the wait is over there is one worker too many, which
+ * leaves as soon as it is idle.
+ *
+ * A request to stop reaches the context of the worker. It is taken back when the task it was for has
+ * ended (future.c: no canceller can reach the context for it after that).
+ *
+ * A full backlog: see submit. One that waits for room stands in `submitters`, served in order, each
+ * by a worker that takes a task off.
+ *
+ * A worker is a detached daemon thread. Its last touch of the pool is the event `gone`, or nothing
+ * if others are left; so whoever waits for `gone` may free the pool.
+ *
+ * Lock order: a future's, then that of one who watches it, then the pool's. So nothing is done to a
+ * future, and no hook called, under the pool's lock; only threads are started there.
+ *
+ * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join).
  */
-#include "base/cpu.h"
+#include "executor/thread_pool.h"
+#include "base/clock.h"
 #include "base/panic.h"
 #include "base/process.h"
-#include "executor/executor.h"
-#include "sync/fork_lock.h"
-#include "thread/living.h"
-#include <thrum/condition.h>
-#include <thrum/thread.h>
+#include "park/park.h"
 #include <thrum/with.h>
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-enum { DEFAULT_MOST = 32, DEFAULT_EXTRA = 4 };
+enum { SPARES = 256, WAIT_SAMPLE = 16 };
 
-struct pool {
-    thrum_executor base;
-    thrum_condition work;
-    thrum_future *first, **last;
-    size_t idle, workers, max_workers;
-    bool closing;
-    uint32_t process; /* the generation in which it was made */
-    bool drained;     /* under pools_lock */
-    struct pool *next, *prev;
-    char *name_prefix;
-    thrum_thread *threads[];
-};
+/* ---------------------------------------------------------------------------------- the pending */
 
-static thrum_lock pools_lock;
-static struct pool *pools;
-
-static thrum_future *pop(struct pool *pool)
+static void push(thrum__pool *pool, thrum_future *future)
 {
-    thrum_future *future = pool->first;
-    pool->first = future->next;
-    if (!pool->first)
-        pool->last = &pool->first;
+    int level = future->priority < 0 ? 0 : future->priority > 0 ? 2 : 1;
+    thrum__pending *list = &pool->pending[level];
+    future->next = NULL;
+    future->executor = pool;
+    future->submitted = pool->submitted++ % WAIT_SAMPLE ? 0 : thrum__clock_now();
+    *list->last = future;
+    list->last = &future->next;
+    pool->pending_count++;
+}
+
+/* The oldest of the highest priority; there must be one. */
+static thrum_future *pop(thrum__pool *pool)
+{
+    thrum__pending *list = &pool->pending[THRUM__PRIORITIES - 1];
+    while (!list->first)
+        list--;
+    thrum_future *future = list->first;
+    list->first = future->next;
+    if (!list->first)
+        list->last = &list->first;
+    pool->pending_count--;
+    if (future->submitted) {
+        thrum_time waited = thrum__clock_now() - future->submitted;
+        pool->longest_wait = waited > pool->longest_wait ? waited : pool->longest_wait;
+    }
     return future;
 }
 
-/* Waits for a task; NULL when there will be none any more. */
-static thrum_future *next_task(struct pool *pool)
+/* How a task that was taken off ended. */
+struct ending {
+    bool ran, failed, cancelled;
+};
+
+/* Runs a task in the calling context, which runs `outer` otherwise, and settles what that leaves.
+ * Without the lock. */
+static struct ending run_here(thrum_future *future, thrum_future *outer)
 {
-    thrum_future *future = NULL;
-    thrum_with (&pool->work) {
-        while (!pool->first && !pool->closing) {
-            pool->idle++;
-            thrum_condition_wait(&pool->work, THRUM_FOREVER);
+    thrum__context *self = thrum__self();
+    self->task = future;
+    bool ran = thrum__future_run(future);
+    self->task = outer;
+    if (ran && self->worker)
+        thrum__future_settle_cancel(outer);
+    return (struct ending){
+        .ran = ran,
+        .failed = ran && future->task.error,
+        .cancelled = !ran && thrum_future_cancelled(future),
+    };
+}
+
+/* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
+static void count(thrum__pool *pool, struct ending ending)
+{
+    pool->done += ending.ran || ending.cancelled;
+    pool->failed += ending.failed || ending.cancelled;
+    pool->cancelled += ending.cancelled;
+}
+
+/* ---------------------------------------------------------------------------------- the workers */
+
+static bool has_room(const thrum__pool *pool)
+{
+    return pool->running - pool->waiting < pool->max_workers;
+}
+
+thrum__waiter *thrum__pool_rouse(thrum__pool *pool)
+{
+    uint32_t roused = 0;
+    thrum__waiter *chain = thrum__waiters_claim_chain(&pool->idle, UINT32_MAX, &roused);
+    pool->idle_count -= roused;
+    return chain;
+}
+
+/* Sleeps until it is roused. Under the lock, which it gives up meanwhile. */
+static void be_idle(thrum__pool *pool)
+{
+    thrum__waiter waiter;
+    thrum__wait_begin(&waiter, false);
+    thrum__waiters_push_front(&pool->idle, &waiter);
+    pool->idle_count++;
+    thrum_lock_release(&pool->lock);
+    thrum__wait(&waiter, THRUM_FOREVER, "pool", pool);
+    thrum_lock_acquire(&pool->lock);
+}
+
+/* Lets the first of those that wait for room go on. */
+static void admit_submitter(thrum__pool *pool)
+{
+    thrum__waiter *waiter = thrum__waiters_claim_first(&pool->submitters);
+    if (waiter)
+        thrum__unpark(waiter->context);
+}
+
+/* The next task for a worker, or NULL when it is to leave. Under the lock. */
+static thrum_future *next_task(thrum__pool *pool)
+{
+    for (;;) {
+        if (pool->broken)
+            return NULL;
+        if (pool->pending_count && has_room(pool)) {
+            thrum_future *future = pop(pool);
+            admit_submitter(pool);
+            return future;
         }
-        if (pool->first)
-            future = pop(pool);
+        if (pool->closing && !pool->pending_count)
+            return NULL;
+        /* Last of all, so that one who was woken for a task does not leave in its stead. */
+        if (pool->workers > pool->max_workers + pool->waiting)
+            return NULL;
+        be_idle(pool);
     }
-    return future;
+}
+
+/* Runs one task. Under the lock, which it gives up meanwhile. */
+static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *future)
+{
+    worker->future = future;
+    worker->asked_to_stop = false;
+    pool->running++;
+    thrum_lock_release(&pool->lock);
+    struct ending ending = run_here(future, NULL);
+    thrum_lock_acquire(&pool->lock);
+    worker->future = NULL;
+    pool->running--;
+    count(pool, ending);
+    thrum_lock_release(&pool->lock);
+    thrum__future_drop(future); /* may call the failure hook */
+    thrum_lock_acquire(&pool->lock);
+}
+
+thrum_future *thrum__pool_take_all(thrum__pool *pool)
+{
+    thrum_future *chain = NULL, **end = &chain;
+    while (pool->pending_count) {
+        *end = pop(pool);
+        end = &(*end)->next;
+    }
+    *end = NULL;
+    return chain;
+}
+
+/* Breaks the pool: fails all that is pending. Under the lock, which it gives up meanwhile. */
+static void break_pool(thrum__pool *pool, int code)
+{
+    thrum_error error = {.code = code};
+    snprintf(error.message, sizeof error.message,
+             "the initializer of thread pool \"%.64s\" failed in \"%.64s\": %s", pool->name_prefix,
+             thrum__self()->name, thrum_strerror(code));
+    bool first = !pool->broken;
+    pool->broken = code;
+    thrum_future *pending = thrum__pool_take_all(pool);
+    while (pool->submitters)
+        admit_submitter(pool);
+    thrum_lock_release(&pool->lock);
+    if (first)
+        thrum__failure_report("executor", pool->name_prefix, &error);
+    while (pending) {
+        thrum_future *next = pending->next;
+        thrum__future_ignore(pending); /* it was told above, once */
+        thrum__future_fail(pending, code, error.message);
+        pending = next;
+    }
+    thrum_lock_acquire(&pool->lock);
+}
+
+static void enter(thrum__pool *pool, thrum__worker *worker)
+{
+    worker->next = pool->all_workers;
+    if (worker->next)
+        worker->next->prev = worker;
+    pool->all_workers = worker;
+}
+
+/* Ends a worker. Takes the lock over, and frees the pool if it was the last of an abandoned one. */
+static void leave(thrum__pool *pool, thrum__worker *worker)
+{
+    if (worker->prev)
+        worker->prev->next = worker->next;
+    else
+        pool->all_workers = worker->next;
+    if (worker->next)
+        worker->next->prev = worker->prev;
+    pool->workers--;
+    bool last = pool->closing && pool->workers == 0, abandoned = pool->abandoned;
+    thrum__waiter *roused = pool->closing || pool->broken ? thrum__pool_rouse(pool) : NULL;
+    thrum_lock_release(&pool->lock);
+    thrum__unpark_chain(roused);
+    if (last && abandoned)
+        thrum__pool_free(pool);
+    else if (last)
+        thrum_event_set(&pool->gone);
+}
+
+static bool run_awaited(thrum__context *self, void *memory)
+{
+    thrum_future *future = memory;
+    thrum__pool *pool = self->executor;
+    thrum_future *outer = self->task;
+    if (future->executor != pool || !outer)
+        return false;
+    struct ending ending = run_here(future, outer);
+    thrum_with (&pool->lock)
+        count(pool, (struct ending){.ran = ending.ran, .failed = ending.failed});
+    return ending.ran;
+}
+
+static void begin_to_wait(thrum__context *self)
+{
+    thrum__pool *pool = self->executor;
+    thrum_with (&pool->lock) {
+        pool->waiting++;
+        thrum__pool_staff(pool);
+    }
+}
+
+static void end_waiting(thrum__context *self)
+{
+    thrum__pool *pool = self->executor;
+    thrum_with (&pool->lock)
+        pool->waiting--;
 }
 
 static int work(thrum_task *self)
 {
-    struct pool *pool = thrum_arg(self, struct pool *);
+    static const thrum__worker_ops ops = {run_awaited, begin_to_wait, end_waiting};
+    thrum__pool *pool = thrum_arg(self, thrum__pool *);
+    thrum__worker worker = {0};
+    int rc = pool->initializer ? pool->initializer(pool->context) : 0;
+    thrum_lock_acquire(&pool->lock);
+    enter(pool, &worker);
+    if (rc < 0)
+        break_pool(pool, rc);
     self->context->executor = pool;
+    self->context->worker = &ops;
     thrum_future *future;
-    while ((future = next_task(pool))) {
-        thrum__future_run(future);
-        thrum__store_relaxed(&self->context->cancelled, 0);
-    }
+    while ((future = next_task(pool)))
+        run_task(pool, &worker, future);
+    self->context->worker = NULL;
+    self->context->executor = NULL;
+    leave(pool, &worker);
     return 0;
 }
 
 /* Starts one more worker. Under the lock. Returns 0 or the error of the start. */
-static int start_worker(struct pool *pool)
+static int start_worker(thrum__pool *pool)
 {
     char name[128];
-    snprintf(name, sizeof name, "%s-%zu", pool->name_prefix, pool->workers);
+    snprintf(name, sizeof name, "%s-%zu", pool->name_prefix, pool->named);
     thrum_thread *thread =
         thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
-                                thrum_value(struct pool *, pool));
+                                thrum_value(thrum__pool *, pool));
     const thrum_error *error = thrum_thread_error(thread);
-    if (error) {
-        int code = error->code;
-        thrum_thread_free(thread);
-        return code;
+    int code = error ? error->code : 0;
+    thrum_thread_free(thread);
+    if (code == 0) {
+        pool->named++;
+        pool->workers++;
     }
-    pool->threads[pool->workers++] = thread;
+    return code;
+}
+
+/* Wakes an idle worker for a task, or starts one if there may be more. Under the lock. Returns 0, or
+ * the error of a start that was tried. */
+static int staff_one(thrum__pool *pool)
+{
+    size_t at_work = pool->workers - pool->idle_count - pool->waiting;
+    if (at_work >= pool->max_workers)
+        return 0;
+    thrum__waiter *idle = thrum__waiters_claim_first(&pool->idle);
+    if (idle) {
+        pool->idle_count--;
+        thrum__unpark(idle->context);
+        return 0;
+    }
+    return pool->workers < pool->max_workers + SPARES ? start_worker(pool) : 0;
+}
+
+void thrum__pool_staff(thrum__pool *pool)
+{
+    if (pool->pending_count)
+        (void)staff_one(pool); /* without another thread it goes on with those that it has */
+}
+
+/* --------------------------------------------------------------------------------------- submit */
+
+static bool is_full(const thrum__pool *pool)
+{
+    return pool->max_pending && pool->pending_count >= pool->max_pending;
+}
+
+/* Runs the task in the thread that submits it. */
+static int run_in_caller(thrum__pool *pool, thrum_future *future)
+{
+    thrum_lock_release(&pool->lock);
+    struct ending ending = run_here(future, thrum__self()->task);
+    thrum_lock_acquire(&pool->lock);
+    count(pool, ending);
+    thrum_lock_release(&pool->lock);
+    thrum__future_drop(future);
+    thrum_lock_acquire(&pool->lock);
     return 0;
 }
 
-static int submit(thrum_executor *executor, thrum_future *future)
+/* Waits until there is room, or none can be hoped for. Under the lock, which it gives up meanwhile.
+ * Returns 0 or -ECANCELED. */
+static int wait_for_room(thrum__pool *pool)
 {
-    struct pool *pool = (struct pool *)executor; /* its first member */
-    if (pool->process != thrum__process_generation)
-        return -ESRCH;
-    thrum_with (&pool->work) {
-        if (pool->closing)
-            return -EPIPE;
-        if (pool->idle > 0) {
-            pool->idle--;
-            thrum_condition_notify(&pool->work, 1);
-        } else if (pool->workers < pool->max_workers) {
-            int rc = start_worker(pool);
-            if (rc < 0 && pool->workers == 0)
-                return rc; /* with fewer workers than wished for it still runs */
+    while (is_full(pool) && !pool->closing && !pool->broken) {
+        thrum__waiter waiter;
+        int rc = thrum__wait_begin(&waiter, true);
+        if (rc < 0)
+            return rc;
+        thrum__waiters_push_back(&pool->submitters, &waiter);
+        thrum_lock_release(&pool->lock);
+        rc = thrum__wait(&waiter, THRUM_FOREVER, "pool", pool);
+        thrum_lock_acquire(&pool->lock);
+        if (thrum__waiter_queued(&waiter))
+            thrum__waiters_remove(&pool->submitters, &waiter);
+        if (rc < 0) {
+            if (!is_full(pool))
+                admit_submitter(pool); /* the room that we do not take may be another's */
+            return rc;
         }
-        future->next = NULL;
-        *pool->last = future;
-        pool->last = &future->next;
     }
     return 0;
+}
+
+/* Takes the future into the backlog. Under the lock. */
+static int submit_locked(thrum__pool *pool, thrum_future *future, const char **ret_reason)
+{
+    bool own = thrum__self()->executor == pool;
+    if (is_full(pool) && !pool->closing && !pool->broken) {
+        if (own || pool->when_full == THRUM_WHEN_FULL_RUN)
+            return run_in_caller(pool, future);
+        if (pool->when_full == THRUM_WHEN_FULL_REFUSE) {
+            *ret_reason = "the pool's backlog is full";
+            return -EAGAIN;
+        }
+        int rc = wait_for_room(pool);
+        if (rc < 0)
+            return rc;
+    }
+    if (pool->broken) {
+        *ret_reason = "the pool is broken: the initializer of a worker failed";
+        return pool->broken;
+    }
+    if (pool->closing)
+        return -EPIPE;
+    push(pool, future);
+    int rc = staff_one(pool);
+    if (rc == 0 || pool->workers > 0)
+        return 0; /* with fewer workers than wished for it still runs */
+    *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
+    thrum_future *last = pop(pool); /* the one just pushed: nobody was there to take another */
+    (void)last;
+    return rc;
+}
+
+static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
+{
+    thrum__pool *pool = (thrum__pool *)executor; /* its first member */
+    if (pool->process != thrum__process_generation)
+        return -ESRCH;
+    int rc = 0;
+    thrum_with (&pool->lock)
+        rc = submit_locked(pool, future, ret_reason);
+    return rc;
 }
 
 static size_t width(const thrum_executor *executor)
 {
-    return ((const struct pool *)executor)->max_workers;
+    return ((const thrum__pool *)executor)->max_workers;
 }
 
-/* Lets the workers finish what was submitted, and waits for them. */
-static void drain(struct pool *pool)
+static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
-    thrum_with (&pool->work) {
-        pool->closing = true;
-        thrum_condition_notify_all(&pool->work);
-    }
-    for (size_t i = 0; i < pool->workers; i++) /* no more are started */
-        thrum_thread_join(pool->threads[i], THRUM_FOREVER);
-}
-
-static void drain_all(void)
-{
-    const void *own = thrum__self()->executor; /* exit called by a task: its pool goes as it is */
-    for (;;) {
-        struct pool *pool;
-        thrum_with (&pools_lock) {
-            for (pool = pools; pool && (pool->drained || pool == own); pool = pool->next)
-                ;
-            if (pool)
-                pool->drained = true;
-        }
-        if (!pool)
-            return;
-        drain(pool);
+    thrum__pool *pool = (thrum__pool *)executor;
+    thrum_with (&pool->lock) {
+        *ret_stats = (thrum_executor_stats){
+            .workers = pool->workers,
+            .idle = pool->idle_count,
+            .pending = pool->pending_count,
+            .running = pool->running,
+            .done = pool->done,
+            .failed = pool->failed,
+            .cancelled = pool->cancelled,
+            .longest_wait = pool->longest_wait,
+        };
     }
 }
 
-/* Takes the pool off the list; false if it is being drained, and so not to be freed. */
-static bool unlist(struct pool *pool)
-{
-    bool ours = false;
-    thrum_with (&pools_lock) {
-        ours = !pool->drained;
-        if (ours) {
-            if (pool->prev)
-                pool->prev->next = pool->next;
-            else
-                pools = pool->next;
-            if (pool->next)
-                pool->next->prev = pool->prev;
-        }
-    }
-    return ours;
-}
+const thrum__executor_ops thrum__thread_pool_ops = {submit, width, thrum__pool_shutdown, stats};
 
-static void shutdown(thrum_executor *executor, const void *place)
+int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
 {
-    struct pool *pool = (struct pool *)executor;
-    if (thrum__self()->executor == pool)
-        thrum__panic(place,
-                     "thread pool \"%s\" shut down by its own worker \"%s\", which would wait "
-                     "for itself",
-                     pool->name_prefix, thrum__self()->name);
-    bool ours = unlist(pool);
-    if (pool->process == thrum__process_generation) {
-        drain(pool);
-        if (!ours)
-            return;
-        thrum_condition_finish(&pool->work);
+    if (executor->ops != &thrum__thread_pool_ops)
+        return -EINVAL;
+    if (max_workers < 1)
+        thrum__panic(thrum__caller(), "a thread pool cannot be resized to %d workers", max_workers);
+    thrum__pool *pool = (thrum__pool *)executor;
+    thrum__waiter *roused = NULL;
+    thrum_with (&pool->lock) {
+        pool->max_workers = (size_t)max_workers;
+        if (pool->workers > pool->max_workers)
+            roused = thrum__pool_rouse(pool);
+        for (size_t i = 0; i < pool->pending_count && i < pool->max_workers; i++)
+            thrum__pool_staff(pool);
     }
-    for (size_t i = 0; i < pool->workers; i++)
-        thrum_thread_free(pool->threads[i]);
-    thrum__free(pool->name_prefix);
-    thrum__free(pool);
-}
-
-static const thrum__executor_ops thread_pool_ops = {submit, width, shutdown};
-
-static size_t default_workers(void)
-{
-    int count = thrum__cpu_count() + DEFAULT_EXTRA;
-    return (size_t)(count < DEFAULT_MOST ? count : DEFAULT_MOST);
-}
-
-thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
-{
-    static const thrum_pool_options defaults;
-    if (!options)
-        options = &defaults;
-    if (options->max_workers < 0)
-        thrum__panic(thrum__caller(), "a thread pool cannot have %d workers", options->max_workers);
-    size_t most = options->max_workers ? (size_t)options->max_workers : default_workers();
-    const char *prefix = options->name_prefix ? options->name_prefix : "pool";
-    size_t length = strlen(prefix) + 1;
-    struct pool *pool = thrum__alloc(sizeof *pool + most * sizeof(thrum_thread *));
-    char *name = thrum__alloc(length);
-    if (!pool || !name) {
-        thrum__free(pool);
-        thrum__free(name);
-        return NULL;
-    }
-    pool->base.ops = &thread_pool_ops;
-    pool->last = &pool->first;
-    pool->max_workers = most;
-    pool->process = thrum__process_generation;
-    pool->name_prefix = memcpy(name, prefix, length);
-    thrum__living_at_exit(drain_all);
-    thrum__lock_across_fork(&pools_lock);
-    thrum_with (&pools_lock) {
-        pool->next = pools;
-        if (pools)
-            pools->prev = pool;
-        pools = pool;
-    }
-    return &pool->base;
+    thrum__unpark_chain(roused);
+    return 0;
 }

@@ -61,13 +61,24 @@ thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t 
     return done;
 }
 
+/* Under the lock. */
+static int wait_for_one(thrum_as_completed *done, thrum_time deadline)
+{
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__context *self = thrum__futures_wait_begin();
+    int rc = thrum_condition_wait(&done->changed, deadline);
+    thrum__futures_wait_end(self);
+    return rc;
+}
+
 int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_time deadline)
 {
     if (done->left == 0)
         return -ENODATA;
     thrum_with (&done->changed) {
         while (!done->first_ready) {
-            int rc = thrum_condition_wait(&done->changed, deadline);
+            int rc = wait_for_one(done, deadline);
             if (rc < 0)
                 return rc;
         }

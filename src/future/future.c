@@ -14,6 +14,9 @@
  * task to stop or none. The worker takes back a request that came too late when it takes the next
  * task (see the thread pool).
  *
+ * A worker of a pool that waits for a future may run it itself, if it is pending in the same pool;
+ * else it lets another worker step in (thread_pool.c).
+ *
  * References: one for the owner, one for the executor until the task is done or dropped. Both may
  * free in any order; nobody touches a future without a reference, and the end of a task touches it
  * only while it has the executor's.
@@ -96,14 +99,36 @@ static bool start(thrum_future *future)
     return pending;
 }
 
-void thrum__future_run(thrum_future *future)
+bool thrum__future_run(thrum_future *future)
 {
-    if (start(future)) {
-        thrum__task_run(&future->task);
-        thrum_with (&future->lock)
-            end(future, FINISHED);
-    }
+    if (!start(future))
+        return false;
+    thrum__task_run(&future->task);
+    thrum_with (&future->lock)
+        end(future, FINISHED);
+    return true;
+}
+
+void thrum__future_retain(thrum_future *future)
+{
+    if (future != &no_memory)
+        thrum__add_relaxed(&future->references, 1);
+}
+
+void thrum__future_drop(thrum_future *future)
+{
     unreference(future);
+}
+
+void thrum__future_settle_cancel(thrum_future *future)
+{
+    thrum__context *self = thrum__self();
+    if (!future) {
+        thrum__store_relaxed(&self->cancelled, 0);
+        return;
+    }
+    thrum_with (&future->lock)
+        thrum__store_relaxed(&self->cancelled, future->asked_to_stop);
 }
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
@@ -133,6 +158,7 @@ int thrum_future_cancel(thrum_future *future)
             rc = 0;
         } else if (future->state == RUNNING) {
             thrum__future_ignore(future);
+            future->asked_to_stop = 1;
             thrum__cancel(future->runner);
             rc = -EINPROGRESS;
         }
@@ -142,7 +168,17 @@ int thrum_future_cancel(thrum_future *future)
 
 int thrum_future_wait(thrum_future *future, thrum_time deadline)
 {
-    return thrum_event_wait(&future->done, deadline);
+    if (thrum_future_done(future))
+        return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__context *self = thrum__self();
+    if (self->worker && deadline == THRUM_FOREVER && self->worker->run(self, future))
+        return 0;
+    thrum__futures_wait_begin();
+    int rc = thrum_event_wait(&future->done, deadline);
+    thrum__futures_wait_end(self);
+    return rc;
 }
 
 int thrum_future_result(thrum_future *future, void *ret_result, size_t size, thrum_time deadline)

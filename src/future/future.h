@@ -23,7 +23,11 @@ struct thrum_future {
     thrum_event done;
     thrum__context *runner;       /* where it runs, while it does; under the lock */
     thrum__future_watch *watches; /* under the lock */
-    thrum_future *next;           /* in its executor's queue; the executor's */
+    thrum_future *next;           /* in its executor's queue; the executor's, as are these: */
+    void *executor;
+    thrum_time submitted;
+    int32_t priority;
+    uint32_t asked_to_stop; /* under the lock */
     thrum_task task;
 };
 
@@ -31,8 +35,34 @@ struct thrum_future {
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size);
 
-/* Runs the task here, unless it was cancelled, and gives up the executor's reference. */
-void thrum__future_run(thrum_future *future);
+/* Runs the task here, unless it was cancelled or is run already. True if it ran. The executor's
+ * reference stays. */
+bool thrum__future_run(thrum_future *future);
+
+/* Takes one more reference. */
+void thrum__future_retain(thrum_future *future);
+
+/* Gives one reference up. */
+void thrum__future_drop(thrum_future *future);
+
+/* A request to stop that reached this context on behalf of a future that it no longer runs is taken
+ * back; one for `future`, which it runs now (or NULL), stays in force. */
+void thrum__future_settle_cancel(thrum_future *future);
+
+/* Before and after a wait for futures: a pool's worker lets another step in. */
+static inline thrum__context *thrum__futures_wait_begin(void)
+{
+    thrum__context *self = thrum__self();
+    if (self->worker)
+        self->worker->wait_begin(self);
+    return self;
+}
+
+static inline void thrum__futures_wait_end(thrum__context *self)
+{
+    if (self->worker)
+        self->worker->wait_end(self);
+}
 
 /* Ends a pending future with an error and gives up the executor's reference. `message` NULL stands
  * for the code's own text. */

@@ -60,6 +60,15 @@ enum { THRUM__CLAIM_STATES = 8 }; /* one generation further */
 
 enum thrum__signal { THRUM__SIGNAL_EMPTY, THRUM__SIGNAL_TOKEN, THRUM__SIGNAL_ASLEEP };
 
+/* How the pool whose worker a context is lets it wait for futures without holding up the pool. */
+typedef struct thrum__worker_ops {
+    /* Tries to run the pending future here, in place of a wait. True if it did. */
+    bool (*run)(thrum__context *self, void *future);
+    /* Around a wait for a future. */
+    void (*wait_begin)(thrum__context *self);
+    void (*wait_end)(thrum__context *self);
+} thrum__worker_ops;
+
 enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
 
 /* A readers-writer lock that a context reads, and how often. */
@@ -93,8 +102,10 @@ struct thrum__context {
     uint32_t unlisted_readings;
     thrum_time tenure; /* when it last got a lock that it had to sleep for */
     thrum__reading reading[THRUM__READINGS];
-    const void *executor; /* whose worker it is, or NULL */
-    void **locals;        /* values of thrum_local by index */
+    void *executor; /* whose worker it is, or NULL */
+    const thrum__worker_ops *worker;
+    void *task;    /* the future that it runs, if it is a worker */
+    void **locals; /* values of thrum_local by index */
     uint32_t local_count;
 
     thrum__context *next_free;

@@ -26,6 +26,7 @@ static void run_it(void *argument)
 {
     (void)argument;
     thrum__future_run(future);
+    thrum__future_drop(future);
 }
 
 static void wait_for_it(void *argument)
@@ -107,6 +108,7 @@ EXPLORE(future_wait_until, .preemptions = 3, .timeouts = 1)
 static void run_other(void *other)
 {
     thrum__future_run(other);
+    thrum__future_drop(other);
 }
 
 EXPLORE(future_as_completed, .preemptions = 1, .long_preemptions = 2)
