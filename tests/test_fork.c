@@ -107,6 +107,51 @@ TEST(what_the_forking_thread_holds_it_holds_in_the_child)
     thrum_lock_release(&lock);
 }
 
+/* Threads of the parent wait for what is given in the child: it must not be given to them. */
+
+static thrum_semaphore permits;
+static thrum_lock fought_for;
+static uint32_t waiting[2];
+
+static int wait_for_lock(thrum_task *self)
+{
+    (void)self;
+    tell_ident(&waiting[0]);
+    thrum_with (&fought_for)
+        return 0;
+    return 0;
+}
+
+static int wait_for_permit(thrum_task *self)
+{
+    (void)self;
+    tell_ident(&waiting[1]);
+    return thrum_semaphore_acquire_until(&permits, THRUM_FOREVER);
+}
+
+static void give_and_take(void *unused)
+{
+    (void)unused;
+    thrum_sleep(thrum_in(0.002)); /* they have waited long enough to be handed the lock */
+    thrum_lock_release(&fought_for);
+    CHECK_INT(thrum_lock_try(&fought_for), ==, 0);
+    thrum_semaphore_release(&permits, 1);
+    CHECK_INT(thrum_semaphore_try(&permits), ==, 0);
+}
+
+TEST(nothing_is_given_to_those_that_were_left_behind)
+{
+    thrum_lock_acquire(&fought_for);
+    thrum_thread *first = thrum_thread_start(wait_for_lock, THRUM_NOTHING);
+    thrum_thread *second = thrum_thread_start(wait_for_permit, THRUM_NOTHING);
+    UNTIL(waits_for(&waiting[0], "lock") && waits_for(&waiting[1], "semaphore"));
+    CHECK_INT(status_of_child(give_and_take, NULL), ==, 0);
+    thrum_lock_release(&fought_for);
+    thrum_semaphore_release(&permits, 1);
+    JOIN(first, 0);
+    JOIN(second, 0);
+}
+
 static int nothing(thrum_task *self)
 {
     (void)self;

@@ -145,41 +145,62 @@ static void admit_submitter(thrum__pool *pool)
         thrum__unpark(waiter->context);
 }
 
-/* The next task for a worker, or NULL when it is to leave. Under the lock. */
+/* Takes the next task for a worker, if there is one that it may begin. Under the lock. */
 static thrum_future *next_task(thrum__pool *pool)
 {
-    for (;;) {
-        if (pool->broken)
-            return NULL;
-        if (pool->pending_count && has_room(pool)) {
-            thrum_future *future = pop(pool);
-            admit_submitter(pool);
-            return future;
-        }
-        if (pool->closing && !pool->pending_count)
-            return NULL;
-        /* Last of all, so that one who was woken for a task does not leave in its stead. */
-        if (pool->workers > pool->max_workers + pool->waiting)
-            return NULL;
-        be_idle(pool);
-    }
+    if (pool->broken || !pool->pending_count || !has_room(pool))
+        return NULL;
+    thrum_future *future = pop(pool);
+    admit_submitter(pool);
+    return future;
 }
 
-/* Runs one task. Under the lock, which it gives up meanwhile. */
-static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *future)
+/* Whether a worker that has found no task is to leave. One who was woken for a task never comes here
+ * before he has looked for it. Under the lock. */
+static bool is_to_leave(const thrum__pool *pool)
+{
+    return pool->broken || (pool->closing && !pool->pending_count) ||
+           pool->workers > pool->max_workers + pool->waiting;
+}
+
+/* Runs one task. Under the lock, which it gives up meanwhile; `previous` is dropped then, too, as
+ * that may free it and call the failure hook. */
+static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *future,
+                     thrum_future *previous)
 {
     worker->future = future;
     worker->asked_to_stop = false;
     pool->running++;
     thrum_lock_release(&pool->lock);
+    if (previous)
+        thrum__future_drop(previous);
     struct ending ending = run_here(future, NULL);
     thrum_lock_acquire(&pool->lock);
     worker->future = NULL;
     pool->running--;
     count(pool, ending);
-    thrum_lock_release(&pool->lock);
-    thrum__future_drop(future); /* may call the failure hook */
-    thrum_lock_acquire(&pool->lock);
+}
+
+/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. */
+static void run_tasks(thrum__pool *pool, thrum__worker *worker)
+{
+    thrum_future *previous = NULL;
+    for (;;) {
+        thrum_future *future = next_task(pool);
+        if (future) {
+            run_task(pool, worker, future, previous);
+            previous = future;
+        } else if (previous) {
+            thrum_lock_release(&pool->lock);
+            thrum__future_drop(previous);
+            previous = NULL;
+            thrum_lock_acquire(&pool->lock);
+        } else if (is_to_leave(pool)) {
+            return;
+        } else {
+            be_idle(pool);
+        }
+    }
 }
 
 thrum_future *thrum__pool_take_all(thrum__pool *pool)
@@ -286,9 +307,7 @@ static int work(thrum_task *self)
         break_pool(pool, rc);
     self->context->executor = pool;
     self->context->worker = &ops;
-    thrum_future *future;
-    while ((future = next_task(pool)))
-        run_task(pool, &worker, future);
+    run_tasks(pool, &worker);
     self->context->worker = NULL;
     self->context->executor = NULL;
     leave(pool, &worker);

@@ -51,6 +51,8 @@ bool thrum__claim(thrum__context *context, uint64_t ticket, enum thrum__claim_st
 
 bool thrum__claim_waiter(thrum__waiter *waiter)
 {
+    if (thrum__context_lost(waiter->context->ident))
+        return false; /* this is a child of a fork: it will never wake */
     if (!waiter->claimed)
         waiter->claimed = thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED);
     return waiter->claimed;
