@@ -180,3 +180,119 @@ TEST(results_of_another_size_are_refused)
               ==, -EMSGSIZE);
     thrum_executor_shutdown(pool);
 }
+
+static int square_short(thrum_task *self)
+{
+    int n = thrum_arg(self, int);
+    thrum__add_relaxed(&ran, 1);
+    return thrum_return(self, thrum_value(int, (n * n)));
+}
+
+TEST(chunks_give_the_same_results)
+{
+    enum { COUNT = 1003 };
+    static int in[COUNT], out[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        in[i] = i;
+    make_pool(3);
+    for (size_t chunk = 1; chunk <= 2 * COUNT; chunk = chunk * 3 + 1) {
+        memset(out, 0, sizeof out);
+        CHECK_INT(thrum_map(pool, square_short,
+                            &(thrum_map_options){
+                                .count = COUNT,
+                                .args = in,
+                                .arg_size = sizeof in[0],
+                                .ret_results = out,
+                                .result_size = sizeof out[0],
+                                .chunk = chunk,
+                            }),
+                  ==, 0);
+        for (int i = 0; i < COUNT; i++)
+            CHECK_INT(out[i], ==, i * i);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_failure_inside_of_a_chunk_keeps_what_was_before)
+{
+    int in[8] = {0, 1, 2, 4, 3, 6, 7, 8}, out[8] = {0};
+    thrum_error error = {0};
+    size_t failed = 0;
+    make_pool(2);
+    CHECK_INT(thrum_map(pool, fail_on_some,
+                        &(thrum_map_options){
+                            .count = 8,
+                            .args = in,
+                            .arg_size = sizeof in[0],
+                            .ret_results = out,
+                            .result_size = sizeof out[0],
+                            .chunk = 3,
+                            .ret_error = &error,
+                            .ret_failed = &failed,
+                        }),
+              ==, -EINVAL);
+    CHECK_INT(failed, ==, 4);
+    CHECK_STR(error.message, "Bad input: 3");
+    CHECK(out[1] == 10 && out[2] == 20 && out[3] == 40 && out[4] == 0);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(an_iterator_gives_one_result_after_another)
+{
+    int in[50], out;
+    for (int i = 0; i < 50; i++)
+        in[i] = i;
+    make_pool(2);
+    for (size_t chunk = 0; chunk < 8; chunk += 3) {
+        thrum_mapping *mapping = thrum_mapping_new(pool, square_short,
+                                                   &(thrum_map_options){
+                                                       .count = 50,
+                                                       .args = in,
+                                                       .arg_size = sizeof in[0],
+                                                       .result_size = sizeof out,
+                                                       .window = 3,
+                                                       .chunk = chunk,
+                                                   });
+        for (int i = 0; i < 50; i++) {
+            CHECK_INT(thrum_mapping_index(mapping), ==, i);
+            CHECK_INT(thrum_mapping_next(mapping, i == 7 ? NULL : &out, THRUM_FOREVER), ==, 0);
+            if (i != 7)
+                CHECK_INT(out, ==, i * i);
+        }
+        CHECK_INT(thrum_mapping_next(mapping, &out, THRUM_FOREVER), ==, -ENODATA);
+        CHECK(thrum_mapping_error(mapping) == NULL);
+        thrum_mapping_free(mapping);
+    }
+    thrum_mapping_free(NULL);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(an_iterator_stops_at_a_failure_or_early_or_waits_again)
+{
+    int in[50], out;
+    for (int i = 0; i < 50; i++)
+        in[i] = i;
+    thrum_map_options items = {
+        .count = 50, .args = in, .arg_size = sizeof in[0], .result_size = sizeof out, .window = 4};
+    make_pool(2);
+    thrum_mapping *mapping = thrum_mapping_new(pool, fail_on_some, &items);
+    for (int i = 0; i < 3; i++)
+        CHECK_INT(thrum_mapping_next(mapping, &out, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_mapping_next(mapping, &out, THRUM_FOREVER), ==, -EINVAL);
+    CHECK_STR(thrum_mapping_error(mapping)->message, "Bad input: 3");
+    CHECK_INT(thrum_mapping_index(mapping), ==, 3);
+    CHECK_INT(thrum_mapping_next(mapping, &out, THRUM_FOREVER), ==, -ENODATA);
+    thrum_mapping_free(mapping);
+    mapping = thrum_mapping_new(pool, fail_on_some, &items);
+    CHECK_INT(thrum_mapping_next(mapping, &out, THRUM_FOREVER), ==, 0);
+    thrum_mapping_free(mapping); /* early */
+    mapping = thrum_mapping_new(pool, wait_for_go, &(thrum_map_options){.count = 2});
+    CHECK_INT(thrum_mapping_next(mapping, NULL, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_mapping_next(mapping, NULL, thrum_in(0.002)), ==, -ETIMEDOUT);
+    thrum_event_set(&go);
+    CHECK_INT(thrum_mapping_next(mapping, NULL, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_mapping_next(mapping, NULL, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_mapping_next(mapping, NULL, THRUM_FOREVER), ==, -ENODATA);
+    thrum_mapping_free(mapping);
+    thrum_executor_shutdown(pool);
+}

@@ -92,8 +92,9 @@ typedef struct thrum_map_options {
     const void *args;       /* their arguments, one after another; NULL for none */
     size_t arg_size;        /* bytes of one argument */
     void *ret_results;      /* where results go, in input order; NULL drops them */
-    size_t result_size;     /* bytes of one result */
+    size_t result_size;     /* bytes of one result; 0 for none */
     size_t window;          /* the most tasks in flight; 0 for a default that keeps the pool busy */
+    size_t chunk;           /* items to a task, for small ones; 0 for 1 */
     thrum_time deadline;    /* for the whole; 0 for none */
     thrum_error *ret_error; /* filled in on failure, if not NULL */
     size_t *ret_failed;     /* the index of the item that failed, if not NULL */
@@ -104,9 +105,43 @@ typedef struct thrum_map_options {
  * order, after which no further item is submitted, those pending are cancelled and those running
  * are asked to stop; -ETIMEDOUT; -ECANCELED if the running task was cancelled; -EMSGSIZE if a
  * result is not of `result_size` bytes. Results before the failed item are in place. Blocks.
- * Python: Executor.map(). */
+ * Python: list(Executor.map()). */
 THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                         const thrum_map_options *items);
+
+/* The same as an iterator: results one after another, each as soon as it and those before it are
+ * there, while the window moves on.
+ *
+ *     thrum_mapping *pages = thrum_mapping_new(pool, fetch, &items);
+ *     struct page page;
+ *     while (thrum_mapping_next(pages, &page, THRUM_FOREVER) == 0)
+ *         show(&page);
+ *     thrum_mapping_free(pages);
+ */
+typedef struct thrum_mapping thrum_mapping;
+
+/* Begins to run `function` on the items, whose `args` must stay until the mapping is freed;
+ * `ret_results`, `ret_error` and `ret_failed` are not used, nor is the deadline. The caller owns it.
+ * Returns NULL if memory is out. Does not block. Python: Executor.map(). */
+THRUM_API thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *function,
+                                           const thrum_map_options *items);
+
+/* Waits for the next result in input order and copies it to `ret_result`, of the mapping's
+ * `result_size` bytes; NULL drops it. Returns 0; -ENODATA after the last, or after a failure; the
+ * error of the item, -EMSGSIZE if its result is of another size; -ETIMEDOUT; -EAGAIN if the deadline
+ * is THRUM_NOW; -ECANCELED if the running task was cancelled: after these three it may be asked
+ * again. One thread at a time. Blocks. */
+THRUM_API int thrum_mapping_next(thrum_mapping *mapping, void *ret_result, thrum_time deadline);
+
+/* How many results were given: the index of the next item, or of the one that failed. */
+THRUM_API size_t thrum_mapping_index(const thrum_mapping *mapping);
+
+/* The error of the item that failed, or NULL. Valid as long as the mapping. */
+THRUM_API const thrum_error *thrum_mapping_error(const thrum_mapping *mapping);
+
+/* Ends the mapping; NULL is accepted. What is pending is cancelled, what runs is asked to stop and
+ * ends on its own. Does not wait. */
+THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 
 /* Refuses further tasks, waits until all that were submitted are done, and frees the executor;
  * NULL is accepted. Futures stay valid. Called from a task of the executor itself it would wait

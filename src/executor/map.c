@@ -4,93 +4,258 @@
  * is waited for, its result copied out, its place used again. So the memory is that of the window,
  * whatever the count. One slow item holds the window's far end back at most by the window.
  *
- * On failure the rest of the ring is cancelled and let go of: what is pending never runs, what
- * runs is asked to stop and finishes on its own. Those failures are a consequence and not told.
+ * Each future is for a chunk of items. A chunk of one is the caller's function with its argument. A
+ * longer one is a task of our own, which gets a copy of the arguments (the caller may give up, and
+ * free them, while it runs) and calls the function for one after another, each with a task of its
+ * own on the stack. Its result is a `struct outcome` with the results so far behind it, so that
+ * those before a failed item are not lost.
+ *
+ * On failure, or when the mapping is freed, the rest of the ring is cancelled and let go of: what is
+ * pending never runs, what runs is asked to stop and finishes on its own. Those failures are a
+ * consequence and not told.
  */
 #include "executor/executor.h"
 
 #include <errno.h>
+#include <string.h>
 
 enum { WINDOW_PER_WORKER = 4 };
 
-struct mapping {
+struct thrum_mapping {
     thrum_executor *executor;
     thrum_task_fn *function;
-    const thrum_map_options *items;
-    thrum_time deadline;
-    thrum_future **ring;
-    size_t window;
-    size_t submitted, taken; /* items */
+    thrum_map_options items; /* window and chunk at least 1 */
+    struct chunk *argument;  /* of the next chunk, if they are longer than 1 */
+    size_t submitted;        /* items */
+    size_t given;            /* items */
+    bool failed;
+    thrum_error error;
+    thrum_future *ring[];
 };
 
-static void submit_next(struct mapping *m)
+/* The argument of a chunk: this, and the items' arguments behind it. */
+struct chunk {
+    thrum_task_fn *function;
+    size_t count, arg_size, result_size;
+    char args[] __attribute__((aligned(16)));
+};
+
+/* Its result: this, and the results of the first `done` items behind it. */
+struct outcome {
+    size_t done;
+    int code;
+    thrum_error error;
+    char results[] __attribute__((aligned(16)));
+};
+
+/* One item of a chunk. Returns 0 or the error's code, with the error in `outcome`. */
+static int run_item(thrum_task *self, const struct chunk *chunk, size_t index,
+                    struct outcome *outcome)
 {
-    const char *args = m->items->args;
-    size_t size = m->items->arg_size;
-    m->ring[m->submitted % m->window] = thrum_submit(
-        m->executor, m->function, args ? args + m->submitted * size : NULL, args ? size : 0);
-    m->submitted++;
+    thrum_task task = {0};
+    int rc = thrum__task_init(&task, chunk->function, chunk->args + index * chunk->arg_size,
+                              chunk->arg_size);
+    if (rc == 0) {
+        task.context = self->context;
+        thrum__task_run(&task);
+        rc = thrum__task_code(&task);
+    }
+    const thrum_error *error = task.error;
+    if (rc == 0) {
+        char *result = outcome->results + index * chunk->result_size;
+        rc = thrum__task_result(&task, chunk->result_size ? result : NULL, chunk->result_size);
+    }
+    if (rc < 0)
+        outcome->error = error ? *error : *thrum__error_constant(rc);
+    thrum__task_finish(&task);
+    return rc;
 }
 
-/* Waits for the oldest item, and copies its result. */
-static int take_next(struct mapping *m)
+static int run_chunk(thrum_task *self)
 {
-    size_t size = m->items->ret_results ? m->items->result_size : 0;
-    char *results = m->items->ret_results;
-    thrum_future *future = m->ring[m->taken % m->window];
-    int rc =
-        thrum_future_result(future, results ? results + m->taken * size : NULL, size, m->deadline);
-    if (rc < 0) {
-        const thrum_error *error = thrum_future_error(future);
-        if (m->items->ret_failed)
-            *m->items->ret_failed = m->taken;
-        if (m->items->ret_error)
-            *m->items->ret_error = error && error->code == rc ? *error : *thrum__error_constant(rc);
-        return rc;
+    const struct chunk *chunk = thrum_task_arg(self, thrum_task_arg_size(self));
+    size_t size = sizeof(struct outcome) + chunk->count * chunk->result_size;
+    struct outcome *outcome = thrum__alloc(size);
+    if (!outcome)
+        return -ENOMEM;
+    while (outcome->code == 0 && outcome->done < chunk->count && !thrum_cancelled(self)) {
+        outcome->code = run_item(self, chunk, outcome->done, outcome);
+        outcome->done += outcome->code == 0;
     }
-    thrum_future_free(future);
-    m->taken++;
+    self->result = outcome; /* handed over: the task frees it */
+    self->result_size = size;
     return 0;
 }
 
-static void abandon(struct mapping *m)
+/* How many items the chunk that begins with item `first` has. */
+static size_t chunk_size(const thrum_mapping *m, size_t first)
 {
-    for (; m->taken < m->submitted; m->taken++) {
-        thrum_future *future = m->ring[m->taken % m->window];
+    size_t left = m->items.count - first;
+    return left < m->items.chunk ? left : m->items.chunk;
+}
+
+static thrum_future **place_of(thrum_mapping *m, size_t item)
+{
+    return &m->ring[item / m->items.chunk % m->items.window];
+}
+
+static void submit_next(thrum_mapping *m)
+{
+    size_t size = m->items.args ? m->items.arg_size : 0, count = chunk_size(m, m->submitted);
+    const char *args = size ? (const char *)m->items.args + m->submitted * size : NULL;
+    thrum_future **place = place_of(m, m->submitted);
+    if (m->items.chunk == 1) {
+        *place = thrum_submit(m->executor, m->function, args, size);
+    } else {
+        *m->argument = (struct chunk){m->function, count, size, m->items.result_size};
+        if (size)
+            memcpy(m->argument->args, args, count * size);
+        *place =
+            thrum_submit(m->executor, run_chunk, m->argument, sizeof *m->argument + count * size);
+    }
+    m->submitted += count;
+}
+
+static void keep_full(thrum_mapping *m)
+{
+    size_t in_flight = m->submitted - m->given / m->items.chunk * m->items.chunk;
+    for (; m->submitted < m->items.count && in_flight < m->items.window * m->items.chunk;
+         in_flight = m->submitted - m->given / m->items.chunk * m->items.chunk)
+        submit_next(m);
+}
+
+static void abandon(thrum_mapping *m)
+{
+    size_t chunk = m->items.chunk;
+    for (size_t first = m->given / chunk * chunk; first < m->submitted; first += chunk) {
+        thrum_future *future = *place_of(m, first);
         thrum_future_cancel(future);
         thrum__future_ignore(future);
         thrum_future_free(future);
     }
+    m->submitted = m->given = m->items.count; /* nothing is left to do */
+}
+
+thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *function,
+                                 const thrum_map_options *items)
+{
+    size_t window = items->window, chunk = items->chunk ? items->chunk : 1, room;
+    if (window == 0)
+        window = executor->ops->width(executor) * WINDOW_PER_WORKER;
+    if (chunk > items->count && items->count)
+        chunk = items->count;
+    if (window > items->count / chunk + 1)
+        window = items->count / chunk + 1;
+    if (__builtin_mul_overflow(chunk, items->arg_size, &room) ||
+        __builtin_add_overflow(room, sizeof(struct chunk), &room))
+        return NULL;
+    thrum_mapping *m = thrum__alloc(sizeof *m + window * sizeof m->ring[0]);
+    struct chunk *argument = m && chunk > 1 ? thrum__alloc(room) : NULL;
+    if (!m || (chunk > 1 && !argument)) {
+        thrum__free(m);
+        return NULL;
+    }
+    m->executor = executor;
+    m->function = function;
+    m->items = *items;
+    m->items.window = window;
+    m->items.chunk = chunk;
+    m->argument = argument;
+    keep_full(m);
+    return m;
+}
+
+static int fail(thrum_mapping *m, const thrum_error *error)
+{
+    size_t given = m->given;
+    m->failed = true;
+    m->error = *error;
+    abandon(m);
+    m->given = given; /* for thrum_mapping_index */
+    m->submitted = 0;
+    return m->error.code;
+}
+
+/* Copies item `m->given` out of its chunk, which is done. */
+static int take(thrum_mapping *m, thrum_future *future, void *ret_result)
+{
+    size_t size = ret_result ? m->items.result_size : 0;
+    const thrum_error *error = thrum_future_error(future);
+    if (error)
+        return fail(m, error);
+    if (m->items.chunk == 1) {
+        int rc = thrum__task_result(&future->task, ret_result, size);
+        return rc < 0 ? fail(m, thrum__error_constant(rc)) : 0;
+    }
+    const struct outcome *outcome = future->task.result;
+    size_t index = m->given % m->items.chunk;
+    if (index >= outcome->done)
+        return fail(m, outcome->code ? &outcome->error : thrum__error_constant(-ECANCELED));
+    if (size)
+        memcpy(ret_result, outcome->results + index * size, size);
+    return 0;
+}
+
+int thrum_mapping_next(thrum_mapping *m, void *ret_result, thrum_time deadline)
+{
+    if (m->failed || m->given == m->items.count)
+        return -ENODATA;
+    thrum_future *future = *place_of(m, m->given);
+    int rc = thrum_future_wait(future, deadline);
+    if (rc == 0)
+        rc = take(m, future, ret_result);
+    if (rc < 0)
+        return rc;
+    m->given++;
+    if (m->given % m->items.chunk == 0 || m->given == m->items.count)
+        thrum_future_free(future);
+    keep_full(m);
+    return 0;
+}
+
+size_t thrum_mapping_index(const thrum_mapping *m)
+{
+    return m->given;
+}
+
+const thrum_error *thrum_mapping_error(const thrum_mapping *m)
+{
+    return m->failed ? &m->error : NULL;
+}
+
+void thrum_mapping_free(thrum_mapping *m)
+{
+    if (!m)
+        return;
+    if (!m->failed && m->given < m->items.count)
+        abandon(m);
+    thrum__free(m->argument);
+    thrum__free(m);
+}
+
+/* Where the caller wants to know, says what ended the map. */
+static int tell(const thrum_map_options *items, size_t index, const thrum_error *error)
+{
+    if (items->ret_failed)
+        *items->ret_failed = index;
+    if (items->ret_error)
+        *items->ret_error = *error;
+    return error->code;
 }
 
 int thrum_map(thrum_executor *executor, thrum_task_fn *function, const thrum_map_options *items)
 {
-    if (items->count == 0)
-        return 0;
-    struct mapping m = {
-        .executor = executor,
-        .function = function,
-        .items = items,
-        .deadline = items->deadline ? items->deadline : THRUM_FOREVER,
-        .window = items->window,
-    };
-    if (m.window == 0)
-        m.window = executor->ops->width(executor) * WINDOW_PER_WORKER;
-    if (m.window > items->count)
-        m.window = items->count;
-    m.ring = thrum__alloc_array(m.window, sizeof(thrum_future *));
-    if (!m.ring) {
-        if (items->ret_error)
-            *items->ret_error = *thrum__error_constant(-ENOMEM);
-        return -ENOMEM;
-    }
+    thrum_mapping *m = thrum_mapping_new(executor, function, items);
+    if (!m)
+        return tell(items, 0, thrum__error_constant(-ENOMEM));
+    thrum_time deadline = items->deadline ? items->deadline : THRUM_FOREVER;
+    char *results = items->ret_results;
     int rc = 0;
-    while (rc == 0 && m.taken < items->count) {
-        while (m.submitted < items->count && m.submitted - m.taken < m.window)
-            submit_next(&m);
-        rc = take_next(&m);
-    }
-    abandon(&m);
-    thrum__free(m.ring);
+    while (rc == 0 && m->given < items->count)
+        rc = thrum_mapping_next(m, results ? results + m->given * items->result_size : NULL,
+                                deadline);
+    if (rc < 0)
+        tell(items, m->given, m->failed ? &m->error : thrum__error_constant(rc));
+    thrum_mapping_free(m);
     return rc;
 }
