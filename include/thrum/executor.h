@@ -72,8 +72,9 @@ THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                         const thrum_map_options *items);
 
 /* Refuses further tasks, waits until all that were submitted are done, and frees the executor;
- * NULL is accepted. Futures stay valid. Called from a task of the executor itself it would wait
- * for itself: that stops the program. Blocks. Python: Executor.shutdown(). */
+ * NULL is accepted. Futures stay valid. Waits even if the running task was cancelled. Called from
+ * a task of the executor itself it would wait for itself: that stops the program. Blocks.
+ * Python: Executor.shutdown(). */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
 
 /* The number of processors that this process may use: what its affinity mask and its cgroup's CPU

@@ -1,0 +1,263 @@
+/* Groups.
+ *
+ * Under the lock of `changed`:
+ *
+ *     active   members that nobody has asked to stop
+ *     asked    members that were asked; they are still to be waited for
+ *     left     members, and submits under way; a join waits for 0
+ *     reason   why the group was stopped; code 0 while it is not. The first one stays
+ *
+ * A member is a record with a callback in its future. The thread that ends the future takes the
+ * record off its list, stops the group if it is the first to fail, and only then counts it off: so
+ * the group stands as long as someone is stopping it for a member's sake. Counting off the last
+ * one notifies the join, which owns the group as soon as it has the lock; the release is the last
+ * that the other touches.
+ *
+ * To stop, one moves members from `active` to `asked`, one at a time, and cancels each without the
+ * lock, as that calls back: a pending one ends in the canceller, whose callback takes the lock in
+ * turn. Each member is moved once, so stopping is linear, whoever joins in. The future of a member
+ * on a list is alive, as its end takes it off first; a reference taken under the lock keeps it
+ * through the cancel.
+ *
+ * A submit counts itself before it gives the task away, without the lock, and lists the member
+ * afterwards, when the task may have run. If the group was stopped between the two, it cancels the
+ * member itself. The callback comes last: it is what takes the record back.
+ *
+ * Order of locks: the group's, then a future's. No watch and no callback takes the group's under
+ * that of a future.
+ *
+ * It stands beside the executors, not with the futures, as it gives them tasks: a call upwards,
+ * even through a public header, would make a circle of the two floors.
+ *
+ * Sources: Python's asyncio.TaskGroup, Trio's nurseries.
+ */
+#include "base/panic.h"
+#include "base/place.h"
+#include "future/future.h"
+#include <thrum/condition.h>
+#include <thrum/group.h>
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+
+struct member {
+    thrum__future_callback callback;
+    thrum_group *group;
+    thrum_future *future;
+    struct member *next, **link; /* `link` is what leads here */
+};
+
+struct thrum_group {
+    thrum_condition changed;
+    struct member *active, *asked;
+    size_t left;
+    thrum_error reason;
+    thrum_error last;  /* of the last join; the joiner's */
+    const void *place; /* where it was made */
+};
+
+static void link_member(struct member **list, struct member *member)
+{
+    member->next = *list;
+    member->link = list;
+    if (member->next)
+        member->next->link = &member->next;
+    *list = member;
+}
+
+static void unlink_member(struct member *member)
+{
+    *member->link = member->next;
+    if (member->next)
+        member->next->link = member->link;
+}
+
+/* The next one to be asked to stop, with a reference; NULL when all are. */
+static thrum_future *next_to_ask(thrum_group *group)
+{
+    thrum_with (&group->changed) {
+        struct member *member = group->active;
+        if (member) {
+            unlink_member(member);
+            link_member(&group->asked, member);
+            thrum__future_reference(member->future);
+            return member->future;
+        }
+    }
+    return NULL;
+}
+
+static void ask_all(thrum_group *group)
+{
+    thrum_future *future;
+    while ((future = next_to_ask(group))) {
+        (void)thrum_future_cancel(future);
+        thrum__future_unreference(future);
+    }
+}
+
+/* Under the lock. True for the first. */
+static bool give_reason(thrum_group *group, const thrum_error *reason)
+{
+    bool first = !group->reason.code;
+    if (first)
+        group->reason = *reason;
+    return first;
+}
+
+static void stop(thrum_group *group, int code)
+{
+    thrum_with (&group->changed)
+        (void)give_reason(group, thrum__error_constant(code));
+    ask_all(group);
+}
+
+/* The touch of `group` that comes last, unless the caller is one who may free it. */
+static void count_off(thrum_group *group)
+{
+    thrum_with (&group->changed) {
+        if (--group->left == 0)
+            thrum_condition_notify_all(&group->changed);
+    }
+}
+
+static void member_done(thrum__future_callback *callback, thrum_future *future)
+{
+    struct member *member = (struct member *)callback; /* its first member */
+    thrum_group *group = member->group;
+    const thrum_error *error = thrum__future_failure(future);
+    bool first = false;
+    thrum_with (&group->changed) {
+        unlink_member(member);
+        first = error && give_reason(group, error);
+    }
+    if (first) {
+        thrum__future_ignore(future); /* the join tells it */
+        ask_all(group);
+    }
+    thrum__free(member);
+    count_off(group);
+}
+
+/* What a stopped group gives for a task. */
+static thrum_future *refuse(thrum_task_fn *function, const void *arg, size_t size)
+{
+    thrum_future *future = thrum__future_new(function, arg, size);
+    if (thrum_future_cancel(future) == 0)
+        thrum__future_unreference(future); /* for the executor that it never sees */
+    return future;
+}
+
+thrum_group *thrum_group_new(void)
+{
+    thrum_group *group = thrum__alloc(sizeof *group);
+    if (group)
+        group->place = thrum__caller();
+    return group;
+}
+
+thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
+                                 thrum_task_fn *function, const void *arg, size_t size)
+{
+    struct member *member = thrum__alloc(sizeof *member);
+    if (!member) {
+        stop(group, -ENOMEM);
+        return thrum__future_no_memory();
+    }
+    bool stopped = false;
+    thrum_with (&group->changed) {
+        stopped = group->reason.code;
+        if (!stopped)
+            group->left++;
+    }
+    if (stopped) {
+        thrum__free(member);
+        return refuse(function, arg, size);
+    }
+    thrum_future *future = thrum_submit(executor, function, arg, size);
+    member->callback.run = member_done;
+    member->group = group;
+    member->future = future;
+    thrum_with (&group->changed) {
+        stopped = group->reason.code;
+        link_member(stopped ? &group->asked : &group->active, member);
+    }
+    thrum__future_callback_add(future, &member->callback);
+    if (stopped)
+        (void)thrum_future_cancel(future);
+    return future;
+}
+
+static int wait_for_all(thrum_group *group, thrum_time deadline)
+{
+    thrum_with (&group->changed) {
+        while (group->left > 0) {
+            int rc = thrum_condition_wait(&group->changed, deadline);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* Stops the program if the caller is one of those that it is about to wait for. */
+static void check_outside(thrum_group *group, const void *place)
+{
+    thrum_with (&group->changed) {
+        struct member *lists[] = {group->active, group->asked};
+        for (int i = 0; i < 2; i++)
+            for (struct member *member = lists[i]; member; member = member->next)
+                if (thrum__future_runs_here(member->future))
+                    thrum__panic(place,
+                                 "group %p joined by its own task in thread \"%s\", which would "
+                                 "wait for itself",
+                                 (void *)group, thrum__self()->name);
+    }
+}
+
+static void stop_and_wait(thrum_group *group, int code)
+{
+    thrum_shield_begin();
+    stop(group, code);
+    (void)wait_for_all(group, THRUM_FOREVER);
+    thrum_shield_end();
+}
+
+int thrum_group_join(thrum_group *group, thrum_time deadline)
+{
+    check_outside(group, thrum__caller());
+    int rc = wait_for_all(group, deadline);
+    if (rc < 0)
+        stop_and_wait(group, rc == -EAGAIN ? -ETIMEDOUT : rc);
+    thrum_with (&group->changed) {
+        group->last = group->reason;
+        group->reason = (thrum_error){0};
+    }
+    return group->last.code;
+}
+
+const thrum_error *thrum_group_error(const thrum_group *group)
+{
+    return group->last.code ? &group->last : NULL;
+}
+
+void thrum_group_cancel(thrum_group *group)
+{
+    stop(group, -ECANCELED);
+}
+
+void thrum_group_free(thrum_group *group)
+{
+    if (!group)
+        return;
+    check_outside(group, thrum__caller());
+    stop_and_wait(group, -ECANCELED);
+    if (group->reason.code != -ECANCELED) {
+        char name[256];
+        thrum__place_text(name, sizeof name, group->place);
+        thrum__failure_report("group", name, &group->reason);
+    }
+    thrum_condition_finish(&group->changed);
+    thrum__free(group);
+}
