@@ -4,7 +4,7 @@
  *
  *     active   members that nobody has asked to stop
  *     asked    members that were asked; they are still to be waited for
- *     left     members, and submits under way; a join waits for 0
+ *     left     members that are not counted off; a join waits for 0
  *     reason   why the group was stopped; code 0 while it is not. The first one stays
  *
  * A member is a record with a callback in its future. The thread that ends the future takes the
@@ -19,21 +19,21 @@
  * on a list is alive, as its end takes it off first; a reference taken under the lock keeps it
  * through the cancel.
  *
- * A submit counts itself before it gives the task away, without the lock, and lists the member
- * afterwards, when the task may have run. If the group was stopped between the two, it cancels the
- * member itself. The callback comes last: it is what takes the record back.
+ * A submit makes the future a member before the executor gets it, so that whatever the task does, it
+ * does as a member. If the group is stopped between the two, the executor finds a cancelled future
+ * and drops it. After that neither the group nor the record is touched, as both may be gone.
  *
  * Order of locks: the group's, then a future's. No watch and no callback takes the group's under
  * that of a future.
  *
- * It stands beside the executors, not with the futures, as it gives them tasks: a call upwards,
- * even through a public header, would make a circle of the two floors.
+ * It stands with the executors, not with the futures, as it gives them tasks: from below, that
+ * would be a call upwards.
  *
  * Sources: Python's asyncio.TaskGroup, Trio's nurseries.
  */
 #include "base/panic.h"
 #include "base/place.h"
-#include "future/future.h"
+#include "executor/executor.h"
 #include <thrum/condition.h>
 #include <thrum/group.h>
 #include <thrum/thread.h>
@@ -113,7 +113,7 @@ static void stop(thrum_group *group, int code)
     ask_all(group);
 }
 
-/* The touch of `group` that comes last, unless the caller is one who may free it. */
+/* The last touch of the group for the sake of a member. */
 static void count_off(thrum_group *group)
 {
     thrum_with (&group->changed) {
@@ -140,13 +140,21 @@ static void member_done(thrum__future_callback *callback, thrum_future *future)
     count_off(group);
 }
 
-/* What a stopped group gives for a task. */
-static thrum_future *refuse(thrum_task_fn *function, const void *arg, size_t size)
+/* Makes a pending future a member. False if the group is stopped. */
+static bool enter(thrum_group *group, struct member *member, thrum_future *future)
 {
-    thrum_future *future = thrum__future_new(function, arg, size);
-    if (thrum_future_cancel(future) == 0)
-        thrum__future_unreference(future); /* for the executor that it never sees */
-    return future;
+    bool stopped = true;
+    member->callback.run = member_done;
+    member->group = group;
+    member->future = future;
+    thrum_with (&group->changed) {
+        stopped = group->reason.code;
+        if (!stopped) {
+            group->left++;
+            link_member(&group->active, member);
+        }
+    }
+    return !stopped;
 }
 
 thrum_group *thrum_group_new(void)
@@ -161,31 +169,19 @@ thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
                                  thrum_task_fn *function, const void *arg, size_t size)
 {
     struct member *member = thrum__alloc(sizeof *member);
-    if (!member) {
-        stop(group, -ENOMEM);
-        return thrum__future_no_memory();
-    }
-    bool stopped = false;
-    thrum_with (&group->changed) {
-        stopped = group->reason.code;
-        if (!stopped)
-            group->left++;
-    }
-    if (stopped) {
+    thrum_future *future =
+        member ? thrum__future_new(function, arg, size) : thrum__future_no_memory();
+    if (thrum_future_done(future)) { /* no memory */
         thrum__free(member);
-        return refuse(function, arg, size);
-    }
-    thrum_future *future = thrum_submit(executor, function, arg, size);
-    member->callback.run = member_done;
-    member->group = group;
-    member->future = future;
-    thrum_with (&group->changed) {
-        stopped = group->reason.code;
-        link_member(stopped ? &group->asked : &group->active, member);
-    }
-    thrum__future_callback_add(future, &member->callback);
-    if (stopped)
+        stop(group, -ENOMEM);
+    } else if (enter(group, member, future)) {
+        thrum__future_callback_add(future, &member->callback);
+        thrum__executor_submit(executor, future);
+    } else {
+        thrum__free(member);
         (void)thrum_future_cancel(future);
+        thrum__future_unreference(future); /* for the executor, which never sees it */
+    }
     return future;
 }
 
