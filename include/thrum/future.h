@@ -20,13 +20,11 @@
 #include <stddef.h>
 #include <thrum/error.h>
 #include <thrum/export.h>
-#include <thrum/task.h>
 #include <thrum/time.h>
 
 THRUM_BEGIN
 
 typedef struct thrum_future thrum_future;
-typedef struct thrum_executor thrum_executor; /* see executor.h */
 
 /* Waits for the task and copies its result of `size` bytes to `ret_result`, which a failure leaves
  * untouched; NULL and 0 only wait and drop the result. Returns 0; the task's error, -ECANCELED if
@@ -101,19 +99,6 @@ THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_ca
 /* Gives up the owner's reference; NULL is accepted. The task still runs, or goes on, and its
  * result is dropped. Must not be called while another thread uses this reference. */
 THRUM_API void thrum_future_free(thrum_future *future);
-
-/* Chains a task to a future: once `future` has succeeded, `function` is submitted to `executor` with
- * a copy of the result as its argument. If `future` fails, the new one fails with the same error,
- * and the task never runs; if it is cancelled, the new one is. A cancel of the new one while it is
- * pending keeps the task from running and leaves `future` alone.
- *
- * The caller owns the new future, and may free `future` at once. Never NULL: without memory it has
- * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
- * shut down by then refuses, and the new future fails with -EPIPE. The submit is made by the thread
- * that ends `future`, as a callback is; on an inline executor the task runs there, shielded from
- * cancellation. Does not block, but where it runs the task at once. */
-THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
-                                          thrum_task_fn *function);
 
 /* A future that no executor carries, for those who write one: pending until its maker ends it by
  * one call of thrum_future_set_result or thrum_future_set_error, which is owed:
