@@ -21,6 +21,7 @@
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/future.h>
+#include <thrum/group.h>
 #include <thrum/local.h>
 #include <thrum/lock.h>
 #include <thrum/once.h>

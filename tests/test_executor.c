@@ -231,3 +231,35 @@ TEST_DEADLINE(pools_come_and_go, 60)
     }
     CHECK_INT(ran, ==, 75 * 6);
 }
+
+static thrum_event asked;
+static uint32_t finished;
+
+static int finish_when_asked(thrum_task *self)
+{
+    (void)self;
+    int rc = thrum_event_wait(&asked, THRUM_FOREVER);
+    thrum__store_release(&finished, 1);
+    return rc;
+}
+
+static int shut_down_cancelled(thrum_task *self)
+{
+    uint32_t *ident = thrum_arg(self, uint32_t *);
+    thrum_executor *inner = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_future_free(thrum_submit(inner, finish_when_asked, THRUM_NOTHING));
+    UNTIL(thrum_cancelled(self));
+    tell_ident(ident);
+    thrum_executor_shutdown(inner);
+    return thrum__load_acquire(&finished) ? 0 : -ERANGE;
+}
+
+TEST(a_cancelled_task_waits_in_shutdown)
+{
+    uint32_t own = 0;
+    thrum_thread *thread = thrum_thread_start(shut_down_cancelled, thrum_value(uint32_t *, &own));
+    CHECK_INT(thrum_thread_cancel(thread), ==, 0);
+    UNTIL(thrum__load_acquire(&own));
+    thrum_event_set(&asked);
+    JOIN(thread, 0);
+}

@@ -24,8 +24,9 @@ typedef struct thrum_error {
 THRUM_API const char *thrum_strerror(int code);
 
 /* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread" or "future"; `name` is the thread's name, or the place
- * for a future. */
+ * the call. `kind` is "thread", "future", "callback" or "group"; `name` is the
+ * thread's name, and for the others the place of the function, or where a group or a future made by
+ * hand was made. */
 typedef struct thrum_failure {
     const char *kind;
     const char *name;

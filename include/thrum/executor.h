@@ -143,9 +143,23 @@ THRUM_API const thrum_error *thrum_mapping_error(const thrum_mapping *mapping);
  * ends on its own. Does not wait. */
 THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 
+/* Chains a task to a future: once `future` has succeeded, `function` is submitted to `executor` with
+ * a copy of the result as its argument. If `future` fails, the new one fails with the same error,
+ * and the task never runs; if it is cancelled, the new one is. A cancel of the new one while it is
+ * pending keeps the task from running and leaves `future` alone.
+ *
+ * The caller owns the new future, and may free `future` at once. Never NULL: without memory it has
+ * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
+ * shut down by then refuses, and the new future fails with -EPIPE. The submit is made by the thread
+ * that ends `future`, as a callback is; on an inline executor the task runs there, shielded from
+ * cancellation. Does not block, but where it runs the task at once. */
+THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
+                                          thrum_task_fn *function);
+
 /* Refuses further tasks, waits until all that were submitted are done, and frees the executor;
- * NULL is accepted. Futures stay valid. Called from a task of the executor itself it would wait
- * for itself: that stops the program. Blocks. Python: Executor.shutdown(). */
+ * NULL is accepted. Futures stay valid. Waits even if the running task was cancelled. Called from
+ * a task of the executor itself it would wait for itself: that stops the program. Blocks.
+ * Python: Executor.shutdown(). */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
 
 /* How a shutdown is to be; zero means the default. */

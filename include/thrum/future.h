@@ -63,9 +63,77 @@ THRUM_API bool thrum_future_running(thrum_future *future);
 /* True if the task was cancelled before it ran. Does not block. Python: Future.cancelled(). */
 THRUM_API bool thrum_future_cancelled(thrum_future *future);
 
+/* What thrum_wait waits for. */
+typedef enum thrum_wait_condition {
+    THRUM_ALL_COMPLETED,   /* until all are done */
+    THRUM_FIRST_COMPLETED, /* until one is done */
+    THRUM_FIRST_FAILED     /* until one has failed, or all are done; one that was cancelled, or that
+                              ended with -ECANCELED, has not failed */
+} thrum_wait_condition;
+
+/* Waits until the condition holds for the `count` futures, at once if it does or if there are none.
+ * Leaves failures unseen; thrum_future_done tells afterwards which are done. A future may stand in
+ * the array twice. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the
+ * running task was cancelled; -ENOMEM. The cost is linear in `count`. Blocks.
+ * Python: concurrent.futures.wait(). */
+THRUM_API int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
+                         thrum_time deadline);
+
+/* Called when a future is done. Returns 0, or a negative errno, which goes to the failure hook; a
+ * positive number is a mistake and goes there as -EINVAL. */
+typedef int thrum_done_callback(thrum_future *future, void *context);
+
+/* Has `function` called with `future` and `context` once it is done, however it ended: by the
+ * thread that ends it (the worker, or one that cancels it), or at once by the caller if it is done.
+ * Callbacks are called in the order of adding, but one that is added to a future that is done does
+ * not wait for earlier ones that are being called just then. Waiters may go on before callbacks
+ * have been called; a shutdown of the executor comes after them.
+ *
+ * No lock is held: the callback may use the future as the owner may, even free it. It is shielded
+ * from cancellation. What it waits for, the worker waits for, too, so it should be short; it must
+ * not shut down the executor whose worker it is called by. Returns 0; -ENOMEM, and then it is never
+ * called. Does not block but for the callback itself. Python: Future.add_done_callback(). */
+THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,
+                                             void *context);
+
 /* Gives up the owner's reference; NULL is accepted. The task still runs, or goes on, and its
  * result is dropped. Must not be called while another thread uses this reference. */
 THRUM_API void thrum_future_free(thrum_future *future);
+
+/* A future that no executor carries, for those who write one: pending until its maker ends it by
+ * one call of thrum_future_set_result or thrum_future_set_error, which is owed:
+ *
+ *     struct job { thrum_future *future; int n; };
+ *
+ *     if (thrum_future_set_running(job->future) == 0)         // else it was cancelled: leave it
+ *         thrum_future_set_result(job->future, thrum_value(int, job->n * job->n));
+ *
+ * The maker does not free it: ending it does that for his part, and the owner, to whom he hands the
+ * same pointer, gives it to thrum_future_free at any time, as every other. Maker and owner may be
+ * one. Returns NULL if memory is out. Does not block. Python: Future(). */
+THRUM_API thrum_future *thrum_future_new(void);
+
+/* Marks a future made by hand as running. Returns 0, and a cancel from now on only asks; or
+ * -ECANCELED if it was cancelled, and then the maker is done with it: nothing is owed any more.
+ * Stops the program for one that is running or done already, or that an executor carries.
+ * Does not block. Python: Future.set_running_or_notify_cancel(). */
+THRUM_API int thrum_future_set_running(thrum_future *future);
+
+/* Ends a future made by hand, pending or running, with a copy of `size` bytes at `value`; the
+ * callbacks are called. Returns 0; -ECANCELED if it was cancelled; -ENOMEM, which it has then
+ * failed with. In each case the maker is done with it and must not touch it again: a second end
+ * stops the program, as does one for a future that an executor carries. Does not block.
+ * Python: Future.set_result(), and InvalidStateError. */
+THRUM_API int thrum_future_set_result(thrum_future *future, const void *value, size_t size);
+
+/* The same with a failure: a negative errno (another counts as -EINVAL) and a message for a person.
+ * Returns 0 or -ECANCELED. Python: Future.set_exception(). */
+THRUM_API int thrum_future_set_error(thrum_future *future, int code, const char *format, ...)
+    THRUM_PRINTF(3, 4);
+
+/* True once someone has cancelled the future, or asked it to stop while it ran: for the maker of
+ * one made by hand, whom a cancel does not interrupt. Does not block. */
+THRUM_API bool thrum_future_cancel_requested(const thrum_future *future);
 
 /* Futures in the order in which they are done.
  *

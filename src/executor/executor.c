@@ -1,6 +1,7 @@
 #include "executor/executor.h"
 #include "base/cpu.h"
 #include "base/panic.h"
+#include <thrum/thread.h>
 
 #include <errno.h>
 
@@ -16,6 +17,14 @@ static const char *reason_of(int code)
     }
 }
 
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+{
+    const char *reason = NULL;
+    int rc = executor->ops->submit(executor, future, &reason);
+    if (rc < 0)
+        thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
+}
+
 thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
                                 thrum_task_fn *function, const void *arg, size_t size)
 {
@@ -23,10 +32,7 @@ thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_opt
     if (thrum_future_done(future))
         return future; /* no memory */
     future->priority = options ? options->priority : THRUM_PRIORITY_NORMAL;
-    const char *reason = NULL;
-    int rc = executor->ops->submit(executor, future, &reason);
-    if (rc < 0)
-        thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
+    thrum__executor_submit(executor, future);
     return future;
 }
 

@@ -17,6 +17,10 @@ typedef struct thrum__executor_ops {
     void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
 } thrum__executor_ops;
 
+/* Gives a pending future to the executor; where it refuses, the future fails and says why. Takes the
+ * executor's reference either way. */
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future);
+
 /* The first member of every executor. */
 struct thrum_executor {
     const thrum__executor_ops *ops;

@@ -9,7 +9,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
 {
     (void)executor, (void)ret_reason;
     thrum__future_run(future);
-    thrum__future_drop(future);
+    thrum__future_unreference(future);
     return 0;
 }
 

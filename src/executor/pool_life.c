@@ -66,12 +66,12 @@ static void cancel_running(thrum__pool *pool)
             for (thrum__worker *w = pool->all_workers; w && count < BATCH; w = w->next)
                 if (w->future && !w->asked_to_stop) {
                     w->asked_to_stop = true;
-                    thrum__future_retain(w->future);
+                    thrum__future_reference(w->future);
                     batch[count++] = w->future;
                 }
         for (size_t i = 0; i < count; i++) {
             thrum_future_cancel(batch[i]);
-            thrum__future_drop(batch[i]);
+            thrum__future_unreference(batch[i]);
         }
     } while (count > 0);
 }
@@ -83,7 +83,7 @@ static void cancel_pending(thrum_future *chain)
         thrum_future *next = chain->next;
         if (!thrum_future_running(chain))
             thrum_future_cancel(chain);
-        thrum__future_drop(chain);
+        thrum__future_unreference(chain);
         chain = next;
     }
 }

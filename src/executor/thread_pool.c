@@ -173,7 +173,7 @@ static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *fut
     pool->running++;
     thrum_lock_release(&pool->lock);
     if (previous)
-        thrum__future_drop(previous);
+        thrum__future_unreference(previous);
     struct ending ending = run_here(future, NULL);
     thrum_lock_acquire(&pool->lock);
     worker->future = NULL;
@@ -192,7 +192,7 @@ static void run_tasks(thrum__pool *pool, thrum__worker *worker)
             previous = future;
         } else if (previous) {
             thrum_lock_release(&pool->lock);
-            thrum__future_drop(previous);
+            thrum__future_unreference(previous);
             previous = NULL;
             thrum_lock_acquire(&pool->lock);
         } else if (is_to_leave(pool)) {
@@ -369,7 +369,7 @@ static int run_in_caller(thrum__pool *pool, thrum_future *future)
     thrum_lock_acquire(&pool->lock);
     count(pool, ending);
     thrum_lock_release(&pool->lock);
-    thrum__future_drop(future);
+    thrum__future_unreference(future);
     thrum_lock_acquire(&pool->lock);
     return 0;
 }

@@ -7,7 +7,8 @@
  * Every change of state is made under the future's lock, so a cancel and a start cannot both win.
  * The change to FINISHED or CANCELLED also sets the event `done`, a release that every wait
  * acquires, and then tells the watches, all under the lock: one who was told can ask for the
- * result at once, and one who has ended his watch under the lock is not being told any more.
+ * result at once, and one who has ended his watch under the lock is not being told any more. The
+ * callbacks, which are the user's, are taken off under the lock and called after it (callback.c).
  *
  * `runner` is the context of the thread that runs the task. It is cleared under the lock before
  * that thread goes on to other work; so a cancel, which looks at it under the lock, asks the right
@@ -32,7 +33,12 @@
 
 #include <errno.h>
 
-enum { PENDING, RUNNING, FINISHED, CANCELLED };
+enum {
+    PENDING = THRUM__FUTURE_PENDING,
+    RUNNING = THRUM__FUTURE_RUNNING,
+    FINISHED = THRUM__FUTURE_FINISHED,
+    CANCELLED = THRUM__FUTURE_CANCELLED
+};
 
 /* The future for want of a future: failed, immortal, and shared by all who get it. */
 static thrum_future no_memory = {
@@ -40,6 +46,11 @@ static thrum_future no_memory = {
     .seen = 1,
     .done = {1, 0, 0},
 };
+
+thrum_future *thrum__future_no_memory(void)
+{
+    return &no_memory;
+}
 
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size)
 {
@@ -54,7 +65,13 @@ thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t
     return future;
 }
 
-static void unreference(thrum_future *future)
+void thrum__future_reference(thrum_future *future)
+{
+    if (future != &no_memory)
+        thrum__add_relaxed(&future->references, 1);
+}
+
+void thrum__future_unreference(thrum_future *future)
 {
     if (future == &no_memory || thrum__sub_acq_rel(&future->references, 1) != 1)
         return;
@@ -69,8 +86,20 @@ static const thrum_error *error_of(const thrum_future *future)
     return future == &no_memory ? thrum__error_constant(-ENOMEM) : future->task.error;
 }
 
-/* Publishes the end. Under the lock. */
-static void end(thrum_future *future, uint32_t state)
+const thrum_error *thrum__future_failure(const thrum_future *future)
+{
+    const thrum_error *error = error_of(future);
+    return error && error->code != -ECANCELED ? error : NULL;
+}
+
+bool thrum__future_runs_here(thrum_future *future)
+{
+    thrum_with (&future->lock)
+        return future->runner == thrum__self();
+    return false;
+}
+
+thrum__future_callback *thrum__future_end(thrum_future *future, uint32_t state)
 {
     thrum__store_relaxed(&future->state, state);
     future->runner = NULL;
@@ -83,6 +112,11 @@ static void end(thrum_future *future, uint32_t state)
         watch->fire(watch);
         watch = next;
     }
+    thrum__future_callback *callbacks = future->first_callback;
+    future->first_callback = future->last_callback = NULL;
+    if (callbacks)
+        thrum__future_reference(future);
+    return callbacks;
 }
 
 /* Takes the task for this context; false if it is cancelled. */
@@ -104,20 +138,11 @@ bool thrum__future_run(thrum_future *future)
     if (!start(future))
         return false;
     thrum__task_run(&future->task);
+    thrum__future_callback *callbacks = NULL;
     thrum_with (&future->lock)
-        end(future, FINISHED);
+        callbacks = thrum__future_end(future, FINISHED);
+    thrum__future_call_back(future, callbacks);
     return true;
-}
-
-void thrum__future_retain(thrum_future *future)
-{
-    if (future != &no_memory)
-        thrum__add_relaxed(&future->references, 1);
-}
-
-void thrum__future_drop(thrum_future *future)
-{
-    unreference(future);
 }
 
 void thrum__future_settle_cancel(thrum_future *future)
@@ -128,18 +153,20 @@ void thrum__future_settle_cancel(thrum_future *future)
         return;
     }
     thrum_with (&future->lock)
-        thrum__store_relaxed(&self->cancelled, future->asked_to_stop);
+        thrum__store_relaxed(&self->cancelled, thrum__load_relaxed(&future->asked));
 }
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
 {
+    thrum__future_callback *callbacks = NULL;
     thrum_with (&future->lock) {
         if (future->state == PENDING) {
             thrum__task_fail(&future->task, code, message);
-            end(future, FINISHED);
+            callbacks = thrum__future_end(future, FINISHED);
         }
     }
-    unreference(future);
+    thrum__future_call_back(future, callbacks);
+    thrum__future_unreference(future);
 }
 
 void thrum__future_ignore(thrum_future *future)
@@ -150,19 +177,22 @@ void thrum__future_ignore(thrum_future *future)
 int thrum_future_cancel(thrum_future *future)
 {
     int rc = -EALREADY;
+    thrum__future_callback *callbacks = NULL;
     thrum_with (&future->lock) {
         if (future->state == PENDING) {
             future->task.error = thrum__error_constant(-ECANCELED);
             thrum__future_ignore(future);
-            end(future, CANCELLED);
+            callbacks = thrum__future_end(future, CANCELLED);
             rc = 0;
         } else if (future->state == RUNNING) {
             thrum__future_ignore(future);
-            future->asked_to_stop = 1;
-            thrum__cancel(future->runner);
+            thrum__store_relaxed(&future->asked, 1);
+            if (future->runner)
+                thrum__cancel(future->runner);
             rc = -EINPROGRESS;
         }
     }
+    thrum__future_call_back(future, callbacks);
     return rc;
 }
 
@@ -224,7 +254,7 @@ bool thrum_future_cancelled(thrum_future *future)
 void thrum_future_free(thrum_future *future)
 {
     if (future)
-        unreference(future);
+        thrum__future_unreference(future);
 }
 
 void thrum__future_watch_begin(thrum_future *future, thrum__future_watch *watch)

@@ -3,7 +3,6 @@
 #include "base/probe.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -47,8 +46,10 @@ static void drop_result(thrum_task *task)
 }
 
 /* Takes the place of an earlier error, if there is one. */
-static void fail_with(thrum_task *task, int code, const char *format, va_list arguments)
+void thrum__task_fail_with(thrum_task *task, int code, const char *format, va_list arguments)
 {
+    if (code >= 0)
+        code = -EINVAL;
     drop_result(task);
     thrum_error *error = (thrum_error *)task->error;
     if (!error || error == thrum__error_constant(error->code))
@@ -69,7 +70,7 @@ int thrum_fail(thrum_task *self, int code, const char *format, ...)
         code = -EINVAL;
     va_list arguments;
     va_start(arguments, format);
-    fail_with(self, code, format, arguments);
+    thrum__task_fail_with(self, code, format, arguments);
     va_end(arguments);
     return code;
 }

@@ -12,6 +12,8 @@
 #include <thrum/error.h>
 #include <thrum/task.h>
 
+#include <stdarg.h>
+
 enum { THRUM__TASK_ARG_INLINE = 48, THRUM__TASK_RESULT_INLINE = 32 };
 
 struct thrum_task {
@@ -34,6 +36,9 @@ void thrum__task_run(thrum_task *task);
 
 /* Makes the task failed with `code` and the code's own text; for carriers. */
 void thrum__task_fail(thrum_task *task, int code, const char *message);
+
+/* The same with a message as printf makes it. A code that is not negative counts as -EINVAL. */
+void thrum__task_fail_with(thrum_task *task, int code, const char *format, va_list arguments);
 
 /* The outcome: 0 or the negative code of the error. */
 int thrum__task_code(const thrum_task *task);

@@ -26,7 +26,7 @@ static void run_it(void *argument)
 {
     (void)argument;
     thrum__future_run(future);
-    thrum__future_drop(future);
+    thrum__future_unreference(future);
 }
 
 static void wait_for_it(void *argument)
@@ -108,7 +108,7 @@ EXPLORE(future_wait_until, .preemptions = 3, .timeouts = 1)
 static void run_other(void *other)
 {
     thrum__future_run(other);
-    thrum__future_drop(other);
+    thrum__future_unreference(other);
 }
 
 EXPLORE(future_as_completed, .preemptions = 1, .long_preemptions = 2)

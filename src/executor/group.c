@@ -1,0 +1,261 @@
+/* Groups.
+ *
+ * Under the lock of `changed`:
+ *
+ *     active   members that nobody has asked to stop
+ *     asked    members that were asked; they are still to be waited for
+ *     left     members that are not counted off; a join waits for 0
+ *     reason   why the group was stopped; code 0 while it is not. The first one stays
+ *
+ * A member is a record with a callback in its future. The thread that ends the future takes the
+ * record off its list, stops the group if it is the first to fail, and only then counts it off: so
+ * the group stands as long as someone is stopping it for a member's sake. Counting off the last
+ * one notifies the join, which owns the group as soon as it has the lock; the release is the last
+ * that the other touches.
+ *
+ * To stop, one moves members from `active` to `asked`, one at a time, and cancels each without the
+ * lock, as that calls back: a pending one ends in the canceller, whose callback takes the lock in
+ * turn. Each member is moved once, so stopping is linear, whoever joins in. The future of a member
+ * on a list is alive, as its end takes it off first; a reference taken under the lock keeps it
+ * through the cancel.
+ *
+ * A submit makes the future a member before the executor gets it, so that whatever the task does, it
+ * does as a member. If the group is stopped between the two, the executor finds a cancelled future
+ * and drops it. After that neither the group nor the record is touched, as both may be gone.
+ *
+ * Order of locks: the group's, then a future's. No watch and no callback takes the group's under
+ * that of a future.
+ *
+ * It stands with the executors, not with the futures, as it gives them tasks: from below, that
+ * would be a call upwards.
+ *
+ * Sources: Python's asyncio.TaskGroup, Trio's nurseries.
+ */
+#include "base/panic.h"
+#include "base/place.h"
+#include "executor/executor.h"
+#include <thrum/condition.h>
+#include <thrum/group.h>
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+
+struct member {
+    thrum__future_callback callback;
+    thrum_group *group;
+    thrum_future *future;
+    struct member *next, **link; /* `link` is what leads here */
+};
+
+struct thrum_group {
+    thrum_condition changed;
+    struct member *active, *asked;
+    size_t left;
+    thrum_error reason;
+    thrum_error last;  /* of the last join; the joiner's */
+    const void *place; /* where it was made */
+};
+
+static void link_member(struct member **list, struct member *member)
+{
+    member->next = *list;
+    member->link = list;
+    if (member->next)
+        member->next->link = &member->next;
+    *list = member;
+}
+
+static void unlink_member(struct member *member)
+{
+    *member->link = member->next;
+    if (member->next)
+        member->next->link = member->link;
+}
+
+/* The next one to be asked to stop, with a reference; NULL when all are. */
+static thrum_future *next_to_ask(thrum_group *group)
+{
+    thrum_with (&group->changed) {
+        struct member *member = group->active;
+        if (member) {
+            unlink_member(member);
+            link_member(&group->asked, member);
+            thrum__future_reference(member->future);
+            return member->future;
+        }
+    }
+    return NULL;
+}
+
+static void ask_all(thrum_group *group)
+{
+    thrum_future *future;
+    while ((future = next_to_ask(group))) {
+        (void)thrum_future_cancel(future);
+        thrum__future_unreference(future);
+    }
+}
+
+/* Under the lock. True for the first. */
+static bool give_reason(thrum_group *group, const thrum_error *reason)
+{
+    bool first = !group->reason.code;
+    if (first)
+        group->reason = *reason;
+    return first;
+}
+
+static void stop(thrum_group *group, int code)
+{
+    thrum_with (&group->changed)
+        (void)give_reason(group, thrum__error_constant(code));
+    ask_all(group);
+}
+
+/* The last touch of the group for the sake of a member. */
+static void count_off(thrum_group *group)
+{
+    thrum_with (&group->changed) {
+        if (--group->left == 0)
+            thrum_condition_notify_all(&group->changed);
+    }
+}
+
+static void member_done(thrum__future_callback *callback, thrum_future *future)
+{
+    struct member *member = (struct member *)callback; /* its first member */
+    thrum_group *group = member->group;
+    const thrum_error *error = thrum__future_failure(future);
+    bool first = false;
+    thrum_with (&group->changed) {
+        unlink_member(member);
+        first = error && give_reason(group, error);
+    }
+    if (first) {
+        thrum__future_ignore(future); /* the join tells it */
+        ask_all(group);
+    }
+    thrum__free(member);
+    count_off(group);
+}
+
+/* Makes a pending future a member. False if the group is stopped. */
+static bool enter(thrum_group *group, struct member *member, thrum_future *future)
+{
+    bool stopped = true;
+    member->callback.run = member_done;
+    member->group = group;
+    member->future = future;
+    thrum_with (&group->changed) {
+        stopped = group->reason.code;
+        if (!stopped) {
+            group->left++;
+            link_member(&group->active, member);
+        }
+    }
+    return !stopped;
+}
+
+thrum_group *thrum_group_new(void)
+{
+    thrum_group *group = thrum__alloc(sizeof *group);
+    if (group)
+        group->place = thrum__caller();
+    return group;
+}
+
+thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
+                                 thrum_task_fn *function, const void *arg, size_t size)
+{
+    struct member *member = thrum__alloc(sizeof *member);
+    thrum_future *future =
+        member ? thrum__future_new(function, arg, size) : thrum__future_no_memory();
+    if (thrum_future_done(future)) { /* no memory */
+        thrum__free(member);
+        stop(group, -ENOMEM);
+    } else if (enter(group, member, future)) {
+        thrum__future_callback_add(future, &member->callback);
+        thrum__executor_submit(executor, future);
+    } else {
+        thrum__free(member);
+        (void)thrum_future_cancel(future);
+        thrum__future_unreference(future); /* for the executor, which never sees it */
+    }
+    return future;
+}
+
+static int wait_for_all(thrum_group *group, thrum_time deadline)
+{
+    thrum_with (&group->changed) {
+        while (group->left > 0) {
+            thrum__context *self = thrum__futures_wait_begin();
+            int rc = thrum_condition_wait(&group->changed, deadline);
+            thrum__futures_wait_end(self);
+            if (rc < 0)
+                return rc;
+        }
+    }
+    return 0;
+}
+
+/* Stops the program if the caller is one of those that it is about to wait for. */
+static void check_outside(thrum_group *group, const void *place)
+{
+    thrum_with (&group->changed) {
+        struct member *lists[] = {group->active, group->asked};
+        for (int i = 0; i < 2; i++)
+            for (struct member *member = lists[i]; member; member = member->next)
+                if (thrum__future_runs_here(member->future))
+                    thrum__panic(place,
+                                 "group %p joined by its own task in thread \"%s\", which would "
+                                 "wait for itself",
+                                 (void *)group, thrum__self()->name);
+    }
+}
+
+static void stop_and_wait(thrum_group *group, int code)
+{
+    thrum_shield_begin();
+    stop(group, code);
+    (void)wait_for_all(group, THRUM_FOREVER);
+    thrum_shield_end();
+}
+
+int thrum_group_join(thrum_group *group, thrum_time deadline)
+{
+    check_outside(group, thrum__caller());
+    int rc = wait_for_all(group, deadline);
+    if (rc < 0)
+        stop_and_wait(group, rc == -EAGAIN ? -ETIMEDOUT : rc);
+    thrum_with (&group->changed) {
+        group->last = group->reason;
+        group->reason = (thrum_error){0};
+    }
+    return group->last.code;
+}
+
+const thrum_error *thrum_group_error(const thrum_group *group)
+{
+    return group->last.code ? &group->last : NULL;
+}
+
+void thrum_group_cancel(thrum_group *group)
+{
+    stop(group, -ECANCELED);
+}
+
+void thrum_group_free(thrum_group *group)
+{
+    if (!group)
+        return;
+    check_outside(group, thrum__caller());
+    stop_and_wait(group, -ECANCELED);
+    if (group->reason.code != -ECANCELED) {
+        char name[256];
+        thrum__place_text(name, sizeof name, group->place);
+        thrum__failure_report("group", name, &group->reason);
+    }
+    thrum_condition_finish(&group->changed);
+    thrum__free(group);
+}
