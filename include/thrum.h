@@ -21,10 +21,12 @@
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/future.h>
+#include <thrum/keyed_rate_limiter.h>
 #include <thrum/local.h>
 #include <thrum/lock.h>
 #include <thrum/once.h>
 #include <thrum/queue.h>
+#include <thrum/rate_limiter.h>
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
