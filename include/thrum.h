@@ -25,6 +25,7 @@
 #include <thrum/local.h>
 #include <thrum/lock.h>
 #include <thrum/once.h>
+#include <thrum/periodic.h>
 #include <thrum/queue.h>
 #include <thrum/rate_limiter.h>
 #include <thrum/rlock.h>

@@ -24,7 +24,7 @@ typedef struct thrum_error {
 THRUM_API const char *thrum_strerror(int code);
 
 /* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread" or "future"; `name` is the thread's name, or the place
+ * the call. `kind` is "thread", "future" or "periodic"; `name` is the thread's name, or the place
  * for a future. */
 typedef struct thrum_failure {
     const char *kind;
