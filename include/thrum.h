@@ -28,6 +28,7 @@
 #include <thrum/periodic.h>
 #include <thrum/queue.h>
 #include <thrum/rate_limiter.h>
+#include <thrum/retry.h>
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
