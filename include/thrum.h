@@ -16,6 +16,7 @@
 #define THRUM_H
 
 #include <thrum/barrier.h>
+#include <thrum/circuit_breaker.h>
 #include <thrum/condition.h>
 #include <thrum/error.h>
 #include <thrum/event.h>

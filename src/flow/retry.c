@@ -149,8 +149,8 @@ int thrum_retry_done(thrum_retry *retry, int code)
 int thrum_retry_fail(thrum_retry *retry, int code, const char *format, ...)
 {
     told(retry, thrum__caller());
-    thrum_error error = {.code =
-                             code < 0 ? code : -EINVAL}; /* the old message may be an argument */
+    thrum_error error; /* not in place: the old message may be an argument */
+    error.code = code < 0 ? code : -EINVAL;
     va_list arguments;
     va_start(arguments, format);
     if (vsnprintf(error.message, sizeof error.message, format, arguments) < 0)
