@@ -3,6 +3,8 @@
 #include "support.h"
 
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { MS = 1000000 };
 
@@ -248,6 +250,24 @@ TEST_STOPS(a_tick_that_frees_its_own_task_stops_the_program, "freed by its own t
 TEST_STOPS(a_period_of_nothing_stops_the_program, "a period of 0 seconds")
 {
     thrum_periodic_start(&(thrum_periodic_options){.first = 1}, count, THRUM_NOTHING);
+}
+
+TEST(a_child_made_by_fork_has_the_handle_alone)
+{
+    thrum_periodic *p = thrum_periodic_start(
+        &(thrum_periodic_options){.period = 1, .first = THRUM_FOREVER}, count, THRUM_NOTHING);
+    int status;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        CHECK_INT(thrum_periodic_stop(p, THRUM_FOREVER), ==, -ESRCH);
+        thrum_periodic_free(p);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+    CHECK_INT(thrum_periodic_stop(p, THRUM_FOREVER), ==, 0);
+    thrum_periodic_free(p);
 }
 
 TEST(without_memory_or_threads_it_says_so)
