@@ -1,7 +1,8 @@
 /* Concurrent API calls that are tried again: after each failure a pause twice as long as the last.
  *
  * The pause is a wait like any other, so cancelling the future ends it at once, where Python's
- * time.sleep would be slept to its end. The API is played by a function that refuses a post as many
+ * time.sleep would be slept to its end; and it is drawn at random, so that those who were refused
+ * together do not come back together. The API is played by a function that refuses a post as many
  * times as the rest of its number by four, so those with 3 are refused too often.
  */
 #include <err.h>
@@ -16,10 +17,10 @@
 enum { POSTS = 20, MAX_TRIES = 3 };
 
 /* Stands for the request. */
-static int get_post(int post, int attempt)
+static int get_post(int post, uint32_t attempt)
 {
     int rc = thrum_sleep(thrum_in(LATENCY));
-    if (rc == 0 && attempt < post % 4)
+    if (rc == 0 && attempt <= (uint32_t)post % 4)
         rc = -ECONNREFUSED;
     return rc;
 }
@@ -27,21 +28,14 @@ static int get_post(int post, int attempt)
 static int fetch_api(thrum_task *self)
 {
     int post = thrum_arg(self, int);
-    double pause = BACKOFF;
-    for (int attempt = 0; attempt < MAX_TRIES; attempt++) {
-        if (attempt > 0) {
-            int rc = thrum_sleep(thrum_in(pause));
-            if (rc < 0)
-                return rc; /* nobody wants it any more */
-            pause *= 2;
-        }
-        int rc = get_post(post, attempt);
-        if (rc == 0)
-            return thrum_return(self, thrum_value(int, attempt + 1));
-        if (rc == -ECANCELED)
-            return rc;
-    }
-    return thrum_fail(self, -ECONNREFUSED, "refused %d times", MAX_TRIES);
+    thrum_retry retry = THRUM_RETRY(.attempts = MAX_TRIES, .base = BACKOFF);
+    while (thrum_retry_next(&retry))
+        thrum_retry_done(&retry, get_post(post, thrum_retry_attempt(&retry)));
+    int rc = thrum_retry_code(&retry);
+    if (rc < 0)
+        return thrum_fail(self, rc, "%s at try %u", thrum_retry_error(&retry)->message,
+                          thrum_retry_attempt(&retry));
+    return thrum_return(self, thrum_value(uint32_t, thrum_retry_attempt(&retry)));
 }
 
 int main(void)
@@ -56,9 +50,9 @@ int main(void)
 
     int fetched = 0;
     for (int i = 0; i < POSTS; i++) {
-        int tries;
+        uint32_t tries;
         if (thrum_future_result(futures[i], &tries, sizeof tries, THRUM_FOREVER) == 0) {
-            printf("/posts/%d: fetched at try %d\n", i + 1, tries);
+            printf("/posts/%d: fetched at try %u\n", i + 1, tries);
             fetched++;
         } else {
             printf("/posts/%d: %s\n", i + 1, thrum_future_error(futures[i])->message);

@@ -16,16 +16,21 @@
 #define THRUM_H
 
 #include <thrum/barrier.h>
+#include <thrum/circuit_breaker.h>
 #include <thrum/condition.h>
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/future.h>
 #include <thrum/group.h>
+#include <thrum/keyed_rate_limiter.h>
 #include <thrum/local.h>
 #include <thrum/lock.h>
 #include <thrum/once.h>
+#include <thrum/periodic.h>
 #include <thrum/queue.h>
+#include <thrum/rate_limiter.h>
+#include <thrum/retry.h>
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
