@@ -85,6 +85,17 @@ THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_time dea
 THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most,
                                    size_t *ret_count, thrum_time deadline);
 
+/* Takes the next item of whichever of `count` queues has one, waiting while none has; `*ret_index`
+ * is which. If several have one, it is the queue that stands first, so that the order of the array
+ * is one of preference. `ret_item` must have room for the largest item of them. A queue that is
+ * closed and empty does not count. No queue may be in the array twice: that stops the program.
+ * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and all are empty; -EPIPE if all are
+ * closed and empty, or there is none; -ECANCELED if the running task was cancelled; -ENOMEM (more
+ * than 8 queues only). On failure both results are untouched. Blocks. The queues must not be freed
+ * before it has returned. Idea: Go's select. */
+THRUM_API int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index,
+                                  void *ret_item, thrum_time deadline);
+
 /* Says that one item taken from the queue has been dealt with. More calls than items were put
  * stops the program. Does not block. Python: Queue.task_done(). */
 THRUM_API void thrum_queue_task_done(thrum_queue *queue);

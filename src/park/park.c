@@ -51,8 +51,9 @@ bool thrum__claim(thrum__context *context, uint64_t ticket, enum thrum__claim_st
 
 bool thrum__claim_waiter(thrum__waiter *waiter)
 {
-    if (!waiter->claimed)
-        waiter->claimed = thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED);
+    /* Written by the winner alone: one who waits in several queues reads it in all of them. */
+    if (!waiter->claimed && thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED))
+        waiter->claimed = true;
     return waiter->claimed;
 }
 
