@@ -17,6 +17,7 @@
 
 #include <thrum/barrier.h>
 #include <thrum/condition.h>
+#include <thrum/deque.h>
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>
