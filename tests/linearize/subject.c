@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int by_priority(const void *a, const void *b)
 {
@@ -102,9 +103,16 @@ static void call_pair(void *object, struct linear_call *call)
     call->count = call->outcome == 0;
 }
 
-static void *make_deque(const struct linear_model *model)
+/* The deque's items are large, so that a call takes long enough for others to come in between. */
+struct bulky {
+    uint8_t item;
+    uint8_t rest[8191];
+};
+
+static void *make_bulky(const struct linear_model *model)
 {
-    return made(thrum_deque_new(1, &(thrum_deque_options){.maxlen = model->bound}));
+    return made(
+        thrum_deque_new(sizeof(struct bulky), &(thrum_deque_options){.maxlen = model->bound}));
 }
 
 static void free_deque(void *object)
@@ -112,27 +120,31 @@ static void free_deque(void *object)
     thrum_deque_free(object);
 }
 
-static void call_deque(void *object, struct linear_call *call)
+static void call_bulky(void *object, struct linear_call *call)
 {
-    uint8_t batch[LINEAR_BATCH] = {call->item, (uint8_t)(call->item + LINEAR_SECOND_ITEM)};
+    struct bulky add[LINEAR_BATCH], given = {0};
+    add[0].item = call->item;
+    add[1].item = (uint8_t)(call->item + LINEAR_SECOND_ITEM);
+    memset(add[0].rest, call->item, sizeof add[0].rest);
+    memset(add[1].rest, call->item, sizeof add[1].rest);
     switch (call->kind) {
     case LINEAR_APPEND:
-        call->outcome = thrum_deque_append(object, &call->item);
+        call->outcome = thrum_deque_append(object, add);
         break;
     case LINEAR_APPEND_LEFT:
-        call->outcome = thrum_deque_append_left(object, &call->item);
+        call->outcome = thrum_deque_append_left(object, add);
         break;
     case LINEAR_EXTEND:
-        call->outcome = thrum_deque_extend(object, batch, LINEAR_BATCH);
+        call->outcome = thrum_deque_extend(object, add, LINEAR_BATCH);
         break;
     case LINEAR_POP:
-        call->outcome = thrum_deque_pop(object, call->given);
+        call->outcome = thrum_deque_pop(object, &given);
         break;
     case LINEAR_POP_LEFT:
-        call->outcome = thrum_deque_pop_left(object, call->given);
+        call->outcome = thrum_deque_pop_left(object, &given);
         break;
     case LINEAR_FIRST:
-        call->outcome = thrum_deque_at(object, 0, call->given);
+        call->outcome = thrum_deque_at(object, 0, &given);
         break;
     case LINEAR_ROTATE:
         thrum_deque_rotate(object, call->item);
@@ -144,6 +156,12 @@ static void call_deque(void *object, struct linear_call *call)
         call->outcome = (int)thrum_deque_size(object);
         break;
     }
+    call->given[0] = given.item;
+}
+
+static void *make_small(const struct linear_model *model)
+{
+    return made(thrum_deque_new(1, &(thrum_deque_options){.maxlen = model->bound}));
 }
 
 /* Puts right and does all else but get. */
@@ -206,8 +224,8 @@ static void call_torn(void *object, struct linear_call *call)
 
 #define QUEUE  .make = make_queue, .call = call_queue, .free = free_queue
 #define PAIR   .make = make_pair, .call = call_pair, .free = free_pair
-#define DEQUE  .make = make_deque, .call = call_deque, .free = free_deque
-#define BROKEN .broken = true, .make = make_deque, .free = free_deque
+#define DEQUE  .make = make_bulky, .call = call_bulky, .free = free_deque
+#define BROKEN .broken = true, .make = make_small, .free = free_deque
 
 const struct linear_subject linear_subjects[] = {
     {"fifo", {.order = THRUM_FIFO}, QUEUE},
