@@ -18,6 +18,7 @@
 #include <thrum/barrier.h>
 #include <thrum/circuit_breaker.h>
 #include <thrum/condition.h>
+#include <thrum/deque.h>
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>

@@ -1,4 +1,5 @@
-/* A queue: items pass by value from those who put to those who get, first in, first out.
+/* A queue: items pass by value from those who put to those who get, first in, first out, or last in,
+ * first out, or by priority.
  *
  *     thrum_queue *q = thrum_queue_new(sizeof(int), &(thrum_queue_options){ .max_size = 10 });
  *     thrum_queue_put(q, &item, THRUM_FOREVER);        // waits while full
@@ -7,7 +8,19 @@
  * Ending it needs no marker items: thrum_queue_close refuses further puts and lets getters take
  * what is left, after which they get -EPIPE. Any number of threads may use one queue.
  *
- * Python: queue.Queue. Idea for close: Go's channels.
+ * In order of priority, what the comparison puts first comes out first, and among equals what was
+ * put first:
+ *
+ *     static int urgency(const void *a, const void *b)
+ *     {
+ *         const struct job *x = a, *y = b;
+ *         return (x->level > y->level) - (x->level < y->level);
+ *     }
+ *
+ *     thrum_queue *q = thrum_queue_new(sizeof(struct job), &(thrum_queue_options){
+ *                                          .order = THRUM_PRIORITY, .compare = urgency});
+ *
+ * Python: queue.Queue, LifoQueue, PriorityQueue. Idea for close: Go's channels.
  */
 #ifndef THRUM_QUEUE_H
 #define THRUM_QUEUE_H
@@ -21,14 +34,23 @@ THRUM_BEGIN
 
 typedef struct thrum_queue thrum_queue;
 
-/* How a queue is to be; zero means the default. */
+/* Which item comes out next: the oldest, the newest, or the one that .compare puts first. */
+enum thrum_queue_order { THRUM_FIFO, THRUM_LIFO, THRUM_PRIORITY };
+
+/* How a queue is to be; zero means the default.
+ *
+ * `compare` is given two items and returns less than, equal to or greater than 0 if the first is to
+ * come out before, in the order of the puts, or after the second, as for qsort. It is called in
+ * whichever thread puts or gets, under the queue's lock, so it must not use the queue or wait. */
 typedef struct thrum_queue_options {
-    size_t max_size; /* items held before put waits; 0 for no bound */
+    size_t max_size;                            /* items held before put waits; 0 for no bound */
+    enum thrum_queue_order order;               /* THRUM_FIFO by default */
+    int (*compare)(const void *, const void *); /* for THRUM_PRIORITY, and only for it */
 } thrum_queue_options;
 
 /* Makes a queue for items of `item_size` bytes, at least 1. `options` may be NULL. A bounded queue
  * takes its memory now, so that its put never fails for want of memory. The caller owns it.
- * Returns NULL if memory is out. Does not block. */
+ * Returns NULL if memory is out. Does not block. Python: Queue(maxsize), LifoQueue, PriorityQueue. */
 THRUM_API thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *options);
 
 /* Frees the queue and the items that are left; NULL is accepted. Stops the program if anyone still
@@ -41,11 +63,38 @@ THRUM_API void thrum_queue_free(thrum_queue *queue);
  * Python: Queue.put(item, timeout=...). */
 THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_time deadline);
 
-/* Takes the oldest item, waiting while there is none. Returns 0; -ETIMEDOUT; -EAGAIN if the
+/* Adds copies of the `count` items of an array, in their order, waiting while the queue is full.
+ * What there is room for goes in at once, so that in a queue without bound nothing of others comes
+ * between; else the rest waits for room, and others may come between. `added` may be NULL, else
+ * `*added` is how many were added, on every return. Returns 0 if all were; -ETIMEDOUT; -EAGAIN if
+ * the deadline is THRUM_NOW and there was no room for all; -EPIPE if it is closed; -ECANCELED if
+ * the running task was cancelled; -ENOMEM (unbounded queues only, nothing was added). Blocks. */
+THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count,
+                                   size_t *added, thrum_time deadline);
+
+/* Takes the next item, in the queue's order, waiting while there is none. Returns 0; -ETIMEDOUT; -EAGAIN if the
  * deadline is THRUM_NOW and the queue is empty; -EPIPE if it is closed and empty; -ECANCELED if
  * the running task was cancelled. On failure `ret_item` is untouched. Blocks.
  * Python: Queue.get(timeout=...). */
 THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_time deadline);
+
+/* Takes at least one item and at most `most`, those that are there, into an array, waiting while
+ * there is none; `*ret_count` is how many. They come in the queue's order, and at once: nobody else
+ * takes one between. Nothing is waited for, and none taken, if `most` is 0. Returns 0, or else as
+ * thrum_queue_get, with `ret_items` and `ret_count` untouched. Blocks. */
+THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most,
+                                   size_t *ret_count, thrum_time deadline);
+
+/* Takes the next item of whichever of `count` queues has one, waiting while none has; `*ret_index`
+ * is which. If several have one, it is the queue that stands first, so that the order of the array
+ * is one of preference. `ret_item` must have room for the largest item of them. A queue that is
+ * closed and empty does not count. No queue may be in the array twice: that stops the program.
+ * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and all are empty; -EPIPE if all are
+ * closed and empty, or there is none; -ECANCELED if the running task was cancelled; -ENOMEM (more
+ * than 8 queues only). On failure both results are untouched. Blocks. The queues must not be freed
+ * before it has returned. Idea: Go's select. */
+THRUM_API int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index,
+                                  void *ret_item, thrum_time deadline);
 
 /* Says that one item taken from the queue has been dealt with. More calls than items were put
  * stops the program. Does not block. Python: Queue.task_done(). */
@@ -60,6 +109,13 @@ THRUM_API int thrum_queue_join(thrum_queue *queue, thrum_time deadline);
  * what is left and then fails with -EPIPE. Closing again does nothing. Does not block.
  * Python 3.13: Queue.shutdown(). */
 THRUM_API void thrum_queue_close(thrum_queue *queue);
+
+/* Closes the queue as thrum_queue_close does, and drops what is left in it: getters get -EPIPE at
+ * once, and a join no longer waits for the items that nobody has taken, only for task_done of those
+ * that were. Returns how many were dropped; memory that they point to is not freed, so who needs
+ * them closes with thrum_queue_close and gets them. May follow a thrum_queue_close. Does not block.
+ * Python 3.13: Queue.shutdown(immediate=True). */
+THRUM_API size_t thrum_queue_close_now(thrum_queue *queue);
 
 /* The number of items at this moment; for displays. Python: Queue.qsize(). */
 THRUM_API size_t thrum_queue_size(thrum_queue *queue);

@@ -206,3 +206,125 @@ EXPLORE(queue_no_memory, .no_memory = 1, .sees = "no memory")
         explore_seen("no memory");
     thrum_queue_free(queue);
 }
+
+/* An immediate close against a worker, a putter that waits for room, and one who joins. */
+static void work_until_closed(void *argument)
+{
+    int value;
+    (void)argument;
+    while (thrum_queue_get(queue, &value, THRUM_FOREVER) == 0) {
+        got[0]++;
+        thrum_queue_task_done(queue);
+    }
+}
+
+static void close_it_now(void *argument)
+{
+    (void)argument;
+    got[1] = (int)thrum_queue_close_now(queue);
+}
+
+EXPLORE(queue_close_now, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(1);
+    put_one((void *)1);
+    explore_spawn("worker", work_until_closed, NULL);
+    explore_spawn("closer", close_it_now, NULL);
+    EXPLORE_CHECK(thrum_queue_join(queue, THRUM_FOREVER) == 0);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 1);
+}
+
+EXPLORE(queue_close_now_full, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(1);
+    explore_spawn("putter", put_to_closed, NULL);
+    explore_spawn("closer", close_it_now, NULL);
+    EXPLORE_CHECK(thrum_queue_join(queue, THRUM_FOREVER) == 0);
+    free_queue();
+}
+
+static void put_batch(void *argument)
+{
+    size_t added = 0;
+    (void)argument;
+    EXPLORE_CHECK(thrum_queue_put_many(queue, (int[]){1, 2}, 2, &added, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(added == 2);
+}
+
+static void get_batch(void *argument)
+{
+    int values[2];
+    size_t count = 0;
+    (void)argument;
+    EXPLORE_CHECK(thrum_queue_get_many(queue, values, 2, &count, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(count == 1 || count == 2);
+    for (size_t i = 0; i < count; i++)
+        got[i] += values[i];
+}
+
+EXPLORE(queue_put_many, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(0);
+    explore_spawn("getter", get_one, (void *)0);
+    explore_spawn("getter", get_one, (void *)1);
+    explore_spawn("putter", put_batch, NULL);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+EXPLORE(queue_put_many_bounded, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(1);
+    explore_spawn("putter", put_batch, NULL);
+    explore_spawn("getter", get_two, NULL);
+    free_queue();
+}
+
+EXPLORE(queue_get_many, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(2);
+    put_batch(NULL);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("putter", put_one, (void *)1);
+    get_batch(NULL);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_queue_size(queue) == 2);
+    free_queue();
+}
+
+/* What waits longest is not what comes out first. */
+static int descending(const void *a, const void *b)
+{
+    return *(const int *)b - *(const int *)a;
+}
+
+static void get_greatest(void *argument)
+{
+    int first = 0, second = 0;
+    (void)argument;
+    EXPLORE_CHECK(thrum_queue_get(queue, &first, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_queue_get(queue, &second, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(first + second == 3);
+    if (first == 2)
+        explore_seen("the greater first");
+}
+
+EXPLORE(queue_priority, .preemptions = 1, .long_preemptions = 2, .sees = "the greater first")
+{
+    queue = thrum_queue_new(sizeof(int),
+                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = descending});
+    EXPLORE_CHECK(queue);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("getter", get_greatest, NULL);
+    free_queue();
+}
+
+EXPLORE(queue_priority_no_memory, .no_memory = 1, .sees = "no memory")
+{
+    queue = thrum_queue_new(sizeof(int),
+                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = descending});
+    if (!queue)
+        explore_seen("no memory");
+    thrum_queue_free(queue);
+}

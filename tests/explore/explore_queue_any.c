@@ -1,0 +1,171 @@
+/* Waiting in several queues at once: one notify ends the wait, and none that others need is lost. */
+#include "explore.h"
+#include <thrum/queue.h>
+
+#include <errno.h>
+
+static thrum_queue *queues[2];
+static int got[2]; /* what each getter took */
+
+static void new_queues(void)
+{
+    for (int i = 0; i < 2; i++)
+        queues[i] = thrum_queue_new(sizeof(int), NULL);
+    EXPLORE_CHECK(queues[0] && queues[1]);
+    thrum__explore_name(queues[0], 16, "first.lock");
+    thrum__explore_name(queues[1], 16, "second.lock");
+}
+
+static void free_queues(void)
+{
+    explore_join_all();
+    thrum_queue_free(queues[0]);
+    thrum_queue_free(queues[1]);
+}
+
+/* Puts 1 into the first, 2 into the second queue. */
+static void put_to(void *which)
+{
+    int value = (int)(intptr_t)which + 1;
+    EXPLORE_CHECK(thrum_queue_put(queues[(intptr_t)which], &value, THRUM_FOREVER) == 0);
+}
+
+static void put_to_both(void *argument)
+{
+    (void)argument;
+    put_to((void *)0);
+    put_to((void *)1);
+}
+
+static void get_any(void *argument)
+{
+    size_t index = 9;
+    int value = 0;
+    EXPLORE_CHECK(thrum_queue_get_any(queues, 2, &index, &value, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(value == (int)index + 1);
+    got[(intptr_t)argument] += value;
+}
+
+/* The same queues, given the other way round. */
+static void get_any_turned(void *argument)
+{
+    thrum_queue *turned[2] = {queues[1], queues[0]};
+    size_t index = 9;
+    int value = 0;
+    EXPLORE_CHECK(thrum_queue_get_any(turned, 2, &index, &value, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(value == 2 - (int)index);
+    got[(intptr_t)argument] += value;
+}
+
+static void get_first(void *argument)
+{
+    int value = 0;
+    EXPLORE_CHECK(thrum_queue_get(queues[0], &value, THRUM_FOREVER) == 0);
+    got[(intptr_t)argument] += value;
+}
+
+EXPLORE(queue_any_one, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queues();
+    explore_spawn("getter", get_any, (void *)0);
+    explore_spawn("putter", put_to, (void *)1);
+    free_queues();
+    EXPLORE_CHECK(got[0] == 2);
+}
+
+/* Two puts at once: the one that comes second must leave its item for the next get. */
+EXPLORE(queue_any_two_putters, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queues();
+    explore_spawn("putter", put_to, (void *)0);
+    explore_spawn("putter", put_to, (void *)1);
+    get_any((void *)0);
+    get_any((void *)1);
+    free_queues();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+EXPLORE(queue_any_two_getters, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queues();
+    explore_spawn("getter", get_any, (void *)0);
+    explore_spawn("getter", get_any_turned, (void *)1);
+    explore_spawn("putter", put_to_both, NULL);
+    free_queues();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+/* What one who waits in both was told by the first it must take from there, though it prefers the
+ * second and that has an item by now: else the item lies there, and the other getter sleeps. */
+EXPLORE(queue_any_beside_get, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queues();
+    unsigned any = explore_spawn("any", get_any_turned, (void *)0);
+    explore_spawn("first", get_first, (void *)1);
+    explore_spawn("putter", put_to_both, NULL);
+    explore_join(any);
+    if (got[0] == 1)
+        put_to((void *)0);
+    free_queues();
+    EXPLORE_CHECK(got[1] == 1);
+}
+
+static void get_any_until(void *argument)
+{
+    size_t index;
+    int value = 0;
+    (void)argument;
+    int rc = thrum_queue_get_any(queues, 2, &index, &value, thrum_now() + 1000);
+    EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
+    got[0] = rc == 0;
+}
+
+EXPLORE(queue_any_until, .preemptions = 2, .timeouts = 1, .long_preemptions = 3)
+{
+    new_queues();
+    explore_spawn("getter", get_any_until, NULL);
+    explore_spawn("putter", put_to, (void *)1);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_queue_size(queues[1]) + (size_t)got[0] == 1);
+    free_queues();
+}
+
+/* A deadline that passes must not take the notify that the other getter needs. */
+EXPLORE(queue_any_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+{
+    new_queues();
+    explore_spawn("timed", get_any_until, NULL);
+    explore_spawn("first", get_first, (void *)1);
+    put_to((void *)0);
+    put_to((void *)0);
+    free_queues();
+    EXPLORE_CHECK(got[1] == 1);
+}
+
+static void get_any_closed(void *argument)
+{
+    size_t index;
+    int value = 0;
+    (void)argument;
+    int rc;
+    while ((rc = thrum_queue_get_any(queues, 2, &index, &value, THRUM_FOREVER)) == 0)
+        got[0] += value;
+    EXPLORE_CHECK(rc == -EPIPE);
+}
+
+static void close_both(void *argument)
+{
+    (void)argument;
+    thrum_queue_close(queues[0]);
+    put_to((void *)1);
+    thrum_queue_close(queues[1]);
+}
+
+EXPLORE(queue_any_close, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queues();
+    explore_spawn("getter", get_any_closed, NULL);
+    explore_spawn("closer", close_both, NULL);
+    free_queues();
+    EXPLORE_CHECK(got[0] == 2);
+}
