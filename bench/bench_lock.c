@@ -78,9 +78,8 @@ static double wait_longest(int threads, void *(*take)(void *))
     return (double)longest / 1e6;
 }
 
-/* For one kind of lock: the functions that the rows need. The clock is read between batches where
- * throughput counts, and around each acquire where the wait does. */
-#define KIND(kind, acquire, release)                                                               \
+/* The uncontended pair of one kind of lock. */
+#define PAIR(kind, acquire, release)                                                               \
     static double pair_##kind(void)                                                                \
     {                                                                                              \
         have_a_second_thread();                                                                    \
@@ -91,7 +90,12 @@ static double wait_longest(int threads, void *(*take)(void *))
             release;                                                                               \
         }                                                                                          \
         return (double)(bench_now() - start) / PAIRS;                                              \
-    }                                                                                              \
+    }
+
+/* For one kind of lock: the functions that the rows need. The clock is read between batches where
+ * throughput counts, and around each acquire where the wait does. */
+#define KIND(kind, acquire, release)                                                               \
+    PAIR(kind, acquire, release)                                                                   \
     static void *take_##kind(void *memory)                                                         \
     {                                                                                              \
         struct finding *finding = memory;                                                          \
@@ -155,20 +159,7 @@ static GMutex glib;
 KIND(glib, g_mutex_lock(&glib), g_mutex_unlock(&glib))
 #endif
 
-/* The uncontended pair of the relatives. */
-#define PAIR(kind, acquire, release)                                                               \
-    static double pair_##kind(void)                                                                \
-    {                                                                                              \
-        have_a_second_thread();                                                                    \
-        int64_t start = bench_now();                                                               \
-        for (int i = 0; i < PAIRS; i++) {                                                          \
-            acquire;                                                                               \
-            bench_keep(&shared);                                                                   \
-            release;                                                                               \
-        }                                                                                          \
-        return (double)(bench_now() - start) / PAIRS;                                              \
-    }
-
+/* The relatives. */
 PAIR(rlock, thrum_rlock_acquire(&rlock), thrum_rlock_release(&rlock))
 PAIR(read, thrum_rwlock_acquire_read(&rwlock), thrum_rwlock_release_read(&rwlock))
 PAIR(write, thrum_rwlock_acquire_write(&rwlock), thrum_rwlock_release_write(&rwlock))
