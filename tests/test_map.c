@@ -60,13 +60,13 @@ static int square_slowly(thrum_task *self)
     return thrum_return(self, thrum_value(int, (n * n)));
 }
 
-static void map_squares(size_t count, size_t window)
+static void map_squares(thrum_task_fn *square, size_t count, size_t window, size_t chunk)
 {
     int *in = calloc(count, sizeof *in), *out = calloc(count, sizeof *out);
     CHECK(in && out);
     for (size_t i = 0; i < count; i++)
         in[i] = (int)i;
-    CHECK_INT(thrum_map(pool, square_slowly,
+    CHECK_INT(thrum_map(pool, square,
                         &(thrum_map_options){
                             .count = count,
                             .args = in,
@@ -74,6 +74,7 @@ static void map_squares(size_t count, size_t window)
                             .ret_results = out,
                             .result_size = sizeof *out,
                             .window = window,
+                            .chunk = chunk,
                         }),
               ==, 0);
     for (size_t i = 0; i < count; i++)
@@ -85,21 +86,21 @@ static void map_squares(size_t count, size_t window)
 TEST(the_window_bounds_what_is_in_flight)
 {
     make_pool(4);
-    map_squares(1000, 0);
-    map_squares(1, 0);
-    map_squares(0, 0);
+    map_squares(square_slowly, 1000, 0, 0);
+    map_squares(square_slowly, 1, 0, 0);
+    map_squares(square_slowly, 0, 0, 0);
     thrum__store_relaxed(&most, 0);
-    map_squares(500, 2);
+    map_squares(square_slowly, 500, 2, 0);
     CHECK_INT(most, <=, 2);
-    map_squares(500, 1);
-    map_squares(100, 1000000);
+    map_squares(square_slowly, 500, 1, 0);
+    map_squares(square_slowly, 100, 1000000, 0);
     thrum_executor_shutdown(pool);
 }
 
 TEST(inline_maps_too)
 {
     pool = thrum_inline_new();
-    map_squares(100, 0);
+    map_squares(square_slowly, 100, 0, 0);
     thrum_executor_shutdown(pool);
 }
 
@@ -191,25 +192,9 @@ static int square_short(thrum_task *self)
 TEST(chunks_give_the_same_results)
 {
     enum { COUNT = 1003 };
-    static int in[COUNT], out[COUNT];
-    for (int i = 0; i < COUNT; i++)
-        in[i] = i;
     make_pool(3);
-    for (size_t chunk = 1; chunk <= 2 * COUNT; chunk = chunk * 3 + 1) {
-        memset(out, 0, sizeof out);
-        CHECK_INT(thrum_map(pool, square_short,
-                            &(thrum_map_options){
-                                .count = COUNT,
-                                .args = in,
-                                .arg_size = sizeof in[0],
-                                .ret_results = out,
-                                .result_size = sizeof out[0],
-                                .chunk = chunk,
-                            }),
-                  ==, 0);
-        for (int i = 0; i < COUNT; i++)
-            CHECK_INT(out[i], ==, i * i);
-    }
+    for (size_t chunk = 1; chunk <= 2 * COUNT; chunk = chunk * 3 + 1)
+        map_squares(square_short, COUNT, 0, chunk);
     thrum_executor_shutdown(pool);
 }
 

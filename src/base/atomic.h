@@ -7,9 +7,9 @@
  *
  *     thrum__load_ORDER(p)                      relaxed, acquire, seq_cst
  *     thrum__store_ORDER(p, v)                  relaxed, release, seq_cst
- *     thrum__exchange_ORDER(p, v)               acquire, release, acq_rel, seq_cst
+ *     thrum__exchange_ORDER(p, v)               acquire, release, acq_rel
  *     thrum__add_ORDER(p, v), thrum__sub_...    relaxed, release, acq_rel; give the value before
- *     thrum__or_ORDER(p, v), thrum__and_...     relaxed, acquire, release, acq_rel; value before
+ *     thrum__and_ORDER(p, v)                    relaxed, release; gives the value before
  *     thrum__cas_ORDER(p, &expected, v)         strong; true if it stored; else expected = found
  *     thrum__cas_weak_ORDER(p, &expected, v)    may fail for no reason; for loops
  *     thrum__fence_seq_cst()
@@ -97,8 +97,6 @@
     thrum__atomic_update(__atomic_exchange_n, __ATOMIC_RELEASE, p, v)
 #define thrum__exchange_acq_rel(p, v)                                                              \
     thrum__atomic_update(__atomic_exchange_n, __ATOMIC_ACQ_REL, p, v)
-#define thrum__exchange_seq_cst(p, v)                                                              \
-    thrum__atomic_update(__atomic_exchange_n, __ATOMIC_SEQ_CST, p, v)
 
 #define thrum__add_relaxed(p, v) thrum__atomic_update(__atomic_fetch_add, __ATOMIC_RELAXED, p, v)
 #define thrum__add_release(p, v) thrum__atomic_update(__atomic_fetch_add, __ATOMIC_RELEASE, p, v)
@@ -107,13 +105,8 @@
 #define thrum__sub_release(p, v) thrum__atomic_update(__atomic_fetch_sub, __ATOMIC_RELEASE, p, v)
 #define thrum__sub_acq_rel(p, v) thrum__atomic_update(__atomic_fetch_sub, __ATOMIC_ACQ_REL, p, v)
 
-#define thrum__or_relaxed(p, v)  thrum__atomic_update(__atomic_fetch_or, __ATOMIC_RELAXED, p, v)
-#define thrum__or_acquire(p, v)  thrum__atomic_update(__atomic_fetch_or, __ATOMIC_ACQUIRE, p, v)
-#define thrum__or_release(p, v)  thrum__atomic_update(__atomic_fetch_or, __ATOMIC_RELEASE, p, v)
-#define thrum__or_acq_rel(p, v)  thrum__atomic_update(__atomic_fetch_or, __ATOMIC_ACQ_REL, p, v)
 #define thrum__and_relaxed(p, v) thrum__atomic_update(__atomic_fetch_and, __ATOMIC_RELAXED, p, v)
 #define thrum__and_release(p, v) thrum__atomic_update(__atomic_fetch_and, __ATOMIC_RELEASE, p, v)
-#define thrum__and_acq_rel(p, v) thrum__atomic_update(__atomic_fetch_and, __ATOMIC_ACQ_REL, p, v)
 
 #define thrum__cas_relaxed(p, expected, v)                                                         \
     thrum__atomic_cas(__ATOMIC_RELAXED, false, p, expected, v)
@@ -123,14 +116,10 @@
     thrum__atomic_cas(__ATOMIC_RELEASE, false, p, expected, v)
 #define thrum__cas_acq_rel(p, expected, v)                                                         \
     thrum__atomic_cas(__ATOMIC_ACQ_REL, false, p, expected, v)
-#define thrum__cas_seq_cst(p, expected, v)                                                         \
-    thrum__atomic_cas(__ATOMIC_SEQ_CST, false, p, expected, v)
 #define thrum__cas_weak_acquire(p, expected, v)                                                    \
     thrum__atomic_cas(__ATOMIC_ACQUIRE, true, p, expected, v)
 #define thrum__cas_weak_release(p, expected, v)                                                    \
     thrum__atomic_cas(__ATOMIC_RELEASE, true, p, expected, v)
-#define thrum__cas_weak_acq_rel(p, expected, v)                                                    \
-    thrum__atomic_cas(__ATOMIC_ACQ_REL, true, p, expected, v)
 #define thrum__cas_weak_relaxed(p, expected, v)                                                    \
     thrum__atomic_cas(__ATOMIC_RELAXED, true, p, expected, v)
 

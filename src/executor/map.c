@@ -133,7 +133,6 @@ static void abandon(thrum_mapping *m)
         thrum__future_ignore(future);
         thrum_future_free(future);
     }
-    m->submitted = m->given = m->items.count; /* nothing is left to do */
 }
 
 thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *function,
@@ -167,12 +166,9 @@ thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *functi
 
 static int fail(thrum_mapping *m, const thrum_error *error)
 {
-    size_t given = m->given;
     m->failed = true;
-    m->error = *error;
+    m->error = *error; /* a copy: the future goes with the rest */
     abandon(m);
-    m->given = given; /* for thrum_mapping_index */
-    m->submitted = 0;
     return m->error.code;
 }
 

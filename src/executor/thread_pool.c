@@ -424,8 +424,7 @@ static int submit_locked(thrum__pool *pool, thrum_future *future, const char **r
     if (rc == 0 || pool->workers > 0)
         return 0; /* with fewer workers than wished for it still runs */
     *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
-    thrum_future *last = pop(pool); /* the one just pushed: nobody was there to take another */
-    (void)last;
+    (void)pop(pool); /* the one just pushed: nobody was there to take another */
     return rc;
 }
 
