@@ -41,8 +41,8 @@ static const char *verb_of(enum thrum__explore_access access, int order)
     return verbs[access][order];
 }
 
-void thrum__explore_before(enum thrum__explore_access access, const void *address, size_t size,
-                           const char *file, int line)
+static void do_before(enum thrum__explore_access access, const void *address, size_t size,
+                      const char *file, int line)
 {
     (void)access;
     if (!thrum__explore_active())
@@ -55,7 +55,14 @@ void thrum__explore_before(enum thrum__explore_access access, const void *addres
     m->access.before = value_at(address, (uint32_t)size);
 }
 
-void thrum__explore_after(enum thrum__explore_access access, int order, const void *address)
+void thrum__explore_before(enum thrum__explore_access access, const void *address, size_t size,
+                           const char *file, int line)
+{
+    do_before(access, address, size, file, line);
+    thrum__explore_wipe();
+}
+
+static void do_after(enum thrum__explore_access access, int order, const void *address)
 {
     if (!thrum__explore_active()) {
         if (access != THRUM__EXPLORE_LOAD)
@@ -82,7 +89,13 @@ void thrum__explore_after(enum thrum__explore_access access, int order, const vo
     }
 }
 
-void thrum__explore_loaded(int order, const void *address, size_t size, void *value)
+void thrum__explore_after(enum thrum__explore_access access, int order, const void *address)
+{
+    do_after(access, order, address);
+    thrum__explore_wipe();
+}
+
+static void do_loaded(int order, const void *address, size_t size, void *value)
 {
     if (!thrum__explore_active())
         return;
@@ -102,6 +115,12 @@ void thrum__explore_loaded(int order, const void *address, size_t size, void *va
     thrum__explore_tell(verb_of(THRUM__EXPLORE_LOAD, order), address, newest, seen, true);
 }
 
+void thrum__explore_loaded(int order, const void *address, size_t size, void *value)
+{
+    do_loaded(order, address, size, value);
+    thrum__explore_wipe();
+}
+
 bool thrum__explore_weak_failure(void)
 {
     if (!thrum__explore_active() || thrum__explore_machine_->left.weak <= 0)
@@ -112,7 +131,7 @@ bool thrum__explore_weak_failure(void)
     return fails;
 }
 
-void thrum__explore_fence(const char *file, int line)
+static void do_fence(const char *file, int line)
 {
     if (!thrum__explore_active())
         return;
@@ -123,11 +142,23 @@ void thrum__explore_fence(const char *file, int line)
     thrum__explore_tell("fence seq_cst", NULL, 0, 0, false);
 }
 
-void thrum__explore_quiet(bool on)
+void thrum__explore_fence(const char *file, int line)
+{
+    do_fence(file, line);
+    thrum__explore_wipe();
+}
+
+static void do_quiet(bool on)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (m && m->running)
         thrum__explore_self()->quiet += on ? 1 : -1u;
+}
+
+void thrum__explore_quiet(bool on)
+{
+    do_quiet(on);
+    thrum__explore_wipe();
 }
 
 /* -------------------------------------------------------------------------- futex and the clock */
@@ -168,7 +199,7 @@ static thrum__explore_thread *first_sleeper(const uint32_t *word)
     return first;
 }
 
-void thrum__explore_futex_wake(uint32_t *word, int count)
+static void do_futex_wake(uint32_t *word, int count)
 {
     if (!thrum__explore_active())
         return;
@@ -184,6 +215,12 @@ void thrum__explore_futex_wake(uint32_t *word, int count)
         thrum__explore_trace_mix(sleeper, self->past);
     }
     thrum__explore_tell("wakes sleepers of", word, 0, woken, true);
+}
+
+void thrum__explore_futex_wake(uint32_t *word, int count)
+{
+    do_futex_wake(word, count);
+    thrum__explore_wipe();
 }
 
 int64_t thrum__explore_now(void)
