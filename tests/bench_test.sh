@@ -1,10 +1,11 @@
 #!/bin/sh
 # Checks what the driver of the benchmarks makes of peers that behave and of peers that do not:
-# bench_test.sh SAMPLE-PROGRAM
+# bench_test.sh SAMPLE-PROGRAM BUILD-SCRIPT
 # shellcheck disable=SC2317,SC2016 # conditions are called by said(); texts of other scripts
 set -u
 
 sample=$1
+build=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 mkdir "$work/peers"
@@ -114,6 +115,24 @@ said "and then ended" gone "$BENCH_MARK"
 run 2 --deadline 0
 run 2 --rounds 0
 run 2 nothing-like-that
+
+# The script that builds the real ones: with no compiler, and with one that fails.
+mkdir "$work/bin"
+for tool in sh awk cat chmod cp cut dirname find mkdir rm tail tr; do
+    ln -s "$(command -v "$tool")" "$work/bin/$tool"
+done
+PATH=$work/bin "$build" "$work/built" >"$work/out" 2>&1
+said "without compilers nothing is built, which is no failure" test $? -eq 0
+for name in go tbb rust python; do
+    said "$name says that it is not installed" grep -q 'is not installed' "$work/built/$name.missing"
+done
+printf '#!/bin/sh\nexit 1\n' >"$work/bin/go"
+chmod +x "$work/bin/go"
+: >"$work/built/go"
+PATH=$work/bin "$build" "$work/built" >"$work/out" 2>&1
+said "a compiler that fails is no failure" test $? -eq 0
+said "it is named" grep -q '^go could not build it, see ' "$work/built/go.missing"
+said "and no old program is left" test ! -e "$work/built/go"
 
 echo "1..$number"
 exit $failed
