@@ -64,6 +64,7 @@ static const struct bench_row rows[] = {
       {"library", .missing = "the \"library\" is not there"},
       ASKED("a", "x")}},
     {"hangs", "M/s", BENCH_MORE, 1.0, NULL, {{"ours", ours}, ASKED("hangs", "hurry")}},
+    {"mute", "M/s", BENCH_MORE, 1.0, NULL, {{"ours", ours}, ASKED("mute", "speak")}},
     {"tires", "M/s", BENCH_MORE, 1.0, NULL, {{"ours", ours}, ASKED("tires", "go")}},
     {"unasked", "M/s", BENCH_MORE, 1.0, NULL, {{"ours", ours_waits}, ASKED("eager", "go")}},
     {"stays", "M/s", BENCH_MORE, 1.0, NULL, {{"ours", ours}, ASKED("stays", "go")}},

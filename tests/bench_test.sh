@@ -99,6 +99,11 @@ run 0 --rounds 3 --deadline 2 hangs
 said "a deadline ends a silent one" has '^  hangs  *skipped: no answer to "hurry" within 2 s$'
 said "for good" gone "$BENCH_MARK"
 rm -f "$BENCH_MARK"
+peer mute 'echo $$ >"$BENCH_MARK"; exec >&-; exec sleep 1000'
+run 0 --rounds 1 mute
+said "one that closes its output without an end is skipped" has '^  mute  *skipped: fell silent when asked for "speak"$'
+said "and ended" gone "$BENCH_MARK"
+rm -f "$BENCH_MARK"
 peer tires 'read -r line; echo 4; read -r line; echo 4'
 run 0 --rounds 3 tires
 said "one that ends later is skipped, too" has '^  tires  *skipped: ended with status 0 when asked for "go"$'
