@@ -124,12 +124,14 @@ static void begin_rlock(struct meeting *meeting)
 
 static void use_rlock(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
 {
-    (void)who, (void)round;
+    (void)round;
     if (thrum_rlock_acquire_until(&meeting->u.rlock, deadline) < 0)
         return;
-    thrum_rlock_acquire(&meeting->u.rlock);
+    if (who == 0)
+        thrum_rlock_acquire(&meeting->u.rlock);
     add_one(meeting);
-    thrum_rlock_release(&meeting->u.rlock);
+    if (who == 0)
+        thrum_rlock_release(&meeting->u.rlock);
     thrum_rlock_release(&meeting->u.rlock);
 }
 
