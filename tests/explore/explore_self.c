@@ -289,6 +289,21 @@ EXPLORE(self_dekker_update, .stale = 1, .fails = "race on s+")
     dekker(UPDATE);
 }
 
+/* A fence is a step like others: the search goes on behind it. */
+static void fence_and_step(void *argument)
+{
+    thrum__fence_seq_cst();
+    step_alone(argument);
+}
+
+EXPLORE(self_fence, .preemptions = EXPLORE_ALL, .sees = "the end")
+{
+    explore_spawn("a", fence_and_step, steps(1, 0));
+    explore_spawn("b", fence_and_step, steps(1, 1));
+    explore_join_all();
+    explore_seen("the end");
+}
+
 /* Without stale loads the interleavings alone do not show it. */
 EXPLORE(self_dekker_unseen, .preemptions = EXPLORE_ALL)
 {
