@@ -136,6 +136,20 @@ TEST(a_queue_that_cannot_grow_keeps_its_items)
     CHECK(thrum_queue_new(SIZE_MAX / 2, &(thrum_queue_options){.max_size = 8}) == NULL);
 }
 
+static int use_bounded_queue(void)
+{
+    thrum_queue *queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 8});
+    thrum_queue_free(queue);
+    return queue ? 0 : -ENOMEM;
+}
+
+TEST(a_bounded_queue_that_cannot_be_made_leaves_nothing)
+{
+    CHECK_INT(until_it_works(use_bounded_queue), ==, 2);
+    CHECK(thrum_queue_new(1, &(thrum_queue_options){.max_size = SIZE_MAX}) == NULL);
+    CHECK(thrum_queue_new(SIZE_MAX, &(thrum_queue_options){.max_size = 1}) == NULL);
+}
+
 static int use_as_completed(void)
 {
     thrum_executor *executor = thrum_inline_new();

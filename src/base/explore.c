@@ -136,8 +136,11 @@ static void do_fence(const char *file, int line)
     if (!thrum__explore_active())
         return;
     thrum__explore_point(file, line);
+    /* Where loads see the newest it orders nothing; but it is a step, and the past must differ. */
     if (thrum__explore_machine_->remembers)
         thrum__explore_trace_event(&thrum__explore_machine_->fences, true);
+    else
+        thrum__explore_trace_mix(thrum__explore_self(), 6);
     thrum__explore_order_fence();
     thrum__explore_tell("fence seq_cst", NULL, 0, 0, false);
 }

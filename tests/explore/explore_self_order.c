@@ -182,6 +182,22 @@ EXPLORE(self_dekker_update, .stale = 1, .fails = "race on s+")
     dekker(UPDATE);
 }
 
+/* A fence is a step like others: the search goes on behind it. */
+static void fence_and_store(void *argument)
+{
+    thrum__fence_seq_cst();
+    thrum__store_relaxed((uint32_t *)argument, 1);
+}
+
+EXPLORE(self_fence, .preemptions = EXPLORE_ALL, .sees = "the end")
+{
+    static uint32_t words[2];
+    explore_spawn("a", fence_and_store, &words[0]);
+    explore_spawn("b", fence_and_store, &words[1]);
+    explore_join_all();
+    explore_seen("the end");
+}
+
 /* Without stale loads the interleavings alone do not show it. */
 EXPLORE(self_dekker_unseen, .preemptions = EXPLORE_ALL)
 {
