@@ -49,8 +49,9 @@ THRUM_API const void *thrum_task_arg(thrum_task *self, size_t size);
 THRUM_API size_t thrum_task_arg_size(const thrum_task *self);
 
 /* Sets the result to a copy of `size` bytes at `value`; a second call replaces the first.
- * Returns 0, or -ENOMEM, which is then the task's failure: return what it gives. Small results are
- * held inline and cannot fail. Does not block. Python: return. */
+ * Returns 0, or -ENOMEM, which is then the task's failure: return what it gives. Results of up to
+ * 8 bytes need no memory of their own and cannot fail, nor can larger ones that fit beside a small
+ * argument. Does not block. Python: return. */
 THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
 
 /* Makes the task fail with `code`, a negative errno, and a message for a person; a result set

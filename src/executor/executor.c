@@ -30,8 +30,10 @@ thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_opt
 {
     thrum_future *future = thrum__future_new(function, arg, size);
     if (thrum_future_done(future))
-        return future; /* no memory */
-    future->priority = options ? options->priority : THRUM_PRIORITY_NORMAL;
+        return future;                                         /* no memory */
+    if (options && options->priority != THRUM_PRIORITY_NORMAL) /* nobody else has it yet */
+        thrum__store_relaxed(&future->state,
+                             options->priority < 0 ? THRUM__FUTURE_LOW : THRUM__FUTURE_HIGH);
     thrum__executor_submit(executor, future);
     return future;
 }

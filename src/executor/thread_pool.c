@@ -31,8 +31,8 @@
  * A worker is a detached daemon thread. Its last touch of the pool is the event `gone`, or nothing
  * if others are left; so whoever waits for `gone` may free the pool.
  *
- * Lock order: a future's, then that of one who watches it, then the pool's. So nothing is done to a
- * future, and no hook called, under the pool's lock; only threads are started there.
+ * Nothing is done to a future, and no hook called, under the pool's lock; only threads are started
+ * there.
  *
  * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join).
  */
@@ -52,7 +52,8 @@ enum { SPARES = 256, WAIT_SAMPLE = 16 };
 
 static void push(thrum__pool *pool, thrum_future *future)
 {
-    int level = future->priority < 0 ? 0 : future->priority > 0 ? 2 : 1;
+    uint32_t word = thrum__load_relaxed(&future->state);
+    int level = word & THRUM__FUTURE_LOW ? 0 : word & THRUM__FUTURE_HIGH ? 2 : 1;
     thrum__pending *list = &pool->pending[level];
     future->next = NULL;
     future->executor = pool;
@@ -97,7 +98,7 @@ static struct ending run_here(thrum_future *future, thrum_future *outer)
         thrum__future_settle_cancel(outer);
     return (struct ending){
         .ran = ran,
-        .failed = ran && future->task.error,
+        .failed = ran && thrum__task_error(&future->task),
         .cancelled = !ran && thrum_future_cancelled(future),
     };
 }
@@ -299,17 +300,18 @@ static int work(thrum_task *self)
 {
     static const thrum__worker_ops ops = {run_awaited, begin_to_wait, end_waiting};
     thrum__pool *pool = thrum_arg(self, thrum__pool *);
+    thrum__context *context = thrum__self();
     thrum__worker worker = {0};
     int rc = pool->initializer ? pool->initializer(pool->context) : 0;
     thrum_lock_acquire(&pool->lock);
     enter(pool, &worker);
     if (rc < 0)
         break_pool(pool, rc);
-    self->context->executor = pool;
-    self->context->worker = &ops;
+    context->executor = pool;
+    context->worker = &ops;
     run_tasks(pool, &worker);
-    self->context->worker = NULL;
-    self->context->executor = NULL;
+    context->worker = NULL;
+    context->executor = NULL;
     leave(pool, &worker);
     return 0;
 }

@@ -4,6 +4,8 @@
 
 #include "executor/executor.h"
 #include "park/waiter.h"
+#include <thrum/event.h>
+#include <thrum/lock.h>
 #include <thrum/thread.h>
 
 enum { THRUM__PRIORITIES = 3 };

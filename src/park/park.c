@@ -101,12 +101,17 @@ void thrum__unpark_chain(thrum__waiter *chain)
     }
 }
 
-void thrum__cancel(thrum__context *context)
+bool thrum__cancel_claim(thrum__context *context)
 {
     thrum__store_seq_cst(&context->cancelled, 1);
     uint64_t ticket = thrum__load_seq_cst(&context->claim);
-    if (ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
-        thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED))
+    return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
+           thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
+}
+
+void thrum__cancel(thrum__context *context)
+{
+    if (thrum__cancel_claim(context))
         thrum__unpark(context);
 }
 
