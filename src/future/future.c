@@ -45,6 +45,7 @@
  * Source: Python's concurrent.futures.Future; reference counts in place of its garbage collector.
  */
 #include "future/future.h"
+#include "future/stock.h"
 #include "park/park.h"
 
 #include <errno.h>
@@ -74,14 +75,14 @@ thrum_future *thrum__future_no_memory(void)
 
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size)
 {
-    thrum_future *future = thrum__alloc_line(sizeof *future);
+    thrum_future *future = thrum__stock_take();
     if (!future)
         return &no_memory;
+    *future = (thrum_future){.references = 2};
     if (thrum__task_init(&future->task, function, arg, size) < 0) {
-        thrum__free(future);
+        thrum__stock_give(future);
         return &no_memory;
     }
-    future->references = 2;
     return future;
 }
 
@@ -104,7 +105,7 @@ void thrum__future_unreference(thrum_future *future)
     if (thrum__task_error(&future->task) && !(thrum__load_relaxed(&future->state) & SEEN))
         thrum__failure_report_task("future", &future->task);
     thrum__task_finish(&future->task);
-    thrum__free(future);
+    thrum__stock_give(future);
 }
 
 static const thrum_error *error_of(const thrum_future *future)

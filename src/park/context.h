@@ -108,6 +108,11 @@ struct thrum__context {
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
 
+    /* Memory that it keeps at hand: see future/stock.c. `stock_end` gives it back at its end. */
+    void *stock, *full_stock;
+    uint32_t stock_count;
+    void (*stock_end)(thrum__context *self);
+
     thrum__context *next_free;
 } __attribute__((aligned(THRUM__CACHE_LINE)));
 
