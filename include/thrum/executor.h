@@ -183,7 +183,8 @@ typedef struct thrum_executor_stats {
     uint64_t done;           /* tasks that are over, the failed and the cancelled included */
     uint64_t failed;         /* of them with an error */
     uint64_t cancelled;      /* of them before they began */
-    thrum_time longest_wait; /* of a task for a worker, among one in sixteen; in nanoseconds */
+    thrum_time longest_wait; /* of a task for a worker, among one in sixteen of those from outside
+                                the pool; in nanoseconds */
 } thrum_executor_stats;
 
 /* Takes a look; the figures belong together. The inline executor has none but zeros. */

@@ -1,4 +1,4 @@
-/* The inbox of a pool: where tasks are left without the pool's lock. */
+/* Inboxes of a pool: where tasks are left without the pool's lock. */
 #ifndef THRUM_EXECUTOR_INBOX_H
 #define THRUM_EXECUTOR_INBOX_H
 
@@ -9,7 +9,7 @@ typedef struct thrum__pending {
     thrum_future *first, **last;
 } thrum__pending;
 
-/* On a line of its own: those who submit write it, those who work do so when they run dry. */
+/* On a line of its own: those who submit write it, the others only when they run dry. */
 typedef struct thrum__inbox {
     uint32_t word; /* see inbox.c */
     uint32_t count;
@@ -31,6 +31,15 @@ void thrum__inbox_close(thrum__inbox *inbox);
 
 /* Leaves a future. */
 enum thrum__inbox_outcome thrum__inbox_put(thrum__inbox *inbox, thrum_future *future);
+
+/* The same for a worker who leaves a task of his own in his own inbox. Each way is for other inboxes. */
+enum thrum__inbox_outcome thrum__inbox_put_own(thrum__inbox *inbox, thrum_future *future);
+
+/* Takes `future` out of a worker's own inbox if it is the newest there, or the oldest. */
+bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future);
+
+/* Takes the oldest out of a worker's own inbox; NULL if it is empty. */
+thrum_future *thrum__inbox_take_oldest(thrum__inbox *inbox);
 
 /* Appends all that is in the inbox to `list`; gives how many that were. */
 size_t thrum__inbox_empty(thrum__inbox *inbox, thrum__pending *list);

@@ -102,6 +102,8 @@ static bool close_pool(thrum__pool *pool, const thrum_shutdown_options *options)
         pool->closing = true;
         thrum__inbox_close(&pool->inbox);
         thrum__pool_empty_inbox(pool);
+        for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next)
+            thrum__pool_close_own(pool, worker);
         pool->abandoned = options->no_wait;
         empty = pool->workers == 0;
         if (options->cancel_pending) {

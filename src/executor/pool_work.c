@@ -4,6 +4,7 @@
 #include "executor/thread_pool.h"
 #include <thrum/with.h>
 
+#include <errno.h>
 #include <stdio.h>
 
 enum { SPARES = 256 };
@@ -14,7 +15,7 @@ thrum__ending thrum__pool_run(thrum_future *future, thrum_future *outer)
     self->task = future;
     bool ran = thrum__future_run(future);
     self->task = outer;
-    if (ran && self->worker)
+    if (ran && self->worker && thrum__load_relaxed(&self->cancelled))
         thrum__future_settle_cancel(outer);
     return (thrum__ending){
         .ran = ran,
@@ -43,12 +44,25 @@ thrum__waiter *thrum__pool_rouse(thrum__pool *pool)
     return chain;
 }
 
-/* Sleeps until it is roused, unless there is something in the inbox. Under the lock, which it gives up
+/* Whether something is pending; else, in a direct pool, the next one who submits will call. Under the
+ * lock. */
+static bool is_pending(thrum__pool *pool)
+{
+    bool pending = pool->pending_count > 0;
+    if (!pool->direct)
+        return pending;
+    pending = pending || !thrum__inbox_call_next(&pool->inbox);
+    for (thrum__worker *w = pool->all_workers; w && !pending; w = w->next)
+        pending = !thrum__inbox_call_next(&w->own);
+    return pending;
+}
+
+/* Sleeps until it is roused, unless there is something to do. Under the lock, which it gives up
  * meanwhile. */
 static void be_idle(thrum__pool *pool)
 {
     thrum__waiter waiter;
-    if (pool->direct && has_room(pool) && !thrum__inbox_call_next(&pool->inbox))
+    if (pool->direct && has_room(pool) && is_pending(pool))
         return;
     thrum__wait_begin(&waiter, false);
     thrum__waiters_push_front(&pool->idle, &waiter);
@@ -66,16 +80,57 @@ void thrum__pool_admit(thrum__pool *pool)
         thrum__unpark(waiter->context);
 }
 
+/* The oldest that another worker's tasks have submitted; of each worker in turn. */
+static thrum_future *steal(thrum__pool *pool, const thrum__worker *thief)
+{
+    thrum__worker *from = pool->robbed;
+    for (size_t i = 0; i < pool->workers; i++) {
+        from = from && from->next ? from->next : pool->all_workers;
+        thrum_future *future = from == thief ? NULL : thrum__inbox_take_oldest(&from->own);
+        if (future) {
+            pool->robbed = from;
+            return future;
+        }
+    }
+    return NULL;
+}
+
+/* The oldest that was submitted from elsewhere, of middle priority. */
+static thrum_future *take_common(thrum__pool *pool)
+{
+    if (!pool->pending[THRUM__MIDDLE].first)
+        thrum__pool_empty_inbox(pool);
+    return pool->pending[THRUM__MIDDLE].first ? thrum__pool_pop(pool) : NULL;
+}
+
+/* A task of middle priority. Where it comes from first goes by turns, so that nobody who submits new
+ * tasks without end keeps the others' from their turn. */
+static thrum_future *take_middle(thrum__pool *pool, thrum__worker *worker)
+{
+    uint32_t turn = worker->looks++;
+    thrum_future *future = NULL;
+    if (turn % 8 == 7)
+        future = steal(pool, worker);
+    else if (turn % 2)
+        future = take_common(pool);
+    if (!future)
+        future = thrum__inbox_take_oldest(&worker->own);
+    if (!future)
+        future = take_common(pool);
+    return future ? future : steal(pool, worker);
+}
+
 /* Takes the next task for a worker, if there is one that it may begin. Under the lock. */
 static thrum_future *next_task(thrum__pool *pool, thrum__worker *worker)
 {
     if (pool->broken || !has_room(pool))
         return NULL;
-    if (!pool->pending[THRUM__PRIORITIES - 1].first && !pool->pending[THRUM__PRIORITIES - 2].first)
-        thrum__pool_empty_inbox(pool);
-    if (!pool->pending_count)
+    thrum_future *future =
+        pool->pending[THRUM__HIGH].first ? thrum__pool_pop(pool) : take_middle(pool, worker);
+    if (!future && pool->pending_count)
+        future = thrum__pool_pop(pool);
+    if (!future)
         return NULL;
-    thrum_future *future = thrum__pool_pop(pool);
     thrum__pool_admit(pool);
     if (pool->direct)
         (void)thrum__pool_staff(pool, &worker->called);
@@ -160,6 +215,8 @@ static void break_pool(thrum__pool *pool, int code)
 
 static void enter(thrum__pool *pool, thrum__worker *worker)
 {
+    if (pool->direct && !pool->closing)
+        thrum__inbox_open(&worker->own);
     worker->next = pool->all_workers;
     if (worker->next)
         worker->next->prev = worker;
@@ -175,7 +232,12 @@ static void leave(thrum__pool *pool, thrum__worker *worker)
         pool->all_workers = worker->next;
     if (worker->next)
         worker->next->prev = worker->prev;
+    if (pool->robbed == worker)
+        pool->robbed = NULL;
     pool->workers--;
+    pool->done += worker->helped;
+    pool->failed += worker->helped_failed;
+    thrum__pool_close_own(pool, worker);
     thrum__context *called = NULL;
     if (!pool->closing && !pool->broken)
         (void)thrum__pool_staff(pool, &called); /* there may be one less at work */
@@ -198,9 +260,18 @@ static bool run_awaited(thrum__context *self, void *memory)
     thrum_future *outer = self->task;
     if (future->executor != pool || !outer)
         return false;
+    thrum__worker *worker = thrum__worker_of(self);
+    bool taken = thrum__inbox_take_own(&worker->own, future);
     thrum__ending ending = thrum__pool_run(future, outer);
-    thrum_with (&pool->lock)
-        thrum__pool_count(pool, (thrum__ending){.ran = ending.ran, .failed = ending.failed});
+    if (ending.ran)
+        thrum__store_relaxed(&worker->helped, worker->helped + 1);
+    if (ending.failed)
+        thrum__store_relaxed(&worker->helped_failed, worker->helped_failed + 1);
+    if (taken && ending.cancelled)
+        thrum_with (&pool->lock)
+            thrum__pool_count(pool, ending);
+    if (taken)
+        thrum__future_unreference(future); /* the executor's; the one who waits has another */
     return ending.ran;
 }
 
@@ -225,39 +296,47 @@ static void end_waiting(thrum__context *self)
 
 static int work(thrum_task *self)
 {
-    static const thrum__worker_ops ops = {run_awaited, begin_to_wait, end_waiting};
-    thrum__pool *pool = thrum_arg(self, thrum__pool *);
+    thrum__worker *worker = thrum_arg(self, thrum__worker *);
+    thrum__pool *pool = worker->pool;
     thrum__context *context = thrum__self();
-    thrum__worker worker = {0};
     int rc = pool->initializer ? pool->initializer(pool->context) : 0;
     thrum_lock_acquire(&pool->lock);
-    enter(pool, &worker);
+    enter(pool, worker);
     if (rc < 0)
         break_pool(pool, rc);
     context->executor = pool;
-    context->worker = &ops;
+    context->worker = &worker->ops;
     pool->coming = false;
-    run_tasks(pool, &worker);
+    run_tasks(pool, worker);
     context->worker = NULL;
     context->executor = NULL;
-    leave(pool, &worker);
+    leave(pool, worker);
+    thrum__free(worker);
     return 0;
 }
 
 /* Starts one more worker. Under the lock. Returns 0 or the error of the start. */
 static int start_worker(thrum__pool *pool)
 {
+    thrum__worker *worker = thrum__alloc_line(sizeof *worker);
+    if (!worker)
+        return -ENOMEM;
+    thrum__inbox_init(&worker->own);
+    worker->ops = (thrum__worker_ops){run_awaited, begin_to_wait, end_waiting};
+    worker->pool = pool;
     char name[128];
     snprintf(name, sizeof name, "%s-%zu", pool->name_prefix, pool->named);
     thrum_thread *thread =
         thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
-                                thrum_value(thrum__pool *, pool));
+                                thrum_value(thrum__worker *, worker));
     const thrum_error *error = thrum_thread_error(thread);
     int code = error ? error->code : 0;
     thrum_thread_free(thread);
     if (code == 0) {
         pool->named++;
         pool->workers++;
+    } else {
+        thrum__free(worker);
     }
     return code;
 }
@@ -267,14 +346,6 @@ static bool wants_worker(const thrum__pool *pool)
 {
     size_t at_work = pool->workers - pool->idle_count - pool->waiting;
     return at_work < pool->max_workers && !pool->coming;
-}
-
-/* Whether something is pending; else, in a direct pool, the next one who submits will call. */
-static bool is_pending(thrum__pool *pool)
-{
-    if (!pool->pending_count && pool->direct && !thrum__inbox_call_next(&pool->inbox))
-        thrum__pool_empty_inbox(pool);
-    return pool->pending_count > 0;
 }
 
 int thrum__pool_staff(thrum__pool *pool, thrum__context **ret_called)

@@ -1,11 +1,16 @@
-/* The thread pool: its workers, and how tasks get to them.
+/* The thread pool: how tasks get to its workers.
  *
- * Everything about a pool is under its one lock, but for the inbox (inbox.c): there tasks of middle
- * priority are left without it, once the pool has a worker. A task runs without the lock. The pending
- * stand in one list for each priority, in the order of submission, and what is in the inbox comes
- * behind those of its list: it is taken over when that list, and that of the higher priority, are
- * empty. So the tasks of one thread and priority start in the order of submission. A future that was cancelled, or run by one who waited for it, stays in its list
- * until a worker comes across it.
+ * Everything about a pool is under its one lock, but for the inboxes (inbox.c), where tasks of middle
+ * priority are left without it once the pool has a worker: one for all who are no workers, and one
+ * for each worker and what its tasks submit. A task runs without the lock. The pending stand in one
+ * list for each priority, in the order of submission. What is in the common inbox comes behind those
+ * of the middle list, and is taken over when that is empty; what is in a worker's own inbox never
+ * leaves it before it begins, unless the worker leaves. A worker begins the oldest of those of high
+ * priority, else of its own, of the common ones, or of another worker's, else of low priority. Which
+ * of the three goes first changes by turns, so that a task which submits others without end keeps
+ * nobody's from their turn. All tasks that one thread submits, of one priority, stand in one list, and
+ * begin in the order of submission, whoever takes them. A future that was cancelled, or run by one who
+ * waited for it, stays in its list until a worker comes across it.
  *
  * Workers are idle, at work, or waiting for futures inside of their task:
  *
@@ -17,42 +22,51 @@
  * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
  *
- * A pool whose tasks may go by the inbox calls one worker at a time. `coming` says that one is on his
- * way; until he has looked, nobody calls another, and most of those who submit do not even ask. He,
- * and every worker that takes a task, calls the next one if there is more to do, or else has the
- * inbox call (CALL) if there may be more workers. So whenever the lock is free:
+ * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that one
+ * is on his way; until he has looked, nobody calls another, and most of those who submit do not even
+ * ask. He, and every worker that takes a task, calls the next one if there is more to do, or else has
+ * the inboxes call (CALL) if there may be more workers. So whenever the lock is free:
  *
- *     fewer than max_workers are at work  =>  one is coming, or CALL is set and nothing is pending
+ *     fewer than max_workers are at work  =>  one is coming, or else nothing is pending, and each
+ *                                             inbox has CALL, or a task whose bringer saw it there
+ *                                             and is on his way to the lock
  *
  * (or a start was refused, or all SPARES are in use: then workers look when they end their tasks).
- * A pool with a bounded backlog, where each submit must look at the count, or with an initializer,
- * which may take as long as it likes and may meet that of another worker, does without the inbox, and
- * each submit calls one.
+ * Whatever makes fewer be at work has to see to that: a worker that sleeps, waits, or leaves, and a
+ * pool that grows. A pool with a bounded backlog, where each submit must look at the count, or with an
+ * initializer, which may take as long as it likes and may meet that of another worker, does without
+ * inboxes, and each submit calls one.
  *
  * A task that waits for another of its pool must not hold the pool up. If that other is pending, and
  * the wait has no deadline, the worker runs it itself, on its own stack: it is the very thing that it
- * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. If it
- * runs elsewhere, or the wait has a deadline, the worker counts as waiting, and a spare one steps in
- * for it, SPARES at the most at a time; when the wait is over there is one worker too many, which
- * leaves as soon as it is idle.
+ * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. A task
+ * that joins what it has forked finds it, most times, at an end of its own inbox, and neither the lock
+ * nor another worker has heard of it. If it runs elsewhere, or the wait has a deadline, the worker
+ * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
+ * over there is one worker too many, which leaves as soon as it is idle.
  *
  * A request to stop reaches the context of the worker. It is taken back when the task it was for has
  * ended (future.c: no canceller can reach the context for it after that).
  *
- * A full backlog: see submit_locked. One that waits for room stands in `submitters`, served in order, each
- * by a worker that takes a task off.
+ * A full backlog: see submit_locked. One that waits for room stands in `submitters`, served in order,
+ * each by a worker that takes a task off.
  *
  * A worker is a detached daemon thread. Its last touch of the pool is the event `gone`, or nothing
  * if others are left; so whoever waits for `gone` may free the pool.
  *
  * Nothing is done to a future, and no hook called, under the pool's lock; only threads are started
- * there.
+ * there. The guards of inboxes are taken inside of it.
  *
- * What limits it: a task costs its submitter the future's memory and one visit to the inbox, the
- * worker one to the lock, and each of the two the future's first line from the other's cache.
+ * What limits it: a task from outside costs its submitter the future's memory and one visit to the
+ * inbox, the worker one visit to the lock, and each of the two the future's first line from the
+ * other's cache. A task that forks and joins costs two visits to an inbox and four changes of the
+ * future's two words, all of them in the cache of its worker.
+ *
+ * Rejected: to hand tasks to workers in batches. It saves visits to the lock, but the tasks behind
+ * one that takes long, or that waits for them, would have to be taken back from its worker.
  *
  * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
- * Go's scheduler (one that searches wakes the next).
+ * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).
  */
 #include "executor/thread_pool.h"
 #include "base/clock.h"
@@ -62,11 +76,9 @@
 
 #include <errno.h>
 
-enum { WAIT_SAMPLE = 16 };
+enum { WAIT_SAMPLE = 16, UNTIMED = 1 };
 
 /* ---------------------------------------------------------------------------------- the pending */
-
-enum { MIDDLE = 1 };
 
 /* One of a few is timed. The caller has the future to himself. */
 static void begin_to_pend(thrum__pool *pool, thrum_future *future, uint64_t number)
@@ -79,7 +91,9 @@ static void begin_to_pend(thrum__pool *pool, thrum_future *future, uint64_t numb
 void thrum__pool_push(thrum__pool *pool, thrum_future *future)
 {
     uint32_t word = thrum__load_relaxed(&future->state);
-    int level = word & THRUM__FUTURE_LOW ? 0 : word & THRUM__FUTURE_HIGH ? 2 : MIDDLE;
+    int level = word & THRUM__FUTURE_LOW    ? THRUM__LOW
+                : word & THRUM__FUTURE_HIGH ? THRUM__HIGH
+                                            : THRUM__MIDDLE;
     thrum__pending *list = &pool->pending[level];
     begin_to_pend(pool, future, pool->pushed++);
     *list->last = future;
@@ -89,12 +103,27 @@ void thrum__pool_push(thrum__pool *pool, thrum_future *future)
 
 void thrum__pool_empty_inbox(thrum__pool *pool)
 {
-    pool->pending_count += thrum__inbox_empty(&pool->inbox, &pool->pending[MIDDLE]);
+    pool->pending_count += thrum__inbox_empty(&pool->inbox, &pool->pending[THRUM__MIDDLE]);
+}
+
+/* What the inbox of a worker had is not timed, but linked backwards in the same place. */
+static void forget_links(thrum_future *first)
+{
+    for (; first; first = first->next)
+        first->submitted = 0;
+}
+
+void thrum__pool_close_own(thrum__pool *pool, thrum__worker *worker)
+{
+    thrum_future **from = pool->pending[THRUM__MIDDLE].last;
+    thrum__inbox_close(&worker->own);
+    pool->pending_count += thrum__inbox_empty(&worker->own, &pool->pending[THRUM__MIDDLE]);
+    forget_links(*from);
 }
 
 thrum_future *thrum__pool_pop(thrum__pool *pool)
 {
-    thrum__pending *list = &pool->pending[THRUM__PRIORITIES - 1];
+    thrum__pending *list = &pool->pending[THRUM__HIGH];
     while (!list->first)
         list--;
     thrum_future *future = list->first;
@@ -111,7 +140,13 @@ thrum_future *thrum__pool_pop(thrum__pool *pool)
 
 thrum_future *thrum__pool_take_all(thrum__pool *pool)
 {
-    pool->pending_count += thrum__inbox_empty_alone(&pool->inbox, &pool->pending[MIDDLE]);
+    pool->pending_count += thrum__inbox_empty_alone(&pool->inbox, &pool->pending[THRUM__MIDDLE]);
+    for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next) {
+        thrum_future **from = pool->pending[THRUM__MIDDLE].last;
+        pool->pending_count +=
+            thrum__inbox_empty_alone(&worker->own, &pool->pending[THRUM__MIDDLE]);
+        forget_links(*from);
+    }
     thrum_future *chain = NULL, **end = &chain;
     while (pool->pending_count) {
         *end = thrum__pool_pop(pool);
@@ -205,8 +240,15 @@ static bool submit_directly(thrum__pool *pool, thrum_future *future)
     if (!pool->direct ||
         thrum__load_relaxed(&future->state) & (THRUM__FUTURE_LOW | THRUM__FUTURE_HIGH))
         return false;
-    begin_to_pend(pool, future, thrum__load_relaxed(&pool->inbox.put));
-    enum thrum__inbox_outcome outcome = thrum__inbox_put(&pool->inbox, future);
+    enum thrum__inbox_outcome outcome;
+    thrum__context *self = thrum__self();
+    if (self->executor == pool) {
+        begin_to_pend(pool, future, UNTIMED);
+        outcome = thrum__inbox_put_own(&thrum__worker_of(self)->own, future);
+    } else {
+        begin_to_pend(pool, future, thrum__load_relaxed(&pool->inbox.put));
+        outcome = thrum__inbox_put(&pool->inbox, future);
+    }
     if (outcome == THRUM__INBOX_CALLS) {
         thrum__context *called = NULL;
         thrum_with (&pool->lock)
@@ -242,13 +284,20 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
     thrum__pool *pool = (thrum__pool *)executor;
     thrum_with (&pool->lock) {
+        size_t pending = pool->pending_count + thrum__inbox_count(&pool->inbox);
+        uint64_t done = pool->done, failed = pool->failed;
+        for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next) {
+            pending += thrum__inbox_count(&worker->own);
+            done += thrum__load_relaxed(&worker->helped);
+            failed += thrum__load_relaxed(&worker->helped_failed);
+        }
         *ret_stats = (thrum_executor_stats){
             .workers = pool->workers,
             .idle = pool->idle_count,
-            .pending = pool->pending_count + thrum__inbox_count(&pool->inbox),
+            .pending = pending,
             .running = pool->running,
-            .done = pool->done,
-            .failed = pool->failed,
+            .done = done,
+            .failed = failed,
             .cancelled = pool->cancelled,
             .longest_wait = pool->longest_wait,
         };

@@ -12,12 +12,19 @@
 #include <thrum/lock.h>
 #include <thrum/thread.h>
 
-enum { THRUM__PRIORITIES = 3 };
+enum { THRUM__LOW, THRUM__MIDDLE, THRUM__HIGH, THRUM__PRIORITIES };
 
-/* A worker, on its own stack; in the list of its pool. */
+/* A worker, in the list of its pool. */
 typedef struct thrum__worker {
+    thrum__inbox own; /* what its tasks submit */
+    thrum__worker_ops ops;
+    struct thrum__pool *pool;
+    uint64_t helped, helped_failed; /* tasks run in place of a wait; written by itself alone */
+
+    /* Under the pool's lock. */
     thrum_future *future;   /* what it runs, or NULL */
     bool asked_to_stop;     /* by a shutdown */
+    uint32_t looks;         /* for a task, to take turns */
     thrum__context *called; /* a worker that is to be woken once the lock is released, or NULL */
     struct thrum__worker *next, *prev;
 } thrum__worker;
@@ -39,9 +46,9 @@ typedef struct thrum__pool {
     thrum_lock lock; /* for all that follows */
     thrum__pending pending[THRUM__PRIORITIES];
     size_t pending_count;
-    void *idle;       /* the queue of idle workers, last come first */
-    void *submitters; /* the queue of those that wait for room */
-    thrum__worker *all_workers;
+    void *idle;                          /* the queue of idle workers, last come first */
+    void *submitters;                    /* the queue of those that wait for room */
+    thrum__worker *all_workers, *robbed; /* the last one that a task was taken from, or NULL */
     size_t workers, max_workers, idle_count;
     size_t waiting; /* workers in a wait for futures */
     size_t running; /* tasks, those of waiting workers included */
@@ -87,6 +94,10 @@ void thrum__pool_count(thrum__pool *pool, thrum__ending ending);
 void thrum__pool_push(thrum__pool *pool, thrum_future *future);
 thrum_future *thrum__pool_pop(thrum__pool *pool);
 
+/* Takes what a worker's tasks have submitted into the backlog, and lets them submit there no more.
+ * Under the lock. */
+void thrum__pool_close_own(thrum__pool *pool, thrum__worker *worker);
+
 /* Takes over what is in the inbox. Under the lock. */
 void thrum__pool_empty_inbox(thrum__pool *pool);
 
@@ -104,6 +115,12 @@ thrum__waiter *thrum__pool_rouse(thrum__pool *pool);
 /* Takes off all that is pending, as a chain by `next`. Under the lock of a pool whose inbox is closed,
  * or without it where nobody else has the pool. */
 thrum_future *thrum__pool_take_all(thrum__pool *pool);
+
+/* The worker that a context with a pool as its executor is. */
+static inline thrum__worker *thrum__worker_of(const thrum__context *self)
+{
+    return (thrum__worker *)((uintptr_t)self->worker - offsetof(thrum__worker, ops));
+}
 
 extern const thrum__executor_ops thrum__thread_pool_ops;
 

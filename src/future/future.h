@@ -50,7 +50,10 @@ struct thrum_future {
     thrum__future_watch *watches; /* the last of a ring, in the order of coming; under the guard */
     thrum_future *next;           /* in its executor's queue; the executor's, as are these: */
     void *executor;
-    thrum_time submitted;
+    union {
+        thrum_time submitted;
+        thrum_future *previous;
+    };
     thrum__context *runner; /* where it runs, once it does; under the guard */
     thrum_task task;
 } __attribute__((aligned(THRUM__CACHE_LINE)));
