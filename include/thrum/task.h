@@ -59,7 +59,7 @@ THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
  * counts as -EINVAL. Where memory is out the message is lost, the code is not. Does not block. Python: raise. */
 THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
-/* True once someone asked the task to stop. From then on every wait in it that takes a deadline
+/* True once someone asked the task to stop, or its deadline has passed. From then on every wait in it that takes a deadline
  * returns -ECANCELED; a task that computes without waiting asks here now and then and returns
  * -ECANCELED itself. Does not block. */
 THRUM_API bool thrum_cancelled(const thrum_task *self);

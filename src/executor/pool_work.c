@@ -12,9 +12,12 @@ enum { SPARES = 256 };
 thrum__ending thrum__pool_run(thrum_future *future, thrum_future *outer)
 {
     thrum__context *self = thrum__self();
+    const thrum_time outer_ends_at = self->ends_at; /* no business of another task's */
+    self->ends_at = 0;
     self->task = future;
     bool ran = thrum__future_run(future);
     self->task = outer;
+    self->ends_at = outer_ends_at;
     if (ran && self->worker && thrum__load_relaxed(&self->cancelled))
         thrum__future_settle_cancel(outer);
     return (thrum__ending){

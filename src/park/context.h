@@ -98,7 +98,8 @@ struct thrum__context {
     const void *wait_object; /* the object */
 
     /* Its own alone. */
-    uint32_t shields; /* how many shields from cancellation it is under */
+    uint32_t shields;   /* how many shields from cancellation it is under */
+    thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
     uint32_t unlisted_readings;
     thrum_time tenure; /* when it last got a lock that it had to sleep for */
     thrum__reading reading[THRUM__READINGS];

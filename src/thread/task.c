@@ -1,4 +1,5 @@
 #include "thread/task.h"
+#include "base/clock.h"
 #include "base/panic.h"
 #include "base/probe.h"
 
@@ -185,5 +186,7 @@ size_t thrum_task_arg_size(const thrum_task *self)
 bool thrum_cancelled(const thrum_task *self)
 {
     (void)self; /* it is the one that runs here */
-    return thrum__load_relaxed(&thrum__self()->cancelled);
+    const thrum__context *context = thrum__self();
+    return thrum__load_relaxed(&context->cancelled) ||
+           (context->ends_at && thrum__clock_now() >= context->ends_at);
 }
