@@ -154,16 +154,25 @@ void thrum__context_enter(thrum__context *context)
     thrum__unexplored_end();
 }
 
-void thrum__context_leave(thrum__context *context)
+/* What a thread does last of all that needs to know who it is. */
+static void clear(thrum__context *context)
 {
     thrum__locals_destroy(context);
+    if (context->stock_end)
+        context->stock_end(context);
+    context->stock_end = NULL;
+}
+
+void thrum__context_leave(thrum__context *context)
+{
+    clear(context);
     thrum__local_assign(NULL, 0);
     thrum__context_free(context);
 }
 
 static void end_of_foreign_thread(void *context)
 {
-    thrum__locals_destroy(context);
+    clear(context);
     thrum__context_free(context);
 }
 
