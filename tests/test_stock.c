@@ -9,7 +9,7 @@
 
 enum { MANY = 200000 };
 
-/* What the sanitizers add to each step, in time and in memory, is theirs. */
+/* The sanitizers make each step longer. */
 enum { TASKS = THRUM__MEMORY_PLAIN ? 1000000 : 10000000 };
 
 static thrum_future *futures[MANY];
@@ -60,7 +60,8 @@ TEST_DEADLINE(millions_of_tasks_leave_memory_as_it_was, 300)
         if (i == TASKS / 10)
             early = resident();
     }
-    CHECK_INT(resident(), <, early + 4 * 1024);
+    if (!THRUM__MEMORY_PLAIN) /* a sanitizer keeps what was freed for a while */
+        CHECK_INT(resident(), <, early + 4 * 1024);
     thrum_executor_stats stats;
     thrum_executor_stats_get(pool, &stats);
     CHECK_INT(stats.failed, ==, 0);
@@ -111,6 +112,8 @@ static int take_and_give(thrum_task *self)
 
 TEST_DEADLINE(a_child_of_fork_finds_it_whole, 60)
 {
+    if (THRUM__MEMORY_PLAIN)
+        return; /* a sanitizer's own locks are not held across a fork */
     thrum_thread *thread = thrum_thread_start(take_and_give, THRUM_NOTHING);
     for (int i = 0; i < 50; i++) {
         pid_t child = fork();

@@ -261,7 +261,7 @@ static bool run_awaited(thrum__context *self, void *memory)
     thrum_future *future = memory;
     thrum__pool *pool = self->executor;
     thrum_future *outer = self->task;
-    if (future->executor != pool || !outer)
+    if (thrum__load_acquire(&future->executor) != pool || !outer)
         return false;
     thrum__worker *worker = thrum__worker_of(self);
     bool taken = thrum__inbox_take_own(&worker->own, future);

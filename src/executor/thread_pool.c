@@ -80,12 +80,13 @@ enum { WAIT_SAMPLE = 16, UNTIMED = 1 };
 
 /* ---------------------------------------------------------------------------------- the pending */
 
-/* One of a few is timed. The caller has the future to himself. */
+/* One of a few is timed. The caller has the future to himself until he stores its executor: a release,
+ * as one who waits for it may then run it, if he is a worker, before it is in any list. */
 static void begin_to_pend(thrum__pool *pool, thrum_future *future, uint64_t number)
 {
     future->next = NULL;
-    future->executor = pool;
     future->submitted = number % WAIT_SAMPLE ? 0 : thrum__clock_now();
+    thrum__store_release(&future->executor, (void *)pool);
 }
 
 void thrum__pool_push(thrum__pool *pool, thrum_future *future)

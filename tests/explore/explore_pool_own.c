@@ -115,6 +115,43 @@ EXPLORE(pool_own_joined_from_between, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(runs == 3);
 }
 
+/* One that is made while it is waited for, by a thread that is no worker: he who waits may run it as
+ * soon as it is whole. */
+static thrum_future *first, *second;
+
+static int read_joined(thrum_task *self)
+{
+    (void)self;
+    EXPLORE_CHECK(EXPLORE_READ(joined) == 1);
+    return 0;
+}
+
+static int join_second(thrum_task *self)
+{
+    (void)self;
+    return thrum_future_result(second, NULL, 0, THRUM_FOREVER);
+}
+
+static void make_first(void *argument)
+{
+    (void)argument;
+    EXPLORE_WRITE(joined, 1);
+    EXPLORE_CHECK(thrum_future_set_result(first, THRUM_NOTHING) == 0);
+}
+
+EXPLORE(pool_own_then, .preemptions = 2, .long_preemptions = 3)
+{
+    make(1);
+    first = thrum_future_new();
+    second = thrum_future_then(first, pool, read_joined);
+    explore_spawn("maker", make_first, NULL);
+    finish(thrum_submit(pool, join_second, THRUM_NOTHING));
+    explore_join_all();
+    thrum_future_free(first);
+    thrum_future_free(second);
+    thrum_executor_shutdown(pool);
+}
+
 /* One that was cancelled is dropped, whoever comes upon it. */
 static int submit_and_cancel(thrum_task *self)
 {
