@@ -7,6 +7,7 @@
 #define THRUM_BASE_EXPLORE_MACHINE_H
 
 #include "base/explore.h"
+#include "base/switch.h"
 
 /* ------------------------------------------------------------------ what the search asks of it */
 
@@ -142,7 +143,7 @@ enum thrum__explore_state {
 };
 
 typedef struct thrum__explore_thread {
-    void *stack_pointer; /* while another runs */
+    thrum__switch stack; /* while another runs */
     const char *name;
     void *(*run)(void *argument);
     void *argument;
@@ -174,7 +175,7 @@ typedef struct thrum__explore_machine {
     thrum__explore_thread thread[THRUM__EXPLORE_THREADS];
     thrum__explore_limits left; /* what remains of each budget */
     const thrum__explore_driver *driver;
-    void *home; /* the search's stack pointer */
+    thrum__switch home; /* the search's stack */
     enum thrum__explore_outcome outcome;
     int64_t now;
     bool remembers; /* old values of words, for stale loads */
@@ -233,12 +234,8 @@ void thrum__explore_names_reset(void);
 void thrum__explore_memory_reset(void);
 void thrum__explore_memory_check(const void *address, size_t size, const char *what);
 uint32_t thrum__explore_memory_left(char *text, size_t size);
-char *thrum__explore_memory_stack(unsigned thread);
+char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size);
 void thrum__explore_memory_stack_dead(unsigned thread);
 void thrum__explore_memory_region(char *text, size_t size, const void *address);
-
-/* explore_switch.c: the stacks. Saves the running stack's pointer and goes on with another. */
-void thrum__explore_switch(void **save, void *next);
-void *thrum__explore_switch_new(char *top, void (*begin)(void));
 
 #endif

@@ -143,9 +143,10 @@ void thrum__explore_memory_reset(void)
     memory->ranges = 0;
 }
 
-char *thrum__explore_memory_stack(unsigned thread)
+char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size)
 {
-    return memory->stacks + (thread + 1) * (STACK + GUARD);
+    *ret_size = STACK;
+    return memory->stacks + thread * (STACK + GUARD) + GUARD;
 }
 
 /* ------------------------------------------------------------------------------------- heap */
@@ -264,8 +265,9 @@ void thrum__explore_live(void *address, size_t size)
 
 void thrum__explore_memory_stack_dead(unsigned thread)
 {
-    char *top = thrum__explore_memory_stack(thread);
-    add_range(top - STACK, top);
+    size_t size;
+    char *stack = thrum__explore_memory_stack(thread, &size);
+    add_range(stack, stack + size);
 }
 
 void thrum__explore_memory_check(const void *address, size_t size, const char *what)

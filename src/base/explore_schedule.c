@@ -45,8 +45,8 @@ __attribute__((noreturn)) static void end_run(enum thrum__explore_outcome outcom
     thrum__explore_machine *m = thrum__explore_machine_;
     m->outcome = outcome;
     m->running = false;
-    void *nowhere;
-    thrum__explore_switch(&nowhere, m->home);
+    thrum__switch nowhere;
+    thrum__switch_to(&nowhere, &m->home);
     __builtin_unreachable();
 }
 
@@ -266,7 +266,7 @@ static void pick(void)
     apply(&list.option[chosen], rescued);
     thrum__explore_thread *next = &m->thread[m->current];
     if (next != self)
-        thrum__explore_switch(&self->stack_pointer, next->stack_pointer);
+        thrum__switch_to(&self->stack, &next->stack);
 }
 
 void thrum__explore_point(const char *file, int line)
@@ -341,9 +341,9 @@ __attribute__((noreturn)) static void end_thread(void)
     end_run(THRUM__EXPLORE_PASSED);
 }
 
-static void begin_thread(void)
+static void begin_thread(void *thread)
 {
-    thrum__explore_thread *self = thrum__explore_self();
+    thrum__explore_thread *self = thread;
     self->run(self->argument);
     if (self != thrum__explore_machine_->thread && self->local && self->local_end) {
         self->local_end(self->local);
@@ -364,8 +364,9 @@ static thrum__explore_thread *new_thread(void *(*run)(void *), void *argument)
     thread->file = "its start";
     thread->past = number + 1;
     m->trace += thrum__explore_trace_hash(number + 1, thread->past);
-    thread->stack_pointer =
-        thrum__explore_switch_new(thrum__explore_memory_stack(number), begin_thread);
+    size_t size;
+    char *stack = thrum__explore_memory_stack(number, &size);
+    thrum__switch_new(&thread->stack, stack, size, begin_thread, thread);
     return thread;
 }
 
@@ -456,6 +457,6 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
     first->name = "main";
     first->picked = true;
     m->running = true;
-    thrum__explore_switch(&m->home, first->stack_pointer);
+    thrum__switch_to(&m->home, &first->stack);
     return m->outcome;
 }
