@@ -119,6 +119,8 @@ void thrum__explore_fence(const char *file, int line)
     thrum__explore_point(file, line);
     if (thrum__explore_machine_->remembers)
         thrum__explore_trace_event(&thrum__explore_machine_->fences, true);
+    else /* a step like any other: the state after it is not the one before */
+        thrum__explore_trace_mix(thrum__explore_self(), 1);
     thrum__explore_order_fence();
     thrum__explore_tell("fence seq_cst", NULL, 0, 0, false);
 }

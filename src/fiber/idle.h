@@ -17,8 +17,9 @@
  * Both fences are sequentially consistent, so that at least one of them sees the other: either the
  * submitter sees the count and pokes, or the worker sees the task. A submitter who finds SEARCHING
  * set leaves it to that one: its step 2, which clears the bit, comes later, and its step 4 sees the
- * task; if it found another task instead, it clears the bit by thrum__idle_found and then looks and
- * wakes as a submitter does.
+ * task. Then it takes the role again before it takes the task, as others may have left tasks to it,
+ * too. Who has found a task and has the role gives it up by thrum__idle_found, and then looks for more
+ * and wakes as a submitter does.
  *
  * Step 1 comes before step 2, and a poke goes round all inboxes: so whom the count names is found
  * asleep, or has been woken meanwhile by something else and looks for itself before it sleeps again.
@@ -72,6 +73,15 @@ static inline void thrum__idle_enter(uint32_t *idle, bool searching)
 static inline void thrum__idle_leave(uint32_t *idle)
 {
     thrum__sub_relaxed(idle, 1);
+}
+
+/* It is awake because it saw work in step 4. Whoever brought that may have left it to the role that
+ * this worker had a moment ago, and may have brought more: true if it has the role again. If another
+ * has it by now, that one is to look. */
+static inline bool thrum__idle_return(uint32_t *idle)
+{
+    thrum__sub_relaxed(idle, 1);
+    return thrum__idle_search(idle);
 }
 
 #endif

@@ -205,14 +205,14 @@ static void rest(thrum__fiber_worker *worker)
         return;
     thrum__idle_enter(&fibers->idle, worker->searching);
     worker->searching = false;
-    bool stay = thrum__load_relaxed(&fibers->ended) || thrum__fibers_all_done(fibers) ||
-                (thrum__load_relaxed(&fibers->cancel) && !worker->asked_all) ||
-                thrum__fibers_have_work(fibers);
+    bool work = thrum__fibers_have_work(fibers);
+    bool stay = work || thrum__load_relaxed(&fibers->ended) || thrum__fibers_all_done(fibers) ||
+                (thrum__load_relaxed(&fibers->cancel) && !worker->asked_all);
     thrum_time deadline = thrum__timers_first(&worker->timers);
     if (worker->starved) {
         thrum_time soon = thrum__clock_now() + STARVED_NS;
         deadline = soon < deadline ? soon : deadline;
-        stay = false;
+        work = stay = false;
         worker->starved = false;
     }
     if (!stay) {
@@ -220,7 +220,10 @@ static void rest(thrum__fiber_worker *worker)
         thrum__futex_wait(&worker->inbox, THRUM__INBOX_ASLEEP, deadline);
         thrum__store_relaxed(&worker->place, worker->running->place);
     }
-    thrum__idle_leave(&fibers->idle);
+    if (work)
+        worker->searching = thrum__idle_return(&fibers->idle);
+    else
+        thrum__idle_leave(&fibers->idle);
 }
 
 /* Looks everywhere, and then sleeps. False if there was nothing. */

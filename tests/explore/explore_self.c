@@ -653,3 +653,22 @@ EXPLORE(self_count_releases, .fails = "race on heap+")
 {
     drop_twice(0);
 }
+
+/* A fence is a step, also where no load is stale: the run goes on after it. */
+
+static uint32_t past_fence;
+
+static void pass_fence(void *argument)
+{
+    (void)argument;
+    thrum__fence_seq_cst();
+    if (thrum__add_relaxed(&past_fence, 1) == 1)
+        explore_seen("both");
+}
+
+EXPLORE(self_fence_is_a_step, .preemptions = EXPLORE_ALL, .sees = "both")
+{
+    explore_spawn("one", pass_fence, NULL);
+    explore_spawn("two", pass_fence, NULL);
+    explore_join_all();
+}
