@@ -22,6 +22,7 @@
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>
+#include <thrum/fiber.h>
 #include <thrum/future.h>
 #include <thrum/group.h>
 #include <thrum/keyed_rate_limiter.h>

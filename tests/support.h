@@ -6,14 +6,13 @@
 #include "base/fault.h"
 #include "park/context.h"
 
-#include <sched.h>
 #include <string.h>
 #include <thrum.h>
 
 /* Waits until the condition holds; the test's deadline ends it otherwise. */
 #define UNTIL(condition)                                                                           \
     while (!(condition))                                                                           \
-    sched_yield()
+    thrum_yield()
 
 /* True while the context with that ident sleeps, or is about to, in a wait of `kind`. */
 static inline bool waits_for(const uint32_t *ident, const char *kind)

@@ -1,4 +1,5 @@
 /* Futures made by hand. */
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 
@@ -168,7 +169,7 @@ TEST_DEADLINE(each_is_called_once_whoever_ends_the_future, 60)
     for (int i = 0; i < ROUNDS; i++) {
         thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
         if (i % 3 == 0)
-            sched_yield();
+            thrum_yield();
         CHECK_INT(thrum_future_add_done_callback(future, count, &counted), ==, 0);
         if (i % 2 == 0)
             (void)thrum_future_cancel(future);

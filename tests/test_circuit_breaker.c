@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "flow/circuit_breaker.h"
 #include "harness.h"
 #include "support.h"

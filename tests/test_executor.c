@@ -130,7 +130,7 @@ static int submit_late(thrum_task *self)
             return 0;
         }
         thrum_future_free(future);
-        sched_yield();
+        thrum_yield();
     }
 }
 

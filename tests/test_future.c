@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 
@@ -143,7 +144,7 @@ TEST_DEADLINE(cancel_against_start_and_end_has_one_outcome, 60)
     for (int i = 0; i < 3000; i++) {
         thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
         if (i % 3 == 0)
-            sched_yield();
+            thrum_yield();
         int rc = thrum_future_cancel(future);
         CHECK(rc == 0 || rc == -EINPROGRESS || rc == -EALREADY);
         cancelled += rc == 0;

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 

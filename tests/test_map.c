@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 
@@ -55,7 +56,7 @@ static int square_slowly(thrum_task *self)
     while (now > seen && !thrum__cas_relaxed(&most, &seen, now))
         ;
     for (int i = 0; i < n % 7; i++)
-        sched_yield();
+        thrum_yield();
     thrum__sub_relaxed(&in_flight, 1);
     return thrum_return(self, thrum_value(int, (n * n)));
 }

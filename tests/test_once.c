@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 
@@ -9,7 +10,7 @@ static int runs, value;
 static int set_value(void *context)
 {
     runs++;
-    sched_yield();
+    thrum_yield();
     value = *(int *)context;
     return 0;
 }

@@ -197,7 +197,7 @@ static int go_on_alone(thrum_task *self)
 {
     (void)self;
     while (!thrum__load_relaxed(&enough))
-        sched_yield();
+        thrum_yield();
     return 0;
 }
 

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "support_queue.h"
 
 TEST(items_come_out_in_the_order_they_went_in)

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "support_queue.h"
 
 TEST(a_batch_goes_in_and_comes_out_in_order)

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "support_queue.h"
 
 TEST(close_lets_getters_drain_and_then_refuses)

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "support_queue.h"
 
 TEST(the_newest_comes_out_first)

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "flow/retry.h"
 #include "harness.h"
 #include "support.h"

@@ -1,3 +1,4 @@
+#include "carrier.h"
 #include "harness.h"
 #include "support.h"
 
@@ -97,7 +98,7 @@ static int enter_bounded(thrum_task *self)
             while (now > seen && !thrum__cas_relaxed(&most, &seen, now))
                 ;
             if (i % 16 == 0)
-                sched_yield();
+                thrum_yield();
             thrum__sub_acq_rel(&inside, 1);
         }
     }

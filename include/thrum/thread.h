@@ -149,8 +149,9 @@ typedef struct thrum_thread_info {
     char waits_for[16]; /* "lock", "event", ... while it waits in thrum, else empty */
 } thrum_thread_info;
 
-/* Describes at most `capacity` living threads, the calling one among them, in the order of their
- * idents: those that thrum has started, and those others that have called it. Returns how many
+/* Describes at most `capacity` living threads, in the order of their idents: those that thrum has
+ * started, the workers of pools among them, and those others that have called it, the calling one
+ * included. Fibers are none. Returns how many
  * there are, which may be more. Does not block. Python: threading.enumerate(). */
 THRUM_API size_t thrum_thread_enumerate(thrum_thread_info *ret_infos, size_t capacity);
 

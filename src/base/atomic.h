@@ -74,10 +74,26 @@
 #define thrum__atomic_store(order, p, v)           __atomic_store_n((p), (v), (order))
 #define thrum__atomic_cas(order, weak, p, expected, v)                                             \
     __atomic_compare_exchange_n((p), (expected), (v), (weak), (order), __ATOMIC_RELAXED)
-#define thrum__fence_seq_cst() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define thrum__fence_seq_cst() thrum__fence()
 #define thrum__plain_read(p)   ((void)0)
 #define thrum__plain_write(p)  ((void)0)
 
+#endif
+
+#ifndef THRUM_EXPLORE
+/* The thread sanitizer knows nothing of fences, and GCC warns of that. None is used here to order
+ * data, only a store before a load, where it would have nothing to say. */
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wtsan"
+#endif
+static inline void thrum__fence(void)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+#if defined(__SANITIZE_THREAD__) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
 #endif
 
 #define thrum__load_relaxed(p) thrum__atomic_load(__ATOMIC_RELAXED, p)

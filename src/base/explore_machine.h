@@ -7,6 +7,7 @@
 #define THRUM_BASE_EXPLORE_MACHINE_H
 
 #include "base/explore.h"
+#include "base/switch.h"
 
 /* ------------------------------------------------------------------ what the search asks of it */
 
@@ -130,7 +131,8 @@ int thrum__explore_timeouts(void);
 /* --------------------------------------------------------------------------------- inner parts */
 
 enum { THRUM__EXPLORE_FENCES = THRUM__EXPLORE_THREADS, THRUM__EXPLORE_CLOCK };
-enum { THRUM__EXPLORE_WIPED = 1024 }; /* bytes below a stack in use: see explore_snapshot.c */
+enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see explore_snapshot.c */
+enum { THRUM__EXPLORE_FRESH = 8 << 10 }; /* of a stack, cleared of what earlier runs left */
 
 /* What has happened before: for each thread, how many of its steps; and how many fences. */
 typedef struct thrum__explore_clock {
@@ -146,7 +148,7 @@ enum thrum__explore_state {
 };
 
 typedef struct thrum__explore_thread {
-    void *stack_pointer; /* while another runs */
+    thrum__switch stack; /* while another runs */
     const char *name;
     void *(*run)(void *argument);
     void *argument;
@@ -178,7 +180,7 @@ typedef struct thrum__explore_machine {
     thrum__explore_thread thread[THRUM__EXPLORE_THREADS];
     thrum__explore_limits left; /* what remains of each budget */
     const thrum__explore_driver *driver;
-    void *home; /* the search's stack pointer: there it is chosen who goes on */
+    thrum__switch home; /* the search's stack: there it is chosen who goes on */
     enum thrum__explore_outcome outcome;
     int64_t now;
     bool remembers;              /* old values of words, for stale loads */
@@ -248,14 +250,10 @@ void thrum__explore_names_reset(void);
 void thrum__explore_memory_reset(void);
 void thrum__explore_memory_check(const void *address, size_t size, const char *what);
 uint32_t thrum__explore_memory_left(char *text, size_t size);
-char *thrum__explore_memory_stack_new(unsigned thread);
-char *thrum__explore_memory_stack(unsigned thread);
+char *thrum__explore_memory_stack_new(unsigned thread, size_t *ret_size);
+char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size);
 void thrum__explore_memory_stack_dead(unsigned thread);
 void thrum__explore_memory_region(char *text, size_t size, const void *address);
 uint64_t thrum__explore_memory_number(void);
-
-/* explore_switch.c: the stacks. Saves the running stack's pointer and goes on with another. */
-void thrum__explore_switch(void **save, void *next);
-void *thrum__explore_switch_new(char *top, void (*begin)(void));
 
 #endif

@@ -32,7 +32,7 @@
 
 enum { STACK = 128 << 10, GUARD = 64 << 10, HEAP = 64 << 20, RANGES = 4096 };
 enum { STACKS = THRUM__EXPLORE_THREADS * (STACK + GUARD) };
-enum { POISON = 0xdd, FRESH = 8 << 10 }; /* fresh: so much of a stack is cleared of earlier runs */
+enum { POISON = 0xdd };
 
 #define REGION ((char *)0x5e0000000000)
 
@@ -152,16 +152,17 @@ void thrum__explore_memory_reset(void)
     memory->ranges = 0;
 }
 
-char *thrum__explore_memory_stack(unsigned thread)
+char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size)
 {
-    return memory->stacks + (thread + 1) * (STACK + GUARD);
+    *ret_size = STACK;
+    return memory->stacks + thread * (STACK + GUARD) + GUARD;
 }
 
-char *thrum__explore_memory_stack_new(unsigned thread)
+char *thrum__explore_memory_stack_new(unsigned thread, size_t *ret_size)
 {
-    char *top = thrum__explore_memory_stack(thread);
-    memset(top - FRESH, 0, FRESH);
-    return top;
+    char *stack = thrum__explore_memory_stack(thread, ret_size);
+    memset(stack + *ret_size - THRUM__EXPLORE_FRESH, 0, THRUM__EXPLORE_FRESH);
+    return stack;
 }
 
 /* ------------------------------------------------------------------------------------- heap */
@@ -298,9 +299,10 @@ void thrum__explore_live(void *address, size_t size)
 
 void thrum__explore_memory_stack_dead(unsigned thread)
 {
-    char *top = thrum__explore_memory_stack(thread);
-    forget(top - STACK, STACK);
-    add_range(top - STACK, top);
+    size_t size;
+    char *stack = thrum__explore_memory_stack(thread, &size);
+    forget(stack, size);
+    add_range(stack, stack + size);
 }
 
 void thrum__explore_memory_check(const void *address, size_t size, const char *what)

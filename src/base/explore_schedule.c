@@ -45,8 +45,8 @@ __attribute__((noreturn)) static void end_run(enum thrum__explore_outcome outcom
     thrum__explore_machine *m = thrum__explore_machine_;
     m->outcome = outcome;
     m->running = false;
-    void *nowhere;
-    thrum__explore_switch(&nowhere, m->home);
+    thrum__switch nowhere;
+    thrum__switch_to(&nowhere, &m->home);
     __builtin_unreachable();
 }
 
@@ -272,11 +272,12 @@ static bool pick(void)
     return true;
 }
 
-/* Lets the search choose who goes on; returns when this thread's turn has come. */
+/* Lets the search choose who goes on; returns when this thread's turn has come. The call keeps the
+ * compiler from using the stack below its end, which is wiped meanwhile. */
 static void give_turn(void)
 {
-    thrum__explore_machine *m = thrum__explore_machine_;
-    thrum__explore_switch(&thrum__explore_self()->stack_pointer, m->home);
+    thrum__explore_wipe();
+    thrum__switch_to(&thrum__explore_self()->stack, &thrum__explore_machine_->home);
 }
 
 void thrum__explore_point(const char *file, int line)
@@ -351,9 +352,9 @@ __attribute__((noreturn)) static void end_thread(void)
     end_run(THRUM__EXPLORE_PASSED);
 }
 
-static void begin_thread(void)
+static void begin_thread(void *thread)
 {
-    thrum__explore_thread *self = thrum__explore_self();
+    thrum__explore_thread *self = thread;
     self->run(self->argument);
     if (self != thrum__explore_machine_->thread && self->local && self->local_end) {
         self->local_end(self->local);
@@ -374,8 +375,9 @@ static thrum__explore_thread *new_thread(void *(*run)(void *), void *argument)
     thread->file = "its start";
     thread->past = number + 1;
     m->trace += thrum__explore_trace_hash(number + 1, thread->past);
-    thread->stack_pointer =
-        thrum__explore_switch_new(thrum__explore_memory_stack_new(number), begin_thread);
+    size_t size;
+    char *stack = thrum__explore_memory_stack_new(number, &size);
+    thrum__switch_new(&thread->stack, stack, size, begin_thread, thread);
     return thread;
 }
 
@@ -468,11 +470,9 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
     first->name = "main";
     first->picked = true;
     m->running = true;
-    do {
-        char *stack = thrum__explore_self()->stack_pointer;
-        memset(stack - THRUM__EXPLORE_WIPED, 0, THRUM__EXPLORE_WIPED);
-        thrum__explore_switch(&m->home, stack);
-    } while (m->running && pick());
+    do
+        thrum__switch_to(&m->home, &thrum__explore_self()->stack);
+    while (m->running && pick());
     m->running = false;
     return m->outcome;
 }

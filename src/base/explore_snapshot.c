@@ -111,9 +111,17 @@ static uint64_t thread_number(unsigned number, const thrum__explore_thread *thre
     } else if (thread->state == THRUM__EXPLORE_JOINING) {
         part[8] = thread->joins;
     }
-    const char *top = thrum__explore_memory_stack(number), *pointer = thread->stack_pointer;
-    return thrum__explore_bytes_hash(thrum__explore_bytes_hash(0, part, sizeof part), pointer,
-                                     (size_t)(top - pointer));
+    size_t size;
+    const char *stack = thrum__explore_memory_stack(number, &size),
+               *pointer = thrum__switch_stack(&thread->stack);
+    const char *top = stack + size;
+    if (pointer < stack || pointer > top)
+        pointer =
+            top -
+            THRUM__EXPLORE_FRESH; /* it is on a fiber's stack, which is on the heap, or unknown */
+    uint64_t number_of = thrum__explore_bytes_hash(0, part, sizeof part);
+    number_of = thrum__explore_bytes_hash(number_of, &thread->stack, sizeof thread->stack);
+    return thrum__explore_bytes_hash(number_of, pointer, (size_t)(top - pointer));
 }
 
 static uint64_t threads_number(void)

@@ -1,7 +1,7 @@
 #include "base/fault.h"
 #include "base/atomic.h"
 
-bool thrum__fault_armed; /* set while one thread runs, before the code under test */
+bool thrum__fault_armed; /* set before the code under test; others may be at work that is not */
 
 static struct {
     uint32_t first, count, calls;
@@ -12,9 +12,10 @@ void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t coun
     sites[site].first = first;
     sites[site].count = count;
     sites[site].calls = 0;
-    thrum__fault_armed = false;
+    bool armed = false;
     for (int i = 0; i < THRUM__FAULT_SITES; i++)
-        thrum__fault_armed |= sites[i].count != 0;
+        armed |= sites[i].count != 0;
+    __atomic_store_n(&thrum__fault_armed, armed, __ATOMIC_RELEASE);
 }
 
 uint32_t thrum__fault_calls(enum thrum__fault_site site)

@@ -1,4 +1,4 @@
-/* Fault injection: make the n-th allocation, thread start or wait fail, for tests.
+/* Fault injection: make the n-th allocation, thread start, wait or mapping fail, for tests.
  *
  * A fault site asks thrum__fault(SITE) and behaves as if the machine had failed when it says so.
  * Nothing is armed outside tests, and the question then costs one predictable branch on a path
@@ -14,6 +14,7 @@ enum thrum__fault_site {
     THRUM__FAULT_ALLOC,        /* memory is out */
     THRUM__FAULT_THREAD_START, /* the system refuses a thread: EAGAIN */
     THRUM__FAULT_FUTEX_WAIT,   /* a wait ends by a signal: EINTR */
+    THRUM__FAULT_PAGES,        /* the system refuses address space, or a guard in it */
     THRUM__FAULT_SITES,
 };
 
@@ -31,7 +32,8 @@ extern bool thrum__fault_armed;
 
 static inline bool thrum__fault(enum thrum__fault_site site)
 {
-    return __builtin_expect(thrum__fault_armed, 0) && thrum__fault_slow(site);
+    return __builtin_expect(__atomic_load_n(&thrum__fault_armed, __ATOMIC_ACQUIRE), 0) &&
+           thrum__fault_slow(site);
 }
 
 #endif

@@ -17,8 +17,8 @@
  * order costs more than it saves: those that were given back to last are served first.
  *
  * So the memory in use is what is out, plus two bundles for each thread that uses futures, plus KEEP
- * slabs, plus what is scattered in slabs that are not empty. The end of a thread gives its bundles
- * back.
+ * slabs, plus what is scattered in slabs that are not empty. The end of a thread or fiber gives its
+ * bundles back; if another has the lock just then, it leaves them to the next one with a bundle.
  *
  * Fork: the lock is held across it. The bundles of the parent's other threads are lost in the child,
  * two for each.
@@ -54,6 +54,8 @@ _Static_assert(sizeof(struct slab) <= sizeof(thrum_future), "the head fits into 
 static thrum_lock lock; /* for all of these */
 static struct slab open = {.next = &open, .prev = &open};
 static uint32_t empty_count;
+
+static struct free_place *left; /* behind, by contexts that ended while another had the lock */
 
 static struct slab *slab_of(void *place)
 {
@@ -138,22 +140,48 @@ static struct free_place *fetch(uint32_t *ret_count)
     return first;
 }
 
-static void bring(struct free_place *bundle)
+static void put_all_back(struct free_place *bundle)
 {
-    thrum_with (&lock)
-        while (bundle) {
-            struct free_place *next = bundle->next;
-            put_back(bundle);
-            bundle = next;
-        }
+    while (bundle) {
+        struct free_place *next = bundle->next;
+        put_back(bundle);
+        bundle = next;
+    }
 }
 
+static void bring(struct free_place *bundle)
+{
+    thrum_with (&lock) {
+        put_all_back(bundle);
+        put_all_back(thrum__exchange_acquire(&left, NULL));
+    }
+}
+
+static void leave_behind(struct free_place *bundle)
+{
+    struct free_place *last = bundle;
+    while (last->next)
+        last = last->next;
+    last->next = thrum__load_relaxed(&left);
+    while (!thrum__cas_weak_release(&left, &last->next, bundle))
+        ;
+}
+
+/* The end of a fiber's context comes in the middle of a switch, where nobody may wait. */
 static void end(thrum__context *self)
 {
-    bring(self->stock);
-    bring(self->full_stock);
+    struct free_place *bundle[] = {self->stock, self->full_stock};
     self->stock = self->full_stock = NULL;
     self->stock_count = 0;
+    bool mine = thrum_lock_try(&lock) == 0;
+    for (int i = 0; i < 2; i++) {
+        if (mine)
+            put_all_back(bundle[i]);
+        else if (bundle[i])
+            leave_behind(bundle[i]);
+    }
+    if (mine)
+        thrum_lock_release(&lock);
 }
 
 thrum_future *thrum__stock_take(void)

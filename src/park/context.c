@@ -52,12 +52,16 @@ static void after_fork(void)
     thrum__guard_release(&guard, 1);
 }
 
-/* The forking thread lives on here; all others are lost, and their contexts with them. */
+/* The forking thread lives on here; all others are lost, and their contexts with them. A fiber that
+ * forked has no scheduler any more: it waits as the thread that it runs on. */
 static void begin_child(void)
 {
     thrum__context *self = thrum__local();
-    if (self)
+    if (self) {
         self->process = thrum__process_generation;
+        self->ops = &thrum__thread_park_ops;
+        self->signal = THRUM__SIGNAL_EMPTY;
+    }
     thrum__guard_release(&guard, 1);
 }
 
@@ -91,6 +95,7 @@ static void begin(thrum__context *context, const char *name)
     context->ops = &thrum__thread_park_ops;
     context->daemon = false;
     context->thread = NULL;
+    thrum__store_relaxed(&context->fiber, NULL);
     context->shields = 0;
     context->executor = NULL;
     context->worker = NULL;
@@ -121,8 +126,16 @@ thrum__context *thrum__context_new(const char *name)
     return context;
 }
 
+static void give_stock_back(thrum__context *context)
+{
+    if (context->stock_end)
+        context->stock_end(context);
+    context->stock_end = NULL;
+}
+
 void thrum__context_free(thrum__context *context)
 {
+    give_stock_back(context); /* a fiber's; a thread has done so */
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
     thrum__unexplored_handover();
@@ -158,9 +171,7 @@ void thrum__context_enter(thrum__context *context)
 static void clear(thrum__context *context)
 {
     thrum__locals_destroy(context);
-    if (context->stock_end)
-        context->stock_end(context);
-    context->stock_end = NULL;
+    give_stock_back(context);
 }
 
 void thrum__context_leave(thrum__context *context)

@@ -2,11 +2,11 @@
  *
  * A primitive never asks which of the two it serves. It sees a context: something with an ident
  * (what a lock keeps as its owner), a name (for messages), a claim word and a way to be put to
- * sleep and woken. A thread's way is the futex below; a fiber's scheduler will install its own
- * `ops`.
+ * sleep and woken. A thread's way is the futex (thread_park.c); a fiber's worker has its own `ops`
+ * (fiber/fiber.c).
  *
  * Contexts are immortal: they come from a table that only grows and return to its free list when
- * their thread ends. A waker that is late may therefore always touch one; the worst that it can do
+ * their thread or fiber ends. A waker that is late may therefore always touch one; the worst that it can do
  * to the next owner is to wake it for no reason, which every sleeper tolerates. This is rule 3 of
  * parking: a wake goes to an immortal record, never to a stack that may be gone.
  *
@@ -82,6 +82,7 @@ struct thrum__context {
     uint64_t claim;     /* see above */
     uint32_t signal;    /* see above; threads only */
     uint32_t cancelled; /* 1 once the running task was asked to stop */
+    uint32_t wake_next; /* in its worker's inbox; fibers only */
 
     /* Fixed while it is in use. */
     const thrum__context_ops *ops;
@@ -91,6 +92,7 @@ struct thrum__context {
     char name[THRUM__NAME_SIZE];  /* cut to fit */
     const char *full_name;        /* its owner's to read */
     struct thrum__thread *thread; /* the thread that it is of, if thrum started it */
+    void *fiber;                  /* the fiber that it is of, or NULL */
 
     /* What it does, written by itself; others read it to tell a person. */
     int32_t native_id;       /* the system's number; 0 before it runs */

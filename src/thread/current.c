@@ -34,6 +34,8 @@ struct listing {
 static void list(const thrum__context *context, void *argument)
 {
     struct listing *listing = argument;
+    if (thrum__load_relaxed(&context->fiber))
+        return; /* not a thread: there may be a million */
     if (listing->count++ >= listing->capacity)
         return;
     thrum_thread_info *info = &listing->infos[listing->count - 1];

@@ -9,9 +9,11 @@
 void thrum__living_enter(void);
 void thrum__living_leave(void);
 
+enum { THRUM__LIVING_DRAINS = 4 };
+
 /* Sees to it that the end of the program is attended to even if no thread is counted. `drain`, if
- * not NULL, is called before the wait for threads, once, however often it was given; there is only
- * one such function. */
+ * not NULL, is called before the wait for threads, once, however often it was given; each kind of pool
+ * has one. */
 void thrum__living_at_exit(void (*drain)(void));
 
 #endif

@@ -1,0 +1,285 @@
+/* The fiber pool: futures as the tasks of fibers (fiber/scheduler.c), and how a pool ends.
+ *
+ * Each task runs in the context of its fiber, which the fiber keeps for the next task; so a request to
+ * stop that came for a task is taken back when it has ended, as in a thread pool: after
+ * thrum__future_run nobody reaches the context for that future any more.
+ *
+ * At the end of the program pools that were not shut down finish what was submitted, as thread pools
+ * do (pool_life.c): `pools` lists all, and one that is being drained is not freed by a shutdown that
+ * comes meanwhile.
+ */
+#include "base/clock.h"
+#include "base/cpu.h"
+#include "base/panic.h"
+#include "base/process.h"
+#include "executor/executor.h"
+#include "fiber/idle.h"
+#include "fiber/scheduler.h"
+#include "sync/fork_lock.h"
+#include "thread/living.h"
+#include <thrum/fiber.h>
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+
+typedef struct fiber_pool {
+    thrum_executor base;
+    thrum__fibers fibers;
+
+    /* Under the lock of all pools. */
+    bool drained;
+    struct fiber_pool *next, *prev;
+} fiber_pool;
+
+static thrum_lock pools_lock;
+static fiber_pool *pools;
+
+/* ---------------------------------------------------------------------------------------- tasks */
+
+static int run(void *task, bool drop)
+{
+    thrum_future *future = task;
+    thrum__context *self = thrum__self();
+    int how = 0;
+    if (drop)
+        (void)thrum_future_cancel(future);
+    self->task = future;
+    if (thrum__future_run(future))
+        how = THRUM__FIBER_RAN | (thrum__task_error(&future->task) ? THRUM__FIBER_FAILED : 0);
+    else
+        how = THRUM__FIBER_FAILED | THRUM__FIBER_CANCELLED;
+    self->task = NULL;
+    thrum__future_settle_cancel(NULL);
+    thrum__future_unreference(future);
+    return how;
+}
+
+static void cancel(void *task)
+{
+    thrum_future *future = task;
+    thrum__future_reference(future);
+    (void)thrum_future_cancel(future);
+    thrum__future_unreference(future);
+}
+
+static const void *place(void *task)
+{
+    const thrum_future *future = task;
+    return (const void *)(uintptr_t)future->task.function;
+}
+
+static void free_pool(fiber_pool *pool)
+{
+    thrum__fibers_finish(&pool->fibers);
+    thrum__free(pool);
+}
+
+static void end(thrum__fibers *fibers)
+{
+    free_pool((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)));
+}
+
+static const thrum__fiber_tasks tasks = {run, cancel, place, end, offsetof(thrum_future, next)};
+
+/* ------------------------------------------------------------------------------------- the table */
+
+static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
+{
+    fiber_pool *pool = (fiber_pool *)executor; /* its first member */
+    future->executor = pool;
+    return thrum__fibers_submit(&pool->fibers, future, ret_reason);
+}
+
+static size_t width(const thrum_executor *executor)
+{
+    return ((const fiber_pool *)executor)->fibers.width;
+}
+
+/* Each figure is right at some moment of the look; they may be of different ones. */
+static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
+{
+    thrum__fibers *fibers = &((fiber_pool *)executor)->fibers;
+    uint64_t done = 0, begun = 0, submitted = 0;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++) {
+        thrum__fiber_worker *worker = fibers->workers[i];
+        done += thrum__load_acquire(&worker->done);
+        ret_stats->failed += thrum__load_relaxed(&worker->failed);
+        ret_stats->cancelled += thrum__load_relaxed(&worker->cancelled);
+    }
+    for (uint32_t i = 0; i < started; i++)
+        begun += thrum__load_acquire(&fibers->workers[i]->begun);
+    for (uint32_t i = 0; i < started; i++)
+        submitted += thrum__load_acquire(&fibers->workers[i]->submitted);
+    submitted += thrum__load_relaxed(&fibers->injected_total);
+    ret_stats->workers = started;
+    ret_stats->idle = thrum__load_relaxed(&fibers->idle) & ~THRUM__IDLE_SEARCHING;
+    ret_stats->done = done;
+    ret_stats->running = (size_t)(begun - done);
+    ret_stats->pending = submitted > begun ? (size_t)(submitted - begun) : 0;
+}
+
+/* -------------------------------------------------------------------------------------- the end */
+
+static void enter(fiber_pool *pool)
+{
+    thrum__lock_across_fork(&pools_lock);
+    thrum_with (&pools_lock) {
+        pool->next = pools;
+        if (pools)
+            pools->prev = pool;
+        pools = pool;
+    }
+}
+
+/* False if the end of the program is draining it, and it must not be freed. */
+static bool leave(fiber_pool *pool)
+{
+    bool ours = false;
+    thrum_with (&pools_lock) {
+        ours = !pool->drained;
+        if (ours) {
+            if (pool->prev)
+                pool->prev->next = pool->next;
+            else
+                pools = pool->next;
+            if (pool->next)
+                pool->next->prev = pool->prev;
+        }
+    }
+    return ours;
+}
+
+static void wait_until_gone(fiber_pool *pool)
+{
+    thrum_shield_begin(); /* a pool that is left half shut down would be lost */
+    thrum_event_wait(&pool->fibers.gone, THRUM_FOREVER);
+    thrum_shield_end();
+}
+
+/* In a child of fork: what was not begun in the parent is cancelled here. The stacks are left, as the
+ * child may run on one of them. */
+static void shut_down_lost(fiber_pool *pool)
+{
+    thrum_future *future = thrum__fibers_take_injected(&pool->fibers);
+    while (future) {
+        thrum_future *next = future->next;
+        thrum_future_cancel(future);
+        thrum__future_unreference(future);
+        future = next;
+    }
+}
+
+static void shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
+                     const void *caller)
+{
+    fiber_pool *pool = (fiber_pool *)executor;
+    if (thrum__self()->executor == pool && !options->no_wait)
+        thrum__panic(caller,
+                     "fiber pool \"%s\" shut down by its own fiber \"%s\", which would wait for "
+                     "itself",
+                     pool->fibers.name_prefix, thrum__self()->name);
+    bool ours = leave(pool);
+    if (pool->fibers.process != thrum__process_generation) {
+        shut_down_lost(pool);
+        return;
+    }
+    bool abandon = options->no_wait && ours;
+    bool none = thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running,
+                                    abandon);
+    if (!none && options->no_wait)
+        return;
+    if (!none)
+        wait_until_gone(pool);
+    if (ours)
+        free_pool(pool);
+}
+
+static void drain_all(void)
+{
+    const void *own = thrum__self()->executor; /* exit called by a task: its pool goes as it is */
+    for (;;) {
+        fiber_pool *pool = NULL;
+        thrum_with (&pools_lock) {
+            for (pool = pools; pool && (pool->drained || pool == own); pool = pool->next)
+                ;
+            if (pool)
+                pool->drained = true;
+        }
+        if (!pool)
+            return;
+        if (pool->fibers.process == thrum__process_generation &&
+            !thrum__fibers_close(&pool->fibers, false, false, false))
+            wait_until_gone(pool);
+    }
+}
+
+/* ----------------------------------------------------------------------------------- the beginning */
+
+static const thrum__executor_ops fiber_pool_ops = {submit, width, shutdown, stats};
+
+enum { MOST_SECONDS = 1000000000 };
+
+static const thrum_fiber_options defaults;
+
+static thrum_executor *make(const thrum_fiber_options *options, const void *caller)
+{
+    if (!options)
+        options = &defaults;
+    if (options->workers < 0)
+        thrum__panic(caller, "a fiber pool cannot have %d workers", options->workers);
+    fiber_pool *pool = thrum__alloc_line(sizeof *pool);
+    if (!pool)
+        return NULL;
+    int workers = options->workers ? options->workers : thrum__cpu_count();
+    const char *prefix = options->name_prefix ? options->name_prefix : "fiber";
+    pool->base.ops = &fiber_pool_ops;
+    pool->fibers.tasks = &tasks;
+    pool->fibers.owner = pool;
+    if (options->hold_limit > 0)
+        pool->fibers.hold_limit =
+            (thrum_time)((options->hold_limit < MOST_SECONDS ? options->hold_limit : MOST_SECONDS) *
+                         1e9) +
+            1;
+    if (thrum__fibers_init(&pool->fibers, (uint32_t)workers, options->stack_size, prefix) < 0) {
+        thrum__free(pool);
+        return NULL;
+    }
+    thrum__living_at_exit(drain_all);
+    enter(pool);
+    return &pool->base;
+}
+
+thrum_executor *thrum_fiber_pool_new(const thrum_fiber_options *options)
+{
+    return make(options, thrum__caller());
+}
+
+thrum_executor *thrum_fiber_pool_current(void)
+{
+    thrum__context *self = thrum__self();
+    return self->fiber ? self->executor : NULL;
+}
+
+int thrum_run_with(const thrum_fiber_options *options, thrum_task_fn *function, const void *arg,
+                   size_t size)
+{
+    thrum_executor *pool = make(options, thrum__caller());
+    if (!pool)
+        return -ENOMEM;
+    thrum_future *future = thrum_submit(pool, function, arg, size);
+    thrum_shield_begin(); /* the function is asked to stop by its own means, not left behind */
+    (void)thrum_future_wait(future, THRUM_FOREVER);
+    thrum_shield_end();
+    const thrum_error *error = thrum_future_error(future);
+    int code = error ? error->code : 0;
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
+    return code;
+}
+
+int thrum_run(thrum_task_fn *function, const void *arg, size_t size)
+{
+    return thrum_run_with(NULL, function, arg, size);
+}

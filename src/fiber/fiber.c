@@ -1,0 +1,223 @@
+/* The fiber: a context with a stack of its own.
+ *
+ * A fiber waits as a thread does: its context has `park` and `unpark`, and no primitive knows the
+ * difference. What is special is that a fiber never leaves its worker. So all of a fiber is that
+ * worker's alone, and the whole question of when it may be resumed has a simple answer:
+ *
+ *     running            on the worker's thread
+ *     parked             in no list; `claim` in its context is open, or was won by someone who owes
+ *                        an unpark
+ *     woken              in the worker's inbox (unpark by another thread), or among the ready
+ *                        (unpark on the worker's own thread, a deadline, a yield)
+ *     spare              has no task; in the worker's list of spares
+ *
+ * A wait that was claimed has exactly one unpark (park/park.h), which puts the fiber into one list,
+ * once. Whoever does that touches no register and no stack of the fiber: only the worker takes it
+ * out of the list and resumes it, and the worker comes to that only after it has left the fiber,
+ * when the registers are saved. So a wake that comes between the decision to wait and the save of
+ * the registers, or before `park` was even called, is not lost and resumes nothing twice. The fiber
+ * finds itself first of the ready and just goes on, without a switch.
+ *
+ * `unpark` is the last touch of the fiber by its waker: the context is immortal, the fiber and the
+ * worker are read before the push that lets the fiber go on, and inbox.h says what follows it.
+ *
+ * A deadline stands in the worker's timers from park to resume. When it passes, the worker moves the
+ * claim to TIMED_OUT; if it loses to a release or a cancellation, the unpark of that one is on its
+ * way, and the deadline is forgotten. Whether a wait timed out is read from the claim.
+ *
+ * Across a switch `errno` is kept for each wait, as the C library has one for the thread. Other
+ * variables of the thread (__thread) are those of the worker: a task that waits meanwhile shares them
+ * with the other tasks there. thrum_local has values for each task.
+ *
+ * The memory of a fiber is its stack: this struct stands at its top. Its context comes from the
+ * table of contexts. Its slot among the timers is room for its deadline, so that to wait never fails.
+ *
+ * fork in a fiber: the child has this one fiber, on its stack, and no worker; its context becomes
+ * that of a thread (park/context.c), and it waits like one. When its task returns, the thread ends.
+ */
+#include "base/futex.h"
+#include "base/local.h"
+#include "base/os_thread.h"
+#include "base/pages.h"
+#include "base/spin.h"
+#include "fiber/inbox.h"
+#include "fiber/scheduler.h"
+#include "park/park.h"
+#include <thrum/fiber.h>
+
+#include <errno.h>
+#include <string.h>
+
+/* The fiber that the calling thread runs, or NULL. */
+static thrum__fiber *current(void)
+{
+    thrum__context *self = thrum__local();
+    return self ? self->fiber : NULL;
+}
+
+static int park(thrum__context *self, uint64_t ticket, thrum_time deadline)
+{
+    thrum__fiber *fiber = self->fiber;
+    thrum__fiber_worker *worker = fiber->worker;
+    int error = errno;
+    if (deadline != THRUM_FOREVER) {
+        fiber->ticket = ticket;
+        thrum__timers_insert(&worker->timers, fiber->slot, deadline);
+    }
+    thrum__worker_wait(worker, fiber);
+    if (deadline != THRUM_FOREVER)
+        thrum__timers_remove(&worker->timers, fiber->slot);
+    errno = error;
+    uint64_t state = thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES;
+    return state == THRUM__CLAIM_TIMED_OUT ? -ETIMEDOUT : 0;
+}
+
+static void unpark(thrum__context *context)
+{
+    thrum__fiber *fiber = context->fiber, *own = current();
+    thrum__fiber_worker *worker = fiber->worker;
+    if (own && own->worker == worker)
+        thrum__fiber_ready(fiber);
+    else if (thrum__inbox_push(&worker->inbox, context))
+        thrum__futex_wake(&worker->inbox, 1);
+}
+
+static const thrum__context_ops fiber_park_ops = {park, unpark};
+
+void thrum_yield(void)
+{
+    thrum__context *self = thrum__self();
+    if (self->ops != &fiber_park_ops) {
+        thrum__os_thread_yield();
+        return;
+    }
+    int error = errno;
+    thrum__fiber *fiber = self->fiber;
+    thrum__fiber_ready(fiber);
+    thrum__worker_wait(fiber->worker, fiber);
+    errno = error;
+}
+
+/* --------------------------------------------------------------------------------- the switch */
+
+/* What is to be done on arrival, after whatever switch. */
+static void arrive(thrum__fiber_worker *worker)
+{
+    thrum__fiber *dead = worker->dead;
+    if (dead) {
+        worker->dead = NULL;
+        thrum__fiber_free(dead);
+    }
+}
+
+static void begin(void *argument)
+{
+    thrum__fiber *fiber = argument;
+    thrum__fiber_worker *worker = fiber->worker;
+    thrum__coroutine_arrive(worker->from_home ? &worker->home : NULL);
+    worker->from_home = false;
+    arrive(worker);
+    thrum__worker_loop(fiber);
+}
+
+static void enter(thrum__fiber *to)
+{
+    thrum__fiber_worker *worker = to->worker;
+    worker->running = to;
+    thrum__store_relaxed(&worker->place, to->place);
+    thrum__store_release(&worker->current, to->context->ident);
+    thrum__local_assign(to->context, to->context->ident);
+}
+
+void thrum__fiber_switch(thrum__fiber *from, thrum__fiber *to)
+{
+    enter(to);
+    thrum__coroutine_switch(&from->coroutine, &to->coroutine, false);
+    arrive(from->worker);
+}
+
+void thrum__fiber_leave(thrum__fiber *from, thrum__fiber *to)
+{
+    thrum__fiber_worker *worker = from->worker;
+    worker->dead = from;
+    thrum__store_release(&worker->current, 0);
+    if (to)
+        enter(to);
+    thrum__coroutine_switch(&from->coroutine, to ? &to->coroutine : &worker->home, true);
+    __builtin_unreachable();
+}
+
+void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first)
+{
+    thrum__context *self = thrum__self();
+    worker->native_id = thrum__os_thread_number();
+    thrum__store_relaxed(&first->context->native_id, worker->native_id);
+    worker->from_home = true;
+    thrum__coroutine_adopt(&worker->home);
+    enter(first);
+    thrum__coroutine_switch(&worker->home, &first->coroutine, false);
+    thrum__local_assign(self, self->ident);
+    arrive(worker);
+}
+
+/* -------------------------------------------------------------------------- birth and end */
+
+/* "prefix-ident": without printf, as there may be a million. */
+static void name(thrum__context *context, const char *prefix)
+{
+    char digits[12];
+    size_t count = 0, used = 0;
+    for (uint32_t rest = context->ident; rest; rest /= 10)
+        digits[count++] = (char)('0' + rest % 10);
+    while (prefix[used] && used < THRUM__NAME_SIZE - sizeof digits - 2) {
+        context->name[used] = prefix[used];
+        used++;
+    }
+    context->name[used++] = '-';
+    while (count > 0)
+        context->name[used++] = digits[--count];
+    context->name[used] = '\0';
+    context->full_name = context->name;
+}
+
+thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
+{
+    thrum__fibers *fibers = worker->fibers;
+    char *stack = thrum__stack_take(&fibers->stacks);
+    if (!stack)
+        return NULL;
+    size_t room = (sizeof(thrum__fiber) + THRUM__CACHE_LINE - 1) & ~(size_t)(THRUM__CACHE_LINE - 1);
+    thrum__fiber *fiber = (void *)(stack + fibers->stacks.size - room);
+    *fiber = (thrum__fiber){.worker = worker, .stack = stack};
+    int64_t slot = thrum__timers_slot_new(&worker->timers, fiber);
+    fiber->context = slot < 0 ? NULL : thrum__context_new("");
+    if (!fiber->context) {
+        if (slot >= 0)
+            thrum__timers_slot_free(&worker->timers, (uint32_t)slot);
+        thrum__stack_give(&fibers->stacks, stack);
+        return NULL;
+    }
+    fiber->slot = (uint32_t)slot;
+    fiber->context->ops = &fiber_park_ops;
+    thrum__store_relaxed(&fiber->context->fiber, (void *)fiber);
+    fiber->context->executor = fibers->owner;
+    fiber->context->daemon = true;
+    thrum__store_relaxed(&fiber->context->native_id, worker->native_id);
+    name(fiber->context, fibers->name_prefix);
+    char *bottom = stack + thrum__pages_size();
+    thrum__coroutine_new(&fiber->coroutine, bottom, (size_t)((char *)fiber - bottom), begin, fiber);
+    return fiber;
+}
+
+void thrum__fiber_free(thrum__fiber *fiber)
+{
+    thrum__fiber_worker *worker = fiber->worker;
+    uint32_t turn = 0;
+    thrum__fence_seq_cst();
+    while (thrum__load_acquire(&worker->fibers->asking)) /* scheduler.c: ask_running */
+        thrum__spin(&turn);
+    thrum__coroutine_free(&fiber->coroutine);
+    thrum__timers_slot_free(&worker->timers, fiber->slot);
+    thrum__context_free(fiber->context);
+    thrum__stack_give(&worker->fibers->stacks, fiber->stack);
+}

@@ -1,0 +1,405 @@
+/* The pool of fibers: how tasks get in, and how it ends.
+ *
+ * Who owns what:
+ *
+ *     a worker's thread     its fibers and their stacks, its ready, its spares, its timers; no other
+ *                           thread reads or writes them
+ *     the inbox             written by whoever wakes one of its fibers: inbox.h
+ *     the ring              filled by the worker, emptied by all: run_ring.h
+ *     the injected          a list under `guard`: what other threads have submitted, and what a ring
+ *                           had no room for
+ *     idle                  who sleeps and who searches: idle.h
+ *
+ * A task is in one queue until a worker takes it. Then a fiber of that worker runs it to its end; it
+ * never moves. So what a task does between two waits is not interrupted by another task of the same
+ * worker, and in a pool of one worker tasks need no locks for what they do between two waits.
+ *
+ * What can race with what:
+ *
+ *     unpark with park          decided by the claim, before either: fiber.c
+ *     unpark with sleep         one word: the inbox
+ *     submit with sleep         the fences: idle.h
+ *     take with steal           one word: `head` of the ring
+ *     submit with close         under `guard` from outside; a task of the pool itself is not done, so
+ *                               it holds the end up
+ *     the end with all of these below
+ *
+ * Workers are started at the first submit, as many as there may be, each a daemon thread; where the
+ * system refuses some, the pool goes on with fewer.
+ *
+ * The end: a pool that is closing takes no more tasks. It has ended when all that were submitted are
+ * done. No counter is shared for that: each worker counts what it has submitted and what it has done;
+ * a worker with nothing to do adds up, first what was done and then what was submitted. If they are
+ * equal, nothing was running in between, as a task counts as done only after all that it submitted was
+ * counted; and with nothing running and nobody allowed to submit, that is so for ever. Two workers that
+ * do their last tasks at once: each counts (release), falls asleep (a fence, idle.h) and adds up; at
+ * least one sees the count of the other. It sets `ended` and rouses all, who then free their fibers and
+ * leave. The last to leave sets `gone`, or frees the pool if nobody waits.
+ *
+ * A thread in a submit or a close may still be at work on the pool when the task that it brought is
+ * done; `inside` counts them, and the last worker waits for it to be 0: a few instructions, and perhaps
+ * a system call.
+ *
+ * A child of fork has none of the workers and refuses.
+ *
+ * Sources: the scheduler of Go by Vyukov (rings, one searcher at a time, the fence before sleep);
+ * asyncio for what one worker promises.
+ */
+#include "fiber/scheduler.h"
+#include "base/crash.h"
+#include "base/futex.h"
+#include "base/process.h"
+#include "base/spin.h"
+#include "fiber/idle.h"
+#include "fiber/inbox.h"
+#include "fiber/overflow.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --------------------------------------------------------------------------------------- lists */
+
+/* The link lies in a struct of another kind, which is known here by its place alone. */
+void *thrum__fibers_next(const thrum__fibers *fibers, const void *task)
+{
+    void *next;
+    memcpy(&next, (const char *)task + fibers->tasks->link, sizeof next);
+    return next;
+}
+
+static void link_to(const thrum__fibers *fibers, void *task, const void *next)
+{
+    memcpy((char *)task + fibers->tasks->link, &next, sizeof next);
+}
+
+void thrum__fiber_list_push(const thrum__fibers *fibers, thrum__fiber_list *list, void *task)
+{
+    link_to(fibers, task, NULL);
+    if (list->first)
+        link_to(fibers, list->last, task);
+    else
+        list->first = task;
+    list->last = task;
+}
+
+void *thrum__fiber_list_pop(const thrum__fibers *fibers, thrum__fiber_list *list)
+{
+    void *task = list->first;
+    if (task)
+        list->first = thrum__fibers_next(fibers, task);
+    return task;
+}
+
+/* -------------------------------------------------------------------------------------- waking */
+
+bool thrum__fibers_have_work(thrum__fibers *fibers)
+{
+    if (thrum__load_relaxed(&fibers->injected_count))
+        return true;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++)
+        if (!thrum__ring_empty(&fibers->workers[i]->ring))
+            return true;
+    return false;
+}
+
+void thrum__fibers_notify(thrum__fibers *fibers)
+{
+    if (!thrum__idle_wants_poke(&fibers->idle))
+        return;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++) {
+        uint32_t *inbox = &fibers->workers[i]->inbox;
+        if (thrum__load_relaxed(inbox) == THRUM__INBOX_ASLEEP && thrum__inbox_poke(inbox)) {
+            thrum__futex_wake(inbox, 1);
+            return;
+        }
+    }
+    thrum__idle_found(&fibers->idle);
+}
+
+void thrum__fibers_rouse(thrum__fibers *fibers)
+{
+    thrum__fence_seq_cst();
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++)
+        if (thrum__inbox_rouse(&fibers->workers[i]->inbox))
+            thrum__futex_wake(&fibers->workers[i]->inbox, 1);
+}
+
+/* ------------------------------------------------------------------------------------- workers */
+
+static int work(thrum_task *self)
+{
+    enum { SIGNAL_STACK = 32 << 10 };
+    thrum__fiber *first = thrum_arg(self, thrum__fiber *);
+    thrum__fiber_worker *worker = first->worker;
+    thrum__fibers *fibers = worker->fibers;
+    void *stack = thrum__crash_stack_new(SIGNAL_STACK);
+    thrum__worker_run(worker, first);
+    thrum__crash_stack_free(stack);
+    if (fibers->process == thrum__process_generation)
+        thrum__fibers_leave(fibers);
+    return 0;
+}
+
+static int start_worker(thrum__fibers *fibers, uint32_t index)
+{
+    thrum__fiber_worker *worker = fibers->workers[index];
+    thrum__fiber *first = thrum__fiber_new(worker);
+    if (!first)
+        return -ENOMEM;
+    char name[128];
+    snprintf(name, sizeof name, "%s-worker-%u", fibers->name_prefix, index);
+    thrum__add_relaxed(&fibers->left, 1);
+    thrum_thread *thread =
+        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
+                                thrum_value(thrum__fiber *, first));
+    const thrum_error *error = thrum_thread_error(thread);
+    int code = error ? error->code : 0;
+    thrum_thread_free(thread);
+    if (code < 0) {
+        thrum__sub_relaxed(&fibers->left, 1);
+        thrum__fiber_free(first);
+    }
+    return code;
+}
+
+/* Starts the workers, once. Returns 0 if there is at least one. */
+static int start(thrum__fibers *fibers)
+{
+    int rc = 0;
+    thrum_with (&fibers->start_lock) {
+        uint32_t started = fibers->started;
+        if (started || fibers->closing) {
+            rc = started ? 0 : -EPIPE;
+            break;
+        }
+        thrum__overflow_watch();
+        while (started < fibers->width && (rc = start_worker(fibers, started)) == 0)
+            thrum__store_release(&fibers->started, ++started);
+        if (started && fibers->hold_limit)
+            rc = thrum__fibers_monitor_start(fibers);
+        if (started)
+            rc = 0;
+    }
+    return rc;
+}
+
+void thrum__fibers_leave(thrum__fibers *fibers)
+{
+    if (thrum__sub_acq_rel(&fibers->left, 1) != 1)
+        return;
+    uint32_t turn = 0;
+    while (thrum__load_acquire(&fibers->inside))
+        thrum__spin(&turn);
+    if (fibers->abandoned)
+        fibers->tasks->end(fibers);
+    else
+        thrum_event_set(&fibers->gone);
+}
+
+/* ------------------------------------------------------------------------------- tasks in and out */
+
+/* Half of the ring and `task`, which it has no room for, go to the injected, in this order. */
+static void spill(thrum__fibers *fibers, thrum__fiber_worker *worker, void *task)
+{
+    enum { HALF = THRUM__RING_SIZE / 2 };
+    void *tasks[HALF + 1];
+    uint32_t count = thrum__ring_take_many(&worker->ring, tasks, HALF);
+    tasks[count++] = task;
+    thrum__guard_acquire(&fibers->guard, 1);
+    for (uint32_t i = 0; i < count; i++)
+        thrum__fiber_list_push(fibers, &fibers->injected, tasks[i]);
+    thrum__store_relaxed(&fibers->injected_count, fibers->injected_count + count);
+    thrum__guard_release(&fibers->guard, 1);
+}
+
+/* From a task of the pool. */
+static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void *task)
+{
+    if (thrum__load_relaxed(&fibers->closing))
+        return -EPIPE;
+    thrum__store_release(&worker->submitted, worker->submitted + 1);
+    if (fibers->width == 1) {
+        thrum__fiber_list_push(fibers, &worker->local, task);
+        return 0;
+    }
+    if (!thrum__ring_put(&worker->ring, task))
+        spill(fibers, worker, task);
+    thrum__fibers_notify(fibers);
+    return 0;
+}
+
+static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_reason)
+{
+    if (!thrum__load_acquire(&fibers->started)) {
+        int rc = start(fibers);
+        if (rc < 0) {
+            *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
+            return rc;
+        }
+    }
+    thrum__guard_acquire(&fibers->guard, 1);
+    bool closing = fibers->closing;
+    if (!closing) {
+        thrum__add_relaxed(&fibers->inside, 1);
+        fibers->injected_total++;
+        thrum__fiber_list_push(fibers, &fibers->injected, task);
+        thrum__store_relaxed(&fibers->injected_count, fibers->injected_count + 1);
+    }
+    thrum__guard_release(&fibers->guard, 1);
+    if (closing)
+        return -EPIPE;
+    thrum__fibers_notify(fibers);
+    thrum__sub_release(&fibers->inside, 1);
+    return 0;
+}
+
+int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason)
+{
+    if (fibers->process != thrum__process_generation)
+        return -ESRCH;
+    thrum__context *self = thrum__self();
+    if (self->executor == fibers->owner && self->fiber)
+        return submit_here(fibers, ((thrum__fiber *)self->fiber)->worker, task);
+    return submit_outside(fibers, task, ret_reason);
+}
+
+void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker)
+{
+    if (!thrum__load_relaxed(&fibers->injected_count))
+        return NULL;
+    uint32_t width = fibers->width;
+    thrum__guard_acquire(&fibers->guard, 1);
+    uint32_t there = fibers->injected_count, share = there / width + 1;
+    share = share < THRUM__RING_SIZE / 2 ? share : THRUM__RING_SIZE / 2;
+    share = share < there && width > 1 ? share : there;
+    void *first = NULL;
+    uint32_t taken = 0;
+    for (; taken < share; taken++) {
+        void *task = fibers->injected.first, *next = thrum__fibers_next(fibers, task);
+        if (width == 1)
+            thrum__fiber_list_push(fibers, &worker->local, task);
+        else if (!first)
+            first = task;
+        else if (!thrum__ring_put(&worker->ring, task))
+            break;
+        fibers->injected.first = next;
+    }
+    thrum__store_relaxed(&fibers->injected_count, there - taken);
+    thrum__guard_release(&fibers->guard, 1);
+    return width == 1 ? thrum__fiber_list_pop(fibers, &worker->local) : first;
+}
+
+/* --------------------------------------------------------------------------------------- the end */
+
+bool thrum__fibers_all_done(thrum__fibers *fibers)
+{
+    if (!thrum__load_acquire(&fibers->closing))
+        return false;
+    uint64_t done = 0, submitted = 0;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++)
+        done += thrum__load_acquire(&fibers->workers[i]->done);
+    for (uint32_t i = 0; i < started; i++)
+        submitted += thrum__load_acquire(&fibers->workers[i]->submitted);
+    if (done != submitted + fibers->injected_total) /* fixed, as it is closing */
+        return false;
+    if (!thrum__load_relaxed(&fibers->ended)) {
+        thrum__store_release(&fibers->ended, 1);
+        thrum__fibers_rouse(fibers);
+        thrum_event_set(&fibers->stop);
+    }
+    return true;
+}
+
+/* Asks the tasks that run at the moment to stop: their workers may be far from looking round. The
+ * context may carry the next task by then, which runs as well; it is not freed meanwhile, as a fiber
+ * is freed only after another runs in its place, and `asking` is 0 then (thrum__fiber_free). */
+static void ask_running(thrum__fibers *fibers)
+{
+    thrum__add_relaxed(&fibers->asking, 1);
+    thrum__fence_seq_cst();
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++) {
+        uint32_t ident = thrum__load_acquire(&fibers->workers[i]->current);
+        if (ident)
+            thrum__cancel(thrum__context_of(ident));
+    }
+    thrum__sub_release(&fibers->asking, 1);
+}
+
+bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel, bool abandon)
+{
+    bool none = false;
+    thrum_with (&fibers->start_lock) { /* nobody starts workers after this */
+        thrum__add_relaxed(&fibers->inside, 1);
+        none = fibers->started == 0;
+        if (drop)
+            thrum__store_relaxed(&fibers->drop, 1);
+        if (cancel)
+            thrum__store_relaxed(&fibers->cancel, 1);
+        fibers->abandoned = abandon;
+        thrum__guard_acquire(&fibers->guard, 1);
+        thrum__store_release(&fibers->closing, 1);
+        thrum__guard_release(&fibers->guard, 1);
+    }
+    if (cancel)
+        ask_running(fibers);
+    if (!none)
+        thrum__fibers_rouse(fibers);
+    thrum__sub_release(&fibers->inside, 1);
+    return none;
+}
+
+void *thrum__fibers_take_injected(thrum__fibers *fibers)
+{
+    void *first = fibers->injected.first;
+    fibers->injected = (thrum__fiber_list){0};
+    fibers->injected_count = 0;
+    return first;
+}
+
+int thrum__fibers_init(thrum__fibers *fibers, uint32_t workers, size_t stack_size,
+                       const char *name_prefix)
+{
+    size_t length = strlen(name_prefix) + 1;
+    fibers->name_prefix = thrum__alloc(length);
+    fibers->workers = thrum__alloc_array(workers, sizeof *fibers->workers);
+    bool complete = fibers->name_prefix && fibers->workers;
+    for (uint32_t i = 0; complete && i < workers; i++) {
+        thrum__fiber_worker *worker = thrum__alloc_line(sizeof *worker);
+        complete = worker != NULL;
+        if (complete) {
+            worker->fibers = fibers;
+            worker->index = i;
+            fibers->workers[i] = worker;
+            fibers->width = i + 1;
+        }
+    }
+    thrum__stacks_init(&fibers->stacks, stack_size);
+    fibers->process = thrum__process_generation;
+    if (!complete) {
+        thrum__fibers_finish(fibers);
+        return -ENOMEM;
+    }
+    memcpy(fibers->name_prefix, name_prefix, length);
+    return 0;
+}
+
+void thrum__fibers_finish(thrum__fibers *fibers)
+{
+    for (uint32_t i = 0; i < fibers->width; i++) {
+        thrum__timers_finish(&fibers->workers[i]->timers);
+        thrum__free(fibers->workers[i]);
+    }
+    thrum__stacks_finish(&fibers->stacks);
+    thrum__free(fibers->workers);
+    thrum__free(fibers->name_prefix);
+}

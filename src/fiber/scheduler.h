@@ -1,0 +1,192 @@
+/* A pool of fibers as the files of this folder see it, and as the executor that is made of it does.
+ * scheduler.c has the essay. */
+#ifndef THRUM_FIBER_SCHEDULER_H
+#define THRUM_FIBER_SCHEDULER_H
+
+#include "fiber/coroutine.h"
+#include "fiber/run_ring.h"
+#include "fiber/stack.h"
+#include "fiber/timers.h"
+#include "park/context.h"
+#include <thrum/event.h>
+#include <thrum/lock.h>
+
+typedef struct thrum__fibers thrum__fibers;
+typedef struct thrum__fiber_worker thrum__fiber_worker;
+
+/* How a task ended. */
+enum { THRUM__FIBER_RAN = 1, THRUM__FIBER_FAILED = 2, THRUM__FIBER_CANCELLED = 4 };
+
+/* What the tasks are, to whom fibers carry them. */
+typedef struct thrum__fiber_tasks {
+    /* Runs the task in the calling context, or cancels it if `drop`, and gives it up. Says how it
+     * ended. */
+    int (*run)(void *task, bool drop);
+    /* Asks a task that runs to stop; one that ends meanwhile is left alone. */
+    void (*cancel)(void *task);
+    /* The code that it runs, for a message. */
+    const void *(*place)(void *task);
+    /* The last worker of an abandoned pool has left: frees it. */
+    void (*end)(thrum__fibers *fibers);
+    /* Where in a task there is room for a pointer to the next in a list. */
+    size_t link;
+} thrum__fiber_tasks;
+
+/* A fiber: a stack, at whose top this stands, and who runs on it. Its worker's alone. */
+typedef struct thrum__fiber {
+    thrum__coroutine coroutine;
+    thrum__context *context;
+    thrum__fiber_worker *worker;
+    struct thrum__fiber *next; /* among the ready, or the spare */
+    void *stack;               /* the lowest address: its guard */
+    void *task;                /* that it runs, or NULL */
+    const void *place;         /* the code of the task */
+    uint64_t ticket;           /* of a wait with a deadline */
+    uint32_t slot;             /* its number on its worker */
+    bool asked;                /* to stop, by a shutdown */
+} thrum__fiber;
+
+/* Tasks in a list, first in, first out. */
+typedef struct thrum__fiber_list {
+    void *first, *last;
+} thrum__fiber_list;
+
+struct thrum__fiber_worker {
+    uint32_t inbox __attribute__((aligned(THRUM__CACHE_LINE))); /* see inbox.h */
+    thrum__run_ring ring;                                       /* see run_ring.h */
+
+    /* Its own; others read the counts to tell a person, or to find out whether all is done. */
+    thrum__fibers *fibers;
+    uint32_t index;
+    uint32_t tick;     /* how often it chose what to do next */
+    uint32_t current;  /* the ident of the context that runs */
+    const void *place; /* the code of the task that it runs, or NULL */
+    thrum__fiber *running;
+    thrum__fiber *first_ready, *last_ready;
+    thrum__fiber *spare; /* without a task, to be taken for one */
+    uint32_t spares;
+    thrum__fiber *dead;      /* has left for good, and is freed by the next who runs */
+    void *handed;            /* the task for the spare that is switched to */
+    thrum__fiber_list local; /* of a pool of one: tasks that nobody has begun */
+    thrum__timers timers;
+    thrum__coroutine home; /* the thread's own stack */
+    bool from_home;        /* the first fiber is about to begin */
+    bool searching;        /* has the role: idle.h */
+    bool starved;          /* there was no memory for a fiber */
+    bool leaving;
+    bool asked_all; /* its tasks to stop, by a shutdown */
+    int32_t native_id;
+    uint64_t submitted, begun, done, failed, cancelled;
+};
+
+struct thrum__fibers {
+    /* Fixed. */
+    const thrum__fiber_tasks *tasks;
+    void *owner; /* the executor, as contexts know it */
+    thrum__fiber_worker **workers;
+    uint32_t width;   /* of `workers` */
+    uint32_t process; /* the generation in which it was made */
+    thrum_time hold_limit;
+    char *name_prefix;
+
+    thrum_lock start_lock;
+    uint32_t started; /* workers; under that lock, read by all */
+    thrum__stacks stacks;
+
+    uint32_t guard __attribute__((aligned(THRUM__CACHE_LINE))); /* of these: */
+    thrum__fiber_list injected;
+    uint32_t injected_count; /* in the list; read by all */
+    uint32_t closing;        /* read by all */
+    uint64_t injected_total;
+
+    uint32_t idle __attribute__((aligned(THRUM__CACHE_LINE))); /* see idle.h */
+    uint32_t drop;    /* tasks that nobody has begun are cancelled */
+    uint32_t cancel;  /* those that run are asked to stop */
+    uint32_t ended;   /* closing, and all is done */
+    uint32_t asking;  /* threads that ask what runs to stop */
+    uint32_t inside;  /* threads that are in a call which may outlast the last task */
+    uint32_t left;    /* workers, and the monitor, that have not left */
+    bool abandoned;   /* written before `closing` */
+    thrum_event stop; /* for the monitor */
+    thrum_event gone; /* all have left */
+};
+
+/* Makes zeroed memory a pool; `workers` at least 1. Returns 0 or -ENOMEM, and then has taken
+ * nothing. */
+int thrum__fibers_init(thrum__fibers *fibers, uint32_t workers, size_t stack_size,
+                       const char *name_prefix);
+
+/* Gives back what it holds; no worker is left. */
+void thrum__fibers_finish(thrum__fibers *fibers);
+
+/* Takes a task over. Returns 0, or a code, and then has not. */
+int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason);
+
+/* Refuses further tasks and lets the workers leave when all are done. True if there are none to
+ * wait for; else it ends by `gone`, or, abandoned, frees itself and may be gone already. */
+bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel, bool abandon);
+
+/* Takes off what was injected and not taken yet: what there is of a pool without workers. */
+void *thrum__fibers_take_injected(thrum__fibers *fibers);
+
+/* --------------------------------------------------------------------- between the files here */
+
+/* The pointer to the next in a list. */
+void *thrum__fibers_next(const thrum__fibers *fibers, const void *task);
+
+void thrum__fiber_list_push(const thrum__fibers *fibers, thrum__fiber_list *list, void *task);
+void *thrum__fiber_list_pop(const thrum__fibers *fibers, thrum__fiber_list *list);
+
+/* Wakes a worker for a task that was put into a queue, if one sleeps and none searches. */
+void thrum__fibers_notify(thrum__fibers *fibers);
+
+/* Tells all workers that sleep to look round. */
+void thrum__fibers_rouse(thrum__fibers *fibers);
+
+/* Whether tasks that nobody has begun are somewhere for any worker to take. */
+bool thrum__fibers_have_work(thrum__fibers *fibers);
+
+/* Takes a share of the injected to the worker's own queue, and gives the first. */
+void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker);
+
+/* Whether all that was submitted is done. True once and for all if the pool is closing. */
+bool thrum__fibers_all_done(thrum__fibers *fibers);
+
+/* One of those counted by `left` goes: its last touch of the pool. */
+void thrum__fibers_leave(thrum__fibers *fibers);
+
+/* The monitor, a thread. */
+int thrum__fibers_monitor_start(thrum__fibers *fibers);
+
+/* A fiber for a worker, at the beginning of its loop; NULL if memory is out. */
+thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker);
+void thrum__fiber_free(thrum__fiber *fiber);
+
+/* Leaves the running fiber for another, until it is switched to again. */
+void thrum__fiber_switch(thrum__fiber *from, thrum__fiber *to);
+
+/* Leaves it for good; for the thread's own stack if `to` is NULL. */
+void thrum__fiber_leave(thrum__fiber *from, thrum__fiber *to) __attribute__((noreturn));
+
+/* Puts a fiber at the end of its worker's ready; on that worker. */
+static inline void thrum__fiber_ready(thrum__fiber *fiber)
+{
+    thrum__fiber_worker *worker = fiber->worker;
+    fiber->next = NULL;
+    if (worker->first_ready)
+        worker->last_ready->next = fiber;
+    else
+        worker->first_ready = fiber;
+    worker->last_ready = fiber;
+}
+
+/* The body of a worker's thread: enters `first` and returns when the pool has ended. */
+void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first);
+
+/* The body of a fiber. */
+void thrum__worker_loop(thrum__fiber *self) __attribute__((noreturn));
+
+/* Does other things until `self`, which is in a wait or has yielded, is the next of the ready. */
+void thrum__worker_wait(thrum__fiber_worker *worker, thrum__fiber *self);
+
+#endif

@@ -1,0 +1,61 @@
+/* The deadlines of a worker's fibers: a heap of four children to a node.
+ *
+ * Each fiber of a worker has a slot, a small number, from its birth to its end, and at most one
+ * deadline. `entries` is the heap: a deadline and a slot. `places` says where in the heap a slot's
+ * deadline stands, so that it is taken out at once when its wait ends early; deadlines that are
+ * never reached, as most are, leave nothing behind. Both are dense arrays: with a million sleepers
+ * a step of the heap stays away from their stacks, each on a page of its own.
+ *
+ * There is room for one deadline for each slot, made when the slot is: so to wait needs no memory
+ * and cannot fail.
+ *
+ * Only the worker itself comes here. One who ends a wait from elsewhere wakes the fiber, and the
+ * worker takes the deadline out when the fiber goes on; therefore there is no inbox for timers.
+ */
+#ifndef THRUM_FIBER_TIMERS_H
+#define THRUM_FIBER_TIMERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <thrum/time.h>
+
+typedef struct thrum__timer_entry {
+    thrum_time deadline;
+    uint32_t slot;
+} thrum__timer_entry;
+
+typedef struct thrum__timers {
+    thrum__timer_entry *entries;
+    uint32_t *places; /* by slot: index in `entries`, plus 1; 0 for none; a free one: the next */
+    void **owners;    /* by slot */
+    uint32_t count;   /* of entries */
+    uint32_t slots, room;
+    uint32_t free_slot; /* plus 1 */
+} thrum__timers;
+
+/* Gives memory back; no slot is used any more. */
+void thrum__timers_finish(thrum__timers *timers);
+
+/* A slot for `owner`; -ENOMEM without memory. */
+int64_t thrum__timers_slot_new(thrum__timers *timers, void *owner);
+
+/* Gives it back; its deadline was taken out. */
+void thrum__timers_slot_free(thrum__timers *timers, uint32_t slot);
+
+/* Sets the deadline of a slot that has none. */
+void thrum__timers_insert(thrum__timers *timers, uint32_t slot, thrum_time deadline);
+
+/* Takes it out, if it has one. */
+void thrum__timers_remove(thrum__timers *timers, uint32_t slot);
+
+/* The first deadline; THRUM_FOREVER if there is none. */
+static inline thrum_time thrum__timers_first(const thrum__timers *timers)
+{
+    return timers->count ? timers->entries[0].deadline : THRUM_FOREVER;
+}
+
+/* Takes the first out, if its deadline is not after `now`, and gives its owner; else NULL. */
+void *thrum__timers_expire(thrum__timers *timers, thrum_time now);
+
+#endif

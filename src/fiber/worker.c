@@ -1,0 +1,344 @@
+/* What a worker does next.
+ *
+ * There is no stack for the scheduler. Whoever has nothing to do, as its task has ended or waits,
+ * looks on its own stack for what is next:
+ *
+ *     a fiber that is ready     it is switched to
+ *     a task nobody has begun   a fiber without a task runs it where it is, with no switch at all; a
+ *                               fiber that waits takes a spare one for it
+ *     nothing                   the worker sleeps, on the stack of whoever came here
+ *
+ * So a task that never waits costs no stack and no switch: the fiber that ran the one before runs it.
+ * Only when it waits does its stack become its own, and the worker goes on with another. A fiber whose
+ * task has ended while others are ready becomes a spare; beyond SPARES it ends, and its memory goes
+ * back. SPARES bounds what a worker holds on to (its spares may have touched all of their stacks) and
+ * is enough that a load with some hundred waits at once makes no fiber at all after a while.
+ *
+ * The code here never waits by park: the fiber on whose stack it runs may be in a wait itself. It
+ * takes no lock, only guards and atomics, and calls no task.
+ *
+ * The order: fibers that are ready come before tasks that nobody has begun, as they hold memory.
+ * Each FAIR_TURN-th choice asks the other way round, so that tasks begin even if fibers are always
+ * ready. The inbox is looked at each time (one load), the timers each TIMER_TURN-th time, as the
+ * clock costs more than a switch, and whenever nothing else is ready.
+ *
+ * Tasks come from the worker's own ring, from what was injected, and from the rings of others; the
+ * only worker of a pool has no thief to fear and uses a plain list, which keeps the order of
+ * submission. A worker that finds nothing takes the role of the searcher, if nobody has it (idle.h),
+ * and goes round the others.
+ *
+ * Without memory for a fiber a task that would need one stays where it is: it begins when a task here
+ * has ended and its fiber takes it, or another worker does, or when memory has come back, for which
+ * the worker looks again every STARVED_NS.
+ */
+#include "base/clock.h"
+#include "base/futex.h"
+#include "base/process.h"
+#include "fiber/idle.h"
+#include "fiber/inbox.h"
+#include "fiber/scheduler.h"
+#include "park/local.h"
+#include "park/park.h"
+
+enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8 };
+enum { STARVED_NS = 10000000 };
+
+#ifdef THRUM_EXPLORE
+enum { SPARES = 1 };
+#else
+enum { SPARES = 256 };
+#endif
+
+/* Stands for a task: ask all that run here to stop. */
+static char cancel_all;
+
+/* ------------------------------------------------------------------------------- what there is */
+
+/* Takes what others have woken to the ready. */
+static void open_inbox(thrum__fiber_worker *worker)
+{
+    bool search;
+    uint32_t ident = thrum__inbox_take(&worker->inbox, &search);
+    worker->searching |= search;
+    while (ident) {
+        thrum__context *context = thrum__context_of(ident);
+        ident = thrum__load_relaxed(&context->wake_next); /* before it may be pushed again */
+        thrum__fiber_ready(context->fiber);
+    }
+}
+
+/* Ends the waits whose deadline has passed. */
+static void expire(thrum__fiber_worker *worker)
+{
+    if (thrum__timers_first(&worker->timers) == THRUM_FOREVER)
+        return;
+    thrum_time now = thrum__clock_now();
+    thrum__fiber *fiber;
+    while ((fiber = thrum__timers_expire(&worker->timers, now)))
+        if (thrum__claim(fiber->context, fiber->ticket, THRUM__CLAIM_TIMED_OUT))
+            thrum__fiber_ready(fiber);
+}
+
+static thrum__fiber *next_ready(thrum__fiber_worker *worker)
+{
+    thrum__fiber *fiber = worker->first_ready;
+    if (fiber)
+        worker->first_ready = fiber->next;
+    return fiber;
+}
+
+static bool have_spare(thrum__fiber_worker *worker)
+{
+    if (worker->spare)
+        return true;
+    thrum__fiber *fresh = thrum__fiber_new(worker);
+    if (fresh) {
+        fresh->next = NULL;
+        worker->spare = fresh;
+        worker->spares = 1;
+    }
+    return fresh != NULL;
+}
+
+static thrum__fiber *take_spare(thrum__fiber_worker *worker)
+{
+    thrum__fiber *spare = worker->spare;
+    worker->spare = spare->next;
+    worker->spares--;
+    return spare;
+}
+
+/* Whether tasks wait in the worker's own queue or among the injected. */
+static bool has_tasks(thrum__fiber_worker *worker)
+{
+    return worker->local.first || !thrum__ring_empty(&worker->ring) ||
+           thrum__load_relaxed(&worker->fibers->injected_count);
+}
+
+/* The next task, for a fiber that has none (`idle`) or for a spare. */
+static void *next_task(thrum__fiber_worker *worker, bool idle)
+{
+    thrum__fibers *fibers = worker->fibers;
+    bool cancel = thrum__load_relaxed(&fibers->cancel) && !worker->asked_all;
+    if (!cancel && !has_tasks(worker))
+        return NULL;
+    if (!idle && !have_spare(worker)) {
+        worker->starved = true;
+        return NULL;
+    }
+    if (cancel) {
+        worker->asked_all = true;
+        return &cancel_all;
+    }
+    void *task = NULL;
+    if (worker->tick % INJECTED_TURN == 0)
+        task = thrum__fibers_take(fibers, worker);
+    if (!task && fibers->width == 1)
+        task = thrum__fiber_list_pop(fibers, &worker->local);
+    else if (!task)
+        task = thrum__ring_take(&worker->ring);
+    return task ? task : thrum__fibers_take(fibers, worker);
+}
+
+/* Goes round the others. */
+static void *steal(thrum__fiber_worker *worker, bool idle)
+{
+    thrum__fibers *fibers = worker->fibers;
+    uint32_t others = thrum__load_acquire(&fibers->started);
+    if (others < 2 || !thrum__fibers_have_work(fibers))
+        return NULL;
+    if (!idle && !have_spare(worker)) {
+        worker->starved = true;
+        return NULL;
+    }
+    for (uint32_t i = 1; i < others; i++) {
+        thrum__fiber_worker *victim = fibers->workers[(worker->index + i) % others];
+        void *task = victim == worker ? NULL : thrum__ring_steal(&worker->ring, &victim->ring);
+        if (task)
+            return task;
+    }
+    return thrum__fibers_take(fibers, worker);
+}
+
+/* ----------------------------------------------------------------------------------- the choice */
+
+struct choice {
+    thrum__fiber *fiber; /* to go on with */
+    void *task;          /* or a task to begin */
+};
+
+/* Looks wherever something may be that costs no search. False if there is nothing. */
+static bool look(thrum__fiber_worker *worker, bool idle, struct choice *ret_choice)
+{
+    uint32_t tick = worker->tick + 1;
+    thrum__store_relaxed(&worker->tick, tick);
+    if (thrum__load_relaxed(&worker->inbox))
+        open_inbox(worker);
+    if (tick % TIMER_TURN == 0)
+        expire(worker);
+    *ret_choice = (struct choice){0};
+    if (tick % FAIR_TURN == 0 && (ret_choice->task = next_task(worker, idle)))
+        return true;
+    if ((ret_choice->fiber = next_ready(worker)))
+        return true;
+    if ((ret_choice->task = next_task(worker, idle)))
+        return true;
+    expire(worker);
+    return (ret_choice->fiber = next_ready(worker)) != NULL;
+}
+
+/* Gives the role up, as there is something to do; wakes another if there is more. */
+static void end_search(thrum__fiber_worker *worker)
+{
+    worker->searching = false;
+    thrum__idle_found(&worker->fibers->idle);
+    thrum__fence_seq_cst();
+    if (thrum__fibers_have_work(worker->fibers))
+        thrum__fibers_notify(worker->fibers);
+}
+
+/* Sleeps until something may have come. */
+static void rest(thrum__fiber_worker *worker)
+{
+    thrum__fibers *fibers = worker->fibers;
+    if (!thrum__inbox_sleep(&worker->inbox))
+        return;
+    thrum__idle_enter(&fibers->idle, worker->searching);
+    worker->searching = false;
+    bool work = thrum__fibers_have_work(fibers);
+    bool stay = work || thrum__load_relaxed(&fibers->ended) || thrum__fibers_all_done(fibers) ||
+                (thrum__load_relaxed(&fibers->cancel) && !worker->asked_all);
+    thrum_time deadline = thrum__timers_first(&worker->timers);
+    if (worker->starved) {
+        thrum_time soon = thrum__clock_now() + STARVED_NS;
+        deadline = soon < deadline ? soon : deadline;
+        work = stay = false;
+        worker->starved = false;
+    }
+    if (!stay) {
+        thrum__store_relaxed(&worker->place, NULL);
+        thrum__futex_wait(&worker->inbox, THRUM__INBOX_ASLEEP, deadline);
+        thrum__store_relaxed(&worker->place, worker->running->place);
+    }
+    if (work)
+        worker->searching = thrum__idle_return(&fibers->idle);
+    else
+        thrum__idle_leave(&fibers->idle);
+}
+
+/* Looks everywhere, and then sleeps. False if there was nothing. */
+static bool choose(thrum__fiber_worker *worker, bool idle, struct choice *ret_choice)
+{
+    bool found = look(worker, idle, ret_choice);
+    if (!found && worker->fibers->width > 1) {
+        if (!worker->searching)
+            worker->searching = thrum__idle_search(&worker->fibers->idle);
+        if (worker->searching)
+            found = (ret_choice->task = steal(worker, idle)) != NULL;
+    }
+    if (found && worker->searching)
+        end_search(worker);
+    if (!found)
+        rest(worker);
+    return found;
+}
+
+/* -------------------------------------------------------------------------------- the two callers */
+
+void thrum__worker_wait(thrum__fiber_worker *worker, thrum__fiber *self)
+{
+    struct choice choice;
+    while (!choose(worker, false, &choice))
+        ;
+    if (choice.task) {
+        worker->handed = choice.task;
+        choice.fiber = take_spare(worker);
+    }
+    if (choice.fiber != self)
+        thrum__fiber_switch(self, choice.fiber);
+}
+
+/* Goes on with another, as a spare or for good. */
+static void make_way(thrum__fiber_worker *worker, thrum__fiber *self, thrum__fiber *to)
+{
+    if (worker->spares >= SPARES)
+        thrum__fiber_leave(self, to);
+    self->next = worker->spare;
+    worker->spare = self;
+    worker->spares++;
+    thrum__fiber_switch(self, to);
+}
+
+/* The next task for a fiber without one; NULL if it is to end. */
+static void *get_task(thrum__fiber_worker *worker, thrum__fiber *self)
+{
+    struct choice choice;
+    for (;;) {
+        void *task = worker->handed;
+        worker->handed = NULL;
+        if (task)
+            return task;
+        if (worker->leaving || thrum__load_acquire(&worker->fibers->ended))
+            return NULL;
+        if (!choose(worker, true, &choice))
+            continue;
+        if (choice.task)
+            return choice.task;
+        make_way(worker, self, choice.fiber);
+    }
+}
+
+static void ask_all(thrum__fiber_worker *worker)
+{
+    for (uint32_t slot = 0; slot < worker->timers.slots; slot++) {
+        thrum__fiber *fiber = worker->timers.owners[slot];
+        if (fiber && fiber->task && !fiber->asked) {
+            fiber->asked = true;
+            worker->fibers->tasks->cancel(fiber->task); /* may wait, and the table may grow */
+        }
+    }
+}
+
+/* Written by this worker alone; the release is for thrum__fibers_all_done. */
+static void count(uint64_t *counter, bool one)
+{
+    thrum__store_release(counter, *counter + one);
+}
+
+/* Runs a task, and makes the context as if there had been none. */
+static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
+{
+    thrum__fibers *fibers = worker->fibers;
+    if (task == &cancel_all) {
+        ask_all(worker);
+        return;
+    }
+    count(&worker->begun, true);
+    self->task = task;
+    self->place = fibers->hold_limit ? fibers->tasks->place(task) : NULL;
+    self->asked = false;
+    thrum__store_relaxed(&worker->place, self->place);
+    int how = fibers->tasks->run(task, thrum__load_relaxed(&fibers->drop));
+    self->task = NULL;
+    self->place = NULL;
+    self->context->shields = 0;
+    self->context->tenure = 0;
+    if (self->context->locals)
+        thrum__locals_destroy(self->context);
+    count(&worker->failed, how & THRUM__FIBER_FAILED);
+    count(&worker->cancelled, how & THRUM__FIBER_CANCELLED);
+    count(&worker->done, true); /* the last, as all may end with it */
+}
+
+void thrum__worker_loop(thrum__fiber *self)
+{
+    thrum__fiber_worker *worker = self->worker;
+    void *task;
+    while ((task = get_task(worker, self))) {
+        run(worker, self, task);
+        if (worker->fibers->process != thrum__process_generation)
+            thrum__fiber_leave(self, NULL); /* a child of fork has no pool */
+    }
+    worker->leaving = true;
+    thrum__fiber_leave(self, worker->spare ? take_spare(worker) : NULL);
+}
