@@ -2,6 +2,7 @@
  *
  * The yardsticks that are measured beside them are what a thread pays for the same work, and, for the
  * switch, the C library's swapcontext. */
+#include "base/switch.h"
 #include "bench.h"
 
 #include <pthread.h>
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <thrum.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -231,7 +233,133 @@ static double queue_threads(void)
     return figure;
 }
 
+/* ------------------------------------------------------------------------------------ a million */
+
+enum { MILLION = 1000000 };
+
+static thrum_event morning;
+static thrum_semaphore in_bed;
+static uint32_t awake;
+static double memory;  /* gigabytes, of the last million */
+static double late_by; /* seconds, at the most, of the last million */
+
+static double resident(void)
+{
+    unsigned long pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    bench_require(file && fscanf(file, "%*u %lu", &pages) == 1, "statm");
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE) / 1e9;
+}
+
+static int lie_down(thrum_task *self)
+{
+    (void)self;
+    thrum_semaphore_release(&in_bed, 1);
+    return thrum_event_wait(&morning, thrum_in(3600));
+}
+
+/* Seconds until a million wait, each with a deadline. */
+static double start_million(void)
+{
+    double before = resident();
+    thrum_event_clear(&morning);
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.stack_size = 64 << 10});
+    bench_require(pool != NULL, "thrum_fiber_pool_new");
+    int64_t start = bench_now();
+    for (int i = 0; i < MILLION; i++)
+        thrum_future_free(thrum_submit(pool, lie_down, THRUM_NOTHING));
+    for (int i = 0; i < MILLION; i++)
+        thrum_semaphore_acquire(&in_bed);
+    double figure = (double)(bench_now() - start) / 1e9;
+    memory = resident() - before;
+    thrum_event_set(&morning);
+    thrum_executor_shutdown(pool);
+    return figure;
+}
+
+static double memory_of_million(void)
+{
+    if (memory == 0)
+        start_million();
+    return memory;
+}
+
+/* What no stacks of their own can do without: address space, a page of memory and a guard each. */
+static double start_limit(void)
+{
+    enum { STRIDE = 64 << 10, INSTALL = 102 };
+    int64_t start = bench_now();
+    char *stacks = mmap(NULL, (size_t)MILLION * STRIDE, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    bench_require(stacks != MAP_FAILED, "mmap");
+    madvise(stacks, (size_t)MILLION * STRIDE, MADV_NOHUGEPAGE);
+    for (size_t i = 0; i < MILLION; i++) {
+        madvise(stacks + i * STRIDE, 4096, INSTALL); /* where the kernel can */
+        stacks[(i + 1) * STRIDE - 1] = 1;
+    }
+    double figure = (double)(bench_now() - start) / 1e9;
+    munmap(stacks, (size_t)MILLION * STRIDE);
+    return figure;
+}
+
+static int sleep_five(thrum_task *self)
+{
+    double *latest = thrum_arg(self, double *);
+    thrum_time until = thrum_in(5);
+    thrum_sleep(until);
+    double late = (double)(thrum_now() - until) / 1e9;
+    if (late > *latest) /* each worker's: see below */
+        *latest = late;
+    __atomic_fetch_add(&awake, 1, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* Seconds by which the last of a million that sleep for five is late. One worker, so that no two write
+ * at once. */
+static double wake_million(void)
+{
+    thrum_fiber_options options = {.workers = 1, .stack_size = 64 << 10};
+    thrum_executor *pool = thrum_fiber_pool_new(&options);
+    bench_require(pool != NULL, "thrum_fiber_pool_new");
+    late_by = 0;
+    awake = 0;
+    for (int i = 0; i < MILLION; i++)
+        thrum_future_free(thrum_submit(pool, sleep_five, thrum_value(double *, &late_by)));
+    thrum_executor_shutdown(pool);
+    bench_require(awake == MILLION, "a million awake");
+    return late_by;
+}
+
+/* ---------------------------------------------------------------------------------- the raw switch */
+
+static thrum__switch bare[2];
+
+static void switch_back(void *unused)
+{
+    (void)unused;
+    for (;;)
+        thrum__switch_to(&bare[1], &bare[0]);
+}
+
+static double switch_bare(void)
+{
+    enum { SWITCHES = 5000000 };
+    static char stack[65536];
+    thrum__switch_new(&bare[1], stack, sizeof stack, switch_back, NULL);
+    int64_t start = bench_now();
+    for (int i = 0; i < SWITCHES; i++)
+        thrum__switch_to(&bare[0], &bare[1]);
+    return (double)(bench_now() - start) / SWITCHES / 2;
+}
+
 static const struct bench_row rows[] = {
+    {"context switch",
+     "ns",
+     BENCH_LESS,
+     0.05,
+     "5",
+     {{"thrum", switch_bare}, {"swapcontext", swap_contexts}}},
     {"yield",
      "ns",
      BENCH_LESS,
@@ -258,6 +386,19 @@ static const struct bench_row rows[] = {
      0.1,
      "200",
      {{"thrum fibers", queue_fibers}, {"thrum threads", queue_threads}}},
+    {"a million asleep, until they are",
+     "s",
+     BENCH_LESS,
+     1.2,
+     NULL,
+     {{"thrum fibers", start_million}, {"a page and a guard each", start_limit}}},
+    {"a million asleep, memory", "GB", BENCH_LESS, 0, "4.6", {{"thrum fibers", memory_of_million}}},
+    {"a million asleep for 5 s, the last is late by",
+     "s",
+     BENCH_LESS,
+     0,
+     "0.25",
+     {{"thrum fibers", wake_million}}},
 };
 
 int main(int argc, char **argv)

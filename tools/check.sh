@@ -10,7 +10,7 @@ logs=$build-logs
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
 gcc-O2 tests symbols install postgres \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
-address-undefined thread mutants"
+address-undefined thread aarch64 ucontext mutants"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
@@ -79,6 +79,30 @@ step_address_undefined() {
 step_thread() {
     make_build tsan gcc -Db_sanitize=thread &&
         TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1 tools/run_tests.sh "$build-tsan"
+}
+
+# Another processor, in an emulator, which also knows no guards: what switches, schedules and waits.
+fiber_tests="fiber fiber_faults fiber_load"
+for carried in lock condition event semaphore queue future; do
+    for carrier in fibers asyncio mixed; do
+        fiber_tests="$fiber_tests $carried-$carrier"
+    done
+done
+step_aarch64() {
+    if [ ! -f "$build-aarch64/build.ninja" ]; then
+        meson setup "$build-aarch64" --cross-file tools/aarch64.ini -Dcli=disabled -Ddocs=false \
+            -Dbench=false -Dexamples=false -Db_colorout=never --werror || return 1
+    fi
+    # shellcheck disable=SC2086 # a list of words
+    ninja --quiet -C "$build-aarch64" &&
+        TEST_DEADLINE_SCALE=10 tools/run_tests.sh "$build-aarch64" base lock condition event \
+            semaphore queue future $fiber_tests
+}
+
+# The switch for processors that have none of their own.
+step_ucontext() {
+    make_build ucontext gcc -Dc_args=-DTHRUM_SWITCH_UCONTEXT &&
+        tools/run_tests.sh "$build-ucontext" fiber fiber_faults fiber_load queue-fibers
 }
 
 step_mutants() { tests/mutants/run "$build-check" --short; }

@@ -35,6 +35,11 @@ int thrum__pages_guard(void *page)
     return 0;
 }
 
+bool thrum__pages_guards_split(void)
+{
+    return false;
+}
+
 void thrum__pages_drop(void *pages, size_t size)
 {
     (void)pages, (void)size;
@@ -69,18 +74,37 @@ void thrum__pages_release(void *pages, size_t size)
     munmap(pages, size);
 }
 
+/* Whether the page faults: a system call that is to read a name there says so. An emulator may answer
+ * that it has installed a guard, as advice that it does not know does no harm. */
+static bool faults(const void *page)
+{
+    return access(page, F_OK) < 0 && errno == EFAULT;
+}
+
+static enum { UNKNOWN, WORKS, FAILS } guards; /* of the kernel */
+
+bool thrum__pages_guards_split(void)
+{
+    return __atomic_load_n(&guards, __ATOMIC_RELAXED) == FAILS;
+}
+
 int thrum__pages_guard(void *page)
 {
-    static uint32_t unknown; /* to this kernel */
     if (thrum__fault(THRUM__FAULT_PAGES))
         return -ENOMEM;
     size_t size = thrum__pages_size();
-    if (!__atomic_load_n(&unknown, __ATOMIC_RELAXED)) {
-        if (madvise(page, size, MADV_GUARD_INSTALL) == 0)
-            return 0;
-        if (errno != EINVAL)
+    unsigned known = __atomic_load_n(&guards, __ATOMIC_RELAXED);
+    if (known != FAILS) {
+        if (madvise(page, size, MADV_GUARD_INSTALL) == 0) {
+            if (known == WORKS || faults(page)) {
+                if (known != WORKS)
+                    __atomic_store_n(&guards, WORKS, __ATOMIC_RELAXED);
+                return 0;
+            }
+        } else if (errno != EINVAL) {
             return -ENOMEM;
-        __atomic_store_n(&unknown, 1, __ATOMIC_RELAXED);
+        }
+        __atomic_store_n(&guards, FAILS, __ATOMIC_RELAXED);
     }
     return mprotect(page, size, PROT_NONE) == 0 ? 0 : -ENOMEM;
 }

@@ -6,6 +6,7 @@
 #ifndef THRUM_BASE_PAGES_H
 #define THRUM_BASE_PAGES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* The size of a page. */
@@ -20,6 +21,10 @@ void thrum__pages_release(void *pages, size_t size);
 /* Makes the page at `page` one that faults when touched. Returns 0 or -ENOMEM. Where the kernel has
  * guards (Linux 6.13) this costs no mapping; else each guarded page splits one. */
 int thrum__pages_guard(void *page);
+
+/* Whether guards split mappings here, of which a process may have some 65 000 (vm.max_map_count).
+ * Known once there was a guard; false before. */
+bool thrum__pages_guards_split(void);
 
 /* Gives the memory behind the pages back at once, and keeps the address space and its guards. */
 void thrum__pages_drop(void *pages, size_t size);

@@ -57,7 +57,7 @@ void thrum__stacks_finish(thrum__stacks *stacks)
     }
     thrum__free(stacks->cold);
     stacks->cold = NULL;
-    stacks->cold_count = stacks->made = 0;
+    stacks->cold_count = stacks->cold_room = stacks->made = 0;
 }
 
 /* One that was used, or the next of the slab; 0 if there is none. */
@@ -81,18 +81,37 @@ static void put(thrum__stacks *stacks, uintptr_t stack)
     thrum__guard_release(&stacks->guard, 1);
 }
 
-/* Puts the slab in, with a list of the cold that has room for its stacks; false if another was
- * faster and `cold` has too little room by now. */
-static bool enter(thrum__stacks *stacks, slab *fresh, uintptr_t *cold, size_t room,
-                  uintptr_t **ret_old)
+/* Makes room in `cold` for `count` more, twice as much as there was. Without memory, false. */
+static bool make_room(thrum__stacks *stacks, size_t count)
 {
     thrum__guard_acquire(&stacks->guard, 1);
-    bool fits = stacks->made + fresh->count <= room;
-    if (fits) {
+    size_t needed = stacks->made + count, room = stacks->cold_room;
+    thrum__guard_release(&stacks->guard, 1);
+    if (needed <= room)
+        return true;
+    room = needed > 2 * room ? needed : 2 * room;
+    uintptr_t *cold = thrum__alloc_array(room, sizeof *cold), *old = cold;
+    if (!cold)
+        return false;
+    thrum__guard_acquire(&stacks->guard, 1);
+    if (room > stacks->cold_room) { /* nobody was faster */
         if (stacks->cold_count > 0)
             memcpy(cold, stacks->cold, stacks->cold_count * sizeof *cold);
-        *ret_old = stacks->cold;
+        old = stacks->cold;
         stacks->cold = cold;
+        stacks->cold_room = room;
+    }
+    thrum__guard_release(&stacks->guard, 1);
+    thrum__free(old);
+    return true;
+}
+
+/* Puts the slab in; false if others were faster and there is too little room in `cold` for it. */
+static bool enter(thrum__stacks *stacks, slab *fresh)
+{
+    thrum__guard_acquire(&stacks->guard, 1);
+    bool fits = stacks->made + fresh->count <= stacks->cold_room;
+    if (fits) {
         stacks->made += fresh->count;
         fresh->next = stacks->slabs;
         stacks->slabs = fresh;
@@ -101,27 +120,24 @@ static bool enter(thrum__stacks *stacks, slab *fresh, uintptr_t *cold, size_t ro
     return fits;
 }
 
-/* Reserves a further slab. False if memory is out. */
+/* Reserves a further slab, or finds that another has. False if memory is out. */
 static bool grow(thrum__stacks *stacks)
 {
-    thrum__guard_acquire(&stacks->guard, 1);
-    size_t made = stacks->made;
-    thrum__guard_release(&stacks->guard, 1);
     size_t count = SLAB / stacks->size > 0 ? SLAB / stacks->size : 1;
+    if (!make_room(stacks, count))
+        return false;
     slab *fresh = thrum__alloc(sizeof *fresh);
-    uintptr_t *cold = thrum__alloc_array(made + count, sizeof *cold), *old = NULL;
-    void *pages = fresh && cold ? thrum__pages_reserve(count * stacks->size) : NULL;
-    if (pages) {
-        *fresh = (slab){.pages = pages, .count = count};
-        if (enter(stacks, fresh, cold, made + count, &old)) {
-            thrum__free(old);
-            return true;
-        }
-        thrum__pages_release(pages, count * stacks->size);
+    void *pages = fresh ? thrum__pages_reserve(count * stacks->size) : NULL;
+    if (!pages) {
+        thrum__free(fresh);
+        return false;
     }
-    thrum__free(fresh);
-    thrum__free(cold);
-    return pages != NULL; /* another has entered one meanwhile */
+    *fresh = (slab){.pages = pages, .count = count};
+    if (!enter(stacks, fresh)) {
+        thrum__pages_release(pages, count * stacks->size);
+        thrum__free(fresh);
+    }
+    return true;
 }
 
 void *thrum__stack_take(thrum__stacks *stacks)

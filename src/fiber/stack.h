@@ -10,7 +10,8 @@ typedef struct thrum__stacks {
     uint32_t guard;
     struct thrum__stack_slab *slabs; /* the one that is being used up first; under the guard */
     uintptr_t *cold;                 /* given back; under the guard */
-    size_t cold_count, made;         /* `cold` has room for all that were made */
+    size_t cold_count, cold_room;
+    size_t made; /* never more than there is room for in `cold` */
 } thrum__stacks;
 
 /* Makes zeroed memory a supply of stacks of `size` bytes, 0 for the default. Reserves nothing yet. */

@@ -455,3 +455,83 @@ EXPLORE(fiber_no_memory, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .no
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
 }
+
+/* The role reaches a worker together with a wake, and is not lost by it. */
+
+static void poke(void *argument)
+{
+    (void)argument;
+    if (thrum__inbox_poke(&inbox))
+        thrum__futex_wake(&inbox, 1);
+    else
+        explore_seen("awake");
+}
+
+EXPLORE(fiber_role, .preemptions = EXPLORE_ALL, .sees = "both")
+{
+    make_contexts(1);
+    EXPLORE_CHECK(thrum__inbox_sleep(&inbox));
+    explore_spawn("searcher", poke, NULL);
+    explore_spawn("waker", push, &numbers[0]);
+    explore_join_all();
+    bool search;
+    uint32_t first = thrum__inbox_take(&inbox, &search);
+    EXPLORE_CHECK(first == woken[0]->ident);
+    if (search)
+        explore_seen("both");
+}
+
+/* A task that submits another and ends, while the pool is shut down: what was taken is done. */
+
+static int submit_another(thrum_task *self)
+{
+    thrum_future *another = thrum_submit(pool, set_event, THRUM_NOTHING);
+    bool refused = thrum_future_done(another) && thrum_future_error(another);
+    thrum_future_free(another);
+    return thrum_return(self, thrum_value(bool, refused));
+}
+
+EXPLORE(fiber_end, .preemptions = 1, .long_preemptions = 2)
+{
+    bool refused;
+    make(2);
+    thrum_future *future = thrum_submit(pool, submit_another, THRUM_NOTHING);
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(thrum_future_result(future, &refused, sizeof refused, THRUM_NOW) == 0);
+    EXPLORE_CHECK(refused != thrum_event_is_set(&event));
+    thrum_future_free(future);
+}
+
+/* A deadline that was not reached leaves nothing behind for the next wait. */
+
+static int wait_twice(thrum_task *self)
+{
+    static thrum_event never;
+    (void)self;
+    int rc = thrum_event_wait(&event, thrum_now() + 1000);
+    if (rc == 0)
+        explore_seen("woken");
+    thrum_time deadline = thrum_now() + 5000;
+    EXPLORE_CHECK(thrum_event_wait(&never, deadline) == -ETIMEDOUT);
+    EXPLORE_CHECK(thrum_now() >= deadline);
+    return 0;
+}
+
+EXPLORE(fiber_deadline_twice, .preemptions = 1, .timeouts = 1, .rescue = true, .sees = "woken")
+{
+    make(1);
+    thrum_future *future = thrum_submit(pool, wait_twice, THRUM_NOTHING);
+    thrum_event_set(&event);
+    expect(future, 0);
+    thrum_executor_shutdown(pool);
+}
+
+EXPLORE(fiber_ring_full, .preemptions = EXPLORE_NONE)
+{
+    for (int i = 0; i < THRUM__RING_SIZE; i++)
+        put(i);
+    EXPLORE_CHECK(!thrum__ring_put(&rings[0], &data[THRUM__RING_SIZE]));
+    for (int i = 0; i < THRUM__RING_SIZE; i++)
+        EXPLORE_CHECK(thrum__ring_take(&rings[0]) == &data[i]);
+    EXPLORE_CHECK(!thrum__ring_take(&rings[0]));
+}

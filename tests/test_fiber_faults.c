@@ -1,0 +1,293 @@
+/* Fibers when things go wrong: overflow, fork, the end of the program, a worker held, no memory. And
+ * the parts that have no life of their own: timers and stacks. */
+#include "fiber/scheduler.h"
+#include "harness.h"
+#include "support.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static thrum_executor *pool;
+static thrum_event never;
+
+static void make_pool(int workers)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+    CHECK(pool != NULL);
+}
+
+static void expect(thrum_future *future, int code)
+{
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    thrum_future_free(future);
+}
+
+static int nap(thrum_task *self)
+{
+    return thrum_sleep(thrum_in(thrum_arg(self, double)));
+}
+
+static int wait_for_ever(thrum_task *self)
+{
+    (void)self;
+    return thrum_event_wait(&never, THRUM_FOREVER);
+}
+
+/* ------------------------------------------------------------------------------------- overflow */
+
+static uint32_t depth_reached;
+
+__attribute__((noinline)) static uint32_t dive(uint32_t depth)
+{
+    char frame[1024];
+    memset(frame, (int)depth, sizeof frame);
+    thrum__store_relaxed(&depth_reached, depth);
+    uint32_t below = depth < 1000000 ? dive(depth + 1) : 0;
+    return below + (uint32_t)frame[depth % sizeof frame];
+}
+
+static int overflow(thrum_task *self)
+{
+    (void)self;
+    return (int)(dive(0) & 1);
+}
+
+static void overflow_in_pool(void)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .stack_size = 64 << 10});
+    expect(thrum_submit(pool, overflow, THRUM_NOTHING), 0);
+}
+
+static void stop_on_signal(int number)
+{
+    (void)number;
+    abort();
+}
+
+TEST_STOPS(an_overflow_is_named_and_the_programs_handler_called, "overflowed its stack of 64 KiB")
+{
+    struct sigaction action = {.sa_handler = stop_on_signal};
+    sigaction(SIGSEGV, &action, NULL);
+    overflow_in_pool();
+}
+
+TEST(an_overflow_kills_as_it_would_have)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        overflow_in_pool();
+        _exit(0);
+    }
+    int status;
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK(WIFSIGNALED(status) ? WTERMSIG(status) == SIGSEGV : WEXITSTATUS(status) != 0);
+}
+
+/* ----------------------------------------------------------------------------------------- fork */
+
+static int fork_inside(thrum_task *self)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int rc = thrum_event_wait(&never, thrum_in(0.01));
+        thrum_yield();
+        thrum_future *refused =
+            thrum_submit(thrum_fiber_pool_current(), wait_for_ever, THRUM_NOTHING);
+        bool right = rc == -ETIMEDOUT && thrum_future_error(refused)->code == -ESRCH;
+        _exit(right ? 7 : 8);
+    }
+    thrum_sleep(thrum_in(0.001));
+    return thrum_return(self, thrum_value(pid_t, child));
+}
+
+TEST(a_fiber_that_forks_is_a_thread_in_the_child)
+{
+    make_pool(2);
+    thrum_future *waits = thrum_submit(pool, wait_for_ever, THRUM_NOTHING);
+    thrum_future *forks = thrum_submit(pool, fork_inside, THRUM_NOTHING);
+    pid_t child;
+    int status;
+    CHECK_INT(thrum_future_result(forks, &child, sizeof child, THRUM_FOREVER), ==, 0);
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK(WIFEXITED(status));
+    CHECK_INT(WEXITSTATUS(status), ==, 7);
+    thrum_future_free(forks);
+    thrum_event_set(&never);
+    expect(waits, 0);
+    thrum_executor_shutdown(pool);
+}
+
+static int write_late(thrum_task *self)
+{
+    thrum_sleep(thrum_in(0.02));
+    return write(thrum_arg(self, int), "done", 4) == 4 ? 0 : -EIO;
+}
+
+TEST(the_end_of_the_program_waits_for_what_was_submitted)
+{
+    int ends[2];
+    char text[8] = "";
+    CHECK_INT(pipe(ends), ==, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        make_pool(2);
+        thrum_future_free(thrum_submit(pool, write_late, thrum_value(int, ends[1])));
+        exit(0);
+    }
+    close(ends[1]);
+    CHECK_INT(read(ends[0], text, sizeof text), ==, 4);
+    CHECK_STR(text, "done");
+    int status;
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+}
+
+/* -------------------------------------------------------------------------------------- monitor */
+
+static uint32_t told;
+static char told_message[256];
+
+static void hear(const thrum_failure *failure, void *context)
+{
+    (void)context;
+    CHECK_STR(failure->kind, "fiber");
+    CHECK_INT(failure->error->code, ==, -EBUSY);
+    snprintf(told_message, sizeof told_message, "%s", failure->error->message);
+    thrum__add_release(&told, 1);
+}
+
+static int hold(thrum_task *self)
+{
+    (void)self;
+    UNTIL(thrum__load_acquire(&told));
+    return 0;
+}
+
+/* Holds its worker until it is told of; a thread's yield, not a fiber's. */
+static int hold_worker(thrum_task *self)
+{
+    (void)self;
+    while (!thrum__load_acquire(&told))
+        ;
+    return 0;
+}
+
+TEST(a_task_that_holds_a_worker_is_told_of)
+{
+    thrum_failure_hook_set(hear, NULL);
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .hold_limit = 0.01});
+    thrum_future *waits = thrum_submit(pool, nap, thrum_value(double, 0.1));
+    expect(waits, 0);
+    expect(thrum_submit(pool, hold_worker, THRUM_NOTHING), 0);
+    expect(thrum_submit(pool, hold, THRUM_NOTHING), 0);
+    thrum_executor_shutdown(pool);
+    CHECK(strstr(told_message, "for over 10 ms without waiting") != NULL);
+}
+
+/* --------------------------------------------------------------------------------------- faults */
+
+static int submit_with_failure(enum thrum__fault_site site, uint32_t n)
+{
+    thrum__fault_arm(site, n, 1);
+    int rc = -ENOMEM;
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    if (pool) {
+        thrum_future *future = thrum_submit(pool, nap, thrum_value(double, 0.001));
+        thrum_future *second = thrum_submit(pool, nap, thrum_value(double, 0.001));
+        rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+        int other = thrum_future_result(second, NULL, 0, THRUM_FOREVER);
+        rc = rc < 0 ? rc : other;
+        thrum_future_free(future);
+        thrum_future_free(second);
+        thrum_executor_shutdown(pool);
+    }
+    bool failed = thrum__fault_calls(site) >= n;
+    thrum__fault_arm(site, 0, 0);
+    CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
+    return failed ? 1 : rc;
+}
+
+TEST(without_memory_a_task_fails_or_runs_later)
+{
+    uint32_t n = 1;
+    while (submit_with_failure(THRUM__FAULT_ALLOC, n) == 1)
+        n++;
+    CHECK_INT(n, >, 5);
+    for (n = 1; submit_with_failure(THRUM__FAULT_PAGES, n) == 1; n++)
+        ;
+    CHECK_INT(n, >=, 4); /* a slab and two guards, at the least */
+    CHECK_INT(submit_with_failure(THRUM__FAULT_THREAD_START, 1), ==, 1);
+}
+
+TEST(without_stacks_tasks_run_one_after_another)
+{
+    make_pool(1);
+    expect(thrum_submit(pool, nap, thrum_value(double, 0)), 0); /* there is one fiber now, or two */
+    thrum__fault_arm(THRUM__FAULT_PAGES, 1, UINT32_MAX);
+    thrum_future *futures[10];
+    for (int i = 0; i < 10; i++)
+        futures[i] = thrum_submit(pool, nap, thrum_value(double, 0.002));
+    for (int i = 0; i < 10; i++)
+        expect(futures[i], 0);
+    thrum__fault_arm(THRUM__FAULT_PAGES, 0, 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* ------------------------------------------------------------------------------- timers, stacks */
+
+TEST(timers_come_in_their_order)
+{
+    enum { SLOTS = 200, ROUNDS = 20000 };
+    thrum__timers timers = {0};
+    static thrum_time set[SLOTS];
+    uint32_t random = 1;
+    for (uint32_t i = 0; i < SLOTS; i++)
+        CHECK_INT(thrum__timers_slot_new(&timers, &set[i]), ==, i);
+    for (int round = 0; round < ROUNDS; round++) {
+        random = random * 1664525 + 1013904223;
+        uint32_t slot = (random >> 8) % SLOTS;
+        if (set[slot]) {
+            thrum__timers_remove(&timers, slot);
+            set[slot] = 0;
+        } else {
+            set[slot] = 1 + (random >> 20);
+            thrum__timers_insert(&timers, slot, set[slot]);
+        }
+        thrum_time least = THRUM_FOREVER;
+        for (int i = 0; i < SLOTS; i++)
+            least = set[i] && set[i] < least ? set[i] : least;
+        CHECK_INT(thrum__timers_first(&timers), ==, least);
+        if (round % 5 == 0 && least != THRUM_FOREVER) {
+            CHECK(thrum__timers_expire(&timers, least - 1) == NULL);
+            thrum_time *first = thrum__timers_expire(&timers, least);
+            CHECK_INT(*first, ==, least);
+            *first = 0;
+        }
+    }
+    thrum__timers_finish(&timers);
+}
+
+TEST(stacks_are_taken_again_and_apart)
+{
+    enum { COUNT = 600 };
+    thrum__stacks stacks = {0};
+    static char *taken[COUNT];
+    thrum__stacks_init(&stacks, 100000);
+    CHECK(stacks.size >= 100000 && stacks.size % 4096 == 0);
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            taken[i] = thrum__stack_take(&stacks);
+            CHECK(taken[i] != NULL);
+            CHECK_INT(taken[i][stacks.size - 1], ==, 0); /* its memory was given back meanwhile */
+            taken[i][stacks.size - 1] = 1;
+        }
+        for (int i = 0; i < COUNT; i++)
+            thrum__stack_give(&stacks, taken[i]);
+        CHECK_INT(stacks.cold_count, ==, COUNT);
+    }
+    thrum__stacks_finish(&stacks);
+}

@@ -1,0 +1,110 @@
+/* Fibers in great numbers: sleepers, and a storm of tasks that submit, wait, steal and cancel. */
+#include "base/pages.h"
+#include "harness.h"
+#include "support.h"
+
+#include <errno.h>
+
+static thrum_executor *pool;
+static uint32_t ran;
+
+static void expect(thrum_future *future, int code)
+{
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    thrum_future_free(future);
+}
+
+#if defined(__SANITIZE_THREAD__)
+enum { SLEEPERS = 500 }; /* the sanitizer has room for some thousand stacks */
+#elif defined(__SANITIZE_ADDRESS__)
+enum { SLEEPERS = 5000 };
+#else
+enum { SLEEPERS = 100000 };
+#endif
+
+enum { FEWER = SLEEPERS < 10000 ? SLEEPERS : 10000 }; /* on a kernel that maps each guard */
+
+static thrum_event gun;
+static uint32_t asleep;
+
+static int sleep_until_woken(thrum_task *self)
+{
+    thrum__add_relaxed(&asleep, 1);
+    int rc = thrum_event_wait(&gun, thrum_arg(self, thrum_time));
+    thrum__add_relaxed(&ran, 1);
+    return rc;
+}
+
+TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
+    expect(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, thrum_in(0))), -ETIMEDOUT);
+    asleep = ran = 0;
+    const uint32_t sleepers = thrum__pages_guards_split() ? FEWER : SLEEPERS;
+    thrum_time late = thrum_in(3600);
+    for (int i = 0; i < (int)sleepers; i++)
+        thrum_future_free(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, late + i)));
+    UNTIL(thrum__load_relaxed(&asleep) == sleepers);
+    thrum_executor_stats stats;
+    do {
+        thrum_executor_stats_get(pool, &stats);
+    } while (stats.idle < 2);
+    CHECK_INT(stats.running, ==, sleepers);
+    thrum_event_set(&gun);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(ran, ==, sleepers);
+}
+
+struct storm {
+    thrum_queue *queue;
+    thrum_semaphore *permits;
+    uint32_t depth;
+};
+
+static uint32_t received, given_up;
+
+static int storm(thrum_task *self)
+{
+    struct storm own_storm = thrum_arg(self, struct storm);
+    thrum_future *children[2] = {NULL, NULL};
+    if (own_storm.depth > 0) {
+        struct storm deeper = own_storm;
+        deeper.depth--;
+        for (int i = 0; i < 2; i++)
+            children[i] = thrum_submit(thrum_fiber_pool_current(), storm, &deeper, sizeof deeper);
+        if (own_storm.depth % 3 == 0)
+            thrum_future_cancel(children[1]);
+    }
+    uint32_t item = own_storm.depth;
+    int rc = thrum_semaphore_acquire_until(own_storm.permits, thrum_in(0.0005));
+    if (rc == 0) {
+        rc = thrum_queue_put(own_storm.queue, &item, thrum_in(5));
+        thrum_yield();
+        if (rc == 0)
+            rc = thrum_queue_get(own_storm.queue, &item, THRUM_FOREVER);
+        thrum_semaphore_release(own_storm.permits, 1);
+    }
+    thrum__add_relaxed(rc == 0 ? &received : &given_up, 1);
+    for (int i = 0; i < 2; i++)
+        if (children[i]) {
+            thrum_shield_begin();
+            thrum_future_wait(children[i], THRUM_FOREVER);
+            thrum_shield_end();
+            thrum_future_free(children[i]);
+        }
+    return 0;
+}
+
+TEST_DEADLINE(a_storm_of_tasks_steals_and_cancels, 120)
+{
+    enum { DEPTH = 9 };
+    thrum_semaphore permits = THRUM_SEMAPHORE_INIT(4);
+    struct storm first = {thrum_queue_new(sizeof(uint32_t), NULL), &permits, DEPTH};
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 4, .stack_size = 128 << 10});
+    for (int round = 0; round < 3; round++)
+        expect(thrum_submit(pool, storm, &first, sizeof first), 0);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(received, >, 0);
+    CHECK_INT(thrum_queue_size(first.queue), <=, received + given_up);
+    thrum_queue_free(first.queue);
+}
