@@ -37,6 +37,7 @@
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
+#include <thrum/signals.h>
 #include <thrum/socket.h>
 #include <thrum/task.h>
 #include <thrum/thread.h>
