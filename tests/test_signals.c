@@ -1,6 +1,9 @@
+/* Signals are raised by the thread that runs: the thread sanitizer holds back one that comes to a thread
+ * in a futex, such as the main thread while fibers run. */
 #include "carrier.h"
 
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static thrum_signals *watch(int number, int other)
@@ -16,9 +19,9 @@ TEST(a_signal_is_waited_for)
     thrum_signals *signals = watch(SIGINT, SIGTERM);
     CHECK_INT(thrum_signals_wait(signals, THRUM_NOW), ==, -EAGAIN);
     CHECK_INT(thrum_signals_wait(signals, thrum_in(0.01)), ==, -ETIMEDOUT);
-    CHECK_INT(kill(getpid(), SIGTERM), ==, 0);
+    CHECK_INT(raise(SIGTERM), ==, 0);
     CHECK_INT(thrum_signals_wait(signals, THRUM_FOREVER), ==, SIGTERM);
-    CHECK_INT(kill(getpid(), SIGINT), ==, 0);
+    CHECK_INT(raise(SIGINT), ==, 0);
     CHECK_INT(thrum_signals_wait(signals, THRUM_FOREVER), ==, SIGINT);
     CHECK_INT(thrum_signals_wait(signals, THRUM_NOW), ==, -EAGAIN);
     thrum_signals_free(signals);
@@ -44,12 +47,15 @@ static int result_of(thrum_thread *thread)
 
 TEST(a_signal_wakes_who_waits)
 {
+    if (carrier_is("fibers") || carrier_is("asyncio"))
+        return; /* it would come to the main thread, as above */
     thrum_signals *signals = watch(SIGCHLD, 0);
     thrum_thread *waiter = thrum_thread_start(wait_for_one, thrum_value(thrum_signals *, signals));
     UNTIL(waits_for(&ident, "readable"));
     pid_t child = fork();
     if (child == 0)
         _exit(0);
+    CHECK_INT(waitpid(child, NULL, 0), ==, child);
     CHECK_INT(result_of(waiter), ==, SIGCHLD);
     thrum_signals_free(signals);
 }
@@ -62,8 +68,8 @@ TEST(two_signals_wake_two)
     ident = 0;
     thrum_thread *second = thrum_thread_start(wait_for_one, thrum_value(thrum_signals *, signals));
     UNTIL(waits_for(&ident, "readable"));
-    CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
-    CHECK_INT(kill(getpid(), SIGUSR2), ==, 0);
+    CHECK_INT(raise(SIGUSR1), ==, 0);
+    CHECK_INT(raise(SIGUSR2), ==, 0);
     CHECK_INT(result_of(first) + result_of(second), ==, SIGUSR1 + SIGUSR2);
     thrum_signals_free(signals);
 }
@@ -91,11 +97,11 @@ TEST(the_handler_of_before_comes_back)
     struct sigaction action = {.sa_handler = handle};
     CHECK_INT(sigaction(SIGUSR1, &action, NULL), ==, 0);
     thrum_signals *signals = watch(SIGUSR1, 0);
-    CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
+    CHECK_INT(raise(SIGUSR1), ==, 0);
     CHECK_INT(thrum_signals_wait(signals, THRUM_FOREVER), ==, SIGUSR1);
     CHECK_INT(thrum__load_relaxed(&handled), ==, 0);
     thrum_signals_free(signals);
-    CHECK_INT(kill(getpid(), SIGUSR1), ==, 0);
+    CHECK_INT(raise(SIGUSR1), ==, 0);
     UNTIL(thrum__load_relaxed(&handled) == 1);
 }
 
