@@ -306,6 +306,53 @@ TEST(a_close_amid_reads_and_writes_ends_them_all)
     }
 }
 
+/* Two ends of a TCP connection, of which the first has been waited for and read until it was empty. */
+static void make_dry(thrum_socket **ret_dry, thrum_socket **ret_other)
+{
+    thrum_socket *listener = listen_here(), *peer;
+    thrum_socket *other = connect_to(listener);
+    char bytes[16];
+    CHECK_INT(thrum_socket_accept(listener, &peer, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_socket_read(peer, bytes, sizeof bytes, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_socket_write(other, "first", 5, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_socket_read(peer, bytes, sizeof bytes, THRUM_FOREVER), ==, 5);
+    thrum_socket_free(listener);
+    *ret_dry = peer;
+    *ret_other = other;
+}
+
+TEST(what_came_is_read_even_after_the_deadline)
+{
+    thrum_socket *dry, *other;
+    char bytes[16];
+    make_dry(&dry, &other);
+    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_now()), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_socket_write(other, "more", 4, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_now()), ==, 4);
+    CHECK_INT(thrum_socket_write(other, "last", 4, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_NOW), ==, 4);
+    thrum_socket_free(dry);
+    thrum_socket_free(other);
+}
+
+TEST(an_end_that_comes_with_the_last_data_is_seen)
+{
+    for (int i = 0; i < 50; i++) {
+        thrum_socket *dry, *other;
+        char bytes[16];
+        make_dry(&dry, &other);
+        CHECK_INT(thrum_socket_write(other, "bye", 3, THRUM_FOREVER), ==, 0);
+        if (i % 2)
+            CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_FOREVER), ==, 3);
+        thrum_socket_free(other);
+        if (i % 2 == 0)
+            CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_FOREVER), ==, 3);
+        CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_FOREVER), ==, 0);
+        CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_FOREVER), ==, 0);
+        thrum_socket_free(dry);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------- bytes */
 
 enum { LARGE = 3 << 20 };

@@ -75,6 +75,7 @@ int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time d
         ret_events[i].data = events[i].data.u64;
         ret_events[i].sides[THRUM__READABLE] = found & (EPOLLIN | EPOLLRDHUP | gone);
         ret_events[i].sides[THRUM__WRITABLE] = found & (EPOLLOUT | gone);
+        ret_events[i].over = found & (EPOLLRDHUP | gone);
     }
     return count < 0 ? 0 : count;
 }

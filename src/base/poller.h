@@ -21,6 +21,7 @@ enum { THRUM__READABLE, THRUM__WRITABLE, THRUM__SIDES };
 typedef struct thrum__poller_event {
     uint64_t data;
     bool sides[THRUM__SIDES];
+    bool over; /* the other side has ended, or there is an error */
 } thrum__poller_event;
 
 enum { THRUM__POLLER_EVENTS = 128 }; /* the most that one wait gives */

@@ -20,6 +20,13 @@
  * kernel's. An edge that was told while nobody waited came before the read that follows, which
  * therefore sees what it was about.
  *
+ * A read that finds less than it has room for has emptied the connection; whatever comes then is an
+ * edge. So the entry is `dry` until an event says otherwise, and the next read waits without a try
+ * that would be in vain: a system call less for each request that is answered. The end of a connection
+ * is no edge of its own if it came with the last data: it is told by the event of that (`over`), after
+ * which nothing is dry. This holds for TCP; a read from a Unix socket may stop where descriptors were
+ * passed. (One from TCP stops at urgent data, too: who sends such makes his own connection wait.)
+ *
  * An event wakes all who wait on its side, as one edge may stand for several connections; each
  * tries again and waits again if it was not lucky. A wait that was claimed by somebody else (a close,
  * a cancellation, its deadline) is passed over: park.h.
@@ -57,6 +64,8 @@ enum { CHUNK = 256 };
 struct entry {
     uint64_t owner; /* for whom the poller was armed last; 0: nobody that is known */
     uint32_t generation;
+    bool dry;                    /* there was nothing left to read, and no event has come since */
+    bool over;                   /* an event has told of the end */
     void *waiters[THRUM__SIDES]; /* tails */
 };
 
@@ -133,8 +142,32 @@ int thrum__reactor_arm(thrum__reactor *reactor, int descriptor, uint64_t owner)
     if (rc == 0) {
         entry->generation = generation;
         entry->owner = owner ? owner : entry->owner;
+        entry->dry = entry->over = false;
     }
     return rc;
+}
+
+/* The entry of a descriptor that is armed for `owner`, or NULL. */
+static struct entry *armed(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    uint32_t chunk = (uint32_t)descriptor / CHUNK;
+    if (chunk >= reactor->chunk_count || !reactor->chunks[chunk])
+        return NULL;
+    struct entry *entry = entry_of(reactor, descriptor);
+    return entry->owner == owner ? entry : NULL;
+}
+
+bool thrum__reactor_is_dry(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    const struct entry *entry = armed(reactor, descriptor, owner);
+    return entry && entry->dry;
+}
+
+void thrum__reactor_dry(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    struct entry *entry = armed(reactor, descriptor, owner);
+    if (entry && !entry->over)
+        entry->dry = true;
 }
 
 void thrum__reactor_enter(thrum__reactor *reactor, int descriptor, int side, thrum__waiter *waiter)
@@ -174,6 +207,8 @@ void thrum__reactor_poll(thrum__reactor *reactor, thrum_time deadline)
         struct entry *entry = entry_of(reactor, (int)(uint32_t)event->data);
         if (entry->generation != event->data >> 32)
             continue;
+        entry->over |= event->over;
+        entry->dry &= !event->sides[THRUM__READABLE];
         for (int side = 0; side < THRUM__SIDES; side++)
             if (event->sides[side])
                 wake_all(reactor, &entry->waiters[side]);
@@ -205,6 +240,12 @@ thrum__reactor *thrum__reactor_own(bool *ret_fiber)
     if (!worker->reactor)
         worker->reactor = make(thrum__wake_descriptor(worker->thread));
     return worker->reactor;
+}
+
+thrum__reactor *thrum__reactor_there(void)
+{
+    thrum__fiber *fiber = thrum__fiber_self();
+    return fiber ? fiber->worker->reactor : NULL;
 }
 
 void thrum__reactor_free(thrum__reactor *reactor)

@@ -26,10 +26,18 @@ void thrum__reactor_free(thrum__reactor *reactor);
  * there cannot be one now. */
 thrum__reactor *thrum__reactor_own(bool *ret_fiber);
 
+/* The same, if there is one already. */
+thrum__reactor *thrum__reactor_there(void);
+
 /* Makes sure that the calling fiber's worker hears of edges of `descriptor` from now on. `owner` is a
  * number that no other use of the same descriptor has had, and 0 where that is not known. Returns 0,
  * -ENOMEM, -EPERM (always ready), -EBADF or whatever else the system says. */
 int thrum__reactor_arm(thrum__reactor *reactor, int descriptor, uint64_t owner);
+
+/* Whether to read from it would be in vain, as far as the worker has heard; and that a read has just
+ * found less than it had room for. Nothing is known of a descriptor that is not armed for `owner`. */
+bool thrum__reactor_is_dry(thrum__reactor *reactor, int descriptor, uint64_t owner);
+void thrum__reactor_dry(thrum__reactor *reactor, int descriptor, uint64_t owner);
 
 /* Puts a waiter of the calling fiber on a side of an armed descriptor; takes it off again, if nobody
  * has yet. */

@@ -55,6 +55,7 @@ static int listen_at(const thrum__address *address, const thrum_listen_options *
     thrum_socket *socket = thrum__socket_of(number);
     if (!socket)
         return -ENOMEM;
+    socket->tcp = family != AF_UNIX;
     *ret_socket = socket;
     return 0;
 }
@@ -146,6 +147,7 @@ int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum
     if (number >= 0) {
         thrum__store_relaxed(&listener->told, 0);
         thrum__descriptor_init(&socket->descriptor, number);
+        socket->tcp = listener->tcp;
         *ret_socket = socket;
         thrum__socket_turn(listener);
     } else {

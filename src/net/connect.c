@@ -42,6 +42,7 @@ static int connect_to(const thrum__address *address, thrum_time deadline, thrum_
     thrum_socket *socket = thrum__socket_of(number);
     if (!socket)
         return -ENOMEM;
+    socket->tcp = address->storage.ss_family != AF_UNIX;
     int rc = reach(&socket->descriptor, address, deadline);
     if (rc < 0)
         thrum_socket_free(socket);

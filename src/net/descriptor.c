@@ -165,6 +165,19 @@ int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time d
     return rc;
 }
 
+bool thrum__descriptor_is_dry(const thrum__descriptor *descriptor)
+{
+    thrum__reactor *reactor = thrum__reactor_there();
+    return reactor && thrum__reactor_is_dry(reactor, descriptor->number, descriptor->owner);
+}
+
+void thrum__descriptor_dry(const thrum__descriptor *descriptor)
+{
+    thrum__reactor *reactor = thrum__reactor_there();
+    if (reactor)
+        thrum__reactor_dry(reactor, descriptor->number, descriptor->owner);
+}
+
 int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
 {
     int rc = wait_in(descriptor, 0, NULL, until, "descriptor");

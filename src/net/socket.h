@@ -9,6 +9,7 @@
 struct thrum_socket {
     thrum__descriptor descriptor;
     uint32_t turns; /* calls that had an answer at once; see thrum__socket_turn */
+    bool tcp;       /* of its kind, what a listener accepts is too; fixed */
     uint32_t told;  /* a listener's: that there are no descriptors left */
 };
 

@@ -1,6 +1,6 @@
 /* Reading and writing: try, and wait only where the system says that it would.
  *
- * A try comes first because it mostly has an answer, and because the reactor counts on it: an edge that
+ * A try comes first, unless the reactor knows better, because it mostly has an answer, and because the reactor counts on it: an edge that
  * nobody waited for is about something that the next try sees (fiber/reactor.c). After each wait the
  * try is repeated, as a wake is only a hint: another fiber may have read what came.
  *
@@ -16,22 +16,42 @@ enum { WINDOW = 16 };
 
 typedef ptrdiff_t transfer_fn(int number, const struct iovec *parts, size_t count);
 
-static ptrdiff_t transfer(thrum_socket *socket, transfer_fn *try, int side,
+/* Tries and waits in turns; waits first if `late`, and then tries even after the deadline. */
+static ptrdiff_t transfer(thrum_socket *socket, transfer_fn *try, int side, bool late,
                           const struct iovec *parts, size_t count, thrum_time deadline)
 {
     bool waited = false;
     for (;;) {
+        int rc = late ? thrum__descriptor_wait(&socket->descriptor, side, deadline) : 0;
+        if (rc < 0 && (waited || rc != -ETIMEDOUT))
+            return rc;
+        waited |= late;
         ptrdiff_t moved = try(socket->descriptor.number, parts, count);
+        if (moved == -EAGAIN && rc < 0)
+            return rc;
         if (moved != -EAGAIN) {
             if (!waited)
                 thrum__socket_turn(socket);
             return moved;
         }
-        int rc = thrum__descriptor_wait(&socket->descriptor, side, deadline);
-        if (rc < 0)
-            return rc;
-        waited = true;
+        late = true;
     }
+}
+
+/* Reads, and remembers whether there was less than wanted. */
+static ptrdiff_t receive(thrum_socket *socket, const struct iovec *parts, size_t count,
+                         thrum_time deadline)
+{
+    size_t room = 0;
+    for (size_t i = 0; i < count; i++)
+        room += parts[i].iov_len;
+    bool late = socket->tcp && deadline != THRUM_NOW && room > 0 &&
+                thrum__descriptor_is_dry(&socket->descriptor);
+    ptrdiff_t got =
+        transfer(socket, thrum__socket_receive, THRUM__READABLE, late, parts, count, deadline);
+    if (socket->tcp && got > 0 && (size_t)got < room)
+        thrum__descriptor_dry(&socket->descriptor);
+    return got;
 }
 
 ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts, size_t count,
@@ -40,7 +60,7 @@ ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts, si
     ptrdiff_t got = thrum__descriptor_enter(&socket->descriptor);
     if (got < 0)
         return got;
-    got = transfer(socket, thrum__socket_receive, THRUM__READABLE, parts, count, deadline);
+    got = receive(socket, parts, count, deadline);
     thrum__socket_leave(socket);
     return got;
 }
@@ -58,7 +78,7 @@ ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data, size_t
     ptrdiff_t put = size ? thrum__descriptor_enter(&socket->descriptor) : 0;
     if (put < 0 || size == 0)
         return put;
-    put = transfer(socket, thrum__socket_send, THRUM__WRITABLE, &part, 1, deadline);
+    put = transfer(socket, thrum__socket_send, THRUM__WRITABLE, false, &part, 1, deadline);
     thrum__socket_leave(socket);
     return put;
 }
@@ -89,7 +109,7 @@ static int write_all(thrum_socket *socket, const struct iovec *parts, size_t cou
             return 0;
         size_t filled = window(parts, count, skip, left);
         ptrdiff_t put =
-            transfer(socket, thrum__socket_send, THRUM__WRITABLE, left, filled, deadline);
+            transfer(socket, thrum__socket_send, THRUM__WRITABLE, false, left, filled, deadline);
         if (put < 0)
             return (int)put;
         skip += (size_t)put;
