@@ -1,7 +1,7 @@
 #include "bench.h"
+#include "report.h"
 
 #include <getopt.h>
-#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,19 +9,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 101 };
+enum { MOST_ROUNDS = 101, DEADLINE = 120, MOST_SECONDS = 86400 };
 
 struct options {
     int rounds;
+    double deadline;
     const char *json;
+    const char *peers;
     char **names;
     int name_count;
-};
-
-struct figures {
-    double median[BENCH_CONTENDERS];
-    double least[BENCH_CONTENDERS];
-    double most[BENCH_CONTENDERS];
 };
 
 int64_t bench_now(void)
@@ -45,70 +41,44 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static size_t contenders_of(const struct bench_row *row)
+/* One round of one contender; negative, with the reason in `why`, if it gives no figure. */
+static double run(const struct bench_contender *contender, char *why)
 {
-    size_t count = 0;
-    while (count < BENCH_CONTENDERS && row->contenders[count].run)
-        count++;
-    return count;
+    if (contender->run) {
+        double figure = contender->run();
+        bench_require(figure >= 0, contender->name);
+        return figure;
+    }
+    if (contender->program)
+        return external_ask(contender->program, contender->question, why);
+    snprintf(why, EXTERNAL_WHY, "%s", contender->missing);
+    return -1;
 }
 
-/* Goes round the contenders; the first round warms up and does not count. */
-static void measure(const struct bench_row *row, int rounds, struct figures *figures)
+/* Goes round the contenders; the first round warms up and does not count. One that gives no figure
+ * is left out from then on. */
+static void measure(const struct bench_row *row, int rounds, struct bench_figures *figures)
 {
     static double samples[BENCH_CONTENDERS][MOST_ROUNDS];
-    size_t count = contenders_of(row);
+    size_t count = report_contenders(row);
+    *figures = (struct bench_figures){0};
     for (int round = -1; round < rounds; round++) {
         for (size_t i = 0; i < count; i++) {
-            double figure = row->contenders[i].run();
-            bench_require(figure >= 0, row->contenders[i].name);
+            if (figures->skipped[i][0])
+                continue;
+            double figure = run(&row->contenders[i], figures->skipped[i]);
             if (round >= 0)
                 samples[i][round] = figure;
         }
     }
     for (size_t i = 0; i < count; i++) {
+        if (figures->skipped[i][0])
+            continue;
         qsort(samples[i], (size_t)rounds, sizeof samples[i][0], compare);
         figures->median[i] = samples[i][rounds / 2];
         figures->least[i] = samples[i][0];
         figures->most[i] = samples[i][rounds - 1];
     }
-}
-
-static bool reached(const struct bench_row *row, double ratio)
-{
-    return row->better == BENCH_LESS ? ratio <= row->goal : ratio >= row->goal;
-}
-
-static void print_row(const struct bench_row *row, const struct figures *figures)
-{
-    size_t count = contenders_of(row);
-    printf("%s", row->name);
-    if (row->absolute)
-        printf("   (wished for: %s)", row->absolute);
-    printf("\n");
-    for (size_t i = 0; i < count; i++) {
-        printf("  %-22s %10.4g %-8s [%.4g .. %.4g]", row->contenders[i].name, figures->median[i],
-               row->unit, figures->least[i], figures->most[i]);
-        if (i == 0 && count > 1) {
-            double ratio = figures->median[0] / figures->median[1];
-            printf("  %.2f x %s", ratio, row->contenders[1].name);
-            if (row->goal > 0)
-                printf(", goal %s %.2f: %s", row->better == BENCH_LESS ? "<=" : ">=", row->goal,
-                       reached(row, ratio) ? "reached" : "missed");
-        }
-        printf("\n");
-    }
-    fflush(stdout);
-}
-
-static void write_row(FILE *json, const struct bench_row *row, const struct figures *figures,
-                      bool first)
-{
-    fprintf(json, "%s\n  {\"row\": \"%s\", \"unit\": \"%s\", \"goal\": %g, \"medians\": {",
-            first ? "" : ",", row->name, row->unit, row->goal);
-    for (size_t i = 0; i < contenders_of(row); i++)
-        fprintf(json, "%s\"%s\": %.6g", i ? ", " : "", row->contenders[i].name, figures->median[i]);
-    fprintf(json, "}}");
 }
 
 static bool is_selected(const struct bench_row *row, const struct options *options)
@@ -122,19 +92,21 @@ static bool is_selected(const struct bench_row *row, const struct options *optio
 static void usage(FILE *out, const char *program)
 {
     fprintf(out,
-            "usage: %s [--rounds N] [--json FILE] [ROW...]\n"
-            "Measures thrum beside its peers: N rounds (7) of each in turn, medians.\n"
-            "ROW is a part of the name of the rows to run.\n",
-            program);
+            "usage: %s [--rounds N] [--json FILE] [--peers DIR] [--deadline S] [ROW...]\n"
+            "Measures thrum beside its peers: N rounds (%d) of each in turn, medians.\n"
+            "ROW is a part of the name of the rows to run. Peers in other languages are programs\n"
+            "of DIR (peers, beside this one); one that gives no figure for S seconds (%d) is\n"
+            "skipped.\n",
+            program, BENCH_ROUNDS, DEADLINE);
 }
 
 /* Returns -1 to go on, or the exit status. */
 static int parse(int argc, char **argv, struct options *options)
 {
-    static const struct option known[] = {{"rounds", required_argument, NULL, 'r'},
-                                          {"json", required_argument, NULL, 'j'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+    static const struct option known[] = {
+        {"rounds", required_argument, NULL, 'r'}, {"json", required_argument, NULL, 'j'},
+        {"peers", required_argument, NULL, 'p'},  {"deadline", required_argument, NULL, 'd'},
+        {"help", no_argument, NULL, 'h'},         {0}};
     for (int c; (c = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         if (c == 'h') {
             usage(stdout, argv[0]);
@@ -144,6 +116,10 @@ static int parse(int argc, char **argv, struct options *options)
             options->rounds = atoi(optarg);
         else if (c == 'j')
             options->json = optarg;
+        else if (c == 'p')
+            options->peers = optarg;
+        else if (c == 'd')
+            options->deadline = atof(optarg);
         else {
             usage(stderr, argv[0]);
             return 2;
@@ -153,14 +129,39 @@ static int parse(int argc, char **argv, struct options *options)
         fprintf(stderr, "%s: --rounds takes 1 to %d\n", argv[0], MOST_ROUNDS);
         return 2;
     }
+    if (!(options->deadline > 0 && options->deadline <= MOST_SECONDS)) {
+        fprintf(stderr, "%s: --deadline takes seconds, more than 0 and up to %d\n", argv[0],
+                MOST_SECONDS);
+        return 2;
+    }
     options->names = argv + optind;
     options->name_count = argc - optind;
     return -1;
 }
 
+/* Measures and prints the selected rows. Returns how many there were. */
+static size_t run_rows(const struct bench_row *rows, size_t count, const struct options *options,
+                       FILE *json)
+{
+    static struct bench_figures figures;
+    size_t selected = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_selected(&rows[i], options))
+            continue;
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "%s ...\r", rows[i].name);
+        measure(&rows[i], options->rounds, &figures);
+        report_print(&rows[i], &figures);
+        if (json)
+            report_write(json, &rows[i], &figures, selected == 0);
+        selected++;
+    }
+    return selected;
+}
+
 int bench_main(int argc, char **argv, const struct bench_row *rows, size_t count)
 {
-    struct options options = {.rounds = BENCH_ROUNDS};
+    struct options options = {.rounds = BENCH_ROUNDS, .deadline = DEADLINE};
     int status = parse(argc, argv, &options);
     if (status >= 0)
         return status;
@@ -169,28 +170,19 @@ int bench_main(int argc, char **argv, const struct bench_row *rows, size_t count
         fprintf(stderr, "%s: cannot write %s\n", argv[0], options.json);
         return 1;
     }
-    bool first = true;
+    external_begin(options.peers, options.deadline);
     if (json)
         fprintf(json, "[");
-    for (size_t i = 0; i < count; i++) {
-        if (!is_selected(&rows[i], &options))
-            continue;
-        struct figures figures;
-        if (isatty(STDERR_FILENO))
-            fprintf(stderr, "%s ...\r", rows[i].name);
-        measure(&rows[i], options.rounds, &figures);
-        print_row(&rows[i], &figures);
-        if (json)
-            write_row(json, &rows[i], &figures, first);
-        first = false;
-    }
+    size_t selected = run_rows(rows, count, &options, json);
+    external_end();
     if (json) {
         fprintf(json, "\n]\n");
         bench_require(fclose(json) == 0, "writing the JSON file");
     }
-    if (first) {
+    if (selected == 0) {
         fprintf(stderr, "%s: no row is named like that\n", argv[0]);
         return 2;
     }
+    report_versions();
     return 0;
 }

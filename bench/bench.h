@@ -2,9 +2,9 @@
  *
  * A benchmark is a list of rows; a row has contenders that do the same work. The runner goes round
  * them, ROUNDS times, one after another and never all of one first, so that a machine that slows
- * down slows down all; and reports the median of each, its ratio to the first peer, and the figure
- * that we want to reach. A single figure moves by a factor of two with the machine; a ratio within
- * one run says something.
+ * down slows down all; and reports the median of each, the ratio of ours to it, and the ratio that
+ * we want to reach. A single figure moves by a factor of two with the machine; a ratio within one
+ * run says something.
  *
  *     static double lock_pair(void) { ... return nanoseconds for one; }
  *     static double mutex_pair(void) { ... }
@@ -14,7 +14,14 @@
  *     };
  *     int main(int argc, char **argv) { return bench_main(argc, argv, rows, ...); }
  *
- *     bench_lock [--rounds N] [--json FILE] [ROW...]     a part of a row's name selects it
+ * A contender is a function here, or a question to a program of its own (external.h), or, where a
+ * library was missing at build time, only the reason why there is no figure. Such a reason, also
+ * one that turns up while measuring, stands in the table in the figure's place.
+ *
+ *     bench_lock [--rounds N] [--json FILE] [--peers DIR] [--deadline S] [ROW...]
+ *
+ * A part of a row's name selects it. DIR has the programs of peers, S is how many seconds one may
+ * take for an answer.
  *
  * Exit: 0 also when a goal is missed (a figure is not a test), 1 if a contender failed, 2 for wrong
  * options.
@@ -22,10 +29,13 @@
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
+#include "external.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { BENCH_CONTENDERS = 6, BENCH_ROUNDS = 7 };
+enum { BENCH_CONTENDERS = 12, BENCH_ROUNDS = 7 };
 
 enum bench_better { BENCH_LESS, BENCH_MORE };
 
@@ -34,17 +44,33 @@ typedef double bench_run(void);
 
 struct bench_contender {
     const char *name;
-    bench_run *run;
+    bench_run *run;      /* or, if NULL, */
+    const char *program; /* the peer that is asked, */
+    const char *question;
+    const char *missing; /* or why there is neither */
 };
 
 struct bench_row {
     const char *name;
     const char *unit;
     enum bench_better better;
-    double goal;          /* the ratio to the first peer to reach; 0 without one */
+    double goal;          /* the ratio to reach; 0 without one */
     const char *absolute; /* what is wished for in absolute terms, for orientation, or NULL */
     struct bench_contender contenders[BENCH_CONTENDERS]; /* ours first */
+    bool goal_for_each; /* the goal is for the ratio to each peer, not only to the first */
 };
+
+/* What was measured of a row: for each contender that was not skipped. */
+struct bench_figures {
+    double median[BENCH_CONTENDERS];
+    double least[BENCH_CONTENDERS];
+    double most[BENCH_CONTENDERS];
+    char skipped[BENCH_CONTENDERS][EXTERNAL_WHY]; /* why it was; else empty */
+};
+
+/* A macro's number, as a part of a question. */
+#define BENCH_TEXT(number)  BENCH_TEXT_(number)
+#define BENCH_TEXT_(number) #number
 
 int bench_main(int argc, char **argv, const struct bench_row *rows, size_t count);
 

@@ -1,12 +1,23 @@
-/* The thread pool: many small tasks from outside, and the round trip of one. */
+/* The thread pool: many small tasks from outside, the round trip of one, and fork and join.
+ *
+ * Pools are made before the clock starts and end after it stops. In the rows of many tasks and of
+ * fork and join all have the same number of workers; Go's is GOMAXPROCS, and the thread that waits
+ * for TBB's tasks is one of them. thrum, tokio and Python keep a future of each task and ask each;
+ * the others only count. Python runs fewer tasks. */
 #include "bench.h"
+#include "peers.h"
 #include "raw_futex.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <thrum.h>
 
-enum { TASKS = 300000, TRIPS = 5000 };
+#define TASKS     1000000
+#define TASKS_FEW 30000
+#define TRIPS     5000
+#define FIB       27 /* 317 810 calls that spawn another */
+
+enum { MOST_WORKERS = 4 };
 
 static int nothing(thrum_task *self)
 {
@@ -15,10 +26,10 @@ static int nothing(thrum_task *self)
 }
 
 /* A future of each is kept, and all are waited for: million tasks/s. */
-static double submit_many(void)
+static double submit_many(int workers)
 {
     static thrum_future *futures[TASKS];
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     int64_t start = bench_now();
     for (int i = 0; i < TASKS; i++)
@@ -32,7 +43,17 @@ static double submit_many(void)
     return TASKS * 1000.0 / elapsed;
 }
 
-/* The peer: jobs on the heap, in a list behind a mutex, as one writes it by hand; no futures. */
+static double submit_2(void)
+{
+    return submit_many(2);
+}
+
+static double submit_4(void)
+{
+    return submit_many(4);
+}
+
+/* A peer: jobs on the heap, in a list behind a mutex, as one writes it by hand; no futures. */
 struct job {
     struct job *next;
     void (*run)(void);
@@ -70,13 +91,13 @@ static void *work_by_hand(void *unused)
     }
 }
 
-static double submit_by_hand(void)
+static double submit_by_hand(int workers)
 {
-    pthread_t workers[2];
+    pthread_t threads[MOST_WORKERS];
     left = TASKS;
+    for (int i = 0; i < workers; i++)
+        bench_require(pthread_create(&threads[i], NULL, work_by_hand, NULL) == 0, "pthread_create");
     int64_t start = bench_now();
-    for (int i = 0; i < 2; i++)
-        bench_require(pthread_create(&workers[i], NULL, work_by_hand, NULL) == 0, "pthread_create");
     for (int i = 0; i < TASKS; i++) {
         struct job *job = malloc(sizeof *job);
         bench_require(job != NULL, "malloc");
@@ -92,10 +113,50 @@ static double submit_by_hand(void)
         pthread_cond_wait(&finished, &mutex);
     pthread_mutex_unlock(&mutex);
     double elapsed = (double)(bench_now() - start);
-    for (int i = 0; i < 2; i++)
-        pthread_join(workers[i], NULL);
+    for (int i = 0; i < workers; i++)
+        pthread_join(threads[i], NULL);
     return TASKS * 1000.0 / elapsed;
 }
+
+static double by_hand_2(void)
+{
+    return submit_by_hand(2);
+}
+
+static double by_hand_4(void)
+{
+    return submit_by_hand(4);
+}
+
+#ifdef HAVE_GLIB
+static void no_glib_job(void *job, void *unused)
+{
+    (void)job;
+    (void)unused;
+}
+
+/* GLib waits for all only by freeing the pool. */
+static double submit_glib(int workers)
+{
+    GThreadPool *pool = g_thread_pool_new(no_glib_job, NULL, workers, TRUE, NULL);
+    bench_require(pool != NULL, "g_thread_pool_new");
+    int64_t start = bench_now();
+    for (long i = 1; i <= TASKS; i++)
+        bench_require(g_thread_pool_push(pool, (void *)i, NULL), "g_thread_pool_push");
+    g_thread_pool_free(pool, FALSE, TRUE);
+    return TASKS * 1000.0 / (double)(bench_now() - start);
+}
+
+static double glib_2(void)
+{
+    return submit_glib(2);
+}
+
+static double glib_4(void)
+{
+    return submit_glib(4);
+}
+#endif
 
 static double submit_one(void)
 {
@@ -137,19 +198,95 @@ static double raw_round_trip(void)
     return elapsed / TRIPS / 1000;
 }
 
+struct fib {
+    thrum_executor *pool;
+    long n;
+};
+
+static long fib(thrum_executor *pool, long n);
+
+static int fib_task(thrum_task *self)
+{
+    const struct fib *wanted = &thrum_arg(self, struct fib);
+    return thrum_return(self, thrum_value(long, fib(wanted->pool, wanted->n)));
+}
+
+/* One half is a task of its own, the other is computed meanwhile. */
+static long fib(thrum_executor *pool, long n)
+{
+    if (n < 2)
+        return n;
+    long x, y;
+    thrum_future *future = thrum_submit(pool, fib_task, thrum_value(struct fib, pool, n - 1));
+    y = fib(pool, n - 2);
+    bench_require(thrum_future_result(future, &x, sizeof x, THRUM_FOREVER) == 0, "the task");
+    thrum_future_free(future);
+    return x + y;
+}
+
+static double fork_join(void)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    bench_require(pool != NULL, "thrum_thread_pool_new");
+    long result;
+    int64_t start = bench_now();
+    thrum_future *whole = thrum_submit(pool, fib_task, thrum_value(struct fib, pool, FIB));
+    bench_require(thrum_future_result(whole, &result, sizeof result, THRUM_FOREVER) == 0, "fib");
+    double elapsed = (double)(bench_now() - start);
+    thrum_future_free(whole);
+    thrum_executor_shutdown(pool);
+    return elapsed / 1e6;
+}
+
 static const struct bench_row rows[] = {
-    {"submit no-op tasks, wait for all",
+    {"submit no-op tasks, wait for all, 2 workers",
      "M/s",
      BENCH_MORE,
      1.0,
      "4",
-     {{"thrum, with futures", submit_many}, {"by hand, without", submit_by_hand}}},
+     {{"thrum, with futures", submit_2},
+      {"tokio, with handles", .program = "rust", .question = "tokio-submit 2 " BENCH_TEXT(TASKS)},
+      {"rayon scope", .program = "rust", .question = "rayon-submit 2 " BENCH_TEXT(TASKS)},
+      {"TBB task_group", .program = "tbb", .question = "submit 2 " BENCH_TEXT(TASKS)},
+      {"Go goroutines", .program = "go", .question = "submit 2 " BENCH_TEXT(TASKS)},
+      {"GLib thread pool", BENCH_GLIB(glib_2)},
+      {"by hand", by_hand_2},
+      {"Python, with futures", .program = "python", .question = "submit 2 " BENCH_TEXT(TASKS_FEW)}},
+     .goal_for_each = true},
+    {"submit no-op tasks, wait for all, 4 workers",
+     "M/s",
+     BENCH_MORE,
+     1.0,
+     "4",
+     {{"thrum, with futures", submit_4},
+      {"tokio, with handles", .program = "rust", .question = "tokio-submit 4 " BENCH_TEXT(TASKS)},
+      {"rayon scope", .program = "rust", .question = "rayon-submit 4 " BENCH_TEXT(TASKS)},
+      {"TBB task_group", .program = "tbb", .question = "submit 4 " BENCH_TEXT(TASKS)},
+      {"Go goroutines", .program = "go", .question = "submit 4 " BENCH_TEXT(TASKS)},
+      {"GLib thread pool", BENCH_GLIB(glib_4)},
+      {"by hand", by_hand_4},
+      {"Python, with futures", .program = "python", .question = "submit 4 " BENCH_TEXT(TASKS_FEW)}},
+     .goal_for_each = true},
     {"submit + result of one",
      "us",
      BENCH_LESS,
      1.2,
      NULL,
-     {{"thrum", submit_one}, {"two raw hand-offs", raw_round_trip}}},
+     {{"thrum", submit_one},
+      {"two raw hand-offs", raw_round_trip},
+      {"tokio", .program = "rust", .question = "tokio-one 1 " BENCH_TEXT(TRIPS)},
+      {"rayon install", .program = "rust", .question = "rayon-one 1 " BENCH_TEXT(TRIPS)},
+      {"Go goroutine, no thread", .program = "go", .question = "one 2 " BENCH_TEXT(TRIPS)},
+      {"Python", .program = "python", .question = "one 1 " BENCH_TEXT(TRIPS)}}},
+    {"fork-join fib(" BENCH_TEXT(FIB) "), 2 workers",
+     "ms",
+     BENCH_LESS,
+     1.0,
+     "40, TBB's",
+     {{"thrum", fork_join},
+      {"TBB task_group", .program = "tbb", .question = "fib 2 " BENCH_TEXT(FIB)},
+      {"rayon join", .program = "rust", .question = "rayon-fib 2 " BENCH_TEXT(FIB)},
+      {"Go goroutines", .program = "go", .question = "fib 2 " BENCH_TEXT(FIB)}}},
 };
 
 int main(int argc, char **argv)

@@ -1,12 +1,20 @@
-/* Queues: bounded to 1024, threads that only put and threads that only get, million items/s. */
+/* Queues: bounded to 1024, threads that only put and threads that only get, million items/s.
+ *
+ * An item is 8 bytes. Each contender starts its threads within the time that is measured. GLib's
+ * queue has no bound, so its putters never wait. Go's threads are goroutines on as many processors
+ * as there are. Python passes a tenth of the items. */
 #include "bench.h"
+#include "peers.h"
 
 #include <pthread.h>
 #include <thrum.h>
 
-enum { ITEMS = 400000, BOUND = 1024, MOST_SIDES = 4 };
+enum { BOUND = 1024, MOST_SIDES = 4 };
 
-/* The peer: a ring behind a mutex and two condition variables, as one writes it by hand. */
+#define ITEMS     400000
+#define ITEMS_FEW 40000
+
+/* A peer: a ring behind a mutex and two condition variables, as one writes it by hand. */
 static struct ring {
     pthread_mutex_t mutex;
     pthread_cond_t not_empty, not_full;
@@ -103,19 +111,67 @@ static double ring_4(void)
     return pass(4, ring_put, ring_get);
 }
 
+#ifdef HAVE_GLIB
+static GAsyncQueue *glib;
+
+static void *glib_put(void *unused)
+{
+    for (long i = 1; i <= each; i++) /* not 0, which would be NULL */
+        g_async_queue_push(glib, (void *)i);
+    return unused;
+}
+
+static void *glib_get(void *unused)
+{
+    for (long i = 0; i < each; i++)
+        bench_keep(g_async_queue_pop(glib));
+    return unused;
+}
+
+static double glib_pass(int sides)
+{
+    glib = g_async_queue_new();
+    double figure = pass(sides, glib_put, glib_get);
+    g_async_queue_unref(glib);
+    return figure;
+}
+
+static double glib_1(void)
+{
+    return glib_pass(1);
+}
+
+static double glib_4(void)
+{
+    return glib_pass(4);
+}
+#endif
+
 static const struct bench_row rows[] = {
     {"queue, bounded 1024, 1 x 1",
      "M/s",
      BENCH_MORE,
      1.0,
      "9-19, crossbeam's",
-     {{"thrum", thrum_1}, {"pthread ring", ring_1}}},
+     {{"thrum", thrum_1},
+      {"crossbeam channel", .program = "rust", .question = "queue 1 " BENCH_TEXT(ITEMS)},
+      {"Go channel", .program = "go", .question = "queue 1 " BENCH_TEXT(ITEMS)},
+      {"TBB bounded queue", .program = "tbb", .question = "queue 1 " BENCH_TEXT(ITEMS)},
+      {"GLib, unbounded", BENCH_GLIB(glib_1)},
+      {"pthread ring", ring_1},
+      {"Python queue", .program = "python", .question = "queue 1 " BENCH_TEXT(ITEMS_FEW)}}},
     {"queue, bounded 1024, 4 x 4",
      "M/s",
      BENCH_MORE,
      1.0,
      "9-14, crossbeam's",
-     {{"thrum", thrum_4}, {"pthread ring", ring_4}}},
+     {{"thrum", thrum_4},
+      {"crossbeam channel", .program = "rust", .question = "queue 4 " BENCH_TEXT(ITEMS)},
+      {"Go channel", .program = "go", .question = "queue 4 " BENCH_TEXT(ITEMS)},
+      {"TBB bounded queue", .program = "tbb", .question = "queue 4 " BENCH_TEXT(ITEMS)},
+      {"GLib, unbounded", BENCH_GLIB(glib_4)},
+      {"pthread ring", ring_4},
+      {"Python queue", .program = "python", .question = "queue 4 " BENCH_TEXT(ITEMS_FEW)}}},
 };
 
 int main(int argc, char **argv)

@@ -90,7 +90,7 @@ TEST(cancelling_the_pending_wakes_its_waiters_and_it_never_runs)
     thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
     ident = 0;
     thrum_thread *waiter = thrum_thread_start(wait_for_future, thrum_value(thrum_future *, future));
-    UNTIL(waits_for(&ident, "event"));
+    UNTIL(waits_for(&ident, "future"));
     CHECK_INT(thrum_future_cancel(future), ==, 0);
     JOIN(waiter, -ECANCELED);
     CHECK(thrum_future_cancelled(future) && thrum_future_done(future));

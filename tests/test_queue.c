@@ -1,11 +1,5 @@
 #include "carrier.h"
-#include "harness.h"
-#include "support.h"
-
-#include <errno.h>
-
-static thrum_queue *queue;
-static uint32_t idents[4];
+#include "support_queue.h"
 
 TEST(items_come_out_in_the_order_they_went_in)
 {
@@ -29,9 +23,9 @@ TEST(items_come_out_in_the_order_they_went_in)
     thrum_queue_free(NULL);
 }
 
-TEST(a_bounded_queue_fills_and_empties)
+BOTH_MAKES(a_bounded_queue_fills_and_empties)
 {
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 3});
+    queue = new_bounded(sizeof(int), 3);
     int item = 1;
     CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, -EAGAIN);
     CHECK_INT(thrum_queue_get(queue, &item, thrum_in(0.003)), ==, -ETIMEDOUT);
@@ -47,6 +41,33 @@ TEST(a_bounded_queue_fills_and_empties)
     }
     CHECK(thrum_queue_empty(queue));
     thrum_queue_free(queue);
+}
+
+/* Capacities that are powers of two and that are not, from each place where the ring may begin. */
+BOTH_MAKES(a_queue_of_any_capacity_goes_round)
+{
+    for (int capacity = 1; capacity <= 20; capacity++) {
+        queue = new_bounded(sizeof(int), (size_t)capacity);
+        int in = 0, out = 0, item;
+        for (int round = 0; round < 3 * capacity + 2; round++) {
+            while (thrum_queue_put(queue, &in, THRUM_NOW) == 0)
+                in++;
+            CHECK_INT(in - out, ==, capacity);
+            CHECK_INT(thrum_queue_size(queue), ==, capacity);
+            CHECK(thrum_queue_full(queue));
+            for (int i = 0; i < 1 + round % capacity; i++, out++) {
+                CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+                CHECK_INT(item, ==, out);
+                CHECK_INT(thrum_queue_size(queue), ==, in - out - 1);
+            }
+        }
+        for (; out < in; out++) {
+            CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+            CHECK_INT(item, ==, out);
+        }
+        CHECK(thrum_queue_empty(queue));
+        thrum_queue_free(queue);
+    }
 }
 
 struct wide {
@@ -69,85 +90,41 @@ TEST(items_of_any_size_pass_whole)
     thrum_queue_free(queue);
 }
 
-static int get_one(thrum_task *self)
+BOTH_MAKES(items_of_any_size_pass_whole_round_a_ring)
 {
-    tell_ident(&idents[thrum_arg(self, int)]);
-    int item = 0;
-    int rc = thrum_queue_get(queue, &item, THRUM_FOREVER);
-    return rc < 0 ? rc : thrum_return(self, thrum_value(int, item));
+    for (size_t size = 1; size <= sizeof(struct wide); size += size < 40 ? 1 : 67) {
+        queue = new_bounded(size, 3);
+        struct wide in, out, untouched;
+        memset(&untouched, 0xff, sizeof untouched);
+        for (int i = 0; i < 30; i++) {
+            memset(&in, i, sizeof in);
+            CHECK_INT(thrum_queue_put(queue, &in, THRUM_NOW), ==, 0);
+            if (i < 2)
+                continue; /* two stay ahead */
+            memset(&in, i - 2, sizeof in);
+            out = untouched;
+            CHECK_INT(thrum_queue_get(queue, &out, THRUM_NOW), ==, 0);
+            CHECK(memcmp(&in, &out, size) == 0);
+            CHECK(memcmp(out.bytes + size, untouched.bytes, sizeof out - size) == 0);
+        }
+        thrum_queue_free(queue);
+    }
 }
 
-static int put_one(thrum_task *self)
+BOTH_MAKES(a_put_wakes_a_getter_and_a_get_a_putter)
 {
-    int item = thrum_arg(self, int);
-    tell_ident(&idents[item]);
-    return thrum_queue_put(queue, &item, THRUM_FOREVER);
-}
-
-static void expect_int(thrum_thread *thread, int expected)
-{
-    int result;
-    CHECK_INT(thrum_thread_result(thread, &result, sizeof result, THRUM_FOREVER), ==, 0);
-    CHECK_INT(result, ==, expected);
-    thrum_thread_free(thread);
-}
-
-TEST(a_put_wakes_a_getter_and_a_get_a_putter)
-{
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
-    thrum_thread *getter = thrum_thread_start(get_one, thrum_value(int, 0));
-    UNTIL(waits_for(&idents[0], "condition"));
+    queue = new_bounded(sizeof(int), 1);
+    thrum_thread *getter, *putter;
+    START_ASLEEP(getter, get_one, 0);
     int item = 42;
     CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
     expect_int(getter, 42);
     CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
-    thrum_thread *putter = thrum_thread_start(put_one, thrum_value(int, 1));
-    UNTIL(waits_for(&idents[1], "condition"));
+    START_ASLEEP(putter, put_one, 1);
     CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
     JOIN(putter, 0);
     CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
     CHECK_INT(item, ==, 1);
-    thrum_queue_free(queue);
-}
-
-TEST(close_lets_getters_drain_and_then_refuses)
-{
-    queue = thrum_queue_new(sizeof(int), NULL);
-    for (int i = 0; i < 2; i++)
-        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
-    thrum_queue_close(queue);
-    thrum_queue_close(queue);
-    int item = 9;
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    for (int i = 0; i < 2; i++) {
-        CHECK_INT(thrum_queue_get(queue, &item, THRUM_FOREVER), ==, 0);
-        CHECK_INT(item, ==, i);
-    }
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    thrum_queue_free(queue);
-}
-
-TEST(close_wakes_all_who_wait)
-{
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
-    thrum_thread *threads[3];
-    for (int i = 0; i < 3; i++) {
-        threads[i] = thrum_thread_start(get_one, thrum_value(int, i));
-        UNTIL(waits_for(&idents[i], "condition"));
-    }
-    thrum_queue_close(queue);
-    for (int i = 0; i < 3; i++)
-        JOIN(threads[i], -EPIPE);
-    thrum_queue_free(queue);
-
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
-    int item = 0;
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
-    idents[1] = 0;
-    thrum_thread *putter = thrum_thread_start(put_one, thrum_value(int, 1));
-    UNTIL(waits_for(&idents[1], "condition"));
-    thrum_queue_close(queue);
-    JOIN(putter, -EPIPE);
     thrum_queue_free(queue);
 }
 
@@ -156,14 +133,38 @@ TEST(a_cancelled_getter_takes_nothing)
     queue = thrum_queue_new(sizeof(int), NULL);
     thrum_thread *threads[2];
     for (int i = 0; i < 2; i++) {
-        threads[i] = thrum_thread_start(get_one, thrum_value(int, i));
-        UNTIL(waits_for(&idents[i], "condition"));
+        START_ASLEEP(threads[i], get_one, i);
     }
     thrum_thread_cancel(threads[0]);
     JOIN(threads[0], -ECANCELED);
     int item = 5;
     CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
     expect_int(threads[1], 5);
+    thrum_queue_free(queue);
+}
+
+BOTH_MAKES(one_who_is_cancelled_leaves_its_turn_to_others)
+{
+    thrum_thread *threads[2];
+    queue = new_bounded(sizeof(int), 1);
+    for (int i = 0; i < 2; i++)
+        START_ASLEEP(threads[i], get_one, i);
+    thrum_thread_cancel(threads[0]);
+    JOIN(threads[0], -ECANCELED);
+    int item = 5;
+    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
+    expect_int(threads[1], 5);
+
+    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
+    for (int i = 0; i < 2; i++)
+        START_ASLEEP(threads[i], put_one, i);
+    thrum_thread_cancel(threads[0]);
+    JOIN(threads[0], -ECANCELED);
+    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+    JOIN(threads[1], 0);
+    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+    CHECK_INT(item, ==, 1);
+    CHECK(thrum_queue_empty(queue));
     thrum_queue_free(queue);
 }
 
@@ -192,6 +193,31 @@ TEST(join_waits_until_all_is_done)
     thrum_queue_close(queue);
     for (int i = 0; i < 4; i++)
         JOIN(threads[i], 0);
+    thrum_queue_free(queue);
+}
+
+BOTH_MAKES(join_counts_over_many_laps)
+{
+    queue = new_bounded(sizeof(int), 3);
+    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
+    int item = 0;
+    for (int i = 0; i < 20; i++) {
+        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
+        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
+        for (int j = 0; j < 2; j++) {
+            CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, -EAGAIN);
+            CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+            thrum_queue_task_done(queue);
+        }
+        CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
+    }
+    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
+    thrum_thread *joiner;
+    START_ASLEEP(joiner, join_it, 0);
+    thrum_queue_task_done(queue); /* an item may be done before it is taken */
+    JOIN(joiner, 0);
+    CHECK_INT(thrum_queue_close_now(queue), ==, 1);
+    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
     thrum_queue_free(queue);
 }
 
@@ -225,9 +251,9 @@ static int consume(thrum_task *self)
     }
 }
 
-TEST_DEADLINE(each_item_arrives_once, 60)
+static void pass_items(size_t max_size)
 {
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 7});
+    queue = new_bounded(sizeof(int), max_size);
     thrum_thread *producers[PRODUCERS], *consumers[CONSUMERS];
     for (int i = 0; i < CONSUMERS; i++)
         consumers[i] = thrum_thread_start(consume, THRUM_NOTHING);
@@ -240,244 +266,47 @@ TEST_DEADLINE(each_item_arrives_once, 60)
         JOIN(consumers[i], 0);
     for (int i = 0; i < PRODUCERS * ITEMS; i++)
         CHECK_INT(seen[i], ==, 1);
+    memset(seen, 0, sizeof seen);
     thrum_queue_free(queue);
 }
 
-TEST(the_newest_comes_out_first)
+BOTH_MAKES_DEADLINE(each_item_arrives_once, 120)
 {
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.order = THRUM_LIFO});
-    int item;
-    for (int i = 0; i < 40; i++)
-        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
-    for (int i = 39; i >= 20; i--) {
-        CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
-        CHECK_INT(item, ==, i);
+    static const size_t sizes[] = {1, 2, 7, 1000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        pass_items(sizes[i]);
+}
+
+/* A putter may still be on its way out when its item is in other hands. */
+BOTH_MAKES(whoever_has_the_last_item_may_free_the_queue)
+{
+    for (int i = 0; i < 300; i++) {
+        queue = new_bounded(sizeof(int), 2);
+        thrum_thread *putters[2];
+        for (int j = 0; j < 2; j++)
+            putters[j] = thrum_thread_start(put_one, thrum_value(int, j));
+        int sum = 0, item;
+        for (int j = 0; j < 2; j++, sum += item)
+            CHECK_INT(thrum_queue_get(queue, &item, THRUM_FOREVER), ==, 0);
+        CHECK_INT(sum, ==, 1);
+        thrum_queue_free(queue);
+        JOIN(putters[0], 0);
+        JOIN(putters[1], 0);
     }
-    item = 100;
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
-    CHECK_INT(item, ==, 100);
-    for (int i = 19; i >= 0; i--) {
-        CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
-        CHECK_INT(item, ==, i);
-    }
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, -EAGAIN);
-    thrum_queue_free(queue);
-}
-
-struct job {
-    int level;
-    int number;
-    char text[5]; /* a size that no power of two divides */
-};
-
-static int by_level(const void *a, const void *b)
-{
-    const struct job *x = a, *y = b;
-    return (x->level > y->level) - (x->level < y->level);
-}
-
-/* Puts and takes in a mixed order; what is taken must be the least there is, the oldest of them. */
-static void exercise_priority(size_t max_size)
-{
-    enum { JOBS = 3000 };
-    static bool there[JOBS];
-    static int level[JOBS];
-    queue = thrum_queue_new(
-        sizeof(struct job),
-        &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = by_level, .max_size = max_size});
-    uint32_t random = 12345;
-    int put = 0, taken = 0;
-    while (taken < JOBS) {
-        random = random * 1664525 + 1013904223;
-        bool room = put < JOBS && !thrum_queue_full(queue);
-        if (room && (random >> 16) % 5 < 3) {
-            struct job job = {(int)(random >> 20) % 11 - 5, put, "job"};
-            CHECK_INT(thrum_queue_put(queue, &job, THRUM_NOW), ==, 0);
-            level[put] = job.level;
-            there[put++] = true;
-        } else if (put > taken) {
-            int best = -1;
-            for (int i = 0; i < put; i++)
-                if (there[i] && (best < 0 || level[i] < level[best]))
-                    best = i;
-            struct job job;
-            CHECK_INT(thrum_queue_get(queue, &job, THRUM_NOW), ==, 0);
-            CHECK_INT(job.number, ==, best);
-            CHECK_INT(job.level, ==, level[best]);
-            CHECK_STR(job.text, "job");
-            there[best] = false;
-            taken++;
-        }
-    }
-    CHECK(thrum_queue_empty(queue));
-    thrum_queue_free(queue);
-    memset(there, 0, sizeof there);
-}
-
-TEST(the_first_by_comparison_comes_out_first_and_equals_in_the_order_of_puts)
-{
-    exercise_priority(0);
-    exercise_priority(50);
-}
-
-TEST(a_getter_that_waits_for_a_priority_queue_is_woken)
-{
-    queue = thrum_queue_new(sizeof(struct job),
-                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = by_level});
-    struct job job = {.level = 2}, found;
-    CHECK_INT(thrum_queue_put(queue, &job, THRUM_NOW), ==, 0);
-    job.level = 1;
-    CHECK_INT(thrum_queue_put(queue, &job, THRUM_NOW), ==, 0);
-    thrum_queue_close(queue);
-    for (int level = 1; level <= 2; level++) {
-        CHECK_INT(thrum_queue_get(queue, &found, THRUM_FOREVER), ==, 0);
-        CHECK_INT(found.level, ==, level);
-        thrum_queue_task_done(queue);
-    }
-    CHECK_INT(thrum_queue_get(queue, &found, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
-    thrum_queue_free(queue);
-}
-
-TEST(closing_now_drops_what_is_left)
-{
-    queue = thrum_queue_new(sizeof(int), NULL);
-    int item;
-    for (int i = 0; i < 5; i++)
-        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_close_now(queue), ==, 4);
-    CHECK(thrum_queue_empty(queue));
-    CHECK_INT(thrum_queue_close_now(queue), ==, 0);
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, -EAGAIN); /* for the one that was taken */
-    thrum_queue_task_done(queue);
-    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
-    thrum_queue_free(queue);
-}
-
-static int join_it(thrum_task *self)
-{
-    tell_ident(&idents[thrum_arg(self, int)]);
-    return thrum_queue_join(queue, THRUM_FOREVER);
-}
-
-TEST(closing_now_wakes_getters_putters_and_joiners)
-{
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
-    thrum_thread *getter = thrum_thread_start(get_one, thrum_value(int, 0));
-    UNTIL(waits_for(&idents[0], "condition"));
-    CHECK_INT(thrum_queue_close_now(queue), ==, 0);
-    JOIN(getter, -EPIPE);
-    thrum_queue_free(queue);
-
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
-    int item = 7;
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
-    thrum_thread *putter = thrum_thread_start(put_one, thrum_value(int, 1));
-    thrum_thread *joiner = thrum_thread_start(join_it, thrum_value(int, 2));
-    UNTIL(waits_for(&idents[1], "condition") && waits_for(&idents[2], "condition"));
-    CHECK_INT(thrum_queue_close_now(queue), ==, 1);
-    JOIN(putter, -EPIPE);
-    JOIN(joiner, 0);
-    thrum_queue_free(queue);
-}
-
-TEST(a_batch_goes_in_and_comes_out_in_order)
-{
-    queue = thrum_queue_new(sizeof(int), NULL);
-    int items[100], found[100];
-    size_t count = 77;
-    for (int i = 0; i < 100; i++)
-        items[i] = i;
-    CHECK_INT(thrum_queue_get_many(queue, found, 100, &count, THRUM_NOW), ==, -EAGAIN);
-    CHECK_INT(thrum_queue_get_many(queue, found, 100, &count, thrum_in(0.002)), ==, -ETIMEDOUT);
-    CHECK_INT(count, ==, 77);
-    CHECK_INT(thrum_queue_put_many(queue, items, 100, &count, THRUM_NOW), ==, 0);
-    CHECK_INT(count, ==, 100);
-    CHECK_INT(thrum_queue_get_many(queue, found, 0, &count, THRUM_NOW), ==, 0);
-    CHECK_INT(count, ==, 0);
-    CHECK_INT(thrum_queue_get_many(queue, found, 60, &count, THRUM_NOW), ==, 0);
-    CHECK_INT(count, ==, 60);
-    CHECK_INT(thrum_queue_put_many(queue, items, 0, NULL, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_get_many(queue, found + 60, 100, &count, THRUM_NOW), ==, 0);
-    CHECK_INT(count, ==, 40);
-    CHECK(memcmp(items, found, sizeof items) == 0);
-    thrum_queue_close(queue);
-    CHECK_INT(thrum_queue_put_many(queue, items, 2, &count, THRUM_NOW), ==, -EPIPE);
-    CHECK_INT(count, ==, 0);
-    CHECK_INT(thrum_queue_get_many(queue, found, 2, &count, THRUM_FOREVER), ==, -EPIPE);
-    thrum_queue_free(queue);
-}
-
-static int put_ten(thrum_task *self)
-{
-    int items[10];
-    for (int i = 0; i < 10; i++)
-        items[i] = i;
-    size_t added = 0;
-    tell_ident(&idents[0]);
-    int rc = thrum_queue_put_many(queue, items, 10, &added, THRUM_FOREVER);
-    return rc < 0 && rc != -EPIPE ? rc : thrum_return(self, thrum_value(int, (int)added));
-}
-
-TEST(a_batch_larger_than_the_queue_goes_in_as_room_comes)
-{
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 3});
-    size_t added, count;
-    CHECK_INT(thrum_queue_put_many(queue, (int[]){1, 2, 3, 4}, 4, &added, THRUM_NOW), ==, -EAGAIN);
-    CHECK_INT(added, ==, 3);
-    int found[10];
-    CHECK_INT(thrum_queue_get_many(queue, found, 10, &count, THRUM_NOW), ==, 0);
-    CHECK_INT(count, ==, 3);
-
-    thrum_thread *putter = thrum_thread_start(put_ten, THRUM_NOTHING);
-    for (size_t have = 0; have < 10; have += count)
-        CHECK_INT(thrum_queue_get_many(queue, found + have, 10 - have, &count, THRUM_FOREVER), ==,
-                  0);
-    for (int i = 0; i < 10; i++)
-        CHECK_INT(found[i], ==, i);
-    expect_int(putter, 10);
-
-    idents[0] = 0;
-    putter = thrum_thread_start(put_ten, THRUM_NOTHING);
-    UNTIL(waits_for(&idents[0], "condition"));
-    thrum_queue_close(queue);
-    expect_int(putter, 3);
-    thrum_queue_free(queue);
-}
-
-TEST(a_batch_wakes_as_many_as_it_serves)
-{
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 3});
-    thrum_thread *threads[3];
-    for (int i = 0; i < 3; i++) {
-        threads[i] = thrum_thread_start(get_one, thrum_value(int, i));
-        UNTIL(waits_for(&idents[i], "condition"));
-    }
-    CHECK_INT(thrum_queue_put_many(queue, (int[]){5, 5, 5}, 3, NULL, THRUM_NOW), ==, 0);
-    for (int i = 0; i < 3; i++)
-        expect_int(threads[i], 5);
-
-    CHECK_INT(thrum_queue_put_many(queue, (int[]){5, 5, 5}, 3, NULL, THRUM_NOW), ==, 0);
-    for (int i = 0; i < 3; i++) {
-        idents[i] = 0;
-        threads[i] = thrum_thread_start(put_one, thrum_value(int, i));
-        UNTIL(waits_for(&idents[i], "condition"));
-    }
-    int found[3];
-    size_t count;
-    CHECK_INT(thrum_queue_get_many(queue, found, 3, &count, THRUM_NOW), ==, 0);
-    for (int i = 0; i < 3; i++)
-        JOIN(threads[i], 0);
-    thrum_queue_free(queue);
 }
 
 TEST_STOPS(task_done_too_often_stops, "task_done called more often than items were put")
 {
     queue = thrum_queue_new(sizeof(int), NULL);
+    thrum_queue_task_done(queue);
+}
+
+TEST_STOPS(task_done_too_often_for_a_bounded_queue_stops, "called more often than items were put")
+{
+    queue = new_bounded(sizeof(int), 2);
+    int item = 0;
+    CHECK_INT(thrum_queue_put(queue, &item, THRUM_NOW), ==, 0);
+    thrum_queue_task_done(queue);
     thrum_queue_task_done(queue);
 }
 
@@ -494,17 +323,11 @@ TEST_STOPS(freeing_one_that_is_waited_for_stops, "waits for it")
     thrum_queue_free(queue);
 }
 
-TEST_STOPS(order_by_priority_without_a_comparison_stops, "needs .compare")
+TEST_STOPS(freeing_a_bounded_one_that_is_waited_for_stops, "waits for it")
 {
-    thrum_queue_new(1, &(thrum_queue_options){.order = THRUM_PRIORITY});
-}
-
-TEST_STOPS(a_comparison_without_order_by_priority_stops, "only a queue in order of priority")
-{
-    thrum_queue_new(1, &(thrum_queue_options){.compare = by_level});
-}
-
-TEST_STOPS(an_order_that_there_is_not_stops, "has no order 9")
-{
-    thrum_queue_new(1, &(thrum_queue_options){.order = (enum thrum_queue_order)9});
+    thrum_thread *getter;
+    queue = new_bounded(sizeof(int), 2);
+    START_ASLEEP(getter, get_one, 0);
+    thrum_queue_free(queue);
+    thrum_thread_free(getter);
 }

@@ -7,10 +7,11 @@
 static thrum_queue *queues[12];
 static uint32_t idents[4];
 
+/* Of one make and the other, in turn. */
 static void new_queues(size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        queues[i] = thrum_queue_new(sizeof(int), NULL);
+        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = i % 2 ? 0 : 4});
 }
 
 static void free_queues(size_t count)
@@ -198,8 +199,10 @@ static int consume(thrum_task *self)
 
 TEST_DEADLINE(each_item_of_several_queues_arrives_once, 60)
 {
+    static const enum thrum_queue_order orders[3] = {THRUM_FIFO, THRUM_LIFO, THRUM_FIFO};
     for (int i = 0; i < 3; i++)
-        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 4});
+        queues[i] =
+            thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 4, .order = orders[i]});
     thrum_thread *producers[PRODUCERS], *consumers[CONSUMERS];
     for (int i = 0; i < CONSUMERS; i++)
         consumers[i] = thrum_thread_start(consume, thrum_value(int, i));

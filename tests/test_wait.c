@@ -59,7 +59,7 @@ static thrum_thread *waiter(thrum_wait_condition condition)
     static int next;
     uint32_t *ident = &idents[next++];
     thrum_thread *thread = thrum_thread_start(wait_for, thrum_value(struct wait, condition, ident));
-    UNTIL(waits_for(ident, "event"));
+    UNTIL(waits_for(ident, "futures"));
     return thread;
 }
 
@@ -125,7 +125,7 @@ TEST(none_are_done_at_once)
     CHECK_INT(thrum_wait(NULL, 0, THRUM_ALL_COMPLETED, THRUM_NOW), ==, 0);
     CHECK_INT(thrum_wait(NULL, 0, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
     thrum_future *future = thrum_future_new();
-    CHECK_INT(thrum_wait(&future, SIZE_MAX, THRUM_ALL_COMPLETED, THRUM_NOW), ==, -ENOMEM);
+    CHECK_INT(thrum_wait(&future, SIZE_MAX, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
     thrum_future_set_result(future, THRUM_NOTHING);
     thrum_future_free(future);
 }
@@ -153,7 +153,7 @@ TEST(out_of_memory_is_told)
 {
     thrum_future *future = thrum_future_new();
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
-    CHECK_INT(thrum_wait(&future, 1, THRUM_ALL_COMPLETED, THRUM_NOW), ==, -ENOMEM);
+    CHECK_INT(thrum_wait(&future, 1, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
     thrum_future_set_result(future, THRUM_NOTHING);
     thrum_future_free(future);

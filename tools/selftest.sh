@@ -74,6 +74,7 @@ END
     echo '#include <thrum.h>' >cli/main.c
     echo "cli_sources = files('main.c')" >cli/meson.build
     echo "bench_names = []" >bench/meson.build
+    mkdir bench/peers && echo 'print(1)' >bench/peers/peer.py
     cat >examples/first.c <<'END'
 #include <thrum.h>
 int main(void)

@@ -69,6 +69,7 @@ typedef enum thrum_priority {
 /* How a task is to be submitted; zero means the default. */
 typedef struct thrum_submit_options {
     thrum_priority priority; /* tasks of one priority start in the order of submission */
+    thrum_time deadline;     /* by which the task is to end; 0 for none */
 } thrum_submit_options;
 
 /* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
@@ -81,7 +82,11 @@ THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *fu
                                      const void *arg, size_t size);
 
 /* The same with options, which may be NULL and are not kept. An executor without a backlog takes no
- * notice of the priority. */
+ * notice of the priority. When the deadline passes, a task that runs is asked to stop as by
+ * thrum_future_cancel: its waits that can be cancelled end then with -ECANCELED, and thrum_cancelled
+ * is true. If it then ends with -ECANCELED its future fails with -ETIMEDOUT; one that goes on and
+ * succeeds has succeeded. A task whose turn comes later than its deadline fails with -ETIMEDOUT and
+ * does not run. What is submitted by a task inherits nothing of its deadline. */
 THRUM_API thrum_future *thrum_submit_with(thrum_executor *executor,
                                           const thrum_submit_options *options,
                                           thrum_task_fn *function, const void *arg, size_t size);
@@ -183,7 +188,8 @@ typedef struct thrum_executor_stats {
     uint64_t done;           /* tasks that are over, the failed and the cancelled included */
     uint64_t failed;         /* of them with an error */
     uint64_t cancelled;      /* of them before they began */
-    thrum_time longest_wait; /* of a task for a worker, among one in sixteen; in nanoseconds */
+    thrum_time longest_wait; /* of a task for a worker, among one in sixteen of those from outside
+                                the pool; in nanoseconds */
 } thrum_executor_stats;
 
 /* Takes a look; the figures belong together. The inline executor has none but zeros. */

@@ -49,8 +49,9 @@ THRUM_API const void *thrum_task_arg(thrum_task *self, size_t size);
 THRUM_API size_t thrum_task_arg_size(const thrum_task *self);
 
 /* Sets the result to a copy of `size` bytes at `value`; a second call replaces the first.
- * Returns 0, or -ENOMEM, which is then the task's failure: return what it gives. Small results are
- * held inline and cannot fail. Does not block. Python: return. */
+ * Returns 0, or -ENOMEM, which is then the task's failure: return what it gives. Results of up to
+ * 8 bytes need no memory of their own and cannot fail, nor can larger ones that fit beside a small
+ * argument. Does not block. Python: return. */
 THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
 
 /* Makes the task fail with `code`, a negative errno, and a message for a person; a result set
@@ -58,7 +59,7 @@ THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
  * counts as -EINVAL. Where memory is out the message is lost, the code is not. Does not block. Python: raise. */
 THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
-/* True once someone asked the task to stop. From then on every wait in it that takes a deadline
+/* True once someone asked the task to stop, or its deadline has passed. From then on every wait in it that takes a deadline
  * returns -ECANCELED; a task that computes without waiting asks here now and then and returns
  * -ECANCELED itself. Does not block. */
 THRUM_API bool thrum_cancelled(const thrum_task *self);

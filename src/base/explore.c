@@ -41,8 +41,8 @@ static const char *verb_of(enum thrum__explore_access access, int order)
     return verbs[access][order];
 }
 
-void thrum__explore_before(enum thrum__explore_access access, const void *address, size_t size,
-                           const char *file, int line)
+static void do_before(enum thrum__explore_access access, const void *address, size_t size,
+                      const char *file, int line)
 {
     (void)access;
     if (!thrum__explore_active())
@@ -55,7 +55,14 @@ void thrum__explore_before(enum thrum__explore_access access, const void *addres
     m->access.before = value_at(address, (uint32_t)size);
 }
 
-void thrum__explore_after(enum thrum__explore_access access, int order, const void *address)
+void thrum__explore_before(enum thrum__explore_access access, const void *address, size_t size,
+                           const char *file, int line)
+{
+    do_before(access, address, size, file, line);
+    thrum__explore_wipe();
+}
+
+static void do_after(enum thrum__explore_access access, int order, const void *address)
 {
     if (!thrum__explore_active()) {
         if (access != THRUM__EXPLORE_LOAD)
@@ -82,7 +89,13 @@ void thrum__explore_after(enum thrum__explore_access access, int order, const vo
     }
 }
 
-void thrum__explore_loaded(int order, const void *address, size_t size, void *value)
+void thrum__explore_after(enum thrum__explore_access access, int order, const void *address)
+{
+    do_after(access, order, address);
+    thrum__explore_wipe();
+}
+
+static void do_loaded(int order, const void *address, size_t size, void *value)
 {
     if (!thrum__explore_active())
         return;
@@ -102,6 +115,12 @@ void thrum__explore_loaded(int order, const void *address, size_t size, void *va
     thrum__explore_tell(verb_of(THRUM__EXPLORE_LOAD, order), address, newest, seen, true);
 }
 
+void thrum__explore_loaded(int order, const void *address, size_t size, void *value)
+{
+    do_loaded(order, address, size, value);
+    thrum__explore_wipe();
+}
+
 bool thrum__explore_weak_failure(void)
 {
     if (!thrum__explore_active() || thrum__explore_machine_->left.weak <= 0)
@@ -112,24 +131,37 @@ bool thrum__explore_weak_failure(void)
     return fails;
 }
 
-void thrum__explore_fence(const char *file, int line)
+static void do_fence(const char *file, int line)
 {
     if (!thrum__explore_active())
         return;
     thrum__explore_point(file, line);
+    /* Where loads see the newest it orders nothing; but it is a step, and the past must differ. */
     if (thrum__explore_machine_->remembers)
         thrum__explore_trace_event(&thrum__explore_machine_->fences, true);
-    else /* a step like any other: the state after it is not the one before */
-        thrum__explore_trace_mix(thrum__explore_self(), 1);
+    else
+        thrum__explore_trace_mix(thrum__explore_self(), 6);
     thrum__explore_order_fence();
     thrum__explore_tell("fence seq_cst", NULL, 0, 0, false);
 }
 
-void thrum__explore_quiet(bool on)
+void thrum__explore_fence(const char *file, int line)
+{
+    do_fence(file, line);
+    thrum__explore_wipe();
+}
+
+static void do_quiet(bool on)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (m && m->running)
         thrum__explore_self()->quiet += on ? 1 : -1u;
+}
+
+void thrum__explore_quiet(bool on)
+{
+    do_quiet(on);
+    thrum__explore_wipe();
 }
 
 /* -------------------------------------------------------------------------- futex and the clock */
@@ -170,7 +202,7 @@ static thrum__explore_thread *first_sleeper(const uint32_t *word)
     return first;
 }
 
-void thrum__explore_futex_wake(uint32_t *word, int count)
+static void do_futex_wake(uint32_t *word, int count)
 {
     if (!thrum__explore_active())
         return;
@@ -186,6 +218,12 @@ void thrum__explore_futex_wake(uint32_t *word, int count)
         thrum__explore_trace_mix(sleeper, self->past);
     }
     thrum__explore_tell("wakes sleepers of", word, 0, woken, true);
+}
+
+void thrum__explore_futex_wake(uint32_t *word, int count)
+{
+    do_futex_wake(word, count);
+    thrum__explore_wipe();
 }
 
 int64_t thrum__explore_now(void)

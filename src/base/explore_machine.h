@@ -56,8 +56,7 @@ typedef struct thrum__explore_choice {
     unsigned count;                       /* at least 2 */
     const thrum__explore_option *options; /* for a thread; else NULL */
     unsigned running;                     /* the thread that chooses or is left */
-    bool ready;     /* and it could go on: to choose another is a preemption */
-    uint64_t state; /* for a thread: equal numbers stand for equal pasts and equal futures */
+    bool ready; /* and it could go on: to choose another is a preemption */
 } thrum__explore_choice;
 
 enum { THRUM__EXPLORE_PRUNE = -1 };
@@ -95,6 +94,10 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
                                                const thrum__explore_driver *driver,
                                                void (*client)(void));
 
+/* While a thread is chosen: equal numbers stand for states with the same future. What preemptions
+ * cost is not in it: who runs, and whether it could go on, is the choice's. */
+uint64_t thrum__explore_state_number(void);
+
 /* What is known of the last run. */
 const char *thrum__explore_thread_name(unsigned thread);
 
@@ -128,6 +131,8 @@ int thrum__explore_timeouts(void);
 /* --------------------------------------------------------------------------------- inner parts */
 
 enum { THRUM__EXPLORE_FENCES = THRUM__EXPLORE_THREADS, THRUM__EXPLORE_CLOCK };
+enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see explore_snapshot.c */
+enum { THRUM__EXPLORE_FRESH = 8 << 10 }; /* of a stack, cleared of what earlier runs left */
 
 /* What has happened before: for each thread, how many of its steps; and how many fences. */
 typedef struct thrum__explore_clock {
@@ -175,10 +180,11 @@ typedef struct thrum__explore_machine {
     thrum__explore_thread thread[THRUM__EXPLORE_THREADS];
     thrum__explore_limits left; /* what remains of each budget */
     const thrum__explore_driver *driver;
-    thrum__switch home; /* the search's stack */
+    thrum__switch home; /* the search's stack: there it is chosen who goes on */
     enum thrum__explore_outcome outcome;
     int64_t now;
-    bool remembers; /* old values of words, for stale loads */
+    bool remembers;              /* old values of words, for stale loads */
+    thrum__explore_clock handed; /* by hand-overs: see explore_order.c */
     uint32_t steps, tickets, writes, fences, timeouts;
     uint64_t trace; /* the sum of all threads' pasts, which stands for the state */
     struct {
@@ -204,10 +210,12 @@ static inline bool thrum__explore_active(void)
 }
 
 /* explore_schedule.c: the point before a step, at which another may run first; giving the
- * processor away while not ready; a choice that is not of a thread. */
+ * processor away while not ready; a choice that is not of a thread; whether a thread that pauses
+ * would find something new. */
 void thrum__explore_point(const char *file, int line);
 void thrum__explore_block(enum thrum__explore_state state);
 unsigned thrum__explore_choose(enum thrum__explore_kind kind, unsigned count);
+bool thrum__explore_is_restless(const thrum__explore_thread *thread);
 void thrum__explore_tell(const char *verb, const void *address, uint64_t before, uint64_t after,
                          bool valued);
 
@@ -227,6 +235,14 @@ void thrum__explore_trace_event(const void *address, bool write);
 void thrum__explore_trace_mix(thrum__explore_thread *thread, uint64_t what);
 uint64_t thrum__explore_trace_hash(uint64_t a, uint64_t b);
 
+/* explore_snapshot.c: the number that stands for the present. Clearing what the explorer's own calls
+ * have left on the stack below the caller's caller: to be called last, where there is nothing to
+ * return, so that it takes the caller's place. */
+void thrum__explore_wipe(void);
+void thrum__explore_snapshot_reset(void);
+uint64_t thrum__explore_snapshot(void);
+uint64_t thrum__explore_bytes_hash(uint64_t seed, const void *bytes, size_t size);
+
 /* explore_name.c */
 void thrum__explore_names_reset(void);
 
@@ -234,8 +250,10 @@ void thrum__explore_names_reset(void);
 void thrum__explore_memory_reset(void);
 void thrum__explore_memory_check(const void *address, size_t size, const char *what);
 uint32_t thrum__explore_memory_left(char *text, size_t size);
+char *thrum__explore_memory_stack_new(unsigned thread, size_t *ret_size);
 char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size);
 void thrum__explore_memory_stack_dead(unsigned thread);
 void thrum__explore_memory_region(char *text, size_t size, const void *address);
+uint64_t thrum__explore_memory_number(void);
 
 #endif

@@ -59,11 +59,17 @@ static struct memory {
     char *variables, *saved;
     size_t page, pages, opened; /* the size of a page, and numbers of pages */
     uint32_t *open;             /* pages that are set back */
+    uint64_t *saved_number;     /* of each of these, as it was saved */
 } * memory;
 
 extern char __data_start[], _end[]; /* set by the linker */
 
 /* ---------------------------------------------------------------- variables of the program */
+
+static uint64_t page_number(size_t page, const char *variables)
+{
+    return thrum__explore_bytes_hash(page, variables + page * memory->page, memory->page);
+}
 
 static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
@@ -73,6 +79,7 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
     if (at >= memory->variables && page < memory->pages &&
         mprotect(memory->variables + page * memory->page, memory->page, PROT_READ | PROT_WRITE) ==
             0) {
+        memory->saved_number[memory->opened] = page_number(page, memory->saved);
         memory->open[memory->opened++] = (uint32_t)page;
         return;
     }
@@ -95,8 +102,10 @@ static void save_variables(void)
     memory->pages = (to - from) / page;
     memory->saved = malloc(to - from);
     memory->open = calloc(memory->pages, sizeof *memory->open);
+    memory->saved_number = calloc(memory->pages, sizeof *memory->saved_number);
     stack_t stack = {.ss_sp = malloc(1 << 16), .ss_size = 1 << 16};
-    if (!memory->saved || !memory->open || !stack.ss_sp || sigaltstack(&stack, NULL))
+    if (!memory->saved || !memory->open || !memory->saved_number || !stack.ss_sp ||
+        sigaltstack(&stack, NULL))
         abort();
     struct sigaction action = {.sa_sigaction = on_fault,
                                .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER};
@@ -147,6 +156,13 @@ char *thrum__explore_memory_stack(unsigned thread, size_t *ret_size)
 {
     *ret_size = STACK;
     return memory->stacks + thread * (STACK + GUARD) + GUARD;
+}
+
+char *thrum__explore_memory_stack_new(unsigned thread, size_t *ret_size)
+{
+    char *stack = thrum__explore_memory_stack(thread, ret_size);
+    memset(stack + *ret_size - THRUM__EXPLORE_FRESH, 0, THRUM__EXPLORE_FRESH);
+    return stack;
 }
 
 /* ------------------------------------------------------------------------------------- heap */
@@ -229,7 +245,13 @@ static void add_range(char *from, char *to)
     memory->range[memory->ranges++] = (struct range){from, to};
 }
 
-void thrum__explore_dead(void *address, size_t size)
+static void forget(const void *address, size_t size)
+{
+    thrum__explore_objects_forget(address, size);
+    thrum__explore_race_forget(address, size);
+}
+
+static void do_dead(void *address, size_t size)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running || !size)
@@ -238,10 +260,17 @@ void thrum__explore_dead(void *address, size_t size)
         thrum__explore_objects_owned(address, size);
         thrum__explore_race_end(address, size);
     }
+    forget(address, size); /* a later touch fails for the range alone */
     add_range(address, (char *)address + size);
 }
 
-void thrum__explore_live(void *address, size_t size)
+void thrum__explore_dead(void *address, size_t size)
+{
+    do_dead(address, size);
+    thrum__explore_wipe();
+}
+
+static void do_live(void *address, size_t size)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running || !size)
@@ -259,14 +288,20 @@ void thrum__explore_live(void *address, size_t size)
         if (after.from < after.to)
             add_range(after.from, after.to);
     }
-    thrum__explore_objects_forget(address, size);
-    thrum__explore_race_forget(address, size);
+    forget(address, size);
+}
+
+void thrum__explore_live(void *address, size_t size)
+{
+    do_live(address, size);
+    thrum__explore_wipe();
 }
 
 void thrum__explore_memory_stack_dead(unsigned thread)
 {
     size_t size;
     char *stack = thrum__explore_memory_stack(thread, &size);
+    forget(stack, size);
     add_range(stack, stack + size);
 }
 
@@ -283,6 +318,23 @@ void thrum__explore_memory_check(const void *address, size_t size, const char *w
                             thrum__explore_file(thrum__explore_self()->file),
                             thrum__explore_self()->line);
     }
+}
+
+/* ------------------------------------------------------------------------------------ number */
+
+/* What it all holds but the stacks. The dead ranges are a set; a page that is as it was saved counts
+ * as one that was never written. */
+uint64_t thrum__explore_memory_number(void)
+{
+    uint64_t number = 0, dead = 0;
+    for (size_t i = 0; i < memory->opened; i++)
+        number += page_number(memory->open[i], memory->variables) - memory->saved_number[i];
+    for (unsigned i = 0; i < memory->ranges; i++)
+        dead += thrum__explore_trace_hash((uint64_t)(uintptr_t)memory->range[i].from,
+                                          (uint64_t)(uintptr_t)memory->range[i].to);
+    number = thrum__explore_bytes_hash(number ^ dead, memory->heap,
+                                       (size_t)(memory->top - memory->heap));
+    return number;
 }
 
 /* ------------------------------------------------------------------------------------ names */

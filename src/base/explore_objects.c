@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOTS = 4096, MOST = 2048 };
+enum { SLOTS = 2 * THRUM__EXPLORE_OBJECTS };
 
 /* A hash table by address; a slot is of this run if its number is. Nothing is ever taken out: an
  * object that is forgotten loses what was known of it, and keeps its place. */
@@ -15,7 +15,7 @@ struct table {
         uint32_t run;
         uint32_t index;
     } slot[SLOTS];
-    thrum__explore_object object[MOST];
+    thrum__explore_object object[THRUM__EXPLORE_OBJECTS];
 };
 
 static struct table *table; /* made before the first run: see explore_memory.c */
@@ -47,8 +47,9 @@ thrum__explore_object *thrum__explore_object_at(const void *address)
             return &table->object[table->slot[at].index];
         at = (at + 1) % SLOTS;
     }
-    if (table->used == MOST)
-        thrum__explore_fail("more than %d words are used by atomics in one run", MOST);
+    if (table->used == THRUM__EXPLORE_OBJECTS)
+        thrum__explore_fail("more than %d words are used by atomics in one run",
+                            THRUM__EXPLORE_OBJECTS);
     table->slot[at].address = address;
     table->slot[at].run = table->run;
     table->slot[at].index = table->used;
@@ -56,6 +57,11 @@ thrum__explore_object *thrum__explore_object_at(const void *address)
     object->address = address;
     clear(object);
     return object;
+}
+
+const thrum__explore_object *thrum__explore_object_number(unsigned number)
+{
+    return number < table->used ? &table->object[number] : NULL;
 }
 
 void thrum__explore_objects_forget(const void *address, size_t size)

@@ -4,7 +4,8 @@
 
 #include "base/explore_machine.h"
 
-enum { THRUM__EXPLORE_HISTORY = 8 }; /* values of one word that a load may still see */
+enum { THRUM__EXPLORE_HISTORY = 8 };    /* values of one word that a load may still see */
+enum { THRUM__EXPLORE_OBJECTS = 2048 }; /* at most, in one run */
 
 /* One value that the word has had. */
 typedef struct thrum__explore_value {
@@ -36,6 +37,9 @@ static inline thrum__explore_value *thrum__explore_object_value(thrum__explore_o
 {
     return &object->value[(object->newest + THRUM__EXPLORE_HISTORY - age) % THRUM__EXPLORE_HISTORY];
 }
+
+/* The objects of the run by number, from 0; NULL behind the last. */
+const thrum__explore_object *thrum__explore_object_number(unsigned number);
 
 /* Forgets all objects, and those that lie in the given bytes. */
 void thrum__explore_objects_reset(void);

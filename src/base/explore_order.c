@@ -184,14 +184,13 @@ void thrum__explore_order_unrecorded(const void *address)
 
 void thrum__explore_handover(void)
 {
-    static thrum__explore_clock handed; /* as at the start of the program in each run */
     thrum__explore_machine *m = thrum__explore_machine_;
     if (!m || !m->running)
         return;
     thrum__explore_thread *self = thrum__explore_self();
-    thrum__explore_trace_event(&handed, true); /* another order of handovers is another state */
-    thrum__explore_clock_join(&self->clock, &handed);
-    handed = self->clock;
+    thrum__explore_trace_event(&m->handed, true); /* another order of handovers is another past */
+    thrum__explore_clock_join(&self->clock, &m->handed);
+    m->handed = self->clock;
     self->clock.at[m->current]++;
 }
 

@@ -115,6 +115,17 @@ static void visit(uintptr_t key, bool write, const char *file, int line)
     place->write = access;
 }
 
+void thrum__explore_race_each(void (*visit_access)(uintptr_t place, unsigned kind, unsigned thread,
+                                                   uint32_t epoch))
+{
+    for (unsigned i = 0; i < table->used; i++) {
+        const struct place *place = &table->place[table->filled[i]];
+        visit_access(place->key, 0, place->writer, place->write.epoch);
+        for (unsigned t = 0; t < thrum__explore_machine_->threads; t++)
+            visit_access(place->key, 1, t, place->read[t].epoch);
+    }
+}
+
 void thrum__explore_race_end(const void *address, size_t size)
 {
     const thrum__explore_thread *self = thrum__explore_self();
@@ -126,7 +137,7 @@ void thrum__explore_race_end(const void *address, size_t size)
     }
 }
 
-void thrum__explore_plain(const void *address, size_t size, bool write, const char *file, int line)
+static void do_plain(const void *address, size_t size, bool write, const char *file, int line)
 {
     if (!thrum__explore_active())
         return;
@@ -139,4 +150,10 @@ void thrum__explore_plain(const void *address, size_t size, bool write, const ch
     bool words = at % WORD == 0 && size % WORD == 0;
     for (size_t i = 0; i < size; i += words ? WORD : 1)
         visit(words ? at + i : (at + i) | byte_bit, write, file, line);
+}
+
+void thrum__explore_plain(const void *address, size_t size, bool write, const char *file, int line)
+{
+    do_plain(address, size, write, file, line);
+    thrum__explore_wipe();
 }

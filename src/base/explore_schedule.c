@@ -92,7 +92,7 @@ static const char *waits_how(const thrum__explore_thread *thread)
     }
 }
 
-__attribute__((noreturn)) static void fail_stuck(void)
+static void note_stuck(void)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     char text[1536];
@@ -107,7 +107,9 @@ __attribute__((noreturn)) static void fail_stuck(void)
                                word, thrum__explore_file(thread->file), thread->line);
         used += written > 0 ? (size_t)written : 0;
     }
-    thrum__explore_fail("nobody can go on: a deadlock or a lost wake-up%s", text);
+    m->outcome = THRUM__EXPLORE_FAILED;
+    snprintf(m->failure, sizeof m->failure, "nobody can go on: a deadlock or a lost wake-up%s",
+             text);
 }
 
 /* ----------------------------------------------------------------------------------- choosing */
@@ -140,7 +142,7 @@ static void add(struct list *list, unsigned thread, enum thrum__explore_how how,
 }
 
 /* Whether a spin turn of the thread, if it ended now, would be worth repeating. */
-static bool is_restless(const thrum__explore_thread *thread)
+bool thrum__explore_is_restless(const thrum__explore_thread *thread)
 {
     uint32_t others = thrum__explore_machine_->writes - thread->writes;
     return thread->restless || others > thread->turn_began;
@@ -149,7 +151,7 @@ static bool is_restless(const thrum__explore_thread *thread)
 static bool can_run(const thrum__explore_thread *thread)
 {
     return thread->state == THRUM__EXPLORE_READY ||
-           (thread->state == THRUM__EXPLORE_PAUSED && is_restless(thread));
+           (thread->state == THRUM__EXPLORE_PAUSED && thrum__explore_is_restless(thread));
 }
 
 static bool is_due(const thrum__explore_thread *thread)
@@ -202,14 +204,15 @@ static void list_options(struct list *list)
             add(list, i, THRUM__EXPLORE_SPURIOUS, false);
 }
 
-/* What the future depends on, beside who runs, which only a preemption bound asks for, and the
- * budgets, whose use is a part of the past. */
-static uint64_t state_number(void)
+uint64_t thrum__explore_state_number(void)
 {
     const thrum__explore_machine *m = thrum__explore_machine_;
-    uint64_t others = 0;
+    if (!m->remembers)
+        return thrum__explore_snapshot();
+    uint64_t others = 0; /* the budgets' use is a part of the past */
     for (unsigned i = 0; i < m->threads; i++)
-        others = others << 4 | (uint64_t)m->thread[i].state << 1 | is_restless(&m->thread[i]);
+        others = others << 4 | (uint64_t)m->thread[i].state << 1 |
+                 thrum__explore_is_restless(&m->thread[i]);
     return thrum__explore_trace_hash(m->trace, others);
 }
 
@@ -237,16 +240,17 @@ static void apply(const thrum__explore_option *option, bool rescued)
     thread->picked = true;
 }
 
-/* Finds who performs the next step and goes on there. The running thread is not ready, or at the
- * point before a step; this returns when its turn has come. */
-static void pick(void)
+/* Finds who performs the next step. The running thread is not ready, or at the point before a step.
+ * False if the run is over. Called on the search's own stack, when all threads are switched out. */
+static bool pick(void)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
-    thrum__explore_thread *self = &m->thread[m->current];
     struct list list = {.count = 0};
     list_options(&list);
-    if (!list.count)
-        fail_stuck();
+    if (!list.count) {
+        note_stuck();
+        return false;
+    }
     int chosen = 0;
     if (list.count > 1) {
         thrum__explore_choice choice = {
@@ -254,19 +258,26 @@ static void pick(void)
             .count = list.count,
             .options = list.option,
             .running = m->current,
-            .ready = self->state == THRUM__EXPLORE_READY,
-            .state = state_number(),
+            .ready = thrum__explore_self()->state == THRUM__EXPLORE_READY,
         };
         chosen = m->driver->choose(m->driver->context, &choice);
-        if (chosen < 0)
-            end_run(THRUM__EXPLORE_PRUNED);
+        if (chosen < 0) {
+            m->outcome = THRUM__EXPLORE_PRUNED;
+            return false;
+        }
     }
     bool rescued =
         list.option[0].how == THRUM__EXPLORE_TIMEOUT && !is_due(&m->thread[list.option[0].thread]);
     apply(&list.option[chosen], rescued);
-    thrum__explore_thread *next = &m->thread[m->current];
-    if (next != self)
-        thrum__switch_to(&self->stack, &next->stack);
+    return true;
+}
+
+/* Lets the search choose who goes on; returns when this thread's turn has come. The call keeps the
+ * compiler from using the stack below its end, which is wiped meanwhile. */
+static void give_turn(void)
+{
+    thrum__explore_wipe();
+    thrum__switch_to(&thrum__explore_self()->stack, &thrum__explore_machine_->home);
 }
 
 void thrum__explore_point(const char *file, int line)
@@ -276,7 +287,7 @@ void thrum__explore_point(const char *file, int line)
     self->file = file;
     self->line = line;
     if (!self->picked)
-        pick();
+        give_turn();
     self->picked = false;
     if (++m->steps > m->left.steps)
         thrum__explore_fail("a livelock: more than %u steps, last by %s at %s:%d", m->left.steps,
@@ -287,7 +298,7 @@ void thrum__explore_point(const char *file, int line)
 void thrum__explore_block(enum thrum__explore_state state)
 {
     thrum__explore_self()->state = state;
-    pick();
+    give_turn();
 }
 
 void thrum__explore_pause(void)
@@ -302,7 +313,7 @@ void thrum__explore_pause(void)
                             m->left.steps, thrum__explore_thread_name(m->current),
                             thrum__explore_file(self->file), self->line);
     self->state = THRUM__EXPLORE_PAUSED;
-    pick();
+    give_turn();
     self->turn_began = m->writes - self->writes;
     self->restless = false;
 }
@@ -333,7 +344,7 @@ __attribute__((noreturn)) static void end_thread(void)
     for (unsigned i = 0; i < m->threads; i++)
         all &= m->thread[i].state == THRUM__EXPLORE_DONE;
     if (!all)
-        pick();
+        give_turn();
     char text[256];
     uint32_t leaks = thrum__explore_memory_left(text, sizeof text);
     if (leaks && !m->left.leaks)
@@ -365,7 +376,7 @@ static thrum__explore_thread *new_thread(void *(*run)(void *), void *argument)
     thread->past = number + 1;
     m->trace += thrum__explore_trace_hash(number + 1, thread->past);
     size_t size;
-    char *stack = thrum__explore_memory_stack(number, &size);
+    char *stack = thrum__explore_memory_stack_new(number, &size);
     thrum__switch_new(&thread->stack, stack, size, begin_thread, thread);
     return thread;
 }
@@ -442,6 +453,7 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
     thrum__explore_order_reset();
     thrum__explore_race_reset();
     thrum__explore_names_reset();
+    thrum__explore_snapshot_reset();
     thrum__explore_memory_reset();
     m->left = *limits;
     m->driver = driver;
@@ -450,6 +462,7 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
     m->now = START_OF_TIME;
     m->steps = m->tickets = m->writes = m->fences = m->timeouts = 0;
     m->trace = 0;
+    m->handed = (thrum__explore_clock){{0}};
     m->failure[0] = '\0';
     void *argument;
     memcpy(&argument, &client, sizeof argument);
@@ -457,6 +470,9 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
     first->name = "main";
     first->picked = true;
     m->running = true;
-    thrum__switch_to(&m->home, &first->stack);
+    do
+        thrum__switch_to(&m->home, &thrum__explore_self()->stack);
+    while (m->running && pick());
+    m->running = false;
     return m->outcome;
 }

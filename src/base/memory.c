@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static bool refused(void)
+bool thrum__alloc_refused(void)
 {
 #ifdef THRUM_EXPLORE
     if (thrum__explore_allocation_failure())
@@ -52,6 +52,19 @@ static void *take_immortal(size_t size)
     return memory == MAP_FAILED ? NULL : memory;
 }
 
+/* Takes twice as much, and gives back what is before and behind the part that lies well. */
+static char *take_slab(size_t size)
+{
+    char *all = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        return NULL;
+    size_t before = -(uintptr_t)all & (size - 1);
+    if (before)
+        munmap(all, before);
+    munmap(all + before + size, size - before);
+    return all + before;
+}
+
 void *thrum__alloc(size_t size)
 {
     return thrum__alloc_array(1, size);
@@ -59,12 +72,12 @@ void *thrum__alloc(size_t size)
 
 void *thrum__alloc_array(size_t count, size_t size)
 {
-    return refused() ? NULL : take(count, size);
+    return thrum__alloc_refused() ? NULL : take(count, size);
 }
 
 void *thrum__alloc_line(size_t size)
 {
-    return refused() ? NULL : take_line(size);
+    return thrum__alloc_refused() ? NULL : take_line(size);
 }
 
 void thrum__free(void *memory)
@@ -76,7 +89,17 @@ void thrum__free(void *memory)
     free(memory);
 }
 
+void *thrum__alloc_slab(size_t size)
+{
+    return thrum__alloc_refused() ? NULL : take_slab(size);
+}
+
+void thrum__free_slab(void *slab, size_t size)
+{
+    munmap(slab, size);
+}
+
 void *thrum__alloc_immortal(size_t size)
 {
-    return refused() ? NULL : take_immortal(size);
+    return thrum__alloc_refused() ? NULL : take_immortal(size);
 }

@@ -1,15 +1,34 @@
 /* Memory: every allocation of the library, so that each can be made to fail.
  *
- * Three kinds: ordinary, zeroed and released by thrum__free; aligned to a cache line, for what two
- * cores write (also released by thrum__free); and immortal, never released, for records that a
- * late waker may still touch.
+ * Four kinds: ordinary, zeroed and released by thrum__free; aligned to a cache line, for what two
+ * cores write (also released by thrum__free); slabs, from which a file cuts small objects of one
+ * size; and immortal, never released, for records that a late waker may still touch.
+ *
+ * What cuts slabs hides its objects from whoever looks for leaks and for uses of dead memory. So
+ * where THRUM__MEMORY_PLAIN is true, as it is for sanitizers and in the explorer, it does not, and
+ * takes each object by thrum__alloc_line. For valgrind build with -DTHRUM_PLAIN_MEMORY.
  */
 #ifndef THRUM_BASE_MEMORY_H
 #define THRUM_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define THRUM__CACHE_LINE 64
+
+#if defined(THRUM_EXPLORE) || defined(THRUM_PLAIN_MEMORY) || defined(__SANITIZE_ADDRESS__) ||      \
+    defined(__SANITIZE_THREAD__)
+enum { THRUM__MEMORY_PLAIN = true };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+enum { THRUM__MEMORY_PLAIN = true };
+#else
+enum { THRUM__MEMORY_PLAIN = false };
+#endif
+#else
+enum { THRUM__MEMORY_PLAIN = false };
+#endif
 
 /* Zeroed memory, or NULL. */
 void *thrum__alloc(size_t size);
@@ -22,6 +41,13 @@ void *thrum__alloc_line(size_t size);
 
 /* Gives memory of the three functions above back; NULL is accepted. */
 void thrum__free(void *memory);
+
+/* A zeroed slab of `size` bytes, a power of two of at least a page, at a multiple of `size`; or NULL. */
+void *thrum__alloc_slab(size_t size);
+void thrum__free_slab(void *slab, size_t size);
+
+/* Whether an allocation that is served from memory at hand is to fail, for tests. */
+bool thrum__alloc_refused(void);
 
 /* Zeroed, page-aligned memory that is never given back, or NULL. */
 void *thrum__alloc_immortal(size_t size);

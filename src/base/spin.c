@@ -19,3 +19,10 @@ void thrum__spin(uint32_t *turn)
     }
 #endif
 }
+
+void thrum__yield(void)
+{
+#ifndef THRUM_EXPLORE
+    sched_yield();
+#endif
+}

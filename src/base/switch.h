@@ -53,6 +53,17 @@ typedef struct thrum__switch {
 } thrum__switch;
 #endif
 
+/* Where its stack ends; NULL where that is the system's secret. */
+static inline const void *thrum__switch_stack(const thrum__switch *out)
+{
+#if defined(THRUM__SWITCH_X86_64) || defined(THRUM__SWITCH_AARCH64)
+    return out->stack;
+#else
+    (void)out;
+    return NULL;
+#endif
+}
+
 /* Makes `fresh` one that, once switched to, calls `begin(argument)` on the `size` bytes of stack at
  * `bottom`. `begin` must not return. */
 void thrum__switch_new(thrum__switch *fresh, void *bottom, size_t size, void (*begin)(void *),

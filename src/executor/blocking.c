@@ -48,12 +48,12 @@ static thrum_executor *get_helpers(void)
 static int run_here(thrum_task_fn *function, const void *arg, size_t size, void *ret_result,
                     size_t result_size)
 {
-    thrum_task task = {.context = thrum__self()};
+    thrum_task task = {0};
     int rc = thrum__task_init(&task, function, arg, size);
-    if (rc == 0) {
-        thrum__task_run(&task);
-        rc = thrum__task_code(&task);
-    }
+    if (rc < 0)
+        return rc;
+    thrum__task_run(&task);
+    rc = thrum__task_code(&task);
     if (rc == 0)
         rc = thrum__task_result(&task, ret_result, result_size);
     thrum__task_finish(&task);

@@ -1,6 +1,7 @@
 #include "executor/executor.h"
 #include "base/cpu.h"
 #include "base/panic.h"
+#include "executor/deadline.h"
 #include <thrum/thread.h>
 
 #include <errno.h>
@@ -28,10 +29,14 @@ void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
 thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
                                 thrum_task_fn *function, const void *arg, size_t size)
 {
-    thrum_future *future = thrum__future_new(function, arg, size);
+    thrum_future *future = options && options->deadline
+                               ? thrum__future_new_until(options->deadline, function, arg, size)
+                               : thrum__future_new(function, arg, size);
     if (thrum_future_done(future))
-        return future; /* no memory */
-    future->priority = options ? options->priority : THRUM_PRIORITY_NORMAL;
+        return future;                                         /* no memory */
+    if (options && options->priority != THRUM_PRIORITY_NORMAL) /* nobody else has it yet */
+        thrum__store_relaxed(&future->state,
+                             options->priority < 0 ? THRUM__FUTURE_LOW : THRUM__FUTURE_HIGH);
     thrum__executor_submit(executor, future);
     return future;
 }

@@ -46,7 +46,7 @@ static int run(void *task, bool drop)
         (void)thrum_future_cancel(future);
     self->task = future;
     if (thrum__future_run(future))
-        how = THRUM__FIBER_RAN | (future->task.error ? THRUM__FIBER_FAILED : 0);
+        how = THRUM__FIBER_RAN | (thrum__task_error(&future->task) ? THRUM__FIBER_FAILED : 0);
     else
         how = THRUM__FIBER_FAILED | THRUM__FIBER_CANCELLED;
     self->task = NULL;

@@ -49,18 +49,16 @@ struct outcome {
 };
 
 /* One item of a chunk. Returns 0 or the error's code, with the error in `outcome`. */
-static int run_item(thrum_task *self, const struct chunk *chunk, size_t index,
-                    struct outcome *outcome)
+static int run_item(const struct chunk *chunk, size_t index, struct outcome *outcome)
 {
     thrum_task task = {0};
     int rc = thrum__task_init(&task, chunk->function, chunk->args + index * chunk->arg_size,
                               chunk->arg_size);
     if (rc == 0) {
-        task.context = self->context;
         thrum__task_run(&task);
         rc = thrum__task_code(&task);
     }
-    const thrum_error *error = task.error;
+    const thrum_error *error = thrum__task_error(&task);
     if (rc == 0) {
         char *result = outcome->results + index * chunk->result_size;
         rc = thrum__task_result(&task, chunk->result_size ? result : NULL, chunk->result_size);
@@ -79,11 +77,10 @@ static int run_chunk(thrum_task *self)
     if (!outcome)
         return -ENOMEM;
     while (outcome->code == 0 && outcome->done < chunk->count && !thrum_cancelled(self)) {
-        outcome->code = run_item(self, chunk, outcome->done, outcome);
+        outcome->code = run_item(chunk, outcome->done, outcome);
         outcome->done += outcome->code == 0;
     }
-    self->result = outcome; /* handed over: the task frees it */
-    self->result_size = size;
+    thrum__task_give(self, outcome, size);
     return 0;
 }
 
@@ -183,7 +180,7 @@ static int take(thrum_mapping *m, thrum_future *future, void *ret_result)
         int rc = thrum__task_result(&future->task, ret_result, size);
         return rc < 0 ? fail(m, thrum__error_constant(rc)) : 0;
     }
-    const struct outcome *outcome = future->task.result;
+    const struct outcome *outcome = future->task.outcome;
     size_t index = m->given % m->items.chunk;
     if (index >= outcome->done)
         return fail(m, outcome->code ? &outcome->error : thrum__error_constant(-ECANCELED));

@@ -100,6 +100,10 @@ static bool close_pool(thrum__pool *pool, const thrum_shutdown_options *options)
     thrum_with (&pool->lock) {
         uint32_t count = 0;
         pool->closing = true;
+        thrum__inbox_close(&pool->inbox);
+        thrum__pool_empty_inbox(pool);
+        for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next)
+            thrum__pool_close_own(pool, worker);
         pool->abandoned = options->no_wait;
         empty = pool->workers == 0;
         if (options->cancel_pending) {
@@ -206,6 +210,8 @@ thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
     pool->context = options->context;
     pool->process = thrum__process_generation;
     pool->name_prefix = memcpy(name, prefix, length);
+    pool->direct = !options->max_pending && !options->initializer;
+    thrum__inbox_init(&pool->inbox);
     for (int level = 0; level < THRUM__PRIORITIES; level++)
         pool->pending[level].last = &pool->pending[level].first;
     thrum__living_at_exit(drain_all);

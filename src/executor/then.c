@@ -35,8 +35,8 @@ static void hand_over(const struct chain *chain, thrum_future *first)
         thrum__future_fail(second, error->code, error->message);
     else if (thrum_future_done(second))
         thrum__future_unreference(second); /* cancelled */
-    else if (thrum__task_init(&second->task, chain->function, first->task.result,
-                              first->task.result_size) < 0)
+    else if (thrum__task_init(&second->task, chain->function, first->task.outcome,
+                              thrum__task_result_size(&first->task)) < 0)
         thrum__future_fail(second, -ENOMEM, NULL);
     else
         thrum__executor_submit(chain->executor, second);

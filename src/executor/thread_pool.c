@@ -1,9 +1,16 @@
-/* The thread pool: its workers, and how tasks get to them.
+/* The thread pool: how tasks get to its workers.
  *
- * Everything about a pool is under its one lock; a task runs without it. The pending stand in one
- * list for each priority, in the order of submission; so the tasks of one thread and priority start
- * in that order. A future that was cancelled, or run by one who waited for it, stays in its list
- * until a worker comes across it.
+ * Everything about a pool is under its one lock, but for the inboxes (inbox.c), where tasks of middle
+ * priority are left without it once the pool has a worker: one for all who are no workers, and one
+ * for each worker and what its tasks submit. A task runs without the lock. The pending stand in one
+ * list for each priority, in the order of submission. What is in the common inbox comes behind those
+ * of the middle list, and is taken over when that is empty; what is in a worker's own inbox never
+ * leaves it before it begins, unless the worker leaves. A worker begins the oldest of those of high
+ * priority, else of its own, of the common ones, or of another worker's, else of low priority. Which
+ * of the three goes first changes by turns, so that a task which submits others without end keeps
+ * nobody's from their turn. All tasks that one thread submits, of one priority, stand in one list, and
+ * begin in the order of submission, whoever takes them. A future that was cancelled, or run by one who
+ * waited for it, stays in its list until a worker comes across it.
  *
  * Workers are idle, at work, or waiting for futures inside of their task:
  *
@@ -15,57 +22,109 @@
  * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
  *
+ * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that one
+ * is on his way; until he has looked, nobody calls another, and most of those who submit do not even
+ * ask. He, and every worker that takes a task, calls the next one if there is more to do, or else has
+ * the inboxes call (CALL) if there may be more workers. So whenever the lock is free:
+ *
+ *     fewer than max_workers are at work  =>  one is coming, or else nothing is pending, and each
+ *                                             inbox has CALL, or a task whose bringer saw it there
+ *                                             and is on his way to the lock
+ *
+ * (or a start was refused, or all SPARES are in use: then workers look when they end their tasks).
+ * Whatever makes fewer be at work has to see to that: a worker that sleeps, waits, or leaves, and a
+ * pool that grows. A pool with a bounded backlog, where each submit must look at the count, or with an
+ * initializer, which may take as long as it likes and may meet that of another worker, does without
+ * inboxes, and each submit calls one.
+ *
  * A task that waits for another of its pool must not hold the pool up. If that other is pending, and
  * the wait has no deadline, the worker runs it itself, on its own stack: it is the very thing that it
- * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. If it
- * runs elsewhere, or the wait has a deadline, the worker counts as waiting, and a spare one steps in
- * for it, SPARES at the most at a time; when the wait is over there is one worker too many, which
- * leaves as soon as it is idle.
+ * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. A task
+ * that joins what it has forked finds it, most times, at an end of its own inbox, and neither the lock
+ * nor another worker has heard of it. If it runs elsewhere, or the wait has a deadline, the worker
+ * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
+ * over there is one worker too many, which leaves as soon as it is idle.
  *
  * A request to stop reaches the context of the worker. It is taken back when the task it was for has
  * ended (future.c: no canceller can reach the context for it after that).
  *
- * A full backlog: see submit. One that waits for room stands in `submitters`, served in order, each
- * by a worker that takes a task off.
+ * A full backlog: see submit_locked. One that waits for room stands in `submitters`, served in order,
+ * each by a worker that takes a task off.
  *
  * A worker is a detached daemon thread. Its last touch of the pool is the event `gone`, or nothing
  * if others are left; so whoever waits for `gone` may free the pool.
  *
- * Lock order: a future's, then that of one who watches it, then the pool's. So nothing is done to a
- * future, and no hook called, under the pool's lock; only threads are started there.
+ * Nothing is done to a future, and no hook called, under the pool's lock; only threads are started
+ * there. The guards of inboxes are taken inside of it.
  *
- * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join).
+ * What limits it: a task from outside costs its submitter the future's memory and one visit to the
+ * inbox, the worker one visit to the lock, and each of the two the future's first line from the
+ * other's cache. A task that forks and joins costs two visits to an inbox and four changes of the
+ * future's two words, all of them in the cache of its worker.
+ *
+ * Rejected: to hand tasks to workers in batches. It saves visits to the lock, but the tasks behind
+ * one that takes long, or that waits for them, would have to be taken back from its worker.
+ *
+ * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
+ * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).
  */
 #include "executor/thread_pool.h"
 #include "base/clock.h"
 #include "base/panic.h"
 #include "base/process.h"
-#include "park/park.h"
 #include <thrum/with.h>
 
 #include <errno.h>
-#include <stdio.h>
 
-enum { SPARES = 256, WAIT_SAMPLE = 16 };
+enum { WAIT_SAMPLE = 16, UNTIMED = 1 };
 
 /* ---------------------------------------------------------------------------------- the pending */
 
-static void push(thrum__pool *pool, thrum_future *future)
+/* One of a few is timed. The caller has the future to himself until he stores its executor: a release,
+ * as one who waits for it may then run it, if he is a worker, before it is in any list. */
+static void begin_to_pend(thrum__pool *pool, thrum_future *future, uint64_t number)
 {
-    int level = future->priority < 0 ? 0 : future->priority > 0 ? 2 : 1;
-    thrum__pending *list = &pool->pending[level];
     future->next = NULL;
-    future->executor = pool;
-    future->submitted = pool->submitted++ % WAIT_SAMPLE ? 0 : thrum__clock_now();
+    future->submitted = number % WAIT_SAMPLE ? 0 : thrum__clock_now();
+    thrum__store_release(&future->executor, (void *)pool);
+}
+
+void thrum__pool_push(thrum__pool *pool, thrum_future *future)
+{
+    uint32_t word = thrum__load_relaxed(&future->state);
+    int level = word & THRUM__FUTURE_LOW    ? THRUM__LOW
+                : word & THRUM__FUTURE_HIGH ? THRUM__HIGH
+                                            : THRUM__MIDDLE;
+    thrum__pending *list = &pool->pending[level];
+    begin_to_pend(pool, future, pool->pushed++);
     *list->last = future;
     list->last = &future->next;
     pool->pending_count++;
 }
 
-/* The oldest of the highest priority; there must be one. */
-static thrum_future *pop(thrum__pool *pool)
+void thrum__pool_empty_inbox(thrum__pool *pool)
 {
-    thrum__pending *list = &pool->pending[THRUM__PRIORITIES - 1];
+    pool->pending_count += thrum__inbox_empty(&pool->inbox, &pool->pending[THRUM__MIDDLE]);
+}
+
+/* What the inbox of a worker had is not timed, but linked backwards in the same place. */
+static void forget_links(thrum_future *first)
+{
+    for (; first; first = first->next)
+        first->submitted = 0;
+}
+
+void thrum__pool_close_own(thrum__pool *pool, thrum__worker *worker)
+{
+    thrum_future **from = pool->pending[THRUM__MIDDLE].last;
+    thrum__inbox_close(&worker->own);
+    pool->pending_count += thrum__inbox_empty(&worker->own, &pool->pending[THRUM__MIDDLE]);
+    forget_links(*from);
+}
+
+thrum_future *thrum__pool_pop(thrum__pool *pool)
+{
+    thrum__pending *list = &pool->pending[THRUM__HIGH];
     while (!list->first)
         list--;
     thrum_future *future = list->first;
@@ -80,278 +139,22 @@ static thrum_future *pop(thrum__pool *pool)
     return future;
 }
 
-/* How a task that was taken off ended. */
-struct ending {
-    bool ran, failed, cancelled;
-};
-
-/* Runs a task in the calling context, which runs `outer` otherwise, and settles what that leaves.
- * Without the lock. */
-static struct ending run_here(thrum_future *future, thrum_future *outer)
-{
-    thrum__context *self = thrum__self();
-    self->task = future;
-    bool ran = thrum__future_run(future);
-    self->task = outer;
-    if (ran && self->worker)
-        thrum__future_settle_cancel(outer);
-    return (struct ending){
-        .ran = ran,
-        .failed = ran && future->task.error,
-        .cancelled = !ran && thrum_future_cancelled(future),
-    };
-}
-
-/* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
-static void count(thrum__pool *pool, struct ending ending)
-{
-    pool->done += ending.ran || ending.cancelled;
-    pool->failed += ending.failed || ending.cancelled;
-    pool->cancelled += ending.cancelled;
-}
-
-/* ---------------------------------------------------------------------------------- the workers */
-
-static bool has_room(const thrum__pool *pool)
-{
-    return pool->running - pool->waiting < pool->max_workers;
-}
-
-thrum__waiter *thrum__pool_rouse(thrum__pool *pool)
-{
-    uint32_t roused = 0;
-    thrum__waiter *chain = thrum__waiters_claim_chain(&pool->idle, UINT32_MAX, &roused);
-    pool->idle_count -= roused;
-    return chain;
-}
-
-/* Sleeps until it is roused. Under the lock, which it gives up meanwhile. */
-static void be_idle(thrum__pool *pool)
-{
-    thrum__waiter waiter;
-    thrum__wait_begin(&waiter, false);
-    thrum__waiters_push_front(&pool->idle, &waiter);
-    pool->idle_count++;
-    thrum_lock_release(&pool->lock);
-    thrum__wait(&waiter, THRUM_FOREVER, "pool", pool);
-    thrum_lock_acquire(&pool->lock);
-}
-
-/* Lets the first of those that wait for room go on. */
-static void admit_submitter(thrum__pool *pool)
-{
-    thrum__waiter *waiter = thrum__waiters_claim_first(&pool->submitters);
-    if (waiter)
-        thrum__unpark(waiter->context);
-}
-
-/* Takes the next task for a worker, if there is one that it may begin. Under the lock. */
-static thrum_future *next_task(thrum__pool *pool)
-{
-    if (pool->broken || !pool->pending_count || !has_room(pool))
-        return NULL;
-    thrum_future *future = pop(pool);
-    admit_submitter(pool);
-    return future;
-}
-
-/* Whether a worker that has found no task is to leave. One who was woken for a task never comes here
- * before he has looked for it. Under the lock. */
-static bool is_to_leave(const thrum__pool *pool)
-{
-    return pool->broken || (pool->closing && !pool->pending_count) ||
-           pool->workers > pool->max_workers + pool->waiting;
-}
-
-/* Runs one task. Under the lock, which it gives up meanwhile; `previous` is dropped then, too, as
- * that may free it and call the failure hook. */
-static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *future,
-                     thrum_future *previous)
-{
-    worker->future = future;
-    worker->asked_to_stop = false;
-    pool->running++;
-    thrum_lock_release(&pool->lock);
-    if (previous)
-        thrum__future_unreference(previous);
-    struct ending ending = run_here(future, NULL);
-    thrum_lock_acquire(&pool->lock);
-    worker->future = NULL;
-    pool->running--;
-    count(pool, ending);
-}
-
-/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. */
-static void run_tasks(thrum__pool *pool, thrum__worker *worker)
-{
-    thrum_future *previous = NULL;
-    for (;;) {
-        thrum_future *future = next_task(pool);
-        if (future) {
-            run_task(pool, worker, future, previous);
-            previous = future;
-        } else if (previous) {
-            thrum_lock_release(&pool->lock);
-            thrum__future_unreference(previous);
-            previous = NULL;
-            thrum_lock_acquire(&pool->lock);
-        } else if (is_to_leave(pool)) {
-            return;
-        } else {
-            be_idle(pool);
-        }
-    }
-}
-
 thrum_future *thrum__pool_take_all(thrum__pool *pool)
 {
+    pool->pending_count += thrum__inbox_empty_alone(&pool->inbox, &pool->pending[THRUM__MIDDLE]);
+    for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next) {
+        thrum_future **from = pool->pending[THRUM__MIDDLE].last;
+        pool->pending_count +=
+            thrum__inbox_empty_alone(&worker->own, &pool->pending[THRUM__MIDDLE]);
+        forget_links(*from);
+    }
     thrum_future *chain = NULL, **end = &chain;
     while (pool->pending_count) {
-        *end = pop(pool);
+        *end = thrum__pool_pop(pool);
         end = &(*end)->next;
     }
     *end = NULL;
     return chain;
-}
-
-/* Breaks the pool: fails all that is pending. Under the lock, which it gives up meanwhile. */
-static void break_pool(thrum__pool *pool, int code)
-{
-    thrum_error error = {.code = code};
-    snprintf(error.message, sizeof error.message,
-             "the initializer of thread pool \"%.64s\" failed in \"%.64s\": %s", pool->name_prefix,
-             thrum__self()->name, thrum_strerror(code));
-    bool first = !pool->broken;
-    pool->broken = code;
-    thrum_future *pending = thrum__pool_take_all(pool);
-    while (pool->submitters)
-        admit_submitter(pool);
-    thrum_lock_release(&pool->lock);
-    if (first)
-        thrum__failure_report("executor", pool->name_prefix, &error);
-    while (pending) {
-        thrum_future *next = pending->next;
-        thrum__future_ignore(pending); /* it was told above, once */
-        thrum__future_fail(pending, code, error.message);
-        pending = next;
-    }
-    thrum_lock_acquire(&pool->lock);
-}
-
-static void enter(thrum__pool *pool, thrum__worker *worker)
-{
-    worker->next = pool->all_workers;
-    if (worker->next)
-        worker->next->prev = worker;
-    pool->all_workers = worker;
-}
-
-/* Ends a worker. Takes the lock over, and frees the pool if it was the last of an abandoned one. */
-static void leave(thrum__pool *pool, thrum__worker *worker)
-{
-    if (worker->prev)
-        worker->prev->next = worker->next;
-    else
-        pool->all_workers = worker->next;
-    if (worker->next)
-        worker->next->prev = worker->prev;
-    pool->workers--;
-    bool last = pool->closing && pool->workers == 0, abandoned = pool->abandoned;
-    thrum__waiter *roused = pool->closing || pool->broken ? thrum__pool_rouse(pool) : NULL;
-    thrum_lock_release(&pool->lock);
-    thrum__unpark_chain(roused);
-    if (last && abandoned)
-        thrum__pool_free(pool);
-    else if (last)
-        thrum_event_set(&pool->gone);
-}
-
-static bool run_awaited(thrum__context *self, void *memory)
-{
-    thrum_future *future = memory;
-    thrum__pool *pool = self->executor;
-    thrum_future *outer = self->task;
-    if (future->executor != pool || !outer)
-        return false;
-    struct ending ending = run_here(future, outer);
-    thrum_with (&pool->lock)
-        count(pool, (struct ending){.ran = ending.ran, .failed = ending.failed});
-    return ending.ran;
-}
-
-static void begin_to_wait(thrum__context *self)
-{
-    thrum__pool *pool = self->executor;
-    thrum_with (&pool->lock) {
-        pool->waiting++;
-        thrum__pool_staff(pool);
-    }
-}
-
-static void end_waiting(thrum__context *self)
-{
-    thrum__pool *pool = self->executor;
-    thrum_with (&pool->lock)
-        pool->waiting--;
-}
-
-static int work(thrum_task *self)
-{
-    static const thrum__worker_ops ops = {run_awaited, begin_to_wait, end_waiting};
-    thrum__pool *pool = thrum_arg(self, thrum__pool *);
-    thrum__worker worker = {0};
-    int rc = pool->initializer ? pool->initializer(pool->context) : 0;
-    thrum_lock_acquire(&pool->lock);
-    enter(pool, &worker);
-    if (rc < 0)
-        break_pool(pool, rc);
-    self->context->executor = pool;
-    self->context->worker = &ops;
-    run_tasks(pool, &worker);
-    self->context->worker = NULL;
-    self->context->executor = NULL;
-    leave(pool, &worker);
-    return 0;
-}
-
-/* Starts one more worker. Under the lock. Returns 0 or the error of the start. */
-static int start_worker(thrum__pool *pool)
-{
-    char name[128];
-    snprintf(name, sizeof name, "%s-%zu", pool->name_prefix, pool->named);
-    thrum_thread *thread =
-        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
-                                thrum_value(thrum__pool *, pool));
-    const thrum_error *error = thrum_thread_error(thread);
-    int code = error ? error->code : 0;
-    thrum_thread_free(thread);
-    if (code == 0) {
-        pool->named++;
-        pool->workers++;
-    }
-    return code;
-}
-
-/* Wakes an idle worker for a task, or starts one if there may be more. Under the lock. Returns 0, or
- * the error of a start that was tried. */
-static int staff_one(thrum__pool *pool)
-{
-    size_t at_work = pool->workers - pool->idle_count - pool->waiting;
-    if (at_work >= pool->max_workers)
-        return 0;
-    thrum__waiter *idle = thrum__waiters_claim_first(&pool->idle);
-    if (idle) {
-        pool->idle_count--;
-        thrum__unpark(idle->context);
-        return 0;
-    }
-    return pool->workers < pool->max_workers + SPARES ? start_worker(pool) : 0;
-}
-
-void thrum__pool_staff(thrum__pool *pool)
-{
-    if (pool->pending_count)
-        (void)staff_one(pool); /* without another thread it goes on with those that it has */
 }
 
 /* --------------------------------------------------------------------------------------- submit */
@@ -365,9 +168,9 @@ static bool is_full(const thrum__pool *pool)
 static int run_in_caller(thrum__pool *pool, thrum_future *future)
 {
     thrum_lock_release(&pool->lock);
-    struct ending ending = run_here(future, thrum__self()->task);
+    thrum__ending ending = thrum__pool_run(future, thrum__self()->task);
     thrum_lock_acquire(&pool->lock);
-    count(pool, ending);
+    thrum__pool_count(pool, ending);
     thrum_lock_release(&pool->lock);
     thrum__future_unreference(future);
     thrum_lock_acquire(&pool->lock);
@@ -391,15 +194,16 @@ static int wait_for_room(thrum__pool *pool)
             thrum__waiters_remove(&pool->submitters, &waiter);
         if (rc < 0) {
             if (!is_full(pool))
-                admit_submitter(pool); /* the room that we do not take may be another's */
+                thrum__pool_admit(pool); /* the room that we do not take may be another's */
             return rc;
         }
     }
     return 0;
 }
 
-/* Takes the future into the backlog. Under the lock. */
-static int submit_locked(thrum__pool *pool, thrum_future *future, const char **ret_reason)
+/* Takes the future into the backlog. Under the lock; `*ret_called` as thrum__pool_staff. */
+static int submit_locked(thrum__pool *pool, thrum_future *future, const char **ret_reason,
+                         thrum__context **ret_called)
 {
     bool own = thrum__self()->executor == pool;
     if (is_full(pool) && !pool->closing && !pool->broken) {
@@ -419,13 +223,41 @@ static int submit_locked(thrum__pool *pool, thrum_future *future, const char **r
     }
     if (pool->closing)
         return -EPIPE;
-    push(pool, future);
-    int rc = staff_one(pool);
-    if (rc == 0 || pool->workers > 0)
+    thrum__pool_push(pool, future);
+    int rc = thrum__pool_staff(pool, ret_called);
+    if (pool->workers > 0) {
+        if (pool->direct)
+            thrum__inbox_open(&pool->inbox);
         return 0; /* with fewer workers than wished for it still runs */
+    }
     *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
-    (void)pop(pool); /* the one just pushed: nobody was there to take another */
+    (void)thrum__pool_pop(pool); /* the one just pushed: nobody was there to take another */
     return rc;
+}
+
+/* Leaves the future in the inbox, if that is open to it; true if it did. */
+static bool submit_directly(thrum__pool *pool, thrum_future *future)
+{
+    if (!pool->direct ||
+        thrum__load_relaxed(&future->state) & (THRUM__FUTURE_LOW | THRUM__FUTURE_HIGH))
+        return false;
+    enum thrum__inbox_outcome outcome;
+    thrum__context *self = thrum__self();
+    if (self->executor == pool) {
+        begin_to_pend(pool, future, UNTIMED);
+        outcome = thrum__inbox_put_own(&thrum__worker_of(self)->own, future);
+    } else {
+        begin_to_pend(pool, future, thrum__load_relaxed(&pool->inbox.put));
+        outcome = thrum__inbox_put(&pool->inbox, future);
+    }
+    if (outcome == THRUM__INBOX_CALLS) {
+        thrum__context *called = NULL;
+        thrum_with (&pool->lock)
+            (void)thrum__pool_staff(pool, &called);
+        if (called)
+            thrum__unpark(called);
+    }
+    return outcome != THRUM__INBOX_CLOSED;
 }
 
 static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
@@ -433,9 +265,14 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     thrum__pool *pool = (thrum__pool *)executor; /* its first member */
     if (pool->process != thrum__process_generation)
         return -ESRCH;
+    if (submit_directly(pool, future))
+        return 0;
     int rc = 0;
+    thrum__context *called = NULL;
     thrum_with (&pool->lock)
-        rc = submit_locked(pool, future, ret_reason);
+        rc = submit_locked(pool, future, ret_reason, &called);
+    if (called)
+        thrum__unpark(called);
     return rc;
 }
 
@@ -448,13 +285,20 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
     thrum__pool *pool = (thrum__pool *)executor;
     thrum_with (&pool->lock) {
+        size_t pending = pool->pending_count + thrum__inbox_count(&pool->inbox);
+        uint64_t done = pool->done, failed = pool->failed;
+        for (thrum__worker *worker = pool->all_workers; worker; worker = worker->next) {
+            pending += thrum__inbox_count(&worker->own);
+            done += thrum__load_relaxed(&worker->helped);
+            failed += thrum__load_relaxed(&worker->helped_failed);
+        }
         *ret_stats = (thrum_executor_stats){
             .workers = pool->workers,
             .idle = pool->idle_count,
-            .pending = pool->pending_count,
+            .pending = pending,
             .running = pool->running,
-            .done = pool->done,
-            .failed = pool->failed,
+            .done = done,
+            .failed = failed,
             .cancelled = pool->cancelled,
             .longest_wait = pool->longest_wait,
         };
@@ -471,13 +315,20 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
         thrum__panic(thrum__caller(), "a thread pool cannot be resized to %d workers", max_workers);
     thrum__pool *pool = (thrum__pool *)executor;
     thrum__waiter *roused = NULL;
+    thrum__context *called = NULL;
     thrum_with (&pool->lock) {
         pool->max_workers = (size_t)max_workers;
         if (pool->workers > pool->max_workers)
             roused = thrum__pool_rouse(pool);
-        for (size_t i = 0; i < pool->pending_count && i < pool->max_workers; i++)
-            thrum__pool_staff(pool);
+        thrum__pool_empty_inbox(pool);
+        for (size_t i = 0; i <= pool->pending_count && i < pool->max_workers; i++) {
+            if (called)
+                thrum__unpark(called);
+            (void)thrum__pool_staff(pool, &called); /* once in any case: see `coming` above */
+        }
     }
     thrum__unpark_chain(roused);
+    if (called)
+        thrum__unpark(called);
     return 0;
 }

@@ -82,7 +82,7 @@ static void fail(struct thrum_periodic *periodic, const thrum_error *error)
 /* Runs one tick. Returns 0 if others may follow, else what ends the thread. */
 static int tick(struct thrum_periodic *periodic, thrum_task *self)
 {
-    thrum_task task = {.context = self->context};
+    thrum_task task = {0};
     int rc = thrum__task_init(&task, periodic->function, periodic->arg, periodic->size);
     if (rc < 0)
         thrum__task_fail(&task, rc, NULL);
@@ -92,13 +92,13 @@ static int tick(struct thrum_periodic *periodic, thrum_task *self)
     if (rc == -ECANCELED && thrum_cancelled(self))
         rc = 0; /* as it was asked to; the wait for the next tick ends it */
     if (rc < 0)
-        fail(periodic, task.error);
+        fail(periodic, thrum__task_error(&task));
     thrum__add_relaxed(&periodic->ticks, 1);
     if (rc < 0 && periodic->keep_going) {
-        thrum__failure_report("periodic", thrum_thread_current_name(), task.error);
+        thrum__failure_report("periodic", thrum_thread_current_name(), thrum__task_error(&task));
         rc = 0;
     } else if (rc < 0) {
-        thrum_fail(self, rc, "%s", task.error->message);
+        thrum_fail(self, rc, "%s", thrum__task_error(&task)->message);
     }
     thrum__task_finish(&task);
     return rc;

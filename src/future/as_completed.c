@@ -4,13 +4,13 @@
  * which `next` takes: so n futures cost n watches and n notes, however many are asked for in what
  * order, and none is looked at twice.
  *
- * Locks are taken future first, then `changed`: a watch is told under its future's lock. `next`
- * takes only `changed`, and `free` only one future's lock at a time, after which that future's
- * watch is neither told nor being told; so what `free` frees, nobody uses.
+ * A watch is told under its future's guard, and takes the guard of the list inside of that. `next`
+ * takes only the list's, and `free` only one future's at a time, after which that future's watch is
+ * neither told nor being told; so what `free` frees, nobody uses. The one who waits in `next` stands
+ * in `waiter`; the watch that takes it out claims it.
  */
 #include "future/future.h"
-#include <thrum/condition.h>
-#include <thrum/with.h>
+#include "park/park.h"
 
 #include <errno.h>
 
@@ -21,23 +21,31 @@ struct watched {
     struct watched *next_ready;
 };
 
+enum { GUARD = 1 };
+
 struct thrum_as_completed {
-    thrum_condition changed;
-    struct watched *first_ready, **last_ready; /* in order; under the condition's lock */
+    uint32_t state;                            /* GUARD or 0 */
+    struct watched *first_ready, **last_ready; /* in order; under the guard */
+    thrum__waiter *waiter;                     /* who waits for one, or NULL; under the guard */
     size_t left;                               /* not yet given; belongs to the caller of next */
     size_t count;
     struct watched watched[];
 };
 
-static void note(thrum__future_watch *watch)
+/* Appends one to the ready; gives the waiter if it claimed him. */
+static thrum__waiter *note(thrum__future_watch *watch)
 {
     struct watched *watched = (struct watched *)watch; /* its first member */
     thrum_as_completed *done = watched->done;
-    thrum_with (&done->changed) {
-        *done->last_ready = watched;
-        done->last_ready = &watched->next_ready;
-        thrum_condition_notify(&done->changed, 1);
-    }
+    thrum__guard_acquire(&done->state, GUARD);
+    thrum__plain_write(&done->first_ready);
+    *done->last_ready = watched;
+    done->last_ready = &watched->next_ready;
+    thrum__plain_write(&done->waiter);
+    thrum__waiter *waiter = done->waiter ? thrum__future_claim(done->waiter) : NULL;
+    done->waiter = NULL;
+    thrum__guard_release(&done->state, GUARD);
+    return waiter;
 }
 
 thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t count)
@@ -56,39 +64,64 @@ thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t 
             .done = done,
             .future = futures[i],
         };
-        thrum__future_watch_begin(futures[i], &watched->watch);
+        if (!thrum__future_watch_begin(futures[i], &watched->watch))
+            (void)note(&watched->watch);
     }
     return done;
 }
 
-/* Under the lock. */
-static int wait_for_one(thrum_as_completed *done, thrum_time deadline)
+/* The first of the ready, or NULL; then, with a waiter, he is to be told of the next. */
+static struct watched *take(thrum_as_completed *done, thrum__waiter *waiter)
 {
-    if (deadline == THRUM_NOW)
-        return -EAGAIN;
-    thrum__context *self = thrum__futures_wait_begin();
-    int rc = thrum_condition_wait(&done->changed, deadline);
-    thrum__futures_wait_end(self);
-    return rc;
+    thrum__guard_acquire(&done->state, GUARD);
+    thrum__plain_write(&done->first_ready);
+    struct watched *first = done->first_ready;
+    if (first) {
+        done->first_ready = first->next_ready;
+        if (!done->first_ready)
+            done->last_ready = &done->first_ready;
+    }
+    thrum__plain_write(&done->waiter);
+    done->waiter = first ? NULL : waiter;
+    thrum__guard_release(&done->state, GUARD);
+    return first;
+}
+
+/* Waits until one is ready, or takes it if it is. */
+static int wait_for_one(thrum_as_completed *done, thrum_time deadline, struct watched **ret_first)
+{
+    thrum__waiter waiter;
+    int rc = thrum__wait_begin(&waiter, true);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiter);
+    *ret_first = take(done, &waiter);
+    if (*ret_first) {
+        thrum__wait_abandon(&waiter);
+    } else {
+        rc = thrum__wait(&waiter, deadline, "futures", done);
+        *ret_first = take(done, NULL);
+    }
+    thrum__memory_dead(&waiter);
+    return *ret_first ? 0 : rc;
 }
 
 int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_time deadline)
 {
     if (done->left == 0)
         return -ENODATA;
-    thrum_with (&done->changed) {
-        while (!done->first_ready) {
-            int rc = wait_for_one(done, deadline);
-            if (rc < 0)
-                return rc;
-        }
-        struct watched *first = done->first_ready;
-        done->first_ready = first->next_ready;
-        if (!done->first_ready)
-            done->last_ready = &done->first_ready;
-        done->left--;
-        *ret_index = (size_t)(first - done->watched);
+    struct watched *first = take(done, NULL);
+    if (!first && deadline == THRUM_NOW)
+        return -EAGAIN;
+    if (!first) {
+        thrum__context *self = thrum__futures_wait_begin();
+        int rc = wait_for_one(done, deadline, &first);
+        thrum__futures_wait_end(self);
+        if (rc < 0)
+            return rc;
     }
+    done->left--;
+    *ret_index = (size_t)(first - done->watched);
     return 0;
 }
 

@@ -1,26 +1,25 @@
 /* Done callbacks.
  *
- * A future has a list of callbacks, in the order of adding, under its lock. The one that ends the
- * future takes the whole list off under the lock, with the change of the state, and calls it after
- * it has released the lock; one that adds looks at the state under the same lock. So a callback is
- * either on the list that is taken, or added to a future that is done, and then called at once: it
- * is called exactly once, and by exactly one thread.
+ * A callback is a watch that is not told under the guard (watch.c). The one that ends the future takes
+ * all of them off under the guard, with the change of the state, and calls them after it has given
+ * the guard back; one that adds looks at the state under the same guard. So a callback is either
+ * among those that are taken, or added to a future that is done, and then called at once: it is
+ * called exactly once, and by exactly one thread.
  *
- * Called without the lock, a callback may do to the future what anybody may: ask for its result,
+ * Called without the guard, a callback may do to the future what anybody may: ask for its result,
  * add another callback, free it. For the last the calls have a reference of their own.
  *
  * A callback runs on the stack of a task that has ended, of a canceller or of an adder, none of
  * which is cancelled for its sake: it is shielded, so its waits do not end with -ECANCELED because
  * of a request that was meant for the task.
  *
- * Rejected: to call them under the lock (a callback that asks for its future would wait for
+ * Rejected: to call them under the guard (a callback that asks for its future would wait for
  * itself), and to hand them to a thread of their own (Python does not, and order would cost more
  * than it is worth). Source: Python's Future.add_done_callback.
  */
 #include "base/place.h"
 #include "future/future.h"
 #include <thrum/thread.h>
-#include <thrum/with.h>
 
 #include <errno.h>
 
@@ -49,14 +48,13 @@ static void call_user(thrum__future_callback *callback, thrum_future *future)
     call(function, future, context);
 }
 
-void thrum__future_call_back(thrum_future *future, thrum__future_callback *first)
+void thrum__future_call_back(thrum_future *future, thrum__future_watch *first)
 {
-    if (!first)
-        return;
     thrum_shield_begin();
     while (first) {
-        thrum__future_callback *next = first->next;
-        first->run(first, future);
+        thrum__future_watch *next = first->next;
+        thrum__future_callback *callback = (thrum__future_callback *)first; /* its first member */
+        callback->run(callback, future);
         first = next;
     }
     thrum_shield_end();
@@ -65,22 +63,12 @@ void thrum__future_call_back(thrum_future *future, thrum__future_callback *first
 
 void thrum__future_callback_add(thrum_future *future, thrum__future_callback *callback)
 {
-    bool done = true;
-    callback->next = NULL;
-    thrum_with (&future->lock) {
-        done = thrum_future_done(future);
-        if (!done) {
-            if (future->last_callback)
-                future->last_callback->next = callback;
-            else
-                future->first_callback = callback;
-            future->last_callback = callback;
-        }
-    }
-    if (done) {
-        thrum__future_reference(future);
-        thrum__future_call_back(future, callback);
-    }
+    callback->watch.fire = NULL;
+    if (thrum__future_watch_begin(future, &callback->watch))
+        return;
+    callback->watch.next = NULL;
+    thrum__future_reference(future);
+    thrum__future_call_back(future, &callback->watch);
 }
 
 int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,

@@ -2,34 +2,51 @@
  *
  *     PENDING ----> RUNNING ----> FINISHED
  *        \
- *         `-------> CANCELLED             (or FINISHED, where the executor could not take it)
+ *         `-------> CANCELLED
  *
- * Every change of state is made under the future's lock, so a cancel and a start cannot both win.
- * The change to FINISHED or CANCELLED also sets the event `done`, a release that every wait
- * acquires, and then tells the watches, all under the lock: one who was told can ask for the
- * result at once, and one who has ended his watch under the lock is not being told any more. The
- * callbacks, which are the user's, are taken off under the lock and called after it (callback.c).
+ * All that changes hands is in one word, the phase and a few marks (future.h). While GUARD is set,
+ * only its holder writes the word, and gives the guard back by a plain store of the next one; while
+ * it is clear, whoever changes the word does so by a compare-and-swap. So every change has one
+ * place in one order, and needs no more than the word:
  *
- * `runner` is the context of the thread that runs the task. It is cleared under the lock before
- * that thread goes on to other work; so a cancel, which looks at it under the lock, asks the right
- * task to stop or none. The worker takes back a request that came too late when it takes the next
- * task (see the thread pool).
+ *     start    takes the guard, sees PENDING, notes the runner, leaves RUNNING. A cancel and two
+ *              starts cannot all win.
+ *     end      with nobody to be told one compare-and-swap, RUNNING to FINISHED; it fails while
+ *              somebody has the guard, or has come to be told meanwhile. With somebody to be told,
+ *              see watch.c.
+ *     cancel   takes the guard. PENDING: it ends the future. RUNNING: it asks the runner to stop
+ *              before it gives the guard back; as the end cannot pass the guard, the request
+ *              reaches the right task or none. It wakes the task after it has given the guard back:
+ *              a task whose wait it has claimed goes nowhere before that wake.
+ *     wait     hangs a watch into the future, in the guard, while it is not DONE.
+ *
+ * The end is a release: who sees DONE by an acquire may read the outcome, which changes no more. It
+ * is an acquire, too: what a canceller wrote to the runner comes before what the runner does next.
+ * The worker takes back a request that came too late when it takes the next task (the thread pool).
+ *
+ * Who fails or ends a future without running it (an executor that refuses, a maker by hand) makes it
+ * RUNNING without a runner, so that it has the outcome for itself without holding the guard, settles
+ * that, and ends it. A cancel that comes between finds nobody to disturb.
  *
  * A worker of a pool that waits for a future may run it itself, if it is pending in the same pool;
  * else it lets another worker step in (thread_pool.c).
  *
  * References: one for the owner, one for the executor until the task is done or dropped. Both may
  * free in any order; nobody touches a future without a reference, and the end of a task touches it
- * only while it has the executor's.
+ * only while it has the executor's. One who finds that his reference is the only one has nobody to
+ * exclude and gives it up without an atomic subtraction: nobody else can make another.
  *
  * A failure is told to the failure hook when the last reference goes and nobody has asked. One who
  * cancels has no interest in it.
  *
+ * Rejected: a lock and an event in each future, which were half of its size and of its time; and
+ * the runner in the word itself, which would have to be of 64 bits to save one plain store.
+ *
  * Source: Python's concurrent.futures.Future; reference counts in place of its garbage collector.
  */
 #include "future/future.h"
+#include "future/stock.h"
 #include "park/park.h"
-#include <thrum/with.h>
 
 #include <errno.h>
 
@@ -37,15 +54,19 @@ enum {
     PENDING = THRUM__FUTURE_PENDING,
     RUNNING = THRUM__FUTURE_RUNNING,
     FINISHED = THRUM__FUTURE_FINISHED,
-    CANCELLED = THRUM__FUTURE_CANCELLED
+    CANCELLED = THRUM__FUTURE_CANCELLED,
+    PHASE = THRUM__FUTURE_PHASE,
+    DONE = THRUM__FUTURE_DONE,
+    GUARD = THRUM__FUTURE_GUARD,
+    WATCHED = THRUM__FUTURE_WATCHED,
+    SEEN = THRUM__FUTURE_SEEN,
+    ASKED = THRUM__FUTURE_ASKED
 };
 
+_Static_assert(sizeof(thrum_future) == 2 * THRUM__CACHE_LINE, "a future has two cache lines");
+
 /* The future for want of a future: failed, immortal, and shared by all who get it. */
-static thrum_future no_memory = {
-    .state = FINISHED,
-    .seen = 1,
-    .done = {1, 0, 0},
-};
+static thrum_future no_memory = {.state = FINISHED | SEEN};
 
 thrum_future *thrum__future_no_memory(void)
 {
@@ -54,14 +75,14 @@ thrum_future *thrum__future_no_memory(void)
 
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size)
 {
-    thrum_future *future = thrum__alloc(sizeof *future);
+    thrum_future *future = thrum__stock_take();
     if (!future)
         return &no_memory;
+    *future = (thrum_future){.references = 2};
     if (thrum__task_init(&future->task, function, arg, size) < 0) {
-        thrum__free(future);
+        thrum__stock_give(future);
         return &no_memory;
     }
-    future->references = 2;
     return future;
 }
 
@@ -71,19 +92,25 @@ void thrum__future_reference(thrum_future *future)
         thrum__add_relaxed(&future->references, 1);
 }
 
+static bool give_up_reference(thrum_future *future)
+{
+    return thrum__load_acquire(&future->references) == 1 ||
+           thrum__sub_acq_rel(&future->references, 1) == 1;
+}
+
 void thrum__future_unreference(thrum_future *future)
 {
-    if (future == &no_memory || thrum__sub_acq_rel(&future->references, 1) != 1)
+    if (future == &no_memory || !give_up_reference(future))
         return;
-    if (future->task.error && !thrum__load_relaxed(&future->seen))
+    if (thrum__task_error(&future->task) && !(thrum__load_relaxed(&future->state) & SEEN))
         thrum__failure_report_task("future", &future->task);
     thrum__task_finish(&future->task);
-    thrum__free(future);
+    thrum__stock_give(future);
 }
 
 static const thrum_error *error_of(const thrum_future *future)
 {
-    return future == &no_memory ? thrum__error_constant(-ENOMEM) : future->task.error;
+    return future == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&future->task);
 }
 
 const thrum_error *thrum__future_failure(const thrum_future *future)
@@ -94,54 +121,52 @@ const thrum_error *thrum__future_failure(const thrum_future *future)
 
 bool thrum__future_runs_here(thrum_future *future)
 {
-    thrum_with (&future->lock)
-        return future->runner == thrum__self();
-    return false;
+    uint32_t word = thrum__future_guard(future);
+    thrum__plain_read(&future->runner);
+    bool here = (word & PHASE) == RUNNING && future->runner == thrum__self();
+    thrum__future_unguard(future, word);
+    return here;
 }
 
-thrum__future_callback *thrum__future_end(thrum_future *future, uint32_t state)
+/* Takes the task for this context, or, with `runner` NULL, for nobody who could be asked to stop;
+ * false if it is taken, or cancelled. */
+static bool start(thrum_future *future, thrum__context *runner)
 {
-    thrum__store_relaxed(&future->state, state);
-    future->runner = NULL;
-    thrum_event_set(&future->done);
-    thrum__future_watch *watch = future->watches;
-    future->watches = NULL;
-    while (watch) {
-        thrum__future_watch *next = watch->next;
-        watch->linked = false;
-        watch->fire(watch);
-        watch = next;
+    uint32_t word = thrum__future_guard(future);
+    bool pending = (word & PHASE) == PENDING;
+    if (pending) {
+        thrum__plain_write(&future->runner);
+        future->runner = runner;
+        word |= RUNNING;
     }
-    thrum__future_callback *callbacks = future->first_callback;
-    future->first_callback = future->last_callback = NULL;
-    if (callbacks)
-        thrum__future_reference(future);
-    return callbacks;
+    thrum__future_unguard(future, word);
+    return pending;
 }
 
-/* Takes the task for this context; false if it is cancelled. */
-static bool start(thrum_future *future)
+void thrum__future_end(thrum_future *future)
 {
-    bool pending = false;
-    thrum_with (&future->lock) {
-        pending = future->state == PENDING;
-        if (pending) {
-            thrum__store_relaxed(&future->state, RUNNING);
-            future->runner = future->task.context = thrum__self();
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t word = thrum__load_relaxed(&future->state);
+        uint32_t next = (word & ~(uint32_t)(PHASE | WATCHED)) | FINISHED;
+        if (word & GUARD) {
+            thrum__spin(&turns);
+        } else if (!(word & WATCHED)) {
+            if (thrum__cas_acq_rel(&future->state, &word, next))
+                return;
+        } else if (thrum__cas_weak_acquire(&future->state, &word, word | GUARD)) {
+            thrum__future_tell(future, next);
+            return;
         }
     }
-    return pending;
 }
 
 bool thrum__future_run(thrum_future *future)
 {
-    if (!start(future))
+    if (!start(future, thrum__self()))
         return false;
     thrum__task_run(&future->task);
-    thrum__future_callback *callbacks = NULL;
-    thrum_with (&future->lock)
-        callbacks = thrum__future_end(future, FINISHED);
-    thrum__future_call_back(future, callbacks);
+    thrum__future_end(future);
     return true;
 }
 
@@ -152,47 +177,84 @@ void thrum__future_settle_cancel(thrum_future *future)
         thrum__store_relaxed(&self->cancelled, 0);
         return;
     }
-    thrum_with (&future->lock)
-        thrum__store_relaxed(&self->cancelled, thrum__load_relaxed(&future->asked));
+    uint32_t word = thrum__future_guard(future);
+    thrum__store_relaxed(&self->cancelled, word & ASKED ? 1 : 0);
+    thrum__future_unguard(future, word);
 }
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
 {
-    thrum__future_callback *callbacks = NULL;
-    thrum_with (&future->lock) {
-        if (future->state == PENDING) {
-            thrum__task_fail(&future->task, code, message);
-            callbacks = thrum__future_end(future, FINISHED);
-        }
+    if (start(future, NULL)) {
+        thrum__task_fail(&future->task, code, message);
+        thrum__future_end(future);
     }
-    thrum__future_call_back(future, callbacks);
     thrum__future_unreference(future);
 }
 
 void thrum__future_ignore(thrum_future *future)
 {
-    thrum__store_relaxed(&future->seen, 1);
+    if (thrum__load_relaxed(&future->state) & SEEN)
+        return;
+    uint32_t word = thrum__future_guard(future);
+    thrum__future_unguard(future, word | SEEN);
+}
+
+/* Asks a running task to stop. Under the guard, which it gives back. */
+static void ask(thrum_future *future, uint32_t word)
+{
+    thrum__plain_read(&future->runner);
+    thrum__context *runner = future->runner;
+    bool owed = runner && thrum__cancel_claim(runner);
+    thrum__future_unguard(future, word | SEEN | ASKED);
+    if (owed)
+        thrum__unpark(runner);
 }
 
 int thrum_future_cancel(thrum_future *future)
 {
-    int rc = -EALREADY;
-    thrum__future_callback *callbacks = NULL;
-    thrum_with (&future->lock) {
-        if (future->state == PENDING) {
-            future->task.error = thrum__error_constant(-ECANCELED);
-            thrum__future_ignore(future);
-            callbacks = thrum__future_end(future, CANCELLED);
-            rc = 0;
-        } else if (future->state == RUNNING) {
-            thrum__future_ignore(future);
-            thrum__store_relaxed(&future->asked, 1);
-            if (future->runner)
-                thrum__cancel(future->runner);
-            rc = -EINPROGRESS;
-        }
+    if (thrum_future_done(future))
+        return -EALREADY;
+    uint32_t word = thrum__future_guard(future);
+    switch (word & PHASE) {
+    case PENDING:
+        thrum__task_fail_constant(&future->task, -ECANCELED);
+        thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
+        return 0;
+    case RUNNING:
+        ask(future, word);
+        return -EINPROGRESS;
+    default:
+        thrum__future_unguard(future, word);
+        return -EALREADY;
     }
-    thrum__future_call_back(future, callbacks);
+}
+
+/* One who waits for one future: the watch that wakes him. */
+struct waiting {
+    thrum__future_watch watch;
+    thrum__waiter waiter;
+};
+
+static thrum__waiter *wake(thrum__future_watch *watch)
+{
+    return thrum__future_claim(&((struct waiting *)watch)->waiter);
+}
+
+static int wait_for_end(thrum_future *future, thrum_time deadline)
+{
+    struct waiting waiting = {.watch.fire = wake};
+    int rc = thrum__wait_begin(&waiting.waiter, true);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&waiting);
+    if (thrum__future_watch_begin(future, &waiting.watch)) {
+        rc = thrum__wait(&waiting.waiter, deadline, "future", future);
+        if (rc < 0)
+            thrum__future_watch_end(future, &waiting.watch);
+    } else {
+        thrum__wait_abandon(&waiting.waiter);
+    }
+    thrum__memory_dead(&waiting);
     return rc;
 }
 
@@ -206,7 +268,7 @@ int thrum_future_wait(thrum_future *future, thrum_time deadline)
     if (self->worker && deadline == THRUM_FOREVER && self->worker->run(self, future))
         return 0;
     thrum__futures_wait_begin();
-    int rc = thrum_event_wait(&future->done, deadline);
+    int rc = wait_for_end(future, deadline);
     thrum__futures_wait_end(self);
     return rc;
 }
@@ -233,57 +295,26 @@ const thrum_error *thrum_future_error(thrum_future *future)
 
 size_t thrum_future_result_size(thrum_future *future)
 {
-    return thrum_future_done(future) ? future->task.result_size : 0;
+    return thrum_future_done(future) ? thrum__task_result_size(&future->task) : 0;
 }
 
 bool thrum_future_done(thrum_future *future)
 {
-    return thrum_event_is_set(&future->done);
+    return thrum__load_acquire(&future->state) & DONE;
 }
 
 bool thrum_future_running(thrum_future *future)
 {
-    return thrum__load_relaxed(&future->state) == RUNNING;
+    return (thrum__load_relaxed(&future->state) & PHASE) == RUNNING;
 }
 
 bool thrum_future_cancelled(thrum_future *future)
 {
-    return thrum__load_relaxed(&future->state) == CANCELLED;
+    return (thrum__load_relaxed(&future->state) & PHASE) == CANCELLED;
 }
 
 void thrum_future_free(thrum_future *future)
 {
     if (future)
         thrum__future_unreference(future);
-}
-
-void thrum__future_watch_begin(thrum_future *future, thrum__future_watch *watch)
-{
-    thrum_with (&future->lock) {
-        watch->linked = !thrum_future_done(future);
-        if (watch->linked) {
-            watch->prev = NULL;
-            watch->next = future->watches;
-            if (watch->next)
-                watch->next->prev = watch;
-            future->watches = watch;
-        } else {
-            watch->fire(watch);
-        }
-    }
-}
-
-void thrum__future_watch_end(thrum_future *future, thrum__future_watch *watch)
-{
-    thrum_with (&future->lock) {
-        if (watch->linked) {
-            if (watch->prev)
-                watch->prev->next = watch->next;
-            else
-                future->watches = watch->next;
-            if (watch->next)
-                watch->next->prev = watch->prev;
-            watch->linked = false;
-        }
-    }
 }

@@ -2,53 +2,61 @@
 #ifndef THRUM_FUTURE_FUTURE_H
 #define THRUM_FUTURE_FUTURE_H
 
+#include "park/guard.h"
+#include "park/waiter.h"
 #include "thread/task.h"
-#include <thrum/event.h>
 #include <thrum/future.h>
-#include <thrum/lock.h>
 
-/* One who is to be told when a future is done. `fire` is called once, under the future's lock: it
- * must be short and may take only locks that are never held around calls to futures. */
+/* One who is to be told when a future is done. `fire` is called once, under the future's guard: it
+ * must be short, may neither wait nor call the system, and may take only guards that are never held
+ * around calls to futures. It may claim one waiter, and gives that: the unpark follows when the
+ * guard is released. NULL stands for a callback. */
 typedef struct thrum__future_watch {
     struct thrum__future_watch *next, *prev;
-    void (*fire)(struct thrum__future_watch *watch);
+    thrum__waiter *(*fire)(struct thrum__future_watch *watch);
     bool linked;
 } thrum__future_watch;
 
-/* One that is to be called when a future is done: once, without any lock, by the thread that ends
+/* One that is to be called when a future is done: once, without any guard, by the thread that ends
  * it. `run` may free its callback and the owner's reference to the future. See callback.c. */
 typedef struct thrum__future_callback {
-    struct thrum__future_callback *next;
+    thrum__future_watch watch;
     void (*run)(struct thrum__future_callback *callback, thrum_future *future);
 } thrum__future_callback;
 
-enum thrum__future_state {
-    THRUM__FUTURE_PENDING,
-    THRUM__FUTURE_RUNNING,
-    THRUM__FUTURE_FINISHED,
-    THRUM__FUTURE_CANCELLED
+/* The state word; future.c says who may change it when. */
+enum {
+    THRUM__FUTURE_PENDING = 0,
+    THRUM__FUTURE_RUNNING = 1,
+    THRUM__FUTURE_FINISHED = 2,
+    THRUM__FUTURE_CANCELLED = 3,
+    THRUM__FUTURE_PHASE = 3,        /* the bits of these four */
+    THRUM__FUTURE_DONE = 2,         /* the bit that the last two have */
+    THRUM__FUTURE_GUARD = 1 << 2,   /* park/guard.h */
+    THRUM__FUTURE_WATCHED = 1 << 3, /* somebody is to be told */
+    THRUM__FUTURE_SEEN = 1 << 4,    /* someone has asked for the failure, or it needs no telling */
+    THRUM__FUTURE_ASKED = 1 << 5,   /* to stop, while it ran */
+    THRUM__FUTURE_OWED = 1 << 6,    /* made by hand, and its end is owed (by_hand.c) */
+    THRUM__FUTURE_ENDED = 1 << 7,   /* made by hand, and its end came */
+    THRUM__FUTURE_LOW = 1 << 8,     /* its executor is to prefer others, or it to others; fixed */
+    THRUM__FUTURE_HIGH = 1 << 9,
 };
 
-/* Whether an end is owed by hand (by_hand.c); an executor's futures are ended by it alone. */
-enum thrum__future_maker { THRUM__FUTURE_EXECUTORS, THRUM__FUTURE_OWED, THRUM__FUTURE_ENDED };
-
+/* Two cache lines. What the executor and those who wait touch is in the first; a task without an
+ * argument and a result leaves the second alone. */
 struct thrum_future {
+    uint32_t state;
     uint32_t references;
-    uint32_t state;                 /* see future.c */
-    uint32_t seen;                  /* someone has asked for the failure, or it needs no telling */
-    uint32_t asked;                 /* to stop, while it ran */
-    enum thrum__future_maker maker; /* under the lock */
-    thrum_lock lock;
-    thrum_event done;
-    thrum__context *runner;       /* where it runs, while it does; under the lock */
-    thrum__future_watch *watches; /* under the lock */
-    thrum__future_callback *first_callback, *last_callback; /* in order; under the lock */
-    thrum_future *next; /* in its executor's queue; the executor's, as are these: */
+    thrum__future_watch *watches; /* the last of a ring, in the order of coming; under the guard */
+    thrum_future *next;           /* in its executor's queue; the executor's, as are these: */
     void *executor;
-    thrum_time submitted;
-    int32_t priority;
+    union {
+        thrum_time submitted;
+        thrum_future *previous;
+    };
+    thrum__context *runner; /* where it runs, once it does; under the guard */
     thrum_task task;
-};
+} __attribute__((aligned(THRUM__CACHE_LINE)));
 
 /* A pending future with two references: the owner's and the executor's. Without memory it is a
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
@@ -98,21 +106,39 @@ thrum_future *thrum__future_no_memory(void);
 void thrum__future_reference(thrum_future *future);
 void thrum__future_unreference(thrum_future *future);
 
-/* Publishes the end, under the lock. Gives the callbacks, to be handed to thrum__future_call_back
- * once the lock is released; where there are some, they have a reference. */
-thrum__future_callback *thrum__future_end(thrum_future *future, uint32_t state);
+/* Takes the guard and gives the state word, without its bit; gives the guard back with a new word. */
+static inline uint32_t thrum__future_guard(thrum_future *future)
+{
+    return thrum__guard_acquire(&future->state, THRUM__FUTURE_GUARD) & ~THRUM__FUTURE_GUARD;
+}
 
-/* Calls what thrum__future_end gave, and gives up its reference. */
-void thrum__future_call_back(thrum_future *future, thrum__future_callback *first);
+static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
+{
+    thrum__store_release(&future->state, word);
+}
+
+/* Publishes the end of a running future, and tells all who are to be told. The caller has a
+ * reference. */
+void thrum__future_end(thrum_future *future);
+
+/* Calls callbacks, linked by `next`, and gives up the reference that was taken for them. */
+void thrum__future_call_back(thrum_future *future, thrum__future_watch *first);
 
 /* Has `callback` called when the future is done, at once and here if it is. The caller has a
  * reference; the callback may outlast it. */
 void thrum__future_callback_add(thrum_future *future, thrum__future_callback *callback);
 
-/* Has `watch` told when the future is done, at once if it is. */
-void thrum__future_watch_begin(thrum_future *future, thrum__future_watch *watch);
+/* Has `watch` told when the future is done. False if it is done already: it is not told then. */
+bool thrum__future_watch_begin(thrum_future *future, thrum__future_watch *watch);
 
 /* After this `watch` will not be told any more, nor is it being told. */
 void thrum__future_watch_end(thrum_future *future, thrum__future_watch *watch);
+
+/* Claims a waiter for a watch that wakes it: gives it, or NULL if another was first. */
+thrum__waiter *thrum__future_claim(thrum__waiter *waiter);
+
+/* Takes all watches off a future that ends, tells them, and publishes `word`. Under the guard,
+ * which it gives back. */
+void thrum__future_tell(thrum_future *future, uint32_t word);
 
 #endif

@@ -1,26 +1,30 @@
 /* wait: for one of many futures, or for all.
  *
- * A watch stands in each future and one event in the frame of the waiter. Each watch that is told
- * counts its future off; the one that makes the condition true sets the event. So n futures cost
- * n watches and n notes, and the waiter wakes once, however many there are.
+ * A watch stands in each future that is not done, and one waiter in the frame of the one who waits.
+ * Each watch that is told counts its future off; the one that makes the condition true claims the
+ * waiter. So n futures cost n watches and n notes, and the waiter wakes once, however many there
+ * are. A future that is done when its turn comes is counted off by the waiting thread itself.
  *
- *     THRUM_ALL_COMPLETED    the last one counted off sets the event
+ *     THRUM_ALL_COMPLETED    the last one counted off claims the waiter
  *     THRUM_FIRST_COMPLETED  any does
  *     THRUM_FIRST_FAILED     one that failed does, and else the last one
  *
- * The watches are told under the lock of their futures, `left` is shared between them and hence
- * atomic. On the way out each watch is ended under its future's lock: after that it is not being
- * told, so the frame may go; and whatever was written before the end of a future that is done
- * happened before the return. Where the condition is true before all futures are watched, the rest
- * is not looked at.
+ * The watches are told under the guard of their futures, `left` is shared between them and hence
+ * atomic, and of several that claim one wins. On the way out each watch is ended under its future's
+ * guard: after that it is not being told, so the frame may go; and whatever was written before the
+ * end of a future that is done happened before the return. Where the condition is true before all
+ * futures are watched, the rest is not looked at.
+ *
+ * A wait that finds its condition true at a first look over the futures needs no watch, and no
+ * memory; one that may not wait needs none either.
  */
 #include "future/future.h"
-#include <thrum/event.h>
+#include "park/park.h"
 
 #include <errno.h>
 
 struct waiting {
-    thrum_event met;
+    thrum__waiter waiter;
     thrum_wait_condition condition;
     size_t left; /* not counted off */
 };
@@ -31,47 +35,77 @@ struct watched {
     const thrum_future *future;
 };
 
-static void count_off(thrum__future_watch *watch)
+/* Counts a future off; true if that makes the condition true. */
+static bool count_off(struct waiting *waiting, const thrum_future *future)
 {
-    struct watched *watched = (struct watched *)watch; /* its first member */
-    struct waiting *waiting = watched->waiting;
     bool met = thrum__sub_acq_rel(&waiting->left, 1) == 1;
     if (waiting->condition == THRUM_FIRST_COMPLETED)
         met = true;
     else if (waiting->condition == THRUM_FIRST_FAILED)
-        met = met || thrum__future_failure(watched->future);
+        met = met || thrum__future_failure(future);
+    return met;
+}
+
+static thrum__waiter *note(thrum__future_watch *watch)
+{
+    struct watched *watched = (struct watched *)watch; /* its first member */
+    struct waiting *waiting = watched->waiting;
+    bool met = count_off(waiting, watched->future);
+    return met ? thrum__future_claim(&waiting->waiter) : NULL;
+}
+
+/* Whether the condition is true already. */
+static bool is_met(thrum_future *const *futures, size_t count, thrum_wait_condition condition)
+{
+    struct waiting look = {.condition = condition, .left = count};
+    bool met = false;
+    for (size_t i = 0; i < count && !met; i++)
+        if (thrum_future_done(futures[i]))
+            met = count_off(&look, futures[i]);
+        else if (condition == THRUM_ALL_COMPLETED)
+            break;
+    return met;
+}
+
+/* Watches the futures until all are watched or the condition is true, and then waits for it. */
+static int wait_watching(struct watched *watched, struct waiting *waiting,
+                         thrum_future *const *futures, size_t count, thrum_time deadline)
+{
+    int rc = thrum__wait_begin(&waiting->waiter, true);
+    if (rc < 0)
+        return rc;
+    size_t begun = 0;
+    bool met = false;
+    for (; begun < count && !met; begun++) {
+        struct watched *next = &watched[begun];
+        *next = (struct watched){{.fire = note}, waiting, futures[begun]};
+        if (!thrum__future_watch_begin(futures[begun], &next->watch))
+            met = count_off(waiting, futures[begun]);
+    }
     if (met)
-        thrum_event_set(&waiting->met);
+        thrum__wait_abandon(&waiting->waiter);
+    else
+        rc = thrum__wait(&waiting->waiter, deadline, "futures", waiting);
+    for (size_t i = 0; i < begun; i++)
+        thrum__future_watch_end(futures[i], &watched[i].watch);
+    return rc;
 }
 
 int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
                thrum_time deadline)
 {
-    if (count == 0)
+    if (count == 0 || is_met(futures, count, condition))
         return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
     struct watched *watched = thrum__alloc_array(count, sizeof *watched);
     if (!watched)
         return -ENOMEM;
-    struct waiting waiting = {THRUM_EVENT_INIT, condition, count};
+    struct waiting waiting = {.condition = condition, .left = count};
     thrum__memory_live(&waiting);
-    size_t begun = 0;
-    while (begun < count && !thrum_event_is_set(&waiting.met)) {
-        struct watched *next = &watched[begun];
-        *next = (struct watched){
-            .watch.fire = count_off,
-            .waiting = &waiting,
-            .future = futures[begun],
-        };
-        thrum__future_watch_begin(futures[begun++], &next->watch);
-    }
-    int rc = thrum_event_wait(&waiting.met, THRUM_NOW);
-    if (rc < 0 && deadline != THRUM_NOW) {
-        thrum__context *self = thrum__futures_wait_begin();
-        rc = thrum_event_wait(&waiting.met, deadline);
-        thrum__futures_wait_end(self);
-    }
-    for (size_t i = 0; i < begun; i++)
-        thrum__future_watch_end(futures[i], &watched[i].watch);
+    thrum__context *self = thrum__futures_wait_begin();
+    int rc = wait_watching(watched, &waiting, futures, count, deadline);
+    thrum__futures_wait_end(self);
     thrum__memory_dead(&waiting);
     thrum__free(watched);
     return rc;

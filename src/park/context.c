@@ -126,8 +126,16 @@ thrum__context *thrum__context_new(const char *name)
     return context;
 }
 
+static void give_stock_back(thrum__context *context)
+{
+    if (context->stock_end)
+        context->stock_end(context);
+    context->stock_end = NULL;
+}
+
 void thrum__context_free(thrum__context *context)
 {
+    give_stock_back(context); /* a fiber's; a thread has done so */
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
     thrum__unexplored_handover();
@@ -159,16 +167,23 @@ void thrum__context_enter(thrum__context *context)
     thrum__unexplored_end();
 }
 
-void thrum__context_leave(thrum__context *context)
+/* What a thread does last of all that needs to know who it is. */
+static void clear(thrum__context *context)
 {
     thrum__locals_destroy(context);
+    give_stock_back(context);
+}
+
+void thrum__context_leave(thrum__context *context)
+{
+    clear(context);
     thrum__local_assign(NULL, 0);
     thrum__context_free(context);
 }
 
 static void end_of_foreign_thread(void *context)
 {
-    thrum__locals_destroy(context);
+    clear(context);
     thrum__context_free(context);
 }
 

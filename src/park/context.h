@@ -106,7 +106,8 @@ struct thrum__context {
     int32_t poll_side;
 
     /* Its own alone. */
-    uint32_t shields; /* how many shields from cancellation it is under */
+    uint32_t shields;   /* how many shields from cancellation it is under */
+    thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
     uint32_t unlisted_readings;
     thrum_time tenure; /* when it last got a lock that it had to sleep for */
     thrum__reading reading[THRUM__READINGS];
@@ -115,6 +116,11 @@ struct thrum__context {
     void *task;    /* the future that it runs, if it is a worker */
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
+
+    /* Memory that it keeps at hand: see future/stock.c. `stock_end` gives it back at its end. */
+    void *stock, *full_stock;
+    uint32_t stock_count;
+    void (*stock_end)(thrum__context *self);
 
     thrum__context *next_free;
 } __attribute__((aligned(THRUM__CACHE_LINE)));

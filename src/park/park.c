@@ -27,6 +27,14 @@ void thrum__wait_abandon(thrum__waiter *waiter)
         self->ops->park(self, waiter->ticket, THRUM_FOREVER); /* a canceller won, and owes a wake */
 }
 
+/* Whether the task's deadline comes before that of the wait: then it ends the wait as a request to
+ * stop does, unless that is shielded. */
+static bool ends_before(const thrum__context *self, uint64_t ticket, thrum_time deadline)
+{
+    return self->ends_at && self->ends_at < deadline &&
+           ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING;
+}
+
 int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, const void *object)
 {
     thrum__context *self = waiter->context;
@@ -34,7 +42,10 @@ int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, co
     thrum__store_relaxed(&self->wait_object, object);
     thrum__store_relaxed(&self->wait_kind, kind);
     thrum__probe(wait_begin, kind, object);
-    int rc = self->ops->park(self, ticket, deadline);
+    bool ends_first = ends_before(self, ticket, deadline);
+    int rc = self->ops->park(self, ticket, ends_first ? self->ends_at : deadline);
+    if (rc == -ETIMEDOUT && ends_first)
+        rc = -ECANCELED;
     if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)
         rc = -ECANCELED;
     thrum__probe(wait_end, kind, object, rc);
@@ -101,12 +112,17 @@ void thrum__unpark_chain(thrum__waiter *chain)
     }
 }
 
-void thrum__cancel(thrum__context *context)
+bool thrum__cancel_claim(thrum__context *context)
 {
     thrum__store_seq_cst(&context->cancelled, 1);
     uint64_t ticket = thrum__load_seq_cst(&context->claim);
-    if (ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
-        thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED))
+    return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
+           thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
+}
+
+void thrum__cancel(thrum__context *context)
+{
+    if (thrum__cancel_claim(context))
         thrum__unpark(context);
 }
 

@@ -78,4 +78,8 @@ void thrum__unpark_chain(thrum__waiter *chain);
  * cancelled. The caller sees to it that the task does not end meanwhile. */
 void thrum__cancel(thrum__context *context);
 
+/* The same for one who holds a guard: where it ends a wait, it leaves the unpark to the caller, and
+ * gives true. The task cannot end before that came. */
+bool thrum__cancel_claim(thrum__context *context);
+
 #endif

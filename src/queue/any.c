@@ -1,9 +1,10 @@
 /* Taking from whichever of several queues has an item.
  *
  * The locks of all queues are taken, in the order of their addresses, so that two who do this never
- * wait for each other in a circle. With all of them held the look at the queues is one moment: the
- * lowest index that has an item gives it, and "none has one" is true of all at once. Else the
- * caller stands in the not_empty of each, with one claim (sync/conditions.h), and gives all locks up.
+ * wait for each other in a circle, and then all puts are held off. Queues only get emptier from
+ * there on, so that the look at them is as if of one moment, that of its last step: the lowest
+ * index that has an item gives it, and "none has one" is true of all at once. Else the caller
+ * stands in the not_empty of each, with one claim (sync/conditions.h), and lets go of all.
  *
  * The notify that ends the wait is one queue's, and the caller wakes with the lock of that one. It
  * takes the item from there and from nowhere else: the notify was for that item, and going for
@@ -16,7 +17,8 @@
  * was told of the other queues.
  *
  * The places are on the stack for a few queues and allocated for many. The locks are held for a
- * time that grows with their number; nobody is waited for under them but for other locks.
+ * time that grows with their number; nobody is waited for under them but for other locks, and for a
+ * putter who has his place and is still copying the item.
  */
 #include "base/memory.h"
 #include "base/panic.h"
@@ -57,10 +59,21 @@ static void sort(struct any *any, const void *place)
         any->places[i].condition = &queue_at(any, i)->not_empty;
 }
 
-static void release_all(const struct any *any)
+/* Takes all locks, and then, without another wait, the right to put. */
+static void acquire_all(const struct any *any)
 {
     for (size_t i = 0; i < any->count; i++)
+        thrum_lock_acquire(&queue_at(any, i)->lock);
+    for (size_t i = 0; i < any->count; i++)
+        any->queues[i]->make->hold(any->queues[i]);
+}
+
+static void release_all(const struct any *any)
+{
+    for (size_t i = 0; i < any->count; i++) {
+        any->queues[i]->make->let_go(any->queues[i], false);
         thrum_lock_release(&any->queues[i]->lock);
+    }
 }
 
 /* Takes an item from the first queue that has one. Returns 0, -EAGAIN, or -EPIPE if all are closed
@@ -69,13 +82,12 @@ static int take_first(const struct any *any, size_t *ret_index, void *ret_item)
 {
     int rc = -EPIPE;
     for (size_t i = 0; i < any->count; i++) {
-        thrum_queue *queue = any->queues[i];
-        if (thrum__store_count(&queue->store) > 0) {
-            thrum__queue_take(queue, ret_item);
+        int found = any->queues[i]->make->take(any->queues[i], ret_item);
+        if (found == 0) {
             *ret_index = i;
             return 0;
         }
-        if (!queue->closed)
+        if (found == -EAGAIN)
             rc = -EAGAIN;
     }
     return rc;
@@ -87,16 +99,16 @@ static int wait_and_take(const struct any *any, size_t *ret_index, void *ret_ite
                          thrum_time deadline)
 {
     size_t place;
+    for (size_t i = 0; i < any->count; i++)
+        any->queues[i]->make->let_go(any->queues[i], true);
     int rc =
         thrum__conditions_wait(any->places, any->count, deadline, "queues", any->queues[0], &place);
     if (rc == 0) {
         thrum_queue *queue = queue_at(any, place);
-        if (thrum__store_count(&queue->store) > 0) {
-            thrum__queue_take(queue, ret_item);
+        if (queue->make->take(queue, ret_item) == 0)
             *ret_index = any->index[place];
-        } else {
+        else
             rc = -EAGAIN;
-        }
         thrum_lock_release(&queue->lock);
     }
     thrum__conditions_leave(any->places, any->count);
@@ -106,8 +118,7 @@ static int wait_and_take(const struct any *any, size_t *ret_index, void *ret_ite
 static int get_any(const struct any *any, size_t *ret_index, void *ret_item, thrum_time deadline)
 {
     for (;;) {
-        for (size_t i = 0; i < any->count; i++)
-            thrum_lock_acquire(&queue_at(any, i)->lock);
+        acquire_all(any);
         int rc = take_first(any, ret_index, ret_item);
         if (rc != -EAGAIN || deadline == THRUM_NOW) {
             release_all(any);

@@ -1,34 +1,33 @@
-/* The queue: items in an order (store.h) behind one lock and three conditions.
+/* The queue as programs see it: which make it is (queue.h), and what is the same for all makes.
+ *
+ * All waits are in three conditions of one lock:
  *
  *     not_empty   getters wait for an item, or for the close
  *     not_full    putters wait for room, or for the close
- *     all_done    joiners wait for `unfinished` to reach 0
+ *     all_done    joiners wait until as many items are done as were put
  *
- * Everything is under the lock. Each item that is added notifies one getter, each that is taken one
- * putter: an item or a place is never left with a waiter asleep, as a notify that is claimed by
- * nobody finds nobody waiting. One who was notified looks again: another may have come first, and
- * then that one has the item or the place. A close notifies all.
+ * Each item that is added notifies one getter, if any sleeps, and each that is taken one putter: an
+ * item or a place is never left with a waiter asleep, as a notify that is claimed by nobody finds
+ * nobody waiting. One who was notified looks again: another may have come first, and then that one
+ * has the item or the place. A close notifies all.
  *
- * What a batch adds or takes under one hold of the lock it notifies at once, with the number of
- * items; a batch that finds no room for the rest waits as a single put does, and others may come
- * between its parts.
+ * Counting what is done happens under the lock, as does the look at it: so a joiner that sees the
+ * last item done comes after the last touch of the one who did it.
  *
  * Who waits in several queues at once (any.c) stands in the not_empty of each, as a getter.
  *
- * A bounded queue has its final size from the start; an unbounded one doubles. Items are copied
- * bytes, so they may be of any type that a struct assignment copies.
+ * Items are copied bytes, so they may be of any type that a struct assignment copies.
  *
- * Freeing: by one who knows that nobody is inside; the conditions check that nobody waits.
+ * Freeing: by one who knows that nobody will call any more; the conditions check that nobody waits.
+ * One whose item has come out already may still be on its way out of put, as with every object
+ * here, and so may one who has made room be on its way out of get.
  */
 #include "queue/queue.h"
-#include "base/memory.h"
 #include "base/panic.h"
 #include <thrum/with.h>
 
 #include <errno.h>
 #include <stdint.h>
-
-enum { FIRST_CAPACITY = 16 };
 
 static void require_sense(size_t item_size, const thrum_queue_options *options, const void *place)
 {
@@ -47,15 +46,13 @@ thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *option
     if (!options)
         options = &defaults;
     require_sense(item_size, options, thrum__caller());
-    thrum_queue *queue = thrum__alloc(sizeof *queue);
+    thrum_queue *queue = options->order == THRUM_FIFO && options->max_size
+                             ? thrum__bounded_queue_new(item_size, options->max_size)
+                             : thrum__locked_queue_new(item_size, options);
     if (!queue)
         return NULL;
+    queue->item_size = item_size;
     queue->max_size = options->max_size;
-    size_t capacity = queue->max_size ? queue->max_size : FIRST_CAPACITY;
-    if (thrum__store_init(&queue->store, item_size, capacity, options) < 0) {
-        thrum__free(queue);
-        return NULL;
-    }
     thrum_condition_init(&queue->not_empty, &queue->lock);
     thrum_condition_init(&queue->not_full, &queue->lock);
     thrum_condition_init(&queue->all_done, &queue->lock);
@@ -64,149 +61,67 @@ thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *option
 
 void thrum_queue_free(thrum_queue *queue)
 {
-    if (!queue)
-        return;
+    if (queue)
+        queue->make->free(queue);
+}
+
+void thrum__queue_finish(thrum_queue *queue)
+{
     thrum_condition_finish(&queue->not_empty);
     thrum_condition_finish(&queue->not_full);
     thrum_condition_finish(&queue->all_done);
     thrum_lock_finish(&queue->lock);
-    thrum__store_finish(&queue->store);
-    thrum__free(queue);
 }
 
-static bool is_full(const thrum_queue *queue)
-{
-    return queue->max_size && thrum__store_count(&queue->store) == queue->max_size;
-}
-
-/* As many notifies as items were added or taken. */
-static void notify(thrum_condition *condition, size_t count)
+void thrum__queue_notify(thrum_condition *condition, size_t count)
 {
     thrum_condition_notify(condition, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
 }
 
-/* Waits for room for one item at least. Under the lock. */
-static int wait_for_room(thrum_queue *queue, thrum_time deadline)
-{
-    while (!queue->closed && is_full(queue)) {
-        int rc = thrum_condition_wait(&queue->not_full, deadline);
-        if (rc < 0)
-            return rc;
-    }
-    return queue->closed ? -EPIPE : 0;
-}
-
-/* Waits for one item at least. Under the lock. */
-static int wait_for_item(thrum_queue *queue, thrum_time deadline)
-{
-    while (thrum__store_count(&queue->store) == 0) {
-        if (queue->closed)
-            return -EPIPE;
-        int rc = thrum_condition_wait(&queue->not_empty, deadline);
-        if (rc < 0)
-            return rc;
-    }
-    return 0;
-}
-
 int thrum_queue_put(thrum_queue *queue, const void *item, thrum_time deadline)
 {
-    thrum_with (&queue->lock) {
-        int rc = wait_for_room(queue, deadline);
-        if (rc == 0)
-            rc = thrum__store_reserve(&queue->store, 1);
-        if (rc < 0)
-            return rc;
-        thrum__store_push(&queue->store, item);
-        queue->unfinished++;
-        notify(&queue->not_empty, 1);
-    }
-    return 0;
-}
-
-/* Adds as many of the items as there is room for, once there is room. Under the lock. */
-static int put_some(thrum_queue *queue, const char *items, size_t count, size_t *ret_put,
-                    thrum_time deadline)
-{
-    int rc = wait_for_room(queue, deadline);
-    if (rc < 0)
-        return rc;
-    size_t room = queue->max_size ? queue->max_size - thrum__store_count(&queue->store) : SIZE_MAX;
-    if (count > room)
-        count = room;
-    rc = thrum__store_reserve(&queue->store, count);
-    if (rc < 0)
-        return rc;
-    size_t item_size = thrum__store_item_size(&queue->store);
-    for (size_t i = 0; i < count; i++)
-        thrum__store_push(&queue->store, items + i * item_size);
-    queue->unfinished += count;
-    notify(&queue->not_empty, count);
-    *ret_put = count;
-    return 0;
+    return queue->make->put(queue, item, deadline);
 }
 
 int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, size_t *added,
                          thrum_time deadline)
 {
     size_t put = 0;
-    int rc = 0;
-    thrum_with (&queue->lock) {
-        const char *rest = items;
-        while (put < count && rc == 0) {
-            size_t some = 0;
-            rc = put_some(queue, rest, count - put, &some, deadline);
-            rest += some * thrum__store_item_size(&queue->store);
-            put += some;
-        }
-    }
+    int rc = count > 0 ? queue->make->put_many(queue, items, count, &put, deadline) : 0;
     if (added)
         *added = put;
     return rc;
 }
 
-void thrum__queue_take(thrum_queue *queue, void *ret_item)
-{
-    thrum__store_pop(&queue->store, ret_item);
-    notify(&queue->not_full, 1);
-}
-
 int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_time deadline)
 {
-    thrum_with (&queue->lock) {
-        int rc = wait_for_item(queue, deadline);
-        if (rc < 0)
-            return rc;
-        thrum__queue_take(queue, ret_item);
-    }
-    return 0;
+    return queue->make->get(queue, ret_item, deadline);
 }
 
 int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most, size_t *ret_count,
                          thrum_time deadline)
 {
-    size_t count = 0;
-    thrum_with (&queue->lock) {
-        int rc = most > 0 ? wait_for_item(queue, deadline) : 0;
-        if (rc < 0)
-            return rc;
-        size_t item_size = thrum__store_item_size(&queue->store);
-        for (char *to = ret_items; count < most && thrum__store_count(&queue->store) > 0; count++)
-            thrum__store_pop(&queue->store, to + count * item_size);
-        notify(&queue->not_full, count);
-    }
-    *ret_count = count;
+    if (most > 0)
+        return queue->make->get_many(queue, ret_items, most, ret_count, deadline);
+    *ret_count = 0;
     return 0;
+}
+
+/* How many items were put and are not done. Under the lock. */
+static uint64_t unfinished(thrum_queue *queue)
+{
+    return queue->make->puts(queue) - queue->done;
 }
 
 void thrum_queue_task_done(thrum_queue *queue)
 {
     thrum_with (&queue->lock) {
-        if (queue->unfinished == 0)
+        if (unfinished(queue) == 0)
             thrum__panic(thrum__caller(),
                          "queue %p: task_done called more often than items were put",
                          (void *)queue);
-        if (--queue->unfinished == 0)
+        queue->done++;
+        if (unfinished(queue) == 0)
             thrum_condition_notify_all(&queue->all_done);
     }
 }
@@ -214,7 +129,7 @@ void thrum_queue_task_done(thrum_queue *queue)
 int thrum_queue_join(thrum_queue *queue, thrum_time deadline)
 {
     thrum_with (&queue->lock) {
-        while (queue->unfinished > 0) {
+        while (unfinished(queue) > 0) {
             int rc = thrum_condition_wait(&queue->all_done, deadline);
             if (rc < 0)
                 return rc;
@@ -224,29 +139,30 @@ int thrum_queue_join(thrum_queue *queue, thrum_time deadline)
 }
 
 /* Under the lock. */
-static void close_and_tell(thrum_queue *queue)
+static void tell_of_close(thrum_queue *queue)
 {
-    queue->closed = true;
     thrum_condition_notify_all(&queue->not_empty);
     thrum_condition_notify_all(&queue->not_full);
 }
 
 void thrum_queue_close(thrum_queue *queue)
 {
-    thrum_with (&queue->lock)
-        close_and_tell(queue);
+    thrum_with (&queue->lock) {
+        queue->make->end_puts(queue);
+        tell_of_close(queue);
+    }
 }
 
 size_t thrum_queue_close_now(thrum_queue *queue)
 {
     size_t dropped = 0;
     thrum_with (&queue->lock) {
-        dropped = thrum__store_count(&queue->store);
-        thrum__store_clear(&queue->store);
-        close_and_tell(queue);
+        dropped = queue->make->close_now(queue);
+        tell_of_close(queue);
         /* Fewer are unfinished than are there if someone called task_done before get. */
-        queue->unfinished -= dropped < queue->unfinished ? dropped : queue->unfinished;
-        if (queue->unfinished == 0)
+        uint64_t open = unfinished(queue);
+        queue->done += dropped < open ? dropped : open;
+        if (unfinished(queue) == 0)
             thrum_condition_notify_all(&queue->all_done);
     }
     return dropped;
@@ -254,10 +170,7 @@ size_t thrum_queue_close_now(thrum_queue *queue)
 
 size_t thrum_queue_size(thrum_queue *queue)
 {
-    size_t count = 0;
-    thrum_with (&queue->lock)
-        count = thrum__store_count(&queue->store);
-    return count;
+    return queue->make->size(queue);
 }
 
 bool thrum_queue_empty(thrum_queue *queue)
@@ -267,8 +180,5 @@ bool thrum_queue_empty(thrum_queue *queue)
 
 bool thrum_queue_full(thrum_queue *queue)
 {
-    bool full = false;
-    thrum_with (&queue->lock)
-        full = is_full(queue);
-    return full;
+    return queue->max_size && thrum_queue_size(queue) == queue->max_size;
 }

@@ -42,9 +42,4 @@ static inline size_t thrum__store_count(const thrum__store *store)
     return store->order == THRUM_PRIORITY ? store->heap.count : store->ring.count;
 }
 
-static inline size_t thrum__store_item_size(const thrum__store *store)
-{
-    return store->order == THRUM_PRIORITY ? store->heap.item_size : store->ring.item_size;
-}
-
 #endif

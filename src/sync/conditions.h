@@ -15,6 +15,12 @@
 #include "park/waiter.h"
 #include <thrum/condition.h>
 
+/* Whether anyone waits for the condition. Under its lock. */
+static inline bool thrum__condition_waited(const thrum_condition *condition)
+{
+    return !thrum__waiters_empty(&condition->waiters_);
+}
+
 typedef struct thrum__condition_place {
     thrum_condition *condition; /* with a plain lock */
     thrum__waiter waiter;

@@ -58,7 +58,7 @@ void thrum__failure_report_task(const char *kind, const thrum_task *task)
 {
     char name[256];
     thrum__place_text(name, sizeof name, (const void *)(uintptr_t)task->function);
-    thrum__failure_report(kind, name, task->error);
+    thrum__failure_report(kind, name, thrum__task_error(task));
 }
 
 /* Constant texts, so that no thread needs a buffer. */

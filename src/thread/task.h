@@ -1,9 +1,16 @@
 /* A task as its carrier sees it: the function, its argument, its outcome.
  *
- * A thread and a future each have one inside. Small arguments and results live in the task itself,
- * larger ones on the heap. The carrier decides who may look when: while the function runs, the
- * running thread owns everything here; once the carrier has published the end (a release), the
- * outcome may be read by all and changes no more.
+ * A thread and a future each have one inside. The carrier decides who may look when: while the
+ * function runs, the running thread owns everything here; once the carrier has published the end (a
+ * release), the outcome may be read by all and changes no more.
+ *
+ * The argument stands at the start of `room`, the result right behind it, each if it fits; one that
+ * does not is on the heap, and `room` then begins with the pointer to the argument. Room is left
+ * for THRUM__TASK_RESULT_SURE bytes of result in any case, so that small ones cannot fail. Results
+ * are only ever copied, so theirs needs no alignment.
+ *
+ * A task has a result or an error, never both: `outcome` is the one or the other, and `result_size`
+ * says which.
  */
 #ifndef THRUM_THREAD_TASK_H
 #define THRUM_THREAD_TASK_H
@@ -14,19 +21,30 @@
 
 #include <stdarg.h>
 
-enum { THRUM__TASK_ARG_INLINE = 48, THRUM__TASK_RESULT_INLINE = 32 };
+enum { THRUM__TASK_ROOM = 48, THRUM__TASK_RESULT_SURE = 8 };
+
+#define THRUM__TASK_FAILED SIZE_MAX
 
 struct thrum_task {
     thrum_task_fn *function;
-    thrum__context *context; /* where it runs; set before the function is called */
-    void *arg;
-    void *result;
+    const void *outcome; /* NULL for neither */
+    size_t result_size;  /* THRUM__TASK_FAILED if the outcome is an error */
     size_t arg_size;
-    size_t result_size;
-    const thrum_error *error; /* NULL if it has not failed */
-    char inline_arg[THRUM__TASK_ARG_INLINE] __attribute__((aligned(16)));
-    char inline_result[THRUM__TASK_RESULT_INLINE] __attribute__((aligned(16)));
+    char room[THRUM__TASK_ROOM] __attribute__((aligned(16)));
 };
+
+/* The error of a task that has failed, else NULL. */
+static inline const thrum_error *thrum__task_error(const thrum_task *task)
+{
+    return task->outcome && task->result_size == THRUM__TASK_FAILED ? task->outcome : NULL;
+}
+
+/* Makes the task failed with a constant error, without memory and without a look at the code that
+ * the function gives. */
+void thrum__task_fail_constant(thrum_task *task, int code);
+
+/* Makes memory of the heap the result, in place of a copy; the task frees it. */
+void thrum__task_give(thrum_task *task, void *memory, size_t size);
 
 /* Makes zeroed memory a task with a copy of the argument. Returns 0 or -ENOMEM. */
 int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size);
@@ -42,6 +60,12 @@ void thrum__task_fail_with(thrum_task *task, int code, const char *format, va_li
 
 /* The outcome: 0 or the negative code of the error. */
 int thrum__task_code(const thrum_task *task);
+
+/* The size of the result, 0 for a task without one. */
+static inline size_t thrum__task_result_size(const thrum_task *task)
+{
+    return task->result_size == THRUM__TASK_FAILED ? 0 : task->result_size;
+}
 
 /* Copies the result of a task that succeeded. Returns 0, or -EMSGSIZE if it is not of `size` bytes;
  * with ret_result NULL and size 0 the result is dropped. */

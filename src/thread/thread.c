@@ -5,7 +5,8 @@
  *
  *     task        the running thread until `finished` is set, everybody after it
  *     running     the context of the running thread, under `lock`, so that a cancel reaches the
- *                 right task or none: the thread clears it before it gives its context back
+ *                 right task or none: the thread, which alone changes it once it is started,
+ *                 clears it before it gives its context back
  *     os, reaped  whoever sets `reaped` first joins or detaches the OS thread
  *
  * The end of a thread: run the task; destroy its thrum_local values; clear `running`; set
@@ -53,8 +54,8 @@ static void unreference(state *thread)
 {
     if (thread == &no_memory || thrum__sub_acq_rel(&thread->references, 1) != 1)
         return;
-    if (thread->task.error && !thrum__load_relaxed(&thread->seen))
-        thrum__failure_report("thread", thread->name, thread->task.error);
+    if (thrum__task_error(&thread->task) && !thrum__load_relaxed(&thread->seen))
+        thrum__failure_report("thread", thread->name, thrum__task_error(&thread->task));
     thrum__leaks_leave(thread);
     thrum__task_finish(&thread->task);
     thrum__free(thread);
@@ -63,7 +64,7 @@ static void unreference(state *thread)
 static void *run(void *memory)
 {
     state *thread = memory;
-    thrum__context *self = thread->task.context;
+    thrum__context *self = thread->running;
     thrum__context_enter(self);
     thrum__os_thread_set_name(thread->name);
     thrum__probe(thread_begin, self->ident, thread->name);
@@ -93,7 +94,6 @@ static int launch(state *thread, size_t stack_size)
         return -ENOMEM;
     context->daemon = thread->daemon;
     context->thread = thread;
-    thread->task.context = context;
     thread->running = context;
     thread->references = 2;
     if (!thread->daemon)
@@ -208,7 +208,7 @@ static int wait_for_end(state *thread, thrum_time deadline)
 
 static const thrum_error *error_of(state *thread)
 {
-    return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thread->task.error;
+    return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&thread->task);
 }
 
 int thrum_thread_join(thrum_thread *thread, thrum_time deadline)

@@ -44,7 +44,8 @@ enum { EXPLORE_ALL = -1, EXPLORE_NONE = -2 };
 struct explore_options {
     int preemptions; /* the bound; 2 by default, EXPLORE_NONE for 0, EXPLORE_ALL for no bound */
     int long_preemptions; /* the bound with --long; that of `preemptions` by default */
-    int spurious;         /* budgets: how often each may strike in one run; none by default */
+    bool long_only; /* too large for less than --long: left out without, and from the mutants */
+    int spurious;   /* budgets: how often each may strike in one run; none by default */
     int timeouts;
     int weak;
     int stale;

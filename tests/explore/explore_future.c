@@ -34,6 +34,7 @@ static void wait_for_it(void *argument)
     int result = 0;
     int rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
     EXPLORE_CHECK(rc == -ECANCELED || (rc == 0 && result == 8));
+    EXPLORE_CHECK(thrum_future_done(future));
     if (rc == 0)
         EXPLORE_CHECK(EXPLORE_READ(data) == 7);
     (void)argument;
@@ -46,11 +47,17 @@ static void cancel_it(void *argument)
     *(int *)argument = rc;
 }
 
+static void cancel_and_free(void *argument)
+{
+    (void)argument;
+    (void)thrum_future_cancel(future);
+    thrum_future_free(future);
+}
+
 static void new_future(void)
 {
     future = thrum__future_new(work, thrum_value(int, 7));
-    thrum__explore_name(&future->lock, sizeof future->lock, "future.lock");
-    thrum__explore_name(&future->done, sizeof future->done, "future.done");
+    thrum__explore_name(&future->state, 4, "future.state");
     thrum__explore_name(&future->references, 4, "future.references");
 }
 
@@ -101,6 +108,83 @@ EXPLORE(future_wait_until, .preemptions = 3, .timeouts = 1)
     explore_spawn("waiter", wait_until, NULL);
     explore_join_all();
     thrum_future_free(future);
+}
+
+/* The end of a task against a request to stop it: the request reaches this task or none, and what
+ * the worker takes back afterwards stays taken back. */
+static void run_and_settle(void *argument)
+{
+    thrum__future_run(future);
+    thrum__future_settle_cancel(NULL);
+    EXPLORE_CHECK(!thrum__load_relaxed(&thrum__self()->cancelled));
+    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == 0);
+    thrum__future_unreference(future);
+    (void)argument;
+}
+
+EXPLORE(future_end_against_cancel, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .stale = 1,
+        .rescue = true, .sees = "late")
+{
+    new_future();
+    explore_spawn("runner", run_and_settle, NULL);
+    int rc = thrum_future_cancel(future);
+    EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS || rc == -EALREADY);
+    if (rc == -EALREADY)
+        explore_seen("late");
+    explore_join_all();
+    thrum_future_free(future);
+}
+
+/* A waiter that gives up at its deadline while the future ends, and frees it at once. */
+static void free_after_wait(void *argument)
+{
+    int rc = thrum_future_wait(future, thrum_now() + 1000);
+    EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
+    if (rc < 0)
+        explore_seen("gave up");
+    thrum_future_free(future);
+    (void)argument;
+}
+
+EXPLORE(future_end_against_deadline, .preemptions = 3, .long_preemptions = EXPLORE_ALL,
+        .timeouts = 1, .weak = 1, .sees = "gave up")
+{
+    new_future();
+    explore_spawn("runner", run_it, NULL);
+    free_after_wait(NULL);
+    explore_join_all();
+}
+
+/* Two wait, one gives up: the other is told. */
+EXPLORE(future_two_waiters, .preemptions = 2, .long_preemptions = 3, .timeouts = 1)
+{
+    new_future();
+    explore_spawn("runner", run_it, NULL);
+    explore_spawn("waiter", wait_until, NULL);
+    wait_for_it(NULL);
+    explore_join_all();
+    thrum_future_free(future);
+}
+
+/* The result is read, and the future freed, while its end is still on its way out. */
+EXPLORE(future_free_after_result, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .stale = 1)
+{
+    new_future();
+    explore_spawn("runner", run_it, NULL);
+    wait_for_it(NULL);
+    thrum_future_free(future);
+    explore_join_all();
+}
+
+/* Both references go at once. */
+EXPLORE(future_last_reference, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .stale = 2)
+{
+    new_future();
+    thrum__future_reference(future);
+    explore_spawn("runner", run_it, NULL);
+    explore_spawn("other", cancel_and_free, NULL);
+    thrum_future_free(future);
+    explore_join_all();
 }
 
 /* Two futures that end at once, in the order of their ends. */

@@ -189,6 +189,38 @@ EXPLORE(park_deadline_twice, .preemptions = 3, .timeouts = 2, .rescue = true)
     EXPLORE_CHECK(notified == place.woken);
 }
 
+/* A task whose deadline passes is woken from a wait of its own as by a cancel, and from a shielded one
+ * not at all. */
+static void wait_in_task(void *argument)
+{
+    thrum__self()->ends_at = thrum_now() + 1000;
+    wait_once(argument);
+}
+
+EXPLORE(park_task_deadline, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue = true,
+        .sees = "too late for the waker")
+{
+    name_place();
+    place.cancellable = true;
+    place.deadline = thrum_now() + 2000;
+    explore_spawn("waiter", wait_in_task, &place);
+    explore_spawn("waker", wake_once, &place);
+    finish();
+    EXPLORE_CHECK(place.outcomes[0] == (place.woken ? 0 : -ECANCELED));
+    if (!place.woken)
+        explore_seen("too late for the waker");
+}
+
+EXPLORE(park_task_deadline_shielded, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue = true)
+{
+    name_place();
+    place.deadline = thrum_now() + 2000;
+    explore_spawn("waiter", wait_in_task, &place);
+    explore_spawn("waker", wake_once, &place);
+    finish();
+    EXPLORE_CHECK(place.outcomes[0] == (place.woken ? 0 : -ETIMEDOUT));
+}
+
 EXPLORE(park_cancel, .preemptions = EXPLORE_ALL, .spurious = 1)
 {
     name_place();

@@ -52,6 +52,118 @@ EXPLORE(pool_nested_until, .preemptions = 2, .long_preemptions = 3)
     nest(THRUM_NOW);
 }
 
+/* Of the two workers that there are then, one leaves and one sleeps; the next task wakes it, though
+ * there was another that called for nobody. */
+static int wait_and_submit(thrum_task *self)
+{
+    int rc = wait_for_inner(self);
+    thrum_future_free(thrum_submit(pool, mark, THRUM_NOTHING));
+    return rc;
+}
+
+EXPLORE(pool_after_nested, .preemptions = 1, .long_preemptions = 2)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    thrum_future *outer = thrum_submit(pool, wait_and_submit, thrum_value(thrum_time, THRUM_NOW));
+    EXPLORE_CHECK(thrum_future_result(outer, NULL, 0, THRUM_FOREVER) == 0);
+    thrum_future_free(outer);
+    for (int i = 0; i < 2; i++) {
+        thrum_future *next = thrum_submit(pool, mark, THRUM_NOTHING);
+        EXPLORE_CHECK(thrum_future_result(next, NULL, 0, THRUM_FOREVER) == 0);
+        thrum_future_free(next);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+static thrum_event met;
+
+static int wait_to_meet(thrum_task *self)
+{
+    (void)self;
+    return thrum_event_wait(&met, THRUM_FOREVER);
+}
+
+static int come_to_meet(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&met);
+    return 0;
+}
+
+/* A pool that has grown has a second worker for the task that the first one waits for, whether that
+ * was submitted before or after. */
+EXPLORE(pool_grows, .preemptions = 2, .long_preemptions = 3)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    thrum_future *waits = thrum_submit(pool, wait_to_meet, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_thread_pool_resize(pool, 2) == 0);
+    thrum_future_free(thrum_submit(pool, come_to_meet, THRUM_NOTHING));
+    EXPLORE_CHECK(thrum_future_result(waits, NULL, 0, THRUM_FOREVER) == 0);
+    thrum_future_free(waits);
+    thrum_executor_shutdown(pool);
+}
+
+static void submit_to_meet(void *argument)
+{
+    (void)argument;
+    thrum_future_free(thrum_submit(pool, come_to_meet, THRUM_NOTHING));
+}
+
+/* Two submit at once to a pool of two, one task of which waits for the other. */
+EXPLORE(pool_inbox_of_two, .preemptions = 1, .long_preemptions = 2)
+{
+    make((thrum_pool_options){.max_workers = 2});
+    thrum_future *first = thrum_submit(pool, mark, THRUM_NOTHING);
+    explore_spawn("submitter", submit_to_meet, NULL);
+    thrum_future *waits = thrum_submit(pool, wait_to_meet, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_result(first, NULL, 0, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_future_result(waits, NULL, 0, THRUM_FOREVER) == 0);
+    explore_join_all();
+    thrum_future_free(first);
+    thrum_future_free(waits);
+    thrum_executor_shutdown(pool);
+}
+
+/* The order of submission, past a worker that takes, sleeps and is woken meanwhile. */
+
+static int position;
+
+static int follow(thrum_task *self)
+{
+    EXPLORE_CHECK(EXPLORE_READ(position) == thrum_arg(self, int));
+    EXPLORE_WRITE(position, thrum_arg(self, int) + 1);
+    return 0;
+}
+
+EXPLORE(pool_order, .preemptions = 2, .long_preemptions = 3)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    for (int i = 0; i < 4; i++)
+        thrum_future_free(thrum_submit(pool, follow, thrum_value(int, i)));
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(EXPLORE_READ(position) == 4);
+}
+
+/* One of higher priority is begun before what is left in the inbox. */
+static int be_first(thrum_task *self)
+{
+    (void)self;
+    EXPLORE_CHECK(EXPLORE_READ(position) == 0);
+    return 0;
+}
+
+EXPLORE(pool_priority_and_inbox, .preemptions = 2, .long_preemptions = 3)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    thrum_future_free(thrum_submit(pool, wait_to_meet, THRUM_NOTHING));
+    thrum_future_free(thrum_submit(pool, follow, thrum_value(int, 0)));
+    thrum_submit_options high = {.priority = THRUM_PRIORITY_HIGH};
+    thrum_future_free(thrum_submit_with(pool, &high, be_first, THRUM_NOTHING));
+    thrum_event_set(&met);
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(EXPLORE_READ(position) == 1);
+}
+
 /* A backlog of one: the second submit waits until the first task was taken. */
 EXPLORE(pool_backlog, .preemptions = 2, .long_preemptions = 3)
 {

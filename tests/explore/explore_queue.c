@@ -1,15 +1,32 @@
-/* The queue: each item once, in order; nobody is left asleep by a put, a get or the close. */
+/* The queue: each item once, in order; nobody is left asleep by a put, a get or the close. Clients of
+ * a bounded queue are explored for both of its makes: bounded_X for the one without a lock. */
 #include "explore.h"
 #include <thrum/queue.h>
 
 #include <errno.h>
 
 static thrum_queue *queue;
+static enum thrum_queue_order order;
 static int got[2]; /* how many items each getter took */
+
+/* The last in, first out has a lock also if it is bounded. */
+#define BOUNDED(client, ...)                                                                       \
+    static void client_of_##client(void);                                                          \
+    EXPLORE(queue_##client, __VA_ARGS__)                                                           \
+    {                                                                                              \
+        order = THRUM_LIFO;                                                                        \
+        client_of_##client();                                                                      \
+    }                                                                                              \
+    EXPLORE(bounded_##client, __VA_ARGS__)                                                         \
+    {                                                                                              \
+        client_of_##client();                                                                      \
+    }                                                                                              \
+    static void client_of_##client(void)
 
 static void new_queue(size_t max_size)
 {
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size});
+    queue =
+        thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size, .order = order});
     EXPLORE_CHECK(queue);
     thrum__explore_name(queue, 16, "queue.lock");
 }
@@ -51,7 +68,7 @@ static void get_two(void *argument)
     }
 }
 
-EXPLORE(queue_order, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+BOUNDED(order, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
 {
     new_queue(1);
     explore_spawn("putter", put_two, NULL);
@@ -69,7 +86,7 @@ EXPLORE(queue_two_getters, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(got[0] + got[1] == 3);
 }
 
-EXPLORE(queue_two_putters, .preemptions = 1, .long_preemptions = 2)
+BOUNDED(two_putters, .preemptions = 1, .long_preemptions = 2)
 {
     new_queue(1);
     explore_spawn("putter", put_one, (void *)1);
@@ -94,7 +111,7 @@ static void get_three(void *argument)
     EXPLORE_CHECK(sum == 4);
 }
 
-EXPLORE(queue_barging, .preemptions = 1, .long_preemptions = 2)
+BOUNDED(barging, .preemptions = 1, .long_preemptions = 2)
 {
     new_queue(1);
     explore_spawn("putter", put_two, NULL);
@@ -118,7 +135,7 @@ static void put_and_close(void *argument)
     thrum_queue_close(queue);
 }
 
-EXPLORE(queue_close, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+BOUNDED(close, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
 {
     new_queue(1);
     explore_spawn("getter", get_until_closed, (void *)0);
@@ -145,7 +162,7 @@ static void close_it(void *argument)
     thrum_queue_close(queue);
 }
 
-EXPLORE(queue_close_full, .preemptions = 3, .long_preemptions = EXPLORE_ALL)
+BOUNDED(close_full, .preemptions = 3, .long_preemptions = EXPLORE_ALL)
 {
     new_queue(1);
     explore_spawn("putter", put_to_closed, NULL);
@@ -224,7 +241,7 @@ static void close_it_now(void *argument)
     got[1] = (int)thrum_queue_close_now(queue);
 }
 
-EXPLORE(queue_close_now, .preemptions = 1, .long_preemptions = 2)
+BOUNDED(close_now, .preemptions = 1, .long_preemptions = 2)
 {
     new_queue(1);
     put_one((void *)1);
@@ -235,7 +252,7 @@ EXPLORE(queue_close_now, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(got[0] + got[1] == 1);
 }
 
-EXPLORE(queue_close_now_full, .preemptions = 2, .long_preemptions = 3)
+BOUNDED(close_now_full, .preemptions = 2, .long_preemptions = 3)
 {
     new_queue(1);
     explore_spawn("putter", put_to_closed, NULL);
@@ -273,7 +290,7 @@ EXPLORE(queue_put_many, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(got[0] + got[1] == 3);
 }
 
-EXPLORE(queue_put_many_bounded, .preemptions = 2, .long_preemptions = 3)
+BOUNDED(put_many_bounded, .preemptions = 2, .long_preemptions = 3)
 {
     new_queue(1);
     explore_spawn("putter", put_batch, NULL);
@@ -281,7 +298,7 @@ EXPLORE(queue_put_many_bounded, .preemptions = 2, .long_preemptions = 3)
     free_queue();
 }
 
-EXPLORE(queue_get_many, .preemptions = 1, .long_preemptions = 2)
+BOUNDED(get_many, .preemptions = 1, .long_preemptions = 2)
 {
     new_queue(2);
     put_batch(NULL);

@@ -5,12 +5,32 @@
 #include <errno.h>
 
 static thrum_queue *queues[2];
-static int got[2]; /* what each getter took */
+static size_t max_size[2]; /* 0 for queues with a lock, else for those without */
+static int got[2];         /* what each getter took */
+
+/* A client of two queues with a lock, of two without, and of one of each. */
+#define ANY(client, ...)                                                                           \
+    static void client_of_##client(void);                                                          \
+    EXPLORE(queue_any_##client, __VA_ARGS__)                                                       \
+    {                                                                                              \
+        client_of_##client();                                                                      \
+    }                                                                                              \
+    EXPLORE(bounded_any_##client, __VA_ARGS__)                                                     \
+    {                                                                                              \
+        max_size[0] = max_size[1] = 2;                                                             \
+        client_of_##client();                                                                      \
+    }                                                                                              \
+    EXPLORE(mixed_any_##client, __VA_ARGS__)                                                       \
+    {                                                                                              \
+        max_size[0] = 2;                                                                           \
+        client_of_##client();                                                                      \
+    }                                                                                              \
+    static void client_of_##client(void)
 
 static void new_queues(void)
 {
     for (int i = 0; i < 2; i++)
-        queues[i] = thrum_queue_new(sizeof(int), NULL);
+        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size[i]});
     EXPLORE_CHECK(queues[0] && queues[1]);
     thrum__explore_name(queues[0], 16, "first.lock");
     thrum__explore_name(queues[1], 16, "second.lock");
@@ -64,7 +84,7 @@ static void get_first(void *argument)
     got[(intptr_t)argument] += value;
 }
 
-EXPLORE(queue_any_one, .preemptions = 2, .long_preemptions = 3)
+ANY(one, .preemptions = 2, .long_preemptions = 3)
 {
     new_queues();
     explore_spawn("getter", get_any, (void *)0);
@@ -74,7 +94,7 @@ EXPLORE(queue_any_one, .preemptions = 2, .long_preemptions = 3)
 }
 
 /* Two puts at once: the one that comes second must leave its item for the next get. */
-EXPLORE(queue_any_two_putters, .preemptions = 1, .long_preemptions = 2)
+ANY(two_putters, .preemptions = 1, .long_preemptions = 2)
 {
     new_queues();
     explore_spawn("putter", put_to, (void *)0);
@@ -85,7 +105,7 @@ EXPLORE(queue_any_two_putters, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(got[0] + got[1] == 3);
 }
 
-EXPLORE(queue_any_two_getters, .preemptions = 1, .long_preemptions = 2)
+ANY(two_getters, .preemptions = 1, .long_preemptions = 2)
 {
     new_queues();
     explore_spawn("getter", get_any, (void *)0);
@@ -97,7 +117,7 @@ EXPLORE(queue_any_two_getters, .preemptions = 1, .long_preemptions = 2)
 
 /* What one who waits in both was told by the first it must take from there, though it prefers the
  * second and that has an item by now: else the item lies there, and the other getter sleeps. */
-EXPLORE(queue_any_beside_get, .preemptions = 1, .long_preemptions = 2)
+ANY(beside_get, .preemptions = 1, .long_preemptions = 2)
 {
     new_queues();
     unsigned any = explore_spawn("any", get_any_turned, (void *)0);
@@ -120,7 +140,7 @@ static void get_any_until(void *argument)
     got[0] = rc == 0;
 }
 
-EXPLORE(queue_any_until, .preemptions = 2, .timeouts = 1, .long_preemptions = 3)
+ANY(until, .preemptions = 2, .timeouts = 1, .long_preemptions = 3)
 {
     new_queues();
     explore_spawn("getter", get_any_until, NULL);
@@ -131,7 +151,7 @@ EXPLORE(queue_any_until, .preemptions = 2, .timeouts = 1, .long_preemptions = 3)
 }
 
 /* A deadline that passes must not take the notify that the other getter needs. */
-EXPLORE(queue_any_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+ANY(until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
 {
     new_queues();
     explore_spawn("timed", get_any_until, NULL);
@@ -161,11 +181,61 @@ static void close_both(void *argument)
     thrum_queue_close(queues[1]);
 }
 
-EXPLORE(queue_any_close, .preemptions = 1, .long_preemptions = 2)
+ANY(close, .preemptions = 1, .long_preemptions = 2)
 {
     new_queues();
     explore_spawn("getter", get_any_closed, NULL);
     explore_spawn("closer", close_both, NULL);
     free_queues();
     EXPLORE_CHECK(got[0] == 2);
+}
+
+/* The look at the queues is as if of one moment. Here one of them has an item at every moment. */
+static void put_and_take_away(void *argument)
+{
+    int value = 0;
+    (void)argument;
+    put_to((void *)0);
+    EXPLORE_CHECK(thrum_queue_get(queues[1], &value, THRUM_NOW) != -EPIPE);
+}
+
+ANY(moment, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queues();
+    put_to((void *)1);
+    explore_spawn("mover", put_and_take_away, NULL);
+    size_t index;
+    int value;
+    EXPLORE_CHECK(thrum_queue_get_any(queues, 2, &index, &value, THRUM_NOW) == 0);
+    free_queues();
+}
+
+/* And here the first has an item whenever the second has. */
+ANY(preference, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queues();
+    explore_spawn("putter", put_to_both, NULL);
+    size_t index = 0;
+    int value;
+    int rc = thrum_queue_get_any(queues, 2, &index, &value, THRUM_NOW);
+    EXPLORE_CHECK(rc == -EAGAIN || (rc == 0 && index == 0));
+    free_queues();
+}
+
+/* A putter that waits for room is told by one who takes from several. */
+static void put_three(void *argument)
+{
+    (void)argument;
+    for (int i = 0; i < 3; i++)
+        put_to((void *)0);
+}
+
+ANY(makes_room, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queues();
+    explore_spawn("putter", put_three, NULL);
+    for (int i = 0; i < 3; i++)
+        get_any((void *)0);
+    free_queues();
+    EXPLORE_CHECK(got[0] == 3);
 }

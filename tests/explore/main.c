@@ -202,35 +202,43 @@ static void explore_one(const struct explore_client *client, const struct settin
     search_end(&search);
 }
 
-/* Explores with and without reduction: both must end in the same number of different pasts. Says
- * nothing of clients that are too large to be explored without. */
+/* Explores with and without reduction: both must see the same states, and equal numbers must stand
+ * for states with the same future. Says nothing of clients that are too large to be explored without. */
 static void compare_one(const struct explore_client *client, const struct settings *settings,
                         struct totals *totals)
 {
-    uint64_t ends[2], runs[2];
+    uint64_t states[2], runs[2], moves = 0, arrivals = 0;
     for (int plain = 0; plain < 2; plain++) {
         struct search search;
         search_begin(&search, client);
         search.no_reduction = plain;
         search.most_runs = settings->compare;
-        search.ends = states_new();
+        search.moves = states_new();
+        search.arrivals = states_new();
         search_dfs(&search, bound_of(client, settings));
-        ends[plain] = search.failed || !search.exhausted ? 0 : states_count(search.ends);
+        bool whole = !search.failed && search.exhausted;
+        states[plain] = search.states;
         runs[plain] = search.runs;
-        states_free(search.ends);
+        moves = states_count(search.moves);
+        arrivals = states_count(search.arrivals);
+        states_free(search.moves);
+        states_free(search.arrivals);
         search_end(&search);
-        if (!ends[plain])
+        if (!whole)
             return;
     }
-    bool same = ends[0] == ends[1];
+    bool same = states[0] == states[1] && moves == arrivals;
     totals->failed += !same;
-    printf("%sok %u - %s: %" PRIu64 " ends of %" PRIu64 " runs, %" PRIu64 " of %" PRIu64
-           " without reduction\n",
-           same ? "" : "not ", ++totals->number, client->name, ends[0], runs[0], ends[1], runs[1]);
+    printf("%sok %u - %s: %" PRIu64 " states in %" PRIu64 " runs, %" PRIu64 " in %" PRIu64
+           " without reduction; %" PRIu64 " moves lead to %" PRIu64 " states\n",
+           same ? "" : "not ", ++totals->number, client->name, states[0], runs[0], states[1],
+           runs[1], moves, arrivals);
 }
 
 static bool wanted(const struct settings *settings, const struct explore_client *client)
 {
+    if (client->options.long_only && !settings->longer)
+        return false;
     for (unsigned i = 0; i < settings->onlys; i++)
         if (strstr(client->name, settings->only[i]))
             return true;

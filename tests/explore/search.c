@@ -55,8 +55,6 @@ bool search_run(struct search *search, const thrum__explore_driver *driver)
     search->choices += search->path.length;
     if (search->depth < search->path.length)
         search->depth = search->path.length;
-    if (outcome == THRUM__EXPLORE_PASSED && search->ends)
-        states_visit(search->ends, thrum__explore_machine_->trace, 0);
     if (outcome != THRUM__EXPLORE_PRUNED)
         search->trace = thrum__explore_machine_->trace;
     if (outcome != THRUM__EXPLORE_FAILED)

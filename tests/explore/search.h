@@ -37,7 +37,9 @@ struct search {
     double seconds;
     uint64_t most_runs;
     bool no_reduction;
-    struct states *ends; /* the pasts with which runs have ended, or NULL */
+    /* To check the reduction, or NULL: the choices that were made, each with the state in which, and
+     * the same with the state to which it led. */
+    struct states *moves, *arrivals;
     uint64_t seed;
 };
 

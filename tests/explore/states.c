@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-enum { LEAST = 1 << 12, MOST = 1 << 25 };
+enum { LEAST = 1 << 12, MOST = 1 << 27 };
 
 struct entry {
     uint64_t state; /* 0: free */
@@ -45,18 +45,20 @@ static struct entry *find(struct states *states, uint64_t state)
     return &states->entry[at];
 }
 
-static void grow(struct states *states)
+static bool grow(struct states *states)
 {
     struct states bigger = {.size = 2 * states->size};
-    bigger.entry = calloc(bigger.size, sizeof *bigger.entry);
+    if (bigger.size <= MOST)
+        bigger.entry = calloc(bigger.size, sizeof *bigger.entry);
     if (!bigger.entry)
-        abort();
+        return false;
     for (size_t i = 0; i < states->size; i++)
         if (states->entry[i].state)
             *find(&bigger, states->entry[i].state) = states->entry[i];
     free(states->entry);
     states->entry = bigger.entry;
     states->size = bigger.size;
+    return true;
 }
 
 bool states_visit(struct states *states, uint64_t state, int left)
@@ -69,12 +71,9 @@ bool states_visit(struct states *states, uint64_t state, int left)
         entry->left = left;
         return false;
     }
-    if (states->used >= states->size / 2) {
-        if (states->size >= MOST)
-            return false;
-        grow(states);
-        entry = find(states, state);
-    }
+    if (states->used >= states->size / 4 * 3 && !grow(states))
+        return false;
+    entry = find(states, state);
     entry->state = state;
     entry->left = left;
     states->used++;

@@ -79,6 +79,15 @@ static void *make_pair(const struct linear_model *model)
     return &pair;
 }
 
+/* The other is unbounded, and so of the make with a lock. */
+static void *make_mixed_pair(const struct linear_model *model)
+{
+    struct linear_model unbounded = {.order = model->order};
+    static struct pair pair;
+    pair = (struct pair){make_queue(model), make_queue(&unbounded)};
+    return &pair;
+}
+
 static void free_pair(void *object)
 {
     struct pair *pair = object;
@@ -224,17 +233,22 @@ static void call_torn(void *object, struct linear_call *call)
 
 #define QUEUE  .make = make_queue, .call = call_queue, .free = free_queue
 #define PAIR   .make = make_pair, .call = call_pair, .free = free_pair
+#define MIXED  .make = make_mixed_pair, .call = call_pair, .free = free_pair
 #define DEQUE  .make = make_bulky, .call = call_bulky, .free = free_deque
 #define BROKEN .broken = true, .make = make_small, .free = free_deque
 
 const struct linear_subject linear_subjects[] = {
     {"fifo", {.order = THRUM_FIFO}, QUEUE},
+    {"fifo_of_1", {.order = THRUM_FIFO, .bound = 1}, QUEUE},
     {"fifo_of_2", {.order = THRUM_FIFO, .bound = 2}, QUEUE},
+    {"fifo_of_3", {.order = THRUM_FIFO, .bound = 3}, QUEUE},
     {"lifo", {.order = THRUM_LIFO}, QUEUE},
     {"lifo_of_2", {.order = THRUM_LIFO, .bound = 2}, QUEUE},
     {"priority", {.order = THRUM_PRIORITY}, QUEUE},
     {"priority_of_3", {.order = THRUM_PRIORITY, .bound = 3}, QUEUE},
     {"one_of_two_queues", {.order = THRUM_FIFO, .bound = 2}, PAIR},
+    {"one_of_two_makes", {.order = THRUM_FIFO, .bound = 2}, MIXED},
+    {"one_of_two_with_a_lock", {.order = THRUM_LIFO, .bound = 2}, PAIR},
     {"deque", {.deque = true}, DEQUE},
     {"deque_of_3", {.deque = true, .bound = 3}, DEQUE},
     {"a_queue_that_duplicates", {.order = THRUM_FIFO}, BROKEN, .call = call_duplicating},

@@ -1,0 +1,110 @@
+#!/bin/sh
+# Builds the peers in other languages: build.sh DIR. DIR then has, for each, the program NAME
+# and NAME.version, or NAME.missing with the reason in a line; external.h says what becomes of them.
+# Nothing is fetched: Rust's crates are those of Debian's librust-*-dev. What the compilers say goes
+# to DIR/build.log. Always ends with success, as a run can do without any of them.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+mkdir -p "$1" || exit 0
+dir=$(cd "$1" && pwd)
+log=$dir/build.log
+registry=/usr/share/cargo/registry
+: >"$log"
+
+# missing NAME REASON: there is no such program.
+missing() {
+    rm -f "$dir/$1" "$dir/$1.version"
+    echo "$2" >"$dir/$1.missing"
+    echo "peer $1: $2" >&2
+}
+
+# present NAME VERSION: there is.
+present() {
+    rm -f "$dir/$1.missing"
+    echo "$2" >"$dir/$1.version"
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# built NAME COMMAND...: runs the command, with its output in the log; says so if it fails.
+built() {
+    name=$1
+    shift
+    echo "$*" >>"$log"
+    "$@" >>"$log" 2>&1 || {
+        missing "$name" "$1 could not build it, see $log"
+        return 1
+    }
+}
+
+build_go() {
+    have go || {
+        missing go 'Go is not installed (golang-go)'
+        return
+    }
+    cd "$here/go" || return
+    GOTOOLCHAIN=local GOFLAGS=-mod=mod built go go build -buildvcs=false -o "$dir/go" . &&
+        present go "$(go env GOVERSION)"
+}
+
+build_tbb() {
+    have g++ || {
+        missing tbb 'g++ is not installed'
+        return
+    }
+    echo '#include <oneapi/tbb/version.h>' | g++ -fsyntax-only -xc++ - 2>/dev/null || {
+        missing tbb 'oneTBB is not installed (libtbb-dev)'
+        return
+    }
+    version=$(printf '#include <oneapi/tbb/version.h>\nTBB_VERSION_STRING' | g++ -E -P -xc++ - |
+        tail -n 1 | tr -d '" ')
+    version="oneTBB $version, g++ $(g++ -dumpfullversion)"
+    [ -n "$(find "$dir/tbb" -newer "$here/tbb.cpp" 2>/dev/null)" ] &&
+        [ "$(cat "$dir/tbb.version" 2>/dev/null)" = "$version" ] && return
+    built tbb g++ -std=c++17 -O2 -Wall -Wextra -o "$dir/tbb" "$here/tbb.cpp" -ltbb -pthread &&
+        present tbb "$version"
+}
+
+# Cargo writes beside the manifest, so it gets a copy.
+build_rust() {
+    if ! have cargo || ! have rustc; then
+        missing rust 'Rust is not installed (cargo, rustc)'
+        return
+    fi
+    for crate in crossbeam-channel rayon tokio; do
+        found=$(find "$registry" -maxdepth 1 -name "$crate-[0-9]*" 2>/dev/null)
+        [ -n "$found" ] || {
+            missing rust "there is no $crate in $registry (librust-$crate-dev)"
+            return
+        }
+    done
+    mkdir -p "$dir/rust-build/.cargo"
+    cp -pR "$here/rust/." "$dir/rust-build" || return
+    rm -f "$dir/rust-build/Cargo.lock" # of what was installed last time
+    printf '[source.crates-io]\nreplace-with = "debian"\n[source.debian]\ndirectory = "%s"\n' \
+        "$registry" >"$dir/rust-build/.cargo/config.toml"
+    cd "$dir/rust-build" || return
+    CARGO_TARGET_DIR=target built rust cargo build --release --offline || return
+    cp target/release/peer "$dir/rust" || return
+    present rust "$(rustc --version | cut -d ' ' -f 1,2)$(awk -F '"' '
+        $1 == "name = " { name = $2 }
+        $1 == "version = " && name ~ /^(crossbeam-channel|rayon|tokio)$/ { printf ", %s %s", name, $2 }
+        ' Cargo.lock)"
+}
+
+build_python() {
+    have python3 || {
+        missing python 'Python is not installed (python3)'
+        return
+    }
+    printf '#!/bin/sh\nexec python3 "%s/python.py"\n' "$here" >"$dir/python"
+    chmod +x "$dir/python"
+    present python "$(python3 --version)"
+}
+
+# Each changes folders as it likes.
+(build_go)
+(build_tbb)
+(build_rust)
+(build_python)
+exit 0

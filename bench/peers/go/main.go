@@ -1,0 +1,110 @@
+// Go, asked line by line as ../../external.h says.
+//
+//	queue SIDES ITEMS     million items/s through one channel, a goroutine for each side
+//	submit WORKERS TASKS  million empty goroutines/s, until a WaitGroup has seen them all
+//	one WORKERS TRIPS     microseconds for a goroutine whose result comes by a channel
+//	fib WORKERS N         milliseconds for fib(N), a goroutine for each call
+//
+// Goroutines are not threads: two that take turns need no help of the kernel. WORKERS is GOMAXPROCS.
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"os"
+	"runtime"
+	"sync"
+	"time"
+)
+
+const bound = 1024
+
+func queue(sides int, items int) float64 {
+	channel := make(chan int64, bound)
+	each := items / sides
+	var all sync.WaitGroup
+	all.Add(2 * sides)
+	start := time.Now()
+	for i := 0; i < sides; i++ {
+		go func() {
+			for item := 0; item < each; item++ {
+				channel <- int64(item)
+			}
+			all.Done()
+		}()
+		go func() {
+			for n := 0; n < each; n++ {
+				<-channel
+			}
+			all.Done()
+		}()
+	}
+	all.Wait()
+	return float64(each*sides) / time.Since(start).Seconds() / 1e6
+}
+
+func submit(tasks int) float64 {
+	var all sync.WaitGroup
+	start := time.Now()
+	all.Add(tasks)
+	for i := 0; i < tasks; i++ {
+		go all.Done()
+	}
+	all.Wait()
+	return float64(tasks) / time.Since(start).Seconds() / 1e6
+}
+
+func one(trips int) float64 {
+	start := time.Now()
+	for i := 0; i < trips; i++ {
+		result := make(chan int, 1)
+		go func() { result <- i }()
+		<-result
+	}
+	return time.Since(start).Seconds() / float64(trips) * 1e6
+}
+
+func fib(n int) int {
+	if n < 2 {
+		return n
+	}
+	x := make(chan int, 1)
+	go func() { x <- fib(n - 1) }()
+	y := fib(n - 2)
+	return <-x + y
+}
+
+func forkJoin(n int) float64 {
+	start := time.Now()
+	result := fib(n)
+	elapsed := time.Since(start)
+	runtime.KeepAlive(result)
+	return elapsed.Seconds() * 1e3
+}
+
+func main() {
+	lines := bufio.NewScanner(os.Stdin)
+	cores := runtime.GOMAXPROCS(0)
+	for lines.Scan() {
+		var what string
+		var count, size int
+		fmt.Sscan(lines.Text(), &what, &count, &size)
+		if what == "queue" {
+			runtime.GOMAXPROCS(cores)
+		} else {
+			runtime.GOMAXPROCS(count)
+		}
+		switch what {
+		case "queue":
+			fmt.Println(queue(count, size))
+		case "submit":
+			fmt.Println(submit(size))
+		case "one":
+			fmt.Println(one(size))
+		case "fib":
+			fmt.Println(forkJoin(size))
+		default:
+			fmt.Println("no such work")
+		}
+	}
+}

@@ -1,0 +1,66 @@
+"""Python, asked line by line as ../external.h says.
+
+queue SIDES ITEMS     million items/s through one queue.Queue
+submit WORKERS TASKS  million empty tasks/s of a ThreadPoolExecutor, with a Future of each
+one WORKERS TRIPS     microseconds for a submit and its result
+"""
+
+import queue
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+BOUND = 1024
+
+
+def pass_items(sides, items):
+    between = queue.Queue(BOUND)
+    each = items // sides
+
+    def put_all():
+        for item in range(each):
+            between.put(item)
+
+    def get_all():
+        for _ in range(each):
+            between.get()
+
+    threads = [threading.Thread(target=side) for side in (put_all, get_all) * sides]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return each * sides / (time.perf_counter() - start) / 1e6
+
+
+def nothing():
+    pass
+
+
+def submit_many(workers, tasks):
+    with ThreadPoolExecutor(workers) as pool:
+        start = time.perf_counter()
+        futures = [pool.submit(nothing) for _ in range(tasks)]
+        for future in futures:
+            future.result()
+        return tasks / (time.perf_counter() - start) / 1e6
+
+
+def submit_one(workers, trips):
+    with ThreadPoolExecutor(workers) as pool:
+        start = time.perf_counter()
+        for _ in range(trips):
+            pool.submit(nothing).result()
+        return (time.perf_counter() - start) / trips * 1e6
+
+
+WORK = {"queue": pass_items, "submit": submit_many, "one": submit_one}
+
+for line in sys.stdin:
+    what, count, size = line.split()
+    if what in WORK:
+        print(WORK[what](int(count), int(size)), flush=True)
+    else:
+        print("no such work", flush=True)

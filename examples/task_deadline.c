@@ -1,0 +1,48 @@
+/* A deadline for a task: however many waits it makes, it stops by itself when its time is over.
+ *
+ * A timeout of thrum_future_result only ends the wait of the one who asks; the task goes on. A deadline
+ * given with the submit ends the task: its waits return -ECANCELED from then on, and thrum_cancelled
+ * tells a task that computes.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <thrum.h>
+
+static int read_pages(thrum_task *self)
+{
+    int pages = 0;
+    while (pages < thrum_arg(self, int)) {
+        int rc = thrum_sleep(thrum_in(0.01)); /* a page comes */
+        if (rc < 0)
+            return rc;
+        pages++;
+    }
+    return thrum_return(self, thrum_value(int, pages));
+}
+
+static int read_until(thrum_executor *pool, int pages, double seconds)
+{
+    thrum_future *book =
+        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_in(seconds)}, read_pages,
+                          thrum_value(int, pages));
+    int read = 0;
+    int rc = thrum_future_result(book, &read, sizeof read, THRUM_FOREVER);
+    if (rc == 0)
+        printf("%d pages: read all %d\n", pages, read);
+    else
+        printf("%d pages: %s\n", pages, thrum_future_error(book)->message);
+    thrum_future_free(book);
+    return rc;
+}
+
+int main(void)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    if (!pool)
+        return EXIT_FAILURE;
+    int in_time = read_until(pool, 3, 60);
+    int too_long = read_until(pool, 1000000, 0.2);
+    thrum_executor_shutdown(pool);
+    return in_time == 0 && too_long == -ETIMEDOUT ? EXIT_SUCCESS : EXIT_FAILURE;
+}

@@ -1,0 +1,87 @@
+/* Tasks with a deadline.
+ *
+ * A task that is submitted with a deadline is submitted as another one, whose argument is the deadline,
+ * the function and the argument meant for it. When its turn comes it runs the task inside of itself
+ * and hands the outcome on. So nothing else has to know of deadlines: no executor, no future, and no
+ * task without one pays for them.
+ *
+ * The deadline stands in the running context, as `ends_at`, and is the context's own: nobody else reads
+ * it. A wait that may be cancelled ends there at the latest and gives -ECANCELED, as do all after it;
+ * thrum_cancelled looks at the clock. Nobody has to watch over running tasks for that, and a task that
+ * was not late leaves nothing behind. Of two deadlines, where a task with one runs another inside of
+ * itself (the inline executor), the earlier holds, as it would for the waits of the outer one.
+ *
+ * A task that ends with -ECANCELED because it was late has failed with -ETIMEDOUT, so that one who waits
+ * can tell this from a cancel. One that has its result after all has it.
+ */
+#include "executor/deadline.h"
+#include "base/clock.h"
+
+#include <errno.h>
+#include <stdalign.h>
+#include <string.h>
+
+struct timed {
+    thrum_time deadline;
+    alignas(16) thrum_task_fn *function; /* what follows this is its argument, aligned likewise */
+};
+
+enum { SMALL = 256 };
+
+/* Hands the outcome of `inner` on to the task that ran it. */
+static int hand_on(thrum_task *self, const thrum_task *inner)
+{
+    const thrum_error *error = thrum__task_error(inner);
+    if (error)
+        return thrum_fail(self, error->code, "%s", error->message);
+    size_t size = thrum__task_result_size(inner);
+    return size ? thrum_return(self, inner->outcome, size) : 0;
+}
+
+static int run_within(thrum_task *self, thrum__context *context, thrum_task *inner)
+{
+    if (thrum__clock_now() >= context->ends_at)
+        return thrum_fail(self, -ETIMEDOUT, "the task's deadline passed before it could begin");
+    thrum__task_run(inner);
+    bool late = thrum__task_code(inner) == -ECANCELED && thrum__clock_now() >= context->ends_at &&
+                !thrum__load_relaxed(&context->cancelled);
+    return late ? thrum_fail(self, -ETIMEDOUT, "the task's deadline passed while it ran")
+                : hand_on(self, inner);
+}
+
+static int run_timed(thrum_task *self)
+{
+    size_t size = thrum_task_arg_size(self);
+    const struct timed *timed = thrum_task_arg(self, size);
+    thrum_task inner = {0};
+    self->function = timed->function; /* a failure that nobody asks for is told of it */
+    if (thrum__task_init(&inner, timed->function, timed + 1, size - sizeof *timed) < 0)
+        return -ENOMEM;
+    thrum__context *context = thrum__self();
+    thrum_time outer = context->ends_at;
+    if (!outer || timed->deadline < outer)
+        context->ends_at = timed->deadline;
+    int code = run_within(self, context, &inner);
+    context->ends_at = outer;
+    thrum__task_finish(&inner);
+    return code;
+}
+
+thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function, const void *arg,
+                                      size_t size)
+{
+    alignas(16) char small[SMALL];
+    size_t all = sizeof(struct timed) + size;
+    if (all < size)
+        return thrum__future_no_memory();
+    struct timed *timed = all <= sizeof small ? (void *)small : thrum__alloc(all);
+    if (!timed)
+        return thrum__future_no_memory();
+    *timed = (struct timed){.deadline = deadline, .function = function};
+    if (size)
+        memcpy(timed + 1, arg, size);
+    thrum_future *future = thrum__future_new(run_timed, timed, all);
+    if ((void *)timed != small)
+        thrum__free(timed);
+    return future;
+}

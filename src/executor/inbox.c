@@ -1,0 +1,177 @@
+/* Inboxes.
+ *
+ * Whoever submits to a pool that has workers leaves the task in an inbox, and is gone. The pool has
+ * one for all who are no workers of it; the workers take its whole list over when they run dry, under
+ * the pool's lock. So those who submit and those who work meet once for many tasks, if there are many.
+ * Each worker has one of its own for what its tasks submit: they add at the end, and a task that waits
+ * for the newest or the oldest takes it out there and runs it; workers that run dry take the oldest.
+ * One that is waited for where it stands between others is run, but stays until it is the oldest, as
+ * nothing tells whether it is in this inbox. The tasks of an own inbox are linked both ways, by
+ * `previous`, which takes the place of the time of submission. The word:
+ *
+ *     GUARD    someone is at the list (park/guard.h); while it is set, only its holder writes the
+ *              word and the rest, and gives it back by a plain store of the next word
+ *     OPEN     tasks may be left here. While it is clear, they go by the pool's lock
+ *     FILLED   the list is not empty, for those who look without the guard
+ *     CALL     the next one who leaves a task is to see to it that a worker comes: he clears the
+ *              mark, and goes on to the pool's lock
+ *
+ * No wake is lost: a worker that is about to sleep, or sees that others sleep, looks at the lists of
+ * all inboxes and sets CALL in each, in one section of its guard. A task that came before is found
+ * there; one that comes after finds CALL. It is set under the pool's lock; so one who was called, and
+ * takes that lock, finds the worker asleep in the pool's queue, or already on his way.
+ *
+ * Rejected: a list without a guard (Treiber's stack has to be turned round, under the pool's lock,
+ * whatever its length; in Vyukov's queue a worker may come upon a place that is half filled, and has
+ * to wait as well), and for the own inbox the deque of Chase and Lev, whose owner needs a fence where
+ * this has a compare-and-swap of a word that is in his cache: it has an array that must grow, and a
+ * sleep protocol of its own, with the same fence. The guard is one compare-and-swap and one store.
+ *
+ * Sources: work stealing is Cilk's (Blumofe, Leiserson); see thread_pool.c for what differs.
+ */
+#include "executor/inbox.h"
+#include "park/guard.h"
+
+#include <stddef.h>
+
+enum { GUARD = 1, OPEN = 2, FILLED = 4, CALL = 8 };
+
+static uint32_t guard(thrum__inbox *inbox)
+{
+    return thrum__guard_acquire(&inbox->word, GUARD) & ~(uint32_t)GUARD;
+}
+
+static void unguard(thrum__inbox *inbox, uint32_t word)
+{
+    thrum__store_release(&inbox->word, word);
+}
+
+void thrum__inbox_init(thrum__inbox *inbox)
+{
+    inbox->list.last = &inbox->list.first;
+}
+
+void thrum__inbox_open(thrum__inbox *inbox)
+{
+    unguard(inbox, guard(inbox) | OPEN);
+}
+
+void thrum__inbox_close(thrum__inbox *inbox)
+{
+    unguard(inbox, guard(inbox) & ~(uint32_t)OPEN);
+}
+
+/* The future whose `next` ends the list; NULL for an empty one. */
+static thrum_future *newest(const thrum__inbox *inbox)
+{
+    if (inbox->list.last == &inbox->list.first)
+        return NULL;
+    return (thrum_future *)(void *)((char *)inbox->list.last - offsetof(thrum_future, next));
+}
+
+static enum thrum__inbox_outcome put(thrum__inbox *inbox, thrum_future *future, bool own)
+{
+    if (!(thrum__load_relaxed(&inbox->word) & OPEN))
+        return THRUM__INBOX_CLOSED;
+    uint32_t word = guard(inbox);
+    if (!(word & OPEN)) {
+        unguard(inbox, word);
+        return THRUM__INBOX_CLOSED;
+    }
+    thrum__plain_write(&inbox->list);
+    if (own)
+        future->previous = newest(inbox);
+    *inbox->list.last = future;
+    inbox->list.last = &future->next;
+    inbox->count++;
+    thrum__store_relaxed(&inbox->put, inbox->put + 1);
+    unguard(inbox, (word & ~(uint32_t)CALL) | FILLED);
+    return word & CALL ? THRUM__INBOX_CALLS : THRUM__INBOX_TAKEN;
+}
+
+enum thrum__inbox_outcome thrum__inbox_put(thrum__inbox *inbox, thrum_future *future)
+{
+    return put(inbox, future, false);
+}
+
+enum thrum__inbox_outcome thrum__inbox_put_own(thrum__inbox *inbox, thrum_future *future)
+{
+    return put(inbox, future, true);
+}
+
+/* Takes one that has nothing before it or nothing behind it out of a list that is linked both ways.
+ * Under the guard; gives the next word. */
+static uint32_t take_end(thrum__inbox *inbox, thrum_future *future, uint32_t word)
+{
+    thrum__plain_write(&inbox->list);
+    if (future->previous)
+        future->previous->next = future->next;
+    else
+        inbox->list.first = future->next;
+    if (future->next)
+        future->next->previous = future->previous;
+    else
+        inbox->list.last = future->previous ? &future->previous->next : &inbox->list.first;
+    future->submitted = 0; /* not timed */
+    return --inbox->count ? word : word & ~(uint32_t)FILLED;
+}
+
+bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future)
+{
+    if (!(thrum__load_relaxed(&inbox->word) & FILLED))
+        return false;
+    uint32_t word = guard(inbox);
+    thrum__plain_read(&inbox->list);
+    bool found = newest(inbox) == future || inbox->list.first == future;
+    unguard(inbox, found ? take_end(inbox, future, word) : word);
+    return found;
+}
+
+thrum_future *thrum__inbox_take_oldest(thrum__inbox *inbox)
+{
+    if (!(thrum__load_relaxed(&inbox->word) & FILLED))
+        return NULL;
+    uint32_t word = guard(inbox);
+    thrum__plain_read(&inbox->list);
+    thrum_future *oldest = inbox->list.first;
+    unguard(inbox, oldest ? take_end(inbox, oldest, word) : word);
+    return oldest;
+}
+
+size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list)
+{
+    size_t count = inbox->count;
+    thrum__plain_write(&inbox->list);
+    if (count > 0) {
+        *list->last = inbox->list.first;
+        list->last = inbox->list.last;
+        inbox->list.last = &inbox->list.first;
+        inbox->count = 0;
+    }
+    return count;
+}
+
+size_t thrum__inbox_empty(thrum__inbox *inbox, thrum__pending *list)
+{
+    if (!(thrum__load_relaxed(&inbox->word) & FILLED))
+        return 0;
+    uint32_t word = guard(inbox);
+    size_t count = thrum__inbox_empty_alone(inbox, list);
+    unguard(inbox, word & ~(uint32_t)FILLED);
+    return count;
+}
+
+bool thrum__inbox_call_next(thrum__inbox *inbox)
+{
+    uint32_t word = guard(inbox);
+    unguard(inbox, word & FILLED ? word : word | CALL);
+    return !(word & FILLED);
+}
+
+size_t thrum__inbox_count(thrum__inbox *inbox)
+{
+    uint32_t word = guard(inbox);
+    size_t count = inbox->count;
+    unguard(inbox, word);
+    return count;
+}

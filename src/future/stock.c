@@ -1,0 +1,227 @@
+/* The memory of futures.
+ *
+ * A program that submits a million tasks takes and gives back a million futures, often in one thread
+ * what another has taken. Three floors:
+ *
+ *     context   two bundles of up to BUNDLE futures, for the thread alone: taking and giving touch
+ *               no word that another thread knows. One bundle in use, and one full or none: a
+ *               thread that takes and gives in turns at the edge of a bundle stays with its own
+ *     stock     slabs, under one lock. A thread comes with a full bundle, or leaves with one: one
+ *               visit for BUNDLE futures
+ *     system    a slab is given back once all of its futures are, but for KEEP empty ones
+ *
+ * A slab is SLAB bytes at a multiple of SLAB, so a future's address leads to it. Its first place is
+ * its head: the chain of futures that were given back, how many places were ever given out (those
+ * behind have not been touched), and how many are out. A slab with something to give stands in the
+ * ring `open`, a full one nowhere. Fullest first would let more slabs run empty, but to keep them in
+ * order costs more than it saves: those that were given back to last are served first.
+ *
+ * So the memory in use is what is out, plus two bundles for each thread that uses futures, plus KEEP
+ * slabs, plus what is scattered in slabs that are not empty. The end of a thread or fiber gives its
+ * bundles back; if another has the lock just then, it leaves them to the next one with a bundle.
+ *
+ * Fork: the lock is held across it. The bundles of the parent's other threads are lost in the child,
+ * two for each.
+ *
+ * Where memory is to be plain (base/memory.h), none of this is used.
+ *
+ * Rejected: malloc for each, which costs more than the rest of a submit, and does not align; and to
+ * give a future back to the thread that took it, as allocators in general do, which takes an atomic
+ * operation for each, where a bundle takes one for all.
+ *
+ * Source: Bonwick, Adams: Magazines and Vmem, 2001.
+ */
+#include "future/stock.h"
+#include "sync/fork_lock.h"
+#include <thrum/with.h>
+
+enum { BUNDLE = 64, SLAB = 1 << 20, KEEP = 4, PLACES = SLAB / sizeof(thrum_future) };
+
+/* A future that is not in use. */
+struct free_place {
+    struct free_place *next;
+};
+
+struct slab {
+    struct slab *next, *prev; /* in the ring of those with something to give */
+    struct free_place *back;  /* given back */
+    uint32_t given;           /* places ever given out, the head's included */
+    uint32_t out;             /* places that are out */
+};
+
+_Static_assert(sizeof(struct slab) <= sizeof(thrum_future), "the head fits into a place");
+
+static thrum_lock lock; /* for all of these */
+static struct slab open = {.next = &open, .prev = &open};
+static uint32_t empty_count;
+
+static struct free_place *left; /* behind, by contexts that ended while another had the lock */
+
+static struct slab *slab_of(void *place)
+{
+    return (struct slab *)((uintptr_t)place & ~(uintptr_t)(SLAB - 1));
+}
+
+static void enter(struct slab *slab)
+{
+    slab->prev = &open;
+    slab->next = open.next;
+    slab->next->prev = slab;
+    open.next = slab;
+}
+
+static void leave(struct slab *slab)
+{
+    slab->prev->next = slab->next;
+    slab->next->prev = slab->prev;
+}
+
+/* A slab with something to give, or NULL. */
+static struct slab *open_slab(void)
+{
+    if (open.next != &open)
+        return open.next;
+    struct slab *slab = thrum__alloc_slab(SLAB);
+    if (slab) {
+        slab->given = 1;
+        empty_count++;
+        enter(slab);
+    }
+    return slab;
+}
+
+/* Takes one place out of an open slab. */
+static struct free_place *cut(struct slab *slab)
+{
+    struct free_place *place = slab->back;
+    if (place)
+        slab->back = place->next;
+    else
+        place = (struct free_place *)((thrum_future *)(void *)slab + slab->given++);
+    empty_count -= slab->out++ == 0;
+    if (!slab->back && slab->given == PLACES)
+        leave(slab);
+    return place;
+}
+
+static void put_back(struct free_place *place)
+{
+    struct slab *slab = slab_of(place);
+    if (!slab->back && slab->given == PLACES)
+        enter(slab);
+    place->next = slab->back;
+    slab->back = place;
+    if (--slab->out > 0)
+        return;
+    if (empty_count < KEEP) {
+        empty_count++;
+        return;
+    }
+    leave(slab);
+    thrum__free_slab(slab, SLAB);
+}
+
+/* A bundle from the stock, as many as there are. In the order of their addresses, where they are
+ * fresh: those who walk through futures in the order of their making walk forwards. */
+static struct free_place *fetch(uint32_t *ret_count)
+{
+    struct free_place *first = NULL, **last = &first;
+    uint32_t count = 0;
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
+        struct slab *slab;
+        for (; count < BUNDLE && (slab = open_slab()); count++) {
+            *last = cut(slab);
+            last = &(*last)->next;
+        }
+    }
+    *last = NULL;
+    *ret_count = count;
+    return first;
+}
+
+static void put_all_back(struct free_place *bundle)
+{
+    while (bundle) {
+        struct free_place *next = bundle->next;
+        put_back(bundle);
+        bundle = next;
+    }
+}
+
+static void bring(struct free_place *bundle)
+{
+    thrum_with (&lock) {
+        put_all_back(bundle);
+        put_all_back(thrum__exchange_acquire(&left, NULL));
+    }
+}
+
+static void leave_behind(struct free_place *bundle)
+{
+    struct free_place *last = bundle;
+    while (last->next)
+        last = last->next;
+    last->next = thrum__load_relaxed(&left);
+    while (!thrum__cas_weak_release(&left, &last->next, bundle))
+        ;
+}
+
+/* The end of a fiber's context comes in the middle of a switch, where nobody may wait. */
+static void end(thrum__context *self)
+{
+    struct free_place *bundle[] = {self->stock, self->full_stock};
+    self->stock = self->full_stock = NULL;
+    self->stock_count = 0;
+    bool mine = thrum_lock_try(&lock) == 0;
+    for (int i = 0; i < 2; i++) {
+        if (mine)
+            put_all_back(bundle[i]);
+        else if (bundle[i])
+            leave_behind(bundle[i]);
+    }
+    if (mine)
+        thrum_lock_release(&lock);
+}
+
+thrum_future *thrum__stock_take(void)
+{
+    if (THRUM__MEMORY_PLAIN)
+        return thrum__alloc_line(sizeof(thrum_future));
+    if (thrum__alloc_refused())
+        return NULL;
+    thrum__context *self = thrum__self();
+    struct free_place *place = self->stock;
+    if (!place) {
+        self->stock_count = BUNDLE;
+        place = self->full_stock ? self->full_stock : fetch(&self->stock_count);
+        self->full_stock = NULL;
+        self->stock_end = end;
+        if (!place)
+            return NULL;
+    }
+    self->stock = place->next;
+    self->stock_count--;
+    return (thrum_future *)(void *)place;
+}
+
+void thrum__stock_give(thrum_future *future)
+{
+    if (THRUM__MEMORY_PLAIN) {
+        thrum__free(future);
+        return;
+    }
+    thrum__context *self = thrum__self();
+    if (self->stock_count == BUNDLE) {
+        if (self->full_stock)
+            bring(self->full_stock);
+        self->full_stock = self->stock;
+        self->stock = NULL;
+        self->stock_count = 0;
+    }
+    struct free_place *place = (struct free_place *)(void *)future;
+    place->next = self->stock;
+    self->stock = place;
+    self->stock_count++;
+    self->stock_end = end;
+}

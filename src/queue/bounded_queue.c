@@ -1,0 +1,296 @@
+/* The bounded queue in the order of arrival: how those who use its ring (bounded_queue.h) sleep and
+ * are woken.
+ *
+ * A getter that finds the queue empty takes the lock and sets WAITED in the tail if the head is
+ * there: so it was empty at that moment, and every later put sees the flag. Such a put ends its
+ * cell's turn, takes the lock, notifies one, and clears the flag if nobody waits any more. In this
+ * way each item that is added while somebody sleeps notifies one, those that went in before have
+ * been taken, and no wake-up is lost. Putters likewise, at the head. A flag may be left without a
+ * sleeper, by one who timed out; it costs the next one a look.
+ *
+ * Before it sleeps one gives the processor away, once, and looks again. If the other side was ready
+ * to run here, there is something by now, and more than there would be after a wake-up for the
+ * first item: with more threads than processors, or a small capacity, that is worth a factor of two
+ * to eight. Nobody spins: on few processors that takes from the others what they need to go on.
+ *
+ * Freeing. The last touch of a put is the end of its turn, so whoever has its item may free the
+ * queue; but not if the put has someone to wake. It counts itself in `wakers` before it ends the
+ * turn, and out again under the lock; free waits until none is left, and for the lock. A get that
+ * made room is no different.
+ *
+ * Rejected
+ * - The number of sleepers in a word beside the ends, looked at after the turn has ended: a fence
+ *   for each put and get, and a touch when the item is out.
+ * - The lock taken before the turn ends, in place of `wakers`: who has it may be waiting for that
+ *   turn.
+ * - Several looks before the sleep: what they gained wavered, and on a processor that others want
+ *   each may cost a turn of theirs.
+ */
+#include "queue/bounded_queue.h"
+#include "base/spin.h"
+#include "sync/conditions.h"
+#include <thrum/with.h>
+
+#include <errno.h>
+
+/* Wakes as many as one who counted itself in `wakers` has served. Under the lock. */
+static void wake(thrum__bounded *queue, thrum__bounded_end *end, size_t count)
+{
+    thrum_condition *condition =
+        end == &queue->tail ? &queue->base.not_empty : &queue->base.not_full;
+    thrum__queue_notify(condition, count);
+    if (!thrum__condition_waited(condition))
+        thrum__and_relaxed(&end->word, ~THRUM__WAITED);
+    thrum__sub_release(&queue->wakers, 1);
+}
+
+void thrum__bounded_wake(thrum__bounded *queue, thrum__bounded_end *end, size_t count)
+{
+    thrum_with (&queue->base.lock)
+        wake(queue, end, count);
+}
+
+void thrum__bounded_let_holder_finish(thrum__bounded *queue)
+{
+    thrum_lock_acquire(&queue->base.lock);
+    thrum_lock_release(&queue->base.lock);
+}
+
+/* Takes an item if there is one, and gives the word that the head was, for the caller to wake a
+ * putter. Returns 0, -EAGAIN, or -EPIPE if it is closed and empty. */
+static inline int take(thrum__bounded *queue, void *ret_item, uint64_t *ret_head)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint64_t head = thrum__load_relaxed(&queue->head.word);
+        thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, head);
+        uint64_t full = thrum__bounded_turn_of(queue, head) + 1;
+        uint64_t turn = thrum__load_acquire(&cell->turn);
+        if (__builtin_expect(head & THRUM__HELD, 0)) {
+            thrum__bounded_let_holder_finish(queue);
+        } else if (turn == full) {
+            if (thrum__cas_weak_release(&queue->head.word, &head,
+                                        thrum__bounded_advance(queue, head, 1))) {
+                thrum__bounded_begin_wake(queue, head);
+                thrum__plain_read(cell->item);
+                thrum__bounded_copy(ret_item, cell->item, queue->base.item_size);
+                thrum__store_release(&cell->turn, full + 1);
+                *ret_head = head;
+                return 0;
+            }
+        } else if (turn < full) {
+            thrum__fence_seq_cst();
+            uint64_t tail = thrum__load_acquire(&queue->tail.word);
+            if (thrum__bounded_same_position(head, tail))
+                return tail & THRUM__CLOSED ? -EPIPE : -EAGAIN;
+            thrum__spin(&turns);
+        }
+    }
+}
+
+/* Adds an item if there is room, and wakes a getter. Returns 0, -EAGAIN, or -EPIPE if it is
+ * closed. */
+static inline int add(thrum__bounded *queue, const void *item)
+{
+    uint32_t turns = 0;
+    for (;;) {
+        uint64_t tail = thrum__load_acquire(&queue->tail.word);
+        thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, tail);
+        uint64_t free = thrum__bounded_turn_of(queue, tail);
+        uint64_t turn = thrum__load_acquire(&cell->turn);
+        if (__builtin_expect(tail & (THRUM__HELD | THRUM__CLOSED), 0)) {
+            if (tail & THRUM__CLOSED)
+                return -EPIPE;
+            thrum__bounded_let_holder_finish(queue);
+        } else if (turn == free) {
+            if (thrum__cas_weak_release(&queue->tail.word, &tail,
+                                        thrum__bounded_advance(queue, tail, 1))) {
+                thrum__bounded_begin_wake(queue, tail);
+                thrum__plain_write(cell->item);
+                thrum__bounded_copy(cell->item, item, queue->base.item_size);
+                thrum__store_release(&cell->turn, free + 1);
+                thrum__bounded_end_wake(queue, &queue->tail, tail, 1);
+                return 0;
+            }
+        } else if (turn < free) {
+            thrum__fence_seq_cst();
+            uint64_t head = thrum__load_relaxed(&queue->head.word);
+            if (thrum__bounded_same_position(head + queue->lap, tail))
+                return -EAGAIN;
+            thrum__spin(&turns);
+        }
+    }
+}
+
+/* Whether to look once more before the call's first sleep. */
+static bool yields_first(bool *yielded)
+{
+    if (*yielded)
+        return false;
+    *yielded = true;
+    thrum__yield();
+    return true;
+}
+
+int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, bool *yielded)
+{
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    if (yields_first(yielded))
+        return 0;
+    thrum_with (&queue->base.lock) {
+        uint64_t head = thrum__load_relaxed(&queue->head.word);
+        uint64_t tail = thrum__load_relaxed(&queue->tail.word);
+        do {
+            if (!thrum__bounded_same_position(head, tail) || tail & THRUM__CLOSED)
+                return 0;
+        } while (!thrum__cas_weak_relaxed(&queue->tail.word, &tail, tail | THRUM__WAITED));
+        return thrum_condition_wait(&queue->base.not_empty, deadline);
+    }
+    return 0;
+}
+
+int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, bool *yielded)
+{
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    if (yields_first(yielded))
+        return 0;
+    thrum_with (&queue->base.lock) {
+        uint64_t tail = thrum__load_relaxed(&queue->tail.word);
+        uint64_t head = thrum__load_relaxed(&queue->head.word);
+        do {
+            if (!thrum__bounded_same_position(head + queue->lap, tail) || tail & THRUM__CLOSED)
+                return 0;
+        } while (!thrum__cas_weak_relaxed(&queue->head.word, &head, head | THRUM__WAITED));
+        return thrum_condition_wait(&queue->base.not_full, deadline);
+    }
+    return 0;
+}
+
+static int bounded_get(thrum_queue *base, void *ret_item, thrum_time deadline)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    bool yielded = false;
+    for (;;) {
+        uint64_t head;
+        int rc = take(queue, ret_item, &head);
+        if (rc == 0)
+            thrum__bounded_end_wake(queue, &queue->head, head, 1);
+        if (rc != -EAGAIN)
+            return rc;
+        rc = thrum__bounded_wait_for_item(queue, deadline, &yielded);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int bounded_put(thrum_queue *base, const void *item, thrum_time deadline)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    bool yielded = false;
+    for (;;) {
+        int rc = add(queue, item);
+        if (rc != -EAGAIN)
+            return rc;
+        rc = thrum__bounded_wait_for_room(queue, deadline, &yielded);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static size_t bounded_size(thrum_queue *base)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    thrum__fence_seq_cst();
+    for (;;) { /* the head is that of the moment while the tail rests */
+        uint64_t tail = thrum__load_acquire(&queue->tail.word);
+        uint64_t head = thrum__load_acquire(&queue->head.word);
+        if (thrum__bounded_same_position(thrum__load_relaxed(&queue->tail.word), tail))
+            return thrum__bounded_between(queue, head, tail);
+    }
+}
+
+static void bounded_end_puts(thrum_queue *base)
+{
+    thrum__bounded_close(thrum__bounded_of(base));
+}
+
+static uint64_t bounded_puts(thrum_queue *base)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    uint64_t tail = thrum__load_acquire(&queue->tail.word) & THRUM__POSITION;
+    return (tail >> queue->lap_bits) * base->max_size + (tail & (queue->lap - 1));
+}
+
+static void bounded_hold(thrum_queue *base)
+{
+    thrum__bounded_hold(&thrum__bounded_of(base)->tail);
+}
+
+static void bounded_let_go(thrum_queue *base, bool waits)
+{
+    thrum__bounded_end *tail = &thrum__bounded_of(base)->tail;
+    if (waits && !(thrum__load_relaxed(&tail->word) & THRUM__WAITED))
+        thrum__add_relaxed(&tail->word, THRUM__WAITED);
+    thrum__bounded_let_go(tail);
+}
+
+static int bounded_take(thrum_queue *base, void *ret_item)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    uint64_t head;
+    int rc = take(queue, ret_item, &head);
+    if (rc == 0 && head & THRUM__WAITED)
+        wake(queue, &queue->head, 1);
+    return rc;
+}
+
+static void bounded_free(thrum_queue *base)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    for (uint32_t turns = 0; thrum__load_acquire(&queue->wakers) > 0;)
+        thrum__spin(&turns);
+    thrum__bounded_let_holder_finish(queue);
+    thrum__queue_finish(base);
+    thrum__free(queue->cells);
+    thrum__free(queue);
+}
+
+static const thrum__queue_make make = {
+    .put = bounded_put,
+    .put_many = thrum__bounded_put_many,
+    .get = bounded_get,
+    .get_many = thrum__bounded_get_many,
+    .size = bounded_size,
+    .end_puts = bounded_end_puts,
+    .close_now = thrum__bounded_close_now,
+    .puts = bounded_puts,
+    .hold = bounded_hold,
+    .let_go = bounded_let_go,
+    .take = bounded_take,
+    .free = bounded_free,
+};
+
+thrum_queue *thrum__bounded_queue_new(size_t item_size, size_t max_size)
+{
+    /* A turn and an item, and so much more that the next turn is aligned. */
+    size_t stride = item_size;
+    if (__builtin_add_overflow(stride, 2 * sizeof(uint64_t) - 1, &stride))
+        return NULL;
+    stride -= stride % sizeof(uint64_t);
+    thrum__bounded *queue = thrum__alloc_line(sizeof *queue);
+    if (!queue)
+        return NULL;
+    queue->cells = thrum__alloc_array(max_size, stride);
+    if (!queue->cells) {
+        thrum__free(queue);
+        return NULL;
+    }
+    queue->stride = stride;
+    while (UINT64_C(1) << queue->lap_bits < max_size)
+        queue->lap_bits++;
+    queue->lap = UINT64_C(1) << queue->lap_bits;
+    queue->base.make = &make;
+    return &queue->base;
+}

@@ -1,0 +1,186 @@
+/* The ring of the bounded queue: cells that putters and getters enter without a lock.
+ *
+ * Positions. The head is where the next item comes out, the tail where the next one goes in. Each
+ * is a word: flags above, below them a position, which is the number of the lap round the ring and
+ * the index of a cell, side by side, so that any capacity does without a division. A position only
+ * grows; there are 2^61, too few only for who puts a thousand million items a second for decades.
+ * A put takes effect as it moves the tail on, a get as it moves the head, by compare-and-swap;
+ * thereby the cell is theirs alone, until they end its turn:
+ *
+ *     turn of a cell     means                              ended by
+ *     2 * lap            free for the item of this lap      its putter, once the item is in
+ *     2 * lap + 1        has the item of this lap           its getter, once the item is out
+ *
+ * The end of a turn is a release, and the look at the turn before the compare-and-swap the acquire
+ * that it pairs with, both ways round: a getter sees the item, a putter overwrites only what has
+ * been read. The compare-and-swaps are releases too, and who compares both ends acquires: then a
+ * head is never seen ahead of its tail.
+ *
+ * Empty and full. A cell whose turn has not come says little: its putter may have moved the tail on
+ * and be slow. So a getter says "empty" only if the tail is at the head, and a putter "full" only
+ * if the head is a lap behind the tail; what the end that is read first was then, it still is as
+ * the second is read. Else they wait for the slow one, who is a few instructions away, or not
+ * running, for which the processor is given away (base/spin.h). Before the second look stands a
+ * fence: two who each put into one queue and find the other empty would else be possible.
+ *
+ * Flags. They are in the word that a put or a get must change: so who moves an end has seen them,
+ * or fails and looks again. That saves the fence that a flag beside the word would need, and a put
+ * or get that nobody waits for has one locked instruction. All are set and cleared under the lock.
+ *
+ *     WAITED     someone sleeps until this end moves: getters at the tail, putters at the head
+ *     HELD       nobody may move this end but who has the lock
+ *     CLOSED     of the tail: nobody moves it any more
+ *
+ * Fork: a child that uses a queue which another thread was inside of may wait for it for ever.
+ *
+ * Rejected
+ * - One word for both ends, or a compare-and-swap of 16 bytes: exact without holding an end, but
+ *   putters and getters would fight for one line.
+ * - Positions modulo a power of two, with the capacity kept by a counter: a third contended word.
+ * - Queues of linked rings (LCRQ) and Nikolaev's SCQ, whose fetch-and-add does better with many
+ *   processors: bounds are harder to keep exact; SCQ passes indices, and costs two rings.
+ *
+ * Sources: the bounded queue of Vyukov; laps for any capacity, and the mark in the tail, as in the
+ * array flavour of crossbeam-channel; rejected: Morrison and Afek 2013, Nikolaev 2019.
+ */
+#ifndef THRUM_QUEUE_BOUNDED_QUEUE_H
+#define THRUM_QUEUE_BOUNDED_QUEUE_H
+
+#include "base/atomic.h"
+#include "base/memory.h"
+#include "queue/queue.h"
+
+#include <string.h>
+
+/* The flags in an end's word, and the position. */
+#define THRUM__WAITED   (UINT64_C(1) << 63)
+#define THRUM__HELD     (UINT64_C(1) << 62)
+#define THRUM__CLOSED   (UINT64_C(1) << 61)
+#define THRUM__POSITION (THRUM__CLOSED - 1)
+
+typedef struct thrum__bounded_cell {
+    uint64_t turn;
+    char item[];
+} thrum__bounded_cell;
+
+/* Where items come out, or where they go in. Each has a line of memory to itself. */
+typedef struct thrum__bounded_end {
+    uint64_t word;
+} __attribute__((aligned(THRUM__CACHE_LINE))) thrum__bounded_end;
+
+typedef struct thrum__bounded {
+    thrum_queue base;
+    uint32_t wakers; /* who have moved an end that was WAITED for, and have not woken anyone yet */
+
+    /* Fixed. */
+    char *cells;
+    size_t stride;     /* from a cell to the next, bytes */
+    uint64_t lap;      /* from a position to the same cell's next: a power of two, */
+    unsigned lap_bits; /* this one; not below the capacity */
+
+    thrum__bounded_end head, tail;
+} thrum__bounded;
+
+static inline thrum__bounded *thrum__bounded_of(thrum_queue *queue)
+{
+    return (thrum__bounded *)queue;
+}
+
+static inline thrum__bounded_cell *thrum__bounded_cell_at(const thrum__bounded *queue,
+                                                          uint64_t word)
+{
+    size_t index = word & (queue->lap - 1);
+    return (thrum__bounded_cell *)(queue->cells + index * queue->stride);
+}
+
+/* The turn of the position's cell while it is free for the item of this lap. */
+static inline uint64_t thrum__bounded_turn_of(const thrum__bounded *queue, uint64_t word)
+{
+    return (word & THRUM__POSITION) >> queue->lap_bits << 1;
+}
+
+/* The word with its position `count` further, at most a lap. */
+static inline uint64_t thrum__bounded_advance(const thrum__bounded *queue, uint64_t word,
+                                              size_t count)
+{
+    size_t capacity = queue->base.max_size;
+    size_t index = (word & (queue->lap - 1)) + count;
+    return word + count + (index < capacity ? 0 : queue->lap - capacity);
+}
+
+/* How many items are between the two; more than there is room for if one is too old beside the
+ * other. */
+static inline size_t thrum__bounded_between(const thrum__bounded *queue, uint64_t head,
+                                            uint64_t tail)
+{
+    uint64_t from = head & THRUM__POSITION, to = tail & THRUM__POSITION;
+    bool same_lap = (from ^ to) < queue->lap;
+    return to - from - (same_lap ? 0 : queue->lap - queue->base.max_size);
+}
+
+static inline bool thrum__bounded_same_position(uint64_t a, uint64_t b)
+{
+    return ((a ^ b) & THRUM__POSITION) == 0;
+}
+
+/* Of the items that a pointer or a number is, the copy is a load and a store. */
+static inline void thrum__bounded_copy(void *to, const void *from, size_t size)
+{
+    if (size == sizeof(uint64_t))
+        memcpy(to, from, sizeof(uint64_t));
+    else
+        memcpy(to, from, size);
+}
+
+/* Whoever has moved an end that was WAITED for says so before it ends the turns of its cells, */
+static inline void thrum__bounded_begin_wake(thrum__bounded *queue, uint64_t word)
+{
+    if (__builtin_expect(word & THRUM__WAITED, 0))
+        thrum__add_relaxed(&queue->wakers, 1);
+}
+
+/* and then wakes as many as it has served, if the end was WAITED for. */
+void thrum__bounded_wake(thrum__bounded *queue, thrum__bounded_end *end, size_t count);
+
+static inline void thrum__bounded_end_wake(thrum__bounded *queue, thrum__bounded_end *end,
+                                           uint64_t word, size_t count)
+{
+    if (__builtin_expect(word & THRUM__WAITED, 0))
+        thrum__bounded_wake(queue, end, count);
+}
+
+/* Keeps all others from moving an end, and lets them again. Under the lock. */
+static inline void thrum__bounded_hold(thrum__bounded_end *end)
+{
+    thrum__add_acq_rel(&end->word, THRUM__HELD);
+}
+
+static inline void thrum__bounded_let_go(thrum__bounded_end *end)
+{
+    thrum__and_release(&end->word, ~THRUM__HELD);
+}
+
+/* Ends the puts. Under the lock. */
+static inline void thrum__bounded_close(thrum__bounded *queue)
+{
+    if (!(thrum__load_relaxed(&queue->tail.word) & THRUM__CLOSED))
+        thrum__add_release(&queue->tail.word, THRUM__CLOSED);
+}
+
+/* Waits until whoever holds an end has let go. Without the lock. */
+void thrum__bounded_let_holder_finish(thrum__bounded *queue);
+
+/* Waits while it is empty, or full, and gives up at the deadline; before its first sleep, for which
+ * `yielded` is false, it only gives the processor away. Returns 0 if the caller is to look again;
+ * -EAGAIN, -ETIMEDOUT or -ECANCELED. */
+int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, bool *yielded);
+int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, bool *yielded);
+
+/* Of the make: bounded_batch.c. */
+int thrum__bounded_get_many(thrum_queue *base, char *ret_items, size_t most, size_t *ret_count,
+                            thrum_time deadline);
+int thrum__bounded_put_many(thrum_queue *base, const char *items, size_t count, size_t *ret_added,
+                            thrum_time deadline);
+size_t thrum__bounded_close_now(thrum_queue *base);
+
+#endif

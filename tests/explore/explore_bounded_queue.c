@@ -1,0 +1,602 @@
+/* The bounded queue without a lock: what only its make can get wrong. What it has in common with the
+ * others is explored by the bounded_ clients of explore_queue.c and explore_queue_any.c. */
+#include "base/spin.h"
+#include "explore.h"
+#include "park/park.h"
+#include <thrum/queue.h>
+
+#include <errno.h>
+
+static thrum_queue *queue, *other;
+static int got[3], rc[3];
+
+static thrum_queue *bounded(size_t max_size, const char *name)
+{
+    thrum_queue *made = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size});
+    EXPLORE_CHECK(made);
+    thrum__explore_name(made, 16, name);
+    return made;
+}
+
+static void new_queue(size_t max_size)
+{
+    queue = bounded(max_size, "queue.lock");
+}
+
+static void free_queue(void)
+{
+    explore_join_all();
+    thrum_queue_free(queue);
+}
+
+static int put(thrum_queue *to, int value, thrum_time deadline)
+{
+    return thrum_queue_put(to, &value, deadline);
+}
+
+/* The item, or what went wrong. */
+static int get(thrum_queue *from, thrum_time deadline)
+{
+    int value = 0;
+    int result = thrum_queue_get(from, &value, deadline);
+    return result < 0 ? result : value;
+}
+
+static void put_one(void *item)
+{
+    EXPLORE_CHECK(put(queue, (int)(intptr_t)item, THRUM_FOREVER) == 0);
+}
+
+static void get_one(void *argument)
+{
+    got[(intptr_t)argument] = get(queue, THRUM_FOREVER);
+    EXPLORE_CHECK(got[(intptr_t)argument] > 0);
+}
+
+/* ---------------------------------------------------------------------------- the ring goes round */
+
+static void put_four(void *argument)
+{
+    (void)argument;
+    for (int i = 1; i <= 4; i++)
+        EXPLORE_CHECK(put(queue, i, THRUM_FOREVER) == 0);
+}
+
+static void get_four(void *argument)
+{
+    (void)argument;
+    for (int i = 1; i <= 4; i++) {
+        EXPLORE_CHECK(thrum_queue_size(queue) <= 3);
+        EXPLORE_CHECK(get(queue, THRUM_FOREVER) == i);
+    }
+}
+
+EXPLORE(bounded_laps_of_1, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(1);
+    explore_spawn("putter", put_four, NULL);
+    explore_spawn("getter", get_four, NULL);
+    free_queue();
+}
+
+EXPLORE(bounded_laps_of_2, .preemptions = 1, .long_preemptions = 2, .stale = 1)
+{
+    new_queue(2);
+    explore_spawn("putter", put_four, NULL);
+    explore_spawn("getter", get_four, NULL);
+    free_queue();
+}
+
+EXPLORE(bounded_laps_of_3, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(3);
+    explore_spawn("putter", put_four, NULL);
+    explore_spawn("getter", get_four, NULL);
+    free_queue();
+}
+
+/* Loads that lag behind and wake-ups for no reason, where both sides sleep. */
+static void put_two(void *argument)
+{
+    (void)argument;
+    put_one((void *)1);
+    put_one((void *)2);
+}
+
+static void get_two(void *argument)
+{
+    (void)argument;
+    for (int i = 1; i <= 2; i++)
+        EXPLORE_CHECK(get(queue, THRUM_FOREVER) == i);
+}
+
+EXPLORE(bounded_stale, .preemptions = 1, .long_preemptions = 2, .stale = 1, .spurious = 1)
+{
+    new_queue(1);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("getter", get_two, NULL);
+    free_queue();
+}
+
+EXPLORE(bounded_weak, .preemptions = 2, .weak = 2)
+{
+    new_queue(1);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("getter", get_one, (void *)0);
+    free_queue();
+    EXPLORE_CHECK(got[0] == 1);
+}
+
+/* ----------------------------------------------------------------------------- empty and full */
+
+/* What one has put is there for the only getter, whoever is slow before it. */
+static void put_and_get(void *argument)
+{
+    (void)argument;
+    put_one((void *)2);
+    EXPLORE_CHECK(get(queue, THRUM_NOW) > 0);
+}
+
+EXPLORE(bounded_slow_putter, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    explore_spawn("slow", put_one, (void *)1);
+    explore_spawn("both", put_and_get, NULL);
+    free_queue();
+}
+
+static void put_and_get_many(void *argument)
+{
+    int values[2];
+    size_t count = 0;
+    (void)argument;
+    put_one((void *)2);
+    EXPLORE_CHECK(thrum_queue_get_many(queue, values, 2, &count, THRUM_NOW) == 0);
+    EXPLORE_CHECK(count == 1 || values[0] + values[1] == 3);
+}
+
+EXPLORE(bounded_slow_putter_of_many, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    explore_spawn("slow", put_one, (void *)1);
+    explore_spawn("both", put_and_get_many, NULL);
+    free_queue();
+}
+
+/* The room that one has made is there for the only putter. */
+static void get_and_put(void *argument)
+{
+    (void)argument;
+    EXPLORE_CHECK(get(queue, THRUM_NOW) > 0);
+    EXPLORE_CHECK(put(queue, 3, THRUM_NOW) == 0);
+}
+
+EXPLORE(bounded_slow_getter, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    put_two(NULL);
+    explore_spawn("slow", get_one, (void *)0);
+    explore_spawn("both", get_and_put, NULL);
+    free_queue();
+}
+
+/* Each puts into one queue and looks into the other: not both can find nothing. */
+static void put_here_get_there(void *argument)
+{
+    bool first = argument == NULL;
+    EXPLORE_CHECK(put(first ? queue : other, 1, THRUM_NOW) == 0);
+    rc[!first] = get(first ? other : queue, THRUM_NOW);
+}
+
+EXPLORE(bounded_two_empty, .preemptions = 2, .stale = 2)
+{
+    new_queue(1);
+    other = bounded(1, "other.lock");
+    explore_spawn("one", put_here_get_there, NULL);
+    explore_spawn("two", put_here_get_there, &other);
+    free_queue();
+    thrum_queue_free(other);
+    EXPLORE_CHECK(rc[0] == 1 || rc[1] == 1);
+}
+
+static void get_here_put_there(void *argument)
+{
+    bool first = argument == NULL;
+    EXPLORE_CHECK(get(first ? queue : other, THRUM_NOW) == 1);
+    rc[!first] = put(first ? other : queue, 2, THRUM_NOW);
+}
+
+EXPLORE(bounded_two_full, .preemptions = 2, .stale = 2)
+{
+    new_queue(1);
+    other = bounded(1, "other.lock");
+    put_one((void *)1);
+    EXPLORE_CHECK(put(other, 1, THRUM_NOW) == 0);
+    explore_spawn("one", get_here_put_there, NULL);
+    explore_spawn("two", get_here_put_there, &other);
+    free_queue();
+    thrum_queue_free(other);
+    EXPLORE_CHECK(rc[0] == 0 || rc[1] == 0);
+}
+
+/* The same by batches. */
+static void put_here_get_many_there(void *argument)
+{
+    bool first = argument == NULL;
+    size_t count = 0;
+    int value;
+    EXPLORE_CHECK(put(first ? queue : other, 1, THRUM_NOW) == 0);
+    rc[!first] = thrum_queue_get_many(first ? other : queue, &value, 1, &count, THRUM_NOW);
+}
+
+EXPLORE(bounded_two_empty_of_many, .preemptions = 2, .stale = 2)
+{
+    new_queue(1);
+    other = bounded(1, "other.lock");
+    explore_spawn("one", put_here_get_many_there, NULL);
+    explore_spawn("two", put_here_get_many_there, &other);
+    free_queue();
+    thrum_queue_free(other);
+    EXPLORE_CHECK(rc[0] == 0 || rc[1] == 0);
+}
+
+/* A size is that of a moment. */
+EXPLORE(bounded_size, .preemptions = 1, .long_preemptions = 2, .stale = 1)
+{
+    new_queue(1);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("getter", get_one, (void *)0);
+    EXPLORE_CHECK(thrum_queue_size(queue) <= 1);
+    free_queue();
+}
+
+EXPLORE(bounded_size_of_full, .preemptions = 1, .long_preemptions = 2, .stale = 1)
+{
+    new_queue(1);
+    explore_spawn("putter", put_two, NULL);
+    explore_spawn("getter", get_one, (void *)0);
+    EXPLORE_CHECK(thrum_queue_size(queue) <= 1);
+    free_queue();
+}
+
+/* ----------------------------------------------------------------------------------- batches */
+
+/* A batch that comes back with one item was there before the second; then there is room for a third. */
+static void put_now_twice(void *argument)
+{
+    (void)argument;
+    rc[0] = put(queue, 2, THRUM_NOW);
+    rc[1] = put(queue, 3, THRUM_NOW);
+}
+
+EXPLORE(bounded_get_many_moment, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queue(2);
+    put_one((void *)1);
+    explore_spawn("putter", put_now_twice, NULL);
+    int values[2];
+    size_t count = 0;
+    EXPLORE_CHECK(thrum_queue_get_many(queue, values, 2, &count, THRUM_NOW) == 0);
+    free_queue();
+    EXPLORE_CHECK(rc[0] == 0 && values[0] == 1);
+    EXPLORE_CHECK(count == 2 || rc[1] == 0);
+}
+
+/* One that had room for one item put it before the first was taken; then a second get finds it. */
+static void get_now_twice(void *argument)
+{
+    (void)argument;
+    rc[0] = get(queue, THRUM_NOW);
+    rc[1] = get(queue, THRUM_NOW);
+}
+
+EXPLORE(bounded_put_many_moment, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queue(2);
+    put_one((void *)1);
+    explore_spawn("getter", get_now_twice, NULL);
+    size_t added = 0;
+    int batch = thrum_queue_put_many(queue, (int[]){2, 3}, 2, &added, THRUM_NOW);
+    EXPLORE_CHECK(batch == (added == 2 ? 0 : -EAGAIN));
+    free_queue();
+    EXPLORE_CHECK(rc[0] == 1 && added > 0);
+    EXPLORE_CHECK(added == 2 || rc[1] == 2);
+}
+
+/* What did not go in at once is not added later. */
+static void look_and_get(void *argument)
+{
+    (void)argument;
+    rc[0] = (int)thrum_queue_size(queue);
+    rc[1] = get(queue, THRUM_NOW);
+}
+
+EXPLORE(bounded_put_many_at_once, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    put_one((void *)1);
+    explore_spawn("getter", look_and_get, NULL);
+    size_t added = 0;
+    thrum_queue_put_many(queue, (int[]){2, 3}, 2, &added, THRUM_NOW);
+    free_queue();
+    EXPLORE_CHECK(rc[1] == 1 && added > 0);
+    EXPLORE_CHECK(rc[0] == 1 || added == 1);
+}
+
+/* Two batches, against one who gets them singly and in pairs. */
+static void put_pair(void *argument)
+{
+    int first = (int)(intptr_t)argument;
+    EXPLORE_CHECK(thrum_queue_put_many(queue, (int[]){first, first + 1}, 2, NULL, THRUM_FOREVER) ==
+                  0);
+}
+
+static void get_pairs(void *argument)
+{
+    int sum = 0, values[2];
+    (void)argument;
+    for (size_t have = 0, count; have < 4; have += count) {
+        EXPLORE_CHECK(thrum_queue_get_many(queue, values, 2, &count, THRUM_FOREVER) == 0);
+        sum += count == 2 ? values[0] + values[1] : values[0];
+    }
+    EXPLORE_CHECK(sum == 1 + 2 + 5 + 6);
+}
+
+EXPLORE(bounded_batches, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(2);
+    explore_spawn("putter", put_pair, (void *)1);
+    explore_spawn("putter", put_pair, (void *)5);
+    explore_spawn("getter", get_pairs, NULL);
+    free_queue();
+}
+
+/* A batch wakes as many as it serves. */
+EXPLORE(bounded_batch_for_two, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(2);
+    explore_spawn("getter", get_one, (void *)0);
+    explore_spawn("getter", get_one, (void *)1);
+    explore_spawn("putter", put_pair, (void *)1);
+    free_queue();
+    EXPLORE_CHECK(got[0] + got[1] == 3);
+}
+
+/* ------------------------------------------------------------------------- sleepers, and others */
+
+static void get_until(void *argument)
+{
+    int item = get(queue, thrum_now() + 1000);
+    EXPLORE_CHECK(item > 0 || (item == -ETIMEDOUT && explore_timeouts()));
+    got[(intptr_t)argument] = item > 0;
+}
+
+EXPLORE(bounded_get_until, .preemptions = 2, .timeouts = 1, .long_preemptions = 3)
+{
+    new_queue(1);
+    explore_spawn("getter", get_until, (void *)0);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_queue_size(queue) + (size_t)got[0] == 1);
+    free_queue();
+}
+
+EXPLORE(bounded_get_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+{
+    new_queue(2);
+    explore_spawn("timed", get_until, (void *)1);
+    explore_spawn("getter", get_one, (void *)0);
+    explore_spawn("putter", put_two, NULL);
+    free_queue();
+}
+
+static void put_until(void *argument)
+{
+    int result = put(queue, 1, thrum_now() + 1000);
+    EXPLORE_CHECK(result == 0 || (result == -ETIMEDOUT && explore_timeouts()));
+    got[(intptr_t)argument] = result == 0;
+}
+
+EXPLORE(bounded_put_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+{
+    new_queue(1);
+    put_one((void *)1);
+    explore_spawn("timed", put_until, (void *)2);
+    explore_spawn("putter", put_one, (void *)1);
+    get_one((void *)0);
+    get_one((void *)1);
+    free_queue();
+}
+
+/* One that is cancelled as it is woken leaves nobody else asleep. */
+static thrum__context *fickle;
+static uint32_t ready;
+
+static void get_cancellable(void *argument)
+{
+    (void)argument;
+    fickle = thrum__self();
+    thrum__store_release(&ready, 1);
+    got[0] = get(queue, THRUM_FOREVER);
+    EXPLORE_CHECK(got[0] > 0 || got[0] == -ECANCELED);
+    if (got[0] < 0)
+        explore_seen("cancelled");
+}
+
+static void cancel_it(void *argument)
+{
+    (void)argument;
+    while (!thrum__load_acquire(&ready))
+        thrum__pause();
+    thrum__cancel(fickle);
+}
+
+EXPLORE(bounded_cancel, .preemptions = 1, .long_preemptions = 2, .sees = "cancelled")
+{
+    new_queue(2);
+    explore_spawn("fickle", get_cancellable, NULL);
+    explore_spawn("getter", get_one, (void *)1);
+    explore_spawn("canceller", cancel_it, NULL);
+    put_two(NULL);
+    free_queue();
+}
+
+/* ------------------------------------------------------------------------------- the close */
+
+static void get_until_closed(void *argument)
+{
+    int item;
+    while ((item = get(queue, THRUM_FOREVER)) > 0)
+        got[(intptr_t)argument]++;
+    EXPLORE_CHECK(item == -EPIPE);
+}
+
+static void put_if_open(void *argument)
+{
+    rc[(intptr_t)argument] = put(queue, 1, THRUM_FOREVER);
+    EXPLORE_CHECK(rc[(intptr_t)argument] == 0 || rc[(intptr_t)argument] == -EPIPE);
+}
+
+/* What was put before the close is drained, by one who may be asleep. */
+EXPLORE(bounded_close_against_put, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queue(2);
+    explore_spawn("putter", put_if_open, (void *)0);
+    explore_spawn("getter", get_until_closed, (void *)0);
+    thrum_queue_close(queue);
+    free_queue();
+    EXPLORE_CHECK(got[0] == (rc[0] == 0));
+}
+
+/* The immediate close is one moment: whom it refuses a put finds no item either, */
+static void put_and_look(void *argument)
+{
+    (void)argument;
+    if (put(queue, 2, THRUM_NOW) == -EPIPE)
+        EXPLORE_CHECK(get(queue, THRUM_NOW) == -EPIPE);
+}
+
+EXPLORE(bounded_close_now_moment, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    put_one((void *)1);
+    explore_spawn("putter", put_and_look, NULL);
+    size_t dropped = thrum_queue_close_now(queue);
+    EXPLORE_CHECK(dropped == 1 || dropped == 2);
+    free_queue();
+}
+
+/* and who finds it empty finds it closed. */
+static void look(void *argument)
+{
+    (void)argument;
+    got[0] = get(queue, THRUM_NOW);
+    EXPLORE_CHECK(got[0] == 1 || got[0] == -EPIPE);
+}
+
+EXPLORE(bounded_close_now_empty, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    put_one((void *)1);
+    explore_spawn("getter", look, NULL);
+    size_t dropped = thrum_queue_close_now(queue);
+    free_queue();
+    EXPLORE_CHECK((got[0] == 1) + dropped == 1);
+}
+
+/* Nobody who moves an end at the moment of the close undoes it. */
+EXPLORE(bounded_close_now_put, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    explore_spawn("putter", put_if_open, (void *)0);
+    explore_spawn("putter", put_if_open, (void *)1);
+    size_t dropped = thrum_queue_close_now(queue);
+    free_queue();
+    EXPLORE_CHECK(dropped == (size_t)(rc[0] == 0) + (size_t)(rc[1] == 0));
+}
+
+/* --------------------------------------------------------------------------- join and free */
+
+static void get_and_do(void *argument)
+{
+    get_one(argument);
+    EXPLORE_WRITE(got[2], 1);
+    thrum_queue_task_done(queue);
+}
+
+/* One who joins and then frees is behind the last touch of the one who did the work. */
+EXPLORE(bounded_join, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+{
+    new_queue(1);
+    explore_spawn("worker", get_and_do, (void *)0);
+    put_one((void *)1);
+    EXPLORE_CHECK(thrum_queue_join(queue, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(EXPLORE_READ(got[2]) == 1);
+    thrum_queue_free(queue);
+    explore_join_all();
+}
+
+/* Whoever has the last item may free the queue, though its putter is still on its way out. */
+EXPLORE(bounded_free_by_getter, .preemptions = 2, .long_preemptions = 3, .stale = 1)
+{
+    new_queue(1);
+    explore_spawn("putter", put_one, (void *)1);
+    get_one((void *)0);
+    thrum_queue_free(queue);
+    explore_join_all();
+}
+
+/* Of two that put for one sleeper, one may find it awake already. */
+EXPLORE(bounded_free_by_getter_of_two, .preemptions = 2)
+{
+    new_queue(2);
+    explore_spawn("putter", put_one, (void *)1);
+    explore_spawn("putter", put_one, (void *)2);
+    get_one((void *)0);
+    get_one((void *)1);
+    thrum_queue_free(queue);
+    explore_join_all();
+}
+
+/* Whoever knows by a put that a get has made room may free it likewise. */
+EXPLORE(bounded_free_by_putter, .preemptions = 2)
+{
+    new_queue(1);
+    put_one((void *)1);
+    explore_spawn("getter", get_one, (void *)0);
+    put_one((void *)2);
+    thrum_queue_free(queue);
+    explore_join_all();
+}
+
+/* A batch that was held up, too. */
+EXPLORE(bounded_free_by_batch, .preemptions = 1, .long_preemptions = 2)
+{
+    new_queue(2);
+    explore_spawn("putter", put_pair, (void *)1);
+    int values[2];
+    for (size_t have = 0, count; have < 2; have += count)
+        EXPLORE_CHECK(thrum_queue_get_many(queue, values, 2, &count, THRUM_FOREVER) == 0);
+    thrum_queue_free(queue);
+    explore_join_all();
+}
+
+/* One that has dropped an item knows, too, that its putter is done. */
+EXPLORE(bounded_free_by_closer, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(1);
+    explore_spawn("putter", put_if_open, (void *)0);
+    if (thrum_queue_close_now(queue) == 0)
+        explore_join_all();
+    thrum_queue_free(queue);
+    explore_join_all();
+    EXPLORE_CHECK(rc[0] == 0 || rc[0] == -EPIPE);
+}
+
+EXPLORE(bounded_no_memory, .no_memory = 1, .sees = "no memory")
+{
+    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 2});
+    if (!queue)
+        explore_seen("no memory");
+    thrum_queue_free(queue);
+}
