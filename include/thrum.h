@@ -16,6 +16,7 @@
 #define THRUM_H
 
 #include <thrum/barrier.h>
+#include <thrum/blocking.h>
 #include <thrum/circuit_breaker.h>
 #include <thrum/condition.h>
 #include <thrum/deque.h>
@@ -36,6 +37,8 @@
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
+#include <thrum/signals.h>
+#include <thrum/socket.h>
 #include <thrum/task.h>
 #include <thrum/thread.h>
 #include <thrum/time.h>

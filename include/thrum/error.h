@@ -24,9 +24,9 @@ typedef struct thrum_error {
 THRUM_API const char *thrum_strerror(int code);
 
 /* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread", "future", "executor", "callback", "group" or "periodic"; `name` is the
- * name of the thread, pool or periodic task, and for the others the place of the function, or where
- * a group or a future made by hand was made. */
+ * the call. `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber" or
+ * "socket"; `name` is the name of the thread, pool or periodic task, the address of a listener, and
+ * for the others the place of the function, or where a group or a future made by hand was made. */
 typedef struct thrum_failure {
     const char *kind;
     const char *name;

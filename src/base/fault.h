@@ -1,4 +1,4 @@
-/* Fault injection: make the n-th allocation, thread start, wait or mapping fail, for tests.
+/* Fault injection: make the n-th allocation, thread start, wait, mapping or descriptor fail, for tests.
  *
  * A fault site asks thrum__fault(SITE) and behaves as if the machine had failed when it says so.
  * Nothing is armed outside tests, and the question then costs one predictable branch on a path
@@ -15,6 +15,11 @@ enum thrum__fault_site {
     THRUM__FAULT_THREAD_START, /* the system refuses a thread: EAGAIN */
     THRUM__FAULT_FUTEX_WAIT,   /* a wait ends by a signal: EINTR */
     THRUM__FAULT_PAGES,        /* the system refuses address space, or a guard in it */
+    THRUM__FAULT_POLLER,       /* the system refuses a poller: EMFILE */
+    THRUM__FAULT_POLLER_ARM,   /* ... to watch a descriptor: ENOMEM */
+    THRUM__FAULT_WAKE,         /* ... a wake descriptor: EMFILE */
+    THRUM__FAULT_SOCKET,       /* ... a socket: EMFILE */
+    THRUM__FAULT_ACCEPT,       /* ... one for a connection that has come: EMFILE */
     THRUM__FAULT_SITES,
 };
 

@@ -78,11 +78,17 @@ static void unpark(thrum__context *context)
     thrum__fiber_worker *worker = fiber->worker;
     if (own && own->worker == worker)
         thrum__fiber_ready(fiber);
-    else if (thrum__inbox_push(&worker->inbox, context))
-        thrum__futex_wake(&worker->inbox, 1);
+    else
+        thrum__inbox_wake(&worker->inbox, thrum__inbox_push(&worker->inbox, context));
 }
 
 static const thrum__context_ops fiber_park_ops = {park, unpark};
+
+thrum__fiber *thrum__fiber_self(void)
+{
+    thrum__context *self = thrum__self();
+    return self->ops == &fiber_park_ops ? self->fiber : NULL;
+}
 
 void thrum_yield(void)
 {
@@ -150,6 +156,7 @@ void thrum__fiber_leave(thrum__fiber *from, thrum__fiber *to)
 void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first)
 {
     thrum__context *self = thrum__self();
+    worker->thread = self;
     worker->native_id = thrum__os_thread_number();
     thrum__store_relaxed(&first->context->native_id, worker->native_id);
     worker->from_home = true;
@@ -158,6 +165,8 @@ void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first)
     thrum__coroutine_switch(&worker->home, &first->coroutine, false);
     thrum__local_assign(self, self->ident);
     arrive(worker);
+    thrum__reactor_free(worker->reactor);
+    worker->reactor = NULL;
 }
 
 /* -------------------------------------------------------------------------- birth and end */

@@ -5,12 +5,18 @@
  *     SEARCH | ident   the same (or no ident), and the worker was given the role of the one who
  *                      searches for work (idle.h)
  *     ASLEEP           the worker sleeps on this word, or is about to
+ *     POLLING | wake   the same, but in its poller (reactor.c): a write to the wake descriptor with
+ *                      that number, and nothing else, ends that
  *
- *     push    any thread          ident over whatever is there; over ASLEEP: it calls the kernel
- *     poke    the searching role  ASLEEP -> SEARCH, and calls the kernel
- *     rouse   any thread          ASLEEP -> 0, and calls the kernel
+ *     push    any thread          ident over whatever is there; over a sleep: it calls the kernel
+ *     poke    the searching role  ASLEEP or POLLING -> SEARCH, and calls the kernel
+ *     rouse   any thread          ASLEEP or POLLING -> 0, and calls the kernel
  *     take    the worker          everything -> 0
- *     sleep   the worker          0 -> ASLEEP, fails if something has come
+ *     sleep   the worker          0 -> ASLEEP or POLLING, fails if something has come
+ *
+ * Which of the two sleeps it is, and the descriptor, stand in the word, and not beside it: the swap
+ * that ends the sleep tells its maker how to wake, with no doubt about the order, and with nothing to
+ * be read from the worker's memory after it.
  *
  * A push is a release that the worker's take acquires: what the waker did before, the fiber sees. A
  * push over another's keeps the chain of releases, as it is a compare-and-swap.
@@ -20,7 +26,8 @@
  *
  * The successful swap is the last touch of the worker's memory, as the fiber may then run, end, and
  * its whole pool with it. What follows, if it was asleep, passes an address to the kernel and reads
- * nothing; someone else who sleeps there by then wakes for no reason, which every sleeper bears.
+ * nothing, or writes to a descriptor that is never closed (park/poll_park.c); someone else who sleeps
+ * there by then wakes for no reason, which every sleeper bears.
  *
  * The first pushed comes out first. A stack with one word for a head cannot suffer from ABA here:
  * nobody pops one, all are taken at once.
@@ -33,36 +40,62 @@
 #define THRUM_FIBER_INBOX_H
 
 #include "base/futex.h"
+#include "base/poller.h"
 #include "park/context.h"
 
-#define THRUM__INBOX_SEARCH UINT32_C(0x80000000)
-#define THRUM__INBOX_ASLEEP UINT32_C(0x40000000)
+#define THRUM__INBOX_SEARCH  UINT32_C(0x80000000)
+#define THRUM__INBOX_ASLEEP  UINT32_C(0x40000000)
+#define THRUM__INBOX_POLLING UINT32_C(0x20000000)
 
-enum { THRUM__INBOX_IDENTS = 0x3fffffff };
+enum { THRUM__INBOX_IDENTS = 0x1fffffff };
 
-/* Puts a context in. True if the worker was asleep and is to be woken. */
-static inline bool thrum__inbox_push(uint32_t *inbox, thrum__context *context)
+/* Whether that is the word of a worker that sleeps, in either way. */
+static inline bool thrum__inbox_sleeps(uint32_t word)
+{
+    return word & (THRUM__INBOX_ASLEEP | THRUM__INBOX_POLLING);
+}
+
+/* Wakes a worker that slept, as `slept`, the answer of the functions below, says. */
+static inline void thrum__inbox_wake(uint32_t *inbox, uint32_t slept)
+{
+    if (slept & THRUM__INBOX_POLLING)
+        thrum__wake_send((int)(slept & THRUM__INBOX_IDENTS));
+    else if (slept)
+        thrum__futex_wake(inbox, 1);
+}
+
+/* Puts a context in. Says how the worker slept, and is to be woken; 0 if it was awake. */
+static inline uint32_t thrum__inbox_push(uint32_t *inbox, thrum__context *context)
 {
     uint32_t found = thrum__load_relaxed(inbox), next;
     do {
-        thrum__store_relaxed(&context->wake_next, found & THRUM__INBOX_IDENTS);
+        uint32_t before = thrum__inbox_sleeps(found) ? 0 : found & THRUM__INBOX_IDENTS;
+        thrum__store_relaxed(&context->wake_next, before);
         next = (found & THRUM__INBOX_SEARCH) | context->ident;
     } while (!thrum__cas_acq_rel(inbox, &found, next));
-    return found == THRUM__INBOX_ASLEEP;
+    return thrum__inbox_sleeps(found) ? found : 0;
 }
 
-/* Wakes a worker that is asleep and gives it the role; false if it is awake. */
-static inline bool thrum__inbox_poke(uint32_t *inbox)
+/* Ends a sleep with `word`. Says which sleep it was; 0 if the worker is awake. */
+static inline uint32_t thrum__inbox_rise(uint32_t *inbox, uint32_t word)
 {
-    uint32_t asleep = THRUM__INBOX_ASLEEP;
-    return thrum__cas_acq_rel(inbox, &asleep, THRUM__INBOX_SEARCH);
+    uint32_t found = thrum__load_relaxed(inbox);
+    while (thrum__inbox_sleeps(found))
+        if (thrum__cas_acq_rel(inbox, &found, word))
+            return found;
+    return 0;
 }
 
-/* Wakes a worker that is asleep, to look round; false if it is awake. */
-static inline bool thrum__inbox_rouse(uint32_t *inbox)
+/* Wakes a worker that sleeps and gives it the role. */
+static inline uint32_t thrum__inbox_poke(uint32_t *inbox)
 {
-    uint32_t asleep = THRUM__INBOX_ASLEEP;
-    return thrum__cas_acq_rel(inbox, &asleep, 0);
+    return thrum__inbox_rise(inbox, THRUM__INBOX_SEARCH);
+}
+
+/* Wakes a worker that sleeps, to look round. */
+static inline uint32_t thrum__inbox_rouse(uint32_t *inbox)
+{
+    return thrum__inbox_rise(inbox, 0);
 }
 
 /* Takes all: gives the contexts in the order in which they came, linked by `wake_next`, as the
@@ -70,7 +103,7 @@ static inline bool thrum__inbox_rouse(uint32_t *inbox)
 static inline uint32_t thrum__inbox_take(uint32_t *inbox, bool *ret_search)
 {
     uint32_t all = thrum__exchange_acquire(inbox, 0);
-    uint32_t last = all & THRUM__INBOX_IDENTS, first = 0;
+    uint32_t last = thrum__inbox_sleeps(all) ? 0 : all & THRUM__INBOX_IDENTS, first = 0;
     *ret_search = (all & THRUM__INBOX_SEARCH) != 0;
     while (last) { /* turns the chain round */
         thrum__context *context = thrum__context_of(last);
@@ -87,6 +120,13 @@ static inline bool thrum__inbox_sleep(uint32_t *inbox)
 {
     uint32_t empty = 0;
     return thrum__cas_acquire(inbox, &empty, THRUM__INBOX_ASLEEP);
+}
+
+/* The same in its poller, which a write to `wake` ends. */
+static inline bool thrum__inbox_poll(uint32_t *inbox, int wake)
+{
+    uint32_t empty = 0;
+    return thrum__cas_acquire(inbox, &empty, THRUM__INBOX_POLLING | (uint32_t)wake);
 }
 
 #endif

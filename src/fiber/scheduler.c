@@ -115,8 +115,9 @@ void thrum__fibers_notify(thrum__fibers *fibers)
     uint32_t started = thrum__load_acquire(&fibers->started);
     for (uint32_t i = 0; i < started; i++) {
         uint32_t *inbox = &fibers->workers[i]->inbox;
-        if (thrum__load_relaxed(inbox) == THRUM__INBOX_ASLEEP && thrum__inbox_poke(inbox)) {
-            thrum__futex_wake(inbox, 1);
+        uint32_t slept = thrum__inbox_poke(inbox);
+        if (slept) {
+            thrum__inbox_wake(inbox, slept);
             return;
         }
     }
@@ -127,9 +128,10 @@ void thrum__fibers_rouse(thrum__fibers *fibers)
 {
     thrum__fence_seq_cst();
     uint32_t started = thrum__load_acquire(&fibers->started);
-    for (uint32_t i = 0; i < started; i++)
-        if (thrum__inbox_rouse(&fibers->workers[i]->inbox))
-            thrum__futex_wake(&fibers->workers[i]->inbox, 1);
+    for (uint32_t i = 0; i < started; i++) {
+        uint32_t *inbox = &fibers->workers[i]->inbox;
+        thrum__inbox_wake(inbox, thrum__inbox_rouse(inbox));
+    }
 }
 
 /* ------------------------------------------------------------------------------------- workers */

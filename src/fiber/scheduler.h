@@ -4,6 +4,7 @@
 #define THRUM_FIBER_SCHEDULER_H
 
 #include "fiber/coroutine.h"
+#include "fiber/reactor.h"
 #include "fiber/run_ring.h"
 #include "fiber/stack.h"
 #include "fiber/timers.h"
@@ -69,10 +70,12 @@ struct thrum__fiber_worker {
     void *handed;            /* the task for the spare that is switched to */
     thrum__fiber_list local; /* of a pool of one: tasks that nobody has begun */
     thrum__timers timers;
-    thrum__coroutine home; /* the thread's own stack */
-    bool from_home;        /* the first fiber is about to begin */
-    bool searching;        /* has the role: idle.h */
-    bool starved;          /* there was no memory for a fiber */
+    thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
+    thrum__context *thread;  /* the context of the thread itself */
+    thrum__coroutine home;   /* the thread's own stack */
+    bool from_home;          /* the first fiber is about to begin */
+    bool searching;          /* has the role: idle.h */
+    bool starved;            /* there was no memory for a fiber */
     bool leaving;
     bool asked_all; /* its tasks to stop, by a shutdown */
     int32_t native_id;
@@ -167,6 +170,9 @@ void thrum__fiber_switch(thrum__fiber *from, thrum__fiber *to);
 
 /* Leaves it for good; for the thread's own stack if `to` is NULL. */
 void thrum__fiber_leave(thrum__fiber *from, thrum__fiber *to) __attribute__((noreturn));
+
+/* The fiber that calls, or NULL if a thread does. */
+thrum__fiber *thrum__fiber_self(void);
 
 /* Puts a fiber at the end of its worker's ready; on that worker. */
 static inline void thrum__fiber_ready(thrum__fiber *fiber)

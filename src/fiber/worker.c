@@ -20,7 +20,8 @@
  * The order: fibers that are ready come before tasks that nobody has begun, as they hold memory.
  * Each FAIR_TURN-th choice asks the other way round, so that tasks begin even if fibers are always
  * ready. The inbox is looked at each time (one load), the timers each TIMER_TURN-th time, as the
- * clock costs more than a switch, and whenever nothing else is ready.
+ * clock costs more than a switch, and whenever nothing else is ready; the reactor each POLL_TURN-th
+ * time, as it costs a system call, and in place of the sleep.
  *
  * Tasks come from the worker's own ring, from what was injected, and from the rings of others; the
  * only worker of a pool has no thief to fear and uses a plain list, which keeps the order of
@@ -40,7 +41,7 @@
 #include "park/local.h"
 #include "park/park.h"
 
-enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8 };
+enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8, POLL_TURN = 64 };
 enum { STARVED_NS = 10000000 };
 
 #ifdef THRUM_EXPLORE
@@ -167,6 +168,12 @@ struct choice {
     void *task;          /* or a task to begin */
 };
 
+/* Whether some of its fibers wait for descriptors. */
+static bool polls(const thrum__fiber_worker *worker)
+{
+    return worker->reactor && thrum__reactor_waiting(worker->reactor);
+}
+
 /* Looks wherever something may be that costs no search. False if there is nothing. */
 static bool look(thrum__fiber_worker *worker, bool idle, struct choice *ret_choice)
 {
@@ -176,6 +183,8 @@ static bool look(thrum__fiber_worker *worker, bool idle, struct choice *ret_choi
         open_inbox(worker);
     if (tick % TIMER_TURN == 0)
         expire(worker);
+    if (tick % POLL_TURN == 0 && polls(worker))
+        thrum__reactor_poll(worker->reactor, THRUM_NOW);
     *ret_choice = (struct choice){0};
     if (tick % FAIR_TURN == 0 && (ret_choice->task = next_task(worker, idle)))
         return true;
@@ -201,7 +210,9 @@ static void end_search(thrum__fiber_worker *worker)
 static void rest(thrum__fiber_worker *worker)
 {
     thrum__fibers *fibers = worker->fibers;
-    if (!thrum__inbox_sleep(&worker->inbox))
+    bool poll = polls(worker);
+    if (!(poll ? thrum__inbox_poll(&worker->inbox, thrum__reactor_wake(worker->reactor))
+               : thrum__inbox_sleep(&worker->inbox)))
         return;
     thrum__idle_enter(&fibers->idle, worker->searching);
     worker->searching = false;
@@ -217,7 +228,10 @@ static void rest(thrum__fiber_worker *worker)
     }
     if (!stay) {
         thrum__store_relaxed(&worker->place, NULL);
-        thrum__futex_wait(&worker->inbox, THRUM__INBOX_ASLEEP, deadline);
+        if (poll)
+            thrum__reactor_poll(worker->reactor, deadline);
+        else
+            thrum__futex_wait(&worker->inbox, THRUM__INBOX_ASLEEP, deadline);
         thrum__store_relaxed(&worker->place, worker->running->place);
     }
     if (work)

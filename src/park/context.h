@@ -99,6 +99,12 @@ struct thrum__context {
     const char *wait_kind;   /* what it waits for, or NULL */
     const void *wait_object; /* the object */
 
+    /* For waits on descriptors: poll_park.h. */
+    int32_t wake_descriptor; /* belongs to the place in the table, for ever */
+    uint32_t wake_process;   /* the generation of the process that made it; 0: there is none */
+    int32_t poll_descriptor;
+    int32_t poll_side;
+
     /* Its own alone. */
     uint32_t shields;   /* how many shields from cancellation it is under */
     thrum_time ends_at; /* the deadline of the task that runs; 0 for none */

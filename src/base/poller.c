@@ -1,0 +1,123 @@
+#include "base/poller.h"
+#include "base/clock.h"
+#include "base/fault.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+int thrum__poller_new(void)
+{
+    if (thrum__fault(THRUM__FAULT_POLLER))
+        return -EMFILE;
+    int poller = epoll_create1(EPOLL_CLOEXEC);
+    return poller < 0 ? -errno : poller;
+}
+
+int thrum__poller_arm(int poller, int descriptor, uint64_t data)
+{
+    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
+                                .data.u64 = data};
+    if (thrum__fault(THRUM__FAULT_POLLER_ARM))
+        return -ENOMEM;
+    if (epoll_ctl(poller, EPOLL_CTL_ADD, descriptor, &event) == 0)
+        return 0;
+    if (errno == EEXIST && epoll_ctl(poller, EPOLL_CTL_MOD, descriptor, &event) == 0)
+        return 0;
+    return -errno;
+}
+
+/* The time that is left, not less than none. */
+static struct timespec until(thrum_time deadline)
+{
+    thrum_time rest = deadline > 0 ? deadline - thrum__clock_now() : 0;
+    if (rest < 0)
+        rest = 0;
+    return (struct timespec){(time_t)(rest / 1000000000), (long)(rest % 1000000000)};
+}
+
+/* Milliseconds, rounded up: for a kernel that knows no finer wait. */
+static int milliseconds(const struct timespec *rest)
+{
+    if (!rest)
+        return -1;
+    if (rest->tv_sec >= INT_MAX / 1000 - 1)
+        return INT_MAX;
+    return (int)(rest->tv_sec * 1000 + (rest->tv_nsec + 999999) / 1000000);
+}
+
+static int wait_for(int poller, struct epoll_event *events, const struct timespec *rest)
+{
+#ifdef SYS_epoll_pwait2
+    static uint32_t unknown; /* to this kernel: Linux 5.11 has it */
+    if (rest && (rest->tv_sec || rest->tv_nsec) && !__atomic_load_n(&unknown, __ATOMIC_RELAXED)) {
+        long count = syscall(SYS_epoll_pwait2, poller, events, THRUM__POLLER_EVENTS, rest, NULL, 0);
+        if (count >= 0 || (errno != ENOSYS && errno != EPERM))
+            return (int)count;
+        __atomic_store_n(&unknown, 1, __ATOMIC_RELAXED);
+    }
+#endif
+    return epoll_wait(poller, events, THRUM__POLLER_EVENTS, milliseconds(rest));
+}
+
+int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time deadline)
+{
+    struct epoll_event events[THRUM__POLLER_EVENTS];
+    struct timespec rest = until(deadline);
+    int count = wait_for(poller, events, deadline == THRUM_FOREVER ? NULL : &rest);
+    for (int i = 0; i < count; i++) {
+        uint32_t found = events[i].events, gone = EPOLLHUP | EPOLLERR;
+        ret_events[i].data = events[i].data.u64;
+        ret_events[i].sides[THRUM__READABLE] = found & (EPOLLIN | EPOLLRDHUP | gone);
+        ret_events[i].sides[THRUM__WRITABLE] = found & (EPOLLOUT | gone);
+        ret_events[i].over = found & (EPOLLRDHUP | gone);
+    }
+    return count < 0 ? 0 : count;
+}
+
+int thrum__poll(int descriptor, int side, int wake, thrum_time deadline)
+{
+    struct pollfd asked[2] = {
+        {.fd = descriptor, .events = side == THRUM__READABLE ? POLLIN | POLLRDHUP : POLLOUT},
+        {.fd = wake, .events = POLLIN}};
+    struct timespec rest = until(deadline);
+    if (ppoll(asked, 2, deadline == THRUM_FOREVER ? NULL : &rest, NULL) <= 0)
+        return 0;
+    return (asked[0].revents ? THRUM__POLL_READY : 0) |
+           (asked[0].revents & POLLNVAL ? THRUM__POLL_INVALID : 0) |
+           (asked[1].revents ? THRUM__POLL_WOKEN : 0);
+}
+
+int thrum__wake_new(void)
+{
+    if (thrum__fault(THRUM__FAULT_WAKE))
+        return -EMFILE;
+    int wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return wake < 0 ? -errno : wake;
+}
+
+/* It can fail only once 2^64 - 1 wakes are unread. */
+void thrum__wake_send(int wake)
+{
+    uint64_t one = 1;
+    ssize_t written = write(wake, &one, sizeof one);
+    (void)written;
+}
+
+void thrum__wake_drain(int wake)
+{
+    uint64_t sum;
+    ssize_t got = read(wake, &sum, sizeof sum);
+    (void)got;
+}
+
+/* Linux has given the number back even where it says EINTR: no second try. */
+void thrum__os_close(int descriptor)
+{
+    close(descriptor);
+}

@@ -1,0 +1,172 @@
+#include "base/socket.h"
+#include "base/fault.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FLAGS = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC };
+
+/* 0 or a number as it is, else the error; `made` again where a signal came first. */
+#define AGAIN(made)                                                                                \
+    __extension__({                                                                                \
+        __typeof__(made) made_;                                                                    \
+        do                                                                                         \
+            made_ = (made);                                                                        \
+        while (made_ < 0 && errno == EINTR);                                                       \
+        made_ < 0 ? -errno : made_;                                                                \
+    })
+
+int thrum__socket_new(int family)
+{
+    if (thrum__fault(THRUM__FAULT_SOCKET))
+        return -EMFILE;
+    return AGAIN(socket(family, FLAGS, 0));
+}
+
+int thrum__socket_pair(int family, int ret_pair[2])
+{
+    if (thrum__fault(THRUM__FAULT_SOCKET))
+        return -EMFILE;
+    return AGAIN(socketpair(family, FLAGS, 0, ret_pair));
+}
+
+int thrum__socket_bind(int socket, const thrum__address *address)
+{
+    return AGAIN(bind(socket, (const struct sockaddr *)&address->storage, address->length));
+}
+
+int thrum__socket_listen(int socket, int backlog)
+{
+    return AGAIN(listen(socket, backlog));
+}
+
+int thrum__socket_accept(int socket)
+{
+    if (thrum__fault(THRUM__FAULT_ACCEPT))
+        return -EMFILE;
+    return AGAIN(accept4(socket, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
+/* A connect that was interrupted goes on by itself. */
+int thrum__socket_connect(int socket, const thrum__address *address)
+{
+    if (connect(socket, (const struct sockaddr *)&address->storage, address->length) == 0)
+        return 0;
+    return errno == EINTR ? -EINPROGRESS : -errno;
+}
+
+/* The kernel takes no more at once than this. */
+static size_t bounded(size_t count)
+{
+    enum { MOST_PARTS = 1024 };
+    return count < MOST_PARTS ? count : MOST_PARTS;
+}
+
+/* The message's parts are not written to. */
+static struct msghdr message(const struct iovec *parts, size_t count)
+{
+    struct msghdr made = {.msg_iovlen = bounded(count)};
+    memcpy(&made.msg_iov, &parts, sizeof parts);
+    return made;
+}
+
+ptrdiff_t thrum__socket_receive(int socket, const struct iovec *parts, size_t count)
+{
+    if (count == 1)
+        return AGAIN(recv(socket, parts->iov_base, parts->iov_len, 0));
+    struct msghdr to = message(parts, count);
+    return AGAIN(recvmsg(socket, &to, 0));
+}
+
+ptrdiff_t thrum__socket_send(int socket, const struct iovec *parts, size_t count)
+{
+    if (count == 1)
+        return AGAIN(send(socket, parts->iov_base, parts->iov_len, MSG_NOSIGNAL));
+    struct msghdr from = message(parts, count);
+    return AGAIN(sendmsg(socket, &from, MSG_NOSIGNAL));
+}
+
+int thrum__socket_shutdown(int socket, int how)
+{
+    return shutdown(socket, how) < 0 ? -errno : 0;
+}
+
+void thrum__socket_remove(const char *path)
+{
+    struct stat about;
+    if (lstat(path, &about) == 0 && S_ISSOCK(about.st_mode))
+        (void)unlink(path);
+}
+
+int thrum__socket_set(int socket, int level, int option, int value)
+{
+    return setsockopt(socket, level, option, &value, sizeof value) < 0 ? -errno : 0;
+}
+
+int thrum__socket_error(int socket)
+{
+    int error = 0;
+    socklen_t size = sizeof error;
+    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return -errno;
+    return -error;
+}
+
+int thrum__socket_name(int socket, bool peer, thrum__address *ret_address)
+{
+    thrum__address found = {.length = sizeof found.storage};
+    struct sockaddr *storage = (struct sockaddr *)&found.storage;
+    int rc = peer ? getpeername(socket, storage, &found.length)
+                  : getsockname(socket, storage, &found.length);
+    if (rc < 0)
+        return -errno;
+    *ret_address = found;
+    return 0;
+}
+
+static int resolve_error(int code)
+{
+    switch (code) {
+    case EAI_NONAME:
+#ifdef EAI_NODATA
+    case EAI_NODATA:
+#endif
+        return -ENOENT;
+    case EAI_AGAIN:
+    case EAI_FAIL:
+        return -EHOSTUNREACH;
+    case EAI_MEMORY:
+        return -ENOMEM;
+    case EAI_SYSTEM:
+        return errno ? -errno : -EIO;
+    default:
+        return -EINVAL;
+    }
+}
+
+int thrum__socket_resolve(const char *host, uint16_t port, bool passive, bool numeric,
+                          thrum__address *ret_addresses, int most)
+{
+    char service[8];
+    snprintf(service, sizeof service, "%u", port);
+    struct addrinfo *found, wanted = {.ai_socktype = SOCK_STREAM,
+                                      .ai_flags = AI_NUMERICSERV | (passive ? AI_PASSIVE : 0) |
+                                                  (numeric ? AI_NUMERICHOST : 0)};
+    int code = getaddrinfo(host, service, &wanted, &found);
+    if (code != 0)
+        return resolve_error(code);
+    int count = 0;
+    for (struct addrinfo *one = found; one && count < most; one = one->ai_next) {
+        if (one->ai_addrlen > sizeof ret_addresses->storage)
+            continue;
+        memcpy(&ret_addresses[count].storage, one->ai_addr, one->ai_addrlen);
+        ret_addresses[count++].length = one->ai_addrlen;
+    }
+    freeaddrinfo(found);
+    return count ? count : -ENOENT;
+}

@@ -1,0 +1,261 @@
+/* The reactor: how fibers wait for descriptors.
+ *
+ * Each worker has a poller of its own (base/poller.h), made when one of its fibers first waits for
+ * a descriptor. A fiber never leaves its worker, so nobody else could run it anyway: the worker that
+ * asks the kernel is the one that goes on with the fiber, on its own thread, and a wait for a
+ * descriptor has no lock, no atomic and no wake of another thread in it. All of a reactor is its
+ * worker's alone. While a worker is held by a task that computes, its events wait as its fibers do;
+ * no other worker could do anything about it.
+ *
+ * The worker asks the poller
+ *     instead of the sleep on its inbox, when it has nothing to do and somebody waits here;
+ *     without waiting, each POLL_TURN-th time that it chooses what to do next (worker.c), so that
+ *     fibers which are always ready do not starve those that wait for descriptors.
+ *
+ * A descriptor is armed once, by edges, for both directions, and stays so until it is closed: a
+ * wait costs no system call of its own. The danger of edges is one that comes between the moment when
+ * read said "not yet" and the moment when the fiber waits. It cannot be lost here: the kernel keeps
+ * it in the poller until the worker asks, and the worker, which is busy with the fiber until that
+ * waits, asks later. So there is no state word for "ready, but nobody waited": that word is the
+ * kernel's. An edge that was told while nobody waited came before the read that follows, which
+ * therefore sees what it was about.
+ *
+ * A read that finds less than it has room for has emptied the connection; whatever comes then is an
+ * edge. So the entry is `dry` until an event says otherwise, and the next read waits without a try
+ * that would be in vain: a system call less for each request that is answered. The end of a connection
+ * is no edge of its own if it came with the last data: it is told by the event of that (`over`), after
+ * which nothing is dry. This holds for TCP; a read from a Unix socket may stop where descriptors were
+ * passed. (One from TCP stops at urgent data, too: who sends such makes his own connection wait.)
+ *
+ * An event wakes all who wait on its side, as one edge may stand for several connections; each
+ * tries again and waits again if it was not lucky. A wait that was claimed by somebody else (a close,
+ * a cancellation, its deadline) is passed over: park.h.
+ *
+ * The table has an entry for each descriptor number. `owner` says for which use of the number the
+ * poller was armed: when a socket is closed the kernel forgets it, and the next with this number has
+ * another owner and is armed anew, under the next `generation`. An event carries number and
+ * generation; one that is late (of a descriptor that a child of fork still has open, so that the
+ * kernel did not forget) has an old generation and wakes nobody. The table grows as numbers come and
+ * is as large as the largest.
+ *
+ * The sleep in the poller must end when something comes into the worker's inbox. Its word says
+ * POLLING then and not ASLEEP, with the number of the wake descriptor of the worker's thread
+ * (inbox.h), and who finds that writes to it. Between POLLING and the sleep lies a moment; a write in
+ * it is an edge that the poller has when it is asked. Who writes touches nothing of the worker: the
+ * descriptor belongs to the context of the thread and is never closed (park/poll_park.c).
+ *
+ * Rejected: one poller for the pool or the process. Whoever asks it would have to wake the workers
+ * that the fibers belong to, and leave the role to another when it has work itself. One shot arming:
+ * a system call for each wait.
+ *
+ * Sources: Seastar and nginx for a poller to each core; Go's netpoller for what is armed once.
+ */
+#include "fiber/reactor.h"
+#include "base/memory.h"
+#include "fiber/scheduler.h"
+#include "park/park.h"
+#include "park/poll_park.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { CHUNK = 256 };
+
+struct entry {
+    uint64_t owner; /* for whom the poller was armed last; 0: nobody that is known */
+    uint32_t generation;
+    bool dry;                    /* there was nothing left to read, and no event has come since */
+    bool over;                   /* an event has told of the end */
+    void *waiters[THRUM__SIDES]; /* tails */
+};
+
+struct thrum__reactor {
+    int poller, wake;
+    uint32_t waiting;
+    uint32_t chunk_count;
+    struct entry **chunks;
+    thrum__poller_event events[THRUM__POLLER_EVENTS];
+};
+
+/* The data of the wake descriptor, which no entry has: a number is not negative. */
+static const uint64_t wake_data = UINT32_MAX;
+
+uint32_t thrum__reactor_waiting(const thrum__reactor *reactor)
+{
+    return reactor->waiting;
+}
+
+int thrum__reactor_wake(const thrum__reactor *reactor)
+{
+    return reactor->wake;
+}
+
+/* ------------------------------------------------------------------------------------ the table */
+
+/* The entry of a descriptor that has one. */
+static struct entry *entry_of(thrum__reactor *reactor, int descriptor)
+{
+    return &reactor->chunks[descriptor / CHUNK][descriptor % CHUNK];
+}
+
+/* Makes the list of chunks longer than `chunk`. */
+static bool grow(thrum__reactor *reactor, uint32_t chunk)
+{
+    uint32_t count = reactor->chunk_count ? reactor->chunk_count : 4;
+    while (count <= chunk)
+        count *= 2;
+    struct entry **chunks = thrum__alloc_array(count, sizeof *chunks);
+    if (!chunks)
+        return false;
+    if (reactor->chunks)
+        memcpy(chunks, reactor->chunks, reactor->chunk_count * sizeof *chunks);
+    thrum__free(reactor->chunks);
+    reactor->chunks = chunks;
+    reactor->chunk_count = count;
+    return true;
+}
+
+static struct entry *make_entry(thrum__reactor *reactor, int descriptor)
+{
+    uint32_t chunk = (uint32_t)descriptor / CHUNK;
+    if (chunk >= reactor->chunk_count && !grow(reactor, chunk))
+        return NULL;
+    if (!reactor->chunks[chunk])
+        reactor->chunks[chunk] = thrum__alloc_array(CHUNK, sizeof(struct entry));
+    return reactor->chunks[chunk] ? entry_of(reactor, descriptor) : NULL;
+}
+
+int thrum__reactor_arm(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    if (descriptor < 0)
+        return -EBADF;
+    struct entry *entry = make_entry(reactor, descriptor);
+    if (!entry)
+        return -ENOMEM;
+    if (owner && entry->owner == owner)
+        return 0;
+    /* One who does not know whether the number still means the same may meet one who does, and then
+     * must not make its events look late. */
+    uint32_t generation = owner ? entry->generation + 1 : entry->generation;
+    int rc = thrum__poller_arm(reactor->poller, descriptor,
+                               (uint64_t)generation << 32 | (uint32_t)descriptor);
+    if (rc == 0) {
+        entry->generation = generation;
+        entry->owner = owner ? owner : entry->owner;
+        entry->dry = entry->over = false;
+    }
+    return rc;
+}
+
+/* The entry of a descriptor that is armed for `owner`, or NULL. */
+static struct entry *armed(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    uint32_t chunk = (uint32_t)descriptor / CHUNK;
+    if (chunk >= reactor->chunk_count || !reactor->chunks[chunk])
+        return NULL;
+    struct entry *entry = entry_of(reactor, descriptor);
+    return entry->owner == owner ? entry : NULL;
+}
+
+bool thrum__reactor_is_dry(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    const struct entry *entry = armed(reactor, descriptor, owner);
+    return entry && entry->dry;
+}
+
+void thrum__reactor_dry(thrum__reactor *reactor, int descriptor, uint64_t owner)
+{
+    struct entry *entry = armed(reactor, descriptor, owner);
+    if (entry && !entry->over)
+        entry->dry = true;
+}
+
+void thrum__reactor_enter(thrum__reactor *reactor, int descriptor, int side, thrum__waiter *waiter)
+{
+    thrum__waiters_push_back(&entry_of(reactor, descriptor)->waiters[side], waiter);
+    reactor->waiting++;
+}
+
+void thrum__reactor_leave(thrum__reactor *reactor, int descriptor, int side, thrum__waiter *waiter)
+{
+    if (!thrum__waiter_queued(waiter))
+        return;
+    thrum__waiters_remove(&entry_of(reactor, descriptor)->waiters[side], waiter);
+    reactor->waiting--;
+}
+
+/* --------------------------------------------------------------------------------------- events */
+
+static void wake_all(thrum__reactor *reactor, void **tail)
+{
+    thrum__waiter *waiter;
+    while ((waiter = thrum__waiters_first(tail))) {
+        thrum__waiters_remove(tail, waiter);
+        reactor->waiting--;
+        if (thrum__claim_waiter(waiter))
+            thrum__unpark(waiter->context);
+    }
+}
+
+void thrum__reactor_poll(thrum__reactor *reactor, thrum_time deadline)
+{
+    int count = thrum__poller_wait(reactor->poller, reactor->events, deadline);
+    for (int i = 0; i < count; i++) {
+        const thrum__poller_event *event = &reactor->events[i];
+        if (event->data == wake_data)
+            continue;
+        struct entry *entry = entry_of(reactor, (int)(uint32_t)event->data);
+        if (entry->generation != event->data >> 32)
+            continue;
+        entry->over |= event->over;
+        entry->dry &= !event->sides[THRUM__READABLE];
+        for (int side = 0; side < THRUM__SIDES; side++)
+            if (event->sides[side])
+                wake_all(reactor, &entry->waiters[side]);
+    }
+}
+
+/* --------------------------------------------------------------------------------- birth and end */
+
+static thrum__reactor *make(int wake)
+{
+    thrum__reactor *reactor = wake < 0 ? NULL : thrum__alloc(sizeof *reactor);
+    if (!reactor)
+        return NULL;
+    reactor->wake = wake;
+    reactor->poller = thrum__poller_new();
+    if (reactor->poller >= 0 && thrum__poller_arm(reactor->poller, wake, wake_data) == 0)
+        return reactor;
+    thrum__reactor_free(reactor);
+    return NULL;
+}
+
+thrum__reactor *thrum__reactor_own(bool *ret_fiber)
+{
+    thrum__fiber *fiber = thrum__fiber_self();
+    *ret_fiber = fiber != NULL;
+    if (!fiber)
+        return NULL;
+    thrum__fiber_worker *worker = fiber->worker;
+    if (!worker->reactor)
+        worker->reactor = make(thrum__wake_descriptor(worker->thread));
+    return worker->reactor;
+}
+
+thrum__reactor *thrum__reactor_there(void)
+{
+    thrum__fiber *fiber = thrum__fiber_self();
+    return fiber ? fiber->worker->reactor : NULL;
+}
+
+void thrum__reactor_free(thrum__reactor *reactor)
+{
+    if (!reactor)
+        return;
+    if (reactor->poller >= 0)
+        thrum__os_close(reactor->poller);
+    for (uint32_t i = 0; i < reactor->chunk_count; i++)
+        thrum__free(reactor->chunks[i]);
+    thrum__free(reactor->chunks);
+    thrum__free(reactor);
+}

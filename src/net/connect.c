@@ -1,0 +1,70 @@
+/* Connecting: each address of a name in turn, until one answers or the deadline passes. */
+#include "base/clock.h"
+#include "net/socket.h"
+
+#include <errno.h>
+
+enum { FULL_NS = 2000000 }; /* how long to wait for room in a backlog, of which nobody tells */
+
+/* Waits for the end of a connect that is under way. A wake is a hint: the look tells. */
+static int settle(thrum__descriptor *descriptor, thrum_time deadline)
+{
+    while (!thrum__poll(descriptor->number, THRUM__WRITABLE, -1, THRUM_NOW)) {
+        int rc = thrum__descriptor_wait(descriptor, THRUM__WRITABLE, deadline);
+        if (rc < 0)
+            return rc;
+    }
+    return thrum__socket_error(descriptor->number);
+}
+
+static int reach(thrum__descriptor *descriptor, const thrum__address *address, thrum_time deadline)
+{
+    for (;;) {
+        int rc = thrum__socket_connect(descriptor->number, address);
+        if (rc == -EINPROGRESS)
+            return settle(descriptor, deadline);
+        if (rc != -EAGAIN || address->storage.ss_family != AF_UNIX || deadline == THRUM_NOW)
+            return rc;
+        thrum_time now = thrum__clock_now(), later = now + FULL_NS;
+        if (deadline <= now)
+            return -ETIMEDOUT;
+        rc = thrum__descriptor_pause(descriptor, later < deadline ? later : deadline);
+        if (rc < 0)
+            return rc;
+    }
+}
+
+static int connect_to(const thrum__address *address, thrum_time deadline, thrum_socket **ret_socket)
+{
+    int number = thrum__socket_new(address->storage.ss_family);
+    if (number < 0)
+        return number;
+    thrum_socket *socket = thrum__socket_of(number);
+    if (!socket)
+        return -ENOMEM;
+    socket->tcp = address->storage.ss_family != AF_UNIX;
+    int rc = reach(&socket->descriptor, address, deadline);
+    if (rc < 0)
+        thrum_socket_free(socket);
+    else
+        *ret_socket = socket;
+    return rc;
+}
+
+int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,
+                         thrum_socket **ret_socket)
+{
+    thrum__address addresses[THRUM__ADDRESSES];
+    int count = thrum__addresses_of(host, port, false, deadline, addresses);
+    int rc = count < 0 ? count : -ENOENT;
+    for (int i = 0; i < count && rc < 0 && rc != -ETIMEDOUT && rc != -ECANCELED; i++)
+        rc = connect_to(&addresses[i], deadline, ret_socket);
+    return rc;
+}
+
+int thrum_socket_connect_unix(const char *path, thrum_time deadline, thrum_socket **ret_socket)
+{
+    thrum__address address;
+    int rc = thrum__address_of_path(path, &address);
+    return rc < 0 ? rc : connect_to(&address, deadline, ret_socket);
+}

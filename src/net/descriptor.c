@@ -1,0 +1,211 @@
+/* A descriptor in use by several, and the waits for it.
+ *
+ * The number of a descriptor must not be given back to the system while somebody is about to use it:
+ * the next to open a file would get it, and read() would read from that. So a descriptor counts the
+ * calls that are under way, and the last of them gives it back once it is closed.
+ *
+ *     state      means
+ *     CLOSED     no call may begin; those that wait are woken
+ *     LET_GO     the owner has freed it: the last call frees the memory
+ *     GUARD      someone is at the queue of waiters
+ *     ONE        counts the calls
+ *
+ *     enter   any           + ONE unless CLOSED
+ *     leave   any           - ONE; who brings it to no calls with CLOSED closes the number, and with
+ *                           LET_GO frees the memory
+ *     shut    within a call + CLOSED under the guard
+ *     let go  the owner     + LET_GO; frees the memory if no call is under way
+ *
+ * With CLOSED set no call begins, so no calls is for ever, and exactly one leave sees it. That one
+ * has read the number before, and after its subtraction touches the memory only if it found LET_GO in
+ * the very word: else the owner finds no calls when it sets that, and frees.
+ *
+ * A wait stands in two queues with one claim: in the descriptor's, where a close finds it, from
+ * whatever thread; and where the news of readiness comes, which is no business of other threads: a
+ * fiber's in the reactor of its worker (fiber/reactor.c), a thread's in its own poll
+ * (park/poll_park.c). Whichever of the two, the deadline or a cancellation comes first wins the claim.
+ * A wait that finds CLOSED under the guard does not begin; one that was queued before is claimed by the
+ * close. So none sleeps through it.
+ *
+ * Where the system gives a worker no poller, or no memory to watch one more descriptor, a fiber's wait
+ * ends after SLICE_NS, and whoever waits tries again. So waits never fail for want of anything.
+ *
+ * Rejected: shutdown(2) to wake those who wait: it would end the connection for other processes that
+ * have it, too, and there are descriptors that cannot be shut down.
+ *
+ * Source: the count of users and the deferred close are those of Go's internal/poll.FD.
+ */
+#include "net/descriptor.h"
+#include "base/clock.h"
+#include "fiber/reactor.h"
+#include "park/guard.h"
+#include "park/park.h"
+#include "park/poll_park.h"
+#include <thrum/socket.h>
+
+#include <errno.h>
+
+enum { CLOSED = 1, LET_GO = 2, GUARD = 4, ONE = 8 };
+enum { SLICE_NS = 10000000 };
+
+static uint64_t owners;
+
+void thrum__descriptor_init(thrum__descriptor *descriptor, int number)
+{
+    *descriptor =
+        (thrum__descriptor){.number = number, .owner = thrum__add_relaxed(&owners, 1) + 1};
+}
+
+int thrum__descriptor_enter(thrum__descriptor *descriptor)
+{
+    uint32_t state = thrum__load_relaxed(&descriptor->state);
+    do {
+        if (state & CLOSED)
+            return -EBADF;
+    } while (!thrum__cas_acquire(&descriptor->state, &state, state + ONE));
+    return 0;
+}
+
+bool thrum__descriptor_leave(thrum__descriptor *descriptor)
+{
+    int number = descriptor->number;
+    uint32_t before = thrum__sub_acq_rel(&descriptor->state, ONE);
+    if (before / ONE > 1 || !(before & CLOSED))
+        return false;
+    thrum__os_close(number);
+    return before & LET_GO;
+}
+
+int thrum__descriptor_shut(thrum__descriptor *descriptor)
+{
+    uint32_t won = 0;
+    thrum__waiter *chain = NULL;
+    int rc = 0;
+    thrum__guard_acquire(&descriptor->state, GUARD);
+    if (thrum__load_relaxed(&descriptor->state) & CLOSED)
+        rc = -EBADF;
+    else
+        thrum__add_relaxed(&descriptor->state, CLOSED);
+    chain = thrum__waiters_claim_chain(&descriptor->waiters, UINT32_MAX, &won);
+    thrum__guard_release(&descriptor->state, GUARD);
+    thrum__unpark_chain(chain);
+    return rc;
+}
+
+bool thrum__descriptor_let_go(thrum__descriptor *descriptor)
+{
+    return thrum__add_acq_rel(&descriptor->state, LET_GO) / ONE == 0;
+}
+
+/* ----------------------------------------------------------------------------------------- waits */
+
+/* Puts a waiter where a close finds it; false if that has come. */
+static bool enqueue(thrum__descriptor *descriptor, thrum__waiter *waiter)
+{
+    uint32_t state = thrum__guard_acquire(&descriptor->state, GUARD);
+    if (!(state & CLOSED))
+        thrum__waiters_push_back(&descriptor->waiters, waiter);
+    thrum__guard_release(&descriptor->state, GUARD);
+    return !(state & CLOSED);
+}
+
+/* A wait of the calling context that a close ends; `reactor` as well, if it is not NULL. */
+static int wait_in(thrum__descriptor *descriptor, int side, thrum__reactor *reactor,
+                   thrum_time deadline, const char *kind)
+{
+    thrum__waiter close;
+    int rc = thrum__wait_begin(&close, true);
+    if (rc < 0)
+        return rc;
+    thrum__memory_live(&close);
+    thrum__waiter ready = close;
+    if (enqueue(descriptor, &close)) {
+        if (reactor)
+            thrum__reactor_enter(reactor, descriptor->number, side, &ready);
+        rc = thrum__wait(&close, deadline, kind, descriptor);
+        if (reactor)
+            thrum__reactor_leave(reactor, descriptor->number, side, &ready);
+        thrum__waiter_withdraw(&close, &descriptor->waiters, &descriptor->state, GUARD, 0);
+        if (rc == 0 && (thrum__load_relaxed(&descriptor->state) & CLOSED))
+            rc = -EBADF;
+    } else {
+        thrum__wait_abandon(&close);
+        rc = -EBADF;
+    }
+    thrum__memory_dead(&close);
+    return rc;
+}
+
+static int wait_in_fiber(thrum__descriptor *descriptor, int side, thrum__reactor *reactor,
+                         thrum_time deadline, const char *kind)
+{
+    int rc = reactor ? thrum__reactor_arm(reactor, descriptor->number, descriptor->owner) : -EMFILE;
+    if (rc == -EPERM || rc == -EBADF)
+        return rc == -EPERM ? 0 : rc;
+    if (rc == 0)
+        return wait_in(descriptor, side, reactor, deadline, kind);
+    thrum_time slice = thrum__clock_now() + SLICE_NS;
+    rc = wait_in(descriptor, side, NULL, slice < deadline ? slice : deadline, kind);
+    return rc == -ETIMEDOUT && slice < deadline ? 0 : rc;
+}
+
+int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time deadline)
+{
+    const char *kind = side == THRUM__READABLE ? "readable" : "writable";
+    bool fiber;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum__reactor *reactor = thrum__reactor_own(&fiber);
+    if (fiber)
+        return wait_in_fiber(descriptor, side, reactor, deadline, kind);
+    thrum__context *self = thrum__self();
+    thrum__poll_park_begin(self, descriptor->number, side);
+    int rc = wait_in(descriptor, side, NULL, deadline, kind);
+    thrum__poll_park_end(self);
+    return rc;
+}
+
+bool thrum__descriptor_is_dry(const thrum__descriptor *descriptor)
+{
+    thrum__reactor *reactor = thrum__reactor_there();
+    return reactor && thrum__reactor_is_dry(reactor, descriptor->number, descriptor->owner);
+}
+
+void thrum__descriptor_dry(const thrum__descriptor *descriptor)
+{
+    thrum__reactor *reactor = thrum__reactor_there();
+    if (reactor)
+        thrum__reactor_dry(reactor, descriptor->number, descriptor->owner);
+}
+
+int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
+{
+    int rc = wait_in(descriptor, 0, NULL, until, "descriptor");
+    return rc == -ETIMEDOUT ? 0 : rc;
+}
+
+/* ------------------------------------------------------------------ descriptors of whatever kind */
+
+/* What was there while nobody waited is seen by a look before each wait. */
+static int wait_for_any(int number, int side, thrum_time deadline)
+{
+    thrum__descriptor descriptor = {.number = number};
+    int found, rc = 0;
+    if (number < 0)
+        return -EBADF;
+    while (rc == 0 && !(found = thrum__poll(number, side, -1, THRUM_NOW)))
+        rc = thrum__descriptor_wait(&descriptor, side, deadline);
+    if (rc == 0 && (found & THRUM__POLL_INVALID))
+        rc = -EBADF;
+    return rc;
+}
+
+int thrum_wait_readable(int descriptor, thrum_time deadline)
+{
+    return wait_for_any(descriptor, THRUM__READABLE, deadline);
+}
+
+int thrum_wait_writable(int descriptor, thrum_time deadline)
+{
+    return wait_for_any(descriptor, THRUM__WRITABLE, deadline);
+}

@@ -1,0 +1,91 @@
+/* Signals as events.
+ *
+ * The handler (base/signal.c) sets a flag for the number and writes to a wake descriptor, for which a
+ * fiber or thread waits as for every descriptor. Who wakes drains it first and then looks at the flags,
+ * so that a signal which comes between the two is seen, or wakes again. One who takes a flag while
+ * others are set writes for the next who waits.
+ *
+ * Rejected: signalfd. The signals would have to be blocked in every thread, those included that other
+ * libraries have started, and would stay blocked in programs started by exec.
+ */
+#include "base/memory.h"
+#include "base/poller.h"
+#include "base/signal.h"
+#include <thrum/signals.h>
+#include <thrum/socket.h>
+
+#include <errno.h>
+#include <string.h>
+
+struct thrum_signals {
+    int wake;
+    size_t count;
+    int numbers[];
+};
+
+static void unwatch(thrum_signals *signals, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        thrum__signal_unwatch(signals->numbers[i]);
+    thrum__free(signals);
+}
+
+int thrum_signals_new(const int *numbers, size_t count, thrum_signals **ret_signals)
+{
+    enum { MOST = 64 };
+    if (count == 0 || count > MOST)
+        return -EINVAL;
+    int wake = thrum__signal_wake(numbers[0]);
+    if (wake < 0)
+        return wake;
+    thrum_signals *signals = thrum__alloc(sizeof *signals + count * sizeof *numbers);
+    if (!signals)
+        return -ENOMEM;
+    signals->wake = wake;
+    signals->count = count;
+    memcpy(signals->numbers, numbers, count * sizeof *numbers);
+    for (size_t i = 0; i < count; i++) {
+        int rc = thrum__signal_watch(numbers[i], wake);
+        if (rc < 0) {
+            unwatch(signals, i);
+            return rc;
+        }
+    }
+    *ret_signals = signals;
+    return 0;
+}
+
+/* The first that has come, or 0. */
+static int take(const thrum_signals *signals)
+{
+    int taken = 0;
+    for (size_t i = 0; i < signals->count; i++) {
+        int number = signals->numbers[i];
+        if (!taken && thrum__signal_take(number)) {
+            taken = number;
+        } else if (taken && thrum__signal_there(number)) {
+            thrum__wake_send(signals->wake);
+            break;
+        }
+    }
+    return taken;
+}
+
+int thrum_signals_wait(thrum_signals *signals, thrum_time deadline)
+{
+    for (;;) {
+        int number = take(signals);
+        if (number)
+            return number;
+        int rc = thrum_wait_readable(signals->wake, deadline);
+        if (rc < 0)
+            return rc;
+        thrum__wake_drain(signals->wake);
+    }
+}
+
+void thrum_signals_free(thrum_signals *signals)
+{
+    if (signals)
+        unwatch(signals, signals->count);
+}

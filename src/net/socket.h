@@ -1,0 +1,37 @@
+/* What a socket is, for the files of this folder. */
+#ifndef THRUM_NET_SOCKET_H
+#define THRUM_NET_SOCKET_H
+
+#include "base/socket.h"
+#include "net/descriptor.h"
+#include <thrum/socket.h>
+
+struct thrum_socket {
+    thrum__descriptor descriptor;
+    uint32_t turns; /* calls that had an answer at once; see thrum__socket_turn */
+    bool tcp;       /* of its kind, what a listener accepts is too; fixed */
+    uint32_t told;  /* a listener's: that there are no descriptors left */
+};
+
+/* A socket for a system's descriptor, which is closed if there is no memory: then NULL. */
+thrum_socket *thrum__socket_of(int number);
+
+/* Ends a use of the socket, which may have been the last. */
+void thrum__socket_leave(thrum_socket *socket);
+
+/* After a call that did not wait: now and then lets other fibers run. */
+void thrum__socket_turn(thrum_socket *socket);
+
+enum { THRUM__ADDRESSES = 8 }; /* of one name, the most that are tried */
+
+/* The addresses of a name; in a fiber it is resolved elsewhere. Gives their number or an error. */
+int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_time deadline,
+                        thrum__address *ret_addresses);
+
+/* That of a path. Returns 0 or -EINVAL. */
+int thrum__address_of_path(const char *path, thrum__address *ret_address);
+
+/* An address as text. Returns 0 or -EMSGSIZE. */
+int thrum__address_text(const thrum__address *address, char *ret_text, size_t size);
+
+#endif
