@@ -253,8 +253,9 @@ TEST(sigterm_keeps_finished_cells)
     json_t *cells = json_object_get(json_array_get(rows, 1), "cells");
     CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 0), "status")), "done");
     CHECK(real_of(json_array_get(cells, 0), "ratio") >= 0.99);
-    CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 1), "status")),
-              "interrupted");
+    /* The signal may come before the next cell has begun. */
+    const char *next = json_string_value(json_object_get(json_array_get(cells, 1), "status"));
+    CHECK(strcmp(next, "interrupted") == 0 || strcmp(next, "not run") == 0);
     CHECK(json_is_null(json_object_get(json_array_get(cells, 1), "seconds")));
     CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 2), "status")), "not run");
     json_decref(report);
