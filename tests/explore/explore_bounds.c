@@ -230,18 +230,19 @@ static void end_event(struct meeting *meeting)
 
 BOUNDS_OF(event, 3, 1)
 
-/* Each waits for its turn and gives the next one; the last of three or four notifies all. */
+/* Two threads wait for their turn and give the next one. Of three or four the last notifies all, and
+ * the others wait for that, but of four one who only takes the lock between them. */
 static void use_condition(struct meeting *meeting, unsigned who, unsigned round,
                           thrum_time deadline)
 {
     thrum_condition *condition = &meeting->u.pair.condition;
-    int turn =
-        meeting->rounds == 2 ? (int)(2 * round + (who == 0)) : (int)(who + 1 < meeting->threads);
+    bool last = who + 1 == meeting->threads, passes = meeting->threads == 4 && who == 1;
+    int turn = meeting->rounds == 2 ? (int)(2 * round + (who == 0)) : !last && !passes;
     thrum_condition_acquire(condition);
     while (EXPLORE_READ(meeting->data) < turn)
         if (thrum_condition_wait(condition, deadline) < 0)
             deadline = THRUM_FOREVER;
-    if (meeting->rounds == 2 || who + 1 == meeting->threads) {
+    if (meeting->rounds == 2 || last) {
         EXPLORE_WRITE(meeting->data, turn + 1);
         if (meeting->rounds == 2)
             thrum_condition_notify(condition, 1);
