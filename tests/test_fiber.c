@@ -1,5 +1,6 @@
 /* Fibers: what they promise beyond what every executor does. */
 #include "harness.h"
+#include "queue/queue.h"
 #include "support.h"
 
 #include <errno.h>
@@ -369,5 +370,42 @@ TEST(the_figures_tell)
         thrum_executor_stats_get(pool, &stats);
     } while (stats.done != 5);
     CHECK_INT(stats.failed, ==, 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* One who frees a queue waits for a putter that has yet to wake somebody. If both are fibers of one
+ * worker, that putter goes on only if the other gives way. */
+
+static thrum_queue *queue;
+static uint32_t putter, freeing;
+
+static int put_one(thrum_task *self)
+{
+    tell_ident(&putter);
+    return thrum_queue_put(queue, &thrum_arg(self, int), THRUM_FOREVER);
+}
+
+static int free_queue(thrum_task *self)
+{
+    (void)self;
+    thrum__store_release(&freeing, 1);
+    thrum_queue_free(queue);
+    return 0;
+}
+
+TEST(one_who_frees_a_queue_gives_way_to_its_last_putter)
+{
+    make_pool(1);
+    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 2});
+    int item;
+    CHECK_INT(thrum_queue_get(queue, &item, thrum_in(0.001)), ==, -ETIMEDOUT); /* left its flag */
+    thrum_lock_acquire(&queue->lock);
+    thrum_future *put = thrum_submit(pool, put_one, thrum_value(int, 1));
+    UNTIL(waits_for(&putter, "lock"));
+    thrum_future *freed = thrum_submit(pool, free_queue, THRUM_NOTHING);
+    UNTIL(thrum__load_acquire(&freeing));
+    thrum_lock_release(&queue->lock);
+    expect(put, 0);
+    expect(freed, 0);
     thrum_executor_shutdown(pool);
 }

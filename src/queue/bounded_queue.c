@@ -29,6 +29,7 @@
 #include "queue/bounded_queue.h"
 #include "base/spin.h"
 #include "sync/conditions.h"
+#include <thrum/fiber.h>
 #include <thrum/with.h>
 
 #include <errno.h>
@@ -249,8 +250,10 @@ static int bounded_take(thrum_queue *base, void *ret_item)
 static void bounded_free(thrum_queue *base)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
-    for (uint32_t turns = 0; thrum__load_acquire(&queue->wakers) > 0;)
-        thrum__spin(&turns);
+    while (thrum__load_acquire(&queue->wakers) > 0) {
+        thrum__bounded_let_holder_finish(queue);
+        thrum_yield(); /* not a spin: a fiber of the same worker may be the one that is to go on */
+    }
     thrum__bounded_let_holder_finish(queue);
     thrum__queue_finish(base);
     thrum__free(queue->cells);
