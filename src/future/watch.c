@@ -5,14 +5,12 @@
  * and the callbacks (callback.c). WATCHED says that the ring is not empty, and agrees with it
  * whenever the guard is clear; so an end that finds it clear needs no guard.
  *
- * The one that ends the future takes the whole ring off. Under the guard it tells each watch: the
- * owner of a watch that was ended under the guard knows that it is not being told any more, and may
- * let its memory go. Then it publishes the end with the same store that gives the guard back, which
- * is its last touch of the future; what was found is done after that: waiters, whose claims were
- * won, are unparked, and the callbacks, for which it took a reference, are called.
- *
- * A watch is told before DONE shows. One that is woken by it goes on only after the unpark, which
- * follows the store; one that looks by itself finds the guard taken, or the end.
+ * The one that ends the future takes the whole ring off. It publishes the end first, with the guard
+ * kept: who learns of it from a watch, awake and without a wait, can ask for the result at once.
+ * Then, still under the guard, it tells each watch: the owner of a watch that was ended under the
+ * guard knows that it is not being told any more, and may let its memory go. The store that gives
+ * the guard back is its last touch of the future; what was found is done after that: waiters, whose
+ * claims were won, are unparked, and the callbacks, for which it took a reference, are called.
  */
 #include "future/future.h"
 #include "park/park.h"
@@ -99,6 +97,7 @@ void thrum__future_tell(thrum_future *future, uint32_t word)
     thrum__future_watch *last = future->watches;
     thrum__future_watch *next = last ? last->next : NULL;
     future->watches = NULL;
+    thrum__store_release(&future->state, word | THRUM__FUTURE_GUARD);
     while (next) {
         thrum__future_watch *watch = next;
         next = watch == last ? NULL : watch->next; /* one that was told may be gone */

@@ -195,6 +195,22 @@ static void run_other(void *other)
     thrum__future_unreference(other);
 }
 
+/* One who learns of an end without a wait can ask for the result at once. */
+EXPLORE(future_as_completed_polled, .preemptions = EXPLORE_ALL, .sees = "polled")
+{
+    new_future();
+    thrum_as_completed *done = thrum_as_completed_new(&future, 1);
+    unsigned runner = explore_spawn("runner", run_other, future);
+    size_t index;
+    if (thrum_as_completed_next(done, &index, THRUM_NOW) == 0) {
+        explore_seen("polled");
+        EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_NOW) == 0);
+    }
+    explore_join(runner);
+    thrum_as_completed_free(done);
+    thrum_future_free(future);
+}
+
 EXPLORE(future_as_completed, .preemptions = 1, .long_preemptions = 2)
 {
     thrum_future *futures[2];
