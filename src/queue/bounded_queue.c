@@ -250,10 +250,8 @@ static int bounded_take(thrum_queue *base, void *ret_item)
 static void bounded_free(thrum_queue *base)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
-    while (thrum__load_acquire(&queue->wakers) > 0) {
-        thrum__bounded_let_holder_finish(queue);
+    while (thrum__load_acquire(&queue->wakers) > 0)
         thrum_yield(); /* not a spin: a fiber of the same worker may be the one that is to go on */
-    }
     thrum__bounded_let_holder_finish(queue);
     thrum__queue_finish(base);
     thrum__free(queue->cells);
