@@ -184,6 +184,30 @@ TEST(a_pool_is_dead_in_the_child_and_a_new_one_is_not)
     thrum_executor_shutdown(pool);
 }
 
+/* The end of the child waits for the child's own pools, and not for its parent's. */
+static void leave_pools_behind(void *unused)
+{
+    (void)unused;
+    if (SANITIZED)
+        exit(0);
+    thrum_future_free(thrum_submit(thrum_thread_pool_new(NULL), nothing, THRUM_NOTHING));
+    thrum_future_free(thrum_submit(thrum_fiber_pool_new(NULL), nothing, THRUM_NOTHING));
+    exit(0);
+}
+
+TEST(the_end_of_a_child_does_not_wait_for_pools_of_its_parent)
+{
+    thrum_executor *pools[] = {thrum_thread_pool_new(NULL), thrum_fiber_pool_new(NULL)};
+    for (int i = 0; i < 2; i++) {
+        thrum_future *future = thrum_submit(pools[i], nothing, THRUM_NOTHING);
+        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(future);
+    }
+    CHECK_INT(status_of_child(leave_pools_behind, NULL), ==, 0);
+    for (int i = 0; i < 2; i++)
+        thrum_executor_shutdown(pools[i]);
+}
+
 static int count(thrum_task *self)
 {
     (void)self;

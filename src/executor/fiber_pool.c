@@ -4,36 +4,28 @@
  * stop that came for a task is taken back when it has ended, as in a thread pool: after
  * thrum__future_run nobody reaches the context for that future any more.
  *
- * At the end of the program pools that were not shut down finish what was submitted, as thread pools
- * do (pool_life.c): `pools` lists all, and one that is being drained is not freed by a shutdown that
- * comes meanwhile.
+ * One that was not shut down is drained at the end of the program (pools.c).
  */
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/panic.h"
 #include "base/process.h"
 #include "executor/executor.h"
+#include "executor/pools.h"
 #include "fiber/idle.h"
 #include "fiber/scheduler.h"
-#include "sync/fork_lock.h"
-#include "thread/living.h"
 #include <thrum/fiber.h>
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
 #include <errno.h>
+#include <stddef.h>
 
 typedef struct fiber_pool {
     thrum_executor base;
     thrum__fibers fibers;
-
-    /* Under the lock of all pools. */
-    bool drained;
-    struct fiber_pool *next, *prev;
+    thrum__listed_pool listed;
 } fiber_pool;
-
-static thrum_lock pools_lock;
-static fiber_pool *pools;
 
 /* ---------------------------------------------------------------------------------------- tasks */
 
@@ -122,35 +114,6 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 
 /* -------------------------------------------------------------------------------------- the end */
 
-static void enter(fiber_pool *pool)
-{
-    thrum__lock_across_fork(&pools_lock);
-    thrum_with (&pools_lock) {
-        pool->next = pools;
-        if (pools)
-            pools->prev = pool;
-        pools = pool;
-    }
-}
-
-/* False if the end of the program is draining it, and it must not be freed. */
-static bool leave(fiber_pool *pool)
-{
-    bool ours = false;
-    thrum_with (&pools_lock) {
-        ours = !pool->drained;
-        if (ours) {
-            if (pool->prev)
-                pool->prev->next = pool->next;
-            else
-                pools = pool->next;
-            if (pool->next)
-                pool->next->prev = pool->prev;
-        }
-    }
-    return ours;
-}
-
 static void wait_until_gone(fiber_pool *pool)
 {
     thrum_shield_begin(); /* a pool that is left half shut down would be lost */
@@ -180,7 +143,7 @@ static void shutdown(thrum_executor *executor, const thrum_shutdown_options *opt
                      "fiber pool \"%s\" shut down by its own fiber \"%s\", which would wait for "
                      "itself",
                      pool->fibers.name_prefix, thrum__self()->name);
-    bool ours = leave(pool);
+    bool ours = thrum__pools_leave(&pool->listed);
     if (pool->fibers.process != thrum__process_generation) {
         shut_down_lost(pool);
         return;
@@ -196,23 +159,11 @@ static void shutdown(thrum_executor *executor, const thrum_shutdown_options *opt
         free_pool(pool);
 }
 
-static void drain_all(void)
+static void drain(thrum__listed_pool *listed)
 {
-    const void *own = thrum__self()->executor; /* exit called by a task: its pool goes as it is */
-    for (;;) {
-        fiber_pool *pool = NULL;
-        thrum_with (&pools_lock) {
-            for (pool = pools; pool && (pool->drained || pool == own); pool = pool->next)
-                ;
-            if (pool)
-                pool->drained = true;
-        }
-        if (!pool)
-            return;
-        if (pool->fibers.process == thrum__process_generation &&
-            !thrum__fibers_close(&pool->fibers, false, false, false))
-            wait_until_gone(pool);
-    }
+    fiber_pool *pool = (fiber_pool *)((char *)listed - offsetof(fiber_pool, listed));
+    if (!thrum__fibers_close(&pool->fibers, false, false, false))
+        wait_until_gone(pool);
 }
 
 /* ----------------------------------------------------------------------------------- the beginning */
@@ -246,8 +197,8 @@ static thrum_executor *make(const thrum_fiber_options *options, const void *call
         thrum__free(pool);
         return NULL;
     }
-    thrum__living_at_exit(drain_all);
-    enter(pool);
+    pool->listed.drain = drain;
+    thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }
 

@@ -1,11 +1,8 @@
-/* The life of a thread pool: how it is made, how it ends, and what happens to those that are left at
- * the end of the program.
+/* The life of a thread pool: how it is made, and how it ends.
  *
  * A pool ends when it is closing and its last worker has left. Who shuts it down waits for that, or
- * abandons it, and then the last worker frees it. At the end of the program pools that were not shut
- * down finish what was submitted, as Python's do: their workers are daemons, and a drain
- * (thread/living.h) closes each pool and waits for its workers. `pools` lists all; a pool that is
- * being drained is not freed by a shutdown that comes meanwhile.
+ * abandons it, and then the last worker frees it. One that was not shut down is drained at the end of
+ * the program (pools.c).
  *
  * A child made by fork has the pool but none of its workers: it refuses to submit, and a shutdown
  * frees what it can.
@@ -15,44 +12,12 @@
 #include "base/process.h"
 #include "executor/thread_pool.h"
 #include "park/park.h"
-#include "sync/fork_lock.h"
-#include "thread/living.h"
 #include <thrum/with.h>
 
+#include <stddef.h>
 #include <string.h>
 
 enum { DEFAULT_MOST = 32, DEFAULT_EXTRA = 4 };
-
-static thrum_lock pools_lock;
-static thrum__pool *pools;
-
-void thrum__pools_enter(thrum__pool *pool)
-{
-    thrum__lock_across_fork(&pools_lock);
-    thrum_with (&pools_lock) {
-        pool->next = pools;
-        if (pools)
-            pools->prev = pool;
-        pools = pool;
-    }
-}
-
-bool thrum__pools_leave(thrum__pool *pool)
-{
-    bool ours = false;
-    thrum_with (&pools_lock) {
-        ours = !pool->drained;
-        if (ours) {
-            if (pool->prev)
-                pool->prev->next = pool->next;
-            else
-                pools = pool->next;
-            if (pool->next)
-                pool->next->prev = pool->prev;
-        }
-    }
-    return ours;
-}
 
 /* Asks the workers' tasks to stop, a batch at a time, as nothing is done to a future under the lock. */
 static void cancel_running(thrum__pool *pool)
@@ -126,9 +91,10 @@ static void wait_until_gone(thrum__pool *pool)
     thrum_shield_end();
 }
 
-void thrum__pool_drain(thrum__pool *pool)
+static void drain(thrum__listed_pool *listed)
 {
     static const thrum_shutdown_options finish;
+    thrum__pool *pool = (thrum__pool *)((char *)listed - offsetof(thrum__pool, listed));
     if (!close_pool(pool, &finish))
         wait_until_gone(pool);
 }
@@ -148,7 +114,7 @@ void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options
                      "thread pool \"%s\" shut down by its own worker \"%s\", which would wait "
                      "for itself",
                      pool->name_prefix, thrum__self()->name);
-    bool ours = thrum__pools_leave(pool);
+    bool ours = thrum__pools_leave(&pool->listed);
     bool lost = pool->process != thrum__process_generation;
     if (!lost) {
         bool empty = close_pool(pool, options);
@@ -161,23 +127,6 @@ void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options
         return;
     cancel_pending(thrum__pool_take_all(pool)); /* some only in a child of a fork */
     thrum__pool_free(pool);
-}
-
-static void drain_all(void)
-{
-    const void *own = thrum__self()->executor; /* exit called by a task: its pool goes as it is */
-    for (;;) {
-        thrum__pool *pool = NULL;
-        thrum_with (&pools_lock) {
-            for (pool = pools; pool && (pool->drained || pool == own); pool = pool->next)
-                ;
-            if (pool)
-                pool->drained = true;
-        }
-        if (!pool)
-            return;
-        thrum__pool_drain(pool);
-    }
 }
 
 static size_t default_workers(void)
@@ -214,7 +163,7 @@ thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
     thrum__inbox_init(&pool->inbox);
     for (int level = 0; level < THRUM__PRIORITIES; level++)
         pool->pending[level].last = &pool->pending[level].first;
-    thrum__living_at_exit(drain_all);
-    thrum__pools_enter(pool);
+    pool->listed.drain = drain;
+    thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }

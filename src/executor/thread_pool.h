@@ -6,6 +6,7 @@
 
 #include "executor/executor.h"
 #include "executor/inbox.h"
+#include "executor/pools.h"
 #include "park/park.h"
 #include "park/waiter.h"
 #include <thrum/event.h>
@@ -61,18 +62,8 @@ typedef struct thrum__pool {
     bool abandoned;   /* nobody waits for the end: the last worker frees it */
     thrum_event gone; /* closing, and the last worker has left */
 
-    /* Under the lock of all pools. */
-    bool drained;
-    struct thrum__pool *next, *prev;
+    thrum__listed_pool listed;
 } thrum__pool;
-
-/* Enters a pool in the list of all, and takes it off: false if the end of the program is draining
- * it, and it must not be freed. */
-void thrum__pools_enter(thrum__pool *pool);
-bool thrum__pools_leave(thrum__pool *pool);
-
-/* Refuses further tasks, and waits until those that were submitted are done. */
-void thrum__pool_drain(thrum__pool *pool);
 
 /* Gives the pool's memory back. */
 void thrum__pool_free(thrum__pool *pool);

@@ -24,14 +24,14 @@
 static thrum_condition changed;
 static uint32_t count;
 static pid_t process; /* whose threads are counted; 0 before the handler is registered */
-static void (*drains[THRUM__LIVING_DRAINS])(void);
+static void (*drain)(void);
 
 static void wait_for_threads(void)
 {
     if (process != getpid())
         return;
-    for (int i = 0; i < THRUM__LIVING_DRAINS && drains[i]; i++)
-        drains[i]();
+    if (drain)
+        drain();
     uint32_t own = thrum__self()->thread && !thrum__self()->daemon;
     thrum_with (&changed) {
         while (count > own)
@@ -54,14 +54,11 @@ static void register_handler(void)
 
 void thrum__living_at_exit(void (*function)(void))
 {
-    int place = 0;
     thrum__lock_across_fork(&changed.own_);
     thrum_with (&changed) {
         register_handler();
-        while (function && drains[place] && drains[place] != function)
-            place++;
         if (function)
-            drains[place] = function;
+            drain = function;
     }
 }
 

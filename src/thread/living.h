@@ -9,11 +9,8 @@
 void thrum__living_enter(void);
 void thrum__living_leave(void);
 
-enum { THRUM__LIVING_DRAINS = 4 };
-
 /* Sees to it that the end of the program is attended to even if no thread is counted. `drain`, if
- * not NULL, is called before the wait for threads, once, however often it was given; each kind of pool
- * has one. */
+ * not NULL, is called before the wait for threads; there is one for all (executor/pools.c). */
 void thrum__living_at_exit(void (*drain)(void));
 
 #endif
