@@ -1,5 +1,6 @@
 /* Fibers when things go wrong: overflow, fork, the end of the program, a worker held, no memory. And
  * the parts that have no life of their own: timers and stacks. */
+#include "base/pages.h"
 #include "fiber/scheduler.h"
 #include "harness.h"
 #include "support.h"
@@ -8,6 +9,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -271,23 +273,129 @@ TEST(timers_come_in_their_order)
     thrum__timers_finish(&timers);
 }
 
+enum { STACKS = 600 };
+
+static thrum__stack taken[STACKS];
+
+static char *top(const thrum__stacks *stacks, int i)
+{
+    return taken[i].bottom + stacks->size - 1;
+}
+
+static bool is_guard(const void *page)
+{
+    return access(page, F_OK) < 0 && errno == EFAULT;
+}
+
+/* Whether there is memory behind the page that `byte` is in; false also where no page is. */
+static bool has_memory(const char *byte)
+{
+    unsigned char there = 0;
+    size_t page = thrum__pages_size();
+    void *start = (void *)((uintptr_t)byte & ~(uintptr_t)(page - 1));
+    return mincore(start, page, &there) == 0 && there & 1;
+}
+
+static void take_and_touch(thrum__stacks *stacks, int first, int end)
+{
+    for (int i = first; i < end; i++) {
+        CHECK(thrum__stack_take(stacks, &taken[i]));
+        CHECK(is_guard(taken[i].bottom));
+        *top(stacks, i) = 1;
+    }
+}
+
 TEST(stacks_are_taken_again_and_apart)
 {
-    enum { COUNT = 600 };
     thrum__stacks stacks = {0};
-    static char *taken[COUNT];
     thrum__stacks_init(&stacks, 100000);
     CHECK(stacks.size >= 100000 && stacks.size % 4096 == 0);
     for (int round = 0; round < 2; round++) {
-        for (int i = 0; i < COUNT; i++) {
-            taken[i] = thrum__stack_take(&stacks);
-            CHECK(taken[i] != NULL);
-            CHECK_INT(taken[i][stacks.size - 1], ==, 0); /* its memory was given back meanwhile */
-            taken[i][stacks.size - 1] = 1;
+        for (int i = 0; i < STACKS; i++) {
+            CHECK(thrum__stack_take(&stacks, &taken[i]));
+            CHECK_INT(*top(&stacks, i), ==, 0); /* its memory was given back meanwhile */
+            *top(&stacks, i) = 1;
         }
-        for (int i = 0; i < COUNT; i++)
-            thrum__stack_give(&stacks, taken[i]);
-        CHECK_INT(stacks.cold_count, ==, COUNT);
+        CHECK_INT(stacks.empty, ==, 0);
+        for (int i = 0; i < STACKS; i++)
+            thrum__stack_give(&stacks, &taken[i]);
+        thrum__stacks_sweep(&stacks);
+        CHECK_INT(stacks.empty, ==, 1);
     }
     thrum__stacks_finish(&stacks);
+}
+
+TEST(a_stack_that_was_just_given_back_is_the_next_and_has_its_memory)
+{
+    thrum__stacks stacks = {0};
+    thrum__stacks_init(&stacks, 65536);
+    take_and_touch(&stacks, 0, 5);
+    char *third = taken[2].bottom;
+    thrum__stack_give(&stacks, &taken[2]);
+    CHECK(thrum__stack_take(&stacks, &taken[2]));
+    CHECK(taken[2].bottom == third);
+    CHECK_INT(*top(&stacks, 2), ==, 1);
+    for (int i = 0; i < 5; i++)
+        thrum__stack_give(&stacks, &taken[i]);
+    thrum__stacks_finish(&stacks);
+}
+
+TEST(a_sweep_leaves_guards_and_what_is_in_use)
+{
+    thrum__stacks stacks = {0};
+    thrum__stacks_init(&stacks, 65536);
+    take_and_touch(&stacks, 0, STACKS);
+    for (int i = 0; i < STACKS; i++)
+        if (i % 7)
+            thrum__stack_give(&stacks, &taken[i]);
+    thrum__stacks_sweep(&stacks);
+    for (int i = 0; i < STACKS; i++) {
+        CHECK(is_guard(taken[i].bottom));
+        CHECK_INT(has_memory(top(&stacks, i)), ==, i % 7 == 0);
+    }
+    for (int i = 0; i < STACKS; i++)
+        if (i % 7)
+            take_and_touch(&stacks, i, i + 1);
+    for (int i = 0; i < STACKS; i++)
+        thrum__stack_give(&stacks, &taken[i]);
+    thrum__stacks_finish(&stacks);
+}
+
+/* Of those that are not in use a part may keep its memory until the sweep, and no more. */
+TEST(most_of_the_memory_goes_back_without_a_sweep)
+{
+    thrum__stacks stacks = {0};
+    thrum__stacks_init(&stacks, 65536);
+    take_and_touch(&stacks, 0, STACKS);
+    int kept = 0;
+    for (int i = 1; i < STACKS; i++)
+        thrum__stack_give(&stacks, &taken[i]);
+    for (int i = 1; i < STACKS; i++)
+        kept += has_memory(top(&stacks, i));
+    CHECK_INT(kept, <=, STACKS / 3);
+    CHECK(has_memory(top(&stacks, 0)));
+    thrum__stack_give(&stacks, &taken[0]);
+    CHECK_INT(stacks.empty, ==, 1);
+    thrum__stacks_finish(&stacks);
+}
+
+TEST(stacks_bear_a_system_that_refuses)
+{
+    for (uint32_t n = 1; n <= 4; n++) { /* the slab, the guards */
+        thrum__stacks stacks = {0};
+        thrum__stacks_init(&stacks, 65536);
+        thrum__fault_arm(THRUM__FAULT_PAGES, n, 1);
+        int refused = 0;
+        for (int i = 0; i < 3; i++)
+            while (!thrum__stack_take(&stacks, &taken[i]))
+                refused++;
+        thrum__fault_arm(THRUM__FAULT_PAGES, 0, 0);
+        CHECK_INT(refused, ==, 1);
+        CHECK(taken[0].bottom != taken[1].bottom && taken[1].bottom != taken[2].bottom);
+        for (int i = 0; i < 3; i++) {
+            CHECK(is_guard(taken[i].bottom));
+            thrum__stack_give(&stacks, &taken[i]);
+        }
+        thrum__stacks_finish(&stacks);
+    }
 }

@@ -4,6 +4,8 @@
 #include "support.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
 
 static thrum_executor *pool;
 static uint32_t ran;
@@ -53,6 +55,40 @@ TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
     thrum_event_set(&gun);
     thrum_executor_shutdown(pool);
     CHECK_INT(ran, ==, sleepers);
+}
+
+/* Resident memory in KiB. */
+static long resident(void)
+{
+    long all = 0, pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    CHECK(file != NULL);
+    CHECK_INT(fscanf(file, "%ld %ld", &all, &pages), ==, 2);
+    fclose(file);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
+}
+
+/* What a fiber leaves behind is less than a quarter of its page: the place in the table of contexts,
+ * which is for ever, and the spares. */
+TEST_DEADLINE(the_memory_of_many_fibers_goes_back_while_their_pool_lives, 120)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
+    const uint32_t sleepers = thrum__pages_guards_split() ? FEWER : SLEEPERS;
+    long before = resident();
+    for (int round = 0; round < 2; round++) {
+        asleep = ran = 0;
+        thrum_event_clear(&gun);
+        for (int i = 0; i < (int)sleepers; i++)
+            thrum_future_free(
+                thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, THRUM_FOREVER)));
+        UNTIL(thrum__load_relaxed(&asleep) == sleepers);
+        CHECK_INT(resident(), >, before + sleepers * 4L);
+        thrum_event_set(&gun);
+        UNTIL(thrum__load_relaxed(&ran) == sleepers);
+        if (!THRUM__MEMORY_PLAIN) /* a sanitizer keeps what was freed for a while */
+            UNTIL(resident() < before + sleepers);
+    }
+    thrum_executor_shutdown(pool);
 }
 
 struct storm {

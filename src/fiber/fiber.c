@@ -192,18 +192,18 @@ static void name(thrum__context *context, const char *prefix)
 thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
 {
     thrum__fibers *fibers = worker->fibers;
-    char *stack = thrum__stack_take(&fibers->stacks);
-    if (!stack)
+    thrum__stack stack;
+    if (!thrum__stack_take(&worker->stacks, &stack))
         return NULL;
     size_t room = (sizeof(thrum__fiber) + THRUM__CACHE_LINE - 1) & ~(size_t)(THRUM__CACHE_LINE - 1);
-    thrum__fiber *fiber = (void *)(stack + fibers->stacks.size - room);
+    thrum__fiber *fiber = (void *)(stack.bottom + worker->stacks.size - room);
     *fiber = (thrum__fiber){.worker = worker, .stack = stack};
     int64_t slot = thrum__timers_slot_new(&worker->timers, fiber);
     fiber->context = slot < 0 ? NULL : thrum__context_new("");
     if (!fiber->context) {
         if (slot >= 0)
             thrum__timers_slot_free(&worker->timers, (uint32_t)slot);
-        thrum__stack_give(&fibers->stacks, stack);
+        thrum__stack_give(&worker->stacks, &stack);
         return NULL;
     }
     fiber->slot = (uint32_t)slot;
@@ -213,7 +213,7 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     fiber->context->daemon = true;
     thrum__store_relaxed(&fiber->context->native_id, worker->native_id);
     name(fiber->context, fibers->name_prefix);
-    char *bottom = stack + thrum__pages_size();
+    char *bottom = stack.bottom + thrum__pages_size();
     thrum__coroutine_new(&fiber->coroutine, bottom, (size_t)((char *)fiber - bottom), begin, fiber);
     return fiber;
 }
@@ -228,5 +228,6 @@ void thrum__fiber_free(thrum__fiber *fiber)
     thrum__coroutine_free(&fiber->coroutine);
     thrum__timers_slot_free(&worker->timers, fiber->slot);
     thrum__context_free(fiber->context);
-    thrum__stack_give(&worker->fibers->stacks, fiber->stack);
+    thrum__stack stack = fiber->stack; /* which the fiber stands on */
+    thrum__stack_give(&worker->stacks, &stack);
 }

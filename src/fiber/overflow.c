@@ -33,14 +33,14 @@ static void look(const void *address)
     thrum__fiber *fiber = self ? self->fiber : NULL;
     if (!fiber)
         return;
-    uintptr_t guard = (uintptr_t)fiber->stack, at = (uintptr_t)address;
+    uintptr_t guard = (uintptr_t)fiber->stack.bottom, at = (uintptr_t)address;
     if (at < guard || at - guard >= thrum__pages_size())
         return;
     char text[24];
     const char *const pieces[] = {"thrum: fiber \"",
                                   self->name,
                                   "\" overflowed its stack of ",
-                                  digits(fiber->worker->fibers->stacks.size >> 10, text),
+                                  digits(fiber->worker->stacks.size >> 10, text),
                                   " KiB",
                                   NULL};
     thrum__crash_say(pieces);

@@ -381,11 +381,11 @@ int thrum__fibers_init(thrum__fibers *fibers, uint32_t workers, size_t stack_siz
         if (complete) {
             worker->fibers = fibers;
             worker->index = i;
+            thrum__stacks_init(&worker->stacks, stack_size);
             fibers->workers[i] = worker;
             fibers->width = i + 1;
         }
     }
-    thrum__stacks_init(&fibers->stacks, stack_size);
     fibers->process = thrum__process_generation;
     if (!complete) {
         thrum__fibers_finish(fibers);
@@ -399,9 +399,9 @@ void thrum__fibers_finish(thrum__fibers *fibers)
 {
     for (uint32_t i = 0; i < fibers->width; i++) {
         thrum__timers_finish(&fibers->workers[i]->timers);
+        thrum__stacks_finish(&fibers->workers[i]->stacks);
         thrum__free(fibers->workers[i]);
     }
-    thrum__stacks_finish(&fibers->stacks);
     thrum__free(fibers->workers);
     thrum__free(fibers->name_prefix);
 }

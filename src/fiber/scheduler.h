@@ -39,7 +39,7 @@ typedef struct thrum__fiber {
     thrum__context *context;
     thrum__fiber_worker *worker;
     struct thrum__fiber *next; /* among the ready, or the spare */
-    void *stack;               /* the lowest address: its guard */
+    thrum__stack stack;
     void *task;                /* that it runs, or NULL */
     const void *place;         /* the code of the task */
     uint64_t ticket;           /* of a wait with a deadline */
@@ -70,6 +70,7 @@ struct thrum__fiber_worker {
     void *handed;            /* the task for the spare that is switched to */
     thrum__fiber_list local; /* of a pool of one: tasks that nobody has begun */
     thrum__timers timers;
+    thrum__stacks stacks;
     thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
     thrum__context *thread;  /* the context of the thread itself */
     thrum__coroutine home;   /* the thread's own stack */
@@ -94,7 +95,6 @@ struct thrum__fibers {
 
     thrum_lock start_lock;
     uint32_t started; /* workers; under that lock, read by all */
-    thrum__stacks stacks;
 
     uint32_t guard __attribute__((aligned(THRUM__CACHE_LINE))); /* of these: */
     thrum__fiber_list injected;

@@ -9,22 +9,40 @@
  * kernel each splits its slab, and beyond some 30 000 stacks the system refuses: a task then waits
  * until a fiber has ended.
  *
- * A guard is put in when a stack is first taken: a slab that is used up slowly pays slowly.
+ * A guard is put in when a stack is first taken: a slab that is used up slowly pays slowly. To put
+ * in several by one call (process_madvise) saves a tenth of it, and would pay for stacks that may
+ * never be taken.
  *
- * What a worker gives back here, beyond the few warm ones that it keeps (fiber.c), goes back to
- * the system at once by MADV_DONTNEED; addresses and guard stay. MADV_FREE would be cheaper where
- * the stack is taken again soon, but that is what the warm ones are for, and it would leave a
- * process that once had a million fibers with the memory of a million to whoever looks. `cold`
- * lists them outside of the stacks, as a link inside of each would touch it again.
+ * A stack of a slab is in one of these states:
  *
- * The guard word is held for a few instructions, never across a system call.
+ *     never taken      has no guard and no memory; those behind `cut`
+ *     in use           no bit is set
+ *     worn             its bits in `free` and `worn` are set: it was given back and has its memory
+ *     bare             its bit in `free` alone: it was given back, and its memory went to the system
+ *
+ * The lowest worn one is taken first, as it costs no page fault; then the lowest bare one.
+ *
+ * What goes back to the system goes by the range and not one by one: a call of madvise costs ten
+ * times the page that it is about, and stacks that were taken one after another tend to be given
+ * back one after another. So what is given back is worn for a while:
+ *
+ *     a quarter of a slab is worn     its free stacks go back, each run of neighbours by one call
+ *     a whole slab is free            it is unmapped, with its page tables, but for one that is kept
+ *     the worker has nothing to do    all that is worn goes back (worker.c)
+ *
+ * Therefore a process that once had a million fibers does not keep their memory, whoever looks, and
+ * a storm of ends is no storm of system calls. MADV_FREE would be cheaper still, but leaves the
+ * memory to the process until the system is in need.
+ *
+ * Each worker has its own, so nothing here is locked, and the stacks of one slab belong to fibers
+ * that were begun, and mostly end, one after another.
+ *
+ * A slab with something to take is in the list, one without is not: its stacks know it. The worn
+ * slabs come first in the list, so that the next to be taken and the next to be swept are at hand.
  */
 #include "fiber/stack.h"
 #include "base/memory.h"
 #include "base/pages.h"
-#include "park/guard.h"
-
-#include <string.h>
 
 #ifdef THRUM_EXPLORE
 enum { SLAB = 64 << 10, DEFAULT = 64 << 10 };
@@ -32,13 +50,16 @@ enum { SLAB = 64 << 10, DEFAULT = 64 << 10 };
 enum { SLAB = 16 << 20, DEFAULT = 256 << 10 };
 #endif
 
-enum { LEAST = 16 << 10, BARE = 1 }; /* BARE: in an address in `cold`, its guard is missing */
+enum { LEAST = 16 << 10, MOST = SLAB / LEAST, BITS = 64, WORDS = (MOST + BITS - 1) / BITS };
+enum { KEEP = 1 }; /* empty slabs */
 
-typedef struct thrum__stack_slab {
-    struct thrum__stack_slab *next;
+struct thrum__stack_slab {
+    thrum__stack_slab *next, *prev; /* in the list */
     char *pages;
-    size_t count, used;
-} slab;
+    uint32_t count, cut;  /* stacks; those that were ever taken */
+    uint32_t out, worn_n; /* in use; worn */
+    uint64_t free[WORDS], worn[WORDS];
+};
 
 void thrum__stacks_init(thrum__stacks *stacks, size_t size)
 {
@@ -47,116 +68,156 @@ void thrum__stacks_init(thrum__stacks *stacks, size_t size)
     stacks->size = (size + page - 1) / page * page;
 }
 
-void thrum__stacks_finish(thrum__stacks *stacks)
+/* ------------------------------------------------------------------------------------- the list */
+
+static void leave(thrum__stacks *stacks, thrum__stack_slab *slab)
 {
-    while (stacks->slabs) {
-        slab *first = stacks->slabs;
-        stacks->slabs = first->next;
-        thrum__pages_release(first->pages, first->count * stacks->size);
-        thrum__free(first);
-    }
-    thrum__free(stacks->cold);
-    stacks->cold = NULL;
-    stacks->cold_count = stacks->cold_room = stacks->made = 0;
+    *(slab->prev ? &slab->prev->next : &stacks->first) = slab->next;
+    *(slab->next ? &slab->next->prev : &stacks->last) = slab->prev;
 }
 
-/* One that was used, or the next of the slab; 0 if there is none. */
-static uintptr_t take(thrum__stacks *stacks)
+/* Enters at its front if it is worn, else at the end. */
+static void enter(thrum__stacks *stacks, thrum__stack_slab *slab)
 {
-    uintptr_t stack = 0;
-    thrum__guard_acquire(&stacks->guard, 1);
-    slab *first = stacks->slabs;
-    if (stacks->cold_count > 0)
-        stack = stacks->cold[--stacks->cold_count];
-    else if (first && first->used < first->count)
-        stack = (uintptr_t)(first->pages + first->used++ * stacks->size) | BARE;
-    thrum__guard_release(&stacks->guard, 1);
-    return stack;
+    slab->prev = slab->worn_n ? NULL : stacks->last;
+    slab->next = slab->worn_n ? stacks->first : NULL;
+    *(slab->prev ? &slab->prev->next : &stacks->first) = slab;
+    *(slab->next ? &slab->next->prev : &stacks->last) = slab;
 }
 
-static void put(thrum__stacks *stacks, uintptr_t stack)
+/* Whether there is a stack to take. */
+static bool listed(const thrum__stack_slab *slab)
 {
-    thrum__guard_acquire(&stacks->guard, 1);
-    stacks->cold[stacks->cold_count++] = stack;
-    thrum__guard_release(&stacks->guard, 1);
+    return slab->out < slab->count;
 }
 
-/* Makes room in `cold` for `count` more, twice as much as there was. Without memory, false. */
-static bool make_room(thrum__stacks *stacks, size_t count)
+/* -------------------------------------------------------------------------------- bits of a thrum__stack_slab */
+
+static uint64_t bit(uint32_t at)
 {
-    thrum__guard_acquire(&stacks->guard, 1);
-    size_t needed = stacks->made + count, room = stacks->cold_room;
-    thrum__guard_release(&stacks->guard, 1);
-    if (needed <= room)
-        return true;
-    room = needed > 2 * room ? needed : 2 * room;
-    uintptr_t *cold = thrum__alloc_array(room, sizeof *cold), *old = cold;
-    if (!cold)
-        return false;
-    thrum__guard_acquire(&stacks->guard, 1);
-    if (room > stacks->cold_room) { /* nobody was faster */
-        if (stacks->cold_count > 0)
-            memcpy(cold, stacks->cold, stacks->cold_count * sizeof *cold);
-        old = stacks->cold;
-        stacks->cold = cold;
-        stacks->cold_room = room;
-    }
-    thrum__guard_release(&stacks->guard, 1);
-    thrum__free(old);
-    return true;
+    return UINT64_C(1) << at % BITS;
 }
 
-/* Puts the slab in; false if others were faster and there is too little room in `cold` for it. */
-static bool enter(thrum__stacks *stacks, slab *fresh)
+/* The lowest bit that is set; there is one. */
+static uint32_t lowest(const uint64_t *bits)
 {
-    thrum__guard_acquire(&stacks->guard, 1);
-    bool fits = stacks->made + fresh->count <= stacks->cold_room;
-    if (fits) {
-        stacks->made += fresh->count;
-        fresh->next = stacks->slabs;
-        stacks->slabs = fresh;
-    }
-    thrum__guard_release(&stacks->guard, 1);
-    return fits;
+    uint32_t word = 0;
+    while (!bits[word])
+        word++;
+    return word * BITS + (uint32_t)__builtin_ctzll(bits[word]);
 }
 
-/* Reserves a further slab, or finds that another has. False if memory is out. */
-static bool grow(thrum__stacks *stacks)
+/* --------------------------------------------------------------------------- to and from the system */
+
+static thrum__stack_slab *reserve(thrum__stacks *stacks)
 {
     size_t count = SLAB / stacks->size > 0 ? SLAB / stacks->size : 1;
-    if (!make_room(stacks, count))
-        return false;
-    slab *fresh = thrum__alloc(sizeof *fresh);
-    void *pages = fresh ? thrum__pages_reserve(count * stacks->size) : NULL;
+    thrum__stack_slab *fresh = thrum__alloc(sizeof *fresh);
+    char *pages = fresh ? thrum__pages_reserve(count * stacks->size) : NULL;
     if (!pages) {
         thrum__free(fresh);
+        return NULL;
+    }
+    fresh->pages = pages;
+    fresh->count = (uint32_t)count;
+    stacks->empty++;
+    enter(stacks, fresh);
+    return fresh;
+}
+
+static void release(thrum__stacks *stacks, thrum__stack_slab *slab)
+{
+    leave(stacks, slab);
+    stacks->empty--;
+    thrum__pages_release(slab->pages, slab->count * stacks->size);
+    thrum__free(slab);
+}
+
+/* Gives back what the free stacks from `first` on have, up to the next that is in use, and says which
+ * that is. The guards between them stay. */
+static uint32_t drop_run(const thrum__stacks *stacks, const thrum__stack_slab *slab, uint32_t first)
+{
+    uint32_t end = first;
+    bool worn = false;
+    for (; end < slab->cut && slab->free[end / BITS] & bit(end); end++)
+        worn |= (slab->worn[end / BITS] & bit(end)) != 0;
+    if (worn)
+        thrum__pages_drop(slab->pages + first * stacks->size, (end - first) * stacks->size);
+    return end;
+}
+
+static void drop_all(thrum__stacks *stacks, thrum__stack_slab *slab)
+{
+    for (uint32_t at = 0; at < slab->cut; at++)
+        at = drop_run(stacks, slab, at);
+    for (uint32_t word = 0; word < WORDS; word++)
+        slab->worn[word] = 0;
+    slab->worn_n = 0;
+    leave(stacks, slab);
+    enter(stacks, slab);
+}
+
+void thrum__stacks_sweep(thrum__stacks *stacks)
+{
+    while (stacks->first && stacks->first->worn_n)
+        drop_all(stacks, stacks->first);
+}
+
+void thrum__stacks_finish(thrum__stacks *stacks)
+{
+    while (stacks->first)
+        release(stacks, stacks->first);
+}
+
+/* ------------------------------------------------------------------------------- take and give */
+
+/* The first of the slabs' stacks that is to be taken next; one that was never taken gets its guard.
+ * False if the system refuses that. */
+static bool choose(const thrum__stacks *stacks, thrum__stack_slab *slab, uint32_t *ret_at)
+{
+    bool again = slab->out < slab->cut;
+    uint32_t at = !again ? slab->cut : lowest(slab->worn_n ? slab->worn : slab->free);
+    if (!again && thrum__pages_guard(slab->pages + at * stacks->size) < 0)
         return false;
-    }
-    *fresh = (slab){.pages = pages, .count = count};
-    if (!enter(stacks, fresh)) {
-        thrum__pages_release(pages, count * stacks->size);
-        thrum__free(fresh);
-    }
+    slab->cut += !again;
+    *ret_at = at;
     return true;
 }
 
-void *thrum__stack_take(thrum__stacks *stacks)
+bool thrum__stack_take(thrum__stacks *stacks, thrum__stack *ret_stack)
 {
-    uintptr_t stack;
-    while (!(stack = take(stacks)))
-        if (!grow(stacks))
-            return NULL;
-    void *memory = (void *)(stack & ~(uintptr_t)BARE);
-    if (stack & BARE && thrum__pages_guard(memory) < 0) {
-        put(stacks, stack);
-        return NULL;
+    thrum__stack_slab *slab = stacks->first ? stacks->first : reserve(stacks);
+    uint32_t at;
+    if (!slab || !choose(stacks, slab, &at))
+        return false;
+    bool worn = slab->worn[at / BITS] & bit(at);
+    slab->free[at / BITS] &= ~bit(at);
+    slab->worn[at / BITS] &= ~bit(at);
+    slab->worn_n -= worn;
+    stacks->empty -= slab->out++ == 0;
+    if (!listed(slab)) {
+        leave(stacks, slab);
+    } else if (worn && !slab->worn_n) { /* no longer one of the worn */
+        leave(stacks, slab);
+        enter(stacks, slab);
     }
-    return memory;
+    *ret_stack = (thrum__stack){slab->pages + at * stacks->size, slab};
+    return true;
 }
 
-void thrum__stack_give(thrum__stacks *stacks, void *stack)
+void thrum__stack_give(thrum__stacks *stacks, const thrum__stack *stack)
 {
-    size_t page = thrum__pages_size();
-    thrum__pages_drop((char *)stack + page, stacks->size - page);
-    put(stacks, (uintptr_t)stack);
+    thrum__stack_slab *slab = stack->slab;
+    uint32_t at = (uint32_t)((size_t)(stack->bottom - slab->pages) / stacks->size);
+    if (listed(slab))
+        leave(stacks, slab);
+    slab->free[at / BITS] |= bit(at);
+    slab->worn[at / BITS] |= bit(at);
+    slab->worn_n++;
+    slab->out--;
+    enter(stacks, slab);
+    if (slab->out == 0 && stacks->empty++ >= KEEP)
+        release(stacks, slab);
+    else if (slab->worn_n * 4 > slab->count)
+        drop_all(stacks, slab);
 }

@@ -252,8 +252,10 @@ static bool choose(thrum__fiber_worker *worker, bool idle, struct choice *ret_ch
     }
     if (found && worker->searching)
         end_search(worker);
-    if (!found)
+    if (!found) {
+        thrum__stacks_sweep(&worker->stacks);
         rest(worker);
+    }
     return found;
 }
 
