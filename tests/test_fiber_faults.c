@@ -264,12 +264,36 @@ TEST(timers_come_in_their_order)
             least = set[i] && set[i] < least ? set[i] : least;
         CHECK_INT(thrum__timers_first(&timers), ==, least);
         if (round % 5 == 0 && least != THRUM_FOREVER) {
-            CHECK(thrum__timers_expire(&timers, least - 1) == NULL);
-            thrum_time *first = thrum__timers_expire(&timers, least);
-            CHECK_INT(*first, ==, least);
-            *first = 0;
+            void *first;
+            CHECK_INT(thrum__timers_expire(&timers, least - 1, &first, 1), ==, 0);
+            CHECK_INT(thrum__timers_expire(&timers, least, &first, 1), ==, 1);
+            CHECK_INT(*(thrum_time *)first, ==, least);
+            *(thrum_time *)first = 0;
         }
     }
+    thrum__timers_finish(&timers);
+}
+
+TEST(timers_expire_a_few_at_a_time_and_in_order)
+{
+    enum { SLOTS = 1000, FEW = 8, NOW = SLOTS / 2 };
+    thrum__timers timers = {0};
+    static thrum_time set[SLOTS];
+    for (uint32_t i = 0; i < SLOTS; i++) {
+        set[i] = i * 7 % SLOTS; /* each once */
+        CHECK_INT(thrum__timers_slot_new(&timers, &set[i]), ==, i);
+        thrum__timers_insert(&timers, i, set[i]);
+    }
+    void *owners[FEW];
+    thrum_time next = 0;
+    uint32_t count;
+    while ((count = thrum__timers_expire(&timers, NOW, owners, FEW))) {
+        CHECK(count == FEW || next + count == NOW + 1);
+        for (uint32_t i = 0; i < count; i++)
+            CHECK_INT(*(thrum_time *)owners[i], ==, next++);
+    }
+    CHECK_INT(next, ==, NOW + 1);
+    CHECK_INT(thrum__timers_first(&timers), ==, next);
     thrum__timers_finish(&timers);
 }
 

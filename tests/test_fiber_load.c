@@ -57,6 +57,35 @@ TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
     CHECK_INT(ran, ==, sleepers);
 }
 
+static int oversleep(thrum_task *self)
+{
+    int rc = thrum_sleep(thrum_arg(self, thrum_time));
+    thrum__add_relaxed(&ran, 1);
+    return rc;
+}
+
+static int yield_until_all_ran(thrum_task *self)
+{
+    UNTIL(thrum__load_relaxed(&ran) == thrum_arg(self, uint32_t));
+    return 0;
+}
+
+TEST_DEADLINE(a_crowd_wakes_though_others_are_always_ready, 60)
+{
+    enum { CROWD = 2000, RESTLESS = 20 };
+    thrum_future *restless[RESTLESS];
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .stack_size = 64 << 10});
+    ran = 0;
+    for (int i = 0; i < RESTLESS; i++)
+        restless[i] = thrum_submit(pool, yield_until_all_ran, thrum_value(uint32_t, CROWD));
+    thrum_time soon = thrum_in(0.01);
+    for (int i = 0; i < CROWD; i++)
+        thrum_future_free(thrum_submit(pool, oversleep, thrum_value(thrum_time, soon)));
+    for (int i = 0; i < RESTLESS; i++)
+        expect(restless[i], 0);
+    thrum_executor_shutdown(pool);
+}
+
 /* Resident memory in KiB. */
 static long resident(void)
 {

@@ -171,6 +171,10 @@ void thrum__fiber_switch(thrum__fiber *from, thrum__fiber *to);
 /* Leaves it for good; for the thread's own stack if `to` is NULL. */
 void thrum__fiber_leave(thrum__fiber *from, thrum__fiber *to) __attribute__((noreturn));
 
+/* Asks for the memory of a fiber that is to be resumed soon; for more of it, once that has come. */
+void thrum__fiber_fetch(const thrum__fiber *fiber);
+void thrum__fiber_fetch_more(const thrum__fiber *fiber);
+
 /* The fiber that calls, or NULL if a thread does. */
 thrum__fiber *thrum__fiber_self(void);
 

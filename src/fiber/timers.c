@@ -122,11 +122,14 @@ void thrum__timers_remove(thrum__timers *timers, uint32_t slot)
         sift_down(timers, index, last);
 }
 
-void *thrum__timers_expire(thrum__timers *timers, thrum_time now)
+uint32_t thrum__timers_expire(thrum__timers *timers, thrum_time now, void **ret_owners,
+                              uint32_t most)
 {
-    if (!timers->count || timers->entries[0].deadline > now)
-        return NULL;
-    uint32_t slot = timers->entries[0].slot;
-    thrum__timers_remove(timers, slot);
-    return timers->owners[slot];
+    uint32_t taken = 0;
+    while (taken < most && timers->count && timers->entries[0].deadline <= now) {
+        uint32_t slot = timers->entries[0].slot;
+        thrum__timers_remove(timers, slot);
+        ret_owners[taken++] = timers->owners[slot];
+    }
+    return taken;
 }

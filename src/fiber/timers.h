@@ -55,7 +55,9 @@ static inline thrum_time thrum__timers_first(const thrum__timers *timers)
     return timers->count ? timers->entries[0].deadline : THRUM_FOREVER;
 }
 
-/* Takes the first out, if its deadline is not after `now`, and gives its owner; else NULL. */
-void *thrum__timers_expire(thrum__timers *timers, thrum_time now);
+/* Takes those out whose deadline is not after `now`, the first `most` at the most, and gives their
+ * owners in the order of the deadlines. Says how many. */
+uint32_t thrum__timers_expire(thrum__timers *timers, thrum_time now, void **ret_owners,
+                              uint32_t most);
 
 #endif
