@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <thrum.h>
 
 #define BODY "Hello, world!\n"
@@ -115,9 +116,22 @@ static int wait_for_the_end(thrum_executor *pool, uint16_t port, bool asks)
     return rc < 0 ? rc : 0;
 }
 
+/* Each connection takes a descriptor. By default a program may open a thousand and may ask for more. */
+static void want_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= limit.rlim_max)
+        return;
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        warn("cannot serve more than %ju connections at once", (uintmax_t)before);
+}
+
 int main(int count, char **words)
 {
     thrum_socket *listener;
+    want_descriptors();
     uint16_t port = count > 1 ? (uint16_t)atoi(words[1]) : 0;
     int rc = thrum_socket_listen("127.0.0.1", port, NULL, &listener);
     if (rc < 0)

@@ -409,3 +409,49 @@ TEST(one_who_frees_a_queue_gives_way_to_its_last_putter)
     expect(freed, 0);
     thrum_executor_shutdown(pool);
 }
+
+/* One who submits a task and waits until it has begun, as one who accepts connections, is the first
+ * who could begin it, each time. The other worker, which is woken for it, is to get some nevertheless. */
+
+static thrum_semaphore begun;
+static int32_t submitter;
+static uint32_t elsewhere;
+
+static int32_t worker_here(void)
+{
+    return thrum__context_of(thrum_thread_current_ident())->native_id;
+}
+
+static int begin_and_stay(thrum_task *self)
+{
+    (void)self;
+    if (worker_here() != submitter)
+        thrum__add_relaxed(&elsewhere, 1);
+    thrum_semaphore_release(&begun, 1);
+    return thrum_event_wait(&never, THRUM_FOREVER);
+}
+
+static int submit_one_by_one(thrum_task *self)
+{
+    submitter = worker_here();
+    for (int i = 0; i < thrum_arg(self, int); i++) {
+        thrum_future_free(thrum_submit(pool, begin_and_stay, THRUM_NOTHING));
+        thrum_semaphore_acquire(&begun);
+    }
+    return 0;
+}
+
+TEST(tasks_that_stay_are_shared_out)
+{
+    enum { MANY = 2000 };
+    thrum_executor_stats stats;
+    make_pool(2);
+    expect(thrum_submit(pool, nap, thrum_value(double, 0)), 0);
+    do {
+        thrum_executor_stats_get(pool, &stats);
+    } while (stats.idle != 2); /* both have been started */
+    expect(thrum_submit(pool, submit_one_by_one, thrum_value(int, MANY)), 0);
+    CHECK_INT(elsewhere, >, 0);
+    thrum_event_set(&never);
+    thrum_executor_shutdown(pool);
+}

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the peers in other languages: build.sh DIR. DIR then has, for each, the program NAME
-# and NAME.version, or NAME.missing with the reason in a line; external.h says what becomes of them.
+# Builds peers, mostly in other languages: build.sh DIR [NAMES]; without names those that bench_*.c
+# asks for. DIR then has, for each, the program NAME and NAME.version, or NAME.missing with the reason in a line; external.h says what becomes of them.
 # Nothing is fetched: Rust's crates are those of Debian's librust-*-dev. What the compilers say goes
 # to DIR/build.log. Always ends with success, as a run can do without any of them.
 set -u
@@ -45,6 +45,27 @@ build_go() {
     cd "$here/go" || return
     GOTOOLCHAIN=local GOFLAGS=-mod=mod built go go build -buildvcs=false -o "$dir/go" . &&
         present go "$(go env GOVERSION)"
+}
+
+# The servers of bench/http.sh.
+build_http_go() {
+    have go || {
+        missing http_go 'Go is not installed (golang-go)'
+        return
+    }
+    GOTOOLCHAIN=local built http_go go build -o "$dir/http_go" "$here/http.go" &&
+        present http_go "$(go env GOVERSION)"
+}
+
+build_http_uv() {
+    pkg-config --exists libuv 2>/dev/null || {
+        missing http_uv 'libuv is not installed (libuv1-dev)'
+        return
+    }
+    # shellcheck disable=SC2046 # a list of words
+    built http_uv "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra \
+        -o "$dir/http_uv" "$here/http_uv.c" $(pkg-config --cflags --libs libuv) &&
+        present http_uv "libuv $(pkg-config --modversion libuv)"
 }
 
 build_tbb() {
@@ -102,9 +123,16 @@ build_python() {
     present python "$(python3 --version)"
 }
 
-# Each changes folders as it likes.
-(build_go)
-(build_tbb)
-(build_rust)
-(build_python)
+shift
+[ $# -gt 0 ] || set -- go tbb rust python
+for one in "$@"; do
+    case $one in # each changes folders as it likes
+    go) (build_go) ;;
+    tbb) (build_tbb) ;;
+    rust) (build_rust) ;;
+    python) (build_python) ;;
+    http_go) (build_http_go) ;;
+    http_uv) (build_http_uv) ;;
+    esac
+done
 exit 0

@@ -60,7 +60,7 @@ enum { THRUM_ADDRESS_SIZE = 128 };
 
 /* How to listen; zero means the default. */
 typedef struct thrum_listen_options {
-    int backlog;         /* connections that may wait to be accepted; 1024 by default, and never
+    int backlog;         /* connections that may wait to be accepted; 4096 by default, and never
                             more than the system allows */
     bool no_reuse;       /* the address must not have been used just before (SO_REUSEADDR is set by
                             default, as asyncio does) */

@@ -45,6 +45,13 @@ static inline bool thrum__idle_wants_poke(uint32_t *idle)
     return false;
 }
 
+/* Whether a worker has the role: it looks at all queues before it sleeps. One who has counted itself
+ * since (thrum__idle_enter) may leave to it what is there. */
+static inline bool thrum__idle_is_searched(const uint32_t *idle)
+{
+    return thrum__load_relaxed(idle) & THRUM__IDLE_SEARCHING;
+}
+
 /* Takes the role for a worker that has run out of work; false if another has it. */
 static inline bool thrum__idle_search(uint32_t *idle)
 {

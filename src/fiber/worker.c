@@ -30,6 +30,14 @@
  * submission. A worker that finds nothing takes the role of the searcher, if nobody has it (idle.h),
  * and goes round the others.
  *
+ * A task that was begun stays where it began, and so do its waits. If whoever submits were always the
+ * first to begin what he submits, as the one whom he wakes for it comes too late, the worker that
+ * accepts connections would have them all for as long as they last. So a worker with more fibers than
+ * its share (is_crowded) begins no task while another searches for one: that one takes it, or gives
+ * the role up and looks after that, as idle.h demands, and then wakes a sleeper for what is left. It
+ * may sleep itself meanwhile, for CROWDED_NS at the most: the other may be held up or find no memory.
+ * CROWD fibers are no crowd, so that tasks which wait for what they start keep it near.
+ *
  * Without memory for a fiber a task that would need one stays where it is: it begins when a task here
  * has ended and its fiber takes it, or another worker does, or when memory has come back, for which
  * the worker looks again every STARVED_NS.
@@ -45,12 +53,12 @@
 
 enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8, POLL_TURN = 64 };
 enum { EXPIRED = TIMER_TURN }; /* no more at once than run until the next look */
-enum { STARVED_NS = 10000000 };
+enum { STARVED_NS = 10000000, CROWDED_NS = 1000000 };
 
 #ifdef THRUM_EXPLORE
-enum { SPARES = 1 };
+enum { SPARES = 1, CROWD = 0 };
 #else
-enum { SPARES = 256 };
+enum { SPARES = 256, CROWD = 32 };
 #endif
 
 /* Stands for a task: ask all that run here to stop. */
@@ -129,12 +137,32 @@ static bool has_tasks(thrum__fiber_worker *worker)
            thrum__load_relaxed(&worker->fibers->injected_count);
 }
 
+/* How many tasks it has begun that have not ended. */
+static uint64_t fibers_of(const thrum__fiber_worker *worker)
+{
+    uint64_t done = thrum__load_relaxed(&worker->done), begun = thrum__load_relaxed(&worker->begun);
+    return begun > done ? begun - done : 0;
+}
+
+/* Whether it has more than its share, and another searches for tasks, who may have this one, too. */
+static bool is_crowded(const thrum__fiber_worker *worker)
+{
+    const thrum__fibers *fibers = worker->fibers;
+    uint64_t own = worker->begun - worker->done, all = 0;
+    if (own <= CROWD || worker->searching || !thrum__idle_is_searched(&fibers->idle))
+        return false;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++)
+        all += fibers_of(fibers->workers[i]);
+    return own * started > all + all / 8;
+}
+
 /* The next task, for a fiber that has none (`idle`) or for a spare. */
 static void *next_task(thrum__fiber_worker *worker, bool idle)
 {
     thrum__fibers *fibers = worker->fibers;
     bool cancel = thrum__load_relaxed(&fibers->cancel) && !worker->asked_all;
-    if (!cancel && !has_tasks(worker))
+    if (!cancel && (!has_tasks(worker) || is_crowded(worker)))
         return NULL;
     if (!idle && !have_spare(worker)) {
         worker->starved = true;
@@ -219,6 +247,12 @@ static void end_search(thrum__fiber_worker *worker)
         thrum__fibers_notify(worker->fibers);
 }
 
+static thrum_time sooner(thrum_time deadline, thrum_time wait)
+{
+    thrum_time soon = thrum__clock_now() + wait;
+    return soon < deadline ? soon : deadline;
+}
+
 /* Sleeps until something may have come. */
 static void rest(thrum__fiber_worker *worker)
 {
@@ -230,12 +264,15 @@ static void rest(thrum__fiber_worker *worker)
     thrum__idle_enter(&fibers->idle, worker->searching);
     worker->searching = false;
     bool work = thrum__fibers_have_work(fibers);
+    bool left = work && is_crowded(worker);
+    work &= !left;
     bool stay = work || thrum__load_relaxed(&fibers->ended) || thrum__fibers_all_done(fibers) ||
                 (thrum__load_relaxed(&fibers->cancel) && !worker->asked_all);
     thrum_time deadline = thrum__timers_first(&worker->timers);
+    if (left)
+        deadline = sooner(deadline, CROWDED_NS);
     if (worker->starved) {
-        thrum_time soon = thrum__clock_now() + STARVED_NS;
-        deadline = soon < deadline ? soon : deadline;
+        deadline = sooner(deadline, STARVED_NS);
         work = stay = false;
         worker->starved = false;
     }

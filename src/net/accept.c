@@ -18,7 +18,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 
-enum { BACKLOG = 1024, BACKOFF_NS = 50000000 };
+enum { BACKLOG = 4096, BACKOFF_NS = 50000000 };
 
 static const thrum_listen_options defaults;
 

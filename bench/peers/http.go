@@ -1,7 +1,7 @@
 // The peer of examples/http_server.c in Go, over net alone: a goroutine for each connection, one fixed
 // answer to each request, a request being all that ends by an empty line.
 //
-//	http_peer PORT
+//	http_go PORT
 package main
 
 import (
