@@ -65,6 +65,40 @@ build_tbb() {
         present tbb "$version"
 }
 
+build_boost() {
+    have g++ || {
+        missing boost 'g++ is not installed'
+        return
+    }
+    echo '#include <boost/fiber/all.hpp>' | g++ -fsyntax-only -xc++ - 2>/dev/null || {
+        missing boost 'Boost.Fiber is not installed (libboost-fiber-dev)'
+        return
+    }
+    version=$(printf '#include <boost/version.hpp>\nBOOST_LIB_VERSION' | g++ -E -P -xc++ - |
+        tail -n 1 | tr -d '" ' | tr _ .)
+    version="Boost $version, g++ $(g++ -dumpfullversion)"
+    [ -n "$(find "$dir/boost" -newer "$here/boost.cpp" 2>/dev/null)" ] &&
+        [ "$(cat "$dir/boost.version" 2>/dev/null)" = "$version" ] && return
+    built boost g++ -std=c++17 -O2 -Wall -Wextra -o "$dir/boost" "$here/boost.cpp" \
+        -lboost_fiber -lboost_context -pthread &&
+        present boost "$version"
+}
+
+build_uv() {
+    have cc || {
+        missing uv 'a C compiler is not installed'
+        return
+    }
+    echo '#include <uv.h>' | cc -fsyntax-only -xc - 2>/dev/null || {
+        missing uv 'libuv is not installed (libuv1-dev)'
+        return
+    }
+    version=$(printf '#include <uv.h>\nUV_VERSION_MAJOR UV_VERSION_MINOR UV_VERSION_PATCH' |
+        cc -E -P -xc - | tail -n 1 | tr ' ' .)
+    built uv cc -std=gnu11 -O2 -Wall -Wextra -o "$dir/uv" "$here/uv.c" -luv &&
+        present uv "libuv $version"
+}
+
 # Cargo writes beside the manifest, so it gets a copy.
 build_rust() {
     if ! have cargo || ! have rustc; then
@@ -105,6 +139,8 @@ build_python() {
 # Each changes folders as it likes.
 (build_go)
 (build_tbb)
+(build_boost)
+(build_uv)
 (build_rust)
 (build_python)
 exit 0
