@@ -1,7 +1,9 @@
 /* Fibers: the switch, the yield, the start of a task, a hand-over, and a million asleep.
  *
- * The yardsticks that are measured beside them are what a thread pays for the same work, and, for the
- * switch, the C library's swapcontext. */
+ * The yardsticks that are measured beside them are what a thread pays for the same work; for the
+ * switch, the C library's swapcontext; and what others have for fibers, with as many workers: Go's
+ * goroutines, Boost's fibers, which stay in one thread, and tokio's tasks, which have no stacks. libuv has
+ * neither, but timers with callbacks: it stands where a million do nothing but wait. */
 #include "base/switch.h"
 #include "bench.h"
 
@@ -16,7 +18,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { YIELDS = 1000000, TASKS = 200000, TRIPS = 200000, CONTEXT_SWITCHES = 200000 };
+#define YIELDS  1000000
+#define TASKS   200000
+#define TRIPS   200000
+#define MILLION 1000000
+
+enum { CONTEXT_SWITCHES = 200000 };
 
 /* Runs `function` in a pool of one worker, where it measures itself. */
 static double in_fiber(thrum_task_fn *function)
@@ -235,8 +242,6 @@ static double queue_threads(void)
 
 /* ------------------------------------------------------------------------------------ a million */
 
-enum { MILLION = 1000000 };
-
 static thrum_event morning;
 static thrum_event all_in_bed;
 static uint32_t in_bed, awake;
@@ -355,6 +360,24 @@ static double switch_bare(void)
     return (double)(bench_now() - start) / SWITCHES / 2;
 }
 
+/* Others are asked for the same work: WORK WORKERS COUNT. */
+#define GO(work, count)                                                                            \
+    {                                                                                              \
+        "Go goroutines", .program = "go", .question = work " " BENCH_TEXT(count)                   \
+    }
+#define TOKIO(work, count)                                                                         \
+    {                                                                                              \
+        "tokio", .program = "rust", .question = work " " BENCH_TEXT(count)                         \
+    }
+#define BOOST(work, count)                                                                         \
+    {                                                                                              \
+        "Boost.Fiber", .program = "boost", .question = work " " BENCH_TEXT(count)                  \
+    }
+#define LIBUV(work, count)                                                                         \
+    {                                                                                              \
+        "libuv timers", .program = "uv", .question = work " " BENCH_TEXT(count)                    \
+    }
+
 static const struct bench_row rows[] = {
     {"context switch",
      "ns",
@@ -369,38 +392,68 @@ static const struct bench_row rows[] = {
      "40",
      {{"thrum fibers", yield_fibers},
       {"swapcontext", swap_contexts},
-      {"sched_yield, two threads", yield_threads}}},
+      {"sched_yield, two threads", yield_threads},
+      GO("yield 1", YIELDS),
+      BOOST("yield 1", YIELDS),
+      TOKIO("yield 1", YIELDS)}},
     {"start and finish of a task",
      "ns",
      BENCH_LESS,
      0.5,
      "100",
-     {{"thrum fibers", start_fibers}, {"thrum thread pool", start_in_pool}}},
+     {{"thrum fibers", start_fibers},
+      {"thrum thread pool", start_in_pool},
+      GO("start 1", TASKS),
+      BOOST("start 1", TASKS),
+      TOKIO("start 1", TASKS)}},
     {"start, one wait and finish",
      "ns",
      BENCH_LESS,
      0.5,
      "400",
-     {{"thrum fibers", start_waiting_fibers}, {"thrum thread pool, no wait", start_in_pool}}},
+     {{"thrum fibers", start_waiting_fibers},
+      {"thrum thread pool, no wait", start_in_pool},
+      GO("start-wait 1", TASKS),
+      BOOST("start-wait 1", TASKS),
+      TOKIO("start-wait 1", TASKS)}},
     {"queue, there or back",
      "ns",
      BENCH_LESS,
      0.1,
      "200",
-     {{"thrum fibers", queue_fibers}, {"thrum threads", queue_threads}}},
+     {{"thrum fibers", queue_fibers},
+      {"thrum threads", queue_threads},
+      GO("ping-pong 1", TRIPS),
+      BOOST("ping-pong 1", TRIPS),
+      TOKIO("ping-pong 1", TRIPS)}},
     {"a million asleep, until they are",
      "s",
      BENCH_LESS,
      1.2,
      NULL,
-     {{"thrum fibers", start_million}, {"a page and a guard each", start_limit}}},
-    {"a million asleep, memory", "GB", BENCH_LESS, 0, "4.6", {{"thrum fibers", memory_of_million}}},
+     {{"thrum fibers", start_million},
+      {"a page and a guard each", start_limit},
+      GO("asleep 2", MILLION),
+      TOKIO("asleep 2", MILLION),
+      LIBUV("asleep 1", MILLION)}},
+    {"a million asleep, memory",
+     "GB",
+     BENCH_LESS,
+     0,
+     "4.6",
+     {{"thrum fibers", memory_of_million},
+      GO("asleep-memory 2", MILLION),
+      TOKIO("asleep-memory 2", MILLION),
+      LIBUV("asleep-memory 1", MILLION)}},
     {"a million asleep for 5 s, the last is late by",
      "s",
      BENCH_LESS,
      0,
      "0.25",
-     {{"thrum fibers", wake_million}}},
+     {{"thrum fibers", wake_million},
+      GO("late 1", MILLION),
+      TOKIO("late 1", MILLION),
+      LIBUV("late 1", MILLION)}},
 };
 
 int main(int argc, char **argv)

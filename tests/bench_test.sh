@@ -128,7 +128,7 @@ for tool in sh awk cat chmod cp cut dirname find mkdir rm tail tr; do
 done
 PATH=$work/bin "$build" "$work/built" >"$work/out" 2>&1
 said "without compilers nothing is built, which is no failure" test $? -eq 0
-for name in go tbb rust python; do
+for name in go tbb boost uv rust python; do
     said "$name says that it is not installed" grep -q 'is not installed' "$work/built/$name.missing"
 done
 printf '#!/bin/sh\nexit 1\n' >"$work/bin/go"

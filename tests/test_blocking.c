@@ -66,6 +66,14 @@ static int call_block(thrum_task *self)
     return thrum_blocking(block, THRUM_NOTHING, NULL, 0, THRUM_FOREVER);
 }
 
+static uint32_t caller;
+
+static int call_and_tell(thrum_task *self)
+{
+    tell_ident(&caller);
+    return call_block(self);
+}
+
 TEST(other_fibers_run_while_calls_block)
 {
     enum { CALLS = 10 };
@@ -113,6 +121,25 @@ TEST(helpers_are_bounded)
     thrum_event_set(&gate);
     for (int i = 0; i < 4; i++)
         JOIN(threads[i], 0);
+}
+
+/* A call that no helper has begun is given up for good. */
+TEST(a_call_that_waits_for_a_helper_can_be_left)
+{
+    if (!thrum_fiber_pool_current())
+        return;
+    CHECK_INT(setenv("THRUM_BLOCKING_THREADS", "1", 1), ==, 0);
+    thrum_thread *first = thrum_thread_start(call_block, THRUM_NOTHING);
+    UNTIL(thrum__load_acquire(&entered) == 1);
+    CHECK_INT(thrum_blocking(block, THRUM_NOTHING, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
+    thrum_thread *second = thrum_thread_start(call_and_tell, THRUM_NOTHING);
+    UNTIL(waits_for(&caller, "future"));
+    CHECK_INT(thrum_thread_cancel(second), ==, 0);
+    JOIN(second, -ECANCELED);
+    thrum_event_set(&gate);
+    JOIN(first, 0);
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum__load_acquire(&entered), ==, 1);
 }
 
 TEST(without_memory_a_blocking_call_fails)

@@ -1,6 +1,6 @@
 /* Fibers: what they promise beyond what every executor does. */
 #include "harness.h"
-#include "queue/queue.h"
+#include "queue/bounded_queue.h"
 #include "support.h"
 
 #include <errno.h>
@@ -454,4 +454,38 @@ TEST(tasks_that_stay_are_shared_out)
     CHECK_INT(elsewhere, >, 0);
     thrum_event_set(&never);
     thrum_executor_shutdown(pool);
+}
+
+/* A getter finds nothing while a putter of its worker is ready: the put comes before the sleep. */
+
+static thrum_event about_to_get;
+static bool put_for_a_sleeper;
+
+static int look_and_put(thrum_task *self)
+{
+    (void)self;
+    thrum_event_wait(&about_to_get, THRUM_FOREVER);
+    const thrum__bounded *bounded = thrum__bounded_of(queue);
+    put_for_a_sleeper = (thrum__load_relaxed(&bounded->tail.word) & THRUM__WAITED) != 0;
+    return thrum_queue_put(queue, &(int){1}, THRUM_FOREVER);
+}
+
+static int tell_and_get(thrum_task *self)
+{
+    (void)self;
+    int item;
+    thrum_event_set(&about_to_get);
+    return thrum_queue_get(queue, &item, THRUM_FOREVER);
+}
+
+TEST(a_fiber_gives_its_worker_away_before_it_sleeps_for_an_item)
+{
+    make_pool(1);
+    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 1});
+    thrum_future *put = thrum_submit(pool, look_and_put, THRUM_NOTHING);
+    expect(thrum_submit(pool, tell_and_get, THRUM_NOTHING), 0);
+    expect(put, 0);
+    CHECK(!put_for_a_sleeper);
+    thrum_executor_shutdown(pool);
+    thrum_queue_free(queue);
 }

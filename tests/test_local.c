@@ -1,5 +1,4 @@
-#include "harness.h"
-#include "support.h"
+#include "carrier.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -33,7 +32,7 @@ TEST(each_thread_has_its_own_and_the_end_destroys_it)
     CHECK(thrum_local_get(&first) == NULL);
     CHECK_INT(thrum_local_set(&second, &here), ==, 0);
     for (int i = 0; i < 3; i++)
-        JOIN(thrum_thread_start(use_own, THRUM_NOTHING), 0);
+        JOIN(thrum_thread_start(use_own, THRUM_NOTHING), 0); /* fibers on one and the same stack */
     CHECK_INT(destroyed, ==, 3);
     CHECK(thrum_local_get(&second) == &here);
 }
@@ -49,6 +48,36 @@ TEST(a_thread_of_other_making_is_served_too)
     pthread_t thread;
     CHECK_INT(pthread_create(&thread, NULL, use_own_foreign, NULL), ==, 0);
     CHECK_INT(pthread_join(thread, NULL), ==, 0);
+    CHECK_INT(destroyed, ==, 1);
+}
+
+/* The end of whoever has a value is told after the destructor has returned. */
+
+static thrum_event gate;
+static uint32_t destroyer;
+
+static void wait_at_gate(void *value)
+{
+    tell_ident(value);
+    thrum_event_wait(&gate, THRUM_FOREVER);
+    thrum__add_relaxed(&destroyed, 1);
+}
+
+static thrum_local slow = THRUM_LOCAL_INIT(wait_at_gate);
+
+static int use_slow(thrum_task *self)
+{
+    (void)self;
+    return thrum_local_set(&slow, &destroyer);
+}
+
+TEST(a_join_comes_after_the_destructors)
+{
+    thrum_thread *thread = thrum_thread_start(use_slow, THRUM_NOTHING);
+    UNTIL(waits_for(&destroyer, "event"));
+    CHECK_INT(thrum_thread_join(thread, THRUM_NOW), ==, -EAGAIN);
+    thrum_event_set(&gate);
+    JOIN(thread, 0);
     CHECK_INT(destroyed, ==, 1);
 }
 

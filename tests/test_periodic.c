@@ -1,6 +1,5 @@
+#include "carrier.h"
 #include "flow/periodic.h"
-#include "harness.h"
-#include "support.h"
 
 #include <errno.h>
 #include <sys/wait.h>

@@ -1,5 +1,4 @@
-#include "harness.h"
-#include "support.h"
+#include "carrier.h"
 
 #include <errno.h>
 #include <math.h>
@@ -67,6 +66,7 @@ TEST(a_cancellation_before_the_sleep_counts)
 
 TEST(a_wait_interrupted_by_signals_does_not_end_early)
 {
+    THREADS_ONLY; /* a fiber's sleep is not the futex's */
     thrum__fault_arm(THRUM__FAULT_FUTEX_WAIT, 1, 50);
     thrum_time end = thrum_in(0.02);
     CHECK_INT(thrum_sleep(end), ==, 0);

@@ -57,15 +57,16 @@ build_http_go() {
         present http_go "$(go env GOVERSION)"
 }
 
-build_http_uv() {
+# build_uv NAME: NAME.c, which uses libuv.
+build_uv() {
     pkg-config --exists libuv 2>/dev/null || {
-        missing http_uv 'libuv is not installed (libuv1-dev)'
+        missing "$1" 'libuv is not installed (libuv1-dev)'
         return
     }
     # shellcheck disable=SC2046 # a list of words
-    built http_uv "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra \
-        -o "$dir/http_uv" "$here/http_uv.c" $(pkg-config --cflags --libs libuv) &&
-        present http_uv "libuv $(pkg-config --modversion libuv)"
+    built "$1" "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra \
+        -o "$dir/$1" "$here/$1.c" $(pkg-config --cflags --libs libuv) &&
+        present "$1" "libuv $(pkg-config --modversion libuv)"
 }
 
 build_tbb() {
@@ -84,6 +85,25 @@ build_tbb() {
         [ "$(cat "$dir/tbb.version" 2>/dev/null)" = "$version" ] && return
     built tbb g++ -std=c++17 -O2 -Wall -Wextra -o "$dir/tbb" "$here/tbb.cpp" -ltbb -pthread &&
         present tbb "$version"
+}
+
+build_boost() {
+    have g++ || {
+        missing boost 'g++ is not installed'
+        return
+    }
+    echo '#include <boost/fiber/all.hpp>' | g++ -fsyntax-only -xc++ - 2>/dev/null || {
+        missing boost 'Boost.Fiber is not installed (libboost-fiber-dev)'
+        return
+    }
+    version=$(printf '#include <boost/version.hpp>\nBOOST_LIB_VERSION' | g++ -E -P -xc++ - |
+        tail -n 1 | tr -d '" ' | tr _ .)
+    version="Boost $version, g++ $(g++ -dumpfullversion)"
+    [ -n "$(find "$dir/boost" -newer "$here/boost.cpp" 2>/dev/null)" ] &&
+        [ "$(cat "$dir/boost.version" 2>/dev/null)" = "$version" ] && return
+    built boost g++ -std=c++17 -O2 -Wall -Wextra -o "$dir/boost" "$here/boost.cpp" \
+        -lboost_fiber -lboost_context -pthread &&
+        present boost "$version"
 }
 
 # Cargo writes beside the manifest, so it gets a copy.
@@ -124,15 +144,16 @@ build_python() {
 }
 
 shift
-[ $# -gt 0 ] || set -- go tbb rust python
+[ $# -gt 0 ] || set -- go tbb boost uv rust python
 for one in "$@"; do
     case $one in # each changes folders as it likes
     go) (build_go) ;;
     tbb) (build_tbb) ;;
+    boost) (build_boost) ;;
     rust) (build_rust) ;;
     python) (build_python) ;;
     http_go) (build_http_go) ;;
-    http_uv) (build_http_uv) ;;
+    uv | http_uv) (build_uv "$one") ;;
     esac
 done
 exit 0

@@ -2,7 +2,10 @@
  *
  * Each task runs in the context of its fiber, which the fiber keeps for the next task; so a request to
  * stop that came for a task is taken back when it has ended, as in a thread pool: after
- * thrum__future_run nobody reaches the context for that future any more.
+ * thrum__future_end nobody reaches the context for that future any more.
+ *
+ * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
+ * who waited for the task may free what they lean on.
  *
  * One that was not shut down is drained at the end of the program (pools.c).
  */
@@ -14,6 +17,7 @@
 #include "executor/pools.h"
 #include "fiber/idle.h"
 #include "fiber/scheduler.h"
+#include "park/local.h"
 #include <thrum/fiber.h>
 #include <thrum/thread.h>
 #include <thrum/with.h>
@@ -37,10 +41,15 @@ static int run(void *task, bool drop)
     if (drop)
         (void)thrum_future_cancel(future);
     self->task = future;
-    if (thrum__future_run(future))
+    if (thrum__future_begin(future)) {
+        thrum__task_run(&future->task);
+        if (self->locals)
+            thrum__locals_destroy(self);
+        thrum__future_end(future);
         how = THRUM__FIBER_RAN | (thrum__task_error(&future->task) ? THRUM__FIBER_FAILED : 0);
-    else
+    } else {
         how = THRUM__FIBER_FAILED | THRUM__FIBER_CANCELLED;
+    }
     self->task = NULL;
     thrum__future_settle_cancel(NULL);
     thrum__future_unreference(future);

@@ -128,8 +128,8 @@ bool thrum__future_runs_here(thrum_future *future)
     return here;
 }
 
-/* Takes the task for this context, or, with `runner` NULL, for nobody who could be asked to stop;
- * false if it is taken, or cancelled. */
+/* Takes the task for `runner`, or, if that is NULL, for nobody who could be asked to stop; false if it is
+ * taken, or cancelled. */
 static bool start(thrum_future *future, thrum__context *runner)
 {
     uint32_t word = thrum__future_guard(future);
@@ -161,9 +161,14 @@ void thrum__future_end(thrum_future *future)
     }
 }
 
+bool thrum__future_begin(thrum_future *future)
+{
+    return start(future, thrum__self());
+}
+
 bool thrum__future_run(thrum_future *future)
 {
-    if (!start(future, thrum__self()))
+    if (!thrum__future_begin(future))
         return false;
     thrum__task_run(&future->task);
     thrum__future_end(future);

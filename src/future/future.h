@@ -66,6 +66,10 @@ thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t
  * reference stays. */
 bool thrum__future_run(thrum_future *future);
 
+/* The same in parts: takes the task for the calling context, false if it is cancelled or taken. Then the
+ * caller runs it, and calls thrum__future_end. */
+bool thrum__future_begin(thrum_future *future);
+
 /* A request to stop that reached this context on behalf of a future that it no longer runs is taken
  * back; one for `future`, which it runs now (or NULL), stays in force. */
 void thrum__future_settle_cancel(thrum_future *future);

@@ -8,10 +8,11 @@
  * been taken, and no wake-up is lost. Putters likewise, at the head. A flag may be left without a
  * sleeper, by one who timed out; it costs the next one a look.
  *
- * Before it sleeps one gives the processor away, once, and looks again. If the other side was ready
- * to run here, there is something by now, and more than there would be after a wake-up for the
- * first item: with more threads than processors, or a small capacity, that is worth a factor of two
- * to eight. Nobody spins: on few processors that takes from the others what they need to go on.
+ * Before it sleeps one gives the processor away, once, and looks again: a thread to other threads, a
+ * fiber to those of its worker. If the other side was ready to run here, there is something by now,
+ * and more than there would be after a wake-up for the first item: with more threads than processors,
+ * or a small capacity, that is worth a factor of two to eight. Nobody spins: on few processors that
+ * takes from the others what they need to go on.
  *
  * Freeing. The last touch of a put is the end of its turn, so whoever has its item may free the
  * queue; but not if the put has someone to wake. It counts itself in `wakers` before it ends the
@@ -129,7 +130,10 @@ static bool yields_first(bool *yielded)
     if (*yielded)
         return false;
     *yielded = true;
-    thrum__yield();
+    if (thrum__self()->fiber)
+        thrum_yield();
+    else
+        thrum__yield();
     return true;
 }
 

@@ -1,9 +1,16 @@
 // Go, asked line by line as ../../external.h says.
 //
-//	queue SIDES ITEMS     million items/s through one channel, a goroutine for each side
-//	submit WORKERS TASKS  million empty goroutines/s, until a WaitGroup has seen them all
-//	one WORKERS TRIPS     microseconds for a goroutine whose result comes by a channel
-//	fib WORKERS N         milliseconds for fib(N), a goroutine for each call
+//	queue SIDES ITEMS            million items/s through one channel, a goroutine for each side
+//	submit WORKERS TASKS         million empty goroutines/s, until a WaitGroup has seen them all
+//	one WORKERS TRIPS            microseconds for a goroutine whose result comes by a channel
+//	fib WORKERS N                milliseconds for fib(N), a goroutine for each call
+//	yield WORKERS TIMES          nanoseconds for a yield of one of two
+//	start WORKERS TASKS          nanoseconds for an empty goroutine, a hundred at a time
+//	start-wait WORKERS TASKS     the same for one that yields once
+//	ping-pong WORKERS TRIPS      nanoseconds for a way of a ball over channels with room for one
+//	asleep WORKERS COUNT         seconds until so many wait, each with a deadline
+//	asleep-memory WORKERS COUNT  gigabytes that they took the last time
+//	late WORKERS COUNT           seconds by which the last of so many that sleep for 5 s is late
 //
 // Goroutines are not threads: two that take turns need no help of the kernel. WORKERS is GOMAXPROCS.
 package main
@@ -103,6 +110,20 @@ func main() {
 			fmt.Println(one(size))
 		case "fib":
 			fmt.Println(forkJoin(size))
+		case "yield":
+			fmt.Println(yield(size))
+		case "start":
+			fmt.Println(start(size, false))
+		case "start-wait":
+			fmt.Println(start(size, true))
+		case "ping-pong":
+			fmt.Println(pingPong(size))
+		case "asleep":
+			fmt.Println(asleep(size))
+		case "asleep-memory":
+			fmt.Println(asleepMemory(size))
+		case "late":
+			fmt.Println(late(size))
 		default:
 			fmt.Println("no such work")
 		}

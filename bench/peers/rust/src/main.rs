@@ -6,8 +6,17 @@
 //!     rayon-fib WORKERS N          milliseconds for fib(N), a join for each call
 //!     tokio-submit WORKERS TASKS   million empty tasks/s, with a JoinHandle of each
 //!     tokio-one WORKERS TRIPS      microseconds for a spawn and its result
+//!     yield WORKERS TIMES          of tokio, as are all below: nanoseconds for a yield of one of two
+//!     start WORKERS TASKS          nanoseconds for an empty task, a hundred at a time
+//!     start-wait WORKERS TASKS     the same for one that yields once
+//!     ping-pong WORKERS TRIPS      nanoseconds for a way of a ball over channels with room for one
+//!     asleep WORKERS COUNT         seconds until so many wait, each with a deadline
+//!     asleep-memory WORKERS COUNT  gigabytes that they took the last time
+//!     late WORKERS COUNT           seconds by which the last of so many that sleep for 5 s is late
 //!
 //! Pools are made before the clock starts.
+mod fibers;
+
 use std::io::{self, BufRead};
 use std::thread;
 use std::time::Instant;
@@ -116,6 +125,13 @@ fn answer(line: &str) -> Option<f64> {
         "rayon-fib" => rayon_fib,
         "tokio-submit" => tokio_submit,
         "tokio-one" => tokio_one,
+        "yield" => fibers::yields,
+        "start" => fibers::start,
+        "start-wait" => fibers::start_wait,
+        "ping-pong" => fibers::ping_pong,
+        "asleep" => fibers::asleep,
+        "asleep-memory" => fibers::asleep_memory,
+        "late" => fibers::late,
         _ => return None,
     };
     let count = words.next()?.parse().ok()?;
@@ -124,6 +140,7 @@ fn answer(line: &str) -> Option<f64> {
 }
 
 fn main() {
+    fibers::begin();
     for line in io::stdin().lock().lines() {
         match answer(&line.unwrap()) {
             Some(figure) => println!("{figure}"),
