@@ -56,8 +56,11 @@ step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; 
 step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
 # shellcheck disable=SC2016 # the inner shell reads that
 step_postgres() {
-    make_build check gcc && tools/with_postgres.sh sh -c \
-        '"$1" bench --quick --only db --postgres "$POSTGRES_URL"' sh "$build-check/cli/thrum"
+    make_build check gcc && tools/with_postgres.sh sh -c '
+        "$1/cli/thrum" bench --quick --only db --postgres "$POSTGRES_URL" || exit
+        for carrier in threads fibers asyncio mixed; do
+            TEST_CARRIER=$carrier "$1/tests/pq/test_pq_server" || exit
+        done' sh "$build-check"
 }
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.

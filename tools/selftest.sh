@@ -187,7 +187,12 @@ rejects headers '' 'include/thrum/bad.h: does not compile alone with gcc as c11'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
 
+fresh && mkdir -p adapter/pq && echo 'size_t thrum_pq_size(void);' >adapter/pq/thrum_pq.h
+rejects headers '' 'adapter/pq/thrum_pq.h: does not compile alone with gcc as c11' 'such a header of an adapter'
+
 # Tree.
+fresh && mkdir -p adapter/odd && echo >adapter/odd/forgotten.c && echo >adapter/meson.build
+rejects tree '' 'adapter/odd/forgotten.c' 'a source of an adapter that is not built'
 fresh && echo >src/sync/forgotten.c
 rejects tree '' 'src/sync/forgotten.c' 'a source that is not built'
 fresh && echo >tests/test_forgotten.c
@@ -222,6 +227,25 @@ fresh && printf 'THRUM_API int thrum__x(void);\nint thrum__x(void)\n{\n    retur
 rejects symbols build 'thrum__x: an internal name is exported' 'an exported internal name'
 fresh && printf '/* Is not there. */\nTHRUM_API void thrum_gone(void);\n' >>include/thrum/thing.h && link_library
 rejects symbols build 'thrum_gone: declared in a public header, but not exported' 'a function that is only declared'
+
+# An adapter, with a name of its own and one that is not.
+link_adapter() {
+    mkdir -p adapter/odd tests/odd build/adapter && link_library &&
+        printf '#include <thrum/thing.h>\n/* Odd. */\nTHRUM_API int thrum_odd_do(void);\n' >adapter/odd/thrum_odd.h &&
+        printf '#include "thrum_odd.h"\nint thrum_odd_do(void)\n{\n    return 0;\n}\n%s\n' "$1" >adapter/odd/odd.c &&
+        echo 'int x = thrum_odd_do();' >tests/odd/test_odd.c && echo >build/docs/man/thrum_odd_do.3 &&
+        gcc -fvisibility=hidden -Iinclude -fPIC -c adapter/odd/odd.c -o build/odd.o &&
+        gcc -shared build/odd.o -o build/adapter/libthrum-odd.so &&
+        ar rc build/adapter/libthrum-odd.a build/odd.o
+} >"$work/out" 2>&1
+fresh && link_adapter ''
+accepts symbols build
+fresh && link_adapter '' && echo >tests/odd/test_odd.c
+rejects symbols build 'thrum_odd_do: no test uses it' 'a function of an adapter without a test'
+fresh && link_adapter 'int thrum_thing(void);int thrum_thing(void) { return 0; }'
+rejects symbols build 'thrum_thing: a global name without the prefix thrum_odd_' "an adapter's name without its prefix"
+fresh && link_adapter '' && gcc -shared build/odd.o -Wl,--no-as-needed -lm -o build/adapter/libthrum-odd.so
+rejects symbols build 'libthrum-odd.so needs libm.so.6' 'an adapter that needs something else'
 
 # Manual.
 fresh
