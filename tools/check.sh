@@ -59,7 +59,7 @@ step_postgres() {
     make_build check gcc && tools/with_postgres.sh sh -c '
         "$1/cli/thrum" bench --quick --only db --postgres "$POSTGRES_URL" || exit
         for carrier in threads fibers asyncio mixed; do
-            TEST_CARRIER=$carrier "$1/tests/pq/test_pq_server" || exit
+            TEST_CARRIER=$carrier "$1/tests/adapter/test_pq_server" || exit
         done' sh "$build-check"
 }
 

@@ -230,17 +230,17 @@ rejects symbols build 'thrum_gone: declared in a public header, but not exported
 
 # An adapter, with a name of its own and one that is not.
 link_adapter() {
-    mkdir -p adapter/odd tests/odd build/adapter && link_library &&
+    mkdir -p adapter/odd tests/adapter build/adapter && link_library &&
         printf '#include <thrum/thing.h>\n/* Odd. */\nTHRUM_API int thrum_odd_do(void);\n' >adapter/odd/thrum_odd.h &&
         printf '#include "thrum_odd.h"\nint thrum_odd_do(void)\n{\n    return 0;\n}\n%s\n' "$1" >adapter/odd/odd.c &&
-        echo 'int x = thrum_odd_do();' >tests/odd/test_odd.c && echo >build/docs/man/thrum_odd_do.3 &&
+        echo 'int x = thrum_odd_do();' >tests/adapter/test_odd.c && echo >build/docs/man/thrum_odd_do.3 &&
         gcc -fvisibility=hidden -Iinclude -fPIC -c adapter/odd/odd.c -o build/odd.o &&
         gcc -shared build/odd.o -o build/adapter/libthrum-odd.so &&
         ar rc build/adapter/libthrum-odd.a build/odd.o
 } >"$work/out" 2>&1
 fresh && link_adapter ''
 accepts symbols build
-fresh && link_adapter '' && echo >tests/odd/test_odd.c
+fresh && link_adapter '' && echo >tests/adapter/test_odd.c
 rejects symbols build 'thrum_odd_do: no test uses it' 'a function of an adapter without a test'
 fresh && link_adapter 'int thrum_thing(void);int thrum_thing(void) { return 0; }'
 rejects symbols build 'thrum_thing: a global name without the prefix thrum_odd_' "an adapter's name without its prefix"

@@ -1,13 +1,13 @@
 /* A server that speaks as much of PostgreSQL's protocol as the tests need, and misbehaves on demand. */
-#ifndef TESTS_PQ_FAKE_SERVER_H
-#define TESTS_PQ_FAKE_SERVER_H
+#ifndef TESTS_ADAPTER_FAKE_POSTGRES_H
+#define TESTS_ADAPTER_FAKE_POSTGRES_H
 
 #include <stdint.h>
 #include <thrum.h>
 
 enum { FAKE_CONNECTIONS = 256 };
 
-struct fake_server {
+struct fake_postgres {
     thrum_socket *listener;
     uint32_t queries;       /* how many have come */
     uint32_t requests;      /* how many have come to stop one */
@@ -19,7 +19,7 @@ struct fake_server {
 };
 
 /* Opens the listener at a free port of this machine. */
-void fake_server_open(struct fake_server *server);
+void fake_postgres_open(struct fake_postgres *server);
 
 /* Answers one connection until the client is gone; takes the socket. What it does with a query is said
  * by the query's text:
@@ -29,6 +29,6 @@ void fake_server_open(struct fake_server *server);
  *     copy      asks for data, as COPY does
  *     die       ends the connection
  * A query with parameters is answered by "ok". */
-void fake_server_serve(struct fake_server *server, thrum_socket *peer);
+void fake_postgres_serve(struct fake_postgres *server, thrum_socket *peer);
 
 #endif

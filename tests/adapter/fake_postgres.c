@@ -1,4 +1,4 @@
-#include "fake_server.h"
+#include "fake_postgres.h"
 #include "base/atomic.h"
 #include "harness.h"
 
@@ -8,7 +8,7 @@
 
 enum { VERSION_3 = 196608, STOP_QUERY = 80877102, LONGEST = 1000 };
 
-void fake_server_open(struct fake_server *server)
+void fake_postgres_open(struct fake_postgres *server)
 {
     memset(server, 0, sizeof *server);
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &server->listener), ==, 0);
@@ -66,7 +66,7 @@ static void say_done(thrum_socket *peer)
     say_ready(peer);
 }
 
-static void hear_request(struct fake_server *server)
+static void hear_request(struct fake_postgres *server)
 {
     uint32_t number = thrum__add_acq_rel(&server->requests, 1);
     if (thrum__load_acquire(&server->hold_requests))
@@ -76,7 +76,7 @@ static void hear_request(struct fake_server *server)
 }
 
 /* Answers a query; false if the connection is to end. */
-static bool answer(struct fake_server *server, thrum_socket *peer, const char *text)
+static bool answer(struct fake_postgres *server, thrum_socket *peer, const char *text)
 {
     thrum__add_release(&server->queries, 1);
     if (strcmp(text, "die") == 0)
@@ -98,7 +98,7 @@ static bool answer(struct fake_server *server, thrum_socket *peer, const char *t
     return true;
 }
 
-void fake_server_serve(struct fake_server *server, thrum_socket *peer)
+void fake_postgres_serve(struct fake_postgres *server, thrum_socket *peer)
 {
     unsigned char body[LONGEST], type;
     CHECK_INT(thrum_socket_no_delay(peer, true), ==, 0);

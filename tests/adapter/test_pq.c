@@ -1,6 +1,6 @@
 /* Connections and queries to a server that the test plays itself. */
 #include "../carrier.h"
-#include "fake_server.h"
+#include "fake_postgres.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,24 +8,38 @@
 #include <thrum_pq.h>
 #include <unistd.h>
 
+/* ----------------------------------------------------------------------- what the system refuses */
+
+/* The next calls of malloc until one fails; 0: none does. Set and used while one thread runs. */
+static uint32_t refuse_malloc;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_malloc(size_t size)
+{
+    if (thrum__load_relaxed(&refuse_malloc) && thrum__sub_relaxed(&refuse_malloc, 1) == 1)
+        return NULL;
+    return __real_malloc(size);
+}
+
 /* ------------------------------------------------------------------------------------ the server */
 
 struct call {
-    struct fake_server *server;
+    struct fake_postgres *server;
     thrum_socket *peer;
 };
 
 static int serve_one(thrum_task *self)
 {
     const struct call *call = &thrum_arg(self, struct call);
-    fake_server_serve(call->server, call->peer);
+    fake_postgres_serve(call->server, call->peer);
     return 0;
 }
 
 /* Serves all who come until the listener is closed. */
 static int serve_all(thrum_task *self)
 {
-    struct fake_server *server = thrum_arg(self, struct fake_server *);
+    struct fake_postgres *server = thrum_arg(self, struct fake_postgres *);
     thrum_thread *served[FAKE_CONNECTIONS];
     thrum_socket *peer;
     int count = 0;
@@ -39,19 +53,19 @@ static int serve_all(thrum_task *self)
 }
 
 struct world {
-    struct fake_server server;
+    struct fake_postgres server;
     thrum_thread *serving;
     char conninfo[200];
 };
 
 static void begin(struct world *world)
 {
-    fake_server_open(&world->server);
+    fake_postgres_open(&world->server);
     snprintf(world->conninfo, sizeof world->conninfo,
              "host=127.0.0.1 port=%d user=me sslmode=disable gssencmode=disable",
              thrum_socket_port(world->server.listener));
     world->serving =
-        thrum_thread_start(serve_all, thrum_value(struct fake_server *, &world->server));
+        thrum_thread_start(serve_all, thrum_value(struct fake_postgres *, &world->server));
 }
 
 static void end(struct world *world)
@@ -396,6 +410,31 @@ TEST(a_task_that_was_cancelled_can_stop_its_query)
     CHECK_INT(thrum_thread_cancel(task), ==, 0);
     JOIN(task, -ECANCELED);
     CHECK_INT(status_of(connection, "ok"), ==, PGRES_COMMAND_OK);
+    PQfinish(connection);
+    end(&world);
+}
+
+/* The library's own requests for memory: for the attempt and for each step; for a request to stop, twice. */
+TEST(a_lack_of_memory_is_told)
+{
+    THREADS_ONLY;
+    struct world world;
+    begin(&world);
+    PGconn *connection = connect_to(&world);
+    CHECK_INT(code_of(connection, "slow", thrum_in(0.02)), ==, -ETIMEDOUT);
+    for (uint32_t failing = 1; failing <= 2; failing++) {
+        PGconn *another = NULL;
+        thrum_error error;
+        thrum__store_relaxed(&refuse_malloc, failing);
+        CHECK_INT(thrum_pq_connect(world.conninfo, THRUM_FOREVER, &another, &error), ==, -ENOMEM);
+        CHECK_INT(error.code, ==, -ENOMEM);
+        CHECK_INT(refuse_malloc, ==, 0);
+        CHECK(another == NULL);
+        thrum__store_relaxed(&refuse_malloc, failing);
+        CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, -ENOMEM);
+        CHECK_INT(refuse_malloc, ==, 0);
+    }
+    CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, 0);
     PQfinish(connection);
     end(&world);
 }
