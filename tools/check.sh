@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
-gcc-O2 tests symbols install postgres \
+gcc-O2 tests symbols install postgres valgrind \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread aarch64 ucontext mutants"
 
@@ -61,6 +61,15 @@ step_postgres() {
         for carrier in threads fibers asyncio mixed; do
             TEST_CARRIER=$carrier "$1/tests/adapter/test_pq_server" || exit
         done' sh "$build-check"
+}
+
+# Where Valgrind's headers were there when it was built, fibers announce their stacks to it.
+step_valgrind() {
+    make_build check gcc && (
+        cd "$build-check/tests" &&
+            "$OLDPWD/tools/check_valgrind.sh" ./test_fiber ./test_fiber_faults ./test_socket ./test_queue \
+                ./test_future ./test_blocking adapter/test_pq_stop
+    )
 }
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.

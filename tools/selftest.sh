@@ -259,6 +259,23 @@ rejects manual build 'docs/man/thrum.7: mandoc warns' 'a request that does not e
 fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
 rejects manual build 'thrum_gone.3' 'a reference to nowhere'
 
+# Valgrind: a program that is right, one that reads what nobody wrote, and one that changes its stack.
+fresh && {
+    echo '#include <stdlib.h>'
+    echo '#include <ucontext.h>'
+    echo 'static ucontext_t home, away;'
+    echo 'static void go(void) { swapcontext(&away, &home); }'
+    echo 'int main(void) { int *p = malloc(sizeof *p); if (SAMPLE == 0) *p = 1;'
+    echo 'if (SAMPLE == 2) { *p = 1; getcontext(&away); away.uc_stack.ss_size = 1 << 16;'
+    echo 'away.uc_stack.ss_sp = malloc(1 << 24); makecontext(&away, go, 0); swapcontext(&home, &away); }'
+    echo 'return *p == 7; }'
+} >sample.c && for sample in 0 1 2; do
+    gcc -g -DSAMPLE=$sample sample.c -o sample$sample
+done
+accepts valgrind ./sample0
+rejects valgrind ./sample1 'uninitialised' 'a value that nobody has written'
+rejects valgrind ./sample2 'switching stacks' 'a stack that was not announced'
+
 # The installed copy, and the counting of tests: small builds that go wrong.
 fresh && rm -rf build && {
     echo "project('x', 'c')"
