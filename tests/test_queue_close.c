@@ -57,9 +57,8 @@ BOTH_MAKES(close_wakes_all_who_wait)
     thrum_queue_free(queue);
 }
 
-TEST(closing_now_drops_what_is_left)
+static void close_now_with_four_left(void)
 {
-    queue = thrum_queue_new(sizeof(int), NULL);
     int item;
     for (int i = 0; i < 5; i++)
         CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
@@ -75,22 +74,16 @@ TEST(closing_now_drops_what_is_left)
     thrum_queue_free(queue);
 }
 
+TEST(closing_now_drops_what_is_left)
+{
+    queue = thrum_queue_new(sizeof(int), NULL);
+    close_now_with_four_left();
+}
+
 BOTH_MAKES(closing_a_bounded_queue_now_drops_what_is_left)
 {
     queue = new_bounded(sizeof(int), 6);
-    int item;
-    for (int i = 0; i < 5; i++)
-        CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_queue_close_now(queue), ==, 4);
-    CHECK(thrum_queue_empty(queue));
-    CHECK_INT(thrum_queue_close_now(queue), ==, 0);
-    CHECK_INT(thrum_queue_get(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_queue_put(queue, &item, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, -EAGAIN); /* for the one that was taken */
-    thrum_queue_task_done(queue);
-    CHECK_INT(thrum_queue_join(queue, THRUM_NOW), ==, 0);
-    thrum_queue_free(queue);
+    close_now_with_four_left();
 }
 
 BOTH_MAKES(closing_now_wakes_getters_putters_and_joiners)

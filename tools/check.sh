@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
-gcc-O2 tests symbols install postgres \
+gcc-O2 tests symbols install postgres valgrind \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread aarch64 ucontext mutants"
 
@@ -56,8 +56,20 @@ step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; 
 step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
 # shellcheck disable=SC2016 # the inner shell reads that
 step_postgres() {
-    make_build check gcc && tools/with_postgres.sh sh -c \
-        '"$1" bench --quick --only db --postgres "$POSTGRES_URL"' sh "$build-check/cli/thrum"
+    make_build check gcc && tools/with_postgres.sh sh -c '
+        "$1/cli/thrum" bench --quick --only db --postgres "$POSTGRES_URL" || exit
+        for carrier in threads fibers asyncio mixed; do
+            TEST_CARRIER=$carrier "$1/tests/adapter/test_pq_server" || exit
+        done' sh "$build-check"
+}
+
+# Where Valgrind's headers were there when it was built, fibers announce their stacks to it.
+step_valgrind() {
+    make_build check gcc && (
+        cd "$build-check/tests" &&
+            "$OLDPWD/tools/check_valgrind.sh" ./test_fiber ./test_fiber_faults ./test_socket ./test_queue \
+                ./test_future ./test_blocking adapter/test_pq_stop
+    )
 }
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.

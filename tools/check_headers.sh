@@ -1,18 +1,29 @@
 #!/bin/sh
 # Each public header compiles alone, as strict C11 and as C++17, with both compilers, whose
-# warnings are errors. Run in the root of the tree.
+# warnings are errors. Run in the root of the tree. That of an adapter, adapter/NAME/thrum_NAME.h,
+# stands on the headers of libNAME as well.
 set -u
 status=0
-for header in include/thrum.h include/thrum/*.h; do
+for header in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h; do
+    [ -e "$header" ] || continue
     name=${header#include/}
+    flags=
+    case $header in
+    adapter/*)
+        name=${header##*/}
+        flags="-I${header%/*} $(pkg-config --cflags "lib$(basename "${header%/*}")")"
+        ;;
+    esac
     for compiler in gcc clang; do
         for mode in 'c c11' 'c++ c++17'; do
-            # shellcheck disable=SC2086 # two words
-            set -- $mode
+            language=${mode% *}
+            standard=${mode#* }
+            # shellcheck disable=SC2086 # words
+            set -- $flags
             printf '#include <%s>\n#include <%s>\ntypedef int at_least_one_declaration;\n' "$name" "$name" |
-                "$compiler" -x "$1" -std="$2" -Iinclude -Wall -Wextra -Wpedantic -Wshadow -Wundef \
+                "$compiler" -x "$language" -std="$standard" -Iinclude "$@" -Wall -Wextra -Wpedantic -Wshadow -Wundef \
                     -Wconversion -Werror -fsyntax-only - || {
-                echo "$header: does not compile alone with $compiler as $2"
+                echo "$header: does not compile alone with $compiler as $standard"
                 status=1
             }
         done

@@ -63,6 +63,14 @@ done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 
+# An adapter, where there is what it is for; that is not below the root.
+if [ -e "${config%/*}/thrum-pq.pc" ]; then
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    try 'pkg-config, libthrum-pq' gcc -std=c11 $warnings $(config --cflags thrum-pq) \
+        $(pkg-config --cflags libpq) "$source/use_pq.c" -o "$work/pq" $(config --libs thrum-pq)
+    try 'the program of libthrum-pq' env LD_LIBRARY_PATH="$libdir" "$work/pq"
+fi
+
 try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix"
 try 'cmake --build' cmake --build "$work/cmake" -j 2
 for program in use_c_thrum use_cpp_thrum use_c_static use_cpp_static; do

@@ -10,7 +10,7 @@
 
 function begin_page(file) {
     header = file
-    sub(/^.*include\//, "", header)
+    sub(/^.*(include|adapter\/[a-z]+)\//, "", header)
     page = header
     sub(/\.h$/, "", page)
     gsub(/\//, "_", page)

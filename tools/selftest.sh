@@ -187,7 +187,12 @@ rejects headers '' 'include/thrum/bad.h: does not compile alone with gcc as c11'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
 
+fresh && mkdir -p adapter/pq && echo 'size_t thrum_pq_size(void);' >adapter/pq/thrum_pq.h
+rejects headers '' 'adapter/pq/thrum_pq.h: does not compile alone with gcc as c11' 'such a header of an adapter'
+
 # Tree.
+fresh && mkdir -p adapter/odd && echo >adapter/odd/forgotten.c && echo >adapter/meson.build
+rejects tree '' 'adapter/odd/forgotten.c' 'a source of an adapter that is not built'
 fresh && echo >src/sync/forgotten.c
 rejects tree '' 'src/sync/forgotten.c' 'a source that is not built'
 fresh && echo >tests/test_forgotten.c
@@ -223,6 +228,25 @@ rejects symbols build 'thrum__x: an internal name is exported' 'an exported inte
 fresh && printf '/* Is not there. */\nTHRUM_API void thrum_gone(void);\n' >>include/thrum/thing.h && link_library
 rejects symbols build 'thrum_gone: declared in a public header, but not exported' 'a function that is only declared'
 
+# An adapter, with a name of its own and one that is not.
+link_adapter() {
+    mkdir -p adapter/odd tests/adapter build/adapter && link_library &&
+        printf '#include <thrum/thing.h>\n/* Odd. */\nTHRUM_API int thrum_odd_do(void);\n' >adapter/odd/thrum_odd.h &&
+        printf '#include "thrum_odd.h"\nint thrum_odd_do(void)\n{\n    return 0;\n}\n%s\n' "$1" >adapter/odd/odd.c &&
+        echo 'int x = thrum_odd_do();' >tests/adapter/test_odd.c && echo >build/docs/man/thrum_odd_do.3 &&
+        gcc -fvisibility=hidden -Iinclude -fPIC -c adapter/odd/odd.c -o build/odd.o &&
+        gcc -shared build/odd.o -o build/adapter/libthrum-odd.so &&
+        ar rc build/adapter/libthrum-odd.a build/odd.o
+} >"$work/out" 2>&1
+fresh && link_adapter ''
+accepts symbols build
+fresh && link_adapter '' && echo >tests/adapter/test_odd.c
+rejects symbols build 'thrum_odd_do: no test uses it' 'a function of an adapter without a test'
+fresh && link_adapter 'int thrum_thing(void);int thrum_thing(void) { return 0; }'
+rejects symbols build 'thrum_thing: a global name without the prefix thrum_odd_' "an adapter's name without its prefix"
+fresh && link_adapter '' && gcc -shared build/odd.o -Wl,--no-as-needed -lm -o build/adapter/libthrum-odd.so
+rejects symbols build 'libthrum-odd.so needs libm.so.6' 'an adapter that needs something else'
+
 # Manual.
 fresh
 accepts manual build
@@ -234,6 +258,23 @@ fresh && echo '.XY' >>docs/man/thrum.7
 rejects manual build 'docs/man/thrum.7: mandoc warns' 'a request that does not exist'
 fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
 rejects manual build 'thrum_gone.3' 'a reference to nowhere'
+
+# Valgrind: a program that is right, one that reads what nobody wrote, and one that changes its stack.
+fresh && {
+    echo '#include <stdlib.h>'
+    echo '#include <ucontext.h>'
+    echo 'static ucontext_t home, away;'
+    echo 'static void go(void) { swapcontext(&away, &home); }'
+    echo 'int main(void) { int *p = malloc(sizeof *p); if (SAMPLE == 0) *p = 1;'
+    echo 'if (SAMPLE == 2) { *p = 1; getcontext(&away); away.uc_stack.ss_size = 1 << 16;'
+    echo 'away.uc_stack.ss_sp = malloc(1 << 24); makecontext(&away, go, 0); swapcontext(&home, &away); }'
+    echo 'return *p == 7; }'
+} >sample.c && for sample in 0 1 2; do
+    gcc -g -DSAMPLE=$sample sample.c -o sample$sample
+done
+accepts valgrind ./sample0
+rejects valgrind ./sample1 'uninitialised' 'a value that nobody has written'
+rejects valgrind ./sample2 'switching stacks' 'a stack that was not announced'
 
 # The installed copy, and the counting of tests: small builds that go wrong.
 fresh && rm -rf build && {

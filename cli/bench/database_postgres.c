@@ -1,9 +1,9 @@
 /* The database task on a real server: PostgreSQL, by --postgres URL, and `SELECT pg_sleep(0.05)`.
  *
- * libpq waits for its answer in the calling thread, and a connection serves one query at a time, so
- * each running task has one to itself. They are opened before the clock starts, as a program
- * would that keeps a pool of them: opening one starts a process in the server and takes longer than
- * many a query.
+ * libthrum-pq sees to it that only the task waits for its answer, so that it may be a fiber. A connection
+ * serves one query at a time, so each running task has one to itself. They are opened before the
+ * clock starts, as a program would that keeps a pool of them: opening one starts a process in the
+ * server and takes longer than many a query.
  *
  * The column threads(best) opens as many as there are queries, 50; a server's default limit is
  * 100. One that allows fewer says so when they are opened, and that is passed on.
@@ -13,9 +13,12 @@
 #include "workload.h"
 
 #include <errno.h>
-#include <libpq-fe.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <thrum_pq.h>
+
+static const double connect_seconds = 5;
 
 /* The argument of a task. */
 struct query {
@@ -26,11 +29,10 @@ struct query {
 static char database_url[TASK_ARG_MAX - 8];
 static int server_version;
 
-/* libpq ends its messages by a line feed and may say more than one line: the first is kept. */
-static const char *first_line(const char *message, char *ret_line, size_t size)
+/* libpq may say more than one line: the first is kept. */
+static int first_line(const char *message)
 {
-    snprintf(ret_line, size, "%.*s", (int)strcspn(message, "\n"), message);
-    return ret_line;
+    return (int)strcspn(message, "\n");
 }
 
 static void drop_connection(void *handle)
@@ -40,18 +42,12 @@ static void drop_connection(void *handle)
 
 static void *make_connection(const char *url, thrum_error *ret_error)
 {
-    /* What stands later wins: the address, in the place of "dbname", has the last word. */
-    const char *keywords[] = {"connect_timeout", "fallback_application_name", "dbname", NULL};
-    const char *values[] = {"5", "thrum bench", url, NULL};
-    char line[160];
-    PGconn *connection = PQconnectdbParams(keywords, values, 1);
-    if (connection && PQstatus(connection) == CONNECTION_OK)
-        return connection;
-    trouble(ret_error, -ECONNREFUSED, "%s",
-            connection ? first_line(PQerrorMessage(connection), line, sizeof line)
-                       : "out of memory");
-    PQfinish(connection);
-    return NULL;
+    PGconn *connection = NULL;
+    thrum_error error = {0};
+    int rc = thrum_pq_connect(url, thrum_in(connect_seconds), &connection, &error);
+    if (rc < 0)
+        trouble(ret_error, rc, "%.*s", first_line(error.message), error.message);
+    return connection;
 }
 
 static struct handle_pool connections = {.make = make_connection, .drop = drop_connection};
@@ -59,15 +55,19 @@ static struct handle_pool connections = {.make = make_connection, .drop = drop_c
 /* Runs the query once. Returns 0, or a negative errno and the reason. */
 static int run_query(PGconn *connection, double seconds, thrum_error *ret_error)
 {
-    char text[64], line[200];
+    char text[64];
+    PGresult *result = NULL;
     snprintf(text, sizeof text, "SELECT pg_sleep(%.6f)", seconds);
-    PGresult *result = PQexec(connection, text);
-    int rc = 0;
-    if (PQresultStatus(result) != PGRES_TUPLES_OK)
-        rc = trouble(ret_error, -EIO, "PostgreSQL: %s",
-                     first_line(PQerrorMessage(connection), line, sizeof line));
-    else if (PQntuples(result) != 1)
+    int rc = thrum_pq_query(connection, text, THRUM_FOREVER, &result);
+    if (rc < 0 || PQresultStatus(result) != PGRES_TUPLES_OK) {
+        const char *message = PQerrorMessage(connection);
+        if (!*message)
+            message = thrum_strerror(rc);
+        rc = trouble(ret_error, rc < 0 ? rc : -EIO, "PostgreSQL: %.*s", first_line(message),
+                     message);
+    } else if (PQntuples(result) != 1) {
         rc = trouble(ret_error, -EBADMSG, "PostgreSQL gave %d rows, not 1", PQntuples(result));
+    }
     PQclear(result);
     return rc;
 }
@@ -117,6 +117,8 @@ static int connect_first(const struct bench_options *options, thrum_error *ret_e
     snprintf(database_url, sizeof database_url, "%s", options->postgres);
     if (!PQisthreadsafe())
         return trouble(ret_error, -ENOTSUP, "this libpq cannot be used by several threads");
+    /* What the server shows its connections under, unless the address or the environment says. */
+    setenv("PGAPPNAME", "thrum bench", 0);
     int rc = connect_all(1, ret_error);
     if (rc == 0)
         server_version = PQserverVersion(connections.idle[0]);

@@ -51,6 +51,9 @@ void thrum__pages_drop(void *pages, size_t size)
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
 
 size_t thrum__pages_size(void)
 {
@@ -74,11 +77,12 @@ void thrum__pages_release(void *pages, size_t size)
     munmap(pages, size);
 }
 
-/* Whether the page faults: a system call that is to read a name there says so. An emulator may answer
- * that it has installed a guard, as advice that it does not know does no harm. */
-static bool faults(const void *page)
+/* Whether the page faults: the kernel, asked to read it in advance, says so. An emulator may answer that it
+ * has installed a guard, as advice that it does not know does no harm; it answers this likewise. A call
+ * that takes the page for a name would say it, too, but Valgrind reads names itself, and dies. */
+static bool faults(void *page, size_t size)
 {
-    return access(page, F_OK) < 0 && errno == EFAULT;
+    return madvise(page, size, MADV_POPULATE_READ) < 0 && errno == EFAULT;
 }
 
 static enum { UNKNOWN, WORKS, FAILS } guards; /* of the kernel */
@@ -96,7 +100,7 @@ int thrum__pages_guard(void *page)
     unsigned known = __atomic_load_n(&guards, __ATOMIC_RELAXED);
     if (known != FAILS) {
         if (madvise(page, size, MADV_GUARD_INSTALL) == 0) {
-            if (known == WORKS || faults(page)) {
+            if (known == WORKS || faults(page, size)) {
                 if (known != WORKS)
                     __atomic_store_n(&guards, WORKS, __ATOMIC_RELAXED);
                 return 0;

@@ -1,0 +1,133 @@
+/* Connecting: libpq's steps, each on a helper thread, and between two of them a wait of the caller.
+ *
+ * A step of PQconnectPoll is said not to block, and does not wait for the server. But it looks for
+ * names, in the first step and again for each further host; reads the files of passwords, services
+ * and certificates; may ask a ticket server; and hashes the password some thousand times, which takes
+ * milliseconds of a processor. In a fiber that would hold all others of the worker up. A hand-over to
+ * a helper costs some microseconds, where the server starts a process for a connection.
+ *
+ * Rejected: looking for the name first and passing its address as "hostaddr". There may be several
+ * hosts, each with several addresses, from a service file or the environment; libpq knows best.
+ * Rejected: PQconnectdb as a whole on a helper: servers that do not answer would take all of them.
+ *
+ * The descriptor of a connection in the making changes with each address that is tried, so it is
+ * asked for before each wait. Nobody waits for it while libpq closes it, as the one who waits is the one who asks for
+ * the next step.
+ */
+#include "errand.h"
+#include "thrum_pq.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <thrum.h>
+
+/* A connection in the making. The text is a copy, as a helper may read it when the caller has left. */
+struct attempt {
+    PGconn *connection;
+    PostgresPollingStatusType next;
+    char conninfo[];
+};
+
+static void take_step(void *thing)
+{
+    struct attempt *attempt = thing;
+    if (attempt->connection) {
+        attempt->next = PQconnectPoll(attempt->connection);
+        return;
+    }
+    attempt->connection = PQconnectStart(attempt->conninfo);
+    attempt->next = PQstatus(attempt->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED
+                                                                    : PGRES_POLLING_WRITING;
+}
+
+static void drop_attempt(void *thing)
+{
+    struct attempt *attempt = thing;
+    PQfinish(attempt->connection);
+    free(attempt);
+}
+
+/* Fills in the error if there is one to fill. libpq's messages end by a line feed. Returns `code`. */
+static int tell(thrum_error *ret_error, int code, const char *message)
+{
+    if (!ret_error)
+        return code;
+    size_t length = strlen(message);
+    while (length > 0 && message[length - 1] == '\n')
+        length--;
+    ret_error->code = code;
+    snprintf(ret_error->message, sizeof ret_error->message, "%.*s", (int)length, message);
+    return code;
+}
+
+static int check_conninfo(const char *conninfo, thrum_error *ret_error)
+{
+    char *message = NULL;
+    PQconninfoOption *options = PQconninfoParse(conninfo, &message);
+    if (options) {
+        PQconninfoFree(options);
+        return 0;
+    }
+    int rc = message ? -EINVAL : -ENOMEM;
+    tell(ret_error, rc, message ? message : thrum_strerror(rc));
+    PQfreemem(message);
+    return rc;
+}
+
+static struct attempt *begin_attempt(const char *conninfo)
+{
+    size_t size = strlen(conninfo) + 1;
+    struct attempt *attempt = malloc(sizeof *attempt + size);
+    if (!attempt)
+        return NULL;
+    attempt->connection = NULL;
+    memcpy(attempt->conninfo, conninfo, size);
+    return attempt;
+}
+
+/* Waits for what the next step needs. */
+static int wait_for_server(const struct attempt *attempt, thrum_time deadline)
+{
+    int descriptor = PQsocket(attempt->connection);
+    return attempt->next == PGRES_POLLING_READING ? thrum_wait_readable(descriptor, deadline)
+                                                  : thrum_wait_writable(descriptor, deadline);
+}
+
+/* Takes steps until there is a connection or none can be had. After a failure the attempt is gone. */
+static int take_steps(struct attempt *attempt, thrum_time deadline)
+{
+    int rc;
+    while ((rc = thrum_pq__errand(take_step, drop_attempt, attempt, deadline)) == 0) {
+        if (attempt->next == PGRES_POLLING_OK || attempt->next == PGRES_POLLING_FAILED)
+            return 0;
+        rc = wait_for_server(attempt, deadline);
+        if (rc < 0) {
+            drop_attempt(attempt);
+            return rc;
+        }
+    }
+    return rc;
+}
+
+int thrum_pq_connect(const char *conninfo, thrum_time deadline, PGconn **ret_connection,
+                     thrum_error *ret_error)
+{
+    int rc = check_conninfo(conninfo, ret_error);
+    if (rc < 0)
+        return rc;
+    struct attempt *attempt = deadline == THRUM_NOW ? NULL : begin_attempt(conninfo);
+    rc = deadline == THRUM_NOW ? -EAGAIN : attempt ? take_steps(attempt, deadline) : -ENOMEM;
+    if (rc < 0)
+        return tell(ret_error, rc, thrum_strerror(rc));
+    if (attempt->next == PGRES_POLLING_OK && PQsetnonblocking(attempt->connection, 1) == 0) {
+        *ret_connection = attempt->connection;
+        attempt->connection = NULL;
+    } else {
+        rc = tell(ret_error, attempt->connection ? -ECONNREFUSED : -ENOMEM,
+                  PQerrorMessage(attempt->connection));
+    }
+    drop_attempt(attempt);
+    return rc;
+}
