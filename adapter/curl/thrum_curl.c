@@ -51,6 +51,7 @@
  */
 #include "thrum_curl.h"
 
+#include "names.h"
 #include "requests.h"
 
 #include <errno.h>
@@ -66,6 +67,7 @@ enum { EVENTS = 64 };
 
 struct thrum_curl {
     thrum_curl_options options;
+    struct names names;
     int poller, bell;
     thrum_lock lock;         /* all that follows */
     CURLM *multi;            /* NULL if it was given up */
@@ -375,13 +377,50 @@ static int wait_for_end(thrum_curl *client, struct request *request, bool leads,
     return rc;
 }
 
+/* Puts an answer into libcurl's cache of names: by a handle that has it as its CURLOPT_RESOLVE, which
+ * is read first of all, and a URL that nobody can fetch. What fails here libcurl looks up itself. */
+static void introduce(thrum_curl *client, const char *answer)
+{
+    CURL *easy = curl_easy_init();
+    struct curl_slist *list = curl_slist_append(NULL, answer);
+    thrum_lock_acquire(&client->lock);
+    if (easy && list && make_multi(client) &&
+        curl_easy_setopt(easy, CURLOPT_URL, "thrum-none://none/") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_RESOLVE, list) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        curl_multi_add_handle(client->multi, easy) == CURLM_OK) {
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+        if (client->multi)
+            curl_multi_remove_handle(client->multi, easy);
+    }
+    let_go(client);
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(list);
+}
+
+/* Sees to it that libcurl knows the name in the handle's URL. */
+static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
+{
+    char answer[NAME_ANSWER_SIZE];
+    struct name *name;
+    int rc = names_look_up(&client->names, easy, deadline, answer, &name);
+    if (name) {
+        introduce(client, answer);
+        names_done(&client->names, name);
+    }
+    return rc;
+}
+
 int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline, CURLcode *ret_code)
 {
     struct request request = {.easy = easy};
     if (!easy)
         return -EINVAL;
+    int rc = look_up(client, easy, deadline);
+    if (rc < 0)
+        return rc;
     thrum_lock_acquire(&client->lock);
-    int rc = begin(client, &request);
+    rc = begin(client, &request);
     bool leads = request.leads, done = request.done;
     let_go(client);
     if (rc == 0)
@@ -411,6 +450,7 @@ static void dismantle(thrum_curl *client)
     curl_multi_cleanup(client->multi);
     curl_global_cleanup();
     requests_finish(&client->requests);
+    names_finish(&client->names);
     if (client->bell >= 0)
         close(client->bell);
     if (client->poller >= 0)
@@ -430,6 +470,7 @@ thrum_curl *thrum_curl_new(const thrum_curl_options *options)
     client->timer = THRUM_FOREVER;
     if (options)
         client->options = *options;
+    names_init(&client->names, client->options.no_lookups);
     if (assemble(client))
         return client;
     dismantle(client);

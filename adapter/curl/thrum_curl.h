@@ -39,6 +39,7 @@
 #define THRUM_CURL_H
 
 #include <curl/curl.h>
+#include <stdbool.h>
 #include <thrum/export.h>
 #include <thrum/time.h>
 
@@ -54,6 +55,8 @@ typedef struct thrum_curl_options {
     int max_per_host;    /* the most to one host and port; likewise */
     int max_idle;        /* the most that are kept for later requests; by default four times as many
                             as there are requests under way */
+    bool no_lookups;     /* libcurl looks up all names: for handles with a CURLOPT_PROXY, where the
+                            proxy does it. Proxies that the environment names are seen by itself */
 } thrum_curl_options;
 
 /* Makes a client. `options` may be NULL; negative numbers count as zero. It has two descriptors of its

@@ -3,6 +3,7 @@
 
 #include "carrier.h"
 
+#include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,40 @@ int __wrap_epoll_ctl(int poller, int what, int descriptor, struct epoll_event *e
     return __real_epoll_ctl(poller, what, descriptor, event);
 }
 
+/* Hosts whose names end in ".test" are this machine, once `answered` is set. libcurl's own lookups, in a
+ * shared library, know nothing of it, so that they would fail. */
+static thrum_event answered;
+static uint32_t lookups;
+
+int __real_getaddrinfo(const char *host, const char *service, const struct addrinfo *wanted,
+                       struct addrinfo **ret_list);
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *wanted,
+                       struct addrinfo **ret_list);
+
+int __wrap_getaddrinfo(const char *host, const char *service, const struct addrinfo *wanted,
+                       struct addrinfo **ret_list)
+{
+    size_t length = host ? strlen(host) : 0;
+    if (length >= 5 && strcmp(host + length - 5, ".test") == 0) {
+        thrum__add_release(&lookups, 1);
+        if (thrum_event_wait(&answered, THRUM_FOREVER) < 0)
+            return EAI_AGAIN;
+        host = "127.0.0.1";
+    }
+    return __real_getaddrinfo(host, service, wanted, ret_list);
+}
+
 /* -------------------------------------------------------------------------------------- requests */
 
 static struct held_server server;
 static thrum_curl *client;
+
+/* By the main thread, which a fiber may not be on: OpenSSL keeps something for each thread that begins
+ * with it, and at the end of the process forgets those that still run. */
+__attribute__((constructor)) static void begin_libcurl(void)
+{
+    CHECK_INT(curl_global_init(CURL_GLOBAL_DEFAULT), ==, CURLE_OK);
+}
 
 static void set_up_with(const thrum_curl_options *options)
 {
@@ -78,11 +109,16 @@ static size_t count_bytes(char *bytes, size_t one, size_t count, void *context)
     return count;
 }
 
+/* A path of the server at its number, or at a name that stands before it. */
 static CURL *handle_for(const char *path, size_t *ret_bytes)
 {
     char url[128];
     CURL *easy = curl_easy_init();
-    snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server.port, path);
+    if (path[0] == '/')
+        snprintf(url, sizeof url, "http://127.0.0.1:%d%s", server.port, path);
+    else
+        snprintf(url, sizeof url, "http://%.*s:%d%s", (int)strcspn(path, "/"), path, server.port,
+                 strchr(path, '/'));
     CHECK(easy != NULL);
     CHECK_INT(curl_easy_setopt(easy, CURLOPT_URL, url), ==, CURLE_OK);
     CHECK_INT(curl_easy_setopt(easy, CURLOPT_PROXY, ""), ==, CURLE_OK);
@@ -296,7 +332,7 @@ TEST(a_server_that_resets_is_told_by_libcurls_code)
     CHECK_INT(fetch("/now"), ==, CURLE_OK);
     thrum_socket_close(server.listener);
     UNTIL(thrum_future_done(server.accepting)); /* its number is given back by then */
-    thrum_curl_free(client); /* and with it the connection that is kept */
+    thrum_curl_free(client);                    /* and with it the connection that is kept */
     client = thrum_curl_new(NULL);
     CHECK_INT(fetch("/now"), ==, CURLE_COULDNT_CONNECT);
     tear_down();
@@ -373,6 +409,83 @@ TEST(no_client_can_be_freed)
     thrum_curl_free(NULL);
 }
 
+/* ----------------------------------------------------------------------------------------- names */
+
+static int fetch_named(thrum_task *self)
+{
+    char path[100];
+    snprintf(path, sizeof path, "host%d.test/now", thrum_arg(self, int));
+    return fetch(path);
+}
+
+TEST(a_name_that_many_want_is_looked_up_once)
+{
+    enum { CALLERS = 20, NAMES = 3 };
+    thrum_thread *threads[CALLERS];
+    set_up();
+    for (int i = 0; i < CALLERS; i++)
+        threads[i] = thrum_thread_start(fetch_named, thrum_value(int, i % NAMES));
+    UNTIL(thrum__load_acquire(&lookups) == NAMES);
+    thrum_event_set(&answered);
+    for (int i = 0; i < CALLERS; i++)
+        JOIN(threads[i], CURLE_OK);
+    CHECK_INT(fetch("host0.test/now"), ==, CURLE_OK);
+    CHECK_INT(thrum__load_acquire(&lookups), ==, NAMES);
+    tear_down();
+}
+
+TEST(one_who_gives_up_a_lookup_leaves_it_to_the_next)
+{
+    set_up();
+    thrum_thread *first = thrum_thread_start(fetch_named, thrum_value(int, 1));
+    UNTIL(thrum__load_acquire(&lookups) == 1);
+    thrum_thread *second = thrum_thread_start(fetch_named, thrum_value(int, 1));
+    CHECK_INT(thrum_thread_cancel(first), ==, 0);
+    JOIN(first, -ECANCELED);
+    thrum_event_set(&answered);
+    JOIN(second, CURLE_OK);
+    tear_down();
+}
+
+TEST(a_deadline_ends_a_wait_for_a_lookup)
+{
+    size_t bytes;
+    set_up();
+    thrum_thread *first = thrum_thread_start(fetch_named, thrum_value(int, 1));
+    UNTIL(thrum__load_acquire(&lookups) == 1);
+    CHECK_INT(fetch_until("host1.test/now", thrum_in(0.01), &bytes), ==, -ETIMEDOUT);
+    CHECK_INT(fetch_until("host1.test/now", THRUM_NOW, &bytes), ==, -EAGAIN);
+    thrum_event_set(&answered);
+    JOIN(first, CURLE_OK);
+    tear_down();
+}
+
+/* A label of more than 63 letters is refused before anybody is asked. */
+TEST(what_cannot_be_looked_up_libcurl_refuses)
+{
+    char path[100];
+    set_up();
+    snprintf(path, sizeof path, "%070d.example/now", 0);
+    CHECK_INT(fetch(path), ==, CURLE_COULDNT_RESOLVE_HOST);
+    CHECK_INT(fetch(path), ==, CURLE_COULDNT_RESOLVE_HOST);
+    tear_down();
+}
+
+TEST(lookups_may_be_left_to_libcurl)
+{
+    set_up_with(&(thrum_curl_options){.no_lookups = true});
+    CHECK_INT(fetch("localhost/now"), ==, CURLE_OK);
+    thrum_curl_free(client);
+    CHECK_INT(setenv("http_proxy", "http://127.0.0.1:9", 1), ==, 0);
+    client = thrum_curl_new(NULL);
+    CHECK_INT(fetch("localhost/now"), ==, CURLE_OK);
+    char path[100];
+    snprintf(path, sizeof path, "%070d.test/now", 0); /* fails without a question */
+    CHECK_INT(fetch(path), ==, CURLE_COULDNT_RESOLVE_HOST);
+    CHECK_INT(thrum__load_acquire(&lookups), ==, 0);
+    tear_down();
+}
+
 /* ------------------------------------------------------------------------------- what may fail */
 
 TEST(without_descriptors_there_is_no_client)
@@ -397,7 +510,6 @@ TEST(without_memory_there_is_no_client)
 {
     uint32_t number = 0;
     thrum_curl *made = NULL;
-    CHECK_INT(curl_global_init(CURL_GLOBAL_DEFAULT), ==, CURLE_OK);
     while (!made) {
         thrum__store_release(&memory_left, ++number);
         made = thrum_curl_new(NULL);
@@ -405,7 +517,6 @@ TEST(without_memory_there_is_no_client)
     }
     CHECK_INT(number, >, 1);
     thrum_curl_free(made);
-    curl_global_cleanup();
 }
 
 TEST(a_connection_that_cannot_be_watched_fails_its_request)
@@ -447,6 +558,7 @@ TEST_DEADLINE(without_memory_requests_fail_and_do_not_hang, 120)
     THREADS_ONLY; /* who else would count */
     size_t bytes;
     int rc = -1;
+    curl_global_cleanup();
     CHECK_INT(curl_global_init_mem(CURL_GLOBAL_DEFAULT, curl_malloc, free, curl_realloc,
                                    curl_strdup, curl_calloc),
               ==, CURLE_OK);
