@@ -201,7 +201,9 @@ static int set_timer(CURLM *multi, long milliseconds, void *context)
 }
 
 /* Watches a socket as libcurl wants. `known` is not NULL for one that is in the poller; it is what
- * curl_multi_assign has left. */
+ * curl_multi_assign has left. Some versions of libcurl close a socket that is about to connect before
+ * they say so: its number may then be that of another file, which the poller does not have, or of another
+ * socket of libcurl, which it does not have yet. */
 static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
 {
     thrum_curl *client = context;

