@@ -1,0 +1,495 @@
+/* A client: many requests on one multi handle of libcurl, driven by those who wait for them.
+ *
+ * libcurl's multi handle does all transfers at once and waits for none: it names the sockets that it
+ * wants watched and a moment at which it wants to be called, and somebody has to call it when one of
+ * them has news. That somebody could be a thread of the client; but then each answer would cost two switches
+ * between threads, and the fibers of a program with one worker would share nothing with it. Here it is one
+ * of the callers themselves:
+ *
+ *     the leader     waits for the sockets and for libcurl's moment, and tells those who are done.
+ *     followers      each wait for an event of their own.
+ *
+ * Whoever adds a request while nobody leads becomes the leader. One who leaves, because his request is
+ * done, his deadline has passed or his task was cancelled, makes one of the followers the leader: the
+ * newest, as his request will probably be the last to end. So a client needs no thread and no fiber of its
+ * own, works whatever carries its callers, and costs nothing when nobody waits.
+ *
+ *     poller   an epoll descriptor with libcurl's sockets and the bell, by levels, so that news which one
+ *              leader has not taken is there for the next
+ *     bell     an eventfd that ends the leader's sleep
+ *
+ * All of the client, the multi handle included, is behind one lock. The leader waits without it, in
+ * thrum_wait_readable for the poller, until `timer`. Others may then change what he waits for:
+ *
+ *     new sockets            are in the poller, which shows them to a wait that has begun
+ *     an earlier timer       rings the bell, if it is before `sleeps_until`
+ *     the end of his request rings the bell
+ *
+ * The first two come from whoever adds a request, who also makes its first step, the connecting, himself.
+ *
+ * Ends. A request is done when libcurl says so; whoever drives then takes it out of the multi handle,
+ * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands on the stack
+ * of one who may now return, without the lock. `leads` is set before the event, if at all, and tells
+ * the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise (deadline,
+ * cancellation) takes the lock first; he may find himself done, which counts, or the leader by now, and then
+ * passes that on as any leader who leaves. So the role is never lost: it is held by somebody in the table
+ * for as long as there is one, and each way out of it leads through the lock.
+ *
+ * The leader looks after each round whether his time is over or his task cancelled: with news at any time his
+ * wait would never tell him. A fiber lets others of its worker run in each round, those that he
+ * has just woken among them.
+ *
+ * Failures. A socket that cannot be watched fails the request that it is for. An error of the multi handle
+ * itself, which is want of memory, might leave a transfer without anybody who watches it, and its
+ * tables half done: then all that are under way fail, and a new multi handle takes its place. Neither
+ * may hang.
+ *
+ * Rejected: a multi handle for each worker of a pool. It would spare the lock, and part the connections
+ * of one client; and a thread that calls has no worker.
+ *
+ * Source: leader and followers is Schmidt's pattern of that name.
+ */
+#include "thrum_curl.h"
+
+#include "names.h"
+#include "requests.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <thrum.h>
+#include <unistd.h>
+
+enum { EVENTS = 64 };
+
+struct thrum_curl {
+    thrum_curl_options options;
+    struct names names;
+    int poller, bell;
+    thrum_lock lock;         /* all that follows */
+    CURLM *multi;            /* NULL if it was given up */
+    bool rung;               /* the bell, and nobody has heard it yet */
+    thrum_time timer;        /* when libcurl wants to be called; THRUM_FOREVER for not */
+    thrum_time sleeps_until; /* the leader, at most; THRUM_NOW if he is awake */
+    struct request *leader;
+    struct request *newest; /* of the followers */
+    bool refused;           /* a request has an `rc`, but could not be ended where it got it */
+    struct requests requests;
+};
+
+/* ---------------------------------------------------------------------------------- the followers */
+
+static void follow(thrum_curl *client, struct request *request)
+{
+    request->older = client->newest;
+    if (client->newest)
+        client->newest->newer = request;
+    client->newest = request;
+}
+
+static void unfollow(thrum_curl *client, struct request *request)
+{
+    if (request->newer)
+        request->newer->older = request->older;
+    else
+        client->newest = request->older;
+    if (request->older)
+        request->older->newer = request->newer;
+}
+
+/* Makes a follower the leader. */
+static void appoint(thrum_curl *client, struct request *request)
+{
+    unfollow(client, request);
+    client->leader = request;
+    request->leads = true;
+}
+
+/* The leader leaves. */
+static void hand_over(thrum_curl *client)
+{
+    struct request *heir = client->newest;
+    client->leader = NULL;
+    if (heir) {
+        appoint(client, heir);
+        thrum_event_set(&heir->told);
+    }
+}
+
+/* Ends the sleep of the leader. A write to an eventfd that counts to 2^64 does not fail. */
+static void ring(thrum_curl *client)
+{
+    static const uint64_t once = 1;
+    if (client->sleeps_until == THRUM_NOW || client->rung)
+        return;
+    client->rung = write(client->bell, &once, sizeof once) == sizeof once;
+}
+
+static void hear(thrum_curl *client)
+{
+    uint64_t count;
+    if (read(client->bell, &count, sizeof count) == sizeof count)
+        client->rung = false;
+}
+
+/* Lets the others in, once the leader knows how long he may sleep. */
+static void let_go(thrum_curl *client)
+{
+    if (client->timer < client->sleeps_until)
+        ring(client);
+    thrum_lock_release(&client->lock);
+}
+
+/* ------------------------------------------------------------------------------------ the transfers */
+
+/* Takes a request out of the multi handle; nobody will find it any more. */
+static void take_out(thrum_curl *client, struct request *request)
+{
+    curl_multi_remove_handle(client->multi, request->easy);
+    requests_remove(&client->requests, request);
+    if (client->leader != request)
+        unfollow(client, request);
+}
+
+static void end(thrum_curl *client, struct request *request, int rc, CURLcode code)
+{
+    take_out(client, request);
+    request->rc = rc;
+    request->code = code;
+    request->done = true;
+    if (client->leader == request)
+        ring(client);
+    else
+        thrum_event_set(&request->told);
+}
+
+static void end_refused(thrum_curl *client)
+{
+    struct request *request;
+    while ((request = requests_refused(&client->requests)))
+        end(client, request, request->rc, CURLE_OK);
+    client->refused = false;
+}
+
+static int errno_of(CURLMcode code)
+{
+    switch (code) {
+    case CURLM_OK:
+        return 0;
+    case CURLM_ADDED_ALREADY:
+        return -EBUSY;
+    case CURLM_BAD_EASY_HANDLE:
+    case CURLM_BAD_HANDLE:
+        return -EINVAL;
+    default:
+        return -ENOMEM;
+    }
+}
+
+/* ------------------------------------------------------------------------------ what libcurl calls */
+
+/* The moment at which libcurl wants to be called. */
+static int set_timer(CURLM *multi, long milliseconds, void *context)
+{
+    thrum_curl *client = context;
+    (void)multi;
+    client->timer = milliseconds < 0 ? THRUM_FOREVER : thrum_in((double)milliseconds / 1e3);
+    return 0;
+}
+
+/* Watches a socket as libcurl wants. `known` is not NULL for one that is in the poller; it is what
+ * curl_multi_assign has left. Some versions of libcurl close a socket that is about to connect before
+ * they say so: its number may then be that of another file, which the poller does not have, or of another
+ * socket of libcurl, which it does not have yet. */
+static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
+{
+    thrum_curl *client = context;
+    struct epoll_event event = {.data.fd = socket};
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(client->poller, EPOLL_CTL_DEL, socket, NULL);
+        return 0;
+    }
+    event.events = (what & CURL_POLL_IN ? EPOLLIN : 0U) | (what & CURL_POLL_OUT ? EPOLLOUT : 0U);
+    int rc = epoll_ctl(client->poller, known ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, socket, &event);
+    if (rc < 0 && errno == (known ? ENOENT : EEXIST))
+        rc = epoll_ctl(client->poller, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
+    if (rc == 0)
+        curl_multi_assign(client->multi, socket, client);
+    struct request *request = rc < 0 ? requests_find(&client->requests, easy) : NULL;
+    if (request) {
+        request->rc = -errno;
+        client->refused = true; /* libcurl lets no handle be taken out here */
+    }
+    return 0;
+}
+
+/* ----------------------------------------------------------------------------- the multi handle */
+
+static bool set_options(CURLM *multi, thrum_curl *client)
+{
+    const thrum_curl_options *options = &client->options;
+    struct {
+        CURLMoption name;
+        long value;
+    } bounds[] = {
+        {CURLMOPT_MAX_TOTAL_CONNECTIONS, options->max_connections},
+        {CURLMOPT_MAX_HOST_CONNECTIONS, options->max_per_host},
+        {CURLMOPT_MAXCONNECTS, options->max_idle},
+    };
+    for (size_t i = 0; i < sizeof bounds / sizeof bounds[0]; i++)
+        if (bounds[i].value > 0 &&
+            curl_multi_setopt(multi, bounds[i].name, bounds[i].value) != CURLM_OK)
+            return false;
+    return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, watch) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, client) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, set_timer) == CURLM_OK &&
+           curl_multi_setopt(multi, CURLMOPT_TIMERDATA, client) == CURLM_OK;
+}
+
+/* Makes the multi handle, where there is none. Returns whether there is. */
+static bool make_multi(thrum_curl *client)
+{
+    if (client->multi)
+        return true;
+    CURLM *multi = curl_multi_init();
+    if (!multi || !set_options(multi, client)) {
+        curl_multi_cleanup(multi);
+        return false;
+    }
+    client->multi = multi;
+    return true;
+}
+
+/* Ends all requests with `rc`. What comes later gets a new multi handle. */
+static void give_up(thrum_curl *client, int rc)
+{
+    requests_refuse_all(&client->requests, rc);
+    end_refused(client);
+    curl_multi_cleanup(client->multi);
+    client->multi = NULL;
+    client->timer = THRUM_FOREVER;
+}
+
+/* ----------------------------------------------------------------------------------------- driving */
+
+/* Lets libcurl do what a socket, or the time, asks for, and ends what is done by that. */
+static void act(thrum_curl *client, curl_socket_t socket, int news)
+{
+    int count;
+    CURLMsg *message;
+    struct request *request;
+    if (!client->multi)
+        return; /* it was given up, and with it the socket */
+    if (socket == CURL_SOCKET_TIMEOUT)
+        client->timer = THRUM_FOREVER; /* libcurl sets it anew */
+    CURLMcode rc = curl_multi_socket_action(client->multi, socket, news, &count);
+    while ((message = curl_multi_info_read(client->multi, &count))) {
+        CURLcode code = message->data.result; /* the message goes with the handle */
+        request = requests_find(&client->requests, message->easy_handle);
+        if (message->msg == CURLMSG_DONE && request)
+            end(client, request, 0, code);
+    }
+    if (client->refused)
+        end_refused(client);
+    if (rc != CURLM_OK && rc != CURLM_BAD_SOCKET)
+        give_up(client, errno_of(rc));
+}
+
+/* Takes what news there is. */
+static void look(thrum_curl *client)
+{
+    struct epoll_event events[EVENTS];
+    int count = epoll_wait(client->poller, events, EVENTS, 0);
+    for (int i = 0; i < count; i++) {
+        uint32_t found = events[i].events;
+        /* libcurl finds out by itself what an error is; that there is one stops a wait for either. */
+        bool wrong = found & (EPOLLERR | EPOLLHUP);
+        int news = (wrong || (found & EPOLLIN) ? CURL_CSELECT_IN : 0) |
+                   (wrong || (found & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
+        if (events[i].data.fd == client->bell)
+            hear(client);
+        else
+            act(client, events[i].data.fd, news);
+    }
+    if (client->timer <= thrum_now())
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* ------------------------------------------------------------------------------------- one request */
+
+/* Adds a request and makes its first step. Returns 0 or a negative errno. */
+static int begin(thrum_curl *client, struct request *request)
+{
+    if (!make_multi(client))
+        return -ENOMEM;
+    int rc = errno_of(curl_multi_add_handle(client->multi, request->easy));
+    if (rc < 0)
+        return rc;
+    curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L); /* cannot fail */
+    requests_add(&client->requests, request);
+    follow(client, request);
+    if (client->timer <= thrum_now())
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+    if (!request->done && !client->leader)
+        appoint(client, request);
+    return 0;
+}
+
+/* A round of the leader: a wait without the lock, and what came of it. Returns 0 to go on. */
+static int lead(thrum_curl *client, const struct request *request, thrum_time deadline)
+{
+    thrum_time timer = client->timer;
+    client->sleeps_until = timer;
+    thrum_lock_release(&client->lock);
+    if (thrum_fiber_pool_current())
+        thrum_yield();
+    int rc = thrum_wait_readable(client->poller, timer < deadline ? timer : deadline);
+    if (rc == 0)
+        rc = thrum_sleep(THRUM_NOW); /* tells of a cancellation */
+    thrum_lock_acquire(&client->lock);
+    client->sleeps_until = THRUM_NOW;
+    look(client);
+    if (rc == -ETIMEDOUT)
+        rc = 0; /* libcurl's timer, perhaps */
+    if (rc == 0 && !request->done && thrum_now() >= deadline)
+        rc = deadline == THRUM_NOW ? -EAGAIN : -ETIMEDOUT;
+    return rc;
+}
+
+/* Waits for the end of a request that has begun; `leads` is what it was when the lock was let go. */
+static int wait_for_end(thrum_curl *client, struct request *request, bool leads,
+                        thrum_time deadline)
+{
+    int rc = leads ? 0 : thrum_event_wait(&request->told, deadline);
+    if (rc == 0 && !leads && !request->leads)
+        return request->rc;
+    thrum_lock_acquire(&client->lock);
+    while (rc == 0 && !request->done)
+        rc = lead(client, request, deadline);
+    if (request->done)
+        rc = request->rc;
+    else
+        take_out(client, request);
+    if (client->leader == request)
+        hand_over(client);
+    let_go(client);
+    return rc;
+}
+
+/* Puts an answer into libcurl's cache of names: by a handle that has it as its CURLOPT_RESOLVE, which
+ * is read first of all, and a URL that nobody can fetch. What fails here libcurl looks up itself. */
+static void introduce(thrum_curl *client, const char *answer)
+{
+    CURL *easy = curl_easy_init();
+    struct curl_slist *list = curl_slist_append(NULL, answer);
+    thrum_lock_acquire(&client->lock);
+    if (easy && list && make_multi(client) &&
+        curl_easy_setopt(easy, CURLOPT_URL, "thrum-none://none/") == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_RESOLVE, list) == CURLE_OK &&
+        curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
+        curl_multi_add_handle(client->multi, easy) == CURLM_OK) {
+        act(client, CURL_SOCKET_TIMEOUT, 0);
+        if (client->multi)
+            curl_multi_remove_handle(client->multi, easy);
+    }
+    let_go(client);
+    curl_easy_cleanup(easy);
+    curl_slist_free_all(list);
+}
+
+/* Sees to it that libcurl knows the name in the handle's URL. */
+static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
+{
+    char answer[NAME_ANSWER_SIZE];
+    struct name *name;
+    int rc = names_look_up(&client->names, easy, deadline, answer, &name);
+    if (name) {
+        introduce(client, answer);
+        names_done(&client->names, name);
+    }
+    return rc;
+}
+
+int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline, CURLcode *ret_code)
+{
+    struct request request = {.easy = easy};
+    if (!easy)
+        return -EINVAL;
+    int rc = look_up(client, easy, deadline);
+    if (rc < 0)
+        return rc;
+    thrum_lock_acquire(&client->lock);
+    rc = begin(client, &request);
+    bool leads = request.leads, done = request.done;
+    let_go(client);
+    if (rc == 0)
+        rc = done ? request.rc : wait_for_end(client, &request, leads, deadline);
+    if (rc == 0 && ret_code)
+        *ret_code = request.code;
+    return rc;
+}
+
+/* --------------------------------------------------------------------------------- birth and end */
+
+/* Fills in what can fail. What there is of it is given back by dismantle, in any case. */
+static bool assemble(thrum_curl *client)
+{
+    client->poller = epoll_create1(EPOLL_CLOEXEC);
+    client->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->bell};
+    if (client->poller < 0 || client->bell < 0 ||
+        epoll_ctl(client->poller, EPOLL_CTL_ADD, client->bell, &event) < 0 ||
+        requests_init(&client->requests) < 0)
+        return false;
+    return make_multi(client);
+}
+
+static void dismantle(thrum_curl *client)
+{
+    curl_multi_cleanup(client->multi);
+    curl_global_cleanup();
+    requests_finish(&client->requests);
+    names_finish(&client->names);
+    if (client->bell >= 0)
+        close(client->bell);
+    if (client->poller >= 0)
+        close(client->poller);
+    free(client);
+}
+
+thrum_curl *thrum_curl_new(const thrum_curl_options *options)
+{
+    thrum_curl *client = calloc(1, sizeof *client);
+    if (!client)
+        return NULL;
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        free(client);
+        return NULL;
+    }
+    client->timer = THRUM_FOREVER;
+    if (options)
+        client->options = *options;
+    names_init(&client->names, client->options.no_lookups);
+    if (assemble(client))
+        return client;
+    dismantle(client);
+    return NULL;
+}
+
+void thrum_curl_free(thrum_curl *client)
+{
+    if (!client)
+        return;
+    thrum_lock_acquire(&client->lock);
+    size_t count = client->requests.count;
+    thrum_lock_release(&client->lock);
+    if (count > 0) {
+        fprintf(stderr, "thrum: thrum_curl_free: %zu requests of the client are under way\n",
+                count);
+        abort();
+    }
+    dismantle(client);
+}
