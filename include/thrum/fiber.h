@@ -25,8 +25,9 @@
  * do takes over tasks that nobody has begun. One that has begun stays on its worker.
  *
  * A loop that only tries (thrum_lock_try, THRUM_NOW) lets nobody else run on its worker, perhaps not
- * the one that it waits for either: it calls thrum_yield. What does not wait by thrum (read(), getaddrinfo(), a long computation) holds its worker, and
- * all fibers there, up. `hold_limit` finds such places.
+ * the one that it waits for either: it calls thrum_yield. What does not wait by thrum (read(),
+ * getaddrinfo(), a long computation) holds its worker, and all fibers there, up; `hold_limit` finds
+ * such places, thrum_blocking is for them.
  *
  * A task has thrum_local values, a name and an ident of its own. Variables of the thread (__thread)
  * are shared by the tasks of a worker. The rounding mode of the processor is too: a task that changes
