@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <thrum.h>
 
-#define SEEN __attribute__((noinline, noclone))
+#define SEEN __attribute__((noinline))
 
 void stop_here(void);
 int wait_inside(thrum_event *event);
