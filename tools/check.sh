@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
-gcc-O2 tests symbols install postgres valgrind \
+gcc-O2 tests symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread aarch64 ucontext mutants"
 
@@ -71,6 +71,8 @@ step_valgrind() {
                 ./test_future ./test_blocking adapter/test_pq_stop
     )
 }
+
+step_gdb() { make_build check gcc && tools/check_gdb.sh "$build-check/tests/fibers_sample"; }
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.
 step_gcc_O0() { make_build gcc-O0 gcc --optimization=0; }

@@ -276,6 +276,11 @@ accepts valgrind ./sample0
 rejects valgrind ./sample1 'uninitialised' 'a value that nobody has written'
 rejects valgrind ./sample2 'switching stacks' 'a stack that was not announced'
 
+# gdb: a program without fibers.
+fresh && printf '#include <stdio.h>\nvoid stop_here(void) { puts("here"); }\nint main(void) { stop_here(); }\n' >sample.c &&
+    gcc -g sample.c -o sample
+rejects gdb ./sample 'gdb does not see the fiber that waits' 'a fiber that cannot be seen'
+
 # The installed copy, and the counting of tests: small builds that go wrong.
 fresh && rm -rf build && {
     echo "project('x', 'c')"

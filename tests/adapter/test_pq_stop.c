@@ -38,7 +38,7 @@ TEST(a_request_that_the_server_did_not_heed_is_made_again)
     PGconn *connection = connect_to(&world);
     CHECK_INT(code_of(connection, "slow", thrum_in(0.02)), ==, -ETIMEDOUT);
     CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum__load_acquire(&world.server.requests), ==, 3);
+    CHECK_INT(thrum__load_acquire(&world.server.requests), >=, 3);
     CHECK_INT(status_of(connection, "ok"), ==, PGRES_COMMAND_OK);
     PQfinish(connection);
     end(&world);
@@ -156,48 +156,52 @@ TEST(a_fiber_does_not_wait_for_a_request_that_hangs)
     end(&world);
 }
 
-/* libpq opens this file in its first step, and that waits until somebody opens it to write. */
-static const char *pipe_as_service_file(void)
+static int connect_to_service(thrum_task *self)
 {
-    static char path[64];
+    PGconn *connection = NULL;
+    (void)self;
+    int rc = thrum_pq_connect("service=x", THRUM_FOREVER, &connection, NULL);
+    CHECK(connection == NULL);
+    return rc;
+}
+
+/* A fiber that connects, whose first step hangs on its helper: libpq reads a file there that is a pipe, until
+ * its only writer, the descriptor given, is closed. */
+static thrum_thread *start_and_hang(int *ret_descriptor)
+{
+    char path[64];
     snprintf(path, sizeof path, "/tmp/thrum-test-pq-%d", (int)getpid());
     CHECK_INT(mkfifo(path, 0600), ==, 0);
     CHECK_INT(setenv("PGSERVICEFILE", path, 1), ==, 0);
-    return path;
-}
-
-/* Lets those go on who open it to read. */
-static void release_pipe(const char *path)
-{
-    int descriptor;
-    UNTIL((descriptor = open(path, O_WRONLY | O_NONBLOCK)) >= 0);
-    close(descriptor);
+    thrum_thread *task = thrum_thread_start(connect_to_service, THRUM_NOTHING);
+    UNTIL((*ret_descriptor = open(path, O_WRONLY | O_NONBLOCK)) >= 0); /* once there is a reader */
+    unlink(path);
+    return task;
 }
 
 TEST(a_fiber_does_not_wait_for_a_step_that_hangs)
 {
     FIBERS_ONLY;
-    const char *path = pipe_as_service_file();
-    PGconn *connection = NULL;
-    CHECK_INT(thrum_pq_connect("service=x", thrum_in(0.05), &connection, NULL), ==, -ETIMEDOUT);
-    CHECK(connection == NULL);
-    release_pipe(path);
-    unlink(path);
+    int descriptor;
+    thrum_thread *task = start_and_hang(&descriptor);
+    CHECK_INT(thrum_thread_cancel(task), ==, 0);
+    JOIN(task, -ECANCELED);
+    close(descriptor);
 }
 
 TEST(a_step_that_no_helper_has_begun_is_withdrawn)
 {
     FIBERS_ONLY;
-    CHECK_INT(setenv("THRUM_BLOCKING_THREADS", "1", 1), ==, 0);
-    const char *path = pipe_as_service_file();
+    int descriptor;
+    char conninfo[100];
     PGconn *connection = NULL;
-    CHECK_INT(thrum_pq_connect("service=x", thrum_in(0.05), &connection, NULL), ==, -ETIMEDOUT);
-    CHECK_INT(thrum_pq_connect("host=127.0.0.1 port=1", thrum_in(0.05), &connection, NULL), ==,
-              -ETIMEDOUT);
-    release_pipe(path);
-    unlink(path);
-    CHECK_INT(thrum_pq_connect("host=127.0.0.1 port=1", THRUM_FOREVER, &connection, NULL), ==,
-              -ECONNREFUSED);
+    CHECK_INT(setenv("THRUM_BLOCKING_THREADS", "1", 1), ==, 0);
+    snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d", dead_port());
+    thrum_thread *task = start_and_hang(&descriptor);
+    CHECK_INT(thrum_pq_connect(conninfo, thrum_in(0.02), &connection, NULL), ==, -ETIMEDOUT);
+    close(descriptor);
+    JOIN(task, -ECONNREFUSED);
+    CHECK_INT(thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, NULL), ==, -ECONNREFUSED);
     CHECK(connection == NULL);
 }
 
