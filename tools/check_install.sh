@@ -63,6 +63,18 @@ done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 
+# An adapter brings what it needs.
+if [ -e "${config%/*}/thrum-curl.pc" ]; then
+    # shellcheck disable=SC2046 # lists of words
+    try 'pkg-config, thrum-curl' gcc -std=c11 -Wall -Wextra -Werror "$source/use_curl.c" -o "$work/curl" \
+        $(PKG_CONFIG_PATH=${config%/*} PKG_CONFIG_SYSROOT_DIR=$work/root pkg-config --cflags --libs thrum-curl)
+    try 'the program with thrum-curl' env LD_LIBRARY_PATH="$libdir" "$work/curl"
+    [ -e "$work/root$prefix/share/man/man3/thrum_curl_perform.3" ] || {
+        echo 'thrum_curl_perform.3 is not installed'
+        exit 1
+    }
+fi
+
 try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix"
 try 'cmake --build' cmake --build "$work/cmake" -j 2
 for program in use_c_thrum use_cpp_thrum use_c_static use_cpp_static; do

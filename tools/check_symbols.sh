@@ -4,7 +4,8 @@
 #    comment above it, has a manual page, and is used by a test;
 #  - every function that a public header declares is exported;
 #  - the static library has no global name but thrum_ and thrum__;
-#  - the library needs nothing but libc.
+#  - the library needs nothing but libc;
+#  - of an adapter the same, but for what it needs.
 set -u
 build=$1
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,5 +49,30 @@ for needed in $(readelf -d "$shared" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p'); 
     libc.so.* | ld-linux*) ;;
     *) complain "the library needs $needed" ;;
     esac
+done
+
+for header in adapter/*/thrum_*.h; do
+    [ -e "$header" ] || continue
+    name=$(basename "$header" .h | tr _ -)
+    shared=$build/adapter/lib$name.so
+    [ -e "$shared" ] || complain "$shared is missing"
+    exported=$(nm -D --defined-only "$shared" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u)
+    declared=$(awk -f "$here/declarations.awk" "$header" | sort -u)
+    tested=$(awk -f "$here/strip.awk" tests/adapter/*.c | grep -ow 'thrum_[a-z0-9_]*' | sort -u)
+    [ -n "$exported" ] || complain "$shared exports nothing"
+    for symbol in $exported; do
+        has "$declared" "$symbol documented" || complain "$symbol: $header does not declare it with a comment above"
+        [ -e "$build/docs/man/$symbol.3" ] || complain "$symbol: has no manual page"
+        has "$tested" "$symbol" || complain "$symbol: no test uses it"
+    done
+    for symbol in $(printf '%s\n' "$declared" | awk '{ print $1 }'); do
+        has "$exported" "$symbol" || complain "$symbol: declared in $header, but not exported"
+    done
+    for symbol in $(nm -g --defined-only "$build/adapter/lib$name.a" 2>/dev/null | awk 'NF == 3 { print $3 }'); do
+        case $symbol in
+        thrum_*) ;;
+        *) complain "$symbol: a global name without the prefix thrum_ in lib$name.a" ;;
+        esac
+    done
 done
 exit $status

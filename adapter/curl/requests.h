@@ -27,20 +27,20 @@ struct requests {
 };
 
 /* Makes an empty table. Returns 0 or -ENOMEM. */
-int requests_init(struct requests *ret_table);
-void requests_finish(struct requests *table);
+int thrum__curl_requests_init(struct requests *ret_table);
+void thrum__curl_requests_finish(struct requests *table);
 
 /* Adds one; cannot fail: without memory for a larger table only the search becomes longer. */
-void requests_add(struct requests *table, struct request *request);
-void requests_remove(struct requests *table, const struct request *request);
+void thrum__curl_requests_add(struct requests *table, struct request *request);
+void thrum__curl_requests_remove(struct requests *table, const struct request *request);
 
 /* NULL if there is none with that handle. */
-struct request *requests_find(const struct requests *table, const CURL *easy);
+struct request *thrum__curl_requests_find(const struct requests *table, const CURL *easy);
 
 /* Sets the `rc` of all. */
-void requests_refuse_all(struct requests *table, int rc);
+void thrum__curl_requests_refuse_all(struct requests *table, int rc);
 
 /* One whose `rc` is set, or NULL. Looks at all. */
-struct request *requests_refused(const struct requests *table);
+struct request *thrum__curl_requests_refused(const struct requests *table);
 
 #endif

@@ -149,7 +149,7 @@ static void let_go(thrum_curl *client)
 static void take_out(thrum_curl *client, struct request *request)
 {
     curl_multi_remove_handle(client->multi, request->easy);
-    requests_remove(&client->requests, request);
+    thrum__curl_requests_remove(&client->requests, request);
     if (client->leader != request)
         unfollow(client, request);
 }
@@ -169,7 +169,7 @@ static void end(thrum_curl *client, struct request *request, int rc, CURLcode co
 static void end_refused(thrum_curl *client)
 {
     struct request *request;
-    while ((request = requests_refused(&client->requests)))
+    while ((request = thrum__curl_requests_refused(&client->requests)))
         end(client, request, request->rc, CURLE_OK);
     client->refused = false;
 }
@@ -218,7 +218,7 @@ static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void
         rc = epoll_ctl(client->poller, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
     if (rc == 0)
         curl_multi_assign(client->multi, socket, client);
-    struct request *request = rc < 0 ? requests_find(&client->requests, easy) : NULL;
+    struct request *request = rc < 0 ? thrum__curl_requests_find(&client->requests, easy) : NULL;
     if (request) {
         request->rc = -errno;
         client->refused = true; /* libcurl lets no handle be taken out here */
@@ -266,7 +266,7 @@ static bool make_multi(thrum_curl *client)
 /* Ends all requests with `rc`. What comes later gets a new multi handle. */
 static void give_up(thrum_curl *client, int rc)
 {
-    requests_refuse_all(&client->requests, rc);
+    thrum__curl_requests_refuse_all(&client->requests, rc);
     end_refused(client);
     curl_multi_cleanup(client->multi);
     client->multi = NULL;
@@ -288,7 +288,7 @@ static void act(thrum_curl *client, curl_socket_t socket, int news)
     CURLMcode rc = curl_multi_socket_action(client->multi, socket, news, &count);
     while ((message = curl_multi_info_read(client->multi, &count))) {
         CURLcode code = message->data.result; /* the message goes with the handle */
-        request = requests_find(&client->requests, message->easy_handle);
+        request = thrum__curl_requests_find(&client->requests, message->easy_handle);
         if (message->msg == CURLMSG_DONE && request)
             end(client, request, 0, code);
     }
@@ -329,7 +329,7 @@ static int begin(thrum_curl *client, struct request *request)
     if (rc < 0)
         return rc;
     curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L); /* cannot fail */
-    requests_add(&client->requests, request);
+    thrum__curl_requests_add(&client->requests, request);
     follow(client, request);
     if (client->timer <= thrum_now())
         act(client, CURL_SOCKET_TIMEOUT, 0);
@@ -405,10 +405,10 @@ static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
 {
     char answer[NAME_ANSWER_SIZE];
     struct name *name;
-    int rc = names_look_up(&client->names, easy, deadline, answer, &name);
+    int rc = thrum__curl_names_look_up(&client->names, easy, deadline, answer, &name);
     if (name) {
         introduce(client, answer);
-        names_done(&client->names, name);
+        thrum__curl_names_done(&client->names, name);
     }
     return rc;
 }
@@ -442,7 +442,7 @@ static bool assemble(thrum_curl *client)
     struct epoll_event event = {.events = EPOLLIN, .data.fd = client->bell};
     if (client->poller < 0 || client->bell < 0 ||
         epoll_ctl(client->poller, EPOLL_CTL_ADD, client->bell, &event) < 0 ||
-        requests_init(&client->requests) < 0)
+        thrum__curl_requests_init(&client->requests) < 0)
         return false;
     return make_multi(client);
 }
@@ -451,8 +451,8 @@ static void dismantle(thrum_curl *client)
 {
     curl_multi_cleanup(client->multi);
     curl_global_cleanup();
-    requests_finish(&client->requests);
-    names_finish(&client->names);
+    thrum__curl_requests_finish(&client->requests);
+    thrum__curl_names_finish(&client->names);
     if (client->bell >= 0)
         close(client->bell);
     if (client->poller >= 0)
@@ -472,7 +472,7 @@ thrum_curl *thrum_curl_new(const thrum_curl_options *options)
     client->timer = THRUM_FOREVER;
     if (options)
         client->options = *options;
-    names_init(&client->names, client->options.no_lookups);
+    thrum__curl_names_init(&client->names, client->options.no_lookups);
     if (assemble(client))
         return client;
     dismantle(client);
