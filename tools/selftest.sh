@@ -223,6 +223,35 @@ rejects symbols build 'thrum__x: an internal name is exported' 'an exported inte
 fresh && printf '/* Is not there. */\nTHRUM_API void thrum_gone(void);\n' >>include/thrum/thing.h && link_library
 rejects symbols build 'thrum_gone: declared in a public header, but not exported' 'a function that is only declared'
 
+# An adapter: a header and a library of its own.
+adapted() {
+    fresh && link_library
+    mkdir -p adapter/odd build/adapter tests/adapter
+    echo '#define THRUM_API __attribute__((visibility("default")))' >adapter/odd/thrum_odd.h
+    printf '/* Does it. */\nTHRUM_API int thrum_odd_do(void);\n' >>adapter/odd/thrum_odd.h
+    printf '#include "thrum_odd.h"\nint thrum_odd_do(void) { return 0; }\n' >adapter/odd/odd.c
+    echo 'int main(void) { return thrum_odd_do(); }' >tests/adapter/test_odd.c
+    : >build/docs/man/thrum_odd_do.3
+}
+link_adapter() {
+    gcc -fvisibility=hidden -fPIC -c adapter/odd/odd.c -o build/odd.o &&
+        gcc -shared build/odd.o -o build/adapter/libthrum-odd.so &&
+        rm -f build/adapter/libthrum-odd.a && ar rc build/adapter/libthrum-odd.a build/odd.o
+} >"$work/out" 2>&1
+adapted && link_adapter
+accepts symbols build
+adapted && link_adapter && rm build/docs/man/thrum_odd_do.3
+rejects symbols build 'thrum_odd_do: has no manual page' "an adapter's function without a manual page"
+adapted && link_adapter && : >tests/adapter/test_odd.c
+rejects symbols build 'thrum_odd_do: no test uses it' "an adapter's function without a test"
+adapted && echo 'int odd(void) { return 0; }' >>adapter/odd/odd.c && link_adapter
+rejects symbols build 'odd: a global name without the prefix' 'a global name in a static adapter'
+adapted && echo 'THRUM_API int thrum_other(void) { return 0; }' >>adapter/odd/odd.c && link_adapter
+rejects symbols build 'thrum_other: adapter/odd/thrum_odd.h does not declare it' 'what an adapter does not declare'
+adapted && printf '/* Gone. */\nTHRUM_API int thrum_gone(void);\n' >>adapter/odd/thrum_odd.h && link_adapter
+rejects symbols build 'thrum_gone: declared in adapter/odd/thrum_odd.h, but not exported' \
+    "an adapter's function that is only declared"
+
 # Manual.
 fresh
 accepts manual build

@@ -27,8 +27,9 @@ void thrum__curl_names_init(struct names *names, bool left_to_libcurl);
 void thrum__curl_names_finish(struct names *names);
 
 /* Waits until the name in the handle's URL needs no lookup by libcurl, or is known to have no answer.
- * Returns 0, and if the caller is the one who has looked it up, the answer and the name, for thrum__curl_names_done;
- * -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED. Blocks. */
+ * Returns 0 and, if the caller is the one who has looked it up, the answer and the name, for
+ * thrum__curl_names_done; else the name is NULL. Or -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED.
+ * Blocks. */
 int thrum__curl_names_look_up(struct names *names, CURL *easy, thrum_time deadline,
                               char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name);
 

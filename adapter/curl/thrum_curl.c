@@ -2,9 +2,8 @@
  *
  * libcurl's multi handle does all transfers at once and waits for none: it names the sockets that it
  * wants watched and a moment at which it wants to be called, and somebody has to call it when one of
- * them has news. That somebody could be a thread of the client; but then each answer would cost two switches
- * between threads, and the fibers of a program with one worker would share nothing with it. Here it is one
- * of the callers themselves:
+ * them has news. That somebody could be a thread of the client; but then each answer would cost two
+ * switches between threads. Here it is one of the callers themselves:
  *
  *     the leader     waits for the sockets and for libcurl's moment, and tells those who are done.
  *     followers      each wait for an event of their own.
@@ -28,16 +27,20 @@
  * The first two come from whoever adds a request, who also makes its first step, the connecting, himself.
  *
  * Ends. A request is done when libcurl says so; whoever drives then takes it out of the multi handle,
- * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands on the stack
- * of one who may now return, without the lock. `leads` is set before the event, if at all, and tells
- * the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise (deadline,
- * cancellation) takes the lock first; he may find himself done, which counts, or the leader by now, and then
- * passes that on as any leader who leaves. So the role is never lost: it is held by somebody in the table
- * for as long as there is one, and each way out of it leads through the lock.
+ * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands
+ * on the stack of one who may now return, without the lock. `leads` is set before the event, if at all,
+ * and tells the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise
+ * (deadline, cancellation) takes the lock first; he may find himself done, which counts, or the leader by
+ * now, and then passes that on as any leader who leaves. So the role is never lost: it is held by
+ * somebody in the table for as long as there is one, and each way out of it leads through the lock.
  *
- * The leader looks after each round whether his time is over or his task cancelled: with news at any time his
- * wait would never tell him. A fiber lets others of its worker run in each round, those that he
- * has just woken among them.
+ * The leader looks after each round whether his time is over or his task cancelled: with news at any
+ * time his wait would never tell him. If he is a fiber he lets others of his worker run in each round,
+ * those that he has just woken among them.
+ *
+ * The poller is one descriptor in the reactor of each worker that ever had a leader, and news in it wakes
+ * all of these that sleep, though only one has somebody who waits. With as many workers as processors
+ * that is a wake for nothing now and then.
  *
  * Failures. A socket that cannot be watched fails the request that it is for. An error of the multi handle
  * itself, which is want of memory, might leave a transfer without anybody who watches it, and its

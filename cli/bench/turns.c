@@ -2,8 +2,8 @@
  * that it is given, so where a column is to have four at a time, its tasks wait for one of four places,
  * as those of asyncio do with a semaphore: that is the guide's figure of comparison.
  *
- * A task function is handed the task's argument and nothing else, so what is to be run stands here, and each kind
- * of work has a function of its own. Only one measurement is made at a time.
+ * A task function is handed the task's argument and nothing else, so what is to be run stands here, and
+ * each kind of work has a function of its own. Only one measurement is made at a time.
  */
 #include "turns.h"
 
