@@ -104,7 +104,7 @@ for carried in lock condition event semaphore queue future; do
 done
 step_aarch64() {
     if [ ! -f "$build-aarch64/build.ninja" ]; then
-        meson setup "$build-aarch64" --cross-file tools/aarch64.ini -Dcli=disabled -Ddocs=false \
+        meson setup "$build-aarch64" --cross-file tools/aarch64.ini -Dcli=disabled -Dcurl=disabled -Ddocs=false \
             -Dbench=false -Dexamples=false -Db_colorout=never --werror || return 1
     fi
     # shellcheck disable=SC2086 # a list of words

@@ -63,13 +63,18 @@ done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 
-# An adapter, where there is what it is for; that is not below the root.
-if [ -e "${config%/*}/thrum-pq.pc" ]; then
+# The adapters, where there is what they are for; that is not below the root.
+for adapter in curl pq; do
+    [ -e "${config%/*}/thrum-$adapter.pc" ] || continue
     # shellcheck disable=SC2046,SC2086 # lists of words
-    try 'pkg-config, libthrum-pq' gcc -std=c11 $warnings $(config --cflags thrum-pq) \
-        $(pkg-config --cflags libpq) "$source/use_pq.c" -o "$work/pq" $(config --libs thrum-pq)
-    try 'the program of libthrum-pq' env LD_LIBRARY_PATH="$libdir" "$work/pq"
-fi
+    try "pkg-config, libthrum-$adapter" gcc -std=c11 $warnings $(config --cflags "thrum-$adapter") \
+        $(pkg-config --cflags "lib$adapter") "$source/use_$adapter.c" -o "$work/$adapter" $(config --libs "thrum-$adapter")
+    try "the program of libthrum-$adapter" env LD_LIBRARY_PATH="$libdir" "$work/$adapter"
+    [ -e "$work/root$prefix/share/man/man3/thrum_$adapter.3" ] || {
+        echo "thrum_$adapter.3 is not installed"
+        exit 1
+    }
+done
 
 try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix"
 try 'cmake --build' cmake --build "$work/cmake" -j 2

@@ -10,7 +10,14 @@
 
 function begin_page(file) {
     header = file
-    sub(/^.*(include|adapter\/[a-z]+)\//, "", header)
+    sub(/^.*include\//, "", header)
+    library = "\\-lthrum"
+    if (sub(/^.*adapter\/[a-z]+\//, "", header)) {
+        library = header
+        sub(/\.h$/, "", library)
+        gsub(/_/, "\\-", library)
+        library = "\\-l" library " \\-lthrum"
+    }
     page = header
     sub(/\.h$/, "", page)
     gsub(/\//, "_", page)
@@ -228,7 +235,7 @@ function put_synopsis(    i, text, kind) {
     put(".nf")
     put("#include <" header ">")
     put("")
-    put("cc ... \\-lthrum")
+    put("cc ... " library)
     for (i = 1; i <= count; i++) {
         if (kinds[i] == "function" && kind == "function")
             ; # functions stand in one block

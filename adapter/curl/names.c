@@ -180,8 +180,8 @@ static void settle(struct names *names, struct name *name, thrum_time good_until
 
 /* --------------------------------------------------------------------------------------- interface */
 
-int names_look_up(struct names *names, CURL *easy, thrum_time deadline,
-                  char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name)
+int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadline,
+                              char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name)
 {
     char *url = NULL, key[KEY_SIZE] = "";
     struct name *name = NULL;
@@ -205,12 +205,12 @@ int names_look_up(struct names *names, CURL *easy, thrum_time deadline,
     return rc == -ETIMEDOUT || rc == -ECANCELED ? rc : 0;
 }
 
-void names_done(struct names *names, struct name *name)
+void thrum_curl__names_done(struct names *names, struct name *name)
 {
     settle(names, name, thrum_in(good_seconds));
 }
 
-void names_init(struct names *names, bool left_to_libcurl)
+void thrum_curl__names_init(struct names *names, bool left_to_libcurl)
 {
     static const char *const proxies[] = {"http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy",
                                           "ALL_PROXY"};
@@ -221,7 +221,7 @@ void names_init(struct names *names, bool left_to_libcurl)
     }
 }
 
-void names_finish(struct names *names)
+void thrum_curl__names_finish(struct names *names)
 {
     for (int i = 0; i < NAME_SLOTS; i++) {
         struct name *name;

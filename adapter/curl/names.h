@@ -21,18 +21,19 @@ struct names {
 
 /* Fills in what all-zero memory does not say: whether the environment names a proxy, which looks names
  * up itself. */
-void names_init(struct names *names, bool left_to_libcurl);
+void thrum_curl__names_init(struct names *names, bool left_to_libcurl);
 
 /* Nobody may be in a lookup. */
-void names_finish(struct names *names);
+void thrum_curl__names_finish(struct names *names);
 
 /* Waits until the name in the handle's URL needs no lookup by libcurl, or is known to have no answer.
- * Returns 0, and if the caller is the one who has looked it up, the answer and the name, for names_done;
- * -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED. Blocks. */
-int names_look_up(struct names *names, CURL *easy, thrum_time deadline,
-                  char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name);
+ * Returns 0 and, if the caller is the one who has looked it up, the answer and the name, for
+ * thrum_curl__names_done; else the name is NULL. Or -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED.
+ * Blocks. */
+int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadline,
+                              char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name);
 
 /* Libcurl knows the answer. */
-void names_done(struct names *names, struct name *name);
+void thrum_curl__names_done(struct names *names, struct name *name);
 
 #endif

@@ -15,14 +15,14 @@ static struct request **slot_of(const struct requests *table, const CURL *easy)
     return &table->slots[(mixed >> 32) & (table->slot_count - 1)];
 }
 
-int requests_init(struct requests *ret_table)
+int thrum_curl__requests_init(struct requests *ret_table)
 {
     *ret_table = (struct requests){.slot_count = SLOTS_FIRST};
     ret_table->slots = calloc(SLOTS_FIRST, sizeof(struct request *));
     return ret_table->slots ? 0 : -ENOMEM;
 }
 
-void requests_finish(struct requests *table)
+void thrum_curl__requests_finish(struct requests *table)
 {
     free(table->slots);
     table->slots = NULL;
@@ -53,7 +53,7 @@ static void grow(struct requests *table)
     *table = larger;
 }
 
-void requests_add(struct requests *table, struct request *request)
+void thrum_curl__requests_add(struct requests *table, struct request *request)
 {
     if (table->count >= table->slot_count)
         grow(table);
@@ -61,7 +61,7 @@ void requests_add(struct requests *table, struct request *request)
     table->count++;
 }
 
-void requests_remove(struct requests *table, const struct request *request)
+void thrum_curl__requests_remove(struct requests *table, const struct request *request)
 {
     struct request **link = slot_of(table, request->easy);
     while (*link != request)
@@ -70,7 +70,7 @@ void requests_remove(struct requests *table, const struct request *request)
     table->count--;
 }
 
-struct request *requests_find(const struct requests *table, const CURL *easy)
+struct request *thrum_curl__requests_find(const struct requests *table, const CURL *easy)
 {
     struct request *request = *slot_of(table, easy);
     while (request && request->easy != easy)
@@ -78,14 +78,14 @@ struct request *requests_find(const struct requests *table, const CURL *easy)
     return request;
 }
 
-void requests_refuse_all(struct requests *table, int rc)
+void thrum_curl__requests_refuse_all(struct requests *table, int rc)
 {
     for (size_t i = 0; i < table->slot_count; i++)
         for (struct request *request = table->slots[i]; request; request = request->next)
             request->rc = rc;
 }
 
-struct request *requests_refused(const struct requests *table)
+struct request *thrum_curl__requests_refused(const struct requests *table)
 {
     for (size_t i = 0; i < table->slot_count; i++)
         for (struct request *request = table->slots[i]; request; request = request->next)

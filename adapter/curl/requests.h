@@ -27,20 +27,20 @@ struct requests {
 };
 
 /* Makes an empty table. Returns 0 or -ENOMEM. */
-int requests_init(struct requests *ret_table);
-void requests_finish(struct requests *table);
+int thrum_curl__requests_init(struct requests *ret_table);
+void thrum_curl__requests_finish(struct requests *table);
 
 /* Adds one; cannot fail: without memory for a larger table only the search becomes longer. */
-void requests_add(struct requests *table, struct request *request);
-void requests_remove(struct requests *table, const struct request *request);
+void thrum_curl__requests_add(struct requests *table, struct request *request);
+void thrum_curl__requests_remove(struct requests *table, const struct request *request);
 
 /* NULL if there is none with that handle. */
-struct request *requests_find(const struct requests *table, const CURL *easy);
+struct request *thrum_curl__requests_find(const struct requests *table, const CURL *easy);
 
 /* Sets the `rc` of all. */
-void requests_refuse_all(struct requests *table, int rc);
+void thrum_curl__requests_refuse_all(struct requests *table, int rc);
 
 /* One whose `rc` is set, or NULL. Looks at all. */
-struct request *requests_refused(const struct requests *table);
+struct request *thrum_curl__requests_refused(const struct requests *table);
 
 #endif

@@ -2,9 +2,8 @@
  *
  * libcurl's multi handle does all transfers at once and waits for none: it names the sockets that it
  * wants watched and a moment at which it wants to be called, and somebody has to call it when one of
- * them has news. That somebody could be a thread of the client; but then each answer would cost two switches
- * between threads, and the fibers of a program with one worker would share nothing with it. Here it is one
- * of the callers themselves:
+ * them has news. That somebody could be a thread of the client; but then each answer would cost two
+ * switches between threads. Here it is one of the callers themselves:
  *
  *     the leader     waits for the sockets and for libcurl's moment, and tells those who are done.
  *     followers      each wait for an event of their own.
@@ -28,16 +27,20 @@
  * The first two come from whoever adds a request, who also makes its first step, the connecting, himself.
  *
  * Ends. A request is done when libcurl says so; whoever drives then takes it out of the multi handle,
- * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands on the stack
- * of one who may now return, without the lock. `leads` is set before the event, if at all, and tells
- * the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise (deadline,
- * cancellation) takes the lock first; he may find himself done, which counts, or the leader by now, and then
- * passes that on as any leader who leaves. So the role is never lost: it is held by somebody in the table
- * for as long as there is one, and each way out of it leads through the lock.
+ * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands
+ * on the stack of one who may now return, without the lock. `leads` is set before the event, if at all,
+ * and tells the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise
+ * (deadline, cancellation) takes the lock first; he may find himself done, which counts, or the leader by
+ * now, and then passes that on as any leader who leaves. So the role is never lost: it is held by
+ * somebody in the table for as long as there is one, and each way out of it leads through the lock.
  *
- * The leader looks after each round whether his time is over or his task cancelled: with news at any time his
- * wait would never tell him. A fiber lets others of its worker run in each round, those that he
- * has just woken among them.
+ * The leader looks after each round whether his time is over or his task cancelled: with news at any
+ * time his wait would never tell him. If he is a fiber he lets others of his worker run in each round,
+ * those that he has just woken among them.
+ *
+ * The poller is one descriptor in the reactor of each worker that ever had a leader, and news in it wakes
+ * all of these that sleep, though only one has somebody who waits. With as many workers as processors
+ * that is a wake for nothing now and then.
  *
  * Failures. A socket that cannot be watched fails the request that it is for. An error of the multi handle
  * itself, which is want of memory, might leave a transfer without anybody who watches it, and its
@@ -149,7 +152,7 @@ static void let_go(thrum_curl *client)
 static void take_out(thrum_curl *client, struct request *request)
 {
     curl_multi_remove_handle(client->multi, request->easy);
-    requests_remove(&client->requests, request);
+    thrum_curl__requests_remove(&client->requests, request);
     if (client->leader != request)
         unfollow(client, request);
 }
@@ -169,7 +172,7 @@ static void end(thrum_curl *client, struct request *request, int rc, CURLcode co
 static void end_refused(thrum_curl *client)
 {
     struct request *request;
-    while ((request = requests_refused(&client->requests)))
+    while ((request = thrum_curl__requests_refused(&client->requests)))
         end(client, request, request->rc, CURLE_OK);
     client->refused = false;
 }
@@ -218,7 +221,7 @@ static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void
         rc = epoll_ctl(client->poller, known ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, socket, &event);
     if (rc == 0)
         curl_multi_assign(client->multi, socket, client);
-    struct request *request = rc < 0 ? requests_find(&client->requests, easy) : NULL;
+    struct request *request = rc < 0 ? thrum_curl__requests_find(&client->requests, easy) : NULL;
     if (request) {
         request->rc = -errno;
         client->refused = true; /* libcurl lets no handle be taken out here */
@@ -266,7 +269,7 @@ static bool make_multi(thrum_curl *client)
 /* Ends all requests with `rc`. What comes later gets a new multi handle. */
 static void give_up(thrum_curl *client, int rc)
 {
-    requests_refuse_all(&client->requests, rc);
+    thrum_curl__requests_refuse_all(&client->requests, rc);
     end_refused(client);
     curl_multi_cleanup(client->multi);
     client->multi = NULL;
@@ -288,7 +291,7 @@ static void act(thrum_curl *client, curl_socket_t socket, int news)
     CURLMcode rc = curl_multi_socket_action(client->multi, socket, news, &count);
     while ((message = curl_multi_info_read(client->multi, &count))) {
         CURLcode code = message->data.result; /* the message goes with the handle */
-        request = requests_find(&client->requests, message->easy_handle);
+        request = thrum_curl__requests_find(&client->requests, message->easy_handle);
         if (message->msg == CURLMSG_DONE && request)
             end(client, request, 0, code);
     }
@@ -329,7 +332,7 @@ static int begin(thrum_curl *client, struct request *request)
     if (rc < 0)
         return rc;
     curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L); /* cannot fail */
-    requests_add(&client->requests, request);
+    thrum_curl__requests_add(&client->requests, request);
     follow(client, request);
     if (client->timer <= thrum_now())
         act(client, CURL_SOCKET_TIMEOUT, 0);
@@ -405,10 +408,10 @@ static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
 {
     char answer[NAME_ANSWER_SIZE];
     struct name *name;
-    int rc = names_look_up(&client->names, easy, deadline, answer, &name);
+    int rc = thrum_curl__names_look_up(&client->names, easy, deadline, answer, &name);
     if (name) {
         introduce(client, answer);
-        names_done(&client->names, name);
+        thrum_curl__names_done(&client->names, name);
     }
     return rc;
 }
@@ -442,7 +445,7 @@ static bool assemble(thrum_curl *client)
     struct epoll_event event = {.events = EPOLLIN, .data.fd = client->bell};
     if (client->poller < 0 || client->bell < 0 ||
         epoll_ctl(client->poller, EPOLL_CTL_ADD, client->bell, &event) < 0 ||
-        requests_init(&client->requests) < 0)
+        thrum_curl__requests_init(&client->requests) < 0)
         return false;
     return make_multi(client);
 }
@@ -451,8 +454,8 @@ static void dismantle(thrum_curl *client)
 {
     curl_multi_cleanup(client->multi);
     curl_global_cleanup();
-    requests_finish(&client->requests);
-    names_finish(&client->names);
+    thrum_curl__requests_finish(&client->requests);
+    thrum_curl__names_finish(&client->names);
     if (client->bell >= 0)
         close(client->bell);
     if (client->poller >= 0)
@@ -472,7 +475,7 @@ thrum_curl *thrum_curl_new(const thrum_curl_options *options)
     client->timer = THRUM_FOREVER;
     if (options)
         client->options = *options;
-    names_init(&client->names, client->options.no_lookups);
+    thrum_curl__names_init(&client->names, client->options.no_lookups);
     if (assemble(client))
         return client;
     dismantle(client);

@@ -23,8 +23,9 @@
  *
  * Callbacks (CURLOPT_WRITEFUNCTION and all others) are called by whoever of the callers drives the
  * client just then, one at a time in a client, not by the one whose request it is. So a callback must
- * not wait, must not count on thread or fiber, and must not call the client; what it writes is seen by the
- * request's caller after thrum_curl_perform has returned.
+ * not wait, must not pause its transfer, as nobody could resume it, must not count on thread or fiber, and
+ * must not call the client; what it writes is seen by the request's caller after thrum_curl_perform has
+ * returned.
  *
  * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name only once
  * at a time; libcurl by itself starts a thread for each request that needs one. What it looks up beyond that,

@@ -22,10 +22,20 @@ static thrum_executor *open_threads(int workers)
         &(thrum_pool_options){.max_workers = workers, .name_prefix = "bench"});
 }
 
+/* A fiber that waits needs no thread: there are no more of them than can run. */
+static thrum_executor *open_fibers(int workers)
+{
+    int cores = thrum_cpu_count();
+    return thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers < cores ? workers : cores,
+                                                       .name_prefix = "bench"});
+}
+
 static const struct column columns[] = {
-    {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline},
-    {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads},
-    {"threads", WIDTH_BEST, -1, open_threads},
+    {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline, false},
+    {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads, false},
+    {"threads", WIDTH_BEST, -1, open_threads, false},
+    {"fibers", WIDTH_GIVEN, GUIDE_ASYNCIO, open_fibers, true},
+    {"fibers", WIDTH_BEST, GUIDE_ASYNCIO, open_fibers, false},
 };
 
 _Static_assert(sizeof columns / sizeof columns[0] <= COLUMNS_MAX, "raise COLUMNS_MAX");

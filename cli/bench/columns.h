@@ -2,6 +2,7 @@
 #ifndef CLI_BENCH_COLUMNS_H
 #define CLI_BENCH_COLUMNS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <thrum.h>
 
@@ -13,10 +14,11 @@ enum column_width {
 };
 
 struct column {
-    const char *executor; /* its kind: "inline", "threads" */
+    const char *executor; /* its kind: "inline", "threads", "fibers" */
     enum column_width width;
     int guide; /* the guide's column to compare with, or -1 for the best of the guide's */
     thrum_executor *(*open)(int workers); /* NULL if memory is out */
+    bool in_turns; /* it would begin all tasks at once, and is to run one for each worker */
 };
 
 /* The most columns that there can be. */
@@ -25,7 +27,7 @@ enum { COLUMNS_MAX = 8 };
 size_t column_count(void);
 const struct column *column_at(size_t index);
 
-/* "sequential", "threads(4)", "threads(best)". */
+/* "sequential", "threads(4)", "fibers(best)". */
 void column_title(const struct column *column, int workers_given, char *ret_text, size_t size);
 
 #endif

@@ -1,18 +1,17 @@
 /* The HTTP task: fetch a page by libcurl, check that it is the page, count the time.
  *
- * libcurl's easy interface blocks its caller until the transfer is done, which is the plain way to
- * write it and, on an executor that can afford a waiting thread, all there is to it.
- *
- * A handle keeps its connection alive from one fetch to the next, as any client would that makes a
- * hundred requests to one server. Handles live in a pool that is filled to the number of workers
- * and connected before the clock starts, by fetching a page that is not held: what is measured is
- * the waiting, not the set-up of TCP. With --url nothing is fetched beyond the hundred pages that
- * are asked for and one to see whether the server is there, so connecting is then included.
+ * thrum_curl_perform (adapter/curl) waits in a thread as in a fiber: the task is written once for all
+ * columns. The connections are the client's, which keeps them alive from one fetch to the next, as any
+ * would that makes a hundred requests to one server. As many as a column may use at a time are made
+ * before the clock starts, each by fetching a page that is not held: what is measured is the waiting, not
+ * the set-up of TCP. So are the handles, in a pool. With --url nothing is fetched beyond the hundred
+ * pages that are asked for and one to see whether the server is there, so connecting is then included.
  *
  * The proxy variables of the environment are not for the loopback and are passed over there.
  *
- * Stopping: libcurl asks its progress function now and then, at least once a second, which stops
- * the transfer after Ctrl-C, or when the task was cancelled.
+ * Stopping: a task that is cancelled stops waiting. The sequential column, which runs in the one who would
+ * cancel it, is stopped after Ctrl-C by libcurl's progress function, which is asked once a second, as
+ * that is how often libcurl looks whether a transfer has become too slow.
  */
 #include "handle_pool.h"
 #include "http_server.h"
@@ -24,9 +23,16 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <thrum_curl.h>
 
 /* Seconds for one fetch, and for connecting, after which it has failed. */
 static const long fetch_patience = 60, connect_patience = 10;
+
+/* Seconds for which an unused connection is kept: longer than a run takes. */
+static const long idle_patience = 3600;
+
+/* More than any column has at a time. */
+enum { CONNECTIONS_KEPT = 20000 };
 
 /* The argument of a task. */
 struct fetch {
@@ -36,13 +42,14 @@ struct fetch {
 
 /* What has arrived of a page. */
 struct arrival {
-    thrum_task *task; /* NULL outside a task */
     bool own;
     bool wrong; /* some byte is not as it should be */
     size_t bytes;
 };
 
 static struct http_server server;
+static thrum_curl *client;
+static int connections; /* to our own server, at least that many */
 static char foreign_url[TASK_ARG_MAX - 8];
 
 static size_t take_bytes(char *bytes, size_t one, size_t count, void *context)
@@ -59,24 +66,26 @@ static size_t take_bytes(char *bytes, size_t one, size_t count, void *context)
 static int ask_whether_to_stop(void *context, curl_off_t down_total, curl_off_t down,
                                curl_off_t up_total, curl_off_t up)
 {
-    const struct arrival *arrival = context;
+    (void)context;
     (void)down_total;
     (void)down;
     (void)up_total;
     (void)up;
-    return interrupt_asked() || (arrival->task && thrum_cancelled(arrival->task));
+    return interrupt_asked();
 }
 
 /* Sets what all fetches have in common. `target` is "own" for our server. */
 static void *make_handle(const char *target, thrum_error *ret_error)
 {
     CURL *curl = curl_easy_init();
-    bool ok = curl && curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-              curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
+    bool ok = curl && curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 0L) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_XFERINFOFUNCTION, ask_whether_to_stop) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take_bytes) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_TIMEOUT, fetch_patience) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, connect_patience) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_LOW_SPEED_TIME, fetch_patience) == CURLE_OK &&
+              curl_easy_setopt(curl, CURLOPT_MAXAGE_CONN, idle_patience) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L) == CURLE_OK &&
               curl_easy_setopt(curl, CURLOPT_USERAGENT, "thrum/" THRUM_VERSION) == CURLE_OK;
@@ -93,25 +102,26 @@ static void *make_handle(const char *target, thrum_error *ret_error)
 static struct handle_pool handles = {.make = make_handle, .drop = curl_easy_cleanup};
 
 /* Fetches once. Returns 0, or a negative errno and the reason. */
-static int fetch_once(CURL *curl, const struct fetch *fetch, thrum_task *task,
-                      thrum_error *ret_error)
+static int fetch_once(CURL *curl, const struct fetch *fetch, thrum_error *ret_error)
 {
-    struct arrival arrival = {.task = task, .own = fetch->own};
+    struct arrival arrival = {.own = fetch->own};
+    CURLcode code;
     char reason[CURL_ERROR_SIZE] = "";
     long status = 0;
     if (curl_easy_setopt(curl, CURLOPT_URL, fetch->url) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, &arrival) != CURLE_OK ||
-        curl_easy_setopt(curl, CURLOPT_XFERINFODATA, &arrival) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason) != CURLE_OK)
         return trouble(ret_error, -ENOMEM, "libcurl refuses its options");
-    CURLcode rc = curl_easy_perform(curl);
+    int rc = thrum_curl_perform(client, curl, THRUM_FOREVER, &code);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
-    if (rc == CURLE_ABORTED_BY_CALLBACK)
+    if (rc == -ECANCELED || (rc == 0 && code == CURLE_ABORTED_BY_CALLBACK))
         return trouble(ret_error, -ECANCELED, "stopped");
-    if (rc != CURLE_OK)
-        return trouble(ret_error, rc == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO,
+    if (rc < 0)
+        return trouble(ret_error, rc, "cannot fetch %.120s: %s", fetch->url, thrum_strerror(rc));
+    if (code != CURLE_OK)
+        return trouble(ret_error, code == CURLE_OPERATION_TIMEDOUT ? -ETIMEDOUT : -EIO,
                        "cannot fetch %.120s: %.100s", fetch->url,
-                       reason[0] ? reason : curl_easy_strerror(rc));
+                       reason[0] ? reason : curl_easy_strerror(code));
     if (curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status) != CURLE_OK || status >= 400 ||
         status < 200)
         return trouble(ret_error, -EPROTO, "%.150s answers with status %ld", fetch->url, status);
@@ -129,7 +139,7 @@ static int fetch_page(thrum_task *self)
     CURL *curl = handle_pool_take(&handles, fetch->own ? "own" : fetch->url, &error);
     if (!curl)
         return thrum_fail(self, error.code, "%s", error.message);
-    int rc = fetch_once(curl, fetch, self, &error);
+    int rc = fetch_once(curl, fetch, &error);
     if (rc < 0)
         handle_pool_discard(&handles, curl);
     else
@@ -161,7 +171,7 @@ static int try_foreign(thrum_error *ret_error)
     CURL *curl = handle_pool_take(&handles, foreign_url, ret_error);
     if (!curl)
         return ret_error->code;
-    int rc = fetch_once(curl, &fetch, NULL, &reason);
+    int rc = fetch_once(curl, &fetch, &reason);
     handle_pool_give(&handles, curl);
     if (rc == -ECANCELED)
         return trouble(ret_error, rc, "stopped");
@@ -186,13 +196,14 @@ static int open_http(const struct bench_options *options, thrum_error *ret_error
     } else {
         snprintf(foreign_url, sizeof foreign_url, "%s", options->url);
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        client = thrum_curl_new(&(thrum_curl_options){.max_idle = CONNECTIONS_KEPT});
+    if (!client)
         return trouble(ret_error, -ENOMEM, "libcurl does not start");
     return options->url ? try_foreign(ret_error) : 0;
 }
 
-/* Has `workers` handles ready, each with a connection to our own server. No task runs now, so the
- * idle handles may be used in place. */
+/* Has `workers` handles ready, and as many connections to our own server. */
 static int connect_handles(int workers, thrum_error *ret_error)
 {
     struct fetch fetch;
@@ -201,8 +212,16 @@ static int connect_handles(int workers, thrum_error *ret_error)
     if (!fetch.own)
         return handle_pool_fill(&handles, count, foreign_url, ret_error);
     int rc = handle_pool_fill(&handles, count, "own", ret_error);
-    for (size_t i = 0; i < count && rc == 0; i++)
-        rc = fetch_once(handles.idle[handles.idle_count - 1 - i], &fetch, NULL, ret_error);
+    CURL *curl = rc == 0 ? handle_pool_take(&handles, "own", ret_error) : NULL;
+    if (!curl)
+        return ret_error->code;
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+    while (connections < workers && rc == 0) {
+        rc = fetch_once(curl, &fetch, ret_error);
+        connections += rc == 0;
+    }
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 0L);
+    handle_pool_give(&handles, curl);
     return rc;
 }
 
@@ -221,6 +240,9 @@ static void describe(char *ret_text, size_t size)
 static void close_http(void)
 {
     handle_pool_empty(&handles);
+    thrum_curl_free(client);
+    client = NULL;
+    connections = 0;
     curl_global_cleanup();
     http_server_stop(&server);
     foreign_url[0] = '\0';

@@ -20,6 +20,7 @@
 #include "others.h"
 #include "progress.h"
 #include "trouble.h"
+#include "turns.h"
 #include "workload.h"
 
 #include <errno.h>
@@ -31,7 +32,7 @@ static const double look_seconds = 0.1;
 
 /* A task that is to be submitted. */
 struct piece {
-    const struct workload *workload;
+    thrum_task_fn *task;
     bool computes;
     size_t arg_size;
     _Alignas(16) unsigned char arg[TASK_ARG_MAX];
@@ -60,7 +61,8 @@ const struct workload *workload_for(enum workload_kind kind, const struct bench_
     }
 }
 
-static int run_prepare(struct run *run, const struct row *row, int workers,
+/* Makes the arguments of all tasks. Returns 0 or a negative errno. */
+static int make_pieces(struct run *run, const struct row *row, const struct column *column,
                        const struct setting *setting, thrum_error *ret_error)
 {
     int given[ROW_PARTS_MAX] = {0};
@@ -73,11 +75,24 @@ static int run_prepare(struct run *run, const struct row *row, int workers,
         int part_index = row_part_of_task(row, i);
         const struct row_part *part = &row->parts[part_index];
         struct piece *piece = &run->pieces[i];
-        piece->workload = workload_for(part->kind, setting->options);
+        const struct workload *workload = workload_for(part->kind, setting->options);
+        piece->task =
+            column->in_turns ? turns_taken_by(part->kind, workload->task) : workload->task;
         piece->computes = workload_computes(part->kind);
         piece->arg_size =
-            piece->workload->fill(piece->arg, given[part_index]++, part->seconds * setting->scale);
+            workload->fill(piece->arg, given[part_index]++, part->seconds * setting->scale);
     }
+    return 0;
+}
+
+static int run_prepare(struct run *run, const struct row *row, int workers,
+                       const struct column *column, const struct setting *setting,
+                       thrum_error *ret_error)
+{
+    int made = make_pieces(run, row, column, setting, ret_error);
+    if (made < 0)
+        return made;
+    turns_begin(workers);
     for (int i = 0; i < row->part_count; i++) {
         const struct row_part *part = &row->parts[i];
         const struct workload *workload = workload_for(part->kind, setting->options);
@@ -132,8 +147,7 @@ static void submit_all(struct run *run, thrum_executor *executor)
     int done = 0;
     for (int i = 0; i < run->count && !interrupt_asked(); i++) {
         const struct piece *piece = &run->pieces[i];
-        thrum_future *future =
-            thrum_submit(executor, piece->workload->task, piece->arg, piece->arg_size);
+        thrum_future *future = thrum_submit(executor, piece->task, piece->arg, piece->arg_size);
         run->futures[run->submitted++] = future;
         if (!thrum_future_done(future))
             continue;
@@ -193,7 +207,7 @@ void measure_cell(struct cell *cell, const struct row *row, const struct column 
     char title[32];
     cell->done = cell->failed = 0;
     column_title(column, setting->options->workers, title, sizeof title);
-    int rc = run_prepare(&run, row, cell->workers, setting, &cell->error);
+    int rc = run_prepare(&run, row, cell->workers, column, setting, &cell->error);
     if (rc == 0) {
         progress_begin(row->name, title, run.count);
         rc = run_on(&run, cell, column, &sample);

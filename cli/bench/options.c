@@ -56,7 +56,7 @@ void options_print_help(FILE *out)
         "Options:\n"
         "  -q, --quick         A tenth of every latency; the whole takes under 15 s.\n"
         "  -o, --only ROW      Run this row only; a list with commas, or given several times.\n"
-        "  -w, --workers N     Workers of the threads(N) column; 4 by default.\n"
+        "  -w, --workers N     Workers of threads(N), tasks at a time of fibers(N); 4 by default.\n"
         "  -r, --repeat N      Measure each cell N times, in turn, and take the median.\n"
         "  -j, --json FILE     Write the results as JSON; - for standard output, then no table.\n"
         "  -c, --csv FILE      The same as CSV.\n"
@@ -71,7 +71,8 @@ void options_print_help(FILE *out)
         "          the calibrated time\n"
         "  mixed   the largest of both and of (waiting + computing) / W\n"
         "\n"
-        "threads(best) takes all waits at once and a worker per core for the computing.\n"
+        "threads(best) takes all waits at once and a worker per core for the computing; so does\n"
+        "fibers(best). Fibers run on a thread per core, however many they are.\n"
         "Ctrl-C stops and prints what is known so far. Exit status: 0; 1 if anything failed;\n"
         "2 for a wrong option; 128 + the signal's number if stopped.\n",
         out);

@@ -6,7 +6,7 @@
  * executors the cells become narrower, down to 12 characters, which leaves room for six beside a
  * title.
  *
- * Rows are printed as soon as they are measured: the whole takes a minute and a half, and the first
+ * Rows are printed as soon as they are measured: the whole takes two minutes, and the first
  * lines are worth reading meanwhile.
  */
 #include "report.h"
@@ -158,9 +158,11 @@ void report_table_end(FILE *out, const struct row_result *results, size_t count,
             print_story(out, &results[i], setting);
     for (size_t i = 0; i < count; i++)
         print_failures(out, &results[i], setting);
-    fputs("The bound is the least time that any executor could take with as many workers; beside\n"
-          "threads(best) stands the best of the guide's figures for the row.\n",
-          out);
+    fputs(
+        "The bound is the least time that any executor could take with as many workers; beside\n"
+        "threads(best) stands the best of the guide's figures for the row, beside fibers that of\n"
+        "its asyncio.\n",
+        out);
     if (signal)
         fprintf(out, "Interrupted by %s: only the cells that were finished have figures.\n",
                 interrupt_name(signal));

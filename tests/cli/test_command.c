@@ -125,10 +125,13 @@ TEST(the_story_as_json_holds_sane_figures)
     CHECK_STR(json_string_value(json_object_get(cell, "column")), "sequential");
     CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 1), "column")), "threads(4)");
     CHECK_INT(json_integer_value(json_object_get(json_array_get(cells, 2), "workers")), ==, 50);
+    CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 3), "column")), "fibers(4)");
+    CHECK_STR(json_string_value(json_object_get(json_array_get(cells, 4), "executor")), "fibers");
+    CHECK_INT(json_integer_value(json_object_get(json_array_get(cells, 4), "workers")), ==, 50);
     json_decref(report);
 }
 
-TEST(every_kind_of_work_succeeds)
+TEST_DEADLINE(every_kind_of_work_succeeds, 60)
 {
     static const char *const rows[] = {"file", "db", "cpu"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
@@ -167,10 +170,11 @@ TEST(csv_has_a_line_for_each_cell)
         lines += *at == '\n';
         commas += *at == ',';
     }
-    CHECK_INT(lines, ==, 4);
-    CHECK_INT(commas, ==, 4 * 13);
+    CHECK_INT(lines, ==, 6);
+    CHECK_INT(commas, ==, 6 * 13);
     CHECK(strstr(run.out, "\nfile,sequential,inline,1,done,100,100,0,"));
     CHECK(strstr(run.out, "\nfile,threads(4),threads,4,done,100,100,0,"));
+    CHECK(strstr(run.out, "\nfile,fibers(best),fibers,100,done,100,100,0,"));
     spawn_free(&run);
 }
 
