@@ -261,3 +261,28 @@ EXPLORE(descriptor_ready, .preemptions = 2, .long_preemptions = 3, .sees = "read
     EXPLORE_CHECK(thrum__descriptor_let_go(&shared->descriptor));
     thrum__free(shared);
 }
+
+/* As a child of fork finds one: calls and waiters are there, and those who made them are not. Two
+ * threads come to it first. */
+
+static void enter_in_child(void *argument)
+{
+    (void)argument;
+    EXPLORE_CHECK(thrum__descriptor_enter(&shared->descriptor) == 0);
+    EXPLORE_CHECK(thrum__waiters_empty(&shared->descriptor.waiters));
+    leave();
+}
+
+EXPLORE(descriptor_in_child, .preemptions = EXPLORE_ALL)
+{
+    thrum__waiter lost = {.context = thrum__self()};
+    make_shared();
+    EXPLORE_CHECK(thrum__descriptor_enter(&shared->descriptor) == 0);
+    thrum__waiters_push_back(&shared->descriptor.waiters, &lost);
+    thrum__store_relaxed(&shared->descriptor.process, UINT32_MAX);
+    explore_spawn("first", enter_in_child, NULL);
+    explore_spawn("second", enter_in_child, NULL);
+    explore_join_all();
+    close_and_free(NULL);
+    EXPLORE_CHECK(freed == 1);
+}
