@@ -122,11 +122,12 @@ static inline bool thrum__inbox_sleep(uint32_t *inbox)
     return thrum__cas_acquire(inbox, &empty, THRUM__INBOX_ASLEEP);
 }
 
-/* The same in its poller, which a write to `wake` ends. */
+/* The same in its poller, which a write to `wake` ends. A release, too, as `wake` may have been opened
+ * just now. */
 static inline bool thrum__inbox_poll(uint32_t *inbox, int wake)
 {
     uint32_t empty = 0;
-    return thrum__cas_acquire(inbox, &empty, THRUM__INBOX_POLLING | (uint32_t)wake);
+    return thrum__cas_acq_rel(inbox, &empty, THRUM__INBOX_POLLING | (uint32_t)wake);
 }
 
 #endif

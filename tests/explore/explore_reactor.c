@@ -14,6 +14,7 @@
 static uint32_t inbox, edge; /* the wake descriptor: written to, and not asked for yet */
 static thrum__context *woken[2];
 static int message[2];
+static int opened; /* the wake descriptor, by the worker before its first sleep */
 
 enum { WAKE = 7 }; /* its number */
 
@@ -23,6 +24,7 @@ static void wake(uint32_t slept)
     if (!slept)
         return;
     EXPLORE_CHECK(slept == (THRUM__INBOX_POLLING | WAKE));
+    EXPLORE_CHECK(EXPLORE_READ(opened) == 1);
     thrum__exchange_release(&edge, 1);
     thrum__futex_wake(&edge, 1);
 }
@@ -64,6 +66,8 @@ static void receive(int count)
             EXPLORE_CHECK(EXPLORE_READ(message[number]) == 1);
             EXPLORE_WRITE(message[number], 2);
         }
+        if (!opened)
+            EXPLORE_WRITE(opened, 1);
         if (count > 0 && thrum__inbox_poll(&inbox, WAKE)) {
             explore_seen("polling");
             poll_once();
