@@ -35,7 +35,9 @@
  *
  * A call that finds its answer at once does not wait, but each 64th on a socket lets other fibers run.
  *
- * In a child of fork sockets are shared with the parent, as all descriptors are.
+ * In a child of fork sockets are shared with the parent, as all descriptors are: both may accept from
+ * one listener, and what one of them reads the other does not. Threads that were in calls are not in the
+ * child. A close closes for the process that calls it, and wakes none of the other.
  *
  * Python: socket.socket for threads, asyncio streams for fibers; here they are one.
  */

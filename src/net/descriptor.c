@@ -10,7 +10,7 @@
  *     GUARD      someone is at the queue of waiters
  *     ONE        counts the calls
  *
- *     enter   any           + ONE unless CLOSED
+ *     enter   any           + ONE unless CLOSED; in a child of fork, all anew first
  *     leave   any           - ONE; who brings it to no calls with CLOSED closes the number, and with
  *                           LET_GO frees the memory
  *     shut    within a call + CLOSED under the guard
@@ -30,6 +30,12 @@
  * Where the system gives a worker no poller, or no memory to watch one more descriptor, a fiber's wait
  * ends after SLICE_NS, and whoever waits tries again. So waits never fail for want of anything.
  *
+ * A child of fork has the descriptor, and none of the threads and fibers that were in calls: their count
+ * would never fall, and those that wait stand on stacks that new threads are given. So the first call
+ * in the child forgets them (settle), and closes the number if it was the last of them who would
+ * have. The parent has words of its own and sees nothing of that; nor does its poller, as a descriptor
+ * leaves it only when no process has the connection any more.
+ *
  * Rejected: shutdown(2) to wake those who wait: it would end the connection for other processes that
  * have it, too, and there are descriptors that cannot be shut down.
  *
@@ -37,6 +43,8 @@
  */
 #include "net/descriptor.h"
 #include "base/clock.h"
+#include "base/process.h"
+#include "base/spin.h"
 #include "fiber/reactor.h"
 #include "park/guard.h"
 #include "park/park.h"
@@ -52,12 +60,36 @@ static uint64_t owners;
 
 void thrum__descriptor_init(thrum__descriptor *descriptor, int number)
 {
-    *descriptor =
-        (thrum__descriptor){.number = number, .owner = thrum__add_relaxed(&owners, 1) + 1};
+    *descriptor = (thrum__descriptor){.process = thrum__process_generation,
+                                      .number = number,
+                                      .owner = thrum__add_relaxed(&owners, 1) + 1};
+}
+
+enum { SETTLING = 0 }; /* no generation */
+
+/* Makes it this process's own. Several threads of a child may come at once: one does it. */
+static void settle(thrum__descriptor *descriptor)
+{
+    uint32_t turn = 0, found = thrum__load_acquire(&descriptor->process);
+    while (found != thrum__process_generation) {
+        if (found != SETTLING && thrum__cas_acquire(&descriptor->process, &found, SETTLING)) {
+            uint32_t state = thrum__load_relaxed(&descriptor->state);
+            if ((state & CLOSED) && state / ONE)
+                thrum__os_close(descriptor->number);
+            descriptor->waiters = NULL;
+            thrum__store_relaxed(&descriptor->state, state & (CLOSED | LET_GO));
+            thrum__store_release(&descriptor->process, thrum__process_generation);
+        } else {
+            thrum__spin(&turn);
+        }
+        found = thrum__load_acquire(&descriptor->process);
+    }
 }
 
 int thrum__descriptor_enter(thrum__descriptor *descriptor)
 {
+    if (thrum__load_acquire(&descriptor->process) != thrum__process_generation)
+        settle(descriptor);
     uint32_t state = thrum__load_relaxed(&descriptor->state);
     do {
         if (state & CLOSED)

@@ -9,6 +9,7 @@
 
 typedef struct thrum__descriptor {
     uint32_t state;
+    uint32_t process; /* the generation whose calls and waiters it has */
     int number;
     uint64_t owner; /* unlike that of every other; 0 for one that is not ours to close */
     void *waiters;  /* tail */

@@ -14,6 +14,7 @@
 static uint32_t inbox, edge; /* the wake descriptor: written to, and not asked for yet */
 static thrum__context *woken[2];
 static int message[2];
+static int opened; /* the wake descriptor, by the worker before its first sleep */
 
 enum { WAKE = 7 }; /* its number */
 
@@ -23,6 +24,7 @@ static void wake(uint32_t slept)
     if (!slept)
         return;
     EXPLORE_CHECK(slept == (THRUM__INBOX_POLLING | WAKE));
+    EXPLORE_CHECK(EXPLORE_READ(opened) == 1);
     thrum__exchange_release(&edge, 1);
     thrum__futex_wake(&edge, 1);
 }
@@ -64,6 +66,8 @@ static void receive(int count)
             EXPLORE_CHECK(EXPLORE_READ(message[number]) == 1);
             EXPLORE_WRITE(message[number], 2);
         }
+        if (!opened)
+            EXPLORE_WRITE(opened, 1);
         if (count > 0 && thrum__inbox_poll(&inbox, WAKE)) {
             explore_seen("polling");
             poll_once();
@@ -260,4 +264,29 @@ EXPLORE(descriptor_ready, .preemptions = 2, .long_preemptions = 3, .sees = "read
     EXPLORE_CHECK(thrum__waiters_empty(&shared->descriptor.waiters));
     EXPLORE_CHECK(thrum__descriptor_let_go(&shared->descriptor));
     thrum__free(shared);
+}
+
+/* As a child of fork finds one: calls and waiters are there, and those who made them are not. Two
+ * threads come to it first. */
+
+static void enter_in_child(void *argument)
+{
+    (void)argument;
+    EXPLORE_CHECK(thrum__descriptor_enter(&shared->descriptor) == 0);
+    EXPLORE_CHECK(thrum__waiters_empty(&shared->descriptor.waiters));
+    leave();
+}
+
+EXPLORE(descriptor_in_child, .preemptions = EXPLORE_ALL)
+{
+    thrum__waiter lost = {.context = thrum__self()};
+    make_shared();
+    EXPLORE_CHECK(thrum__descriptor_enter(&shared->descriptor) == 0);
+    thrum__waiters_push_back(&shared->descriptor.waiters, &lost);
+    thrum__store_relaxed(&shared->descriptor.process, UINT32_MAX);
+    explore_spawn("first", enter_in_child, NULL);
+    explore_spawn("second", enter_in_child, NULL);
+    explore_join_all();
+    close_and_free(NULL);
+    EXPLORE_CHECK(freed == 1);
 }
