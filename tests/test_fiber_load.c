@@ -105,7 +105,8 @@ TEST_DEADLINE(the_memory_of_many_fibers_goes_back_while_their_pool_lives, 120)
     const uint32_t sleepers = thrum__pages_guards_split() ? FEWER : SLEEPERS;
     long before = resident();
     for (int round = 0; round < 2; round++) {
-        asleep = ran = 0;
+        thrum__store_relaxed(&asleep, 0);
+        thrum__store_relaxed(&ran, 0);
         thrum_event_clear(&gun);
         for (int i = 0; i < (int)sleepers; i++)
             thrum_future_free(

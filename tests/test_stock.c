@@ -68,6 +68,50 @@ TEST_DEADLINE(millions_of_tasks_leave_memory_as_it_was, 300)
     thrum_executor_shutdown(pool);
 }
 
+enum { FIBERS = 64, TURNS = THRUM__MEMORY_PLAIN ? 50 : 500, AT_ONCE = 150 };
+
+/* More than two bundles, and others of the worker come between. */
+static int keep_over_a_yield(thrum_task *self)
+{
+    (void)self;
+    thrum_future *own[AT_ONCE];
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < AT_ONCE; i++) {
+            own[i] = thrum_future_new();
+            CHECK(own[i] != NULL);
+            CHECK_INT(thrum_future_set_result(own[i], thrum_value(int, i)), ==, 0);
+        }
+        thrum_yield();
+        for (int i = 0; i < AT_ONCE; i++) {
+            int found = -1;
+            CHECK_INT(thrum_future_result(own[i], &found, sizeof found, THRUM_NOW), ==, 0);
+            CHECK_INT(found, ==, i);
+            thrum_future_free(own[i]);
+        }
+    }
+    return 0;
+}
+
+TEST_DEADLINE(fibers_share_what_their_thread_has_at_hand, 300)
+{
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 3});
+    thrum_future *all[FIBERS];
+    long early = 0;
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < FIBERS; i++)
+            all[i] = thrum_submit(pool, keep_over_a_yield, THRUM_NOTHING);
+        for (int i = 0; i < FIBERS; i++) {
+            CHECK_INT(thrum_future_result(all[i], NULL, 0, THRUM_FOREVER), ==, 0);
+            thrum_future_free(all[i]);
+        }
+        if (round == 0)
+            early = resident();
+    }
+    if (!THRUM__MEMORY_PLAIN)
+        CHECK_INT(resident(), <, early + 4 * 1024);
+    thrum_executor_shutdown(pool);
+}
+
 TEST_DEADLINE(what_many_futures_took_goes_back_to_the_system, 60)
 {
     long before = resident();

@@ -3,9 +3,11 @@
  * A program that submits a million tasks takes and gives back a million futures, often in one thread
  * what another has taken. Three floors:
  *
- *     context   two bundles of up to BUNDLE futures, for the thread alone: taking and giving touch
+ *     thread    two bundles of up to BUNDLE futures, for the thread alone: taking and giving touch
  *               no word that another thread knows. One bundle in use, and one full or none: a
- *               thread that takes and gives in turns at the edge of a bundle stays with its own
+ *               thread that takes and gives in turns at the edge of a bundle stays with its own.
+ *               Fibers use those of their worker's thread (`keep` in the context): a million that
+ *               end bring their futures by the bundle, too
  *     stock     slabs, under one lock. A thread comes with a full bundle, or leaves with one: one
  *               visit for BUNDLE futures
  *     system    a slab is given back once all of its futures are, but for KEEP empty ones
@@ -17,8 +19,11 @@
  * order costs more than it saves: those that were given back to last are served first.
  *
  * So the memory in use is what is out, plus two bundles for each thread that uses futures, plus KEEP
- * slabs, plus what is scattered in slabs that are not empty. The end of a thread or fiber gives its
- * bundles back; if another has the lock just then, it leaves them to the next one with a bundle.
+ * slabs, plus what is scattered in slabs that are not empty. The end of a thread gives its bundles
+ * back; if another has the lock just then, it leaves them to the next one with a bundle.
+ *
+ * A fiber that waits for the lock lets others of its worker run, who use the same bundles meanwhile.
+ * So they are made right before each wait, and looked at anew after it.
  *
  * Fork: the lock is held across it. The bundles of the parent's other threads are lost in the child,
  * two for each.
@@ -167,12 +172,12 @@ static void leave_behind(struct free_place *bundle)
         ;
 }
 
-/* The end of a fiber's context comes in the middle of a switch, where nobody may wait. */
-static void end(thrum__context *self)
+/* The end of a thread, after which nobody may wait for anything. */
+static void end(thrum__context_rest *keep)
 {
-    struct free_place *bundle[] = {self->stock, self->full_stock};
-    self->stock = self->full_stock = NULL;
-    self->stock_count = 0;
+    struct free_place *bundle[] = {keep->stock, keep->full_stock};
+    keep->stock = keep->full_stock = NULL;
+    keep->stock_count = 0;
     bool mine = thrum_lock_try(&lock) == 0;
     for (int i = 0; i < 2; i++) {
         if (mine)
@@ -184,25 +189,50 @@ static void end(thrum__context *self)
         thrum_lock_release(&lock);
 }
 
+/* Sees to a bundle in use that is not empty; false without memory. */
+static bool refill(thrum__context_rest *keep)
+{
+    uint32_t count = BUNDLE;
+    struct free_place *bundle = keep->full_stock;
+    keep->full_stock = NULL;
+    keep->stock_end = end;
+    if (!bundle)
+        bundle = fetch(&count); /* may wait */
+    if (!keep->stock) {
+        keep->stock = bundle;
+        keep->stock_count = bundle ? count : 0;
+    } else if (bundle) { /* another fiber has, meanwhile */
+        leave_behind(bundle);
+    }
+    return keep->stock != NULL;
+}
+
 thrum_future *thrum__stock_take(void)
 {
     if (THRUM__MEMORY_PLAIN)
         return thrum__alloc_line(sizeof(thrum_future));
     if (thrum__alloc_refused())
         return NULL;
-    thrum__context *self = thrum__self();
-    struct free_place *place = self->stock;
-    if (!place) {
-        self->stock_count = BUNDLE;
-        place = self->full_stock ? self->full_stock : fetch(&self->stock_count);
-        self->full_stock = NULL;
-        self->stock_end = end;
-        if (!place)
-            return NULL;
-    }
-    self->stock = place->next;
-    self->stock_count--;
+    thrum__context_rest *keep = thrum__self()->keep;
+    if (!keep->stock && !refill(keep))
+        return NULL;
+    struct free_place *place = keep->stock;
+    keep->stock = place->next;
+    keep->stock_count--;
     return (thrum_future *)(void *)place;
+}
+
+/* Sees to room in the bundle in use. */
+static void unload(thrum__context_rest *keep)
+{
+    while (keep->stock_count == BUNDLE) {
+        struct free_place *full = keep->full_stock;
+        keep->full_stock = keep->stock;
+        keep->stock = NULL;
+        keep->stock_count = 0;
+        if (full)
+            bring(full); /* may wait */
+    }
 }
 
 void thrum__stock_give(thrum_future *future)
@@ -211,17 +241,11 @@ void thrum__stock_give(thrum_future *future)
         thrum__free(future);
         return;
     }
-    thrum__context *self = thrum__self();
-    if (self->stock_count == BUNDLE) {
-        if (self->full_stock)
-            bring(self->full_stock);
-        self->full_stock = self->stock;
-        self->stock = NULL;
-        self->stock_count = 0;
-    }
+    thrum__context_rest *keep = thrum__self()->keep;
+    unload(keep);
     struct free_place *place = (struct free_place *)(void *)future;
-    place->next = self->stock;
-    self->stock = place;
-    self->stock_count++;
-    self->stock_end = end;
+    place->next = keep->stock;
+    keep->stock = place;
+    keep->stock_count++;
+    keep->stock_end = end;
 }

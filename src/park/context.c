@@ -11,15 +11,22 @@
 #include <string.h>
 
 /* The table: chunks of contexts, found by ident, so that a lock's owner word leads to a name. The
- * first chunk is static: a program with few threads never asks for memory here. Ident 0 is nobody.
+ * first chunk is static: a program with few threads never asks for memory here. Further ones come
+ * several at a time, as many as there are, up to REGION: a million fibers are to cost some hundred
+ * system calls and not 16 000. Behind them lies what few contexts use. Ident 0 is nobody.
  *
  * The guard is held for a few instructions, at a thread's birth and end, while the living are
  * listed, and across a fork, so that the child finds the table whole. */
 enum { CHUNK = 64, CHUNKS = 1 << 14 }; /* a million living threads and fibers */
+enum { REGION = 128 };                 /* chunks at once */
+
+_Static_assert(sizeof(thrum__context) == 4 * THRUM__CACHE_LINE, "as the table says");
 
 static uint32_t guard;
 static thrum__context first_chunk[CHUNK];
+static thrum__context_rest first_rest[CHUNK];
 static thrum__context *chunks[CHUNKS] = {first_chunk};
+static thrum__context_rest *rest = first_rest; /* of the context that is made next */
 static uint32_t used = 1;
 static thrum__context *free_list;
 static bool watches_forks;
@@ -65,6 +72,21 @@ static void begin_child(void)
     thrum__guard_release(&guard, 1);
 }
 
+/* Makes the chunk with that number, and some that follow. */
+static bool grow(uint32_t chunk)
+{
+    uint32_t count = chunk < REGION ? chunk : REGION;
+    count = count < CHUNKS - chunk ? count : CHUNKS - chunk;
+    size_t contexts = count * CHUNK * sizeof(thrum__context);
+    char *fresh = thrum__alloc_immortal(contexts + count * CHUNK * sizeof(thrum__context_rest));
+    if (!fresh)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        thrum__store_release(&chunks[chunk + i], (thrum__context *)(void *)fresh + i * CHUNK);
+    rest = (thrum__context_rest *)(void *)(fresh + contexts);
+    return true;
+}
+
 /* Under the guard. */
 static thrum__context *take(void)
 {
@@ -78,14 +100,11 @@ static thrum__context *take(void)
     uint32_t chunk = used / CHUNK;
     if (!watches_forks || chunk == CHUNKS)
         return NULL;
-    if (!chunks[chunk]) {
-        thrum__context *fresh = thrum__alloc_immortal(CHUNK * sizeof *fresh);
-        if (!fresh)
-            return NULL;
-        thrum__store_release(&chunks[chunk], fresh);
-    }
+    if (!chunks[chunk] && !grow(chunk))
+        return NULL;
     context = &chunks[chunk][used % CHUNK];
     context->ident = used++;
+    context->rest = rest++;
     return context;
 }
 
@@ -105,8 +124,9 @@ static void begin(thrum__context *context, const char *name)
     thrum__store_relaxed(&context->wait_object, NULL);
     thrum__store_relaxed(&context->cancelled, 0);
     thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
+    context->keep = context->rest;
     if (name)
-        snprintf(context->name, sizeof context->name, "%s", name);
+        *(char *)mempcpy(context->name, name, strnlen(name, sizeof context->name - 1)) = '\0';
     else
         snprintf(context->name, sizeof context->name, "Thread-%u", context->ident);
     context->full_name = name ? name : context->name;
@@ -128,14 +148,14 @@ thrum__context *thrum__context_new(const char *name)
 
 static void give_stock_back(thrum__context *context)
 {
-    if (context->stock_end)
-        context->stock_end(context);
-    context->stock_end = NULL;
+    thrum__context_rest *own = context->rest;
+    if (own->stock_end)
+        own->stock_end(own);
+    own->stock_end = NULL;
 }
 
 void thrum__context_free(thrum__context *context)
 {
-    give_stock_back(context); /* a fiber's; a thread has done so */
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
     thrum__unexplored_handover();

@@ -77,6 +77,20 @@ typedef struct thrum__reading {
     uint32_t depth;
 } thrum__reading;
 
+/* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and
+ * it costs them no memory. Like the context it is of its place in the table, for ever. */
+typedef struct thrum__context_rest {
+    thrum__reading reading[THRUM__READINGS]; /* its context's alone */
+    uint32_t unlisted_readings;
+
+    /* Memory that is kept at hand for whoever runs on this thread: see future/stock.c. `stock_end`
+     * gives it back at the thread's end. */
+    uint32_t stock_count;
+    void *stock, *full_stock;
+    void (*stock_end)(struct thrum__context_rest *self);
+} __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
+
+/* Four cache lines: who waits and is woken needs the first, a task the second. */
 struct thrum__context {
     /* What others write. */
     uint64_t claim;     /* see above */
@@ -85,19 +99,32 @@ struct thrum__context {
     uint32_t wake_next; /* in its worker's inbox; fibers only */
 
     /* Fixed while it is in use. */
+    uint32_t ident; /* its number in the table, for ever */
     const thrum__context_ops *ops;
-    uint32_t ident;               /* its number in the table, for ever */
-    uint32_t process;             /* the generation of the process that it lives in; 0: unused */
-    bool daemon;                  /* the end of the program does not wait for it */
-    char name[THRUM__NAME_SIZE];  /* cut to fit */
-    const char *full_name;        /* its owner's to read */
-    struct thrum__thread *thread; /* the thread that it is of, if thrum started it */
-    void *fiber;                  /* the fiber that it is of, or NULL */
+    void *fiber;      /* the fiber that it is of, or NULL */
+    uint32_t process; /* the generation of the process that it lives in; 0: unused */
 
     /* What it does, written by itself; others read it to tell a person. */
     int32_t native_id;       /* the system's number; 0 before it runs */
     const char *wait_kind;   /* what it waits for, or NULL */
     const void *wait_object; /* the object */
+
+    /* Its own alone. */
+    thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
+    thrum_time tenure;  /* when it last got a lock that it had to sleep for */
+    void *executor;     /* whose worker it is, or NULL */
+    const thrum__worker_ops *worker;
+    void *task;    /* the future that it runs, if it is a worker */
+    void **locals; /* values of thrum_local by index */
+    uint32_t local_count;
+    uint32_t shields;          /* how many shields from cancellation it is under */
+    thrum__context_rest *keep; /* whose stock it uses: its own, or that of a fiber's thread */
+
+    /* Fixed while it is in use. */
+    thrum__context_rest *rest;    /* its own */
+    struct thrum__thread *thread; /* the thread that it is of, if thrum started it */
+    const char *full_name;        /* its owner's to read */
+    bool daemon;                  /* the end of the program does not wait for it */
 
     /* For waits on descriptors: poll_park.h. */
     int32_t wake_descriptor; /* belongs to the place in the table, for ever */
@@ -105,24 +132,8 @@ struct thrum__context {
     int32_t poll_descriptor;
     int32_t poll_side;
 
-    /* Its own alone. */
-    uint32_t shields;   /* how many shields from cancellation it is under */
-    thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
-    uint32_t unlisted_readings;
-    thrum_time tenure; /* when it last got a lock that it had to sleep for */
-    thrum__reading reading[THRUM__READINGS];
-    void *executor; /* whose worker it is, or NULL */
-    const thrum__worker_ops *worker;
-    void *task;    /* the future that it runs, if it is a worker */
-    void **locals; /* values of thrum_local by index */
-    uint32_t local_count;
-
-    /* Memory that it keeps at hand: see future/stock.c. `stock_end` gives it back at its end. */
-    void *stock, *full_stock;
-    uint32_t stock_count;
-    void (*stock_end)(thrum__context *self);
-
     thrum__context *next_free;
+    char name[THRUM__NAME_SIZE]; /* cut to fit; fixed */
 } __attribute__((aligned(THRUM__CACHE_LINE)));
 
 /* The context of the thread or fiber that calls. Made on first use for a thread that thrum did not

@@ -49,8 +49,8 @@ static void misuse(const thrum_rwlock *lock, const char *what, const void *place
 static thrum__reading *reading_of(thrum__context *self, const thrum_rwlock *lock)
 {
     for (int i = 0; i < THRUM__READINGS; i++)
-        if (self->reading[i].lock == lock)
-            return &self->reading[i];
+        if (self->rest->reading[i].lock == lock)
+            return &self->rest->reading[i];
     return NULL;
 }
 
@@ -61,7 +61,7 @@ static void note_reading(thrum__context *self, thrum_rwlock *lock)
     if (!reading)
         reading = reading_of(self, NULL);
     if (!reading) {
-        self->unlisted_readings++;
+        self->rest->unlisted_readings++;
         return;
     }
     reading->lock = lock;
@@ -76,8 +76,8 @@ static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void 
     if (reading) {
         if (--reading->depth == 0)
             reading->lock = NULL;
-    } else if (self->unlisted_readings) {
-        self->unlisted_readings--;
+    } else if (self->rest->unlisted_readings) {
+        self->rest->unlisted_readings--;
     } else {
         misuse(lock, "released as a reader", place);
     }
