@@ -1,0 +1,10 @@
+/* The list of subcommands, for `thrum` itself and for the manual pages and completions. A new one is
+ * a line here. */
+#include "command.h"
+
+#include "bench/options.h"
+
+const struct command commands[] = {
+    {&bench_line, bench_run},
+    {0},
+};
