@@ -28,5 +28,6 @@ struct command {
 extern const struct command commands[];
 
 int bench_run(int argc, char **argv);
+int hash_run(int argc, char **argv);
 
 #endif

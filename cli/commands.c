@@ -3,8 +3,10 @@
 #include "command.h"
 
 #include "bench/options.h"
+#include "hash/options.h"
 
 const struct command commands[] = {
     {&bench_line, bench_run},
+    {&hash_line, hash_run},
     {0},
 };

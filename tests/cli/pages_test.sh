@@ -6,7 +6,7 @@
 # THRUM is the command, PAGES the program that makes them, DIRECTORY where the build has put them.
 # zsh and fish are asked only where they are.
 set -u
-thrum=$1 pages=$2 made=$(cd "$3" && pwd)
+thrum=$(realpath "$1") pages=$(realpath "$2") made=$(cd "$3" && pwd)
 number=0
 answer() { # answer STATUS NAME
     number=$((number + 1))
@@ -34,8 +34,8 @@ every_option_is_in_the_manual() {
     done
 }
 
-# complete WORDS...: what bash offers for the last word.
-complete() {
+# offered WORDS...: what bash offers for the last word.
+offered() {
     # shellcheck disable=SC2016 # the inner shell reads that
     bash -c '
         source "$1"
@@ -50,7 +50,7 @@ complete() {
 offers() {
     wanted=$1
     shift
-    got=$(complete "$@" | tr '\n' ' ')
+    got=$(offered "$@" | tr '\n' ' ')
     [ "${got% }" = "$wanted" ] || {
         echo "# for '$*': '$got', not '$wanted'"
         return 1
@@ -61,7 +61,7 @@ bash_completes_subcommands_and_options() {
     for name in $("$pages" names); do
         offers "$name" thrum "$name" || return 1
         for option in $(options_of "$name"); do
-            complete thrum "$name" "--$option" | grep -q -x -- "--$option" || return 1
+            offered thrum "$name" "--$option" | grep -q -x -- "--$option" || return 1
         done
     done
     offers --quick thrum bench --qu
