@@ -16,13 +16,18 @@ enum {
     STATUS_SIGNAL = 128,
 };
 
+struct command_line;
+
 struct command {
-    const char *name;
-    const char *summary; /* one line for `thrum --help` */
+    const struct command_line *line; /* its name, its options and what is said of them */
     /* Runs it; argv[0] is the subcommand's name. Returns the exit status. */
     int (*run)(int argc, char **argv);
 };
 
+/* All of them; the last has no line. */
+extern const struct command commands[];
+
 int bench_run(int argc, char **argv);
+int hash_run(int argc, char **argv);
 
 #endif

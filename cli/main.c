@@ -3,21 +3,16 @@
  * The command is a program like any other: it uses the library through its public headers alone.
  * Whatever a subcommand would like to reach inside the library for is missing from the interface,
  * and belongs there.
- *
- * A new subcommand is one line in `commands`.
  */
 #include "command.h"
+
+#include "command_line.h"
+#include "nearest.h"
+#include "trouble.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <thrum.h>
-
-static const struct command commands[] = {
-    {"bench", "Run the same tasks on each executor and print the times beside their bounds.",
-     bench_run},
-};
-
-static const size_t command_count = sizeof commands / sizeof commands[0];
 
 static void print_help(FILE *out)
 {
@@ -27,8 +22,8 @@ static void print_help(FILE *out)
           "\n"
           "Commands:\n",
           out);
-    for (size_t i = 0; i < command_count; i++)
-        fprintf(out, "  %-8s  %s\n", commands[i].name, commands[i].summary);
+    for (const struct command *command = commands; command->line; command++)
+        fprintf(out, "  %-8s  %s\n", command->line->name, command->line->summary);
     fputs("\n"
           "Options:\n"
           "  -h, --help     Show this text; `thrum COMMAND --help` tells of a command.\n"
@@ -38,10 +33,17 @@ static void print_help(FILE *out)
 
 static int complain(const char *what, const char *name)
 {
-    fprintf(stderr, "thrum: %s%s%s\n", what, name ? " " : "", name ? name : "");
+    enum { NAMES_MOST = 31 };
+    const char *names[NAMES_MOST] = {0};
+    size_t count = 0;
+    for (; commands[count].line && count < NAMES_MOST; count++)
+        names[count] = commands[count].line->name;
+    const char *nearest = name ? nearest_word(name, names, count) : NULL;
+    fprintf(stderr, "thrum: %s%s%s%s%s%s\n", what, name ? " " : "", name ? name : "",
+            nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     fputs("Try 'thrum --help'; the commands are:", stderr);
-    for (size_t i = 0; i < command_count; i++)
-        fprintf(stderr, " %s", commands[i].name);
+    for (size_t i = 0; i < count; i++)
+        fprintf(stderr, " %s", names[i]);
     fputs(".\n", stderr);
     return STATUS_USAGE;
 }
@@ -69,8 +71,10 @@ int main(int argc, char **argv)
         printf("thrum %s\n", thrum_version());
         return finish_output(STATUS_OK);
     }
-    for (size_t i = 0; i < command_count; i++)
-        if (strcmp(name, commands[i].name) == 0)
-            return finish_output(commands[i].run(argc - 1, argv + 1));
+    for (const struct command *command = commands; command->line; command++)
+        if (strcmp(name, command->line->name) == 0) {
+            trouble_speaker(command->line->name);
+            return finish_output(command->run(argc - 1, argv + 1));
+        }
     return complain(name[0] == '-' ? "unknown option" : "unknown command", name);
 }

@@ -3,6 +3,7 @@
 # each alias leads to a page that names it, and each reference in the concept pages is one to a page.
 set -u
 made=$1/docs/man
+command=$1/cli
 status=0
 complain() {
     echo "$*"
@@ -24,16 +25,20 @@ for page in "$made"/*.3; do
 done
 [ $# -gt 0 ] || complain "$made: no page was made"
 
-# thrum.1 comes with the command.
-for page in "$@" docs/man/*.[17]; do
+# Section 1 comes with the command.
+set -- "$@" docs/man/*.7
+for page in "$command"/*.1; do
+    [ ! -e "$page" ] || set -- "$@" "$page"
+done
+for page; do
     mandoc -Tlint -W warning "$page" || complain "$page: mandoc warns"
     warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
     [ -z "$warnings" ] || complain "$page: $warnings"
 done
 
-missing=$(sed -n 's/^\.BR \(thrum[a-z_]*\) (\([137]\)).*/\1.\2/p; s/.*\\fB\(thrum[a-z_]*\)\\fR(\([137]\)).*/\1.\2/p' \
-    "$@" docs/man/*.[17] | sort -u | while read -r reference; do
-    [ -e "$made/$reference" ] || [ -e "docs/man/$reference" ] || echo "$reference"
+missing=$(sed -n 's/^\.BR \(thrum[a-z_\\-]*\) (\([137]\)).*/\1.\2/p; s/.*\\fB\(thrum[a-z_]*\)\\fR(\([137]\)).*/\1.\2/p' \
+    "$@" | tr -d '\134' | sort -u | while read -r reference; do
+    [ -e "$made/$reference" ] || [ -e "docs/man/$reference" ] || [ -e "$command/$reference" ] || echo "$reference"
 done)
 [ -z "$missing" ] || complain "referred to, but not there: $missing"
 exit $status

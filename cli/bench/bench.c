@@ -3,7 +3,7 @@
  *   1. read the command line;
  *   2. hold Ctrl-C, open the report files: an hour's results should not be lost to a wrong path;
  *   3. set up each kind of work that the chosen rows need. The HTTP server comes first, as it is
- *      made by fork, which wants a process of one thread;
+ *      made by fork, which wants a process of one thread; only then a thread watches for Ctrl-C;
  *   4. for each row, each repetition and each column: measure; print the row when it is complete;
  *   5. say what remains to be said, write the reports;
  *   6. undo 3.
@@ -30,7 +30,8 @@ struct bench {
     struct bench_options options;
     struct setting setting;
     bool opened[WORKLOAD_KINDS];
-    FILE *table; /* NULL if standard output is taken by another report */
+    bool watching; /* signals are acted on */
+    FILE *table;   /* NULL if standard output is taken by another report */
     FILE *json;
     FILE *csv;
     struct row_result *results;
@@ -68,6 +69,15 @@ static int open_report(const char *option, const char *path, FILE **ret_file,
                    thrum_strerror(errno));
 }
 
+/* Begins to act on signals, unless that was done. It starts a thread. */
+static int watch_signals(struct bench *bench, thrum_error *ret_error)
+{
+    if (bench->watching)
+        return 0;
+    bench->watching = true;
+    return interrupt_watch(NULL, scratch_remove, ret_error);
+}
+
 static int open_workloads(struct bench *bench, thrum_error *ret_error)
 {
     static const char *const steps[WORKLOAD_KINDS] = {"preparing: HTTP", "preparing: files",
@@ -77,10 +87,15 @@ static int open_workloads(struct bench *bench, thrum_error *ret_error)
         if (!kind_needed(bench, kind))
             continue;
         const struct workload *workload = workload_for(kind, &bench->options);
+        int rc = kind == WORKLOAD_HTTP ? 0 : watch_signals(bench, ret_error);
+        if (rc < 0)
+            return rc;
         progress_step(steps[kind]);
         bench->opened[kind] = true;
-        int rc = workload->open(&bench->options, ret_error);
+        rc = workload->open(&bench->options, ret_error);
         progress_clear();
+        if (rc == 0 && kind == WORKLOAD_HTTP)
+            rc = watch_signals(bench, ret_error);
         if (interrupt_asked())
             return trouble(ret_error, -ECANCELED, "stopped");
         if (rc < 0)
@@ -106,7 +121,7 @@ static int bench_open(struct bench *bench, thrum_error *ret_error)
         .cores = thrum_cpu_count(),
         .scale = options_scale(&bench->options),
     };
-    progress_open();
+    progress_open(PROGRESS_AUTO);
     int rc = interrupt_hold(ret_error);
     if (rc == 0)
         rc = open_report("--json", bench->options.json, &bench->json, ret_error);
@@ -215,20 +230,10 @@ int bench_run(int argc, char **argv)
     struct bench bench = {0};
     thrum_error error = {0};
     char message[256];
-    switch (options_parse(argc, argv, &bench.options, message, sizeof message)) {
-    case OPTIONS_HELP:
-        options_print_help(stdout);
-        return STATUS_OK;
-    case OPTIONS_VERSION:
-        printf("thrum %s\n", thrum_version());
-        return STATUS_OK;
-    case OPTIONS_WRONG:
-        trouble_print("%s", message);
-        fputs("Try 'thrum bench --help'.\n", stderr);
-        return STATUS_USAGE;
-    default:
-        break;
-    }
+    enum options_verdict verdict =
+        options_parse(argc, argv, &bench.options, message, sizeof message);
+    if (verdict != OPTIONS_RUN)
+        return command_line_answer(&bench_line, verdict, message);
     int status = STATUS_OK;
     if (bench_open(&bench, &error) < 0) {
         if (!interrupt_asked())

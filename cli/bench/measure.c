@@ -144,14 +144,14 @@ static void take_result(struct run *run, int index, struct cell *cell, struct sa
 /* Submits every task, unless Ctrl-C or a failure comes in between. */
 static void submit_all(struct run *run, thrum_executor *executor)
 {
-    int done = 0;
+    uint64_t done = 0;
     for (int i = 0; i < run->count && !interrupt_asked(); i++) {
         const struct piece *piece = &run->pieces[i];
         thrum_future *future = thrum_submit(executor, piece->task, piece->arg, piece->arg_size);
         run->futures[run->submitted++] = future;
         if (!thrum_future_done(future))
             continue;
-        progress_show(++done);
+        progress_show(++done, 0);
         if (thrum_future_result(future, NULL, 0, THRUM_NOW) < 0)
             return;
     }
@@ -171,7 +171,7 @@ static int collect_all(struct run *run, struct cell *cell, struct sample *sample
             taken++;
             take_result(run, (int)index, cell, sample);
         }
-        progress_show(taken);
+        progress_show((uint64_t)taken, 0);
         if (!run->stopping && (cell->failed > 0 || interrupt_asked()))
             cancel_all(run);
     } while (rc == 0 || rc == -ETIMEDOUT);
@@ -199,6 +199,25 @@ static int run_on(struct run *run, struct cell *cell, const struct column *colum
     return rc;
 }
 
+/* The same with a bar, or with a line once it is over. */
+static int run_shown(struct run *run, struct cell *cell, const struct column *column,
+                     struct sample *sample, const char *row, const char *title)
+{
+    char label[64], line[160];
+    snprintf(label, sizeof label, "%-6s %-14s", row, title);
+    progress_begin(label, "tasks");
+    progress_expect((uint64_t)run->count, 0);
+    progress_show(0, 0);
+    int rc = run_on(run, cell, column, sample);
+    progress_end();
+    if (!progress_draws()) {
+        snprintf(line, sizeof line, "%s, %s: %d of %d tasks in %.3f s\n", row, title, cell->done,
+                 run->count, progress_seconds());
+        progress_print(line);
+    }
+    return rc;
+}
+
 void measure_cell(struct cell *cell, const struct row *row, const struct column *column,
                   const struct setting *setting)
 {
@@ -209,9 +228,7 @@ void measure_cell(struct cell *cell, const struct row *row, const struct column 
     column_title(column, setting->options->workers, title, sizeof title);
     int rc = run_prepare(&run, row, cell->workers, column, setting, &cell->error);
     if (rc == 0) {
-        progress_begin(row->name, title, run.count);
-        rc = run_on(&run, cell, column, &sample);
-        progress_end();
+        rc = run_shown(&run, cell, column, &sample, row->name, title);
         if (rc < 0)
             trouble(&cell->error, rc, "the executor failed: %s", thrum_strerror(rc));
     }

@@ -2,10 +2,11 @@
 #ifndef CLI_BENCH_OPTIONS_H
 #define CLI_BENCH_OPTIONS_H
 
+#include "command_line.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 struct bench_options {
     bool quick;           /* a tenth of every latency */
@@ -18,14 +19,12 @@ struct bench_options {
     const char *postgres; /* query this instead of SQLite, or NULL */
 };
 
-enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
+extern const struct command_line bench_line;
 
 /* Reads the command line; argv[0] is skipped. With OPTIONS_WRONG `ret_message` names the option
  * and what is wrong with it. The strings of `ret` point into argv. */
 enum options_verdict options_parse(int argc, char **argv, struct bench_options *ret,
                                    char *ret_message, size_t message_size);
-
-void options_print_help(FILE *out);
 
 /* The factor on every latency. */
 double options_scale(const struct bench_options *options);

@@ -39,6 +39,7 @@ TEST(what_is_wrong_in_the_command_line_is_said_with_status_2)
 {
     expect("", 2, NULL, "thrum --help");
     expect("dance", 2, NULL, "unknown command dance");
+    expect("benhc", 2, NULL, "unknown command benhc; did you mean bench?");
     expect("--dance", 2, NULL, "unknown option --dance");
     expect("bench --worker-count 3", 2, NULL, "--worker-count");
     expect("bench --onyl cpu", 2, NULL, "did you mean --only?");

@@ -1,6 +1,6 @@
 /* The few colours, and whether they are wanted. */
-#ifndef CLI_BENCH_STYLE_H
-#define CLI_BENCH_STYLE_H
+#ifndef CLI_COMMON_STYLE_H
+#define CLI_COMMON_STYLE_H
 
 #include <stdbool.h>
 

@@ -1,0 +1,12 @@
+/* The list of subcommands, for `thrum` itself and for the manual pages and completions. A new one is
+ * a line here. */
+#include "command.h"
+
+#include "bench/options.h"
+#include "hash/options.h"
+
+const struct command commands[] = {
+    {&bench_line, bench_run},
+    {&hash_line, hash_run},
+    {0},
+};

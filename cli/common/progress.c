@@ -1,0 +1,239 @@
+/* Progress on stderr, by one renderer for all subcommands.
+ *
+ * On a terminal a bar is drawn in one line, at most ten times a second however often counts come,
+ * and taken away before anything else is printed: "\r" goes to the line's begin, "\x1b[K" clears
+ * the rest. The width is asked at each drawing, so that a resized window is noticed. A window too
+ * narrow for a bar gets the numbers alone.
+ *
+ * Elsewhere, and on a terminal that calls itself dumb, a line each ten seconds: what takes less says
+ * nothing. Nobody wants a log of bars.
+ *
+ * Rate and remaining time come from the whole time since the begin. That is slow to notice a change
+ * but does not jump; while nothing is known of the total there is no remaining time.
+ *
+ * All state is behind one lock, as messages come from any thread and have to clear the bar. Counts
+ * are given as they stand, by whoever looks at the results, so no counter is shared here.
+ */
+#include "progress.h"
+
+#include "style.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <thrum.h>
+#include <unistd.h>
+
+static const double redraw_seconds = 0.1, line_seconds = 10;
+
+static thrum_lock drawing; /* over all that follows */
+static bool bars, lines, last_line, colours;
+static bool drawn;    /* something of ours is on the terminal's line */
+static bool counting; /* between begin and end */
+static char label[64], noun[24];
+static uint64_t total, total_bytes, done, done_bytes;
+static thrum_time begun, next_drawing;
+
+void progress_open(enum progress_wish wish)
+{
+    const char *terminal = getenv("TERM");
+    bool capable = isatty(STDERR_FILENO) && !(terminal && strcmp(terminal, "dumb") == 0);
+    bars = wish != PROGRESS_NEVER && capable;
+    lines = wish != PROGRESS_NEVER && !capable;
+    last_line = wish == PROGRESS_ALWAYS && !capable;
+    colours = style_wanted(STDERR_FILENO);
+}
+
+bool progress_draws(void)
+{
+    return bars;
+}
+
+double progress_seconds(void)
+{
+    return (double)(thrum_now() - begun) * 1e-9;
+}
+
+static int terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
+        return 80;
+    return size.ws_col;
+}
+
+static void clear(void)
+{
+    if (drawn)
+        fputs("\r\x1b[K", stderr);
+    drawn = false;
+    fflush(stderr);
+}
+
+/* How far it is, from 0 to 1; below 0 if that is unknown. */
+static double share(void)
+{
+    double all = (double)(total_bytes ? total_bytes : total);
+    double part = (double)(total_bytes ? done_bytes : done);
+    if (all <= 0)
+        return -1;
+    return part < all ? part / all : 1;
+}
+
+/* "45.2 MB/s" or "120 files/s", or nothing if it is too early to tell. */
+static void describe_rate(double seconds, char *text, size_t size)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
+    size_t unit = 0;
+    text[0] = '\0';
+    if (seconds < 0.5 || done == 0)
+        return;
+    double rate = (double)done_bytes / seconds;
+    if (done_bytes == 0) {
+        snprintf(text, size, " %.*f %s/s", (double)done / seconds < 10 ? 1 : 0,
+                 (double)done / seconds, noun);
+        return;
+    }
+    for (; rate >= 999.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        rate /= 1000;
+    snprintf(text, size, " %.*f %s/s", rate < 10 ? 1 : 0, rate, units[unit]);
+}
+
+/* "1:05" or "2:01:05" */
+static void describe_time(double seconds, char *text, size_t size)
+{
+    long whole = (long)(seconds < 3.5e6 ? seconds + 0.5 : 3.5e6);
+    if (whole < 3600)
+        snprintf(text, size, "%ld:%02ld", whole / 60, whole % 60);
+    else
+        snprintf(text, size, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+/* " 12/100 45.2 MB/s 3.1 s, 0:20 left" */
+static void describe_state(char *text, size_t size)
+{
+    double seconds = progress_seconds(), part = share();
+    char count[48], rate[32], left[32] = "", time[24];
+    if (total)
+        snprintf(count, sizeof count, "%*ju/%ju", total > 99 ? 3 : 2, (uintmax_t)done,
+                 (uintmax_t)total);
+    else
+        snprintf(count, sizeof count, "%ju %s", (uintmax_t)done, noun);
+    describe_rate(seconds, rate, sizeof rate);
+    if (part > 0 && part < 1 && seconds >= 1) {
+        describe_time(seconds / part - seconds, time, sizeof time);
+        snprintf(left, sizeof left, ", %s left", time);
+    }
+    snprintf(text, size, " %s%s %.1f s%s", count, rate, seconds, left);
+}
+
+static void draw(void)
+{
+    enum { BAR_MOST = 40 };
+    char state[160];
+    describe_state(state, sizeof state);
+    int width = terminal_width() - 1;
+    int bar = width - (int)strlen(label) - (int)strlen(state) - 3;
+    bar = bar > BAR_MOST ? BAR_MOST : bar;
+    fputs("\r", stderr);
+    if (bar >= 4 && share() >= 0) {
+        int filled = (int)(bar * share());
+        char full[BAR_MOST + 1], empty[BAR_MOST + 1];
+        memset(full, '#', sizeof full);
+        memset(empty, '.', sizeof empty);
+        fprintf(stderr, "%s [%s%.*s%s%.*s]%s", label, colours ? STYLE_GREEN : "", filled, full,
+                colours ? STYLE_END : "", bar - filled, empty, state);
+    } else {
+        fprintf(stderr, "%.*s", width, state + 1);
+    }
+    fputs("\x1b[K", stderr);
+    fflush(stderr);
+    drawn = true;
+}
+
+static void print_state(void)
+{
+    char state[160];
+    describe_state(state, sizeof state);
+    fprintf(stderr, "%s:%s\n", label, state);
+    fflush(stderr);
+}
+
+void progress_step(const char *what)
+{
+    thrum_with (&drawing) {
+        clear();
+        if (bars) {
+            fprintf(stderr, "%.*s", terminal_width() - 1, what);
+            drawn = true;
+        } else if (lines) {
+            fprintf(stderr, "%s\n", what);
+        }
+        fflush(stderr);
+    }
+}
+
+void progress_begin(const char *what, const char *many)
+{
+    thrum_with (&drawing) {
+        snprintf(label, sizeof label, "%s", what);
+        snprintf(noun, sizeof noun, "%s", many);
+        total = total_bytes = done = done_bytes = 0;
+        begun = thrum_now();
+        next_drawing = bars ? 0 : thrum_in(line_seconds);
+        counting = true;
+        clear();
+    }
+}
+
+void progress_expect(uint64_t how_many, uint64_t how_many_bytes)
+{
+    thrum_with (&drawing) {
+        total = how_many;
+        total_bytes = how_many_bytes;
+    }
+}
+
+void progress_show(uint64_t how_many, uint64_t how_many_bytes)
+{
+    thrum_with (&drawing) {
+        if (how_many > done)
+            done = how_many;
+        if (how_many_bytes > done_bytes)
+            done_bytes = how_many_bytes;
+        if (!counting || (!bars && !lines) || thrum_now() < next_drawing)
+            break;
+        if (bars)
+            draw();
+        else
+            print_state();
+        next_drawing = thrum_in(bars ? redraw_seconds : line_seconds);
+    }
+}
+
+void progress_end(void)
+{
+    thrum_with (&drawing) {
+        if (bars)
+            clear();
+        else if (last_line && counting)
+            print_state();
+        counting = false;
+    }
+}
+
+void progress_clear(void)
+{
+    thrum_with (&drawing)
+        clear();
+}
+
+void progress_print(const char *text)
+{
+    thrum_with (&drawing) {
+        clear();
+        fputs(text, stderr);
+        fflush(stderr);
+    }
+}

@@ -1,0 +1,289 @@
+/* The pipeline.
+ *
+ *     source --- work (bounded queue) ---> workers --- done (queue) ---> sink, in order
+ *        ^                                                                  |
+ *        +------------------------- window (semaphore) ---------------------+
+ *
+ * Order. Batches are numbered by the source. The caller's thread puts those that are done into a
+ * ring by number and gives them to the sink when their turn has come. A batch that takes long, as
+ * one large file does, holds up only the output: the workers go on with what follows, until the
+ * window is full. The window bounds the memory, be there millions of files: a permit is taken for
+ * each batch by the source and given back once the batch has been through the sink.
+ *
+ * No cycle of waits: the sink waits for workers only, a worker for nobody (`done` has room for the
+ * whole window; a hard link waits for a batch before its own), the source for both. A source that
+ * waits for permits to open folders has sent on all that hold such permits.
+ *
+ * The end. The source closes `work`; a worker that finds it closed and empty ends, and the last one
+ * closes `done`. On Ctrl-C the source stops; workers finish the file they are at and leave the
+ * others untouched (ITEM_WAITING); the sink skips those.
+ *
+ * Workers that cannot be started are done without, as long as there is one.
+ */
+#include "engine.h"
+
+#include "interrupt.h"
+#include "links.h"
+#include "progress.h"
+#include "read.h"
+#include "trouble.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+
+/* Batches between source and sink, and of them those that no worker has; open folders. */
+enum { WINDOW = 256, WORK_MOST = 64, PERMITS_MOST = 512, PERMITS_LEAST = 8 };
+
+static const double look_seconds = 0.1;
+
+struct engine {
+    const struct engine_options *options;
+    thrum_queue *work, *done; /* of struct batch * */
+    thrum_semaphore window, budget;
+    int permits;
+    thrum_event stop;      /* the sink has had enough */
+    struct batch *current; /* being filled; the source's */
+    uint64_t next_number;  /* the source's */
+
+    thrum_lock lock; /* over what follows */
+    int workers;     /* that have not ended */
+    uint64_t found, found_bytes, read_bytes;
+};
+
+/* Descriptors: two thirds of what is allowed, after asking for more. */
+static int count_permits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return PERMITS_LEAST;
+    rlim_t wanted = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+    if (limit.rlim_cur < wanted &&
+        setrlimit(RLIMIT_NOFILE, &(struct rlimit){wanted, limit.rlim_max}) == 0)
+        limit.rlim_cur = wanted;
+    rlim_t permits = limit.rlim_cur / 3;
+    return permits > PERMITS_MOST    ? PERMITS_MOST
+           : permits < PERMITS_LEAST ? PERMITS_LEAST
+                                     : (int)permits;
+}
+
+bool engine_stopping(struct engine *engine)
+{
+    return interrupt_asked() || thrum_event_is_set(&engine->stop);
+}
+
+thrum_semaphore *engine_budget(struct engine *engine)
+{
+    return &engine->budget;
+}
+
+int engine_permits(const struct engine *engine)
+{
+    return engine->permits;
+}
+
+void engine_take_permit(struct engine *engine)
+{
+    if (thrum_semaphore_try(&engine->budget) == 0)
+        return;
+    engine_flush(engine);
+    thrum_semaphore_acquire(&engine->budget);
+}
+
+void engine_flush(struct engine *engine)
+{
+    struct batch *batch = engine->current;
+    if (!batch)
+        return;
+    engine->current = NULL;
+    batch->number = engine->next_number++;
+    thrum_semaphore_acquire(&engine->window);
+    thrum_with (&engine->lock) {
+        engine->found += batch->count;
+        engine->found_bytes += batch->bytes;
+    }
+    thrum_queue_put(engine->work, &batch, THRUM_FOREVER); /* open until the source ends, bounded */
+}
+
+struct item *engine_add(struct engine *engine, struct folder *folder, const char *name)
+{
+    if (!engine->current)
+        engine->current = batch_new();
+    return engine->current ? batch_add(engine->current, folder, name) : NULL;
+}
+
+void engine_added(struct engine *engine, struct item *item)
+{
+    struct batch *batch = engine->current;
+    if (item->about.st_nlink > 0 && S_ISREG(item->about.st_mode))
+        batch->bytes += (uint64_t)item->about.st_size;
+    if (batch->count == BATCH_ITEMS || batch->bytes >= BATCH_BYTES)
+        engine_flush(engine);
+}
+
+static int run_source(thrum_task *self)
+{
+    struct engine *engine = thrum_arg(self, struct engine *);
+    int rc = engine->options->source(engine, engine->options->source_context);
+    engine_flush(engine);
+    thrum_queue_close(engine->work);
+    return rc;
+}
+
+static bool note_bytes(void *context, size_t bytes)
+{
+    struct engine *engine = context;
+    thrum_with (&engine->lock)
+        engine->read_bytes += bytes;
+    return !engine_stopping(engine);
+}
+
+/* One batch, file by file. A folder is left as soon as no later file of the batch needs it. */
+static void work_on(struct engine *engine, struct reader *reader, struct batch *batch)
+{
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < batch->count; i++) {
+        struct item *item = &batch->items[i];
+        uint64_t told = reader->told;
+        read_item(reader, batch, item, engine_stopping(engine));
+        bytes += item->bytes - (reader->told - told);
+        folder_leave(item->folder);
+    }
+    thrum_with (&engine->lock)
+        engine->read_bytes += bytes;
+}
+
+static void worker_ends(struct engine *engine)
+{
+    bool last = false;
+    thrum_with (&engine->lock)
+        last = --engine->workers == 0;
+    if (last)
+        thrum_queue_close(engine->done);
+}
+
+static int run_worker(thrum_task *self)
+{
+    struct engine *engine = thrum_arg(self, struct engine *);
+    struct reader reader;
+    struct batch *batch;
+    int rc =
+        reader_init(&reader, engine->options->digest, engine->options->cache, note_bytes, engine);
+    while (thrum_queue_get(engine->work, &batch, THRUM_FOREVER) == 0) {
+        if (rc == 0)
+            work_on(engine, &reader, batch);
+        else
+            batch_fail(batch, rc);
+        thrum_queue_put(engine->done, &batch, THRUM_FOREVER); /* has room for all there are */
+    }
+    if (rc == 0)
+        reader_finish(&reader);
+    worker_ends(engine);
+    return 0;
+}
+
+static void show_progress(struct engine *engine, uint64_t shown)
+{
+    uint64_t found, found_bytes, read_bytes;
+    thrum_with (&engine->lock) {
+        found = engine->found;
+        found_bytes = engine->found_bytes;
+        read_bytes = engine->read_bytes;
+    }
+    progress_expect(found, found_bytes);
+    progress_show(shown, read_bytes);
+}
+
+/* Gives a batch to the sink and ends its life. */
+static void give(struct engine *engine, struct batch *batch)
+{
+    for (size_t i = 0; i < batch->count && !thrum_event_is_set(&engine->stop); i++)
+        if (batch->items[i].state != ITEM_WAITING &&
+            !engine->options->sink(batch, &batch->items[i], engine->options->sink_context))
+            thrum_event_set(&engine->stop);
+    batch_free(batch);
+    thrum_semaphore_release(&engine->window, 1);
+}
+
+/* Takes what is done until all is, and gives it on in its order. */
+static void collect(struct engine *engine)
+{
+    struct batch *ring[WINDOW] = {0}, *batch;
+    uint64_t turn = 0, shown = 0;
+    int rc;
+    do {
+        rc = thrum_queue_get(engine->done, &batch, thrum_in(look_seconds));
+        if (rc == 0) {
+            shown += batch->count;
+            if (engine->options->unordered)
+                give(engine, batch);
+            else
+                ring[batch->number % WINDOW] = batch;
+        }
+        for (; ring[turn % WINDOW]; turn++) {
+            batch = ring[turn % WINDOW];
+            ring[turn % WINDOW] = NULL;
+            give(engine, batch);
+        }
+        show_progress(engine, shown);
+    } while (rc == 0 || rc == -ETIMEDOUT);
+}
+
+/* Starts the workers; those that the system refuses are left out. Returns 0 if there is one. */
+static int start_workers(struct engine *engine, thrum_executor *pool)
+{
+    int rc = 0, refused = 0;
+    engine->workers = engine->options->workers;
+    for (int i = 0; i < engine->options->workers; i++) {
+        thrum_future *worker = thrum_submit(pool, run_worker, thrum_value(struct engine *, engine));
+        /* One that has begun ends with 0, and not before the queue is closed. */
+        if (thrum_future_done(worker)) {
+            rc = thrum_future_result(worker, NULL, 0, THRUM_NOW);
+            refused++;
+            worker_ends(engine);
+        }
+        thrum_future_free(worker);
+    }
+    return refused == engine->options->workers ? rc : 0;
+}
+
+static int run(struct engine *engine, thrum_error *ret_error)
+{
+    thrum_executor *pool = thrum_thread_pool_new(
+        &(thrum_pool_options){.max_workers = engine->options->workers, .name_prefix = "hash"});
+    int rc = pool ? start_workers(engine, pool) : -ENOMEM;
+    if (rc == 0) {
+        thrum_thread *source =
+            thrum_thread_start_with(&(thrum_thread_options){.name = "walk"}, run_source,
+                                    thrum_value(struct engine *, engine));
+        /* If it could not be started nobody else closes the queue. */
+        if (!thrum_thread_is_alive(source))
+            thrum_queue_close(engine->work);
+        collect(engine);
+        rc = thrum_thread_join(source, THRUM_FOREVER);
+        thrum_thread_free(source);
+    }
+    thrum_queue_close(engine->work);
+    thrum_executor_shutdown(pool);
+    return rc < 0 ? trouble(ret_error, rc, "cannot go on: %s", thrum_strerror(rc)) : 0;
+}
+
+int engine_run(const struct engine_options *options, thrum_error *ret_error)
+{
+    struct engine engine = {.options = options, .permits = count_permits()};
+    thrum_semaphore_init(&engine.window, WINDOW);
+    thrum_semaphore_init(&engine.budget, (uint32_t)engine.permits);
+    engine.work =
+        thrum_queue_new(sizeof(struct batch *), &(thrum_queue_options){.max_size = WORK_MOST});
+    engine.done =
+        thrum_queue_new(sizeof(struct batch *), &(thrum_queue_options){.max_size = WINDOW});
+    int rc = engine.work && engine.done
+                 ? run(&engine, ret_error)
+                 : trouble(ret_error, -ENOMEM, "%s", thrum_strerror(-ENOMEM));
+    thrum_queue_free(engine.work);
+    thrum_queue_free(engine.done);
+    thrum_semaphore_finish(&engine.window);
+    thrum_semaphore_finish(&engine.budget);
+    thrum_event_finish(&engine.stop);
+    return rc;
+}

@@ -1,0 +1,180 @@
+/* Lines.
+ *
+ * A name with a backslash, a newline or a carriage return is escaped, and its line begins with a
+ * backslash, as coreutils 9.1 does. A path is put out in two parts, folder and name, as it is kept. */
+#include "lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void put_hex(FILE *out, const unsigned char *digest, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    char hex[2 * DIGEST_MOST];
+    for (size_t i = 0; i < size; i++) {
+        hex[2 * i] = digits[digest[i] >> 4];
+        hex[2 * i + 1] = digits[digest[i] & 15];
+    }
+    fwrite_unlocked(hex, 1, 2 * size, out);
+}
+
+static void put_escaped(FILE *out, const char *text)
+{
+    while (*text) {
+        size_t plain = strcspn(text, "\\\n\r");
+        fwrite_unlocked(text, 1, plain, out);
+        text += plain;
+        if (!*text)
+            return;
+        fputs_unlocked(*text == '\\' ? "\\\\" : *text == '\n' ? "\\n" : "\\r", out);
+        text++;
+    }
+}
+
+static void put_path(FILE *out, const struct batch *batch, const struct item *item, bool escape)
+{
+    const char *parts[] = {item->folder->path, item_name(batch, item)};
+    for (size_t i = 0; i < 2; i++) {
+        if (escape)
+            put_escaped(out, parts[i]);
+        else
+            fputs_unlocked(parts[i], out);
+    }
+}
+
+static bool path_has(const struct batch *batch, const struct item *item, const char *set)
+{
+    return strpbrk(item->folder->path, set) || strpbrk(item_name(batch, item), set);
+}
+
+/* The length of the character of UTF-8 at the begin of the text, 0 if there is none: no overlong
+ * ones, no surrogates, nothing above U+10FFFF. */
+static size_t utf8_length(const unsigned char *text)
+{
+    unsigned char first = text[0];
+    size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first > 0xf4)
+        return 0;
+    for (size_t i = 1; i < length; i++)
+        if ((text[i] & 0xc0) != 0x80)
+            return 0;
+    if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f) ||
+        (first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f))
+        return 0;
+    return length;
+}
+
+static void put_json_text(FILE *out, const char *string)
+{
+    for (const unsigned char *text = (const unsigned char *)string; *text;) {
+        size_t length = utf8_length(text);
+        if (length == 0)
+            fputs_unlocked("\\ufffd", out);
+        else if (*text == '"' || *text == '\\')
+            fprintf(out, "\\%c", *text);
+        else if (*text < 0x20 || *text == 0x7f)
+            fprintf(out, "\\u%04x", *text);
+        else
+            fwrite_unlocked(text, 1, length, out);
+        text += length ? length : 1;
+    }
+}
+
+void json_put_string(FILE *out, const char *text)
+{
+    putc_unlocked('"', out);
+    put_json_text(out, text);
+    putc_unlocked('"', out);
+}
+
+static bool is_utf8(const char *string)
+{
+    const unsigned char *text = (const unsigned char *)string;
+    for (size_t length; *text; text += length)
+        if ((length = utf8_length(text)) == 0)
+            return false;
+    return true;
+}
+
+/* The bytes of a path that JSON cannot hold as it is. */
+static void put_path_hex(FILE *out, const struct batch *batch, const struct item *item)
+{
+    const char *parts[] = {item->folder->path, item_name(batch, item)};
+    if (is_utf8(parts[0]) && is_utf8(parts[1]))
+        return;
+    fputs_unlocked(", \"path_hex\": \"", out);
+    for (size_t i = 0; i < 2; i++)
+        for (const char *at = parts[i]; *at; at++)
+            put_hex(out, (const unsigned char *)at, 1);
+    putc_unlocked('"', out);
+}
+
+static void put_json(FILE *out, const struct line_style *style, const struct batch *batch,
+                     const struct item *item)
+{
+    fputs_unlocked("{\"path\": \"", out);
+    /* A character is never cut in two by this: between the parts stands a slash, or one is empty. */
+    put_json_text(out, item->folder->path);
+    put_json_text(out, item_name(batch, item));
+    putc_unlocked('"', out);
+    put_path_hex(out, batch, item);
+    fputs_unlocked(", \"algorithm\": ", out);
+    json_put_string(out, style->digest->name);
+    if (item->state == ITEM_DONE || item->state == ITEM_CHANGED) {
+        fputs_unlocked(", \"digest\": \"", out);
+        put_hex(out, item->digest, style->digest->size);
+        fprintf(out, "\", \"bytes\": %ju, \"changed\": %s, \"error\": null}\n",
+                (uintmax_t)item->bytes, item->state == ITEM_CHANGED ? "true" : "false");
+        return;
+    }
+    fputs_unlocked(", \"digest\": null, \"bytes\": null, \"changed\": false, \"error\": ", out);
+    json_put_string(out, item->error ? thrum_strerror(item->error) : item->word);
+    fputs_unlocked("}\n", out);
+}
+
+void line_put(FILE *out, const struct line_style *style, const struct batch *batch,
+              const struct item *item)
+{
+    if (style->form == LINE_JSON) {
+        put_json(out, style, batch, item);
+        return;
+    }
+    if (item->state != ITEM_DONE && item->state != ITEM_CHANGED)
+        return;
+    bool escape = !style->zero && path_has(batch, item, "\\\n\r");
+    if (escape)
+        putc_unlocked('\\', out);
+    if (style->form == LINE_TAG) {
+        fputs_unlocked(style->digest->tag, out);
+        fputs_unlocked(" (", out);
+        put_path(out, batch, item, escape);
+        fputs_unlocked(") = ", out);
+        put_hex(out, item->digest, style->digest->size);
+    } else {
+        put_hex(out, item->digest, style->digest->size);
+        fputs_unlocked(style->form == LINE_BINARY ? " *" : "  ", out);
+        put_path(out, batch, item, escape);
+    }
+    putc_unlocked(style->zero ? '\0' : '\n', out);
+}
+
+void line_put_verdict(FILE *out, const struct batch *batch, const struct item *item,
+                      const char *verdict)
+{
+    bool escape = path_has(batch, item, "\n");
+    if (escape)
+        putc_unlocked('\\', out);
+    put_path(out, batch, item, escape);
+    fprintf(out, ": %s\n", verdict);
+}
+
+char *path_for_message(const struct batch *batch, const struct item *item)
+{
+    char *path;
+    if (asprintf(&path, "%s%s", item->folder->path, item_name(batch, item)) < 0)
+        return NULL;
+    for (char *at = path; *at; at++)
+        if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            *at = '?';
+    return path;
+}

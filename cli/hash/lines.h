@@ -1,0 +1,37 @@
+/* The lines that go out: those of sha256sum to the byte, or JSON. */
+#ifndef CLI_HASH_LINES_H
+#define CLI_HASH_LINES_H
+
+#include "batch.h"
+
+#include <stdio.h>
+
+enum line_form {
+    LINE_TEXT,   /* "digest  name" */
+    LINE_BINARY, /* "digest *name" */
+    LINE_TAG,    /* "SHA256 (name) = digest" */
+    LINE_JSON,
+};
+
+struct line_style {
+    enum line_form form;
+    bool zero; /* ends with a NUL, nothing is escaped */
+    const struct digest_kind *digest;
+};
+
+/* The line of a file that has been read, changed meanwhile or not; of a failed one only as JSON. */
+void line_put(FILE *out, const struct line_style *style, const struct batch *batch,
+              const struct item *item);
+
+/* "name: OK", escaped as sha256sum -c does: only if there is a newline in it. */
+void line_put_verdict(FILE *out, const struct batch *batch, const struct item *item,
+                      const char *verdict);
+
+/* The path for a message: control characters cannot do harm to a terminal. Malloced; NULL if memory
+ * is out. */
+char *path_for_message(const struct batch *batch, const struct item *item);
+
+/* A string of JSON, with its quotes. Bytes that are no UTF-8 become U+FFFD. */
+void json_put_string(FILE *out, const char *text);
+
+#endif

@@ -1,0 +1,23 @@
+/* What `thrum hash` was asked to do: its command line as a struct. */
+#ifndef CLI_HASH_OPTIONS_H
+#define CLI_HASH_OPTIONS_H
+
+#include "command_line.h"
+
+struct hash_options {
+    const char *algorithm;
+    const char *cache;
+    int workers; /* 0 for as many as there are processors */
+    bool check, unordered, json, follow, binary, text, tag, zero;
+    bool ignore_missing, quiet, status, strict, warn, progress;
+    char **paths; /* in argv; never none, as "-" stands for none */
+    size_t path_count;
+};
+
+extern const struct command_line hash_line;
+
+/* Reads the command line, as options_parse of bench does. */
+enum options_verdict hash_options_parse(int argc, char **argv, struct hash_options *ret,
+                                        char *message, size_t size);
+
+#endif

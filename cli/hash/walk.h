@@ -1,0 +1,19 @@
+/* The walker: finds the files below what the user has named. */
+#ifndef CLI_HASH_WALK_H
+#define CLI_HASH_WALK_H
+
+#include "engine.h"
+#include "links.h"
+
+struct walk_options {
+    char **paths; /* "-" is standard input */
+    size_t count;
+    bool follow;         /* symbolic links in trees */
+    bool unordered;      /* entries as the directory has them */
+    struct links *links; /* the files with several names; the caller's, as they outlive the walk */
+};
+
+/* An engine_source; the context is a struct walk_options. */
+int walk(struct engine *engine, void *options);
+
+#endif

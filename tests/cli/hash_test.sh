@@ -1,0 +1,285 @@
+#!/bin/bash
+# `thrum hash` beside sha256sum: the same bytes on standard output, the same exit status, and, after
+# the program's name, the same words on standard error.
+#
+#     hash_test.sh THRUM
+set -u
+thrum=$(realpath "$1")
+self=$(realpath "$0")
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# same ARGUMENTS...: both do the same.
+same() {
+    "$thrum" hash "$@" >"$work/out" 2>"$work/err" </dev/null
+    local ours=$?
+    sha256sum "$@" >"$work/out2" 2>"$work/err2" </dev/null
+    local theirs=$?
+    sed -i 's/^thrum hash: //' "$work/err"
+    sed -i 's/^sha256sum: //' "$work/err2"
+    if [ $ours -eq $theirs ] && cmp -s "$work/out" "$work/out2" && cmp -s "$work/err" "$work/err2"; then
+        return 0
+    fi
+    echo "# $*: status $ours, sha256sum's is $theirs"
+    diff "$work/out" "$work/out2" | sed 's/^/# /'
+    diff "$work/err" "$work/err2" | sed 's/^/# /'
+    return 1
+}
+
+# The lines that a tree is to have.
+expected() {
+    find "$@" -type f -print0 | sort -z | xargs -0 -r sha256sum
+}
+
+# until COMMAND...: waits until it succeeds.
+until_true() {
+    local tries=0
+    until "$@" || [ $((tries += 1)) -gt 1500 ]; do sleep 0.01; done
+    "$@"
+}
+
+a_line_is_sha256sums() {
+    mkdir names && cd names || return 1
+    echo 1 >plain
+    : >empty
+    echo 2 >' blank '
+    echo 3 >$'new\nline'
+    echo 4 >'back\slash'
+    echo 5 >$'carriage\rreturn'
+    echo 6 >'*star'
+    echo 7 >$'\xff\xfe no UTF-8'
+    echo 8 >-dash
+    echo 9 >$'all \\ of\n them\r'
+    same -- * && same -b -- * && same --tag -- * && same -z -- * && same --text -- * &&
+        same plain nothing empty && same /dev/null plain && same - && same
+}
+
+what_comes_by_a_pipe_is_hashed() {
+    [ "$(seq 100000 | "$thrum" hash)" = "$(seq 100000 | sha256sum)" ] &&
+        [ "$(seq 100000 | "$thrum" hash /dev/stdin)" = "$(seq 100000 | sha256sum /dev/stdin)" ] &&
+        [ "$(printf x | "$thrum" hash names/plain - names/empty)" = \
+            "$(printf x | sha256sum names/plain - names/empty)" ]
+}
+
+openssl_has_other_digests() {
+    for name in md5 sha1 sha224 sha384 sha512 b2; do
+        algorithm=${name/b2/blake2b512}
+        [ "$("$thrum" hash -a "$algorithm" names/plain)" = "$(${name}sum names/plain)" ] &&
+            [ "$("$thrum" hash --tag -a "$algorithm" names/plain)" = "$(${name}sum --tag names/plain)" ] &&
+            ${name}sum --tag names/* 2>/dev/null | "$thrum" hash -a "$algorithm" -c --status || return 1
+    done
+    "$thrum" hash -a nonsense names/plain 2>err
+    [ $? -eq 2 ] && grep -q "no digest called 'nonsense'" err
+}
+
+make_tree() {
+    mkdir -p "$1/a" "$1/b/deep/deeper" "$1/empty"
+    for file in a/x a.c a-b b/deep/deeper/y b/z "b/deep/ b" z; do
+        echo "$file" >"$1/$file"
+    done
+    echo many >"$1/b/$(printf 'n\nl')"
+    for i in $(seq 200); do echo "$i" >"$1/b/deep/$i"; done
+    head -c 3000000 /dev/zero >"$1/b/large"
+}
+
+a_tree_comes_in_the_order_of_its_paths() {
+    make_tree tree
+    [ "$("$thrum" hash tree)" = "$(expected tree)" ] &&
+        [ "$("$thrum" hash -j 7 tree/ tree/b names)" = "$(expected tree/; expected tree/b; expected names)" ] &&
+        [ "$(cd tree && "$thrum" hash .)" = "$(cd tree && expected .)" ] &&
+        [ "$("$thrum" hash --unordered tree | sort)" = "$(expected tree | sort)" ]
+}
+
+links_in_trees_are_followed_only_on_request() {
+    make_tree linked
+    ln -s ../a linked/b/to-a
+    ln -s ../.. linked/b/deep/circle
+    ln -s z linked/to-z
+    ln -s tree to-tree
+    [ "$("$thrum" hash linked)" = "$(expected linked)" ] || return 1
+    [ "$("$thrum" hash to-tree)" = "$(expected tree | sed 's|  tree/|  to-tree/|')" ] || return 1
+    "$thrum" hash --follow linked >out 2>err
+    [ $? -eq 1 ] && grep -q 'linked/b/deep/circle: a symbolic link leads in a circle' err &&
+        [ "$(cat out)" = "$(find -L linked -type f -print0 2>/dev/null | sort -z | xargs -0 sha256sum)" ]
+}
+
+what_is_no_file_is_skipped_with_a_word() {
+    mkdir special
+    mkfifo special/pipe
+    echo x >special/file
+    "$thrum" hash special >out 2>err && [ "$(cat out)" = "$(sha256sum special/file)" ] &&
+        [ "$(cat err)" = 'thrum hash: special/pipe: is a pipe; skipped' ]
+}
+
+what_cannot_be_read_is_told_and_the_rest_done() {
+    # What even root cannot read.
+    "$thrum" hash names/plain /proc/self/mem nothing tree/z >out 2>err
+    [ $? -eq 1 ] && [ "$(cat out)" = "$(sha256sum names/plain tree/z)" ] &&
+        grep -q '^thrum hash: /proc/self/mem: ' err && grep -q '^thrum hash: nothing: No such file' err
+}
+
+# More levels than directories are kept open, and more bytes than a path may have.
+a_tree_may_be_deeper_than_any_path() {
+    local name i
+    name=$(printf '%0100d' 0)
+    mkdir deep
+    (
+        cd deep || exit 1
+        for i in $(seq 150); do
+            echo "$i" >before
+            mkdir "$name" && cd -P "$name" || exit 1
+        done
+    ) || return 1
+    # After a directory come entries for which the one above must be opened again.
+    (
+        cd deep || exit 1
+        for i in $(seq 150); do
+            echo "$i" >"1after" # sorts after the zeros
+            cd -P "$name" || exit 1
+        done
+    ) || return 1
+    for descriptors in 20 1024; do
+        (ulimit -Sn $descriptors && ulimit -Hn $descriptors && "$thrum" hash deep) >out 2>err || {
+            sed 's/^/# /' err
+            return 1
+        }
+        [ "$(wc -l <out)" -eq 300 ] && [ ! -s err ] || return 1
+        for i in 1 77 150; do
+            [ "$(grep -c "^$(echo $i | sha256sum | cut -c 1-64)" out)" -eq 2 ] || return 1
+        done
+    done
+}
+
+# The window is smaller than the number of files, and the first takes longest.
+a_large_file_holds_up_only_the_output() {
+    mkdir many && truncate -s 100M many/0-large && (cd many && seq 18000 | split -l 1 -a 4 - f) || return 1
+    "$thrum" hash many >out || return 1
+    [ "$(wc -l <out)" -eq 18001 ] && expected many | cmp -s - out
+    local status=$?
+    rm -r many
+    return $status
+}
+
+a_check_says_what_sha256sum_says() {
+    (cd names && sha256sum -- * >../list)
+    cd names || return 1
+    same -c ../list || return 1
+    { sha256sum plain empty | sed 's/^[0-9a-f]/0/'; } >../bad
+    sed -i 1s/^././ ../bad
+    { echo '# comment' && echo && sha256sum plain && echo 'no line' &&
+        echo "$(printf '%064d' 0)  missing" && echo "$(printf '%064d' 0)  empty" &&
+        sha256sum plain | tr a-f A-F && printf '%s\r\n' "$(sha256sum -b plain)"; } >../mixed
+    sha256sum --tag -- * >../tagged
+    { sha256sum plain | sed 's/  / /' && sha256sum empty | sed 's/  / /'; } >../reversed
+    { sha256sum plain && sha256sum empty | sed 's/  / /'; } >../half-reversed
+    echo "$(printf '%064d' 0)  missing" >../all-missing
+    echo junk >../junk
+    printf '\\%064d  a\\qb\n' 0 >../wrong-escape
+    sed 's/SHA256 (\(.*\)) = /SHA256(\1)= /' ../tagged >../openssl
+    for list in list bad mixed tagged reversed half-reversed all-missing junk wrong-escape openssl nowhere; do
+        for option in --check --quiet --status --warn --strict --ignore-missing '--ignore-missing --quiet'; do
+            # shellcheck disable=SC2086 # a list of words
+            same -c $option "../$list" || return 1
+        done
+    done
+    same -c ../list ../mixed ../nowhere ../junk ../list && same -c && same -c - || return 1
+    [ "$("$thrum" hash -c <../list)" = "$(sha256sum -c <../list)" ]
+}
+
+options_that_contradict_are_refused() {
+    for line in '--status names/plain' '-c --tag list' '-c --json list' '-c --cache x list' '--json --zero x' \
+        '--jobs 0 x' '--cache= x'; do
+        # shellcheck disable=SC2086 # a list of words
+        "$thrum" hash $line >out 2>err </dev/null
+        if [ $? -ne 2 ] || [ -s out ] || ! grep -q "Try 'thrum hash --help'" err; then
+            echo "# $line was not refused"
+            return 1
+        fi
+    done
+    "$thrum" hash --algoritm md5 2>err
+    [ $? -eq 2 ] && grep -q 'did you mean --algorithm?' err
+}
+
+a_file_that_is_written_to_is_told() {
+    truncate -s 300M growing
+    while echo >>growing; do sleep 0.001; done 2>/dev/null &
+    local writer=$!
+    "$thrum" hash growing >out 2>err
+    local status=$?
+    kill $writer
+    wait $writer 2>/dev/null
+    rm growing
+    [ $status -eq 1 ] && grep -q 'growing: was changed while it was read' err && [ "$(wc -l <out)" -eq 1 ]
+}
+
+a_cache_changes_no_line() {
+    touch -d '1 hour ago' tree/*
+    sleep 2.1 # what has been changed just now is not kept
+    for round in 1 2 3; do
+        "$thrum" hash --cache cache.db tree >out && [ "$(cat out)" = "$(expected tree)" ] || return 1
+        # The same size and modification time: the change time tells.
+        touch -r tree/z stamp
+        echo "$round" >tree/z
+        touch -r stamp tree/z
+    done
+    [ "$("$thrum" hash --cache cache.db -a md5 tree/z)" = "$(md5sum tree/z)" ] || return 1
+    echo 'this is no database, by no means' >broken.db
+    "$thrum" hash --cache broken.db tree 2>err
+    [ $? -eq 1 ] && grep -q -- '--cache: cannot use broken.db' err
+}
+
+output_that_cannot_be_written_is_a_failure() {
+    "$thrum" hash tree >/dev/full 2>err
+    [ $? -eq 1 ] && grep -q 'could not be written' err || return 1
+    # A reader that goes away ends the run.
+    "$thrum" hash tree tree tree tree tree tree tree tree tree 2>err | head -n 1 >out
+    [ "${PIPESTATUS[0]}" -ne 139 ] && expected tree >all && [ "$(cat out)" = "$(head -n 1 all)" ]
+}
+
+# waits_in PID TEXT: a thread of the process has the text in its name.
+waits_in() {
+    cat /proc/"$1"/task/*/comm 2>/dev/null | grep -q "$2"
+}
+
+a_signal_ends_it_with_a_summary() {
+    mkfifo input
+    sleep 600 >input &
+    local holder=$!
+    "$thrum" hash names/plain - names/empty <input >out 2>err &
+    local process=$!
+    until_true waits_in $process hash-
+    kill -TERM $process
+    wait $process
+    local status=$?
+    kill $holder
+    wait $holder 2>/dev/null
+    [ $status -eq 143 ] && grep -q 'interrupted by SIGTERM after 1 files' err &&
+        [ "$(cat out)" = "$(sha256sum names/plain)" ]
+}
+
+a_second_signal_ends_what_is_stuck() {
+    mkfifo nobody-writes
+    "$thrum" hash nobody-writes 2>err &
+    local process=$!
+    until_true waits_in $process hash-
+    kill -TERM $process
+    sleep 0.1 # nothing may happen, and there is nothing to wait for
+    kill -0 $process || return 1
+    kill -HUP $process
+    wait $process
+    [ $? -eq 129 ]
+}
+
+tests=$(sed -n 's/^\([a-z_0-9]*\)() {$/\1/p' "$self" | grep -v -x -e same -e expected -e until_true -e make_tree \
+    -e waits_in)
+# shellcheck disable=SC2086 # a list of words
+set -- $tests
+echo "1..$#"
+number=0
+for test; do
+    number=$((number + 1))
+    cd "$work" || exit 1
+    if "$test"; then echo "ok $number - $test"; else echo "not ok $number - $test"; fi
+done
