@@ -105,6 +105,10 @@ struct thrum__context {
     int32_t poll_descriptor;
     int32_t poll_side;
 
+    /* For waits on what other processes share: shared/wait.c. */
+    uint32_t *shared_word;
+    uint32_t shared_expected;
+
     /* Its own alone. */
     uint32_t shields;   /* how many shields from cancellation it is under */
     thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
