@@ -167,8 +167,8 @@ void thrum__explore_quiet(bool on)
 
 /* -------------------------------------------------------------------------- futex and the clock */
 
-int thrum__explore_futex_wait_any(uint32_t *const *words, const uint32_t *expected, unsigned count,
-                                  int64_t deadline)
+static int do_futex_wait_any(uint32_t *const *words, const uint32_t *expected, unsigned count,
+                             int64_t deadline)
 {
     if (!thrum__explore_active())
         thrum__explore_fail("a quiet stretch, or one outside of a run, would sleep");
@@ -199,6 +199,14 @@ int thrum__explore_futex_wait_any(uint32_t *const *words, const uint32_t *expect
     if (!woken)
         return self->wait_result ? self->wait_result : -EAGAIN;
     return 31 - __builtin_clz(woken);
+}
+
+int thrum__explore_futex_wait_any(uint32_t *const *words, const uint32_t *expected, unsigned count,
+                                  int64_t deadline)
+{
+    int rc = do_futex_wait_any(words, expected, count, deadline);
+    thrum__explore_wipe();
+    return rc;
 }
 
 int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)

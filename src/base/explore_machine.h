@@ -131,7 +131,6 @@ int thrum__explore_timeouts(void);
 /* --------------------------------------------------------------------------------- inner parts */
 
 enum { THRUM__EXPLORE_FENCES = THRUM__EXPLORE_THREADS, THRUM__EXPLORE_CLOCK };
-enum { THRUM__EXPLORE_WORDS = 4 };       /* on which one may sleep at once */
 enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see explore_snapshot.c */
 enum { THRUM__EXPLORE_FRESH = 8 << 10 }; /* of a stack, cleared of what earlier runs left */
 

@@ -37,8 +37,8 @@ int thrum__futex_wake_shared(uint32_t *word, int count)
 
 int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
 {
-    uint32_t *words[THRUM__FUTEX_PLACES], expected[THRUM__FUTEX_PLACES];
-    for (unsigned i = 0; i < count; i++) {
+    uint32_t *words[THRUM__EXPLORE_WORDS], expected[THRUM__EXPLORE_WORDS];
+    for (unsigned i = 0; i < count && i < THRUM__EXPLORE_WORDS; i++) {
         words[i] = places[i].word;
         expected[i] = places[i].expected;
     }
