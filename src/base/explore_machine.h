@@ -153,17 +153,19 @@ typedef struct thrum__explore_thread {
     void *(*run)(void *argument);
     void *argument;
     enum thrum__explore_state state;
-    bool picked;          /* the choice for its next step has been made */
-    unsigned quiet;       /* depth of stretches that are not explored */
-    int wait_result;      /* of the futex wait that ended */
-    const uint32_t *word; /* that it sleeps on */
-    int64_t deadline;     /* of that sleep */
-    uint32_t ticket;      /* its place among the sleepers */
-    unsigned joins;       /* the threads that it waits for, as bits */
-    uint32_t writes;      /* of its own, that changed something */
-    uint32_t turn_began;  /* how many writes of others there were as its spin turn began */
-    bool restless;        /* that turn may go otherwise if it is repeated at once */
-    void *local;          /* the thread-local slot */
+    bool picked;                                /* the choice for its next step has been made */
+    unsigned quiet;                             /* depth of stretches that are not explored */
+    int wait_result;                            /* of the futex wait that ended */
+    const uint32_t *word[THRUM__EXPLORE_WORDS]; /* that it sleeps on */
+    unsigned words;      /* how many: until it goes on, as a wake may come for each of them */
+    unsigned woken;      /* those for which one came, as bits */
+    int64_t deadline;    /* of that sleep */
+    uint32_t ticket;     /* its place among the sleepers */
+    unsigned joins;      /* the threads that it waits for, as bits */
+    uint32_t writes;     /* of its own, that changed something */
+    uint32_t turn_began; /* how many writes of others there were as its spin turn began */
+    bool restless;       /* that turn may go otherwise if it is repeated at once */
+    void *local;         /* the thread-local slot */
     uint32_t local_number;
     void (*local_end)(void *value);
     thrum__explore_clock clock;  /* what happened before its next step */

@@ -2,6 +2,7 @@
 #include "base/fault.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -33,6 +34,28 @@ int thrum__socket_pair(int family, int ret_pair[2])
     if (thrum__fault(THRUM__FAULT_SOCKET))
         return -EMFILE;
     return AGAIN(socketpair(family, FLAGS, 0, ret_pair));
+}
+
+int thrum__socket_packet_pair(int ret_pair[2])
+{
+    if (thrum__fault(THRUM__FAULT_SOCKET))
+        return -EMFILE;
+    return AGAIN(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ret_pair));
+}
+
+int thrum__socket_adopt_packets(int descriptor)
+{
+    int type = 0;
+    socklen_t size = sizeof type;
+    if (getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) < 0)
+        return errno == EBADF ? -EBADF : -EINVAL;
+    if (type != SOCK_SEQPACKET)
+        return -EINVAL;
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0)
+        return -errno;
+    return 0;
 }
 
 int thrum__socket_bind(int socket, const thrum__address *address)

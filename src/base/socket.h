@@ -18,6 +18,12 @@ typedef struct thrum__address {
 
 int thrum__socket_new(int family);
 int thrum__socket_pair(int family, int ret_pair[2]);
+
+/* A pair that keeps packets apart; and a descriptor that came from elsewhere as one of such a pair, or
+ * -EINVAL, -EBADF. */
+int thrum__socket_packet_pair(int ret_pair[2]);
+int thrum__socket_adopt_packets(int descriptor);
+
 int thrum__socket_bind(int socket, const thrum__address *address);
 int thrum__socket_listen(int socket, int backlog);
 int thrum__socket_accept(int socket);

@@ -88,6 +88,10 @@ typedef struct thrum__context_rest {
     uint32_t stock_count;
     void *stock, *full_stock;
     void (*stock_end)(struct thrum__context_rest *self);
+
+    /* For waits on what other processes share: shared/wait.c. */
+    uint32_t *shared_word;
+    uint32_t shared_expected;
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
 
 /* Four cache lines: who waits and is woken needs the first, a task the second. */

@@ -1,15 +1,20 @@
 /* The list of locks that a fork holds. It only grows; it is read without the guard, and written and
  * kept still across a fork under it. The guard comes before the locks in the list, so a lock is
- * entered there by one who holds none of them. */
+ * entered there by one who holds none of them.
+ *
+ * To take the locks may take a wait, and a wait may need contexts: the holder's, or that of a fiber in which
+ * the worker goes on. So these handlers are registered after those of the table of contexts, and then are
+ * called before that one is closed for the fork. */
 #include "sync/fork_lock.h"
 #include "base/process.h"
 #include "base/unexplored.h"
+#include "park/context.h"
 #include "park/guard.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MOST = 8 };
+enum { MOST = 16 };
 
 static uint32_t guard;
 static thrum_lock *locks[MOST];
@@ -45,8 +50,10 @@ void thrum__lock_across_fork(thrum_lock *lock)
     if (!is_listed(lock)) {
         thrum__guard_acquire(&guard, 1);
         if (!is_listed(lock) && count < MOST) {
-            if (count == 0)
+            if (count == 0) {
+                (void)thrum__self();
                 thrum__process_on_fork(acquire_all, release_all, release_all);
+            }
             locks[count] = lock;
             thrum__store_release(&count, count + 1);
         }

@@ -1,0 +1,120 @@
+#include "base/life.h"
+#include "base/atomic.h"
+#include "base/fault.h"
+#include "base/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifdef THRUM_EXPLORE
+#include "base/explore_machine.h"
+
+static uint32_t ended[THRUM__EXPLORE_THREADS];
+
+thrum__life thrum__life_self(void)
+{
+    return (thrum__life){(uint32_t)thrum__explore_thread_number() + 1, 1};
+}
+
+bool thrum__life_ended(thrum__life life)
+{
+    return thrum__load_acquire(&ended[life.pid - 1]);
+}
+
+void thrum__life_end(void)
+{
+    thrum__store_release(&ended[thrum__explore_thread_number()], 1);
+}
+
+#else
+
+#ifdef SYS_pidfd_open
+enum { PIDFD_OPEN = SYS_pidfd_open };
+#else
+enum { PIDFD_OPEN = 434 };
+#endif
+
+/* The 22nd word of the file, counted behind the program's name, which may hold anything. */
+static uint64_t start_in(const char *stat)
+{
+    enum { WORDS_BEHIND = 20 };
+    const char *at = strrchr(stat, ')');
+    for (int i = 0; at && i < WORDS_BEHIND; i++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoull(at + 1, NULL, 10) % (UINT64_C(1) << THRUM__LIFE_START_BITS) : 0;
+}
+
+static uint64_t start_of(uint32_t pid)
+{
+    char path[32], stat[512];
+    if (thrum__fault(THRUM__FAULT_LIFE))
+        return 0;
+    snprintf(path, sizeof path, "/proc/%u/stat", pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0)
+        return 0;
+    ssize_t got = read(file, stat, sizeof stat - 1);
+    close(file);
+    if (got <= 0)
+        return 0;
+    stat[got] = '\0';
+    return start_in(stat);
+}
+
+/* Kept, as it is asked for at every turn: two words, as the second says whose the first is. A start that
+ * could not be read is asked for again. */
+thrum__life thrum__life_self(void)
+{
+    static uint64_t known; /* start and pid; two threads may both find them out */
+    static uint32_t process;
+    const uint64_t pids = UINT64_C(1) << THRUM__LIFE_PID_BITS;
+    if (thrum__load_acquire(&process) == thrum__process_generation) {
+        uint64_t found = thrum__load_relaxed(&known);
+        return (thrum__life){(uint32_t)(found % pids), found / pids};
+    }
+    thrum__life self = {(uint32_t)getpid(), start_of((uint32_t)getpid())};
+    if (self.start) {
+        thrum__store_relaxed(&known, self.start * pids | self.pid);
+        thrum__store_release(&process, thrum__process_generation);
+    }
+    return self;
+}
+
+/* While the descriptor is held, the pid is that of no other process. */
+static bool ended_with(int descriptor, thrum__life life)
+{
+    struct pollfd end = {.fd = descriptor, .events = POLLIN};
+    if (poll(&end, 1, 0) > 0 && end.revents)
+        return true;
+    uint64_t start = start_of(life.pid);
+    return life.start && start && start != life.start;
+}
+
+bool thrum__life_ended(thrum__life life)
+{
+    int error = errno;
+    bool ended = kill((pid_t)life.pid, 0) < 0 && errno == ESRCH;
+    if (!ended && !thrum__fault(THRUM__FAULT_LIFE)) {
+        long descriptor = syscall(PIDFD_OPEN, life.pid, 0);
+        if (descriptor >= 0) {
+            ended = ended_with((int)descriptor, life);
+            close((int)descriptor);
+        } else if (errno == ESRCH) {
+            ended = true;
+        } else if (errno == ENOSYS) { /* Linux before 5.3, emulators: a zombie seems to live */
+            uint64_t start = start_of(life.pid);
+            ended = life.start && start && start != life.start;
+        }
+    }
+    errno = error;
+    return ended;
+}
+
+#endif

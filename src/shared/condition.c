@@ -1,0 +1,82 @@
+/* The condition between processes.
+ *
+ * One word: the number of notifies, and below it WAITERS: somebody has begun to wait since the last time that
+ * nobody slept. Who holds the lock alone changes it: a waiter puts WAITERS there before he gives the lock back,
+ * and then sleeps while the word is as he left it; a notify counts one up, which ends every wait that
+ * had begun, and wakes as many sleepers as it is for. The others go on sleeping, as the kernel compares
+ * only at the beginning; those who were not asleep yet do not fall asleep. That is why a wait may end
+ * without a notify of its own, and never misses one.
+ *
+ * If a notify woke fewer than it wanted, nobody sleeps any more, and it takes WAITERS off: without waiters a
+ * notify makes no system call and changes nothing. It does not do so for one who waits with a proxy, which may be
+ * awake for a moment: he finds his word changed.
+ *
+ * A notify comes in two halves for those who must be safe from death in between (queue.c): first the count,
+ * then the change that it announces, then the wake. Whoever dies after the first half has at least ended all
+ * waits, and the sleepers find that out at the end of their slice; then they wait for the lock, and learn
+ * there that it was left behind.
+ */
+#include "shared/condition.h"
+#include "base/futex.h"
+#include "base/panic.h"
+#include "park/context.h"
+#include "shared/wait.h"
+
+#include <errno.h>
+#include <limits.h>
+
+enum { WAITERS = 1, ONE = 2 };
+
+void thrum_shared_condition_init(thrum_shared_condition *condition)
+{
+    *condition = (thrum_shared_condition){0, 0};
+}
+
+bool thrum__shared_condition_announce(thrum_shared_condition *condition)
+{
+    uint32_t state = thrum__load_relaxed(&condition->state_);
+    if (!(state & WAITERS))
+        return false;
+    thrum__store_release(&condition->state_, state + ONE);
+    return true;
+}
+
+void thrum__shared_condition_wake(thrum_shared_condition *condition, uint32_t count)
+{
+    int most = count > INT_MAX ? INT_MAX : (int)count;
+    if (thrum__futex_wake_shared(&condition->state_, most) < most)
+        thrum__and_relaxed(&condition->state_, ~(uint32_t)WAITERS);
+}
+
+void thrum_shared_condition_notify(thrum_shared_condition *condition, uint32_t count)
+{
+    if (count && thrum__shared_condition_announce(condition))
+        thrum__shared_condition_wake(condition, count);
+}
+
+void thrum_shared_condition_notify_all(thrum_shared_condition *condition)
+{
+    thrum_shared_condition_notify(condition, UINT32_MAX);
+}
+
+int thrum_shared_condition_wait(thrum_shared_condition *condition, thrum_shared_lock *lock,
+                                thrum_time deadline)
+{
+    if (!thrum_shared_lock_owned(lock))
+        thrum__panic(thrum__caller(),
+                     "shared condition %p waited for by thread \"%s\", which does not hold lock %p",
+                     (const void *)condition, thrum__self()->name, (const void *)lock);
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    uint32_t state = thrum__load_relaxed(&condition->state_) | WAITERS;
+    thrum__store_relaxed(&condition->state_, state);
+    thrum_shared_lock_release(lock);
+    int rc = 0;
+    while (rc == 0 && thrum__load_acquire(&condition->state_) == state)
+        rc = thrum__shared_wait(&condition->state_, state, thrum__shared_slice, deadline, true,
+                                "shared condition", condition);
+    if (rc < 0 && thrum__load_acquire(&condition->state_) / ONE != state / ONE)
+        rc = 0; /* the notify and the end came together; it may have been for this one */
+    int locked = thrum_shared_lock_acquire(lock);
+    return locked < 0 ? locked : rc;
+}

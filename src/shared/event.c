@@ -1,0 +1,65 @@
+/* The event between processes.
+ *
+ * One word:
+ *
+ *     SET       the flag
+ *     WAITERS   somebody sleeps, or is about to; only while SET is not
+ *     above     counts the sets, so that a waiter knows of one that was taken back before he ran
+ *
+ * A wait puts WAITERS to the word that it has seen and sleeps while the word is just that. A set changes the
+ * word in one step, takes WAITERS off, and wakes all if it was there. Set and wait pair by release and
+ * acquire. A set that is already there is left alone, but by a step that orders: what was written before
+ * the second set is seen, too.
+ */
+#include "base/futex.h"
+#include "shared/wait.h"
+#include <thrum/shared_event.h>
+
+#include <errno.h>
+#include <limits.h>
+
+enum { SET = 1, WAITERS = 2, ONE = 4 };
+
+void thrum_shared_event_init(thrum_shared_event *event)
+{
+    *event = (thrum_shared_event){0, 0};
+}
+
+void thrum_shared_event_set(thrum_shared_event *event)
+{
+    uint32_t state = thrum__load_relaxed(&event->state_), next;
+    do
+        next = state & SET ? state : ((state + ONE) & ~(uint32_t)WAITERS) | SET;
+    while (!thrum__cas_release(&event->state_, &state, next));
+    if (state & WAITERS)
+        thrum__futex_wake_shared(&event->state_, INT_MAX);
+}
+
+void thrum_shared_event_clear(thrum_shared_event *event)
+{
+    thrum__and_relaxed(&event->state_, ~(uint32_t)SET);
+}
+
+bool thrum_shared_event_is_set(const thrum_shared_event *event)
+{
+    return thrum__load_acquire(&event->state_) & SET;
+}
+
+int thrum_shared_event_wait(thrum_shared_event *event, thrum_time deadline)
+{
+    uint32_t state = thrum__load_acquire(&event->state_);
+    uint32_t count = state / ONE;
+    while (!(state & SET) && state / ONE == count) {
+        if (deadline == THRUM_NOW)
+            return -EAGAIN;
+        uint32_t marked = state | WAITERS;
+        if (state == marked || thrum__cas_relaxed(&event->state_, &state, marked)) {
+            int rc = thrum__shared_wait(&event->state_, marked, thrum__shared_slice, deadline, true,
+                                        "shared event", event);
+            if (rc < 0)
+                return rc;
+        }
+        state = thrum__load_acquire(&event->state_);
+    }
+    return 0;
+}

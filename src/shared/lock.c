@@ -1,0 +1,225 @@
+/* The lock between processes.
+ *
+ * The state is one word of 64 bits, so that who takes the lock says in the same step who he is: were that
+ * two steps, a process that dies between them would leave a lock that is held by nobody.
+ *
+ *     bits  0 - 21   the holder's pid, 0 for a free lock
+ *     bit  22        WAITERS: somebody sleeps, or has slept: the release wakes one
+ *     bit  23        DIED: a holder died, and nobody has said since that all is in order
+ *     bit  24        BROKEN: given back with DIED; for good
+ *     bits 25 - 63   when the holder's process began, so that a pid that is used again is told
+ *
+ * The low half is what sleepers sleep on (wait.c). It is the same for all holders of one process, and a sleeper
+ * need not know of their changes: WAITERS is carried on, as who has slept takes the lock with it. So
+ * while the low half is what a sleeper expects, the lock is held and its release will wake somebody.
+ *
+ * `owner_` is the pid and the ident of the context that holds it, written by the holder after the
+ * acquire and cleared before the release. Anyone may read it and learns for certain only whether he
+ * himself is the holder; what a dead one has left there names a process that is no more.
+ *
+ * Acquire is a compare-and-swap from a free word (acquire), release one to a free word (release): they
+ * pair, and the release's is its last touch of the lock. The wake that follows goes to an address that
+ * may be gone by then, which the kernel minds as little as we.
+ *
+ * A dead holder: a waiter sleeps in slices that grow from FIRST_NS to that of all waits, and asks after
+ * each that brought no change whether the holder's process lives (base/life.h). If not, it takes the lock over by a
+ * compare-and-swap from the very word that named the dead (which only one can), and adds DIED. To ask at once
+ * would cost every contended acquire some system calls. A thread or fiber that ends with a lock, in a
+ * process that goes on, is a mistake of the program as with thrum_lock, and is not noticed.
+ *
+ * fork: the child is another process and holds nothing. What the parent holds, the child may wait for.
+ *
+ * Rejected: a queue of waiters in the shared memory (the dead stay in it). A pthread mutex that is robust
+ * and shared: its holder is a thread of the system, which two fibers have in common, and a fiber
+ * that waits would hold its worker.
+ */
+#include "base/futex.h"
+#include "base/life.h"
+#include "base/panic.h"
+#include "base/probe.h"
+#include "shared/wait.h"
+#include <thrum/shared_lock.h>
+
+#include <errno.h>
+#include <limits.h>
+
+#define PIDS    ((UINT64_C(1) << THRUM__LIFE_PID_BITS) - 1)
+#define WAITERS (UINT64_C(1) << 22)
+#define DIED    (UINT64_C(1) << 23)
+#define BROKEN  (UINT64_C(1) << 24)
+enum { START_SHIFT = 25 };
+_Static_assert(START_SHIFT + THRUM__LIFE_START_BITS == 64, "the word is full");
+
+enum { FIRST_NS = 2000000 };
+
+/* The calling process, as the word has it. */
+static uint64_t myself(void)
+{
+    thrum__life self = thrum__life_self();
+    return self.start << START_SHIFT | self.pid;
+}
+
+static thrum__life holder_of(uint64_t state)
+{
+    return (thrum__life){(uint32_t)(state & PIDS), state >> START_SHIFT};
+}
+
+static uint64_t owner_word(void)
+{
+    return (uint64_t)thrum__life_self().pid << 32 | thrum__self_ident();
+}
+
+static bool is_mine(const thrum_shared_lock *lock)
+{
+    uint64_t state = thrum__load_relaxed(&lock->state_);
+    return thrum__load_relaxed(&lock->owner_) == owner_word() &&
+           (state & ~(WAITERS | DIED | BROKEN)) == myself();
+}
+
+static __attribute__((noreturn, noinline)) void misuse(const thrum_shared_lock *lock,
+                                                       const char *what, const void *place)
+{
+    uint32_t pid = holder_of(thrum__load_relaxed(&lock->state_)).pid;
+    if (pid)
+        thrum__panic(place, "shared lock %p %s by thread \"%s\"; it is held in process %u",
+                     (const void *)lock, what, thrum__self()->name, pid);
+    thrum__panic(place, "shared lock %p %s by thread \"%s\"; it is held by nobody",
+                 (const void *)lock, what, thrum__self()->name);
+}
+
+void thrum_shared_lock_init(thrum_shared_lock *lock)
+{
+    *lock = (thrum_shared_lock)THRUM_SHARED_LOCK_INIT;
+}
+
+/* The caller has just got the lock. */
+static int acquired(thrum_shared_lock *lock, uint64_t state)
+{
+    thrum__store_relaxed(&lock->owner_, owner_word());
+    thrum__probe(acquired, "shared lock", lock);
+    return state & DIED ? -EOWNERDEAD : 0;
+}
+
+/* Takes the lock if it is free, with `flags`. False if it is held, by `*ret_state`; else with a code. */
+static bool take(thrum_shared_lock *lock, uint64_t flags, uint64_t *ret_state, int *ret_code)
+{
+    uint64_t state = thrum__load_relaxed(&lock->state_);
+    while (!(state & PIDS)) {
+        if (state & BROKEN) {
+            *ret_code = -ENOTRECOVERABLE;
+            return true;
+        }
+        if (thrum__cas_acquire(&lock->state_, &state, myself() | flags)) {
+            *ret_code = acquired(lock, 0);
+            return true;
+        }
+    }
+    *ret_state = state;
+    return false;
+}
+
+/* Takes the lock from a holder that has died. */
+static bool inherit(thrum_shared_lock *lock, uint64_t state, int *ret_code)
+{
+    if ((state & ~(WAITERS | DIED | BROKEN)) == myself() || !thrum__life_ended(holder_of(state)))
+        return false;
+    /* Whether others sleep is not known: the dead may have seen no WAITERS. */
+    uint64_t mine = myself() | WAITERS | DIED;
+    if (!thrum__cas_acquire(&lock->state_, &state, mine))
+        return false;
+    *ret_code = acquired(lock, mine);
+    return true;
+}
+
+static int acquire_slow(thrum_shared_lock *lock, thrum_time deadline, bool cancellable)
+{
+    uint64_t flags = 0, state, before = 0;
+    thrum_time slice = FIRST_NS;
+    if (thrum__shared_slice < FIRST_NS || thrum__shared_slice == THRUM_FOREVER)
+        slice = thrum__shared_slice;
+    for (;;) {
+        int rc;
+        if (take(lock, flags, &state, &rc))
+            return rc;
+        if (state == before) {
+            if (inherit(lock, state, &rc))
+                return rc;
+            slice = slice < thrum__shared_slice / 2 ? slice * 2 : thrum__shared_slice;
+        }
+        uint64_t marked = state | WAITERS;
+        if (state != marked && !thrum__cas_relaxed(&lock->state_, &state, marked))
+            continue;
+        rc = thrum__shared_wait(thrum__shared_low(&lock->state_), (uint32_t)marked, slice, deadline,
+                                cancellable, "shared lock", lock);
+        if (rc < 0)
+            return rc;
+        flags = WAITERS;
+        before = marked;
+    }
+}
+
+int thrum_shared_lock_acquire(thrum_shared_lock *lock)
+{
+    uint64_t state;
+    int rc;
+    if (__builtin_expect(take(lock, 0, &state, &rc), 1))
+        return rc;
+    if (is_mine(lock))
+        misuse(lock, "acquired a second time", thrum__caller());
+    return acquire_slow(lock, THRUM_FOREVER, false);
+}
+
+int thrum_shared_lock_try(thrum_shared_lock *lock)
+{
+    uint64_t state;
+    int rc;
+    if (take(lock, 0, &state, &rc) || inherit(lock, state, &rc))
+        return rc;
+    return -EAGAIN;
+}
+
+int thrum_shared_lock_acquire_until(thrum_shared_lock *lock, thrum_time deadline)
+{
+    uint64_t state;
+    int rc;
+    if (take(lock, 0, &state, &rc))
+        return rc;
+    if (is_mine(lock))
+        return -EDEADLK;
+    if (deadline == THRUM_NOW)
+        return thrum_shared_lock_try(lock);
+    return acquire_slow(lock, deadline, true);
+}
+
+void thrum_shared_lock_consistent(thrum_shared_lock *lock)
+{
+    if (!is_mine(lock))
+        misuse(lock, "called consistent", thrum__caller());
+    thrum__and_relaxed(&lock->state_, ~DIED);
+}
+
+void thrum_shared_lock_release(thrum_shared_lock *lock)
+{
+    if (!is_mine(lock))
+        misuse(lock, "released", thrum__caller());
+    thrum__probe(released, "shared lock", lock);
+    thrum__store_relaxed(&lock->owner_, 0);
+    uint32_t *low = thrum__shared_low(&lock->state_);
+    uint64_t state = thrum__load_relaxed(&lock->state_);
+    while (!thrum__cas_release(&lock->state_, &state, state & DIED ? BROKEN : 0))
+        ;
+    if (state & DIED)
+        thrum__futex_wake_shared(low, INT_MAX);
+    else if (state & WAITERS)
+        thrum__futex_wake_shared(low, 1);
+}
+
+bool thrum_shared_lock_owned(const thrum_shared_lock *lock)
+{
+    return is_mine(lock);
+}
+
+int32_t thrum_shared_lock_holder(const thrum_shared_lock *lock)
+{
+    return (int32_t)holder_of(thrum__load_relaxed(&lock->state_)).pid;
+}

@@ -1,0 +1,174 @@
+/* The queue between processes: a ring of items under a robust lock, with two conditions.
+ *
+ * What must not happen is that the death of a process at the queue leaves it in a state from which nobody can go
+ * on. So it has no state that needs repair: `head` and `tail` count the items that were ever taken and put, and
+ * each call changes one of them, by one store, which is the moment at which it takes effect:
+ *
+ *     put   copies the item into the place behind the last;  announces;  tail + 1;  wakes
+ *     get   copies the first item out;                       announces;  head + 1;  wakes
+ *
+ * Whoever dies before the store has done nothing that others see, after it all. The next to take the lock
+ * is told of the death, and has only to say that all is in order. The announcement comes before the store
+ * (condition.c): a death between store and wake, or right before the store, then ends the sleep of those
+ * whom it concerns with their slice, and they look. In the other order all could sleep at a queue
+ * that has items, with a lock whose holder is dead and for which nobody asks.
+ *
+ * The store is a release for those who only read the length; all else is ordered by the lock.
+ *
+ * A deadline of THRUM_NOW still has to get the lock, which is held for the copy of one item: it waits for BRIEF_NS.
+ *
+ * Rejected: a slot for each item with a sequence number of its own, and no lock (Vyukov's queue): who dies
+ * between the claim of a slot and its end blocks all behind it, and to repair that each slot would have to
+ * know its claimant, and have him watched.
+ */
+#include "base/clock.h"
+#include "base/panic.h"
+#include "shared/condition.h"
+#include "shared/wait.h"
+
+#include <thrum/shared_queue.h>
+
+#include <errno.h>
+#include <string.h>
+
+enum { ALIGNMENT = 16, BRIEF_NS = 10000000 };
+static const uint32_t made = 0x71756575; /* in memory that is a queue */
+
+struct thrum_shared_queue {
+    uint32_t made, capacity;
+    uint64_t item_size;
+    thrum_shared_lock lock;
+    thrum_shared_condition filled, emptied;
+    uint64_t head, tail; /* items taken and put, ever */
+    uint32_t closed, reserved;
+    char items[] __attribute__((aligned(ALIGNMENT)));
+};
+
+size_t thrum_shared_queue_size(size_t item_size, uint32_t capacity)
+{
+    size_t items, size;
+    if (!item_size || !capacity || __builtin_mul_overflow(item_size, (size_t)capacity, &items) ||
+        __builtin_add_overflow(items, sizeof(thrum_shared_queue), &size) || size > PTRDIFF_MAX)
+        return 0;
+    return size;
+}
+
+int thrum_shared_queue_init(thrum_shared_queue *queue, size_t item_size, uint32_t capacity)
+{
+    if (!thrum_shared_queue_size(item_size, capacity) || (uintptr_t)queue % ALIGNMENT)
+        return -EINVAL;
+    *queue = (thrum_shared_queue){.capacity = capacity, .item_size = item_size};
+    thrum__store_release(&queue->made, made);
+    return 0;
+}
+
+static void *item_at(thrum_shared_queue *queue, uint64_t number)
+{
+    return queue->items + number % queue->capacity * queue->item_size;
+}
+
+/* What was left behind by the dead is in order. */
+static int recover(thrum_shared_queue *queue, int rc)
+{
+    if (rc != -EOWNERDEAD)
+        return rc;
+    thrum_shared_lock_consistent(&queue->lock);
+    return 0;
+}
+
+static int enter(thrum_shared_queue *queue, thrum_time deadline, const void *place)
+{
+    if (thrum__load_acquire(&queue->made) != made)
+        thrum__panic(place, "shared queue %p used, which is none", (const void *)queue);
+    if (deadline != THRUM_NOW)
+        return recover(queue, thrum_shared_lock_acquire_until(&queue->lock, deadline));
+    int rc = thrum_shared_lock_acquire_until(&queue->lock, thrum__clock_now() + BRIEF_NS);
+    return rc == -ETIMEDOUT ? -EAGAIN : recover(queue, rc);
+}
+
+/* Makes an item that was put, or taken, count. */
+static void commit(uint64_t *count, thrum_shared_condition *changed)
+{
+    bool awaited = thrum__shared_condition_announce(changed);
+    thrum__store_release(count, *count + 1);
+    if (awaited)
+        thrum__shared_condition_wake(changed, 1);
+}
+
+static int put(thrum_shared_queue *queue, const void *item, thrum_time deadline)
+{
+    for (;;) {
+        thrum__plain_read(&queue->items[0]);
+        if (queue->closed)
+            return -EPIPE;
+        if (queue->tail - queue->head < queue->capacity)
+            break;
+        int rc =
+            recover(queue, thrum_shared_condition_wait(&queue->emptied, &queue->lock, deadline));
+        if (rc < 0)
+            return rc;
+    }
+    thrum__plain_write(&queue->items[0]); /* for the explorer all that the lock protects */
+    memcpy(item_at(queue, queue->tail), item, queue->item_size);
+    commit(&queue->tail, &queue->filled);
+    return 0;
+}
+
+static int get(thrum_shared_queue *queue, void *ret_item, thrum_time deadline)
+{
+    for (;;) {
+        thrum__plain_read(&queue->items[0]);
+        if (queue->tail != queue->head)
+            break;
+        if (queue->closed)
+            return -EPIPE;
+        int rc =
+            recover(queue, thrum_shared_condition_wait(&queue->filled, &queue->lock, deadline));
+        if (rc < 0)
+            return rc;
+    }
+    memcpy(ret_item, item_at(queue, queue->head), queue->item_size);
+    commit(&queue->head, &queue->emptied);
+    return 0;
+}
+
+int thrum_shared_queue_put(thrum_shared_queue *queue, const void *item, thrum_time deadline)
+{
+    int rc = enter(queue, deadline, thrum__caller());
+    if (rc < 0)
+        return rc;
+    rc = put(queue, item, deadline);
+    thrum_shared_lock_release(&queue->lock);
+    return rc;
+}
+
+int thrum_shared_queue_get(thrum_shared_queue *queue, void *ret_item, thrum_time deadline)
+{
+    int rc = enter(queue, deadline, thrum__caller());
+    if (rc < 0)
+        return rc;
+    rc = get(queue, ret_item, deadline);
+    thrum_shared_lock_release(&queue->lock);
+    return rc;
+}
+
+void thrum_shared_queue_close(thrum_shared_queue *queue)
+{
+    if (thrum__load_acquire(&queue->made) != made)
+        thrum__panic(thrum__caller(), "shared queue %p used, which is none", (const void *)queue);
+    (void)recover(queue, thrum_shared_lock_acquire(&queue->lock)); /* it is never beyond repair */
+    bool filled = thrum__shared_condition_announce(&queue->filled);
+    bool emptied = thrum__shared_condition_announce(&queue->emptied);
+    queue->closed = 1;
+    if (filled)
+        thrum__shared_condition_wake(&queue->filled, UINT32_MAX);
+    if (emptied)
+        thrum__shared_condition_wake(&queue->emptied, UINT32_MAX);
+    thrum_shared_lock_release(&queue->lock);
+}
+
+uint32_t thrum_shared_queue_length(const thrum_shared_queue *queue)
+{
+    uint64_t head = thrum__load_acquire(&queue->head), tail = thrum__load_acquire(&queue->tail);
+    return tail > head ? (uint32_t)(tail - head) : 0;
+}

@@ -1,0 +1,103 @@
+/* The semaphore between processes.
+ *
+ * One word of 64 bits: the permits in the low half, on which waiters sleep while it is 0, and above it the
+ * number of those that are in a wait, which tells a release whether there is anybody to wake. As both are
+ * changed and read at once, no release overlooks one who is about to sleep: either it sees him
+ * counted, or he sees the permit, and the kernel compares once more.
+ *
+ * Who takes a permit counts himself out in the same step. A process that is killed in a wait stays in
+ * the number: from then on releases make a system call that may wake nobody, and that is all.
+ *
+ * Release and acquire pair on the word. A release wakes as many as it gives permits, and the woken compete
+ * with those who come by.
+ */
+#include "base/futex.h"
+#include "base/panic.h"
+#include "shared/wait.h"
+#include <thrum/shared_semaphore.h>
+
+#include <errno.h>
+
+#define WAITER (UINT64_C(1) << 32)
+
+static uint32_t permits_of(uint64_t state)
+{
+    return (uint32_t)state;
+}
+
+void thrum_shared_semaphore_init(thrum_shared_semaphore *semaphore, uint32_t permits)
+{
+    if (permits > THRUM_SEMAPHORE_MAX)
+        thrum__panic(thrum__caller(), "shared semaphore %p made with %u permits",
+                     (const void *)semaphore, permits);
+    *semaphore = (thrum_shared_semaphore){.state_ = permits};
+}
+
+void thrum_shared_semaphore_init_bounded(thrum_shared_semaphore *semaphore, uint32_t permits)
+{
+    if (permits == 0 || permits > THRUM_SEMAPHORE_MAX)
+        thrum__panic(thrum__caller(), "shared semaphore %p made with a bound of %u",
+                     (const void *)semaphore, permits);
+    *semaphore = (thrum_shared_semaphore){.state_ = permits, .bound_ = permits};
+}
+
+/* Takes a permit, and `waiters` of the count with it, if there is one. */
+static bool take(thrum_shared_semaphore *semaphore, uint64_t waiters)
+{
+    uint64_t state = thrum__load_relaxed(&semaphore->state_);
+    while (permits_of(state))
+        if (thrum__cas_acquire(&semaphore->state_, &state, state - 1 - waiters))
+            return true;
+    return false;
+}
+
+static int wait(thrum_shared_semaphore *semaphore, thrum_time deadline, bool cancellable)
+{
+    thrum__add_relaxed(&semaphore->state_, WAITER);
+    while (!take(semaphore, WAITER)) {
+        int rc = thrum__shared_wait(thrum__shared_low(&semaphore->state_), 0, thrum__shared_slice,
+                                    deadline, cancellable, "shared semaphore", semaphore);
+        if (rc < 0) {
+            thrum__sub_relaxed(&semaphore->state_, WAITER);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_time deadline)
+{
+    if (take(semaphore, 0))
+        return 0;
+    return deadline == THRUM_NOW ? -EAGAIN : wait(semaphore, deadline, true);
+}
+
+void thrum_shared_semaphore_acquire(thrum_shared_semaphore *semaphore)
+{
+    if (!take(semaphore, 0))
+        (void)wait(semaphore, THRUM_FOREVER, false);
+}
+
+int thrum_shared_semaphore_try(thrum_shared_semaphore *semaphore)
+{
+    return take(semaphore, 0) ? 0 : -EAGAIN;
+}
+
+void thrum_shared_semaphore_release(thrum_shared_semaphore *semaphore, uint32_t permits)
+{
+    uint32_t *low = thrum__shared_low(&semaphore->state_);
+    uint32_t most = semaphore->bound_ ? semaphore->bound_ : THRUM_SEMAPHORE_MAX;
+    uint64_t state = thrum__load_relaxed(&semaphore->state_);
+    do {
+        if (permits > most || permits_of(state) > most - permits)
+            thrum__panic(thrum__caller(), "shared semaphore %p released above its bound of %u",
+                         (const void *)semaphore, most);
+    } while (!thrum__cas_release(&semaphore->state_, &state, state + permits));
+    if (permits && state >= WAITER)
+        thrum__futex_wake_shared(low, (int)permits);
+}
+
+uint32_t thrum_shared_semaphore_value(const thrum_shared_semaphore *semaphore)
+{
+    return permits_of(thrum__load_relaxed(&semaphore->state_));
+}
