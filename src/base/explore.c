@@ -7,7 +7,8 @@
  * explorer plays itself.
  *
  * The futex wakes those who sleep on a word in the order in which they came, orders nothing, and
- * may be told of words that are gone. Outside of a run, while the program starts and ends, there is
+ * may be told of words that are gone. One who sleeps on several words stays in the queue of each until
+ * he goes on: wakes of the others are lost on him meanwhile, as they are in the kernel. Outside of a run, while the program starts and ends, there is
  * one thread and every operation is itself.
  */
 #include "base/explore_machine.h"
@@ -166,64 +167,89 @@ void thrum__explore_quiet(bool on)
 
 /* -------------------------------------------------------------------------- futex and the clock */
 
-int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
+int thrum__explore_futex_wait_any(uint32_t *const *words, const uint32_t *expected, unsigned count,
+                                  int64_t deadline)
 {
     if (!thrum__explore_active())
         thrum__explore_fail("a quiet stretch, or one outside of a run, would sleep");
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *self = thrum__explore_self();
+    if (count > THRUM__EXPLORE_WORDS)
+        thrum__explore_fail("a sleep on more than %d words", THRUM__EXPLORE_WORDS);
     thrum__explore_point(self->file, self->line);
-    thrum__explore_memory_check(word, sizeof *word, "futex wait");
-    thrum__explore_trace_event(word, true);
-    thrum__explore_tell(*word == expected ? "sleeps on" : "does not sleep on", word, *word,
-                        expected, true);
-    if (*word != expected)
-        return 0;
+    for (unsigned i = 0; i < count; i++) {
+        thrum__explore_memory_check(words[i], sizeof *words[i], "futex wait");
+        thrum__explore_trace_event(words[i], true);
+        thrum__explore_tell(*words[i] == expected[i] ? "sleeps on" : "does not sleep on", words[i],
+                            *words[i], expected[i], true);
+        if (*words[i] != expected[i])
+            return -EAGAIN;
+        self->word[i] = words[i];
+    }
     if (deadline <= m->now)
         return -ETIMEDOUT;
-    self->word = word;
+    self->words = count;
+    self->woken = 0;
     self->deadline = deadline;
     self->ticket = m->tickets++;
     self->wait_result = 0;
     thrum__explore_block(THRUM__EXPLORE_SLEEPING);
-    return self->wait_result;
+    unsigned woken = self->woken;
+    self->words = self->woken = 0;
+    if (!woken)
+        return self->wait_result ? self->wait_result : -EAGAIN;
+    return 31 - __builtin_clz(woken);
 }
 
-static thrum__explore_thread *first_sleeper(const uint32_t *word)
+int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline)
+{
+    int rc = thrum__explore_futex_wait_any(&word, &expected, 1, deadline);
+    return rc == -ETIMEDOUT ? rc : 0;
+}
+
+/* Who has slept on the word for longest and was not woken by it, and which of his words it is. */
+static thrum__explore_thread *first_sleeper(const uint32_t *word, unsigned *ret_index)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
     thrum__explore_thread *first = NULL;
     for (unsigned i = 0; i < m->threads; i++) {
         thrum__explore_thread *thread = &m->thread[i];
-        if (thread->state == THRUM__EXPLORE_SLEEPING && thread->word == word &&
-            (!first || thread->ticket < first->ticket))
+        for (unsigned k = 0; k < thread->words; k++) {
+            if (thread->word[k] != word || thread->woken >> k & 1 ||
+                (first && thread->ticket >= first->ticket))
+                continue;
             first = thread;
+            *ret_index = k;
+        }
     }
     return first;
 }
 
-static void do_futex_wake(uint32_t *word, int count)
+static int do_futex_wake(uint32_t *word, int count)
 {
     if (!thrum__explore_active())
-        return;
+        return 0;
     thrum__explore_thread *self = thrum__explore_self();
     thrum__explore_point(self->file, self->line);
     thrum__explore_trace_event(word, true);
     thrum__explore_thread *sleeper;
     uint64_t woken = 0;
-    while (woken < (uint64_t)count && (sleeper = first_sleeper(word))) {
+    unsigned index;
+    while (woken < (uint64_t)count && (sleeper = first_sleeper(word, &index))) {
         woken++;
+        sleeper->woken |= 1u << index;
         sleeper->state = THRUM__EXPLORE_READY;
-        sleeper->wait_result = 0;
         thrum__explore_trace_mix(sleeper, self->past);
     }
     thrum__explore_tell("wakes sleepers of", word, 0, woken, true);
+    return (int)woken;
 }
 
-void thrum__explore_futex_wake(uint32_t *word, int count)
+int thrum__explore_futex_wake(uint32_t *word, int count)
 {
-    do_futex_wake(word, count);
+    int woken = do_futex_wake(word, count);
     thrum__explore_wipe();
+    return woken;
 }
 
 int64_t thrum__explore_now(void)

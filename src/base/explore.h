@@ -44,7 +44,9 @@ void thrum__explore_plain(const void *address, size_t size, bool write, const ch
 /* The futex: as thrum__futex_wait and thrum__futex_wake. A wait may end for no reason, a timed one
  * may time out, where the client's budget allows it. */
 int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadline);
-void thrum__explore_futex_wake(uint32_t *word, int count);
+int thrum__explore_futex_wait_any(uint32_t *const *words, const uint32_t *expected, unsigned count,
+                                  int64_t deadline);
+int thrum__explore_futex_wake(uint32_t *word, int count);
 
 /* One turn of a spin loop: the thread does not run again before another has done something. */
 void thrum__explore_pause(void);

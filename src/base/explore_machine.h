@@ -131,6 +131,7 @@ int thrum__explore_timeouts(void);
 /* --------------------------------------------------------------------------------- inner parts */
 
 enum { THRUM__EXPLORE_FENCES = THRUM__EXPLORE_THREADS, THRUM__EXPLORE_CLOCK };
+enum { THRUM__EXPLORE_WORDS = 4 };       /* on which one may sleep at once */
 enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see explore_snapshot.c */
 enum { THRUM__EXPLORE_FRESH = 8 << 10 }; /* of a stack, cleared of what earlier runs left */
 
@@ -153,17 +154,19 @@ typedef struct thrum__explore_thread {
     void *(*run)(void *argument);
     void *argument;
     enum thrum__explore_state state;
-    bool picked;          /* the choice for its next step has been made */
-    unsigned quiet;       /* depth of stretches that are not explored */
-    int wait_result;      /* of the futex wait that ended */
-    const uint32_t *word; /* that it sleeps on */
-    int64_t deadline;     /* of that sleep */
-    uint32_t ticket;      /* its place among the sleepers */
-    unsigned joins;       /* the threads that it waits for, as bits */
-    uint32_t writes;      /* of its own, that changed something */
-    uint32_t turn_began;  /* how many writes of others there were as its spin turn began */
-    bool restless;        /* that turn may go otherwise if it is repeated at once */
-    void *local;          /* the thread-local slot */
+    bool picked;                                /* the choice for its next step has been made */
+    unsigned quiet;                             /* depth of stretches that are not explored */
+    int wait_result;                            /* of the futex wait that ended */
+    const uint32_t *word[THRUM__EXPLORE_WORDS]; /* that it sleeps on */
+    unsigned words;      /* how many: until it goes on, as a wake may come for each of them */
+    unsigned woken;      /* those for which one came, as bits */
+    int64_t deadline;    /* of that sleep */
+    uint32_t ticket;     /* its place among the sleepers */
+    unsigned joins;      /* the threads that it waits for, as bits */
+    uint32_t writes;     /* of its own, that changed something */
+    uint32_t turn_began; /* how many writes of others there were as its spin turn began */
+    bool restless;       /* that turn may go otherwise if it is repeated at once */
+    void *local;         /* the thread-local slot */
     uint32_t local_number;
     void (*local_end)(void *value);
     thrum__explore_clock clock;  /* what happened before its next step */

@@ -101,7 +101,7 @@ static void note_stuck(void)
         const thrum__explore_thread *thread = &m->thread[i];
         char word[128] = "";
         if (thread->state == THRUM__EXPLORE_SLEEPING)
-            thrum__explore_describe(word, sizeof word, thread->word);
+            thrum__explore_describe(word, sizeof word, thread->word[0]);
         int written = snprintf(text + used, sizeof text - used, "\n    %s %s%s%s, last at %s:%d",
                                thrum__explore_thread_name(i), waits_how(thread), *word ? " " : "",
                                word, thrum__explore_file(thread->file), thread->line);
@@ -229,12 +229,12 @@ static void apply(const thrum__explore_option *option, bool rescued)
         m->timeouts++;
         thread->wait_result = -ETIMEDOUT;
         thrum__explore_trace_event(&m->now, true);
-        thrum__explore_tell("deadline passes, on", thread->word, 0, 0, false);
+        thrum__explore_tell("deadline passes, on", thread->word[0], 0, 0, false);
     } else if (option->how == THRUM__EXPLORE_SPURIOUS) {
         m->left.spurious--;
         thread->wait_result = 0;
         thrum__explore_trace_mix(thread, option->how);
-        thrum__explore_tell("wakes for no reason, on", thread->word, 0, 0, false);
+        thrum__explore_tell("wakes for no reason, on", thread->word[0], 0, 0, false);
     }
     thread->state = THRUM__EXPLORE_READY;
     thread->picked = true;

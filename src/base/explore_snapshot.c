@@ -75,14 +75,26 @@ __attribute__((noinline)) void thrum__explore_wipe(void)
 /* ----------------------------------------------------------------------------------- threads */
 
 /* How many sleep on the same word and came before. */
-static uint64_t place_in_queue(const thrum__explore_thread *thread)
+static uint64_t place_in_queue(const thrum__explore_thread *thread, unsigned index)
 {
     const thrum__explore_machine *m = thrum__explore_machine_;
     uint64_t before = 0;
     for (unsigned i = 0; i < m->threads; i++)
-        before += m->thread[i].state == THRUM__EXPLORE_SLEEPING &&
-                  m->thread[i].word == thread->word && m->thread[i].ticket < thread->ticket;
+        for (unsigned k = 0; k < m->thread[i].words; k++)
+            before += m->thread[i].word[k] == thread->word[index] &&
+                      !(m->thread[i].woken >> k & 1) && m->thread[i].ticket < thread->ticket;
     return before;
+}
+
+/* The words that it sleeps on, or has not gone on from yet. */
+static uint64_t sleep_number(const thrum__explore_thread *thread)
+{
+    uint64_t number = thread->woken;
+    for (unsigned i = 0; i < thread->words; i++) {
+        number = thrum__explore_trace_hash(number, (uint64_t)(uintptr_t)thread->word[i]);
+        number = thrum__explore_trace_hash(number, place_in_queue(thread, i));
+    }
+    return number;
 }
 
 static uint64_t thread_number(unsigned number, const thrum__explore_thread *thread)
@@ -98,18 +110,15 @@ static uint64_t thread_number(unsigned number, const thrum__explore_thread *thre
         thread->local_number,
         local_end,
         (uint64_t)(uintptr_t)thread->argument,
-        0,
-        0,
+        sleep_number(thread),
         0,
     };
     if (thread->state == THRUM__EXPLORE_DONE)
         return thrum__explore_bytes_hash(0, part, 2 * sizeof part[0]);
     if (thread->state == THRUM__EXPLORE_SLEEPING) {
-        part[8] = (uint64_t)(uintptr_t)thread->word;
         part[9] = (uint64_t)thread->deadline;
-        part[10] = place_in_queue(thread);
     } else if (thread->state == THRUM__EXPLORE_JOINING) {
-        part[8] = thread->joins;
+        part[9] = thread->joins;
     }
     size_t size;
     const char *stack = thrum__explore_memory_stack(number, &size),

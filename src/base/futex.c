@@ -1,4 +1,6 @@
 #include "base/futex.h"
+#include "base/atomic.h"
+#include "base/clock.h"
 #include "base/fault.h"
 
 #include <errno.h>
@@ -11,6 +13,8 @@
 #ifdef THRUM_EXPLORE
 #include "base/explore.h"
 
+/* There is one address space, and so one kind of word. */
+
 int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
 {
     return thrum__explore_futex_wait(word, expected, deadline);
@@ -21,21 +25,50 @@ void thrum__futex_wake(uint32_t *word, int count)
     thrum__explore_futex_wake(word, count);
 }
 
+int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    return thrum__explore_futex_wait(word, expected, deadline);
+}
+
+int thrum__futex_wake_shared(uint32_t *word, int count)
+{
+    return thrum__explore_futex_wake(word, count);
+}
+
+int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+{
+    uint32_t *words[THRUM__FUTEX_PLACES], expected[THRUM__FUTEX_PLACES];
+    for (unsigned i = 0; i < count; i++) {
+        words[i] = places[i].word;
+        expected[i] = places[i].expected;
+    }
+    return thrum__explore_futex_wait_any(words, expected, count, deadline);
+}
+
 #else
 
-int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
+static struct timespec *limit_of(struct timespec *at, thrum_time deadline)
+{
+    if (deadline == THRUM_FOREVER)
+        return NULL;
+    at->tv_sec = (time_t)(deadline / 1000000000);
+    at->tv_nsec = (long)(deadline % 1000000000);
+    return at;
+}
+
+static int wait(uint32_t *word, int how, uint32_t expected, thrum_time deadline)
 {
     if (thrum__fault(THRUM__FAULT_FUTEX_WAIT))
         return 0; /* as if a signal had come */
-    struct timespec at, *limit = NULL;
-    if (deadline != THRUM_FOREVER) {
-        at.tv_sec = (time_t)(deadline / 1000000000);
-        at.tv_nsec = (long)(deadline % 1000000000);
-        limit = &at;
-    }
-    long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, expected, limit,
+    struct timespec at;
+    long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | how, expected, limit_of(&at, deadline),
                       NULL, FUTEX_BITSET_MATCH_ANY);
     return rc < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
+}
+
+int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    return wait(word, FUTEX_PRIVATE_FLAG, expected, deadline);
 }
 
 void thrum__futex_wake(uint32_t *word, int count)
@@ -43,4 +76,76 @@ void thrum__futex_wake(uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }
 
+int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_time deadline)
+{
+    return wait(word, 0, expected, deadline);
+}
+
+int thrum__futex_wake_shared(uint32_t *word, int count)
+{
+    long woken = syscall(SYS_futex, word, FUTEX_WAKE, count, NULL, NULL, 0);
+    return woken > 0 ? (int)woken : 0;
+}
+
+/* As the kernel has them; the headers of the system may be older than it is. */
+#ifdef SYS_futex_waitv
+enum { FUTEX_WAITV = SYS_futex_waitv };
+#else
+enum { FUTEX_WAITV = 449 };
 #endif
+enum { WORD_OF_32 = 2 };
+
+struct waitv {
+    uint64_t expected, address;
+    uint32_t flags, reserved;
+};
+
+int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+{
+    if (thrum__fault(THRUM__FAULT_FUTEX_ANY))
+        return -ENOSYS;
+    if (thrum__fault(THRUM__FAULT_FUTEX_WAIT))
+        return -EAGAIN;
+    struct waitv words[THRUM__FUTEX_PLACES];
+    for (unsigned i = 0; i < count; i++)
+        words[i] = (struct waitv){
+            .expected = places[i].expected,
+            .address = (uintptr_t)places[i].word,
+            .flags = WORD_OF_32 | (places[i].shared ? 0 : FUTEX_PRIVATE_FLAG),
+        };
+    struct timespec at;
+    long rc = syscall(FUTEX_WAITV, words, count, 0, limit_of(&at, deadline), CLOCK_MONOTONIC);
+    if (rc >= 0)
+        return (int)rc;
+    if (errno == ETIMEDOUT || errno == ENOSYS)
+        return -errno;
+    return errno == EPERM ? -ENOSYS : -EAGAIN; /* some sandboxes refuse what they do not know */
+}
+
+#endif
+
+/* The kernel has no wait for two. A wake of the shared word ends it at once; the other word, and so a
+ * cancellation, is seen at the end of a slice. */
+static int wait_in_slices(uint32_t *own, uint32_t own_expected, uint32_t *shared,
+                          uint32_t shared_expected, thrum_time deadline)
+{
+    enum { SLICE_NS = 50000000 };
+    while (thrum__load_acquire(own) == own_expected) {
+        thrum_time slice = thrum__clock_now() + SLICE_NS;
+        if (slice >= deadline)
+            return thrum__futex_wait_shared(shared, shared_expected, deadline);
+        if (thrum__futex_wait_shared(shared, shared_expected, slice) != -ETIMEDOUT)
+            break;
+    }
+    return 0;
+}
+
+int thrum__futex_wait_two(uint32_t *own, uint32_t own_expected, uint32_t *shared,
+                          uint32_t shared_expected, thrum_time deadline)
+{
+    thrum__futex_place places[] = {{own, own_expected, false}, {shared, shared_expected, true}};
+    int rc = thrum__futex_wait_any(places, 2, deadline);
+    if (rc == -ENOSYS)
+        return wait_in_slices(own, own_expected, shared, shared_expected, deadline);
+    return rc == -ETIMEDOUT ? rc : 0;
+}

@@ -196,3 +196,78 @@ EXPLORE(self_livelock, .steps = 100, .fails = "a livelock: more than 100 steps")
     while (!thrum__load_relaxed(&word))
         ;
 }
+
+/* Sleeping on two words: a wake of either ends it, and of two one may be lost on the sleeper, who must
+ * look at both. */
+
+struct pair {
+    uint32_t left, right, woken;
+};
+
+static void sleep_on_both(void *argument)
+{
+    struct pair *p = argument;
+    for (;;) {
+        bool left = thrum__load_acquire(&p->left), right = thrum__load_acquire(&p->right);
+        if (left && right)
+            return;
+        thrum__futex_wait_two(&p->left, left, &p->right, right, THRUM_FOREVER);
+    }
+}
+
+/* Takes what it is told for all there is to know. */
+static void sleep_on_both_and_believe(void *argument)
+{
+    struct pair *p = argument;
+    thrum__futex_place places[] = {{&p->left, 0, true}, {&p->right, 0, true}};
+    if (thrum__futex_wait_any(places, 2, thrum_now() + 1000) == 1)
+        EXPLORE_CHECK(!thrum__load_acquire(&p->woken));
+}
+
+static void wake_left(void *argument)
+{
+    struct pair *p = argument;
+    thrum__store_release(&p->left, 1);
+    thrum__futex_wake(&p->left, 1);
+}
+
+static void wake_right(void *argument)
+{
+    struct pair *p = argument;
+    thrum__store_release(&p->right, 1);
+    thrum__futex_wake_shared(&p->right, 1);
+}
+
+static void wake_left_alone(void *argument)
+{
+    struct pair *p = argument;
+    if (thrum__futex_wake_shared(&p->left, 1) == 1)
+        thrum__store_release(&p->woken, 1);
+}
+
+static void wake_right_alone(void *argument)
+{
+    struct pair *p = argument;
+    thrum__futex_wake_shared(&p->right, 1);
+}
+
+static void pair(void (*sleeps)(void *), void (*left)(void *), void (*right)(void *))
+{
+    struct pair p = {0};
+    EXPLORE_NAME(p);
+    explore_spawn("sleeper", sleeps, &p);
+    explore_spawn("left", left, &p);
+    explore_spawn("right", right, &p);
+    explore_join_all();
+}
+
+EXPLORE(self_two_words, .preemptions = EXPLORE_ALL, .spurious = 1)
+{
+    pair(sleep_on_both, wake_left, wake_right);
+}
+
+EXPLORE(self_two_words_one_told, .preemptions = EXPLORE_ALL, .rescue = true,
+        .fails = "check failed: !thrum__load")
+{
+    pair(sleep_on_both_and_believe, wake_left_alone, wake_right_alone);
+}
