@@ -128,9 +128,7 @@ bool thrum__future_runs_here(thrum_future *future)
     return here;
 }
 
-/* Takes the task for this context, or, with `runner` NULL, for nobody who could be asked to stop;
- * false if it is taken, or cancelled. */
-static bool start(thrum_future *future, thrum__context *runner)
+bool thrum__future_start(thrum_future *future, thrum__context *runner)
 {
     uint32_t word = thrum__future_guard(future);
     bool pending = (word & PHASE) == PENDING;
@@ -163,7 +161,7 @@ void thrum__future_end(thrum_future *future)
 
 bool thrum__future_run(thrum_future *future)
 {
-    if (!start(future, thrum__self()))
+    if (!thrum__future_start(future, thrum__self()))
         return false;
     thrum__task_run(&future->task);
     thrum__future_end(future);
@@ -184,11 +182,25 @@ void thrum__future_settle_cancel(thrum_future *future)
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
 {
-    if (start(future, NULL)) {
+    if (thrum__future_start(future, NULL)) {
         thrum__task_fail(&future->task, code, message);
         thrum__future_end(future);
     }
     thrum__future_unreference(future);
+}
+
+void thrum__future_end_unrun(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__task_fail_constant(&future->task, -ECANCELED);
+    thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
+}
+
+bool thrum__future_is_asked(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__future_unguard(future, word);
+    return word & ASKED;
 }
 
 void thrum__future_ignore(thrum_future *future)

@@ -1,0 +1,81 @@
+/* What the tests of processes share. */
+#ifndef TESTS_SUPPORT_PROCESS_H
+#define TESTS_SUPPORT_PROCESS_H
+
+#include "harness.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <thrum.h>
+#include <unistd.h>
+
+/* Sanitizers cannot start threads in a child made by fork amid other threads, and take more address space
+ * than a limit leaves. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = true };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+#else
+enum { SANITIZED = false };
+#endif
+
+/* A process pool by its options, which are named. */
+#define process_pool(...) process_pool_new(&(thrum_process_pool_options){__VA_ARGS__})
+
+static inline thrum_executor *process_pool_new(const thrum_process_pool_options *options)
+{
+    thrum_executor *pool = thrum_process_pool_new(options);
+    CHECK(pool != NULL);
+    return pool;
+}
+
+/* Waits for a future, prints its error if it has one, and frees it. */
+static inline int result_of(thrum_future *future, void *ret_result, size_t size)
+{
+    int rc = thrum_future_result(future, ret_result, size, THRUM_FOREVER);
+    if (rc < 0)
+        fprintf(stderr, "%s\n",
+                thrum_future_error(future) ? thrum_future_error(future)->message : "?");
+    thrum_future_free(future);
+    return rc;
+}
+
+/* How many children this process has, zombies included. */
+static inline int live_children(void)
+{
+    char path[64];
+    int count = 0, pid;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks));) {
+        snprintf(path, sizeof path, "/proc/self/task/%.16s/children", task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (file && fscanf(file, "%d", &pid) == 1)
+            count++;
+        if (file)
+            fclose(file);
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* How many descriptors this process has. */
+static inline int open_descriptors(void)
+{
+    int count = 0;
+    DIR *all = opendir("/proc/self/fd");
+    CHECK(all != NULL);
+    while (readdir(all))
+        count++;
+    closedir(all);
+    return count;
+}
+
+#endif
