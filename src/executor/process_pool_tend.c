@@ -27,6 +27,15 @@ static void add_unrun(thrum__process_pool *pool, thrum_future *future, thrum__ou
     outcomes->unrun = future;
 }
 
+/* Takes a task back that its worker has not begun; NULL if it has. */
+static thrum_future *take_back(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot)
+{
+    if (!hand->held[slot].future || !thrum__board_take_back(slot_of(hand, slot)))
+        return NULL;
+    hand->given--;
+    return thrum__hand_release(pool, hand, slot);
+}
+
 /* ----------------------------------------------------------------------------------------- deaths */
 
 void thrum__process_pool_break(thrum__process_pool *pool, const thrum_error *error,
@@ -149,8 +158,9 @@ static void stop_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot
                      thrum__outcomes *outcomes)
 {
     thrum__held_task *held = &hand->held[slot];
-    if (thrum__board_take_back(slot_of(hand, slot))) {
-        add_unrun(pool, thrum__hand_release(pool, hand, slot), outcomes);
+    thrum_future *future = take_back(pool, hand, slot);
+    if (future) {
+        add_unrun(pool, future, outcomes);
         return;
     }
     if (pool->kill_on_cancel)
@@ -182,13 +192,13 @@ static void pass_requests(thrum__process_pool *pool, thrum__outcomes *outcomes)
 
 static void drop_pending(thrum__process_pool *pool, thrum__outcomes *outcomes)
 {
+    thrum_future *future;
     for (size_t i = 0; i < pool->max_workers; i++)
         for (uint32_t slot = 0; slot < THRUM__BOARD_SLOTS; slot++) {
-            thrum__hand *hand = &pool->hands[i];
-            if (hand->held[slot].future && thrum__board_take_back(slot_of(hand, slot)))
-                add_unrun(pool, thrum__hand_release(pool, hand, slot), outcomes);
+            future = take_back(pool, &pool->hands[i], slot);
+            if (future)
+                add_unrun(pool, future, outcomes);
         }
-    thrum_future *future;
     while ((future = thrum__process_pool_pop(pool))) {
         if (thrum_future_running(future) || thrum__future_start(future, NULL)) {
             add_unrun(pool, future, outcomes);
@@ -214,10 +224,11 @@ static void look_at_deadline(thrum__process_pool *pool, thrum__hand *hand, uint3
                              thrum_time now, thrum__round *round, thrum__outcomes *outcomes)
 {
     thrum_time deadline = hand->held[slot].deadline, end = later(deadline, pool->grace);
+    thrum_future *future = now < deadline ? NULL : take_back(pool, hand, slot);
     if (now < deadline)
         wake_at(round, deadline);
-    else if (thrum__board_take_back(slot_of(hand, slot)))
-        thrum__process_pool_fail(pool, thrum__hand_release(pool, hand, slot), -ETIMEDOUT,
+    else if (future)
+        thrum__process_pool_fail(pool, future, -ETIMEDOUT,
                                  "the task's deadline passed before it could begin", outcomes);
     else if (now < end)
         wake_at(round, end);
@@ -273,10 +284,10 @@ static bool level_one(thrum__process_pool *pool, thrum__hand *idle)
     uint32_t most = from->in_flight / 2, moved = 0;
     for (uint32_t at = from->collected; at != from->child.put && moved < most; at++) {
         uint32_t slot = at % THRUM__BOARD_SLOTS;
-        if (!from->held[slot].future || !thrum__hand_has_room(pool, idle) ||
-            !thrum__board_take_back(slot_of(from, slot)))
+        thrum_future *future =
+            thrum__hand_has_room(pool, idle) ? take_back(pool, from, slot) : NULL;
+        if (!future)
             continue;
-        thrum_future *future = thrum__hand_release(pool, from, slot);
         if (thrum__hand_put(pool, idle, future) < 0)
             thrum__process_pool_push(pool, future, AGAIN);
         moved++;
