@@ -31,6 +31,7 @@
 #include <thrum/lock.h>
 #include <thrum/once.h>
 #include <thrum/periodic.h>
+#include <thrum/process.h>
 #include <thrum/process_pool.h>
 #include <thrum/queue.h>
 #include <thrum/rate_limiter.h>

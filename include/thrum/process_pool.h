@@ -28,20 +28,10 @@
 #include <stdint.h>
 #include <thrum/executor.h>
 #include <thrum/export.h>
+#include <thrum/process.h>
 #include <thrum/task.h>
 
 THRUM_BEGIN
-
-/* How a process is started. */
-typedef enum thrum_start_method {
-    /* The program is executed anew. Safe at any time. Python: spawn. */
-    THRUM_START_EXEC,
-    /* The process is forked: it has a copy of all memory as it was when the worker started, which is
-     * later than the pool. Faster, and dangerous in a program with threads: a lock that another thread
-     * held at that moment, in the program or a library of it, is never released in the child. Handlers
-     * of atexit do not run in it. Python: fork. */
-    THRUM_START_FORK,
-} thrum_start_method;
 
 /* How a process pool is to be; zero means the default. Nothing of it is kept but copies. */
 typedef struct thrum_process_pool_options {

@@ -86,6 +86,7 @@ typedef struct thrum__board {
     int32_t bell; /* the descriptor that wakes the keeper */
     uint32_t descriptor_count;
     int32_t descriptors[THRUM__BOARD_DESCRIPTORS]; /* which the worker keeps open */
+    uint32_t single; /* the exit status tells whether the task failed */
     uint64_t memory_limit, cpu_limit;
     char name[THRUM__NAME_SIZE];
 

@@ -26,6 +26,7 @@ static int make_board(thrum__child *child, const thrum__child_options *options)
     board->magic = THRUM__BOARD_MAGIC;
     board->parent = thrum__process_number();
     board->bell = thrum__keeper_bell();
+    board->single = options->single;
     board->memory_limit = options->memory_limit;
     board->cpu_limit = options->cpu_limit;
     board->descriptor_count = (uint32_t)options->descriptor_count;

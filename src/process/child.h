@@ -9,6 +9,7 @@
 typedef struct thrum__child_options {
     const char *name;
     bool fork;
+    bool single; /* it has one task, and its exit status tells whether that failed */
     uint64_t memory_limit, cpu_limit;
     const int *descriptors; /* to keep, besides the standard ones */
     size_t descriptor_count;

@@ -43,6 +43,7 @@ typedef struct worker {
     thrum__context *context; /* of the main thread */
     thrum_lock lock;
     thrum__slot *running; /* under the lock */
+    bool failed;          /* the last task */
 } worker;
 
 static worker self; /* a process is one worker */
@@ -173,6 +174,7 @@ static void serve(void)
         thrum__slot *slot = thrum__board_take(self.board, &self.position);
         if (slot) {
             run(slot);
+            self.failed = slot->code != 0;
             if (thrum__board_finish(self.board, slot))
                 thrum__wake_send(self.board->bell);
         } else if (!thrum__board_rest(self.board, self.position)) {
@@ -210,7 +212,7 @@ void thrum__worker_serve(const thrum__shared_pages *pages, bool forked)
     thrum__store_relaxed(&board->stage, THRUM__STAGE_SERVING);
     serve();
     thrum__store_relaxed(&board->stage, THRUM__STAGE_LEAVING);
-    thrum__process_end(0, forked);
+    thrum__process_end(board->single && self.failed, forked);
 }
 
 #ifndef THRUM_EXPLORE
