@@ -102,6 +102,51 @@ TEST(values_of_all_sizes_travel)
     thrum_executor_shutdown(pool);
 }
 
+TEST(one_task_after_another_is_waited_for)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    for (int64_t i = 0; i < 500; i++) {
+        int64_t result = -1;
+        CHECK_INT(
+            result_of(thrum_submit(pool, square, thrum_value(int64_t, i)), &result, sizeof result),
+            ==, 0);
+        CHECK_INT(result, ==, i * i);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+static int sleep_a_little(thrum_task *self)
+{
+    (void)self;
+    return thrum_sleep(thrum_in(0.001));
+}
+
+/* Two wait for one future, one gives up, and others wait for theirs meanwhile. */
+static int wait_for_it(thrum_task *self)
+{
+    thrum_future *future = thrum_arg(self, thrum_future *);
+    int rc = thrum_future_wait(future, thrum_in(0.0005));
+    return rc == -ETIMEDOUT ? thrum_future_wait(future, THRUM_FOREVER) : rc;
+}
+
+TEST(several_wait_for_one_with_and_without_deadlines)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    for (int i = 0; i < 50; i++) {
+        thrum_thread *threads[3];
+        thrum_future *futures[2] = {thrum_submit(pool, sleep_a_little, THRUM_NOTHING),
+                                    thrum_submit(pool, sleep_a_little, THRUM_NOTHING)};
+        for (int j = 0; j < 3; j++)
+            threads[j] =
+                thrum_thread_start(wait_for_it, thrum_value(thrum_future *, futures[j / 2]));
+        for (int j = 0; j < 3; j++)
+            JOIN(threads[j], 0);
+        for (int j = 0; j < 2; j++)
+            CHECK_INT(result_of(futures[j], NULL, 0), ==, 0);
+    }
+    thrum_executor_shutdown(pool);
+}
+
 TEST(a_map_keeps_its_order)
 {
     enum { COUNT = 1000 };

@@ -118,6 +118,9 @@ static int rank_of(const thrum_future *future)
 
 bool thrum__hand_has_room(const thrum__process_pool *pool, thrum__hand *hand)
 {
+    while (hand->collected != hand->child.put &&
+           !hand->held[hand->collected % THRUM__BOARD_SLOTS].busy)
+        hand->collected++; /* collected by waiters */
     return hand->stage == THRUM__HAND_SERVING &&
            (!pool->max_tasks || hand->given < pool->max_tasks) &&
            hand->child.put - hand->collected < THRUM__BOARD_SLOTS &&
@@ -133,6 +136,7 @@ int thrum__hand_put(thrum__process_pool *pool, thrum__hand *hand, thrum_future *
         return slot;
     hand->held[slot] =
         (thrum__held_task){.busy = true, .future = future, .deadline = parts.deadline};
+    future->place = (uint32_t)(hand - pool->hands) * THRUM__BOARD_SLOTS + (uint32_t)slot;
     hand->in_flight++;
     hand->given++;
     pool->in_flight++;
@@ -202,8 +206,8 @@ void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcom
 }
 
 /* The outcome of a slot that is DONE. */
-static void collect_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot,
-                        thrum__outcomes *outcomes)
+void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot,
+                                     thrum__outcomes *outcomes)
 {
     thrum_future *future = thrum__hand_release(pool, hand, slot);
     pool->early_deaths = 0;
@@ -222,16 +226,22 @@ static void collect_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t s
     add_to(&outcomes->ended, future);
 }
 
+/* Outcomes with a direct waiter are left to him; what comes behind them is not. */
 static void collect_from(thrum__process_pool *pool, thrum__hand *hand, thrum__outcomes *outcomes)
 {
-    while (hand->collected != hand->child.put) {
-        uint32_t slot = hand->collected % THRUM__BOARD_SLOTS;
+    bool gapless = true;
+    for (uint32_t at = hand->collected; at != hand->child.put; at++) {
+        uint32_t slot = at % THRUM__BOARD_SLOTS;
         if (hand->held[slot].busy) {
             if (!thrum__board_is_done(&hand->child.board->slots[slot]))
                 return;
-            collect_one(pool, hand, slot, outcomes);
+            if (hand->held[slot].direct)
+                gapless = false;
+            else
+                thrum__process_pool_collect_one(pool, hand, slot, outcomes);
         }
-        hand->collected++;
+        if (gapless)
+            hand->collected = at + 1;
     }
 }
 
@@ -318,7 +328,8 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
         rc = admit(pool, ret_reason);
         if (rc == 0) {
             size_t timed = pool->timed;
-            future->attempts = 0;
+            future->attempts = future->place = 0;
+            thrum__store_release(&future->executor, (void *)pool);
             pool->start_refused = false;
             thrum__process_pool_push(pool, future, rank_of(future));
             thrum__process_pool_fill(pool, &outcomes);

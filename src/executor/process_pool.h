@@ -16,6 +16,7 @@
 typedef struct thrum__held_task {
     bool busy;            /* a task is in the slot */
     bool asked;           /* the worker was told that it is to stop */
+    bool direct;          /* a thread sleeps on it, and collects the outcome */
     thrum_future *future; /* NULL for the initializer */
     thrum_time deadline;  /* 0 for none */
 } thrum__held_task;
@@ -61,7 +62,7 @@ typedef struct thrum__process_pool {
     thrum__child_options child_options; /* but for the name */
     thrum_time grace;
     bool kill_on_cancel;
-    uint64_t retries;
+    uint32_t retries;
     char *name_prefix;
 
     thrum_lock lock; /* for all that follows */
@@ -79,6 +80,7 @@ typedef struct thrum__process_pool {
     char why_broken[200];
     void *submitters; /* the queue of those that wait for room */
     uint64_t done, failed, cancelled;
+    uint32_t visitors; /* direct waiters, from their entry to their last touch */
     bool closing, abandoned, drop_pending, stop_running;
     thrum_time stop_by;
     thrum_event gone;
@@ -129,11 +131,18 @@ void thrum__process_pool_break(thrum__process_pool *pool, const thrum_error *err
 /* Collects what workers have done. */
 void thrum__process_pool_collect(thrum__process_pool *pool, thrum__outcomes *outcomes);
 
+/* Collects the outcome of one slot that is DONE. */
+void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot,
+                                     thrum__outcomes *outcomes);
+
 /* Whether another worker should be started. */
 bool thrum__process_pool_wants_worker(const thrum__process_pool *pool);
 
 bool thrum__process_pool_tend(thrum__kept *kept, thrum__round *round);
 bool thrum__process_pool_rest(thrum__kept *kept, bool sleeps);
+
+/* How a thread waits for one future of a pool: process_pool_wait.c. */
+extern const thrum__far_ops thrum__process_pool_far;
 
 extern const thrum__executor_ops thrum__process_pool_ops;
 void thrum__process_pool_shutdown(thrum_executor *executor, const thrum_shutdown_options *options,

@@ -128,7 +128,7 @@ static void set(thrum__process_pool *pool, const thrum_process_pool_options *opt
     pool->child_options.descriptor_count = options->descriptor_count;
     pool->grace = grace_of(options);
     pool->kill_on_cancel = options->kill_on_cancel;
-    pool->retries = options->retries > 0 ? (uint64_t)options->retries : 0;
+    pool->retries = options->retries > 0 ? (uint32_t)options->retries : 0;
     for (int rank = 0; rank < THRUM__RANKS; rank++)
         pool->pending[rank].last = &pool->pending[rank].first;
     pool->kept = (thrum__kept){
@@ -158,6 +158,7 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         free_pool(pool);
         return NULL;
     }
+    thrum__store_relaxed(&thrum__keeper_context()->far, &thrum__process_pool_far);
     thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }

@@ -107,9 +107,12 @@ static void bury(thrum__process_pool *pool, thrum__hand *hand, const thrum__exit
     bool began = false;
     for (; hand->collected != hand->child.put; hand->collected++) {
         uint32_t slot = hand->collected % THRUM__BOARD_SLOTS;
+        bool direct = hand->held[slot].direct;
         if (!hand->held[slot].busy)
             continue;
-        if (!hand->held[slot].future) {
+        if (thrum__board_is_done(slot_of(hand, slot))) {
+            thrum__process_pool_collect_one(pool, hand, slot, outcomes); /* left to a waiter */
+        } else if (!hand->held[slot].future) {
             (void)thrum__hand_release(pool, hand, slot); /* the initializer */
         } else if (thrum__board_is_taken(slot_of(hand, slot))) {
             began = true;
@@ -117,6 +120,8 @@ static void bury(thrum__process_pool *pool, thrum__hand *hand, const thrum__exit
         } else {
             thrum__process_pool_push(pool, thrum__hand_release(pool, hand, slot), AGAIN);
         }
+        if (direct)
+            thrum__board_send_away(slot_of(hand, slot));
     }
     if (began)
         pool->early_deaths = 0;
@@ -396,9 +401,10 @@ static bool start_one(thrum__process_pool *pool, thrum__outcomes *outcomes)
 
 /* ------------------------------------------------------------------------------------- the round */
 
-static bool is_over(const thrum__process_pool *pool)
+static bool is_over(thrum__process_pool *pool)
 {
-    return pool->closing && !pool->workers && !pool->pending_count;
+    return pool->closing && !pool->workers && !pool->pending_count && !pool->in_flight &&
+           !thrum__load_acquire(&pool->visitors);
 }
 
 static void tend(thrum__process_pool *pool, thrum__round *round, thrum__outcomes *outcomes)
@@ -436,15 +442,21 @@ bool thrum__process_pool_tend(thrum__kept *kept, thrum__round *round)
         tend(pool, round, &outcomes);
         over = is_over(pool);
     }
+    bool settles = outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted;
     thrum__outcomes_settle(&outcomes);
+    if (over && settles) { /* one who waits for these may just have entered: look once more */
+        over = false;
+        thrum__keeper_ring();
+    }
     return !over;
 }
 
-/* Whether the next outcome of a worker is there. */
+/* Whether the next outcome of a worker is there, but for those that a waiter collects. */
 static bool has_outcome(thrum__hand *hand)
 {
     uint32_t at = hand->collected;
-    while (at != hand->child.put && !hand->held[at % THRUM__BOARD_SLOTS].busy)
+    while (at != hand->child.put && (!hand->held[at % THRUM__BOARD_SLOTS].busy ||
+                                     hand->held[at % THRUM__BOARD_SLOTS].direct))
         at++;
     return at != hand->child.put && thrum__board_is_done(slot_of(hand, at % THRUM__BOARD_SLOTS));
 }

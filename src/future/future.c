@@ -270,6 +270,30 @@ static int wait_for_end(thrum_future *future, thrum_time deadline)
     return rc;
 }
 
+/* Who runs it in another process, entered for a wait; NULL if nobody does. */
+static const thrum__far_ops *enter_far(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__plain_read(&future->runner);
+    thrum__context *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
+    if (far && !far->enter(future))
+        far = NULL;
+    thrum__future_unguard(future, word);
+    return far;
+}
+
+/* Waits where the task runs, if that is another process. 1 if it is not, or cannot be waited for there. */
+static int wait_far(thrum_future *future, thrum_time deadline)
+{
+    int rc = 0;
+    while (rc == 0 && !thrum_future_done(future)) {
+        const thrum__far_ops *far = enter_far(future);
+        rc = far ? far->wait(future, deadline) : 1;
+    }
+    return rc;
+}
+
 int thrum_future_wait(thrum_future *future, thrum_time deadline)
 {
     if (thrum_future_done(future))
@@ -280,7 +304,9 @@ int thrum_future_wait(thrum_future *future, thrum_time deadline)
     if (self->worker && deadline == THRUM_FOREVER && self->worker->run(self, future))
         return 0;
     thrum__futures_wait_begin();
-    int rc = wait_for_end(future, deadline);
+    int rc = self->fiber || !thrum_future_running(future) ? 1 : wait_far(future, deadline);
+    if (rc > 0)
+        rc = wait_for_end(future, deadline);
     thrum__futures_wait_end(self);
     return rc;
 }

@@ -53,7 +53,10 @@ struct thrum_future {
     union {
         thrum_time submitted;
         thrum_future *previous;
-        uint64_t attempts; /* how often a process pool has begun it */
+        struct {
+            uint32_t attempts; /* how often a process pool has begun it */
+            uint32_t place;    /* where */
+        };
     };
     thrum__context *runner; /* where it runs, once it does; under the guard */
     thrum_task task;

@@ -99,6 +99,7 @@ static void begin(thrum__context *context, const char *name)
     context->shields = 0;
     context->executor = NULL;
     context->worker = NULL;
+    context->far = NULL;
     context->task = NULL;
     thrum__store_relaxed(&context->native_id, 0);
     thrum__store_relaxed(&context->wait_kind, NULL);

@@ -69,6 +69,15 @@ typedef struct thrum__worker_ops {
     void (*wait_end)(thrum__context *self);
 } thrum__worker_ops;
 
+/* How a thread waits for a future that runs in another process, in whose place a context stands. */
+typedef struct thrum__far_ops {
+    /* Begins such a wait, under the future's guard. */
+    bool (*enter)(void *future);
+    /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be waited for
+     * in this way. */
+    int (*wait)(void *future, thrum_time deadline);
+} thrum__far_ops;
+
 enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
 
 /* A readers-writer lock that a context reads, and how often. */
@@ -105,6 +114,10 @@ struct thrum__context {
     int32_t poll_descriptor;
     int32_t poll_side;
 
+    /* For waits on words of other processes: shared_park.h. */
+    uint32_t *shared_word;
+    uint32_t shared_bit;
+
     /* Its own alone. */
     uint32_t shields;   /* how many shields from cancellation it is under */
     thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
@@ -113,8 +126,9 @@ struct thrum__context {
     thrum__reading reading[THRUM__READINGS];
     void *executor; /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
-    void *task;    /* the future that it runs, if it is a worker */
-    void **locals; /* values of thrum_local by index */
+    const thrum__far_ops *far; /* not NULL: what it is the runner of runs elsewhere */
+    void *task;                /* the future that it runs, if it is a worker */
+    void **locals;             /* values of thrum_local by index */
     uint32_t local_count;
 
     /* Memory that it keeps at hand: see future/stock.c. `stock_end` gives it back at its end. */

@@ -34,8 +34,40 @@ void thrum__board_put(thrum__board *board, uint32_t position)
 
 bool thrum__board_take_back(thrum__slot *slot)
 {
-    uint32_t state = THRUM__SLOT_READY;
-    return thrum__cas_acq_rel(&slot->state, &state, THRUM__SLOT_BACK);
+    uint32_t state = thrum__load_relaxed(&slot->state);
+    while ((state & THRUM__SLOT_STATE) == THRUM__SLOT_READY)
+        if (thrum__cas_acq_rel(&slot->state, &state, THRUM__SLOT_BACK)) {
+            if (state & THRUM__SLOT_DIRECT)
+                thrum__futex_wake_shared(&slot->state, INT_MAX);
+            return true;
+        }
+    return false;
+}
+
+/* Changes the bit while a task is in the slot. */
+static bool change_direct(thrum__slot *slot, uint32_t bit)
+{
+    uint32_t state = thrum__load_relaxed(&slot->state);
+    for (;;) {
+        uint32_t plain = state & THRUM__SLOT_STATE;
+        if (plain != THRUM__SLOT_READY && plain != THRUM__SLOT_TAKEN)
+            return false;
+        if (thrum__cas_acq_rel(&slot->state, &state, plain | bit))
+            return true;
+    }
+}
+
+bool thrum__board_set_direct(thrum__slot *slot)
+{
+    return change_direct(slot, THRUM__SLOT_DIRECT);
+}
+
+bool thrum__board_clear_direct(thrum__slot *slot)
+{
+    if (change_direct(slot, 0))
+        return true;
+    (void)thrum__load_acquire(&slot->state); /* the outcome is read next */
+    return false;
 }
 
 bool thrum__board_is_done(const thrum__slot *slot)
@@ -46,6 +78,12 @@ bool thrum__board_is_done(const thrum__slot *slot)
 void thrum__board_give_up(thrum__slot *slot)
 {
     thrum__store_release(&slot->state, THRUM__SLOT_EMPTY);
+}
+
+void thrum__board_send_away(thrum__slot *slot)
+{
+    thrum__store_release(&slot->state, THRUM__SLOT_EMPTY);
+    thrum__futex_wake_shared(&slot->state, INT_MAX);
 }
 
 bool thrum__board_is_taken(const thrum__slot *slot)

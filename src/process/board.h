@@ -119,9 +119,16 @@ void thrum__board_put(thrum__board *board, uint32_t position);
 /* Takes a task back: true if it has not begun, and never will. */
 bool thrum__board_take_back(thrum__slot *slot);
 
+/* Sets DIRECT on a task that is not done, or takes it off. False if it is done. */
+bool thrum__board_set_direct(thrum__slot *slot);
+bool thrum__board_clear_direct(thrum__slot *slot);
+
 /* Whether the slot's outcome is there; after it was read the slot is given up. */
 bool thrum__board_is_done(const thrum__slot *slot);
 void thrum__board_give_up(thrum__slot *slot);
+
+/* Wakes who sleeps on the slot of a worker that is over. */
+void thrum__board_send_away(thrum__slot *slot);
 
 /* Whether the worker has begun the task and not ended it. */
 bool thrum__board_is_taken(const thrum__slot *slot);

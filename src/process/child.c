@@ -19,10 +19,17 @@ static int make_board(thrum__child *child, const thrum__child_options *options)
 {
     if (options->descriptor_count > THRUM__BOARD_DESCRIPTORS)
         return -EINVAL;
-    int rc = thrum__shared_pages_new(&child->pages, options->name, sizeof(thrum__board));
-    if (rc < 0)
+    thrum__mapping *mapping = thrum__alloc(sizeof *mapping);
+    if (!mapping)
+        return -ENOMEM;
+    int rc = thrum__shared_pages_new(&mapping->pages, options->name, sizeof(thrum__board));
+    if (rc < 0) {
+        thrum__free(mapping);
         return rc;
-    thrum__board *board = child->pages.memory;
+    }
+    mapping->users = 1;
+    child->mapping = mapping;
+    thrum__board *board = mapping->pages.memory;
     board->magic = THRUM__BOARD_MAGIC;
     board->parent = thrum__process_number();
     board->bell = thrum__keeper_bell();
@@ -41,11 +48,12 @@ static int make_board(thrum__child *child, const thrum__child_options *options)
 static int by_exec(thrum__child *child)
 {
     char variable[64];
-    int kept[THRUM__BOARD_DESCRIPTORS + 2] = {child->pages.descriptor, child->board->bell};
+    int kept[THRUM__BOARD_DESCRIPTORS + 2] = {child->mapping->pages.descriptor, child->board->bell};
     size_t count = 2;
     for (uint32_t i = 0; i < child->board->descriptor_count; i++)
         kept[count++] = child->board->descriptors[i];
-    snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%d", child->pages.descriptor);
+    snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%d",
+             child->mapping->pages.descriptor);
     return thrum__spawn_self(child->name, variable, kept, count, &child->pid);
 }
 
@@ -56,7 +64,7 @@ static int by_fork(thrum__child *child)
         return pid;
     if (pid == 0) {
         thrum__process_forget_output();
-        thrum__worker_serve(&child->pages, true);
+        thrum__worker_serve(&child->mapping->pages, true);
     }
     child->pid = pid;
     return 0;
@@ -81,11 +89,19 @@ int thrum__child_start(thrum__child *child, const thrum__child_options *options)
     return rc;
 }
 
+void thrum__mapping_release(thrum__mapping *mapping)
+{
+    if (--mapping->users)
+        return;
+    thrum__shared_pages_free(&mapping->pages);
+    thrum__free(mapping);
+}
+
 void thrum__child_free(thrum__child *child)
 {
     if (child->pidfd >= 0)
         thrum__os_close(child->pidfd);
-    thrum__shared_pages_free(&child->pages);
+    thrum__mapping_release(child->mapping);
     *child = (thrum__child){.pidfd = -1};
 }
 
@@ -108,7 +124,7 @@ int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *a
     slot->offset = offset;
     slot->deadline = deadline;
     thrum__store_relaxed(&slot->asked, 0);
-    rc = thrum__slot_write(&child->pages, slot, false, arg, size);
+    rc = thrum__slot_write(&child->mapping->pages, slot, false, arg, size);
     if (rc < 0)
         return rc;
     thrum__board_put(child->board, child->put);
@@ -124,13 +140,13 @@ static void collect_result(thrum__child *child, thrum__slot *slot, thrum_task *t
         return;
     }
     void *memory = thrum__alloc(size);
-    int rc = memory ? thrum__slot_read(&child->pages, slot, true, memory, size) : -ENOMEM;
+    int rc = memory ? thrum__slot_read(&child->mapping->pages, slot, true, memory, size) : -ENOMEM;
     if (rc == 0) {
         thrum__task_give(task, memory, size);
         return;
     }
     thrum__free(memory);
-    thrum__slot_drop(&child->pages, slot, true, size);
+    thrum__slot_drop(&child->mapping->pages, slot, true, size);
     thrum__task_fail(task, rc, rc == -ENOMEM ? NULL : "the result cannot be read");
 }
 

@@ -15,8 +15,16 @@ typedef struct thrum__child_options {
     size_t descriptor_count;
 } thrum__child_options;
 
-typedef struct thrum__child {
+/* A board's memory, mapped as long as anybody uses it; under the lock of whoever has the child. */
+typedef struct thrum__mapping {
     thrum__shared_pages pages;
+    uint32_t users;
+} thrum__mapping;
+
+void thrum__mapping_release(thrum__mapping *mapping);
+
+typedef struct thrum__child {
+    thrum__mapping *mapping;
     thrum__board *board; /* NULL: there is no child */
     int32_t pid;
     int pidfd;
