@@ -116,7 +116,8 @@ static bool tend(thrum__kept *kept, thrum__round *round)
         int rc = begin(process);
         if (rc < 0)
             thrum__task_fail(&process->task, rc, "the process cannot be started");
-        thrum_event_set(&process->started);
+        else
+            thrum_event_set(&process->started);
         return rc == 0;
     }
     if (!round->deaths || !thrum__pidfd_reap(process->child.pidfd, &ended))
@@ -139,6 +140,7 @@ static void over(thrum__kept *kept)
     thrum_process *process = process_of(kept);
     bool daemon = process->daemon;
     thrum_event_set(&process->ended);
+    thrum_event_set(&process->started); /* for one that never was */
     unreference(process);
     if (!daemon)
         thrum__living_leave();
