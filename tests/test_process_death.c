@@ -278,6 +278,23 @@ TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
     thrum_executor_shutdown(pool);
 }
 
+/* The requests come at all stages of the keeper's rounds. */
+TEST(each_of_many_requests_to_stop_arrives)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    for (int i = 0; i < 300; i++) {
+        thrum_future *future = thrum_submit(pool, sleep_on, thrum_value(int, -1));
+        thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
+        if (i % 3 == 0)
+            thrum_future_wait(other, THRUM_FOREVER);
+        (void)thrum_future_cancel(future);
+        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_INT(result_of(other, NULL, 0), ==, 0);
+        thrum_future_free(future);
+    }
+    thrum_executor_shutdown(pool);
+}
+
 TEST(a_running_task_is_asked_to_stop)
 {
     thrum_executor *pool =

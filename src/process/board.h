@@ -63,7 +63,11 @@ enum {
     THRUM__SLOT_DIRECT = 8,
 };
 
+#ifdef THRUM_EXPLORE /* small, as all of it is looked at in each state */
+enum { THRUM__BOARD_SLOTS = 2, THRUM__SLOT_ROOM = 16, THRUM__BOARD_DESCRIPTORS = 1 };
+#else
 enum { THRUM__BOARD_SLOTS = 32, THRUM__SLOT_ROOM = 448, THRUM__BOARD_DESCRIPTORS = 16 };
+#endif
 
 typedef struct thrum__slot {
     uint32_t state;

@@ -115,36 +115,33 @@ static bool take_events(void)
     return deaths;
 }
 
-/* Sleeps until there may be something to do, at the latest at `until`. True if it was asked, as the runner
- * of a future. */
-static bool sleep_until(thrum__context *self, thrum_time until)
+/* Sleeps until there may be something to do, at the latest at `until`. */
+static void sleep_until(thrum__context *self, thrum_time until)
 {
-    int rc = 0;
     thrum__store_seq_cst(&asleep, 1);
     if (!rest(true) && !thrum__load_seq_cst(&rung)) {
         thrum__waiter waiter;
         thrum__poll_park_begin(self, poller, THRUM__READABLE);
-        rc = thrum__wait_begin(&waiter, true);
-        if (rc == 0)
-            rc = thrum__wait(&waiter, until, "processes", NULL);
+        if (thrum__wait_begin(&waiter, true) == 0)
+            (void)thrum__wait(&waiter, until, "processes", NULL);
         thrum__poll_park_end(self);
     }
     thrum__store_relaxed(&asleep, 0);
     (void)rest(false);
-    return rc == -ECANCELED || thrum__load_relaxed(&self->cancelled);
 }
 
 __attribute__((noreturn)) static int keep(thrum_task *task)
 {
     (void)task;
     thrum__context *self = thrum__self();
-    thrum__round round = {.deaths = true, .asked = true};
+    thrum__round round = {.deaths = true};
     for (;;) {
-        thrum__store_relaxed(&self->cancelled, 0); /* before the look at what was asked */
+        /* One step, so that no request falls between two; and before the look at who was asked. */
+        round.asked = thrum__exchange_acquire(&self->cancelled, 0);
         thrum__store_seq_cst(&rung, 0);
         round.next = THRUM_FOREVER;
         make_round(&round);
-        round.asked = sleep_until(self, round.next);
+        sleep_until(self, round.next);
         round.deaths = take_events();
     }
 }

@@ -6,7 +6,11 @@
 
 #include <stdint.h>
 
+#ifdef THRUM_EXPLORE
+enum { THRUM__MODULES = 1, THRUM__MODULE_ID = 32, THRUM__MODULE_PATH = 8 };
+#else
 enum { THRUM__MODULES = 32, THRUM__MODULE_ID = 32, THRUM__MODULE_PATH = 448 };
+#endif
 
 /* A module (the program or a shared library) as it stands in shared memory. Number 0 is the program. */
 typedef struct thrum__module {

@@ -93,7 +93,7 @@ static thrum_task_fn *function_of(thrum__slot *slot)
     const thrum__module *module = &self.board->modules[number];
     if (!self.found[number]) {
         if (thrum__module_find(module, &self.bases[number]) < 0) {
-            char message[THRUM__SLOT_ROOM];
+            char message[300];
             snprintf(message, sizeof message,
                      "the worker process does not have the module of the function, %.200s, as the "
                      "parent has it",
