@@ -115,8 +115,9 @@ TEST(many_processes_at_once_leave_nothing)
 {
     enum { COUNT = 20 };
     thrum_process *processes[COUNT];
-    thrum_process_free(thrum_process_start(square, thrum_value(int64_t, 1)));
-    UNTIL(live_children() == 0);
+    thrum_process *first = thrum_process_start(square, thrum_value(int64_t, 1));
+    CHECK_INT(thrum_process_join(first, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_process_free(first);
     int before = open_descriptors();
     for (int i = 0; i < COUNT; i++)
         processes[i] = thrum_process_start(square, thrum_value(int64_t, i));

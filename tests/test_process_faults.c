@@ -122,8 +122,7 @@ TEST(a_process_that_cannot_be_started_says_so)
 
 TEST(nothing_is_left_of_refused_starts)
 {
-    thrum_process_free(thrum_process_start(echo, &wide, sizeof wide));
-    UNTIL(live_children() == 0);
+    CHECK_INT(use_process(), ==, 0);
     int before = open_descriptors();
     for (int i = 0; i < 3; i++) {
         thrum__fault_arm(i == 0   ? THRUM__FAULT_SPAWN

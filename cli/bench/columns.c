@@ -22,10 +22,17 @@ static thrum_executor *open_threads(int workers)
         &(thrum_pool_options){.max_workers = workers, .name_prefix = "bench"});
 }
 
+static thrum_executor *open_processes(int workers)
+{
+    return thrum_process_pool_new(
+        &(thrum_process_pool_options){.max_workers = workers, .name_prefix = "bench"});
+}
+
 static const struct column columns[] = {
     {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline},
     {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads},
     {"threads", WIDTH_BEST, -1, open_threads},
+    {"processes", WIDTH_GIVEN, GUIDE_PROCESSES, open_processes},
 };
 
 _Static_assert(sizeof columns / sizeof columns[0] <= COLUMNS_MAX, "raise COLUMNS_MAX");
