@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <thrum.h>
 #include <unistd.h>
@@ -63,6 +64,19 @@ static inline int live_children(void)
             fclose(file);
     }
     closedir(tasks);
+    return count;
+}
+
+/* How many shared segments of the library this process has mapped. */
+static inline int shared_segments(void)
+{
+    char line[512];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "/memfd:") != NULL;
+    fclose(maps);
     return count;
 }
 
