@@ -32,6 +32,8 @@
 #include <thrum/once.h>
 #include <thrum/periodic.h>
 #include <thrum/pipe.h>
+#include <thrum/process.h>
+#include <thrum/process_pool.h>
 #include <thrum/queue.h>
 #include <thrum/rate_limiter.h>
 #include <thrum/retry.h>

@@ -1,67 +1,95 @@
-/* What tests between processes need: memory in common, and children that are waited for or killed. A child is
- * made by fork and makes plain calls only: sanitizers cannot start threads in it. */
+/* What the tests of processes share. */
 #ifndef TESTS_SUPPORT_PROCESS_H
 #define TESTS_SUPPORT_PROCESS_H
 
 #include "harness.h"
-#include "support.h"
 
-#include <signal.h>
-#include <stddef.h>
-#include <sys/mman.h>
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
+#include <thrum.h>
 #include <unistd.h>
 
-/* Zeroed memory that the children made later share. */
-static inline void *common_new(size_t size)
+/* Sanitizers cannot start threads in a child made by fork amid other threads, and take more address space
+ * than a limit leaves. */
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+enum { SANITIZED = true };
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
+enum { SANITIZED = true };
+#else
+enum { SANITIZED = false };
+#endif
+#else
+enum { SANITIZED = false };
+#endif
+
+/* A process pool by its options, which are named. */
+#define process_pool(...) process_pool_new(&(thrum_process_pool_options){__VA_ARGS__})
+
+static inline thrum_executor *process_pool_new(const thrum_process_pool_options *options)
 {
-    void *common = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    CHECK(common != MAP_FAILED);
-    return common;
+    thrum_executor *pool = thrum_process_pool_new(options);
+    CHECK(pool != NULL);
+    return pool;
 }
 
-/* Runs `body` in a child. It ends with the test: the harness kills what a test leaves behind. */
-static inline pid_t child_start(void (*body)(void *argument), void *argument)
+/* Waits for a future, prints its error if it has one, and frees it. */
+static inline int result_of(thrum_future *future, void *ret_result, size_t size)
 {
-    pid_t child = fork();
-    CHECK(child >= 0);
-    if (child == 0) {
-        body(argument);
-        _exit(0);
+    int rc = thrum_future_result(future, ret_result, size, THRUM_FOREVER);
+    if (rc < 0)
+        fprintf(stderr, "%s\n",
+                thrum_future_error(future) ? thrum_future_error(future)->message : "?");
+    thrum_future_free(future);
+    return rc;
+}
+
+/* How many children this process has, zombies included. */
+static inline int live_children(void)
+{
+    char path[64];
+    int count = 0, pid;
+    DIR *tasks = opendir("/proc/self/task");
+    CHECK(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks));) {
+        snprintf(path, sizeof path, "/proc/self/task/%.16s/children", task->d_name);
+        FILE *file = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+        while (file && fscanf(file, "%d", &pid) == 1)
+            count++;
+        if (file)
+            fclose(file);
     }
-    return child;
+    closedir(tasks);
+    return count;
 }
 
-static inline void child_join(pid_t child)
+/* How many shared segments of the library this process has mapped. */
+static inline int shared_segments(void)
 {
-    int status;
-    pid_t ended;
-    UNTIL((ended = waitpid(child, &status, WNOHANG)) != 0); /* fibers that it waits for may run */
-    CHECK_INT(ended, ==, child);
-    CHECK_INT(status, ==, 0);
+    char line[512];
+    int count = 0;
+    FILE *maps = fopen("/proc/self/maps", "r");
+    CHECK(maps != NULL);
+    while (fgets(line, sizeof line, maps))
+        count += strstr(line, "/memfd:") != NULL;
+    fclose(maps);
+    return count;
 }
 
-static inline void child_kill(pid_t child)
+/* How many descriptors this process has. */
+static inline int open_descriptors(void)
 {
-    int status;
-    CHECK_INT(kill(child, SIGKILL), ==, 0);
-    CHECK_INT(waitpid(child, &status, 0), ==, child);
-    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-}
-
-/* Kills it, and leaves it a zombie: nobody waits for it. */
-static inline void child_kill_only(pid_t child)
-{
-    siginfo_t about;
-    CHECK_INT(kill(child, SIGKILL), ==, 0);
-    CHECK_INT(waitid(P_PID, (id_t)child, &about, WEXITED | WNOWAIT), ==, 0);
-}
-
-/* Stays until it is killed. */
-static inline void child_stay(void)
-{
-    for (;;)
-        pause();
+    int count = 0;
+    DIR *all = opendir("/proc/self/fd");
+    CHECK(all != NULL);
+    while (readdir(all))
+        count++;
+    closedir(all);
+    return count;
 }
 
 #endif

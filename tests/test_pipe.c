@@ -1,6 +1,6 @@
 /* The pipe for messages: sizes, deadlines in the middle of one, ends, and other processes. */
 #include "carrier.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The event between processes, and with it how many fibers wait at once for what processes share. */
 #include "carrier.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* The lock between processes: exclusion, death, misuse, and that no wait is lost to a kill. */
 #include "carrier.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 

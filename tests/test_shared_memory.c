@@ -1,7 +1,7 @@
 /* Shared memory: names and their end, descriptors, and failures of the system. */
 #include "harness.h"
 #include "support.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* The queue between processes: order, ends, and the death of those who use it. */
 #include "carrier.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 

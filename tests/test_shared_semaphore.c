@@ -1,6 +1,6 @@
 /* The semaphore between processes. */
 #include "carrier.h"
-#include "support_process.h"
+#include "support_children.h"
 
 #include <errno.h>
 

@@ -3,13 +3,15 @@
 queue SIDES ITEMS     million items/s through one queue.Queue
 submit WORKERS TASKS  million empty tasks/s of a ThreadPoolExecutor, with a Future of each
 one WORKERS TRIPS     microseconds for a submit and its result
+process-submit, process-one   the same of a ProcessPoolExecutor
+process-life WORKERS TIMES    milliseconds to start such a pool, use each worker, and shut it down
 """
 
 import queue
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 
 BOUND = 1024
 
@@ -39,8 +41,9 @@ def nothing():
     pass
 
 
-def submit_many(workers, tasks):
-    with ThreadPoolExecutor(workers) as pool:
+def submit_many(workers, tasks, executor=ThreadPoolExecutor):
+    with executor(workers) as pool:
+        pool.submit(nothing).result()
         start = time.perf_counter()
         futures = [pool.submit(nothing) for _ in range(tasks)]
         for future in futures:
@@ -48,15 +51,32 @@ def submit_many(workers, tasks):
         return tasks / (time.perf_counter() - start) / 1e6
 
 
-def submit_one(workers, trips):
-    with ThreadPoolExecutor(workers) as pool:
+def submit_one(workers, trips, executor=ThreadPoolExecutor):
+    with executor(workers) as pool:
+        pool.submit(nothing).result()
         start = time.perf_counter()
         for _ in range(trips):
             pool.submit(nothing).result()
         return (time.perf_counter() - start) / trips * 1e6
 
 
-WORK = {"queue": pass_items, "submit": submit_many, "one": submit_one}
+def live(workers, times):
+    start = time.perf_counter()
+    for _ in range(times):
+        with ProcessPoolExecutor(workers) as pool:
+            for future in [pool.submit(nothing) for _ in range(workers)]:
+                future.result()
+    return (time.perf_counter() - start) / times * 1e3
+
+
+WORK = {
+    "queue": pass_items,
+    "submit": submit_many,
+    "one": submit_one,
+    "process-submit": lambda workers, tasks: submit_many(workers, tasks, ProcessPoolExecutor),
+    "process-one": lambda workers, trips: submit_one(workers, trips, ProcessPoolExecutor),
+    "process-life": live,
+}
 
 for line in sys.stdin:
     what, count, size = line.split()

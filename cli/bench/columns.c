@@ -30,12 +30,19 @@ static thrum_executor *open_fibers(int workers)
                                                        .name_prefix = "bench"});
 }
 
+static thrum_executor *open_processes(int workers)
+{
+    return thrum_process_pool_new(
+        &(thrum_process_pool_options){.max_workers = workers, .name_prefix = "bench"});
+}
+
 static const struct column columns[] = {
     {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline, false},
     {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads, false},
     {"threads", WIDTH_BEST, -1, open_threads, false},
     {"fibers", WIDTH_GIVEN, GUIDE_ASYNCIO, open_fibers, true},
     {"fibers", WIDTH_BEST, GUIDE_ASYNCIO, open_fibers, false},
+    {"processes", WIDTH_GIVEN, GUIDE_PROCESSES, open_processes, false},
 };
 
 _Static_assert(sizeof columns / sizeof columns[0] <= COLUMNS_MAX, "raise COLUMNS_MAX");

@@ -14,7 +14,7 @@ enum column_width {
 };
 
 struct column {
-    const char *executor; /* its kind: "inline", "threads", "fibers" */
+    const char *executor; /* its kind: "inline", "threads", "fibers", "processes" */
     enum column_width width;
     int guide; /* the guide's column to compare with, or -1 for the best of the guide's */
     thrum_executor *(*open)(int workers); /* NULL if memory is out */

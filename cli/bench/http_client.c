@@ -7,6 +7,8 @@
  * the set-up of TCP. So are the handles, in a pool. With --url nothing is fetched beyond the hundred
  * pages that are asked for and one to see whether the server is there, so connecting is then included.
  *
+ * A worker process has a client and connections of its own, made with its first fetch, within the time.
+ *
  * The proxy variables of the environment are not for the loopback and are passed over there.
  *
  * Stopping: a task that is cancelled stops waiting. The sequential column, which runs in the one who would
@@ -74,6 +76,13 @@ static int ask_whether_to_stop(void *context, curl_off_t down_total, curl_off_t 
     return interrupt_asked();
 }
 
+static bool make_client(void)
+{
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
+        client = thrum_curl_new(&(thrum_curl_options){.max_idle = CONNECTIONS_KEPT});
+    return client != NULL;
+}
+
 /* Sets what all fetches have in common. `target` is "own" for our server. */
 static void *make_handle(const char *target, thrum_error *ret_error)
 {
@@ -136,6 +145,9 @@ static int fetch_page(thrum_task *self)
     const struct fetch *fetch = &thrum_arg(self, struct fetch);
     thrum_error error = {0};
     thrum_time begin = thrum_now();
+    if (!client &&
+        !make_client()) /* the first task of a worker process, which runs one at a time */
+        return thrum_fail(self, -ENOMEM, "libcurl does not start");
     CURL *curl = handle_pool_take(&handles, fetch->own ? "own" : fetch->url, &error);
     if (!curl)
         return thrum_fail(self, error.code, "%s", error.message);
@@ -196,9 +208,7 @@ static int open_http(const struct bench_options *options, thrum_error *ret_error
     } else {
         snprintf(foreign_url, sizeof foreign_url, "%s", options->url);
     }
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        client = thrum_curl_new(&(thrum_curl_options){.max_idle = CONNECTIONS_KEPT});
-    if (!client)
+    if (!make_client())
         return trouble(ret_error, -ENOMEM, "libcurl does not start");
     return options->url ? try_foreign(ret_error) : 0;
 }

@@ -1,6 +1,6 @@
 /* A measurement of computing is worth little while a compiler runs beside it, and nothing in its
  * figure shows that. So each measurement notes what share of the cores other programs took: the
- * machine's busy time as Linux counts it, less this process's own. The table mentions it where it
+ * machine's busy time as Linux counts it, less this process's own and its workers'. The table mentions it where it
  * is large enough to matter, and JSON always has it.
  *
  * Busy is all time that is not idle, time that the host of a virtual machine kept for itself
@@ -52,8 +52,10 @@ struct cpu_use cpu_use_now(void)
         return (struct cpu_use){0};
     text[length] = '\0';
     struct cpu_use use = cpu_use_parse(text, (double)sysconf(_SC_CLK_TCK));
-    if (getrusage(RUSAGE_SELF, &usage) == 0)
-        use.own = seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime);
+    static const int own[] = {RUSAGE_SELF, RUSAGE_CHILDREN}; /* worker processes that have ended */
+    for (int i = 0; i < 2; i++)
+        if (getrusage(own[i], &usage) == 0)
+            use.own += seconds_of(&usage.ru_utime) + seconds_of(&usage.ru_stime);
     return use;
 }
 

@@ -17,25 +17,27 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TABLE_WIDTH = 100, TITLE_WIDTH = 28, CELL_LEAST = 12, CELL_MOST = 18 };
+enum { TITLE_WIDTH = 26, CELL_LEAST = 11 };
 
-static int cell_width(void)
+/* The columns, as wide as their titles: all of them are to fit into 100 characters. */
+static int cell_width(size_t index, const struct setting *setting)
 {
-    int width = (TABLE_WIDTH - TITLE_WIDTH) / (int)column_count();
-    if (width < CELL_LEAST)
-        return CELL_LEAST;
-    return width > CELL_MOST ? CELL_MOST : width;
+    char title[32];
+    column_title(column_at(index), setting->options->workers, title, sizeof title);
+    int width = (int)strlen(title) + 1;
+    return width < CELL_LEAST ? CELL_LEAST : width;
 }
 
 /* Prints one line of the table: a title and a text for each column, in a style. */
-static void print_line(FILE *out, const char *style, const char *title, char texts[][32])
+static void print_line(FILE *out, const struct setting *setting, const char *style,
+                       const char *title, char texts[][32])
 {
     bool colours = style_wanted(fileno(out));
     char line[256];
     size_t length = (size_t)snprintf(line, sizeof line, "%-*s", TITLE_WIDTH, title);
     for (size_t i = 0; i < column_count(); i++)
-        length +=
-            (size_t)snprintf(line + length, sizeof line - length, "%*s", cell_width(), texts[i]);
+        length += (size_t)snprintf(line + length, sizeof line - length, "%*s",
+                                   cell_width(i, setting), texts[i]);
     while (length > 0 && line[length - 1] == ' ')
         length--;
     fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line,
@@ -55,7 +57,7 @@ void report_table_begin(FILE *out, const struct setting *setting)
     fputc('\n', out);
     for (size_t i = 0; i < column_count(); i++)
         column_title(column_at(i), setting->options->workers, texts[i], sizeof texts[i]);
-    print_line(out, STYLE_BOLD, "", texts);
+    print_line(out, setting, STYLE_BOLD, "", texts);
     fflush(out);
 }
 
@@ -68,7 +70,7 @@ static void print_time(const struct cell *cell, char *ret_text, size_t size)
 }
 
 /* A line of shares, if one of them is worth knowing. */
-static void print_others(FILE *out, const struct row_result *result)
+static void print_others(FILE *out, const struct row_result *result, const struct setting *setting)
 {
     static const double worth_knowing = 0.05;
     char texts[COLUMNS_MAX][32];
@@ -82,7 +84,7 @@ static void print_others(FILE *out, const struct row_result *result)
             snprintf(texts[i], sizeof texts[i], "-");
     }
     if (any)
-        print_line(out, STYLE_RED, "  taken by other programs", texts);
+        print_line(out, setting, STYLE_RED, "  taken by other programs", texts);
 }
 
 void report_table_row(FILE *out, const struct row_result *result, const struct setting *setting)
@@ -107,12 +109,12 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
             snprintf(guide[i], sizeof guide[i], "%.3f s", figure);
     }
     fputc('\n', out);
-    print_line(out, STYLE_BOLD, title, time);
-    print_line(out, "", "  workers", workers);
-    print_line(out, "", "  bound", bound);
-    print_line(out, "", "  ratio to the bound", ratio);
-    print_line(out, STYLE_DIM, "  the guide, Python", guide);
-    print_others(out, result);
+    print_line(out, setting, STYLE_BOLD, title, time);
+    print_line(out, setting, "", "  workers", workers);
+    print_line(out, setting, "", "  bound", bound);
+    print_line(out, setting, "", "  ratio to the bound", ratio);
+    print_line(out, setting, STYLE_DIM, "  the guide, Python", guide);
+    print_others(out, result, setting);
     fflush(out);
 }
 

@@ -24,8 +24,8 @@ typedef struct thrum_error {
 THRUM_API const char *thrum_strerror(int code);
 
 /* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber" or
- * "socket"; `name` is the name of the thread, pool or periodic task, the address of a listener, and
+ * the call. `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber",
+ * "process" or "socket"; `name` is the name of the thread, process, pool or periodic task, the address of a listener, and
  * for the others the place of the function, or where a group or a future made by hand was made. */
 typedef struct thrum_failure {
     const char *kind;

@@ -1,4 +1,4 @@
-/* Fault injection: make the n-th allocation, thread start, wait, mapping or descriptor fail, for tests.
+/* Fault injection: make the n-th allocation, thread or process start, wait, mapping or descriptor fail, for tests.
  *
  * A fault site asks thrum__fault(SITE) and behaves as if the machine had failed when it says so.
  * Nothing is armed outside tests, and the question then costs one predictable branch on a path
@@ -23,6 +23,9 @@ enum thrum__fault_site {
     THRUM__FAULT_ACCEPT,       /* ... one for a connection that has come: EMFILE */
     THRUM__FAULT_LIFE,         /* ... to say how another process is: EMFILE */
     THRUM__FAULT_SHARED,       /* ... memory between processes: ENOMEM, EMFILE */
+    THRUM__FAULT_SPAWN,        /* ... a process: EAGAIN */
+    THRUM__FAULT_PIDFD,        /* ... a descriptor of one: EMFILE */
+    THRUM__FAULT_SHARED_PAGES, /* ... memory for several processes: EMFILE */
     THRUM__FAULT_SITES,
 };
 

@@ -1,16 +1,15 @@
 #include "base/life.h"
 #include "base/atomic.h"
 #include "base/fault.h"
+#include "base/pidfd.h"
 #include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef THRUM_EXPLORE
@@ -34,12 +33,6 @@ void thrum__life_end(void)
 }
 
 #else
-
-#ifdef SYS_pidfd_open
-enum { PIDFD_OPEN = SYS_pidfd_open };
-#else
-enum { PIDFD_OPEN = 434 };
-#endif
 
 /* The 22nd word of the file, counted behind the program's name, which may hold anything. */
 static uint64_t start_in(const char *stat)
@@ -87,12 +80,9 @@ thrum__life thrum__life_self(void)
     return self;
 }
 
-/* While the descriptor is held, the pid is that of no other process. */
-static bool ended_with(int descriptor, thrum__life life)
+/* Whether the pid stands for another process by now. */
+static bool is_taken_over(thrum__life life)
 {
-    struct pollfd end = {.fd = descriptor, .events = POLLIN};
-    if (poll(&end, 1, 0) > 0 && end.revents)
-        return true;
     uint64_t start = start_of(life.pid);
     return life.start && start && start != life.start;
 }
@@ -102,15 +92,15 @@ bool thrum__life_ended(thrum__life life)
     int error = errno;
     bool ended = kill((pid_t)life.pid, 0) < 0 && errno == ESRCH;
     if (!ended && !thrum__fault(THRUM__FAULT_LIFE)) {
-        long descriptor = syscall(PIDFD_OPEN, life.pid, 0);
-        if (descriptor >= 0) {
-            ended = ended_with((int)descriptor, life);
-            close((int)descriptor);
-        } else if (errno == ESRCH) {
-            ended = true;
-        } else if (errno == ENOSYS) { /* Linux before 5.3, emulators: a zombie seems to live */
-            uint64_t start = start_of(life.pid);
-            ended = life.start && start && start != life.start;
+        int descriptor = thrum__pidfd_open((int32_t)life.pid);
+        if (descriptor >= 0) { /* while it is held, the pid is that of no other process */
+            ended = thrum__pidfd_is_over(descriptor) || is_taken_over(life);
+            close(descriptor);
+        } else if (descriptor ==
+                   -ENOSYS) { /* Linux before 5.3, emulators: a zombie seems to live */
+            ended = is_taken_over(life);
+        } else {
+            ended = descriptor == -ESRCH;
         }
     }
     errno = error;

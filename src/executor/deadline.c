@@ -11,11 +11,12 @@
  * was not late leaves nothing behind. Of two deadlines, where a task with one runs another inside of
  * itself (the inline executor), the earlier holds, as it would for the waits of the outer one.
  *
+ * An executor that runs tasks elsewhere takes the parts out of the wrapper and carries them itself.
+ *
  * A task that ends with -ECANCELED because it was late has failed with -ETIMEDOUT, so that one who waits
  * can tell this from a cancel. One that has its result after all has it.
  */
 #include "executor/deadline.h"
-#include "base/clock.h"
 
 #include <errno.h>
 #include <stdalign.h>
@@ -38,17 +39,6 @@ static int hand_on(thrum_task *self, const thrum_task *inner)
     return size ? thrum_return(self, inner->outcome, size) : 0;
 }
 
-static int run_within(thrum_task *self, thrum__context *context, thrum_task *inner)
-{
-    if (thrum__clock_now() >= context->ends_at)
-        return thrum_fail(self, -ETIMEDOUT, "the task's deadline passed before it could begin");
-    thrum__task_run(inner);
-    bool late = thrum__task_code(inner) == -ECANCELED && thrum__clock_now() >= context->ends_at &&
-                !thrum__load_relaxed(&context->cancelled);
-    return late ? thrum_fail(self, -ETIMEDOUT, "the task's deadline passed while it ran")
-                : hand_on(self, inner);
-}
-
 static int run_timed(thrum_task *self)
 {
     size_t size = thrum_task_arg_size(self);
@@ -57,14 +47,22 @@ static int run_timed(thrum_task *self)
     self->function = timed->function; /* a failure that nobody asks for is told of it */
     if (thrum__task_init(&inner, timed->function, timed + 1, size - sizeof *timed) < 0)
         return -ENOMEM;
-    thrum__context *context = thrum__self();
-    thrum_time outer = context->ends_at;
-    if (!outer || timed->deadline < outer)
-        context->ends_at = timed->deadline;
-    int code = run_within(self, context, &inner);
-    context->ends_at = outer;
+    thrum__task_run_until(&inner, timed->deadline);
+    int code = hand_on(self, &inner);
     thrum__task_finish(&inner);
     return code;
+}
+
+thrum__timed_parts thrum__timed_parts_of(thrum_task *task)
+{
+    size_t size = task->arg_size;
+    thrum__timed_parts parts = {0, task->function, thrum_task_arg(task, size), size};
+    if (task->function == run_timed) {
+        const struct timed *timed = parts.arg;
+        parts =
+            (thrum__timed_parts){timed->deadline, timed->function, timed + 1, size - sizeof *timed};
+    }
+    return parts;
 }
 
 thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function, const void *arg,

@@ -8,4 +8,15 @@
 thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function, const void *arg,
                                       size_t size);
 
+/* What a task is to do, taken out of its wrapper if it has a deadline. */
+typedef struct thrum__timed_parts {
+    thrum_time deadline; /* 0 for none */
+    thrum_task_fn *function;
+    const void *arg; /* the task's own */
+    size_t size;
+} thrum__timed_parts;
+
+/* The parts of a task that has not begun. */
+thrum__timed_parts thrum__timed_parts_of(thrum_task *task);
+
 #endif

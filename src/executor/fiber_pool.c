@@ -41,7 +41,7 @@ static int run(void *task, bool drop)
     if (drop)
         (void)thrum_future_cancel(future);
     self->task = future;
-    if (thrum__future_begin(future)) {
+    if (thrum__future_start(future, self)) {
         thrum__task_run(&future->task);
         if (self->locals)
             thrum__locals_destroy(self);

@@ -128,9 +128,7 @@ bool thrum__future_runs_here(thrum_future *future)
     return here;
 }
 
-/* Takes the task for `runner`, or, if that is NULL, for nobody who could be asked to stop; false if it is
- * taken, or cancelled. */
-static bool start(thrum_future *future, thrum__context *runner)
+bool thrum__future_start(thrum_future *future, thrum__context *runner)
 {
     uint32_t word = thrum__future_guard(future);
     bool pending = (word & PHASE) == PENDING;
@@ -161,14 +159,9 @@ void thrum__future_end(thrum_future *future)
     }
 }
 
-bool thrum__future_begin(thrum_future *future)
-{
-    return start(future, thrum__self());
-}
-
 bool thrum__future_run(thrum_future *future)
 {
-    if (!thrum__future_begin(future))
+    if (!thrum__future_start(future, thrum__self()))
         return false;
     thrum__task_run(&future->task);
     thrum__future_end(future);
@@ -189,11 +182,25 @@ void thrum__future_settle_cancel(thrum_future *future)
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
 {
-    if (start(future, NULL)) {
+    if (thrum__future_start(future, NULL)) {
         thrum__task_fail(&future->task, code, message);
         thrum__future_end(future);
     }
     thrum__future_unreference(future);
+}
+
+void thrum__future_end_unrun(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__task_fail_constant(&future->task, -ECANCELED);
+    thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
+}
+
+bool thrum__future_is_asked(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__future_unguard(future, word);
+    return word & ASKED;
 }
 
 void thrum__future_ignore(thrum_future *future)
@@ -263,6 +270,30 @@ static int wait_for_end(thrum_future *future, thrum_time deadline)
     return rc;
 }
 
+/* Who runs it in another process, entered for a wait; NULL if nobody does. */
+static const thrum__far_ops *enter_far(thrum_future *future)
+{
+    uint32_t word = thrum__future_guard(future);
+    thrum__plain_read(&future->runner);
+    thrum__context *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->rest->far) : NULL;
+    if (far && !far->enter(future))
+        far = NULL;
+    thrum__future_unguard(future, word);
+    return far;
+}
+
+/* Waits where the task runs, if that is another process. 1 if it is not, or cannot be waited for there. */
+static int wait_far(thrum_future *future, thrum_time deadline)
+{
+    int rc = 0;
+    while (rc == 0 && !thrum_future_done(future)) {
+        const thrum__far_ops *far = enter_far(future);
+        rc = far ? far->wait(future, deadline) : 1;
+    }
+    return rc;
+}
+
 int thrum_future_wait(thrum_future *future, thrum_time deadline)
 {
     if (thrum_future_done(future))
@@ -273,7 +304,9 @@ int thrum_future_wait(thrum_future *future, thrum_time deadline)
     if (self->worker && deadline == THRUM_FOREVER && self->worker->run(self, future))
         return 0;
     thrum__futures_wait_begin();
-    int rc = wait_for_end(future, deadline);
+    int rc = self->fiber || !thrum_future_running(future) ? 1 : wait_far(future, deadline);
+    if (rc > 0)
+        rc = wait_for_end(future, deadline);
     thrum__futures_wait_end(self);
     return rc;
 }

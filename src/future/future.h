@@ -53,6 +53,10 @@ struct thrum_future {
     union {
         thrum_time submitted;
         thrum_future *previous;
+        struct {
+            uint32_t attempts; /* how often a process pool has begun it */
+            uint32_t place;    /* where */
+        };
     };
     thrum__context *runner; /* where it runs, once it does; under the guard */
     thrum_task task;
@@ -62,13 +66,13 @@ struct thrum_future {
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size);
 
+/* Takes a pending task for the context `runner`, which a cancel then asks to stop, or, with NULL, for
+ * nobody who could be asked; false if it is taken, or cancelled. */
+bool thrum__future_start(thrum_future *future, thrum__context *runner);
+
 /* Runs the task here, unless it was cancelled or is run already. True if it ran. The executor's
  * reference stays. */
 bool thrum__future_run(thrum_future *future);
-
-/* The same in parts: takes the task for the calling context, false if it is cancelled or taken. Then the
- * caller runs it, and calls thrum__future_end. */
-bool thrum__future_begin(thrum_future *future);
 
 /* A request to stop that reached this context on behalf of a future that it no longer runs is taken
  * back; one for `future`, which it runs now (or NULL), stays in force. */
@@ -124,6 +128,13 @@ static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
 /* Publishes the end of a running future, and tells all who are to be told. The caller has a
  * reference. */
 void thrum__future_end(thrum_future *future);
+
+/* Makes a future that was started, but whose task has not run and never will, one that was cancelled
+ * before it ran. The caller has a reference. */
+void thrum__future_end_unrun(thrum_future *future);
+
+/* Whether a future that was started was asked to stop. One who was told so as its runner sees it here. */
+bool thrum__future_is_asked(thrum_future *future);
 
 /* Calls callbacks, linked by `next`, and gives up the reference that was taken for them. */
 void thrum__future_call_back(thrum_future *future, thrum__future_watch *first);

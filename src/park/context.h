@@ -69,6 +69,15 @@ typedef struct thrum__worker_ops {
     void (*wait_end)(thrum__context *self);
 } thrum__worker_ops;
 
+/* How a thread waits for a future that runs in another process, in whose place a context stands. */
+typedef struct thrum__far_ops {
+    /* Begins such a wait, under the future's guard. */
+    bool (*enter)(void *future);
+    /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be waited for
+     * in this way. */
+    int (*wait)(void *future, thrum_time deadline);
+} thrum__far_ops;
+
 enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
 
 /* A readers-writer lock that a context reads, and how often. */
@@ -89,9 +98,12 @@ typedef struct thrum__context_rest {
     void *stock, *full_stock;
     void (*stock_end)(struct thrum__context_rest *self);
 
-    /* For waits on what other processes share: shared/wait.c. */
+    /* For waits on words of other processes: shared_park.c. */
     uint32_t *shared_word;
     uint32_t shared_expected;
+
+    const thrum__far_ops
+        *far; /* not NULL: what its context is the runner of runs elsewhere; for ever */
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
 
 /* Four cache lines: who waits and is woken needs the first, a task the second. */

@@ -19,9 +19,7 @@
  *
  * A wait is a wait of park/, with one claim, that a cancellation or the deadline may end as well:
  *
- *     thread   sleeps on two words at once (futex_waitv), its own signal word and the shared one, and
- *              claims the wait itself when it is the shared one. It is poll_park.c with a word for the
- *              descriptor.
+ *     thread   sleeps on two words at once, its own signal word and the shared one: park/shared_park.c
  *     fiber    leaves it to a proxy: proxy.c
  *
  * Rejected: a descriptor for the holder's life (pidfd) in place of slices: a sleeper would have to be
@@ -34,7 +32,7 @@
 #include "base/futex.h"
 #include "fiber/scheduler.h"
 #include "park/park.h"
-#include "park/thread_park.h"
+#include "park/shared_park.h"
 #include "shared/proxy.h"
 
 #include <errno.h>
@@ -42,62 +40,6 @@
 #ifdef THRUM_EXPLORE
 thrum_time thrum__shared_slice = THRUM_FOREVER;
 #endif
-
-/* Ends the wait by the thread itself, if nobody else has. */
-static bool settle(thrum__context *self, uint64_t ticket, enum thrum__claim_state outcome)
-{
-    if (!thrum__claim(self, ticket, outcome))
-        return false;
-    thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
-    return true;
-}
-
-static int shared_park(thrum__context *self, uint64_t ticket, thrum_time deadline)
-{
-    int error = errno;
-    uint32_t signal = THRUM__SIGNAL_EMPTY;
-    bool asleep = thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP);
-    bool claimed = false; /* by another, who owes the token */
-    while (asleep && thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
-        if (claimed) {
-            thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, THRUM_FOREVER);
-            continue;
-        }
-        int rc = thrum__futex_wait_two(&self->signal, THRUM__SIGNAL_ASLEEP, self->rest->shared_word,
-                                       self->rest->shared_expected, deadline);
-        if (settle(self, ticket, rc < 0 ? THRUM__CLAIM_TIMED_OUT : THRUM__CLAIM_NOTIFIED)) {
-            errno = error;
-            return rc;
-        }
-        claimed = true;
-    }
-    (void)thrum__load_acquire(&self->signal); /* pairs with the unpark, if it came first */
-    thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
-    errno = error;
-    return 0;
-}
-
-static void shared_unpark(thrum__context *context)
-{
-    thrum__thread_park_ops.unpark(context);
-}
-
-static const thrum__context_ops shared_park_ops = {shared_park, shared_unpark};
-
-static int wait_in_thread(uint32_t *word, uint32_t expected, thrum_time deadline, bool cancellable,
-                          const char *kind, const void *object)
-{
-    thrum__context *self = thrum__self();
-    thrum__waiter waiter;
-    self->rest->shared_word = word;
-    self->rest->shared_expected = expected;
-    self->ops = &shared_park_ops;
-    int rc = thrum__wait_begin(&waiter, cancellable);
-    if (rc == 0)
-        rc = thrum__wait(&waiter, deadline, kind, object);
-    self->ops = &thrum__thread_park_ops;
-    return rc;
-}
 
 static int wait_in_fiber(uint32_t *word, uint32_t expected, thrum_time deadline, bool cancellable,
                          const char *kind, const void *object)
@@ -128,8 +70,9 @@ int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thru
         thrum_time look = thrum__clock_now() + slice;
         limit = look < deadline ? look : deadline;
     }
-    int rc = thrum__fiber_self() ? wait_in_fiber(word, expected, limit, cancellable, kind, object)
-                                 : wait_in_thread(word, expected, limit, cancellable, kind, object);
+    int rc = thrum__fiber_self()
+                 ? wait_in_fiber(word, expected, limit, cancellable, kind, object)
+                 : thrum__shared_park(word, expected, limit, cancellable, kind, object);
     if (rc == -ETIMEDOUT && limit < deadline)
         return 0;
     if (rc < 0)

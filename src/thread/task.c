@@ -45,6 +45,13 @@ int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg,
     return 0;
 }
 
+void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size)
+{
+    task->function = function;
+    task->arg_size = size;
+    memcpy(task->room, &memory, sizeof memory);
+}
+
 /* Gives back an error or a result that is on the heap. */
 static void drop_outcome(thrum_task *task)
 {
@@ -150,6 +157,31 @@ void thrum__task_run(thrum_task *task)
     else if (code < 0 && (!error || error->code != code))
         thrum__task_fail(task, code, NULL);
     thrum__probe(task_end, task, code);
+}
+
+static void run_within(thrum_task *task, const thrum__context *context)
+{
+    if (thrum__clock_now() >= context->ends_at) {
+        thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed before it could begin");
+        return;
+    }
+    thrum__task_run(task);
+    if (thrum__task_code(task) == -ECANCELED && thrum__clock_now() >= context->ends_at &&
+        !thrum__load_relaxed(&context->cancelled))
+        thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed while it ran");
+}
+
+void thrum__task_run_until(thrum_task *task, thrum_time deadline)
+{
+    thrum__context *context = thrum__self();
+    thrum_time outer = context->ends_at;
+    if (deadline && (!outer || deadline < outer))
+        context->ends_at = deadline;
+    if (context->ends_at)
+        run_within(task, context);
+    else
+        thrum__task_run(task);
+    context->ends_at = outer;
 }
 
 int thrum__task_code(const thrum_task *task)

@@ -49,8 +49,17 @@ void thrum__task_give(thrum_task *task, void *memory, size_t size);
 /* Makes zeroed memory a task with a copy of the argument. Returns 0 or -ENOMEM. */
 int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size);
 
+/* The same, but `memory` of the heap, larger than any argument that a task has room for, becomes the
+ * argument itself; the task frees it. */
+void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size);
+
 /* Calls the function in the calling context and settles the outcome. */
 void thrum__task_run(thrum_task *task);
+
+/* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if it were
+ * asked to stop, and if it gives up because of that, or could not begin before, it has failed with
+ * -ETIMEDOUT. A deadline of the context itself that is earlier stays in force. */
+void thrum__task_run_until(thrum_task *task, thrum_time deadline);
 
 /* Makes the task failed with `code` and the code's own text; for carriers. */
 void thrum__task_fail(thrum_task *task, int code, const char *message);

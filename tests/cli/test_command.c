@@ -171,8 +171,8 @@ TEST(csv_has_a_line_for_each_cell)
         lines += *at == '\n';
         commas += *at == ',';
     }
-    CHECK_INT(lines, ==, 6);
-    CHECK_INT(commas, ==, 6 * 13);
+    CHECK_INT(lines, ==, 7);
+    CHECK_INT(commas, ==, 7 * 13);
     CHECK(strstr(run.out, "\nfile,sequential,inline,1,done,100,100,0,"));
     CHECK(strstr(run.out, "\nfile,threads(4),threads,4,done,100,100,0,"));
     CHECK(strstr(run.out, "\nfile,fibers(best),fibers,100,done,100,100,0,"));

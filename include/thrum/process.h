@@ -1,0 +1,105 @@
+/* Processes: a task function in a process of its own.
+ *
+ *     thrum_process *parser = thrum_process_start(parse, thrum_value(struct document, .id = 7));
+ *     struct outline outline;
+ *     int rc = thrum_process_join(parser, &outline, sizeof outline, thrum_in(5));
+ *     if (rc == -ECHILD)
+ *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // how it died
+ *     thrum_process_free(parser);
+ *
+ * It is used as a thread is, and what <thrum/process_pool.h> says of its workers holds here: argument and
+ * result are copies of bytes, nothing else is shared, and the process is the program executed once more,
+ * which the library takes over before main.
+ *
+ * Python: multiprocessing.Process.
+ */
+#ifndef THRUM_PROCESS_H
+#define THRUM_PROCESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <thrum/error.h>
+#include <thrum/export.h>
+#include <thrum/task.h>
+#include <thrum/time.h>
+
+THRUM_BEGIN
+
+typedef struct thrum_process thrum_process;
+
+/* How a process is started. */
+typedef enum thrum_start_method {
+    /* The program is executed anew. Safe at any time. Python: spawn. */
+    THRUM_START_EXEC,
+    /* The process is forked: it has a copy of all memory as it is when the process starts, which in a
+     * pool is later than the pool. Dangerous in a program with threads: a lock that another thread held at
+     * that moment, in the program or a library of it, is never released in the child. Handlers of
+     * atexit do not run in it. Python: fork. */
+    THRUM_START_FORK,
+} thrum_start_method;
+
+/* How a process is to be; zero means the default. Nothing of it is kept but copies. */
+typedef struct thrum_process_options {
+    const char *name; /* in ps, too; "Process-N" by default */
+    bool daemon;      /* the end of the program does not wait for it; it is killed then */
+    thrum_start_method start;
+    uint64_t memory_limit;  /* bytes of address space (RLIMIT_AS) */
+    uint64_t cpu_limit;     /* seconds of processor time; then SIGXCPU ends it (RLIMIT_CPU) */
+    const int *descriptors; /* that it keeps open, under the same numbers; at most 16 */
+    size_t descriptor_count;
+} thrum_process_options;
+
+/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the handle
+ * and gives it to thrum_process_free. Never NULL: one that could not be started has ended, and its error
+ * says why: -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a function in
+ * no module. The program does not end before it has. Blocks for about as long as the system takes to
+ * start a process. Python: Process.start(). */
+THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);
+
+/* The same with options, which may be NULL. */
+THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *options,
+                                                  thrum_task_fn *function, const void *arg,
+                                                  size_t size);
+
+/* Waits until the process has ended and copies its task's result of `size` bytes to `ret_result`, which a
+ * failure leaves untouched; NULL and 0 only wait. Returns 0; the task's error; -ECHILD if the process ended
+ * before its task had; -EMSGSIZE if the result is not of `size` bytes; before the end -ETIMEDOUT, -EAGAIN
+ * if the deadline is THRUM_NOW, -ECANCELED if the running task was cancelled; -ESRCH in a child made by
+ * fork, for a process of its parent's. May be called again. Blocks. Python: Process.join(). */
+THRUM_API int thrum_process_join(thrum_process *process, void *ret_result, size_t size,
+                                 thrum_time deadline);
+
+/* The error of a process that has ended and whose task failed, or that died; NULL if neither. Asking counts
+ * as having seen the failure. Valid as long as the handle. Does not block. */
+THRUM_API const thrum_error *thrum_process_error(thrum_process *process);
+
+/* Gives the exit status of a process that has ended: 0, 1 if its task failed, what it gave to exit, or
+ * minus the number of the signal that killed it. Returns 0; -EAGAIN while it runs; -ENODATA if it was never
+ * started, or somebody else reaped it. Does not block. Python: Process.exitcode. */
+THRUM_API int thrum_process_exit_code(thrum_process *process, int *ret_code);
+
+/* The system's number of the process, 0 if it was never started. Does not block. Python: Process.pid. */
+THRUM_API int32_t thrum_process_pid(const thrum_process *process);
+
+/* Its name. Valid as long as the handle. */
+THRUM_API const char *thrum_process_name(const thrum_process *process);
+
+/* True until it has ended. Does not block. Python: Process.is_alive(). */
+THRUM_API bool thrum_process_is_alive(thrum_process *process);
+
+/* Sends SIGTERM. Returns 0, or -EALREADY if the process has ended. Does not wait for the end.
+ * Python: Process.terminate(). */
+THRUM_API int thrum_process_terminate(thrum_process *process);
+
+/* Sends SIGKILL, which ends it even if it is stopped. Returns as thrum_process_terminate.
+ * Python: Process.kill(). */
+THRUM_API int thrum_process_kill(thrum_process *process);
+
+/* Gives the handle up; NULL is accepted. The process goes on. A failure that nobody asked for goes to the
+ * failure hook. */
+THRUM_API void thrum_process_free(thrum_process *process);
+
+THRUM_END
+
+#endif

@@ -1,0 +1,107 @@
+/* Waiting for one future of a process pool without the keeper in between.
+ *
+ * A thread that waits for a task on a board sleeps on the task's slot itself: it sets DIRECT there
+ * (process/board.h), the worker wakes it, and it collects the outcome and ends the future, as the keeper
+ * would have. So a task to another process and back costs two hand-offs and not three. The wait remains
+ * one like any other, with a deadline and open to cancellation (park/shared_park.c).
+ *
+ * The slot may be taken back and given to another worker, or the worker may die: then the keeper clears
+ * DIRECT or releases the slot, wakes the word, and the waiter looks anew where its task is. The keeper leaves
+ * an outcome with a direct waiter to him. The memory of the board stays mapped while somebody sleeps on it:
+ * `mapping` counts them, under the pool's lock.
+ *
+ * A future says nothing of how long its pool lives. So a waiter enters the pool under the future's guard,
+ * where it still runs, and is counted in `visitors`; a pool is over only when all visitors have left, and
+ * no future that it had is between its outcome and its end.
+ */
+#include "base/futex.h"
+#include "executor/process_pool.h"
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <limits.h>
+
+/* Where a waiter sleeps. */
+struct spot {
+    thrum__hand *hand;
+    thrum__mapping *mapping;
+    uint32_t slot;
+};
+
+/* Whether the task is still where it was. */
+static bool is_there(const struct spot *spot, const thrum_future *future)
+{
+    return spot->hand->child.mapping == spot->mapping &&
+           spot->hand->held[spot->slot].future == future;
+}
+
+static thrum__slot *slot_of(const struct spot *spot)
+{
+    return &((thrum__board *)spot->mapping->pages.memory)->slots[spot->slot];
+}
+
+/* Finds the task's slot and sets DIRECT. False if there is nothing to sleep on. Under the lock. */
+static bool settle_down(thrum__process_pool *pool, thrum_future *future, struct spot *ret_spot)
+{
+    uint32_t place = future->place;
+    *ret_spot = (struct spot){.hand = &pool->hands[place / THRUM__BOARD_SLOTS],
+                              .slot = place % THRUM__BOARD_SLOTS};
+    ret_spot->mapping = ret_spot->hand->child.mapping;
+    if (place / THRUM__BOARD_SLOTS >= pool->max_workers || !ret_spot->mapping ||
+        !is_there(ret_spot, future) || ret_spot->hand->held[ret_spot->slot].direct)
+        return false;
+    ret_spot->hand->held[ret_spot->slot].direct = true;
+    ret_spot->mapping->users++;
+    (void)thrum__board_set_direct(slot_of(ret_spot)); /* else it is done */
+    return true;
+}
+
+/* Takes the outcome if it is there. Under the lock. True if the keeper is to look, too. */
+static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct spot *spot,
+                   thrum__outcomes *outcomes)
+{
+    if (is_there(spot, future)) {
+        spot->hand->held[spot->slot].direct = false;
+        if (!thrum__board_clear_direct(slot_of(spot))) {
+            thrum__process_pool_collect_one(pool, spot->hand, spot->slot, outcomes);
+            thrum__process_pool_fill(pool, outcomes);
+        }
+    }
+    thrum__mapping_release(spot->mapping);
+    return pool->closing || pool->max_tasks || pool->pending_count || spot->hand->in_flight;
+}
+
+static bool enter(void *argument)
+{
+    thrum_future *future = argument;
+    thrum__process_pool *pool = future->executor;
+    thrum__add_relaxed(&pool->visitors, 1);
+    return true;
+}
+
+static int wait(void *argument, thrum_time deadline)
+{
+    thrum_future *future = argument;
+    thrum__process_pool *pool = future->executor;
+    thrum__outcomes outcomes = {0};
+    struct spot spot;
+    bool there = false, ring = false;
+    int rc = 1;
+    thrum_with (&pool->lock)
+        there = settle_down(pool, future, &spot);
+    if (there) {
+        rc = thrum__board_sleep_direct(slot_of(&spot), future, deadline);
+        thrum_with (&pool->lock)
+            ring = get_up(pool, future, &spot, &outcomes);
+        thrum__outcomes_settle(&outcomes);
+    }
+    thrum_with (&pool->lock) {
+        thrum__sub_release(&pool->visitors, 1);
+        ring |= pool->closing;
+    }
+    if (ring)
+        thrum__keeper_ring();
+    return rc;
+}
+
+const thrum__far_ops thrum__process_pool_far = {enter, wait};

@@ -1,0 +1,291 @@
+/* Single processes.
+ *
+ * A process is a child with a board, of which one slot is used: its task is put there and the child told to
+ * leave as soon as there is nothing to do. The keeper starts it, while the one who asked for it waits for
+ * `started`, and notices its end; only then is the outcome taken from the board, which outlives the child.
+ *
+ * The handle is shared by its owner and the keeper; `references` counts them. Before `ended` is set the keeper
+ * alone touches the task and `exit`; after it everybody may read them. `lock` guards the child's
+ * descriptor against a signal that comes at its end.
+ *
+ * One that could not even get memory for itself is the constant `no_memory`.
+ */
+#include "base/process.h"
+#include "base/panic.h"
+#include "process/keeper.h"
+#include "thread/living.h"
+#include <thrum/event.h>
+#include <thrum/process.h>
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+struct thrum_process {
+    thrum__kept kept;
+    uint32_t references;
+    uint32_t seen;    /* someone has asked for the failure */
+    uint32_t process; /* the generation in which it was started */
+    bool daemon, begun;
+    thrum__child_options options;
+    int descriptors[THRUM__BOARD_DESCRIPTORS];
+    char name[THRUM__NAME_SIZE];
+    thrum_task task;
+    thrum_event started, ended;
+    thrum_lock lock;
+    thrum__child child; /* its board is NULL before and after its life; under the lock */
+    uint32_t slot;
+    int32_t pid;
+    thrum__exit exit;
+};
+
+static thrum_process no_memory = {
+    .references = 1, .seen = 1, .name = "(not started)", .ended = {1, 0, 0}};
+
+static uint32_t numbered; /* how many, for default names */
+
+static const thrum_error *error_of(const thrum_process *process)
+{
+    return process == &no_memory ? thrum__error_constant(-ENOMEM)
+                                 : thrum__task_error(&process->task);
+}
+
+static void unreference(thrum_process *process)
+{
+    if (process == &no_memory || thrum__sub_acq_rel(&process->references, 1) != 1)
+        return;
+    if (thrum__task_error(&process->task) && !thrum__load_relaxed(&process->seen))
+        thrum__failure_report("process", process->name, thrum__task_error(&process->task));
+    thrum__task_finish(&process->task);
+    thrum__free(process);
+}
+
+static thrum_process *process_of(thrum__kept *kept)
+{
+    return (thrum_process *)kept; /* its first member */
+}
+
+/* ------------------------------------------------------------------------------ what the keeper does */
+
+/* Starts the child and gives it its task. */
+static int begin(thrum_process *process)
+{
+    thrum__child child;
+    int rc = thrum__child_start(&child, &process->options);
+    if (rc < 0)
+        return rc;
+    int slot = thrum__child_put(&child, process->task.function,
+                                thrum_task_arg(&process->task, process->task.arg_size),
+                                process->task.arg_size, 0);
+    if (slot < 0) {
+        (void)thrum__pidfd_signal(child.pidfd, SIGKILL);
+        thrum__pid_wait(child.pid);
+        thrum__child_free(&child);
+        return slot;
+    }
+    thrum__board_leave(child.board);
+    process->slot = (uint32_t)slot;
+    process->pid = child.pid;
+    thrum_with (&process->lock)
+        process->child = child;
+    return 0;
+}
+
+static void take_outcome(thrum_process *process, const thrum__exit *ended)
+{
+    thrum__slot *slot = &process->child.board->slots[process->slot];
+    process->exit = *ended;
+    if (thrum__board_is_done(slot)) {
+        thrum__child_collect(&process->child, slot, &process->task);
+        return;
+    }
+    char message[sizeof(thrum_error)];
+    thrum__child_obituary(&process->child, ended, process->task.function, message, sizeof message);
+    thrum__task_fail(&process->task, -ECHILD, message);
+}
+
+static bool tend(thrum__kept *kept, thrum__round *round)
+{
+    thrum_process *process = process_of(kept);
+    thrum__exit ended;
+    if (!process->begun) {
+        process->begun = true;
+        int rc = begin(process);
+        if (rc < 0)
+            thrum__task_fail(&process->task, rc, "the process cannot be started");
+        else
+            thrum_event_set(&process->started);
+        return rc == 0;
+    }
+    if (!round->deaths || !thrum__pidfd_reap(process->child.pidfd, &ended))
+        return true;
+    take_outcome(process, &ended);
+    thrum_with (&process->lock)
+        thrum__child_free(&process->child);
+    return false;
+}
+
+/* What it has done is looked at when it has ended. */
+static bool rest(thrum__kept *kept, bool sleeps)
+{
+    (void)kept, (void)sleeps;
+    return false;
+}
+
+static void over(thrum__kept *kept)
+{
+    thrum_process *process = process_of(kept);
+    bool daemon = process->daemon;
+    thrum_event_set(&process->ended);
+    thrum_event_set(&process->started); /* for one that never was */
+    unreference(process);
+    if (!daemon)
+        thrum__living_leave();
+}
+
+/* ---------------------------------------------------------------------------------------- the start */
+
+static thrum_process *make(const thrum_process_options *options)
+{
+    thrum_process *process = thrum__alloc(sizeof *process);
+    if (!process)
+        return &no_memory;
+    if (options->name)
+        snprintf(process->name, sizeof process->name, "%s", options->name);
+    else
+        snprintf(process->name, sizeof process->name, "Process-%u",
+                 thrum__add_relaxed(&numbered, 1) + 1);
+    process->references = 2;
+    process->process = thrum__process_generation;
+    process->daemon = options->daemon;
+    process->kept = (thrum__kept){.tend = tend, .rest = rest, .over = over};
+    process->options = (thrum__child_options){.name = process->name,
+                                              .single = true,
+                                              .fork = options->start == THRUM_START_FORK,
+                                              .memory_limit = options->memory_limit,
+                                              .cpu_limit = options->cpu_limit,
+                                              .descriptors = process->descriptors,
+                                              .descriptor_count = options->descriptor_count};
+    size_t count = options->descriptor_count;
+    if (count && count <= THRUM__BOARD_DESCRIPTORS)
+        memcpy(process->descriptors, options->descriptors, count * sizeof(int));
+    return process;
+}
+
+/* One that the keeper has never had. */
+static void refuse(thrum_process *process, int code)
+{
+    thrum__task_fail(&process->task, code, "the process cannot be started");
+    process->references = 1;
+    thrum_event_set(&process->ended);
+}
+
+thrum_process *thrum_process_start_with(const thrum_process_options *options,
+                                        thrum_task_fn *function, const void *arg, size_t size)
+{
+    static const thrum_process_options defaults;
+    thrum_process *process = make(options ? options : &defaults);
+    if (process == &no_memory)
+        return process;
+    bool daemon = process->daemon;
+    int rc = thrum__task_init(&process->task, function, arg, size);
+    if (rc == 0) {
+        if (!daemon)
+            thrum__living_enter();
+        rc = thrum__keeper_enter(&process->kept);
+        if (rc < 0 && !daemon)
+            thrum__living_leave();
+    }
+    if (rc < 0) {
+        refuse(process, rc);
+        return process;
+    }
+    thrum_shield_begin(); /* it is on its way */
+    thrum_event_wait(&process->started, THRUM_FOREVER);
+    thrum_shield_end();
+    return process;
+}
+
+thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size)
+{
+    return thrum_process_start_with(NULL, function, arg, size);
+}
+
+/* ----------------------------------------------------------------------------------------- its life */
+
+int thrum_process_join(thrum_process *process, void *ret_result, size_t size, thrum_time deadline)
+{
+    if (thrum_process_is_alive(process)) {
+        int rc = thrum_event_wait(&process->ended, deadline);
+        if (rc < 0)
+            return rc;
+    } else if (!thrum_event_is_set(&process->ended)) {
+        return -ESRCH;
+    }
+    const thrum_error *error = error_of(process);
+    thrum__store_relaxed(&process->seen, 1);
+    return error ? error->code : thrum__task_result(&process->task, ret_result, size);
+}
+
+const thrum_error *thrum_process_error(thrum_process *process)
+{
+    if (!thrum_event_is_set(&process->ended))
+        return NULL;
+    thrum__store_relaxed(&process->seen, 1);
+    return error_of(process);
+}
+
+int thrum_process_exit_code(thrum_process *process, int *ret_code)
+{
+    if (!thrum_event_is_set(&process->ended))
+        return -EAGAIN;
+    if (!process->exit.known)
+        return -ENODATA;
+    *ret_code = process->exit.signaled ? -process->exit.number : process->exit.number;
+    return 0;
+}
+
+int32_t thrum_process_pid(const thrum_process *process)
+{
+    return process->pid;
+}
+
+const char *thrum_process_name(const thrum_process *process)
+{
+    return process->name;
+}
+
+bool thrum_process_is_alive(thrum_process *process)
+{
+    return !thrum_event_is_set(&process->ended) && process->process == thrum__process_generation;
+}
+
+static int send_signal(thrum_process *process, int number)
+{
+    int rc = -EALREADY;
+    if (!thrum_process_is_alive(process))
+        return rc;
+    thrum_with (&process->lock)
+        if (process->child.board)
+            rc = thrum__pidfd_signal(process->child.pidfd, number);
+    return rc < 0 ? -EALREADY : 0;
+}
+
+int thrum_process_terminate(thrum_process *process)
+{
+    return send_signal(process, SIGTERM);
+}
+
+int thrum_process_kill(thrum_process *process)
+{
+    return send_signal(process, SIGKILL);
+}
+
+void thrum_process_free(thrum_process *process)
+{
+    if (process)
+        unreference(process);
+}

@@ -1,0 +1,572 @@
+/* What becomes of tasks when worker processes die, are killed, stopped, or cannot begin. */
+#include "harness.h"
+#include "support.h"
+#include "support_process.h"
+
+#include "base/pidfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <unistd.h>
+
+static int nothing(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
+/* A task that says that it runs, and goes on when it is let. Both ends are kept open in workers. */
+static struct {
+    int said[2], go[2];
+} pipes;
+
+struct gate {
+    int said, go;
+};
+
+static int wait_at_gate(thrum_task *self)
+{
+    const struct gate *gate = &thrum_arg(self, struct gate);
+    char byte = 'x';
+    if (write(gate->said, &byte, 1) != 1 || read(gate->go, &byte, 1) != 1)
+        return -EIO;
+    return 0;
+}
+
+static const int *gate_descriptors(void)
+{
+    static int both[2];
+    CHECK(pipe2(pipes.said, O_CLOEXEC) == 0 && pipe2(pipes.go, O_CLOEXEC) == 0);
+    both[0] = pipes.said[1];
+    both[1] = pipes.go[0];
+    return both;
+}
+
+static thrum_future *submit_gate(thrum_executor *pool)
+{
+    return thrum_submit(pool, wait_at_gate, thrum_value(struct gate, pipes.said[1], pipes.go[0]));
+}
+
+static void until_said(void)
+{
+    char byte;
+    CHECK_INT(read(pipes.said[0], &byte, 1), ==, 1);
+}
+
+static void let_go(int count)
+{
+    while (count--)
+        CHECK_INT(write(pipes.go[1], "g", 1), ==, 1);
+}
+
+static int die(thrum_task *self)
+{
+    int how = thrum_arg(self, int);
+    if (how < 0)
+        _exit(-how);
+    signal(how, SIG_DFL);
+    raise(how);
+    return 0;
+}
+
+static void check_death(thrum_executor *pool, int how, const char *says)
+{
+    thrum_future *future = thrum_submit(pool, die, thrum_value(int, how));
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    const char *message = thrum_future_error(future)->message;
+    if (!strstr(message, says) || !strstr(message, "worker \"process-") ||
+        !strstr(message, " while it ran "))
+        CHECK_STR(message, says);
+    thrum_future_free(future);
+}
+
+TEST(a_task_whose_worker_dies_says_how)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    check_death(pool, SIGKILL, "was killed by signal 9 (Killed)");
+    check_death(pool, SIGSEGV, "was killed by signal 11 (Segmentation fault)");
+    check_death(pool, SIGTERM, "was killed by signal 15 (Terminated)");
+    check_death(pool, -3, "exited with status 3");
+    for (int i = 0; i < 10; i++)
+        check_death(pool, SIGKILL, "killed"); /* one after another: no reason to give up */
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(no_other_task_is_touched)
+{
+    enum { COUNT = 200 };
+    thrum_executor *pool = process_pool(.max_workers = 3);
+    thrum_future *futures[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = i % 20 == 7 ? thrum_submit(pool, die, thrum_value(int, SIGKILL))
+                                 : thrum_submit(pool, nothing, THRUM_NOTHING);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==,
+                  i % 20 == 7 ? -ECHILD : 0);
+        thrum_future_free(futures[i]);
+    }
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+/* Dies until a file is there that it made itself. */
+static int die_once(thrum_task *self)
+{
+    const char *path = thrum_task_arg(self, 64);
+    int made = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+    if (made >= 0)
+        raise(SIGKILL);
+    return 0;
+}
+
+TEST(a_task_may_be_tried_again)
+{
+    char path[64] = "/tmp/thrum-death-XXXXXX";
+    int file = mkstemp(path);
+    CHECK(file >= 0);
+    thrum_executor *pool = process_pool(.max_workers = 1, .retries = 1);
+    unlink(path);
+    CHECK_INT(result_of(thrum_submit(pool, die_once, path, sizeof path), NULL, 0), ==, 0);
+    unlink(path);
+    check_death(pool, SIGKILL, "killed");
+    thrum_executor_shutdown(pool);
+    close(file);
+}
+
+static int32_t only_worker(thrum_executor *pool)
+{
+    int32_t pid = 0;
+    CHECK_INT(thrum_process_pool_pids(pool, &pid, 1), ==, 1);
+    return pid;
+}
+
+TEST(an_idle_worker_that_dies_is_replaced)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1);
+    for (int i = 0; i < 8; i++) {
+        CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+        kill(only_worker(pool), SIGKILL);
+        if (i % 2)
+            UNTIL(thrum_process_pool_pids(pool, NULL, 0) == 0);
+    }
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(a_pool_whose_workers_cannot_begin_is_broken)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2, .memory_limit = 4096);
+    thrum_future *futures[3];
+    for (int i = 0; i < 3; i++)
+        futures[i] = thrum_submit(pool, nothing, THRUM_NOTHING);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+        CHECK(strstr(thrum_future_error(futures[i])->message, "the pool is broken: "));
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, -ECHILD);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+static int prepared;
+
+static int prepare(thrum_task *self)
+{
+    prepared = thrum_arg(self, int);
+    return prepared < 0 ? thrum_fail(self, prepared, "cannot prepare") : 0;
+}
+
+static int what_is_prepared(thrum_task *self)
+{
+    return thrum_return(self, thrum_value(int, prepared));
+}
+
+TEST(an_initializer_runs_first)
+{
+    int seven = 7, found = 0;
+    thrum_executor *pool =
+        process_pool(.max_workers = 1, .max_tasks_per_worker = 1, .initializer = prepare,
+                     .initializer_arg = &seven, .initializer_arg_size = sizeof seven);
+    for (int i = 0; i < 3; i++) {
+        CHECK_INT(
+            result_of(thrum_submit(pool, what_is_prepared, THRUM_NOTHING), &found, sizeof found),
+            ==, 0);
+        CHECK_INT(found, ==, 7);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+static void check_broken_by(thrum_task_fn *initializer, int arg, int code, const char *says)
+{
+    thrum_executor *pool =
+        process_pool(.max_workers = 2, .initializer = initializer, .initializer_arg = &arg,
+                     .initializer_arg_size = sizeof arg);
+    thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK(strstr(thrum_future_error(future)->message, says));
+    thrum_future_free(future);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, code);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(an_initializer_that_fails_breaks_the_pool)
+{
+    check_broken_by(prepare, -ERANGE, -ERANGE, "the pool is broken: cannot prepare");
+    check_broken_by(die, SIGKILL, -ECHILD, "the pool is broken: in its initializer");
+}
+
+static int pid_of_worker(thrum_task *self)
+{
+    return thrum_return(self, thrum_value(int32_t, getpid()));
+}
+
+TEST(a_worker_serves_no_more_tasks_than_it_may)
+{
+    enum { COUNT = 10, EACH = 2 };
+    int32_t pids[COUNT];
+    thrum_executor *pool = process_pool(.max_workers = 1, .max_tasks_per_worker = EACH);
+    thrum_future *futures[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(pool, pid_of_worker, THRUM_NOTHING);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(result_of(futures[i], &pids[i], sizeof pids[i]), ==, 0);
+    for (int i = 0; i + EACH < COUNT; i++) {
+        CHECK((pids[i] == pids[i + 1]) == (i % EACH == 0));
+        CHECK(pids[i] != pids[i + EACH]);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+/* ----------------------------------------------------------------------------- cancel, deadlines */
+
+static int sleep_on(thrum_task *self)
+{
+    int said = thrum_arg(self, int);
+    if (said >= 0 && write(said, "x", 1) != 1)
+        return -EIO;
+    return thrum_sleep(THRUM_FOREVER);
+}
+
+static int loop_on(thrum_task *self)
+{
+    int said = thrum_arg(self, int);
+    if (said >= 0 && write(said, "x", 1) != 1)
+        return -EIO;
+    for (;;)
+        thrum_yield();
+}
+
+TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
+{
+    thrum_executor *pool =
+        process_pool(.max_workers = 1, .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *held = submit_gate(pool), *ahead = submit_gate(pool);
+    until_said();
+    int rc = thrum_future_cancel(ahead);
+    CHECK(rc == 0 || rc == -EINPROGRESS); /* pending, or on the board */
+    CHECK_INT(thrum_future_result(ahead, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK(thrum_future_cancelled(ahead));
+    let_go(1);
+    CHECK_INT(result_of(held, NULL, 0), ==, 0);
+    thrum_future_free(ahead);
+    thrum_executor_shutdown(pool);
+}
+
+/* The requests come at all stages of the keeper's rounds. */
+TEST(each_of_many_requests_to_stop_arrives)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    for (int i = 0; i < 300; i++) {
+        thrum_future *future = thrum_submit(pool, sleep_on, thrum_value(int, -1));
+        thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
+        if (i % 3 == 0)
+            thrum_future_wait(other, THRUM_FOREVER);
+        (void)thrum_future_cancel(future);
+        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_INT(result_of(other, NULL, 0), ==, 0);
+        thrum_future_free(future);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_running_task_is_asked_to_stop)
+{
+    thrum_executor *pool =
+        process_pool(.max_workers = 1, .descriptors = gate_descriptors(), .descriptor_count = 2);
+    for (int i = 0; i < 5; i++) {
+        thrum_future *future = thrum_submit(pool, sleep_on, thrum_value(int, pipes.said[1]));
+        until_said();
+        CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
+        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK(!thrum_future_cancelled(future));
+        thrum_future_free(future);
+        CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_cancel_kills_where_it_is_to)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1, .kill_on_cancel = true,
+                                        .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *future = thrum_submit(pool, loop_on, thrum_value(int, pipes.said[1]));
+    thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
+    until_said();
+    CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK(strstr(thrum_future_error(future)->message, "was cancelled"));
+    thrum_future_free(future);
+    CHECK_INT(result_of(other, NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+static thrum_future *submit_until(thrum_executor *pool, thrum_task_fn *function, double seconds)
+{
+    return thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_in(seconds)}, function,
+                             thrum_value(int, -1));
+}
+
+static int timeout_of(thrum_future *future, const char *says)
+{
+    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    if (!strstr(thrum_future_error(future)->message, says))
+        CHECK_STR(thrum_future_error(future)->message, says);
+    thrum_future_free(future);
+    return rc;
+}
+
+TEST(a_deadline_ends_a_wait_and_leaves_the_worker)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1, .grace = 100);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    int32_t pid = only_worker(pool);
+    CHECK_INT(timeout_of(submit_until(pool, sleep_on, 0.02), "deadline passed while it ran"), ==,
+              -ETIMEDOUT);
+    CHECK_INT(only_worker(pool), ==, pid);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_task_that_goes_on_after_its_deadline_is_killed)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1, .grace = 0.02);
+    thrum_future *late = submit_until(pool, loop_on, 0.1);
+    thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK_INT(timeout_of(late, "went on after its deadline"), ==, -ETIMEDOUT);
+    CHECK_INT(result_of(other, NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(a_stopped_worker_does_not_outlast_deadlines)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1, .grace = 0.02,
+                                        .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *held = thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_in(0.2)},
+                                           sleep_on, thrum_value(int, pipes.said[1]));
+    thrum_future *ahead = submit_until(pool, nothing, 0.1);
+    until_said();
+    kill(only_worker(pool), SIGSTOP);
+    CHECK_INT(timeout_of(ahead, "before it could begin"), ==, -ETIMEDOUT);
+    CHECK_INT(timeout_of(held, "went on after its deadline"), ==, -ETIMEDOUT);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    kill(only_worker(pool), SIGSTOP); /* when it is to leave */
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(a_shutdown_may_stop_what_runs)
+{
+    thrum_executor *pool = process_pool(.max_workers = 2, .grace = 0.02,
+                                        .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *sleeps = thrum_submit(pool, sleep_on, thrum_value(int, pipes.said[1]));
+    thrum_future *loops = thrum_submit(pool, loop_on, thrum_value(int, pipes.said[1]));
+    until_said();
+    until_said();
+    thrum_future *ahead = thrum_submit(pool, nothing, THRUM_NOTHING);
+    thrum_executor_shutdown_with(
+        pool, &(thrum_shutdown_options){.cancel_pending = true, .cancel_running = true});
+    CHECK_INT(thrum_future_result(sleeps, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK_INT(thrum_future_result(loops, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK_INT(thrum_future_result(ahead, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK(thrum_future_cancelled(ahead));
+    thrum_future_free(sleeps);
+    thrum_future_free(loops);
+    thrum_future_free(ahead);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+/* ---------------------------------------------------------------------------------- surroundings */
+
+TEST(sigchld_may_be_ignored)
+{
+    signal(SIGCHLD, SIG_IGN);
+    thrum_executor *pool = process_pool(.max_workers = 1);
+    check_death(pool, SIGKILL, "how is not known");
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(in_a_child_of_fork_the_pool_is_lost)
+{
+    int status;
+    thrum_executor *pool = process_pool(.max_workers = 1);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    pid_t child = fork();
+    if (child == 0) {
+        thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+        int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+        thrum_future_free(future);
+        thrum_executor_shutdown(pool);
+        _exit(rc == -ESRCH ? 0 : 1);
+    }
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* In a process of its own: a pool with one worker that runs, one that is stopped, and word of both. */
+__attribute__((noreturn)) static void be_a_parent(int tell)
+{
+    int32_t pids[2];
+    thrum_executor *pool =
+        process_pool(.max_workers = 2, .descriptors = gate_descriptors(), .descriptor_count = 2);
+    for (int i = 0; i < 2; i++)
+        thrum_submit(pool, loop_on, thrum_value(int, pipes.said[1]));
+    until_said();
+    until_said();
+    CHECK_INT(thrum_process_pool_pids(pool, pids, 2), ==, 2);
+    kill(pids[1], SIGSTOP);
+    CHECK_INT(write(tell, pids, sizeof pids), ==, sizeof pids);
+    for (;;)
+        pause();
+}
+
+TEST(workers_end_with_their_parent)
+{
+    int tell[2], status;
+    int32_t pids[2];
+    CHECK(pipe(tell) == 0);
+    pid_t parent = fork();
+    if (parent == 0)
+        be_a_parent(tell[1]);
+    CHECK_INT(read(tell[0], pids, sizeof pids), ==, sizeof pids);
+    struct pollfd ends[2];
+    for (int i = 0; i < 2; i++)
+        ends[i] = (struct pollfd){.fd = thrum__pidfd_open(pids[i]), .events = POLLIN};
+    kill(parent, SIGKILL);
+    CHECK_INT(waitpid(parent, &status, 0), ==, parent);
+    for (int i = 0; i < 2; i++)
+        CHECK_INT(poll(&ends[i], 1, -1), ==, 1);
+}
+
+static int is_open(thrum_task *self)
+{
+    const int *descriptor = &thrum_arg(self, int);
+    return thrum_return(self, thrum_value(int, fcntl(*descriptor, F_GETFD) >= 0));
+}
+
+TEST(workers_have_the_descriptors_that_are_named)
+{
+    int open_there, plain = dup(0);
+    thrum_executor *pool =
+        process_pool(.max_workers = 1, .descriptors = gate_descriptors(), .descriptor_count = 2);
+    const struct {
+        int descriptor, open;
+    } wanted[] = {{pipes.said[1], 1}, {pipes.go[0], 1}, {pipes.said[0], 0}, {plain, 0}, {2, 1}};
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        CHECK_INT(result_of(thrum_submit(pool, is_open, &wanted[i].descriptor, sizeof(int)),
+                            &open_there, sizeof open_there),
+                  ==, 0);
+        CHECK_INT(open_there, ==, wanted[i].open);
+    }
+    thrum_executor_shutdown(pool);
+    pool = process_pool(.max_workers = 1, .descriptors = &(int){9999}, .descriptor_count = 1);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, -EBADF);
+    thrum_executor_shutdown(pool);
+}
+
+static int take_memory(thrum_task *self)
+{
+    size_t size = thrum_arg(self, size_t);
+    char *memory = malloc(size);
+    if (!memory)
+        return thrum_fail(self, -ENOMEM, "the limit is in force");
+    free(memory);
+    return 0;
+}
+
+TEST(memory_can_be_limited)
+{
+    if (SANITIZED)
+        return;
+    thrum_executor *pool = process_pool(.max_workers = 1, .memory_limit = 256 << 20);
+    CHECK_INT(result_of(thrum_submit(pool, take_memory, thrum_value(size_t, 1 << 20)), NULL, 0), ==,
+              0);
+    CHECK_INT(result_of(thrum_submit(pool, take_memory, thrum_value(size_t, 512 << 20)), NULL, 0),
+              ==, -ENOMEM);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(processor_time_can_be_limited)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1, .cpu_limit = 1);
+    thrum_future *future = thrum_submit(pool, loop_on, thrum_value(int, -1));
+    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK(strstr(thrum_future_error(future)->message, "CPU time limit exceeded"));
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_forked_worker_has_what_its_parent_had)
+{
+    if (SANITIZED)
+        return;
+    int found = 0;
+    prepared = 5;
+    thrum_executor *pool = process_pool(.max_workers = 2, .start = THRUM_START_FORK);
+    CHECK_INT(result_of(thrum_submit(pool, what_is_prepared, THRUM_NOTHING), &found, sizeof found),
+              ==, 0);
+    CHECK_INT(found, ==, 5);
+    check_death(pool, SIGKILL, "was killed by signal 9");
+    thrum_executor_shutdown(pool);
+    CHECK_INT(live_children(), ==, 0);
+}
+
+TEST(a_full_pool_refuses_or_waits)
+{
+    thrum_executor *pool =
+        process_pool(.max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_REFUSE,
+                     .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *futures[100];
+    int count = 0, refused = 0;
+    futures[count++] = submit_gate(pool);
+    until_said();
+    while (!refused) {
+        futures[count] = submit_gate(pool);
+        refused = thrum_future_done(futures[count]);
+        count++;
+        CHECK_INT(count, <, 100);
+    }
+    CHECK_INT(thrum_future_result(futures[--count], NULL, 0, THRUM_NOW), ==, -EAGAIN);
+    thrum_future_free(futures[count]);
+    let_go(count);
+    for (int i = 0; i < count; i++)
+        CHECK_INT(result_of(futures[i], NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+    pool = process_pool(.max_workers = 2, .max_pending = 1);
+    for (int i = 0; i < 500; i++)
+        thrum_future_free(thrum_submit(pool, nothing, THRUM_NOTHING));
+    thrum_executor_stats stats;
+    thrum_executor_stats_get(pool, &stats);
+    CHECK_INT(stats.failed, ==, 0);
+    thrum_executor_shutdown(pool);
+}
