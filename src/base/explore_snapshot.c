@@ -121,13 +121,10 @@ static uint64_t thread_number(unsigned number, const thrum__explore_thread *thre
         part[9] = thread->joins;
     }
     size_t size;
-    const char *stack = thrum__explore_memory_stack(number, &size),
-               *pointer = thrum__switch_stack(&thread->stack);
-    const char *top = stack + size;
-    if (pointer < stack || pointer > top)
-        pointer =
-            top -
-            THRUM__EXPLORE_FRESH; /* it is on a fiber's stack, which is on the heap, or unknown */
+    const char *stack = thrum__explore_memory_stack(number, &size), *top = stack + size;
+    const char *pointer = thrum__switch_stack(&thread->stack);
+    if (pointer < stack || pointer > top) /* on a fiber's stack, which is on the heap, or unknown */
+        pointer = top - THRUM__EXPLORE_FRESH;
     uint64_t number_of = thrum__explore_bytes_hash(0, part, sizeof part);
     number_of = thrum__explore_bytes_hash(number_of, &thread->stack, sizeof thread->stack);
     return thrum__explore_bytes_hash(number_of, pointer, (size_t)(top - pointer));
