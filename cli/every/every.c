@@ -12,20 +12,23 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 static const double grace_seconds = 2;
 
 struct every {
     struct every_options options;
     struct schedule schedule;
-    struct child child; /* .pid is 0 while none runs */
-    int runs;           /* that were begun */
-    int last_status;    /* as waitpid gives it */
-    bool failed;        /* could not start or watch it */
-    bool succeeded;     /* a run had status 0 */
+    struct child child;  /* .pid is 0 while none runs */
+    int runs;            /* that were begun */
+    int last_status;     /* as waitpid gives it */
+    bool failed;         /* could not start or watch it */
+    bool succeeded;      /* a run had status 0 */
+    int terminal_signal; /* that ended a command which had the terminal, and is meant for us, too */
 };
 
 static int64_t wall_clock(void)
@@ -61,6 +64,9 @@ static void note_end(struct every *every, int status)
     int code = child_exit_code(status);
     every->last_status = status;
     every->succeeded |= code == 0;
+    if (every->options.input && isatty(STDIN_FILENO) &&
+        (code == 128 + SIGINT || code == 128 + SIGQUIT))
+        every->terminal_signal = code - 128;
     if (code != 0 && !every->options.quiet)
         trouble_print(code > 128 ? "run %d was ended by signal %d" : "run %d ended with status %d",
                       every->runs, code > 128 ? code - 128 : code);
@@ -83,7 +89,7 @@ static void wait_for_child(struct every *every, thrum_time deadline)
 
 static bool is_over(const struct every *every)
 {
-    return every->failed || interrupt_asked() ||
+    return every->failed || interrupt_asked() || every->terminal_signal ||
            (every->options.times > 0 && every->runs >= every->options.times) ||
            (every->options.until_success && every->succeeded);
 }
@@ -152,5 +158,7 @@ int every_run(int argc, char **argv)
                           every.runs);
         return STATUS_SIGNAL + interrupt_signal();
     }
+    if (every.terminal_signal)
+        return STATUS_SIGNAL + every.terminal_signal;
     return every.failed || every.last_status != 0 ? STATUS_FAILED : STATUS_OK;
 }

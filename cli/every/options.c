@@ -24,7 +24,8 @@ static const struct option_row rows[] = {
     {'s', "until-success", NULL, "End once a run has exit status 0.", NULL, OPTION_FLAG,
      INTO(until_success)},
     {'i', "stdin", NULL, "Let the command read standard input, and have the terminal.",
-     "Otherwise it reads nothing. While it has the terminal, Ctrl-C goes to the command.",
+     "Otherwise it reads nothing. While it has the terminal, Ctrl-C goes to the command; if that "
+     "ends the command, no further one is started.",
      OPTION_FLAG, INTO(input)},
     {'q', "quiet", NULL, "Say nothing of runs that fail or are left out.", NULL, OPTION_FLAG,
      INTO(quiet)},

@@ -46,8 +46,9 @@ struct run {
     thrum_executor *pool;
     thrum_group *group;
 
-    thrum_lock lock; /* over the next two */
-    uint64_t found;  /* jobs that are to be run */
+    thrum_lock lock; /* over the next three */
+    uint64_t total;  /* jobs that are to be run, if the arguments are known; else 0 */
+    uint64_t found;  /* jobs that have been submitted */
     bool all_found;
 
     struct job **ring; /* the printer's: jobs before their turn */
@@ -83,6 +84,8 @@ static int add_job(struct run *run, uint64_t number, const char *argument, uint6
         return -ENOMEM;
     if (run->options.resume && joblog_knows(run->log, job)) {
         job_free(job);
+        thrum_with (&run->lock)
+            run->total -= run->total > 0;
         return 0;
     }
     thrum_semaphore_acquire(&run->window);
@@ -175,13 +178,10 @@ static void print_job(struct run *run, struct job *job)
 
 static void show_progress(struct run *run)
 {
-    uint64_t found = 0;
-    bool all = false;
-    thrum_with (&run->lock) {
-        found = run->found;
-        all = run->all_found;
-    }
-    progress_expect(all ? found : 0, 0);
+    uint64_t total = 0;
+    thrum_with (&run->lock)
+        total = run->all_found ? run->found : run->total;
+    progress_expect(total, 0);
     progress_show(run->printed, 0);
 }
 
@@ -308,6 +308,8 @@ int run_run(int argc, char **argv)
         trouble_print("%s", error.message);
         return STATUS_FAILED;
     }
+    while (run.options.arguments && run.options.arguments[run.total])
+        run.total++;
     progress_begin("running", "jobs");
     int status = conclude(&run, run_all(&run));
     unmake(&run);

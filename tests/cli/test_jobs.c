@@ -6,8 +6,12 @@
 #include "run/joblog.h"
 
 #include <errno.h>
+#include <pty.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static const thrum_time second = 1000000000;
@@ -187,4 +191,40 @@ TEST(the_log_knows_what_has_succeeded)
     job_free(late);
     job_free(other);
     unlink(path);
+}
+
+/* Runs the command on a terminal and presses Ctrl-C once somebody else has the foreground. Gives the
+ * exit status, or 128 + the signal that ended it. */
+static int press_ctrl_c(char **words)
+{
+    static char said[4096];
+    int terminal, status;
+    pid_t process = forkpty(&terminal, NULL, NULL, NULL);
+    CHECK(process >= 0);
+    if (process == 0) {
+        signal(SIGINT, SIG_DFL);
+        execv(words[0], words);
+        _exit(127);
+    }
+    pid_t foreground = 0;
+    for (int tries = 0; tries < 3000 && (foreground <= 0 || foreground == process); tries++) {
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
+        foreground = tcgetpgrp(terminal); /* nobody's at first */
+    }
+    CHECK(foreground > 0 && foreground != process);
+    CHECK_INT(write(terminal, "\x03", 1), ==, 1);
+    while (read(terminal, said, sizeof said) > 0)
+        continue; /* it ends with EIO when nobody has the other side any more */
+    CHECK_INT(waitpid(process, &status, 0), ==, process);
+    close(terminal);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+TEST(ctrl_c_on_a_terminal_that_the_command_has_ends_both)
+{
+    char *words[] = {
+        getenv("THRUM_COMMAND"), (char[]){"every"}, (char[]){"1ms"},  (char[]){"--stdin"},
+        (char[]){"--"},          (char[]){"sleep"}, (char[]){"1000"}, NULL};
+    CHECK(words[0]);
+    CHECK_INT(press_ctrl_c(words), ==, 128 + SIGINT);
 }
