@@ -37,7 +37,7 @@ for page; do
 done
 
 missing=$(sed -n 's/^\.BR \(thrum[a-z_\\-]*\) (\([137]\)).*/\1.\2/p; s/.*\\fB\(thrum[a-z_]*\)\\fR(\([137]\)).*/\1.\2/p' \
-    "$@" | tr -d '\\' | sort -u | while read -r reference; do
+    "$@" | tr -d '\134' | sort -u | while read -r reference; do
     [ -e "$made/$reference" ] || [ -e "docs/man/$reference" ] || [ -e "$command/$reference" ] || echo "$reference"
 done)
 [ -z "$missing" ] || complain "referred to, but not there: $missing"
