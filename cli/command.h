@@ -28,6 +28,8 @@ struct command {
 extern const struct command commands[];
 
 int bench_run(int argc, char **argv);
+int every_run(int argc, char **argv);
 int hash_run(int argc, char **argv);
+int run_run(int argc, char **argv);
 
 #endif

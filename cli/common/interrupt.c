@@ -50,6 +50,15 @@ int interrupt_hold(thrum_error *ret_error)
     return 0;
 }
 
+/* Ends the program as the signal would have. By the signal, so that nothing in the program can come
+ * in between, and a shell knows why. */
+static void die(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+    _exit(STATUS_SIGNAL + number);
+}
+
 static int watch_signals(thrum_task *self)
 {
     const struct watch watch = thrum_arg(self, struct watch);
@@ -65,7 +74,7 @@ static int watch_signals(thrum_task *self)
         } else {
             if (watch.cleanup)
                 watch.cleanup();
-            _exit(STATUS_SIGNAL + number);
+            die(number);
         }
     }
 }

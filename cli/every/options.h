@@ -1,0 +1,24 @@
+/* What `thrum every` was asked to do: its command line as a struct. */
+#ifndef CLI_EVERY_OPTIONS_H
+#define CLI_EVERY_OPTIONS_H
+
+#include "command_line.h"
+
+enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_KILL };
+
+struct every_options {
+    double period; /* seconds */
+    double jitter; /* seconds; 0 for none */
+    int overlap;   /* of enum overlap */
+    int times;     /* 0 for no end */
+    bool align, until_success, input, quiet;
+    char **words; /* the command, in argv */
+};
+
+extern const struct command_line every_line;
+
+/* Reads the command line, as options_parse of bench does. */
+enum options_verdict every_options_parse(int argc, char **argv, struct every_options *ret,
+                                         char *message, size_t size);
+
+#endif

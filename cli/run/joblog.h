@@ -1,0 +1,22 @@
+/* The log of jobs that have ended, in the columns of GNU parallel; and what an earlier one says. */
+#ifndef CLI_RUN_JOBLOG_H
+#define CLI_RUN_JOBLOG_H
+
+#include "job.h"
+
+struct joblog;
+
+/* Opens the log. With `resume` it is read and continued, else begun anew. Returns 0 or a negative
+ * errno. */
+int joblog_open(const char *path, bool resume, struct joblog **ret_log, thrum_error *ret_error);
+
+/* True if the log said, when it was opened, that this job has succeeded. */
+bool joblog_knows(const struct joblog *log, const struct job *job);
+
+/* Adds the line of a job, at once. Returns 0 or a negative errno. */
+int joblog_add(struct joblog *log, const struct job *job);
+
+/* NULL is accepted. */
+void joblog_close(struct joblog *log);
+
+#endif

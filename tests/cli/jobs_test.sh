@@ -1,0 +1,275 @@
+#!/bin/bash
+# `thrum run` and `thrum every` from outside: what is run and printed, what becomes of commands that
+# misbehave, and that nothing is left behind.
+#
+#     jobs_test.sh THRUM
+#
+# In the background a shell has SIGINT ignored, so signals are SIGTERM and SIGHUP here.
+#
+# What stands in single quotes is for other shells; numbers of processes are single words.
+# shellcheck disable=SC2016,SC2013,SC2086
+set -u
+thrum=$(realpath "$1")
+self=$(realpath "$0")
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+until_true() {
+    local tries=0
+    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
+    "$@"
+}
+
+lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+
+# gone PID: it does not run any more, a zombie counts as that.
+gone() {
+    ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null)
+}
+
+# ends STATUS PROCESS: the process ends with the status.
+ends() {
+    wait "$2"
+    local status=$?
+    [ $status -eq "$1" ] || echo "# status $status, not $1"
+    [ $status -eq "$1" ]
+}
+
+run_runs_each_argument_once() {
+    [ "$(seq 300 | "$thrum" run -j 8 -- echo | sort -n)" = "$(seq 300)" ] &&
+        [ "$(seq 300 | "$thrum" run -k -j 8 -- echo)" = "$(seq 300)" ] &&
+        [ -z "$("$thrum" run echo </dev/null)" ] && [ -z "$("$thrum" run echo :::)" ] &&
+        [ "$(printf 'a\nb' | "$thrum" run -j 1 echo)" = "$(printf 'a\nb')" ] &&
+        [ "$(printf 'a\nx\0b\0\0' | "$thrum" run -k -0 -- printf '<%s>')" = "$(printf '<a\nx><b><>')" ]
+}
+
+run_puts_arguments_where_they_belong() {
+    [ "$("$thrum" run -k -- echo 'x{}y' '{#}' ::: 'a b' "*'\"\$(")" = "$(printf '%s\n' 'xa by 1' "x*'\"\$(y 2")" ] &&
+        [ "$("$thrum" run printf '%s|' one ::: 'a b')" = 'one|a b|' ] &&
+        [ "$("$thrum" run -- echo -n ::: --help)" = --help ] &&
+        [ -z "$("$thrum" run cat ::: /dev/stdin <"$self" 2>/dev/null)" ]
+}
+
+run_takes_lines_as_they_come() {
+    mkfifo lines
+    "$thrum" run -j 2 -- sh -c 'echo "$1" >>seen' sh <lines &
+    local process=$!
+    exec 7>lines
+    printf 'a\nb\nc' >&7
+    until_true lines_in seen 2 || return 1
+    [ "$(wc -l <seen)" -eq 2 ] || return 1
+    echo >&7
+    until_true lines_in seen 3 || return 1
+    exec 7>&-
+    ends 0 $process && [ "$(sort seen)" = "$(printf 'a\nb\nc')" ]
+}
+
+run_prints_a_job_whole() {
+    seq 12 | "$thrum" run -j 6 -- sh -c 'for i in 1 2 3 4 5 6; do echo "$1"; echo "e$1" >&2; done' sh >out 2>err
+    [ "$(uniq out | wc -l)" -eq 12 ] && [ "$(wc -l <out)" -eq 72 ] && [ "$(uniq err | wc -l)" -eq 12 ] &&
+        [ "$("$thrum" run -j 2 -- head -c 20000000 ::: /dev/zero /dev/zero | wc -c)" -eq 40000000 ]
+}
+
+# The first ends last; there are more than may wait for their turn.
+run_keeps_order_when_the_first_is_last() {
+    seq 150 | "$thrum" run -k -j 3 -- sh -c 'test "$1" != 1 || until test -e go; do sleep 0.01; done; echo "$1"
+        test "$1" != 40 || touch go' sh >out
+    [ "$(cat out)" = "$(seq 150)" ]
+}
+
+run_tells_failures() {
+    "$thrum" run --joblog log -- sh -c 'test "$1" != 3 || kill -9 $$; exit "$1"' sh ::: 0 1 3 2>err
+    [ $? -eq 1 ] && grep -q '2 of 3 jobs failed' err || return 1
+    [ "$(sort log | cut -f 1,7,8 | tr '\t\n' ' ;')" = '1 0 0;2 1 0;3 0 9;Seq Exitval Signal;' ] || return 1
+    "$thrum" run ./nothing ::: a 2>err
+    [ $? -eq 1 ] && grep -q 'cannot run ./nothing: No such file' err || return 1
+    "$thrum" run -- echo ::: a >/dev/full 2>err
+    [ $? -eq 1 ]
+}
+
+run_tries_again() {
+    "$thrum" run --retries 2 -- sh -c 'echo x >>tries; wc -l <tries; test "$(wc -l <tries)" -ge 3' sh ::: a >out &&
+        [ "$(cat out)" -eq 3 ] || return 1
+    "$thrum" run -q --retries 2 -- sh -c 'echo x >>thrice; false' sh ::: a
+    [ $? -eq 1 ] && [ "$(wc -l <thrice)" -eq 3 ]
+}
+
+# It ignores SIGTERM, and so does what it has started.
+run_ends_what_takes_too_long() {
+    "$thrum" run --joblog late --timeout 0.3 -- sh -c 'trap "" TERM; sleep 1000 & echo $! $$ >pids; sleep 1000' sh \
+        ::: a 2>err
+    [ $? -eq 1 ] && grep -q 'job 1: took longer than 0.3 s' err && [ "$(cut -f 7 late | tail -n 1)" = -1 ] || return 1
+    for pid in $(cat pids); do until_true gone "$pid" || return 1; done
+}
+
+run_bears_commands_that_close_or_leave() {
+    "$thrum" run -- sh -c 'exec >&- 2>&-; exit 0' sh ::: a || return 1
+    # What is left in the background keeps nobody waiting.
+    [ "$("$thrum" run -- sh -c 'sleep 1000 & echo $! >left; echo said' sh ::: a)" = said ] || return 1
+    kill "$(cat left)"
+}
+
+run_gives_each_job_a_group() {
+    "$thrum" run -- sh -c 'cut -d " " -f 1,5 /proc/$$/stat' sh ::: a b | while read -r process group; do
+        [ "$process" = "$group" ] || exit 1
+    done
+}
+
+run_resumes() {
+    local job='echo "$1" >>ran; test "$1" != 3 -o -e fixed && echo "$1"'
+    seq 5 | "$thrum" run -q --joblog list -- sh -c "$job" sh >out
+    printf '6\t:\t1' >>list # a program that was killed leaves a piece of a line
+    touch fixed
+    seq 6 | "$thrum" run -q --joblog list --resume -- sh -c "$job" sh >>out || return 1
+    [ "$(sort -n out)" = "$(seq 6)" ] && [ "$(sort ran | uniq -c | tr -s ' \n' ' ')" = ' 1 1 1 2 2 3 1 4 1 5 1 6 ' ] ||
+        return 1
+    # Another command is another job.
+    seq 6 | "$thrum" run --joblog list --resume -- echo >out && [ "$(wc -l <out)" -eq 6 ] &&
+        [ "$(grep -c Seq list)" -eq 1 ]
+}
+
+run_that_was_killed_resumes() {
+    local job='test "$1" != 9 || until test -e released; do sleep 0.01; done; echo "$1"'
+    seq 40 | "$thrum" run -j 3 --joblog killed -- sh -c "$job" sh >first &
+    local process=$!
+    until_true lines_in killed 12 || return 1
+    kill -KILL $process
+    wait $process 2>/dev/null
+    touch released
+    seq 40 | "$thrum" run -j 3 --joblog killed --resume -- sh -c "$job" sh >second || return 1
+    [ "$(sort -n -u first second)" = "$(seq 40)" ] && [ "$(wc -l <second)" -le 28 ] &&
+        [ "$(cut -f 1 killed | sort -n -u)" = "$(printf 'Seq\n' && seq 40)" ]
+}
+
+run_halts() {
+    local job='echo "$1"; test "$1" != 2'
+    "$thrum" run -j 1 --halt soon -- sh -c "$job" sh ::: 1 2 3 4 5 6 7 8 9 >out 2>/dev/null
+    [ $? -eq 1 ] && [ "$(wc -l <out)" -le 4 ] && [ "$(head -n 2 out)" = "$(printf '1\n2')" ] || return 1
+    "$thrum" run -q -j 1 --halt soon,fail=2 -- sh -c "$job" sh ::: 2 1 1 1 1 1 1 1 >out
+    [ $? -eq 1 ] && [ "$(wc -l <out)" -eq 8 ] || return 1
+    "$thrum" run -q -j 2 --halt now -- sh -c 'test "$1" = 1 || exec false; echo $$ >halted; exec sleep 1000' sh \
+        ::: 1 2 3
+    [ $? -eq 1 ] && until_true gone "$(cat halted)"
+}
+
+run_waits_for_its_jobs_after_a_signal() {
+    yes | "$thrum" run -j 2 -- sh -c 'echo x >>begun; until test -e finish; do sleep 0.01; done; echo end' sh \
+        >out 2>err &
+    local process=$!
+    until_true lines_in begun 2 || return 1
+    kill -TERM $process
+    sleep 0.1 # nothing may happen, and there is nothing to wait for
+    kill -0 $process || return 1
+    touch finish
+    ends 143 $process && [ "$(cat out)" = "$(printf 'end\nend')" ] && [ "$(wc -l <begun)" -eq 2 ] &&
+        grep -q 'interrupted by SIGTERM after 2 jobs' err
+}
+
+run_leaves_nothing_behind_after_the_second() {
+    "$thrum" run -j 2 -- sh -c 'trap "" TERM; sleep 1000 & echo $! $$ >>victims; sleep 1000' sh ::: 1 2 3 2>err &
+    local process=$!
+    until_true lines_in victims 2 || return 1
+    kill -TERM $process
+    sleep 0.1 # two signals of one kind at once are one
+    kill -HUP $process
+    ends 143 $process || return 1
+    for pid in $(cat victims); do until_true gone "$pid" || return 1; done
+    [ "$(wc -l <victims)" -eq 2 ]
+}
+
+run_kills_at_the_third() {
+    "$thrum" run -j 2 -- sh -c 'trap "" TERM; echo $$ >>stubborn; while :; do sleep 1; done' sh ::: 1 2 3 2>err &
+    local process=$!
+    until_true lines_in stubborn 2 || return 1
+    for signal in TERM HUP TERM; do
+        kill -$signal $process
+        sleep 0.1
+    done
+    wait $process
+    [ $? -ge 129 ] || return 1
+    for pid in $(cat stubborn); do until_true gone "$pid" || return 1; done
+}
+
+run_and_every_refuse_nonsense() {
+    for line in 'run' 'run --' 'run ::: a' 'run --resume -- echo' 'run -j 0 echo' 'run --halt later echo' \
+        'run --halt soon,fail=0 echo' 'run --timeout no echo' 'every' 'every 2s' 'every 2s --' 'every soon true' \
+        'every 0 true' 'every -1 true' 'every 2s --on-overlap dance true' 'every 2s --times 0 true'; do
+        "$thrum" $line >out 2>err </dev/null
+        if [ $? -ne 2 ] || [ -s out ] || ! grep -q "Try 'thrum" err; then
+            echo "# thrum $line was not refused"
+            return 1
+        fi
+    done
+    "$thrum" run --keep true ::: a || return 1 # the begin of a name is enough
+    "$thrum" run --timeuot 3 true 2>err
+    grep -q 'did you mean --timeout?' err
+}
+
+every_runs_as_often_as_it_is_told() {
+    [ "$("$thrum" every 10ms --times 5 -- echo x | wc -l)" -eq 5 ] &&
+        [ "$("$thrum" every --times 2 0.01 echo x | wc -l)" -eq 2 ] || return 1
+    "$thrum" every 10ms -q -n 3 -- sh -c 'echo x >>count; test "$(wc -l <count)" -lt 3'
+    [ $? -eq 1 ] && [ "$(wc -l <count)" -eq 3 ] || return 1
+    "$thrum" every 10ms -q --until-success -- sh -c 'echo x >>again; test "$(wc -l <again)" -ge 4' &&
+        [ "$(wc -l <again)" -eq 4 ] || return 1
+    "$thrum" every 10ms ./nothing 2>err
+    [ $? -eq 1 ] && grep -q 'cannot run ./nothing' err
+}
+
+every_never_runs_two_at_once() {
+    local job='mkdir alone || echo two >>twice; sleep 0.05; rmdir alone; echo x >>finished'
+    for how in skip queue; do
+        : >finished
+        "$thrum" every 20ms -q -n 4 --on-overlap $how -- sh -c "$job" || return 1
+        [ "$(wc -l <finished)" -eq 4 ] && [ ! -e twice ] || return 1
+    done
+}
+
+every_ends_what_is_in_the_way() {
+    "$thrum" every 0.3 --on-overlap kill -- sh -c 'sleep 1000 & echo $! $$ >>killed-pids; sleep 1000' 2>err &
+    local process=$!
+    until_true lines_in killed-pids 3 || return 1
+    for pid in $(head -n 2 killed-pids); do until_true gone "$pid" || return 1; done
+    kill -TERM $process
+    sleep 0.1
+    kill -HUP $process
+    ends 143 $process && grep -q 'run 1 was ended by signal 15' err || return 1
+    for pid in $(cat killed-pids); do until_true gone "$pid" || return 1; done
+}
+
+every_waits_for_its_command_after_a_signal() {
+    "$thrum" every 10ms -- sh -c 'echo x >>started; until test -e enough; do sleep 0.01; done; echo x >>ended' 2>err &
+    local process=$!
+    until_true lines_in started 1 || return 1
+    kill -TERM $process
+    sleep 0.1 # nothing may happen
+    touch enough
+    ends 143 $process && [ "$(wc -l <started)" -eq 1 ] && [ "$(wc -l <ended)" -eq 1 ] &&
+        grep -q 'interrupted by SIGTERM after 1 runs' err
+}
+
+# A sleep between two runs ends at once.
+every_does_not_sleep_through_a_signal() {
+    "$thrum" every 1h -- touch first-run 2>err &
+    local process=$!
+    until_true test -e first-run || return 1
+    kill -TERM $process
+    ends 143 $process
+}
+
+every_gives_input_only_on_request() {
+    [ -z "$(echo hi | "$thrum" every 1s -n 1 -- cat)" ] &&
+        [ "$(echo hi | "$thrum" every 1s -n 1 --stdin -- cat)" = hi ]
+}
+
+# shellcheck disable=SC2046 # a list of words
+set -- $(sed -n 's/^\(\(run\|every\)_[a-z_]*\)() {$/\1/p' "$self")
+echo "1..$#"
+number=0
+for test; do
+    number=$((number + 1))
+    mkdir "$work/$test" && cd "$work/$test" || exit 1
+    if "$test"; then echo "ok $number - $test"; else echo "not ok $number - $test"; fi
+done
