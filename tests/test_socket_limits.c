@@ -308,9 +308,9 @@ TEST(signals_do_not_end_a_wait)
     thrum_thread *reader = thrum_thread_start(read_one, thrum_value(thrum_socket *, one));
     UNTIL(waits_for(&ident, "readable"));
     int32_t sleeper = thrum__load_relaxed(&thrum__context_of(ident)->native_id);
-    for (uint32_t i = 1; i <= 200; i++) {
-        CHECK_INT(tgkill(getpid(), sleeper, SIGUSR1), ==, 0);
-        UNTIL(thrum__load_acquire(&signals) == i);
+    for (uint32_t i = 1; i <= 200;
+         i++) { /* a sanitizer may keep a signal back until the next comes */
+        UNTIL(tgkill(getpid(), sleeper, SIGUSR1) == 0 && thrum__load_acquire(&signals) >= i);
     }
     CHECK(thrum_thread_is_alive(reader));
     CHECK_INT(thrum_socket_write(other, "x", 1, THRUM_FOREVER), ==, 0);
