@@ -37,12 +37,18 @@ static int sleep_until_woken(thrum_task *self)
     return rc;
 }
 
-TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
+/* Makes the pool, and says how many may sleep in it: what the kernel does is known after the first. */
+static uint32_t pool_of_sleepers(void)
 {
     pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
     expect(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, thrum_in(0))), -ETIMEDOUT);
     asleep = ran = 0;
-    const uint32_t sleepers = thrum__pages_guards_split() ? FEWER : SLEEPERS;
+    return thrum__pages_guards_split() ? FEWER : SLEEPERS;
+}
+
+TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
+{
+    const uint32_t sleepers = pool_of_sleepers();
     thrum_time late = thrum_in(3600);
     for (int i = 0; i < (int)sleepers; i++)
         thrum_future_free(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, late + i)));
@@ -98,11 +104,11 @@ static long resident(void)
 }
 
 /* What a fiber leaves behind is less than a quarter of its page: the place in the table of contexts,
- * which is for ever, and the spares. */
+ * which is for ever, and the spares. An emulator has memory of its own for each page, and keeps it; it is
+ * known by its guards. */
 TEST_DEADLINE(the_memory_of_many_fibers_goes_back_while_their_pool_lives, 120)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
-    const uint32_t sleepers = thrum__pages_guards_split() ? FEWER : SLEEPERS;
+    const uint32_t sleepers = pool_of_sleepers();
     long before = resident();
     for (int round = 0; round < 2; round++) {
         thrum__store_relaxed(&asleep, 0);
@@ -115,7 +121,8 @@ TEST_DEADLINE(the_memory_of_many_fibers_goes_back_while_their_pool_lives, 120)
         CHECK_INT(resident(), >, before + sleepers * 4L);
         thrum_event_set(&gun);
         UNTIL(thrum__load_relaxed(&ran) == sleepers);
-        if (!THRUM__MEMORY_PLAIN) /* a sanitizer keeps what was freed for a while */
+        if (!THRUM__MEMORY_PLAIN &&
+            !thrum__pages_guards_split()) /* a sanitizer keeps what was freed */
             UNTIL(resident() < before + sleepers);
     }
     thrum_executor_shutdown(pool);
