@@ -385,7 +385,8 @@ static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
     self->asked = false;
     thrum__store_relaxed(&worker->place, self->place);
     int how = fibers->tasks->run(task, thrum__load_relaxed(&fibers->drop));
-    self->task = NULL;
+    self->task = NULL; /* before it is given up: ask_all may run meanwhile */
+    fibers->tasks->release(task);
     self->place = NULL;
     self->context->shields = 0;
     self->context->tenure = 0;
