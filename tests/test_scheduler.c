@@ -1,4 +1,5 @@
-/* The scheduler of fibers with tasks that are no futures: what it owes to those who bring them. */
+/* The scheduler of fibers: what it owes to those who bring tasks that are no futures, and to those who
+ * wait while others compute. */
 #include "fiber/scheduler.h"
 #include "harness.h"
 #include "support.h"
@@ -81,4 +82,54 @@ TEST(a_task_that_is_being_given_up_is_not_asked_to_stop)
     CHECK_INT(ends.asked, ==, 0);
     CHECK_INT(ends.given_up && stays.given_up, ==, 1);
     thrum__fibers_finish(&fibers);
+}
+
+/* --------------------------------------------------------------------- who waits while others run */
+
+enum { ROUNDS = 20, PATIENCE = 20 };
+
+static thrum_socket *near, *far;
+static int heard;
+
+static int hear_all(thrum_task *self)
+{
+    char byte;
+    (void)self;
+    for (; heard < ROUNDS; heard++)
+        CHECK_INT(thrum_socket_read(near, &byte, 1, THRUM_FOREVER), ==, 1);
+    return 0;
+}
+
+/* Computes for a while between its yields, and counts them. */
+static int compute(thrum_task *self)
+{
+    (void)self;
+    for (int said = 0; said < ROUNDS; said++) {
+        thrum_yield(); /* the other waits by now */
+        CHECK_INT(thrum_socket_write(far, "x", 1, THRUM_FOREVER), ==, 0);
+        int turns = 0;
+        for (; heard == said; turns++) {
+            thrum_time until = thrum_in(0.001);
+            while (thrum_now() < until)
+                ;
+            thrum_yield();
+        }
+        CHECK_INT(turns, <, PATIENCE);
+    }
+    return 0;
+}
+
+TEST(an_answer_is_taken_after_a_few_turns_of_those_who_compute)
+{
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    CHECK_INT(thrum_socket_pair(&near, &far), ==, 0);
+    thrum_future *hears = thrum_submit(pool, hear_all, THRUM_NOTHING);
+    thrum_future *computes = thrum_submit(pool, compute, THRUM_NOTHING);
+    CHECK_INT(thrum_future_wait(computes, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_future_wait(hears, THRUM_FOREVER), ==, 0);
+    thrum_future_free(hears);
+    thrum_future_free(computes);
+    thrum_executor_shutdown(pool);
+    thrum_socket_free(near);
+    thrum_socket_free(far);
 }

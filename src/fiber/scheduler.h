@@ -73,6 +73,7 @@ struct thrum__fiber_worker {
     thrum__timers timers;
     thrum__stacks stacks;
     thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
+    thrum_time polled;       /* when that was last asked */
     thrum__context *thread;  /* the context of the thread itself */
     thrum__coroutine home;   /* the thread's own stack */
     bool from_home;          /* the first fiber is about to begin */
