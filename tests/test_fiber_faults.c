@@ -123,6 +123,31 @@ TEST(a_fiber_that_forks_is_a_thread_in_the_child)
     thrum_executor_shutdown(pool);
 }
 
+static int fork_amid_a_shutdown(thrum_task *self)
+{
+    thrum__fibers *fibers = thrum__fiber_self()->worker->fibers;
+    (void)self;
+    thrum__add_relaxed(&fibers->asking, 1); /* as one who asks the running to stop just then */
+    pid_t child = fork();
+    if (child > 0)
+        thrum__sub_relaxed(&fibers->asking, 1);
+    return child == 0 ? 0 : thrum_return(self, thrum_value(pid_t, child));
+}
+
+/* The child's only thread gives up the fiber that it was, and ends; with it the child. */
+TEST(a_child_of_fork_ends_though_the_parent_was_shutting_down)
+{
+    make_pool(1);
+    thrum_future *forks = thrum_submit(pool, fork_amid_a_shutdown, THRUM_NOTHING);
+    pid_t child;
+    int status;
+    CHECK_INT(thrum_future_result(forks, &child, sizeof child, THRUM_FOREVER), ==, 0);
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+    thrum_future_free(forks);
+    thrum_executor_shutdown(pool);
+}
+
 static int write_late(thrum_task *self)
 {
     thrum_sleep(thrum_in(0.02));
@@ -237,6 +262,16 @@ TEST(without_stacks_tasks_run_one_after_another)
         expect(futures[i], 0);
     thrum__fault_arm(THRUM__FAULT_PAGES, 0, 0);
     thrum_executor_shutdown(pool);
+}
+
+TEST(a_stack_larger_than_all_memory_is_refused)
+{
+    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1000, SIZE_MAX / 2, SIZE_MAX / 2 + 1};
+    for (int i = 0; i < 4; i++) {
+        pool = thrum_fiber_pool_new(&(thrum_fiber_options){.stack_size = sizes[i]});
+        expect(thrum_submit(pool, nap, thrum_value(double, 0)), -ENOMEM);
+        thrum_executor_shutdown(pool);
+    }
 }
 
 /* ------------------------------------------------------------------------------- timers, stacks */

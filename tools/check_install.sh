@@ -68,8 +68,10 @@ try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 
 # The adapters, where there is what they are for; that is not below the root.
+adapters=
 for adapter in curl pq; do
     [ -e "${config%/*}/thrum-$adapter.pc" ] || continue
+    adapters="$adapters$adapter;"
     # shellcheck disable=SC2046,SC2086 # lists of words
     try "pkg-config, libthrum-$adapter" gcc -std=c11 $warnings $(config --cflags "thrum-$adapter") \
         $(pkg-config --cflags "lib$adapter") "$source/use_$adapter.c" -o "$work/$adapter" $(config --libs "thrum-$adapter")
@@ -80,8 +82,10 @@ for adapter in curl pq; do
     }
 done
 
-try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix"
+try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix" \
+    -DADAPTERS="$adapters"
 try 'cmake --build' cmake --build "$work/cmake" -j 2
-for program in use_c_thrum use_cpp_thrum use_c_static use_cpp_static; do
+for program in use_c_thrum use_cpp_thrum use_c_static use_cpp_static \
+    $(echo "$adapters" | sed 's/\([a-z]*\);/use_\1 /g'); do
     try "the $program program" "$work/cmake/$program"
 done

@@ -120,7 +120,8 @@ THRUM_API int thrum_socket_pair(thrum_socket **ret_first, thrum_socket **ret_sec
 THRUM_API ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer, size_t size,
                                       thrum_time deadline);
 
-/* The same into `count` parts, as <sys/uio.h> has them, one after another. Python: socket.recvmsg_into. */
+/* The same into `count` parts, as <sys/uio.h> has them, one after another; one call fills 1024 of them
+ * at the most. Python: socket.recvmsg_into. */
 THRUM_API ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts,
                                        size_t count, thrum_time deadline);
 
@@ -131,7 +132,7 @@ THRUM_API ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec 
 THRUM_API int thrum_socket_write(thrum_socket *socket, const void *data, size_t size,
                                  thrum_time deadline);
 
-/* The same from `count` parts, one after another. */
+/* The same from `count` parts, one after another, however many. Python: socket.sendmsg, again and again. */
 THRUM_API int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts, size_t count,
                                   thrum_time deadline);
 

@@ -83,17 +83,10 @@ int thrum__socket_connect(int socket, const thrum__address *address)
     return errno == EINTR ? -EINPROGRESS : -errno;
 }
 
-/* The kernel takes no more at once than this. */
-static size_t bounded(size_t count)
-{
-    enum { MOST_PARTS = 1024 };
-    return count < MOST_PARTS ? count : MOST_PARTS;
-}
-
 /* The message's parts are not written to. */
 static struct msghdr message(const struct iovec *parts, size_t count)
 {
-    struct msghdr made = {.msg_iovlen = bounded(count)};
+    struct msghdr made = {.msg_iovlen = count};
     memcpy(&made.msg_iov, &parts, sizeof parts);
     return made;
 }

@@ -31,6 +31,9 @@ int thrum__socket_accept(int socket);
 /* -EINPROGRESS: it is connected, or has failed, once it is writable. */
 int thrum__socket_connect(int socket, const thrum__address *address);
 
+/* The kernel takes no more parts at once. */
+enum { THRUM__SOCKET_PARTS = 1024 };
+
 ptrdiff_t thrum__socket_receive(int socket, const struct iovec *parts, size_t count);
 ptrdiff_t thrum__socket_send(int socket, const struct iovec *parts, size_t count);
 int thrum__socket_shutdown(int socket, int how);

@@ -52,8 +52,13 @@ static int run(void *task, bool drop)
     }
     self->task = NULL;
     thrum__future_settle_cancel(NULL);
-    thrum__future_unreference(future);
     return how;
+}
+
+/* Calls the failure hook if nobody has asked for the result. */
+static void release(void *task)
+{
+    thrum__future_unreference(task);
 }
 
 static void cancel(void *task)
@@ -81,7 +86,9 @@ static void end(thrum__fibers *fibers)
     free_pool((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)));
 }
 
-static const thrum__fiber_tasks tasks = {run, cancel, place, end, offsetof(thrum_future, next)};
+static const thrum__fiber_tasks tasks = {
+    run, release, cancel, place, end, offsetof(thrum_future, next),
+};
 
 /* ------------------------------------------------------------------------------------- the table */
 

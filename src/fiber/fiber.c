@@ -39,6 +39,7 @@
 #include "base/local.h"
 #include "base/os_thread.h"
 #include "base/pages.h"
+#include "base/process.h"
 #include "base/spin.h"
 #include "fiber/inbox.h"
 #include "fiber/scheduler.h"
@@ -240,13 +241,20 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     return fiber;
 }
 
+/* Waits until nobody asks the running to stop (scheduler.c: ask_running). A child of fork has none who
+ * could: one who did so in the parent has left its mark for ever. */
+static void await_askers(thrum__fibers *fibers)
+{
+    uint32_t turn = 0;
+    thrum__fence_seq_cst();
+    while (thrum__load_acquire(&fibers->asking) && fibers->process == thrum__process_generation)
+        thrum__spin(&turn);
+}
+
 void thrum__fiber_free(thrum__fiber *fiber)
 {
     thrum__fiber_worker *worker = fiber->worker;
-    uint32_t turn = 0;
-    thrum__fence_seq_cst();
-    while (thrum__load_acquire(&worker->fibers->asking)) /* scheduler.c: ask_running */
-        thrum__spin(&turn);
+    await_askers(worker->fibers);
     thrum__coroutine_free(&fiber->coroutine);
     thrum__timers_slot_free(&worker->timers, fiber->slot);
     thrum__context_free(fiber->context);

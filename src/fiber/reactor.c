@@ -9,8 +9,8 @@
  *
  * The worker asks the poller
  *     instead of the sleep on its inbox, when it has nothing to do and somebody waits here;
- *     without waiting, each POLL_TURN-th time that it chooses what to do next (worker.c), so that
- *     fibers which are always ready do not starve those that wait for descriptors.
+ *     without waiting, now and then as it chooses what to do next (worker.c: POLL_TURN, POLL_NS), so
+ *     that fibers which are always ready do not starve those that wait for descriptors.
  *
  * A descriptor is armed once, by edges, for both directions, and stays so until it is closed: a
  * wait costs no system call of its own. The danger of edges is one that comes between the moment when

@@ -9,9 +9,10 @@
  *     steal   by any other     tail with acquire, slots, then head by compare-and-swap
  *
  * A thief's acquire of `tail` pairs with the release of the put: it sees the slot and the task. The
- * owner's put acquires `head` before it writes over a slot, and a thief's swap is a release: so
- * nobody reads a slot that is being filled again. One who reads slots and then loses its swap has
- * read perhaps what is there no more, and drops it. Slots are atomic for that alone.
+ * owner acquires `head` before it writes over a slot (put; the thief's own ring in steal), and a
+ * thief's swap is a release: so nobody reads a slot that is being filled again. One who reads slots
+ * and then loses its swap has read perhaps what is there no more, and drops it. Slots are atomic for
+ * that alone.
  *
  * A put and a thief's look at the tail do not order each other; whoever must not miss a task has
  * a fence of his own: see idle.h.
@@ -84,8 +85,9 @@ static inline bool thrum__ring_empty(thrum__run_ring *ring)
     return thrum__load_relaxed(&ring->tail) == head;
 }
 
-/* Moves half of what `victim` has, rounded up, to `own`, which is empty, but for the first, which
- * it gives; NULL if there is nothing. By the owner of `own`. */
+/* Moves half of what `victim` has, rounded up, to `own`, as far as there is room, but for the first,
+ * which it gives; NULL if there is nothing. By the owner of `own`. Mostly that is empty; it is not if
+ * its owner left tasks to another or had no memory for a fiber, and either has changed since. */
 static inline void *thrum__ring_steal(thrum__run_ring *own, thrum__run_ring *victim)
 {
     for (;;) {
@@ -97,6 +99,8 @@ static inline void *thrum__ring_steal(thrum__run_ring *own, thrum__run_ring *vic
             continue; /* head and tail were read at different times */
         count -= count / 2;
         uint32_t tail = own->tail;
+        uint32_t room = THRUM__RING_SIZE - (tail - thrum__load_acquire(&own->head));
+        count = count <= room + 1 ? count : room + 1;
         void *first = thrum__load_relaxed(thrum__ring_slot(victim, head));
         for (uint32_t i = 1; i < count; i++)
             thrum__store_relaxed(thrum__ring_slot(own, tail + i - 1),

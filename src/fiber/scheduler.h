@@ -20,10 +20,11 @@ enum { THRUM__FIBER_RAN = 1, THRUM__FIBER_FAILED = 2, THRUM__FIBER_CANCELLED = 4
 
 /* What the tasks are, to whom fibers carry them. */
 typedef struct thrum__fiber_tasks {
-    /* Runs the task in the calling context, or cancels it if `drop`, and gives it up. Says how it
-     * ended. */
+    /* Runs the task in the calling context, or cancels it if `drop`. Says how it ended. */
     int (*run)(void *task, bool drop);
-    /* Asks a task that runs to stop; one that ends meanwhile is left alone. */
+    /* Gives a task up that was run. May wait, and the task is nobody's by then. */
+    void (*release)(void *task);
+    /* Asks a task that runs to stop, or that has and was not given up; that one is left alone. */
     void (*cancel)(void *task);
     /* The code that it runs, for a message. */
     const void *(*place)(void *task);
@@ -72,6 +73,7 @@ struct thrum__fiber_worker {
     thrum__timers timers;
     thrum__stacks stacks;
     thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
+    thrum_time polled;       /* when that was last asked */
     thrum__context *thread;  /* the context of the thread itself */
     thrum__coroutine home;   /* the thread's own stack */
     bool from_home;          /* the first fiber is about to begin */

@@ -64,7 +64,7 @@ struct thrum__stack_slab {
 void thrum__stacks_init(thrum__stacks *stacks, size_t size)
 {
     size_t page = thrum__pages_size();
-    size = size == 0 ? DEFAULT : size < LEAST ? LEAST : size;
+    size = size == 0 ? DEFAULT : size < LEAST ? LEAST : size < SIZE_MAX / 2 ? size : SIZE_MAX / 2;
     stacks->size = (size + page - 1) / page * page;
 }
 

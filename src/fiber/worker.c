@@ -21,7 +21,9 @@
  * Each FAIR_TURN-th choice asks the other way round, so that tasks begin even if fibers are always
  * ready. The inbox is looked at each time (one load), the timers each TIMER_TURN-th time, as the
  * clock costs more than a switch, and whenever nothing else is ready; the reactor each POLL_TURN-th
- * time, as it costs a system call, and in place of the sleep. A look at the timers takes out as
+ * time, as it costs a system call, and in place of the sleep; but with the timers if it was not asked
+ * for POLL_NS: fibers that compute between their yields are to keep the others waiting for a few turns
+ * and not for all of POLL_TURN. A look at the timers takes out as
  * many as fibers run until the next, so that those of a crowd come among the ready as fast as others
  * leave them, and each runs while it is in the cache.
  *
@@ -51,9 +53,9 @@
 #include "park/local.h"
 #include "park/park.h"
 
-enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8, POLL_TURN = 64 };
+enum { FAIR_TURN = 16, INJECTED_TURN = 64, TIMER_TURN = 8, POLL_TURN = 8 * TIMER_TURN };
 enum { EXPIRED = TIMER_TURN }; /* no more at once than run until the next look */
-enum { STARVED_NS = 10000000, CROWDED_NS = 1000000 };
+enum { STARVED_NS = 10000000, CROWDED_NS = 1000000, POLL_NS = 500000 };
 
 #ifdef THRUM_EXPLORE
 enum { SPARES = 1, CROWD = 0 };
@@ -215,6 +217,18 @@ static bool polls(const thrum__fiber_worker *worker)
     return worker->reactor && thrum__reactor_waiting(worker->reactor);
 }
 
+/* Asks the poller between two tasks: now and then, and if the last time is long ago. */
+static void poll_in_passing(thrum__fiber_worker *worker, bool turn)
+{
+    if (!polls(worker))
+        return;
+    thrum_time now = thrum__clock_now();
+    if (!turn && now - worker->polled < POLL_NS)
+        return;
+    worker->polled = now;
+    thrum__reactor_poll(worker->reactor, THRUM_NOW);
+}
+
 /* Looks wherever something may be that costs no search. False if there is nothing. */
 static bool look(thrum__fiber_worker *worker, bool idle, struct choice *ret_choice)
 {
@@ -222,10 +236,10 @@ static bool look(thrum__fiber_worker *worker, bool idle, struct choice *ret_choi
     thrum__store_relaxed(&worker->tick, tick);
     if (thrum__load_relaxed(&worker->inbox))
         open_inbox(worker);
-    if (tick % TIMER_TURN == 0)
+    if (tick % TIMER_TURN == 0) {
         expire(worker);
-    if (tick % POLL_TURN == 0 && polls(worker))
-        thrum__reactor_poll(worker->reactor, THRUM_NOW);
+        poll_in_passing(worker, tick % POLL_TURN == 0);
+    }
     *ret_choice = (struct choice){0};
     if (tick % FAIR_TURN == 0 && (ret_choice->task = next_task(worker, idle)))
         return true;
@@ -278,10 +292,12 @@ static void rest(thrum__fiber_worker *worker)
     }
     if (!stay) {
         thrum__store_relaxed(&worker->place, NULL);
-        if (poll)
+        if (poll) {
             thrum__reactor_poll(worker->reactor, deadline);
-        else
+            worker->polled = thrum__clock_now();
+        } else {
             thrum__futex_wait(&worker->inbox, THRUM__INBOX_ASLEEP, deadline);
+        }
         thrum__store_relaxed(&worker->place, worker->running->place);
     }
     if (work)
@@ -385,7 +401,8 @@ static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
     self->asked = false;
     thrum__store_relaxed(&worker->place, self->place);
     int how = fibers->tasks->run(task, thrum__load_relaxed(&fibers->drop));
-    self->task = NULL;
+    self->task = NULL; /* before it is given up: ask_all may run meanwhile */
+    fibers->tasks->release(task);
     self->place = NULL;
     self->context->shields = 0;
     self->context->tenure = 0;

@@ -1,8 +1,9 @@
 /* Reading and writing: try, and wait only where the system says that it would.
  *
- * A try comes first, unless the reactor knows better, because it mostly has an answer, and because the reactor counts on it: an edge that
- * nobody waited for is about something that the next try sees (fiber/reactor.c). After each wait the
- * try is repeated, as a wake is only a hint: another fiber may have read what came.
+ * A try comes first, unless the reactor knows better, because it mostly has an answer, and because
+ * the reactor counts on it: an edge that nobody waited for is about something that the next try sees
+ * (fiber/reactor.c). After each wait the try is repeated, as a wake is only a hint: another fiber may
+ * have read what came.
  *
  * To write all is to write some, again and again, over one deadline. Parts that were written are
  * skipped in a copy of at most WINDOW parts, so that the caller's are not changed and nothing is
@@ -38,11 +39,12 @@ static ptrdiff_t transfer(thrum_socket *socket, transfer_fn *try, int side, bool
     }
 }
 
-/* Reads, and remembers whether there was less than wanted. */
+/* Reads, and remembers whether there was less than wanted: of what the kernel was asked for. */
 static ptrdiff_t receive(thrum_socket *socket, const struct iovec *parts, size_t count,
                          thrum_time deadline)
 {
     size_t room = 0;
+    count = count < THRUM__SOCKET_PARTS ? count : THRUM__SOCKET_PARTS;
     for (size_t i = 0; i < count; i++)
         room += parts[i].iov_len;
     bool late = socket->tcp && deadline != THRUM_NOW && room > 0 &&

@@ -104,6 +104,42 @@ EXPLORE(fiber_ring_full, .preemptions = EXPLORE_NONE)
     EXPLORE_CHECK(!thrum__ring_take(&rings[0]));
 }
 
+/* A thief that has tasks of its own takes what it has room for; another steals from it meanwhile. */
+
+static void steal_more(void *argument)
+{
+    (void)argument;
+    void *task = thrum__ring_steal(&rings[1], &rings[0]);
+    EXPLORE_CHECK(task != NULL);
+    got(task);
+    while ((task = thrum__ring_take(&rings[1])))
+        got(task);
+}
+
+static void steal_on(void *argument)
+{
+    (void)argument;
+    void *task = thrum__ring_steal(&rings[2], &rings[1]);
+    for (; task; task = thrum__ring_take(&rings[2]))
+        got(task);
+}
+
+EXPLORE(fiber_ring_steals_into_a_full_one, .preemptions = 3)
+{
+    for (int i = 0; i < MOST; i++) {
+        thrum__run_ring *ring = &rings[i / THRUM__RING_SIZE];
+        EXPLORE_WRITE(data[i], i + 1);
+        EXPLORE_CHECK(thrum__ring_put(ring, &data[i]));
+    }
+    explore_spawn("thief", steal_more, NULL);
+    explore_spawn("looter", steal_on, NULL);
+    explore_join_all();
+    void *task;
+    while ((task = thrum__ring_take(&rings[0])))
+        got(task);
+    check_taken(MOST);
+}
+
 /* ------------------------------------------------------------------------------------ the inbox */
 
 static uint32_t inbox;

@@ -1,15 +1,7 @@
-/* The explorer as a program.
+/* The explorer as a program: `usage` says what it does.
  *
- *     explore [--list] [--only TEXT]... [--long] [--tap] [--json] [--brief]
- *             [--preemptions N|all] [--pct RUNS] [--depth D] [--random RUNS] [--seed N]
- *     explore --compare RUNS [--only TEXT]... [--preemptions N|all]
- *     explore --replay STRING
- *
- * Explores each client, or those whose name contains a TEXT, depth first up to its bound; with
- * --pct or --random by such runs instead. Ends with 0 if all went as they should, 1 if not, 2 for
- * wrong options. --compare checks the search itself: what it leaves out as explored before must not
- * be missed, for clients that can also be explored whole in RUNS runs. --brief tells a failure in one line. --replay runs one interleaving, as a failure's report gives it, and shows each
- * step.
+ * --compare checks the search itself: what it leaves out as explored before must not be missed, for
+ * clients that can also be explored whole in so many runs.
  *
  * What the program keeps between runs lies on the heap or on this stack: the runs set all its
  * variables back.
@@ -22,12 +14,33 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char usage[] =
+    "usage: explore [OPTION]...\n"
+    "\n"
+    "Explores each client, depth first up to its bound.\n"
+    "\n"
+    "  --only TEXT           only clients whose names contain TEXT; may be repeated\n"
+    "  --long                up to the long bound of each\n"
+    "  --preemptions N|all   up to N preemptions, in place of the client's bound\n"
+    "  --pct RUNS            by RUNS walks with random priorities instead\n"
+    "  --depth D             so many places where they change; 3 by default\n"
+    "  --random RUNS         by RUNS random walks instead\n"
+    "  --seed N              of the walks; 1 by default\n"
+    "  --compare RUNS        check the search: explore with and without reduction\n"
+    "  --replay STRING       one interleaving, as the report of a failure names it, step by step\n"
+    "  --list                print the names of the clients\n"
+    "  --tap, --json         the form of the results\n"
+    "  --brief               tell a failure in one line\n"
+    "  --help                this text\n"
+    "\n"
+    "Ends with 0 if all went as they should, 1 if not, 2 for wrong options.\n";
+
 enum { ONLY = 64 };
 
 struct settings {
     const char *only[ONLY];
     unsigned onlys;
-    bool list, longer, tap, json, brief;
+    bool help, list, longer, tap, json, brief;
     int preemptions; /* INT_MIN: the client's */
     uint64_t pct, random, seed;
     uint64_t compare; /* 0, or at most so many runs of each */
@@ -287,7 +300,9 @@ static void read_options(struct settings *settings, char **argument)
     for (; *argument; argument++) {
         const char *option = *argument;
         const char *value = argument[1];
-        if (strcmp(option, "--list") == 0)
+        if (strcmp(option, "--help") == 0)
+            settings->help = true;
+        else if (strcmp(option, "--list") == 0)
             settings->list = true;
         else if (strcmp(option, "--long") == 0)
             settings->longer = true;
@@ -336,6 +351,10 @@ int main(int count, char **arguments)
     struct totals totals = {0};
     (void)count;
     read_options(&settings, arguments + 1);
+    if (settings.help) {
+        fputs(usage, stdout);
+        return 0;
+    }
     if (settings.replay) {
         int rc = replay(&settings);
         fflush(stdout);
