@@ -1,6 +1,7 @@
 /* What becomes of tasks when worker processes die, are killed, stopped, or cannot begin. */
 #include "harness.h"
 #include "support.h"
+#include "support_gate.h"
 #include "support_process.h"
 
 #include "base/pidfd.h"
@@ -15,50 +16,6 @@ static int nothing(thrum_task *self)
 {
     (void)self;
     return 0;
-}
-
-/* A task that says that it runs, and goes on when it is let. Both ends are kept open in workers. */
-static struct {
-    int said[2], go[2];
-} pipes;
-
-struct gate {
-    int said, go;
-};
-
-static int wait_at_gate(thrum_task *self)
-{
-    const struct gate *gate = &thrum_arg(self, struct gate);
-    char byte = 'x';
-    if (write(gate->said, &byte, 1) != 1 || read(gate->go, &byte, 1) != 1)
-        return -EIO;
-    return 0;
-}
-
-static const int *gate_descriptors(void)
-{
-    static int both[2];
-    CHECK(pipe2(pipes.said, O_CLOEXEC) == 0 && pipe2(pipes.go, O_CLOEXEC) == 0);
-    both[0] = pipes.said[1];
-    both[1] = pipes.go[0];
-    return both;
-}
-
-static thrum_future *submit_gate(thrum_executor *pool)
-{
-    return thrum_submit(pool, wait_at_gate, thrum_value(struct gate, pipes.said[1], pipes.go[0]));
-}
-
-static void until_said(void)
-{
-    char byte;
-    CHECK_INT(read(pipes.said[0], &byte, 1), ==, 1);
-}
-
-static void let_go(int count)
-{
-    while (count--)
-        CHECK_INT(write(pipes.go[1], "g", 1), ==, 1);
 }
 
 static int die(thrum_task *self)

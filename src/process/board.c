@@ -7,9 +7,6 @@
 #include <limits.h>
 #include <string.h>
 
-/* Places of large values in the board's file; each slot has twice the half. */
-static const uint64_t large_half = UINT64_C(1) << 39;
-
 /* ------------------------------------------------------------------------------------ the parent */
 
 bool thrum__board_has_room(thrum__board *board, uint32_t position)
@@ -196,17 +193,18 @@ uint32_t thrum__board_listen(thrum__board *board, uint32_t seen)
 
 /* ------------------------------------------------------------------------------------- the values */
 
+/* Where a large one lies in the board's file: each slot has room for an argument, then for a result. */
 static uint64_t place_of(const thrum__shared_pages *pages, const thrum__slot *slot, bool result)
 {
     const thrum__board *board = pages->memory;
     uint64_t number = (uint64_t)(slot - board->slots) + 1;
-    return 2 * number * large_half + (result ? large_half : 0);
+    return (2 * number + result) * THRUM__SLOT_MOST;
 }
 
 int thrum__slot_write(const thrum__shared_pages *pages, thrum__slot *slot, bool result,
                       const void *value, size_t size)
 {
-    if (size > large_half)
+    if (size > THRUM__SLOT_MOST)
         return -EMSGSIZE;
     slot->size = size;
     if (size > THRUM__SLOT_ROOM)

@@ -169,6 +169,9 @@ uint32_t thrum__board_listen(thrum__board *board, uint32_t seen);
 
 /* Values, for either side. */
 
+/* The bytes of the largest. */
+#define THRUM__SLOT_MOST (UINT64_C(1) << 39)
+
 /* Puts a value into the slot, before its state says so; `result` tells outcomes from arguments. Returns 0
  * or a negative errno. */
 int thrum__slot_write(const thrum__shared_pages *pages, thrum__slot *slot, bool result,
