@@ -308,7 +308,7 @@ static int lie(thrum_task *self)
         slot++;
     slot->code = 0;
     slot->size = size;
-    if (thrum__board_finish(board, slot))
+    if (thrum__board_finish(board, slot, false))
         thrum__wake_send(board->bell);
     raise(SIGKILL);
     return 0;

@@ -56,6 +56,16 @@ static bool settle_down(thrum__process_pool *pool, thrum_future *future, struct 
     return true;
 }
 
+/* Whether the keeper has something to do now that a worker has one task less: give it another, one that lies
+ * behind on another board, say, or let it leave. */
+static bool concerns_keeper(const thrum__process_pool *pool)
+{
+    bool waits_behind = false;
+    for (size_t i = 0; i < pool->max_workers; i++)
+        waits_behind |= pool->hands[i].in_flight > 1;
+    return waits_behind || pool->closing || pool->max_tasks || pool->pending_count;
+}
+
 /* Takes the outcome if it is there. Under the lock. True if the keeper is to look, too. */
 static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct spot *spot,
                    thrum__outcomes *outcomes)
@@ -68,7 +78,7 @@ static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct
         }
     }
     thrum__mapping_release(spot->mapping);
-    return pool->closing || pool->max_tasks || pool->pending_count || spot->hand->in_flight;
+    return spot->hand->in_flight || concerns_keeper(pool);
 }
 
 static bool enter(void *argument)

@@ -1,6 +1,7 @@
 /* What is done with a board: see board.h for its states and who may change them. */
 #include "process/board.h"
 #include "base/futex.h"
+#include "base/os_thread.h"
 #include "park/shared_park.h"
 
 #include <errno.h>
@@ -93,6 +94,11 @@ void thrum__board_send_away(thrum__slot *slot)
     thrum__futex_wake_shared(&slot->state, INT_MAX);
 }
 
+bool thrum__board_is_ready(const thrum__slot *slot)
+{
+    return (thrum__load_relaxed(&slot->state) & THRUM__SLOT_STATE) == THRUM__SLOT_READY;
+}
+
 bool thrum__board_is_taken(const thrum__slot *slot)
 {
     return (thrum__load_relaxed(&slot->state) & THRUM__SLOT_STATE) == THRUM__SLOT_TAKEN;
@@ -150,7 +156,15 @@ thrum__slot *thrum__board_take(thrum__board *board, uint32_t *position)
     return NULL;
 }
 
-bool thrum__board_finish(thrum__board *board, thrum__slot *slot)
+/* Once; it need not be that anybody does. */
+static void let_others_run(void)
+{
+#ifndef THRUM_EXPLORE /* there they may at any point */
+    thrum__os_thread_yield();
+#endif
+}
+
+bool thrum__board_finish(thrum__board *board, thrum__slot *slot, bool can_wait)
 {
     uint32_t state = thrum__exchange_acq_rel(&slot->state, THRUM__SLOT_DONE);
     thrum__fence_seq_cst(); /* pairs with the keeper's, and with that in thrum__board_hold */
@@ -160,8 +174,22 @@ bool thrum__board_finish(thrum__board *board, thrum__slot *slot)
     }
     if (!thrum__load_relaxed(&board->keeper_sleeps))
         return false;
+    if (can_wait) {
+        let_others_run();
+        if (thrum__load_relaxed(&slot->state) != THRUM__SLOT_DONE)
+            return false; /* collected */
+    }
     thrum__store_relaxed(&board->keeper_sleeps, 0);
     return true;
+}
+
+bool thrum__board_emptied(thrum__board *board)
+{
+    thrum__fence_seq_cst(); /* pairs with the keeper's, before it looks for room */
+    bool sleeps = thrum__load_relaxed(&board->keeper_sleeps);
+    if (sleeps)
+        thrum__board_keeper_sleeps(board, false);
+    return sleeps;
 }
 
 /* Whether there is something in the slot that the worker may deal with. */
