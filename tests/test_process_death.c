@@ -1,9 +1,11 @@
 /* What becomes of tasks when worker processes die, are killed, stopped, or cannot begin. */
 #include "harness.h"
 #include "support.h"
+#include "support_gate.h"
 #include "support_process.h"
 
 #include "base/pidfd.h"
+#include "process/board.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,50 +17,6 @@ static int nothing(thrum_task *self)
 {
     (void)self;
     return 0;
-}
-
-/* A task that says that it runs, and goes on when it is let. Both ends are kept open in workers. */
-static struct {
-    int said[2], go[2];
-} pipes;
-
-struct gate {
-    int said, go;
-};
-
-static int wait_at_gate(thrum_task *self)
-{
-    const struct gate *gate = &thrum_arg(self, struct gate);
-    char byte = 'x';
-    if (write(gate->said, &byte, 1) != 1 || read(gate->go, &byte, 1) != 1)
-        return -EIO;
-    return 0;
-}
-
-static const int *gate_descriptors(void)
-{
-    static int both[2];
-    CHECK(pipe2(pipes.said, O_CLOEXEC) == 0 && pipe2(pipes.go, O_CLOEXEC) == 0);
-    both[0] = pipes.said[1];
-    both[1] = pipes.go[0];
-    return both;
-}
-
-static thrum_future *submit_gate(thrum_executor *pool)
-{
-    return thrum_submit(pool, wait_at_gate, thrum_value(struct gate, pipes.said[1], pipes.go[0]));
-}
-
-static void until_said(void)
-{
-    char byte;
-    CHECK_INT(read(pipes.said[0], &byte, 1), ==, 1);
-}
-
-static void let_go(int count)
-{
-    while (count--)
-        CHECK_INT(write(pipes.go[1], "g", 1), ==, 1);
 }
 
 static int die(thrum_task *self)
@@ -275,6 +233,59 @@ TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
     let_go(1);
     CHECK_INT(result_of(held, NULL, 0), ==, 0);
     thrum_future_free(ahead);
+    thrum_executor_shutdown(pool);
+}
+
+/* The worker is stopped, and cannot go by the slots of what was taken back. */
+TEST(a_board_full_of_what_was_taken_back_is_used_again)
+{
+    thrum_executor *pool = process_pool(.max_workers = 1);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    int32_t pid = only_worker(pool);
+    kill(pid, SIGSTOP);
+    for (int i = 0; i < THRUM__BOARD_SLOTS; i++) {
+        thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+        CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
+        CHECK_INT(result_of(future, NULL, 0), ==, -ECANCELED);
+    }
+    thrum_future *later = thrum_submit(pool, nothing, THRUM_NOTHING);
+    CHECK(!thrum_future_running(later));
+    kill(pid, SIGCONT);
+    CHECK_INT(result_of(later, NULL, 0), ==, 0);
+    thrum_executor_shutdown(pool);
+}
+
+struct wait {
+    thrum_future *future;
+    uint32_t ident;
+};
+
+static int wait_for_it(thrum_task *self)
+{
+    struct wait *wait = thrum_arg(self, struct wait *);
+    tell_ident(&wait->ident);
+    return thrum_future_wait(wait->future, THRUM_FOREVER);
+}
+
+/* It is behind the first of two that go on when the worker of the second becomes idle, of which only the thread
+ * knows that waited for that. */
+TEST(a_task_ahead_of_its_time_goes_to_a_worker_that_becomes_idle)
+{
+    thrum_executor *pool =
+        process_pool(.max_workers = 2, .descriptors = gate_descriptors(), .descriptor_count = 2);
+    thrum_future *first = thrum_submit(pool, sleep_on, thrum_value(int, pipes.said[1]));
+    until_said();
+    struct wait second = {.future = submit_gate(pool)};
+    until_said();
+    thrum_future *ahead = thrum_submit(pool, nothing, THRUM_NOTHING);
+    thrum_thread *thread = thrum_thread_start(wait_for_it, thrum_value(struct wait *, &second));
+    UNTIL(waits_for(&second.ident, "future"));
+    let_go(1);
+    JOIN(thread, 0);
+    CHECK_INT(result_of(ahead, NULL, 0), ==, 0);
+    CHECK_INT(thrum_future_cancel(first), ==, -EINPROGRESS);
+    CHECK_INT(result_of(first, NULL, 0), ==, -ECANCELED);
+    CHECK_INT(result_of(second.future, NULL, 0), ==, 0);
     thrum_executor_shutdown(pool);
 }
 

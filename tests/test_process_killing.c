@@ -1,12 +1,14 @@
 /* Workers that are killed, made to crash, stopped, or leave, at every stage of their life, with tasks of all
  * sizes in flight: each future ends once, with a result or a reason, within its deadline; afterwards there is
- * no child, no zombie, no descriptor, no shared memory left. The variable TEST_KILLING_ROUNDS says how often
+ * no child, no zombie, no descriptor, no shared memory left. And parents that are killed: their workers end, too,
+ * wherever they are. The variable TEST_KILLING_ROUNDS says how often
  * each action meets each stage; the long run takes 1000. */
 #include "harness.h"
 #include "support.h"
 #include "support_process.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -181,4 +183,75 @@ TEST_DEADLINE(workers_die_when_idle, PATIENCE)
 TEST_DEADLINE(workers_die_when_they_are_to_leave, PATIENCE)
 {
     fight_at(LEAVING);
+}
+
+/* ---------------------------------------------------------------------------------------- the parent */
+
+static int say(thrum_task *self)
+{
+    return write(thrum_arg(self, int), "x", 1) == 1 ? 0 : -EIO;
+}
+
+static int stop(thrum_task *self)
+{
+    (void)self;
+    raise(SIGSTOP);
+    return 0;
+}
+
+/* In a process of its own, until it is killed: has workers, which keep `alive` open as it does itself, and says
+ * there that they work. */
+__attribute__((noreturn)) static void be_a_parent(enum stage stage, int alive)
+{
+    static char large[LARGE];
+    for (;;) {
+        thrum_future *futures[TASKS];
+        thrum_executor *pool =
+            process_pool(.max_workers = 2, .descriptors = &alive, .descriptor_count = 1);
+        do {
+            for (int i = 0; i < TASKS; i++)
+                futures[i] = i % 3 == 0   ? thrum_submit(pool, say, &alive, sizeof alive)
+                             : i % 3 == 1 ? thrum_submit(pool, echo, large, sizeof large)
+                             : i == 5 && stage == BUSY ? thrum_submit(pool, stop, THRUM_NOTHING)
+                                                       : thrum_submit(pool, nothing, THRUM_NOTHING);
+            for (int i = 0; i < TASKS; i++)
+                CHECK_INT(result_of(futures[i], NULL, 0), ==, 0);
+        } while (stage != LEAVING);
+        thrum_executor_shutdown(pool);
+    }
+}
+
+/* The other end of `alive` is at its end when the parent and all its workers are gone. */
+static void kill_parent(enum stage stage, uint32_t turn)
+{
+    int alive[2], status;
+    char bytes[256];
+    ssize_t got = 1;
+    CHECK(pipe2(alive, O_CLOEXEC) == 0);
+    pid_t parent = fork();
+    CHECK(parent >= 0);
+    if (parent == 0)
+        be_a_parent(stage, alive[1]);
+    close(alive[1]);
+    if (stage != STARTING)
+        CHECK_INT(read(alive[0], bytes, 1), ==, 1);
+    for (uint32_t i = 0; i < turn * 37 % 400; i++)
+        thrum_yield();
+    kill(parent, SIGKILL);
+    CHECK_INT(waitpid(parent, &status, 0), ==, parent);
+    CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    while (got > 0)
+        got = read(alive[0], bytes, sizeof bytes);
+    CHECK_INT(got, ==, 0);
+    close(alive[0]);
+}
+
+TEST_DEADLINE(workers_end_with_a_parent_that_is_killed, PATIENCE)
+{
+    static const enum stage stages[] = {STARTING, BUSY, LATER, LEAVING};
+    int before = open_descriptors();
+    for (uint32_t turn = 0; turn < rounds(); turn++)
+        for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
+            kill_parent(stages[i], turn);
+    CHECK_INT(open_descriptors(), ==, before);
 }

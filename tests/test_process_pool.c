@@ -1,7 +1,10 @@
 /* The process pool: tasks of every size and outcome in other processes, and what is left of them. */
 #include "harness.h"
 #include "support.h"
+#include "support_gate.h"
 #include "support_process.h"
+
+#include "executor/process_pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -145,6 +148,53 @@ TEST(several_wait_for_one_with_and_without_deadlines)
             CHECK_INT(result_of(futures[j], NULL, 0), ==, 0);
     }
     thrum_executor_shutdown(pool);
+}
+
+struct wait {
+    thrum_future *future;
+    uint32_t ident;
+};
+
+static int wait_on(thrum_task *self)
+{
+    struct wait *wait = thrum_arg(self, struct wait *);
+    tell_ident(&wait->ident);
+    return thrum_future_wait(wait->future, THRUM_FOREVER);
+}
+
+/* The task that a thread waits for is taken back, and is in the same slot again, with another who waits, when that
+ * thread comes to look: what it does then is not to concern the other. */
+TEST(who_waits_for_a_task_that_went_away_leaves_the_next_one_alone)
+{
+    thrum__process_pool *pool =
+        (thrum__process_pool *)process_pool(.max_workers = 1, .descriptors = gate_descriptors(),
+                                            .descriptor_count = 2);
+    thrum_future *held = submit_gate(&pool->base);
+    until_said();
+    struct wait first = {.future = thrum_submit(&pool->base, sleep_a_little, THRUM_NOTHING)};
+    thrum_thread *thread = thrum_thread_start(wait_on, thrum_value(struct wait *, &first));
+    uint32_t at = first.future->place;
+    thrum__held_task *account = &pool->hands[0].held[at];
+    thrum__slot *slot = &pool->hands[0].child.board->slots[at];
+    UNTIL(thrum__load_relaxed(&slot->state) & THRUM__SLOT_DIRECT);
+    thrum_with (&pool->lock) {
+        CHECK(thrum__board_take_back(slot));
+        UNTIL(waits_for(&first.ident, "lock"));
+        account->direct = &slot;
+        thrum__store_release(&slot->state, THRUM__SLOT_READY | THRUM__SLOT_DIRECT);
+    }
+    UNTIL(waits_for(&first.ident, "future"));
+    thrum_with (&pool->lock) {
+        CHECK(account->direct == &slot);
+        CHECK_INT(thrum__load_relaxed(&slot->state), ==, THRUM__SLOT_READY | THRUM__SLOT_DIRECT);
+        account->direct = NULL;
+        CHECK(thrum__board_clear_direct(slot));
+    }
+    let_go(1);
+    JOIN(thread, 0);
+    CHECK_INT(result_of(first.future, NULL, 0), ==, 0);
+    CHECK_INT(result_of(held, NULL, 0), ==, 0);
+    thrum_executor_shutdown(&pool->base);
 }
 
 TEST(a_map_keeps_its_order)

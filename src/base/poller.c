@@ -101,19 +101,20 @@ int thrum__wake_new(void)
     return wake < 0 ? -errno : wake;
 }
 
-/* It can fail only once 2^64 - 1 wakes are unread. */
-void thrum__wake_send(int wake)
-{
-    uint64_t one = 1;
-    ssize_t written = write(wake, &one, sizeof one);
-    (void)written;
-}
-
 void thrum__wake_drain(int wake)
 {
     uint64_t sum;
     ssize_t got = read(wake, &sum, sizeof sum);
     (void)got;
+}
+
+/* One that is full, by 2^64 - 2 wakes or by another process that has written as much at once, is emptied
+ * and sent to again: a poller is told only of what is new. */
+void thrum__wake_send(int wake)
+{
+    uint64_t one = 1;
+    while (write(wake, &one, sizeof one) < 0 && errno == EAGAIN)
+        thrum__wake_drain(wake);
 }
 
 /* Linux has given the number back even where it says EINTR: no second try. */

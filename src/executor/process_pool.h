@@ -16,7 +16,7 @@
 typedef struct thrum__held_task {
     bool busy;            /* a task is in the slot */
     bool asked;           /* the worker was told that it is to stop */
-    bool direct;          /* a thread sleeps on it, and collects the outcome */
+    const void *direct;   /* whose thread sleeps on it, and collects the outcome; NULL for none */
     thrum_future *future; /* NULL for the initializer */
     thrum_time deadline;  /* 0 for none */
 } thrum__held_task;

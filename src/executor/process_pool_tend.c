@@ -300,6 +300,21 @@ static bool level_one(thrum__process_pool *pool, thrum__hand *idle)
     return moved > 0;
 }
 
+/* Whether there is room for what waits for it, or lies behind another task. */
+static bool has_room_for_more(thrum__process_pool *pool)
+{
+    thrum__hand *from = pool->pending_count ? NULL : fullest(pool);
+    bool wanted = pool->pending_count && !pool->broken;
+    for (uint32_t slot = 0; from && slot < THRUM__BOARD_SLOTS; slot++)
+        wanted |= from->held[slot].future && thrum__board_is_ready(slot_of(from, slot));
+    for (size_t i = 0; wanted && i < pool->max_workers; i++) {
+        thrum__hand *hand = &pool->hands[i];
+        if (!hand->in_flight && thrum__hand_has_room(pool, hand))
+            return true;
+    }
+    return false;
+}
+
 static void level(thrum__process_pool *pool)
 {
     for (size_t i = 0; i < pool->max_workers; i++) {
@@ -470,9 +485,10 @@ bool thrum__process_pool_rest(thrum__kept *kept, bool sleeps)
         for (size_t i = 0; i < pool->max_workers; i++)
             if (pool->hands[i].child.board)
                 thrum__board_keeper_sleeps(pool->hands[i].child.board, sleeps);
-        thrum__fence_seq_cst(); /* pairs with the one in thrum__board_finish */
+        thrum__fence_seq_cst(); /* pairs with those in thrum__board_finish and thrum__board_emptied */
         for (size_t i = 0; sleeps && i < pool->max_workers; i++)
             busy |= pool->hands[i].child.board && has_outcome(&pool->hands[i]);
+        busy |= sleeps && has_room_for_more(pool);
     }
     return busy;
 }

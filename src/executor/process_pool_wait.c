@@ -28,11 +28,17 @@ struct spot {
     uint32_t slot;
 };
 
-/* Whether the task is still where it was. */
+/* Whether the task is in the slot. */
 static bool is_there(const struct spot *spot, const thrum_future *future)
 {
     return spot->hand->child.mapping == spot->mapping &&
            spot->hand->held[spot->slot].future == future;
+}
+
+/* Whether the task has been there all the time: it may have gone and come back, with another who waits. */
+static bool stayed_there(const struct spot *spot, const thrum_future *future)
+{
+    return is_there(spot, future) && spot->hand->held[spot->slot].direct == spot;
 }
 
 static thrum__slot *slot_of(const struct spot *spot)
@@ -50,25 +56,35 @@ static bool settle_down(thrum__process_pool *pool, thrum_future *future, struct 
     if (place / THRUM__BOARD_SLOTS >= pool->max_workers || !ret_spot->mapping ||
         !is_there(ret_spot, future) || ret_spot->hand->held[ret_spot->slot].direct)
         return false;
-    ret_spot->hand->held[ret_spot->slot].direct = true;
+    ret_spot->hand->held[ret_spot->slot].direct = ret_spot;
     ret_spot->mapping->users++;
     (void)thrum__board_set_direct(slot_of(ret_spot)); /* else it is done */
     return true;
+}
+
+/* Whether the keeper has something to do now that a worker has one task less: give it another, one that lies
+ * behind on another board, say, or let it leave. */
+static bool concerns_keeper(const thrum__process_pool *pool)
+{
+    bool waits_behind = false;
+    for (size_t i = 0; i < pool->max_workers; i++)
+        waits_behind |= pool->hands[i].in_flight > 1;
+    return waits_behind || pool->closing || pool->max_tasks || pool->pending_count;
 }
 
 /* Takes the outcome if it is there. Under the lock. True if the keeper is to look, too. */
 static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct spot *spot,
                    thrum__outcomes *outcomes)
 {
-    if (is_there(spot, future)) {
-        spot->hand->held[spot->slot].direct = false;
+    if (stayed_there(spot, future)) {
+        spot->hand->held[spot->slot].direct = NULL;
         if (!thrum__board_clear_direct(slot_of(spot))) {
             thrum__process_pool_collect_one(pool, spot->hand, spot->slot, outcomes);
             thrum__process_pool_fill(pool, outcomes);
         }
     }
     thrum__mapping_release(spot->mapping);
-    return pool->closing || pool->max_tasks || pool->pending_count || spot->hand->in_flight;
+    return spot->hand->in_flight || concerns_keeper(pool);
 }
 
 static bool enter(void *argument)

@@ -1,14 +1,12 @@
 /* What is done with a board: see board.h for its states and who may change them. */
 #include "process/board.h"
 #include "base/futex.h"
+#include "base/os_thread.h"
 #include "park/shared_park.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <string.h>
-
-/* Places of large values in the board's file; each slot has twice the half. */
-static const uint64_t large_half = UINT64_C(1) << 39;
 
 /* ------------------------------------------------------------------------------------ the parent */
 
@@ -96,6 +94,11 @@ void thrum__board_send_away(thrum__slot *slot)
     thrum__futex_wake_shared(&slot->state, INT_MAX);
 }
 
+bool thrum__board_is_ready(const thrum__slot *slot)
+{
+    return (thrum__load_relaxed(&slot->state) & THRUM__SLOT_STATE) == THRUM__SLOT_READY;
+}
+
 bool thrum__board_is_taken(const thrum__slot *slot)
 {
     return (thrum__load_relaxed(&slot->state) & THRUM__SLOT_STATE) == THRUM__SLOT_TAKEN;
@@ -153,7 +156,15 @@ thrum__slot *thrum__board_take(thrum__board *board, uint32_t *position)
     return NULL;
 }
 
-bool thrum__board_finish(thrum__board *board, thrum__slot *slot)
+/* Once; it need not be that anybody does. */
+static void let_others_run(void)
+{
+#ifndef THRUM_EXPLORE /* there they may at any point */
+    thrum__os_thread_yield();
+#endif
+}
+
+bool thrum__board_finish(thrum__board *board, thrum__slot *slot, bool can_wait)
 {
     uint32_t state = thrum__exchange_acq_rel(&slot->state, THRUM__SLOT_DONE);
     thrum__fence_seq_cst(); /* pairs with the keeper's, and with that in thrum__board_hold */
@@ -163,8 +174,22 @@ bool thrum__board_finish(thrum__board *board, thrum__slot *slot)
     }
     if (!thrum__load_relaxed(&board->keeper_sleeps))
         return false;
+    if (can_wait) {
+        let_others_run();
+        if (thrum__load_relaxed(&slot->state) != THRUM__SLOT_DONE)
+            return false; /* collected */
+    }
     thrum__store_relaxed(&board->keeper_sleeps, 0);
     return true;
+}
+
+bool thrum__board_emptied(thrum__board *board)
+{
+    thrum__fence_seq_cst(); /* pairs with the keeper's, before it looks for room */
+    bool sleeps = thrum__load_relaxed(&board->keeper_sleeps);
+    if (sleeps)
+        thrum__board_keeper_sleeps(board, false);
+    return sleeps;
 }
 
 /* Whether there is something in the slot that the worker may deal with. */
@@ -196,17 +221,18 @@ uint32_t thrum__board_listen(thrum__board *board, uint32_t seen)
 
 /* ------------------------------------------------------------------------------------- the values */
 
+/* Where a large one lies in the board's file: each slot has room for an argument, then for a result. */
 static uint64_t place_of(const thrum__shared_pages *pages, const thrum__slot *slot, bool result)
 {
     const thrum__board *board = pages->memory;
     uint64_t number = (uint64_t)(slot - board->slots) + 1;
-    return 2 * number * large_half + (result ? large_half : 0);
+    return (2 * number + result) * THRUM__SLOT_MOST;
 }
 
 int thrum__slot_write(const thrum__shared_pages *pages, thrum__slot *slot, bool result,
                       const void *value, size_t size)
 {
-    if (size > large_half)
+    if (size > THRUM__SLOT_MOST)
         return -EMSGSIZE;
     slot->size = size;
     if (size > THRUM__SLOT_ROOM)

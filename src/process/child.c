@@ -139,6 +139,10 @@ static void collect_result(thrum__child *child, thrum__slot *slot, thrum_task *t
         (void)thrum_return(task, slot->room, size);
         return;
     }
+    if (size > THRUM__SLOT_MOST) {
+        thrum__task_fail(task, -EIO, "the result cannot be read");
+        return;
+    }
     void *memory = thrum__alloc(size);
     int rc = memory ? thrum__slot_read(&child->mapping->pages, slot, true, memory, size) : -ENOMEM;
     if (rc == 0) {

@@ -19,6 +19,7 @@
  * writing what the parent had not yet written.
  */
 #include "process/worker.h"
+#include "base/clock.h"
 #include "base/panic.h"
 #include "base/poller.h"
 #include "base/spawn.h"
@@ -168,17 +169,36 @@ static void run(thrum__slot *slot)
 
 /* ----------------------------------------------------------------------------------------- service */
 
+/* Who has woken the worker for a task may just be about to wait for it. */
+static bool is_brief(thrum_time woken)
+{
+    enum { BRIEF_NS = 50000 };
+    return woken && thrum__clock_now() - woken < BRIEF_NS;
+}
+
 static void serve(void)
 {
+    thrum_time woken = 0; /* 0: there was another task before this one */
+    uint32_t passed = 0;  /* slots gone by since the last task */
     for (;;) {
+        uint32_t before = self.position;
         thrum__slot *slot = thrum__board_take(self.board, &self.position);
+        passed = slot ? 0 : passed + self.position - before;
+        if (passed >= THRUM__BOARD_SLOTS) {
+            passed = 0;
+            if (thrum__board_emptied(self.board))
+                thrum__wake_send(self.board->bell);
+        }
         if (slot) {
             run(slot);
             self.failed = slot->code != 0;
-            if (thrum__board_finish(self.board, slot))
+            if (thrum__board_finish(self.board, slot, is_brief(woken)))
                 thrum__wake_send(self.board->bell);
+            woken = 0;
         } else if (!thrum__board_rest(self.board, self.position)) {
             return;
+        } else {
+            woken = thrum__clock_now();
         }
     }
 }

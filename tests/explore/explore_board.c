@@ -11,6 +11,7 @@ struct desk {
     thrum_event bell;
     int argument[TASKS], result[TASKS]; /* written by one side, read by the other */
     bool back[TASKS];
+    bool can_wait; /* the worker, before it rings */
 };
 
 static struct desk *make_desk(void)
@@ -29,11 +30,14 @@ static void work(void *argument)
     struct desk *desk = argument;
     uint32_t position = 0;
     for (;;) {
+        uint32_t before = position;
         thrum__slot *slot = thrum__board_take(&desk->board, &position);
+        if (position - before == THRUM__BOARD_SLOTS && thrum__board_emptied(&desk->board))
+            thrum_event_set(&desk->bell);
         if (slot) {
             size_t i = (size_t)(slot - desk->board.slots);
             EXPLORE_WRITE(desk->result[i], EXPLORE_READ(desk->argument[i]) + 1);
-            if (thrum__board_finish(&desk->board, slot))
+            if (thrum__board_finish(&desk->board, slot, desk->can_wait))
                 thrum_event_set(&desk->bell);
         } else if (!thrum__board_rest(&desk->board, position)) {
             return;
@@ -107,6 +111,28 @@ EXPLORE(board_take_back, .preemptions = 3, .sees = "taken back")
     end(desk);
 }
 
+/* The keeper waits for room on a board that is full of what it took back. */
+EXPLORE(board_emptied, .preemptions = 3, .stale = 1, .sees = "full")
+{
+    struct desk *desk = make_desk();
+    for (uint32_t i = 0; i < TASKS; i++) {
+        put(desk, i);
+        EXPLORE_CHECK(thrum__board_take_back(&desk->board.slots[i]));
+    }
+    explore_spawn("worker", work, desk);
+    while (!thrum__board_has_room(&desk->board, TASKS)) {
+        thrum_event_clear(&desk->bell);
+        thrum__board_keeper_sleeps(&desk->board, true);
+        thrum__fence_seq_cst();
+        if (!thrum__board_has_room(&desk->board, TASKS)) {
+            explore_seen("full");
+            thrum_event_wait(&desk->bell, THRUM_FOREVER);
+        }
+        thrum__board_keeper_sleeps(&desk->board, false);
+    }
+    end(desk);
+}
+
 EXPLORE(board_hold, .preemptions = 3, .stale = 1, .sees = "held")
 {
     struct desk *desk = make_desk();
@@ -143,6 +169,41 @@ EXPLORE(board_direct, .preemptions = 3, .spurious = 1, .sees = "direct")
     EXPLORE_CHECK(!thrum__board_clear_direct(&desk->board.slots[0]));
     EXPLORE_CHECK(EXPLORE_READ(desk->result[0]) == 1);
     thrum__board_give_up(&desk->board.slots[0]);
+    end(desk);
+}
+
+/* The keeper sleeps, and is told so as long as nobody rings. */
+EXPLORE(board_direct_or_bell, .preemptions = 3, .sees = "no bell")
+{
+    struct desk *desk = make_desk();
+    desk->can_wait = true;
+    thrum__board_keeper_sleeps(&desk->board, true);
+    explore_spawn("worker", work, desk);
+    put(desk, 0);
+    thrum__slot *slot = &desk->board.slots[0];
+    bool direct = thrum__board_set_direct(slot);
+    if (direct)
+        (void)thrum__board_sleep_direct(slot, slot, THRUM_FOREVER);
+    EXPLORE_CHECK(!thrum__board_clear_direct(slot));
+    thrum__board_give_up(slot);
+    thrum__board_leave(&desk->board);
+    explore_join_all();
+    bool sleeps = thrum__load_relaxed(&desk->board.keeper_sleeps);
+    if (sleeps && !direct)
+        explore_seen("no bell");
+    EXPLORE_CHECK(thrum_event_is_set(&desk->bell) == !sleeps);
+    thrum__free(desk);
+}
+
+EXPLORE(board_bell_can_wait, .preemptions = 2)
+{
+    struct desk *desk = make_desk();
+    desk->can_wait = true;
+    explore_spawn("worker", work, desk);
+    for (uint32_t i = 0; i < TASKS; i++)
+        put(desk, i);
+    for (uint32_t i = 0; i < TASKS; i++)
+        collect(desk, i);
     end(desk);
 }
 
