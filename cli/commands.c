@@ -3,10 +3,12 @@
 #include "command.h"
 
 #include "bench/options.h"
+#include "fetch/options.h"
 #include "hash/options.h"
 
 const struct command commands[] = {
     {&bench_line, bench_run},
+    {&fetch_line, fetch_run},
     {&hash_line, hash_run},
     {0},
 };
