@@ -1,4 +1,5 @@
-/* Put before the C library by LD_PRELOAD: no name has an address, and to find that out takes a while. */
+/* Stands before the C library's in the program that it is linked into, for its libraries, too: no name
+ * has an address, and to find that out takes a while. */
 #include <netdb.h>
 #include <unistd.h>
 
