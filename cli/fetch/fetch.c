@@ -251,28 +251,23 @@ static thrum_executor *make_executor(const struct fetch_options *options)
                      &(thrum_pool_options){.max_workers = options->jobs, .name_prefix = "fetch"});
 }
 
-/* Waits until all is done, and stops it before if need be. */
-static void watch(struct fetch *fetch)
+/* Shows how far it is, and stops it if it is to stop. */
+static void look(struct fetch *fetch)
 {
-    while (!schedule_wait(fetch->schedule, thrum_in(look_seconds))) {
-        uint64_t found = 0, done = 0;
-        thrum_with (&fetch->lock) {
-            found = fetch->found + fetch->passed_over;
-            done = fetch->fetched + fetch->failed + fetch->passed_over;
-        }
-        if (found < fetch->options.url_count)
-            found = fetch->options.url_count;
-        progress_expect(found, 0);
-        progress_show(done, body_place_bytes(&fetch->place));
-        if (schedule_stopping(fetch->schedule) ||
-            (!interrupt_asked() && thrum_now() < fetch->deadline))
-            continue;
-        schedule_stop(fetch->schedule);
-        if (interrupt_asked() && !fetch->options.quiet)
-            trouble_print("%s: nothing more is begun, what is under way is waited for; once more "
-                          "ends that, too",
-                          interrupt_name(interrupt_signal()));
+    uint64_t found = 0, done = 0;
+    thrum_with (&fetch->lock) {
+        found = fetch->found + fetch->passed_over;
+        done = fetch->fetched + fetch->failed + fetch->passed_over;
     }
+    progress_expect(found < fetch->options.url_count ? fetch->options.url_count : found, 0);
+    progress_show(done, body_place_bytes(&fetch->place));
+    if (schedule_stopping(fetch->schedule) || (!interrupt_asked() && thrum_now() < fetch->deadline))
+        return;
+    schedule_stop(fetch->schedule);
+    if (interrupt_asked() && !fetch->options.quiet)
+        trouble_print("%s: nothing more is begun, what is under way is waited for; once more ends "
+                      "that, too",
+                      interrupt_name(interrupt_signal()));
 }
 
 /* Reads, fetches, waits. Returns 0, or a negative errno if it could not be done at all. */
@@ -294,8 +289,11 @@ static int run(struct fetch *fetch, thrum_executor *executor)
     /* One that could not be started has ended already, and closes nothing. */
     if (!thrum_thread_is_alive(reader))
         schedule_close(fetch->schedule);
-    watch(fetch);
-    int rc = thrum_thread_join(reader, THRUM_FOREVER);
+    int rc;
+    while ((rc = thrum_thread_join(reader, thrum_in(look_seconds))) == -ETIMEDOUT)
+        look(fetch);
+    while (!schedule_wait(fetch->schedule, thrum_in(look_seconds)))
+        look(fetch);
     thrum_thread_free(reader);
     return rc;
 }
