@@ -224,7 +224,7 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
     if (rc < 0)
         return rc;
     if (log && fetch->log.malformed > 0)
-        trouble_print("%s: %ju lines that are none of a log were passed over", log,
+        trouble_print("%s: lines that are none of a log were passed over: %ju", log,
                       (uintmax_t)fetch->log.malformed);
     end_torn_line(fetch, log);
     fetch->place.directory = options->directory;
