@@ -29,6 +29,7 @@ extern const struct command commands[];
 
 int bench_run(int argc, char **argv);
 int every_run(int argc, char **argv);
+int fetch_run(int argc, char **argv);
 int hash_run(int argc, char **argv);
 int run_run(int argc, char **argv);
 

@@ -24,7 +24,8 @@
  *     an earlier timer       rings the bell, if it is before `sleeps_until`
  *     the end of his request rings the bell
  *
- * The first two come from whoever adds a request, who also makes its first step, the connecting, himself.
+ * The first two come from whoever adds a request. A thread also makes its first step, the connecting; a
+ * fiber leaves it to the leader, lest each of a thousand has touched as much stack as libcurl needs.
  *
  * Ends. A request is done when libcurl says so; whoever drives then takes it out of the multi handle,
  * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands
@@ -323,7 +324,7 @@ static void look(thrum_curl *client)
 
 /* ------------------------------------------------------------------------------------- one request */
 
-/* Adds a request and makes its first step. Returns 0 or a negative errno. */
+/* Adds a request and sees to its first step. Returns 0 or a negative errno. */
 static int begin(thrum_curl *client, struct request *request)
 {
     if (!make_multi(client))
@@ -334,7 +335,8 @@ static int begin(thrum_curl *client, struct request *request)
     curl_easy_setopt(request->easy, CURLOPT_NOSIGNAL, 1L); /* cannot fail */
     thrum_curl__requests_add(&client->requests, request);
     follow(client, request);
-    if (client->timer <= thrum_now())
+    bool left = client->leader && thrum_fiber_pool_current();
+    if (!left && client->timer <= thrum_now())
         act(client, CURL_SOCKET_TIMEOUT, 0);
     if (!request->done && !client->leader)
         appoint(client, request);

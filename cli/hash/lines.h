@@ -31,7 +31,4 @@ void line_put_verdict(FILE *out, const struct batch *batch, const struct item *i
  * is out. */
 char *path_for_message(const struct batch *batch, const struct item *item);
 
-/* A string of JSON, with its quotes. Bytes that are no UTF-8 become U+FFFD. */
-void json_put_string(FILE *out, const char *text);
-
 #endif

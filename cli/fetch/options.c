@@ -1,0 +1,224 @@
+/* The command line of `thrum fetch`. Letters are curl's where it has them. */
+#include "options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTO(field) offsetof(struct fetch_options, field)
+
+enum { JOBS_MOST = 20000, RETRIES_MOST = 1000, JOBS_DEFAULT = 100, PER_HOST_DEFAULT = 10 };
+
+/* Each reads one value; the names say which. */
+static bool take_rate(void *into, const char *value, char *message, size_t size);
+static bool take_host_rate(void *into, const char *value, char *message, size_t size);
+static bool take_header(void *into, const char *value, char *message, size_t size);
+
+static const char *const executors[] = {"fibers", "threads", NULL};
+
+static const struct option_row rows[] = {
+    {'i', "input", "FILE", "Read URLs from this file, one a line; - is standard input.",
+     "Blank lines, and lines that begin with #, are passed over. A name for the file may follow the "
+     "URL after a tab.",
+     OPTION_TEXT, INTO(input), .completion = COMPLETE_FILE},
+    {'o', "output", "DIR",
+     "Write a file for each URL into this directory, which is made if need be.",
+     "Its name is the last part of the URL's path, with the query; index.html if there is none.",
+     OPTION_TEXT, INTO(directory), .completion = COMPLETE_FILE},
+    {0, "json", NULL, "Print an object of JSON for each URL, those that failed included.",
+     "Its members are url, name (where the list gave one), status, attempts, bytes, seconds (name, "
+     "connect, tls, first_byte and total, of the last attempt), path and error. Without -o what the "
+     "servers send is counted and dropped.",
+     OPTION_FLAG, INTO(json)},
+    {0, "check-only", NULL, "Ask by HEAD whether the URLs are there; print status and URL of each.",
+     NULL, OPTION_FLAG, INTO(check_only)},
+    {'j', "jobs", "N", "Requests at a time; 100 by default.", NULL, OPTION_COUNT, INTO(jobs), 1,
+     JOBS_MOST},
+    {0, "per-host", "N", "Of them to one host; 10 by default.",
+     "A host that answers 429 or 503 gets half as many, and one more for each round that goes well, "
+     "up to N again.",
+     OPTION_COUNT, INTO(per_host), 1, JOBS_MOST},
+    {0, "rate", "RATE", "At most so many requests in a second, as in 100/s or 30/m.",
+     "Retries count, too. They are spread evenly.", OPTION_CUSTOM, .take = take_rate},
+    {0, "host-rate", "RATE", "The same for each host.", NULL, OPTION_CUSTOM,
+     .take = take_host_rate},
+    {0, "retries", "N", "Try again so often what may be better then; 3 by default, 0 for never.",
+     "These are 408, 429, 5xx, connections that fail, break or stall, and answers that end too soon. "
+     "The pause is a random time up to 0.5 s, 1 s, 2 s and so on, but not shorter than a Retry-After.",
+     OPTION_COUNT, INTO(retries), 0, RETRIES_MOST},
+    {0, "timeout", "TIME", "The longest that one attempt may take.",
+     "None by default; but one that gets no byte in a minute has stalled and fails.",
+     OPTION_SECONDS, INTO(timeout)},
+    {0, "deadline", "TIME", "The longest that all may take; what is under way then is cut off.",
+     NULL, OPTION_SECONDS, INTO(deadline)},
+    {0, "resume", "LOG", "Pass over the URLs that this output of an earlier --json lists.",
+     "Those that failed there count as failed. LOG may be the file that standard output is appended "
+     "to.",
+     OPTION_TEXT, INTO(resume), .completion = COMPLETE_FILE},
+    {0, "retry-failed", "LOG", "Fetch what failed in this output of an earlier --json.",
+     "A URL counts as failed if its last line says so. What is on the command line is fetched, too.",
+     OPTION_TEXT, INTO(retry_failed), .completion = COMPLETE_FILE},
+    {'H', "header", "LINE", "Send this header, as in 'Accept: text/html'; may be repeated.", NULL,
+     OPTION_CUSTOM, .take = take_header},
+    {'x', "proxy", "URL", "Go through this proxy; by default what http_proxy and its kin say.",
+     NULL, OPTION_TEXT, INTO(proxy)},
+    {0, "cacert", "FILE", "Trust the authorities in this file instead of the system's.", NULL,
+     OPTION_TEXT, INTO(authorities), .completion = COMPLETE_FILE},
+    {0, "executor", "KIND", "Who waits for the answers: fibers (the default) or threads.", NULL,
+     OPTION_CHOICE, INTO(executor), .choices = executors, .completion = COMPLETE_CHOICES},
+    {'q', "quiet", NULL, "Show neither progress nor a summary.", NULL, OPTION_FLAG, INTO(quiet)},
+    {0, "progress", NULL, "Show progress also where standard error is no terminal, as lines.", NULL,
+     OPTION_FLAG, INTO(progress)},
+    OPTION_ROWS_COMMON,
+};
+
+static const struct help_section sections[] = {
+    {.title = "Output",
+     .text =
+         "Without -o, --json and --check-only what has come is printed: each answer whole, in the "
+         "order in which they end.\n\n"
+         "With -o a file appears under its name when it is complete. Until then it is NAME.part; "
+         "what fails leaves nothing, and what a run that was ended at once leaves the next takes "
+         "over. A file that is there already is never replaced, so two "
+         "URLs with the same name are an error for the second: give it another in the list of -i, "
+         "after a tab. Only with --resume a file that the log does not know is replaced, as the "
+         "run that was killed may have left it.\n\n"
+         "An answer of 400 or more is a failure, and is not kept.",
+     .manual_only = true},
+    {.title = "Requests",
+     .text =
+         "Redirects are followed, ten at most. Certificates are verified. Over TLS, requests to one "
+         "host share an HTTP/2 connection where the server has that.\n\n"
+         "The list of -i is read as the work goes on, so its length does not matter.",
+     .manual_only = true},
+    {0},
+};
+
+static const struct help_term examples[] = {
+    {"thrum fetch https://example.org", "Print a page."},
+    {"thrum fetch -o pages -i urls.txt --rate 20/s", "Fetch a list, and be polite."},
+    {"thrum fetch -o pages -i urls.txt --json --resume log >> log",
+     "The same, to be repeated after an interruption."},
+    {"thrum fetch -o pages --retry-failed log --json >> log", "What failed, once more."},
+    {"thrum fetch --check-only -i links.txt", "Which links are dead?"},
+    {0},
+};
+
+static const struct help_term environment[] = {
+    {"http_proxy, https_proxy, all_proxy, no_proxy", "Proxies, as for curl."},
+    {0},
+};
+
+const struct command_line fetch_line = {
+    .name = "fetch",
+    .summary = "Fetch URLs, thousands at once.",
+    .title = "fetch URLs, thousands at once",
+    .usages = (const char *const[]){"[OPTION...] [URL...]", "[OPTION...] -i FILE", NULL},
+    .about = "Fetches what URLs of http and https name: many at a time, few of them from one host, "
+             "tried again where that makes sense, written whole or not at all.",
+    .options = rows,
+    .sections = sections,
+    .examples = examples,
+    .environment = environment,
+    .fails = "A URL could not be fetched, or the deadline passed. The rest was done.",
+    .interrupted =
+        "Ctrl-C, as well as SIGTERM and SIGHUP, begins no further request, ends when those "
+        "under way have, and tells how far it came. A second one ends it at once.",
+    .operands = OPERANDS_ANY,
+};
+
+/* Reads "100/s", "30/m", "5/h" or a plain number of requests per second. */
+static bool rate_parse(const char *option, const char *text, double *ret_rate, char *message,
+                       size_t size)
+{
+    char *end;
+    double number = strspn(text, "0123456789.") > 0 ? strtod(text, &end) : 0;
+    double seconds = 1;
+    if (number > 0 && *end) {
+        if (strcmp(end, "/m") == 0)
+            seconds = 60;
+        else if (strcmp(end, "/h") == 0)
+            seconds = 3600;
+        else if (strcmp(end, "/s") != 0)
+            number = 0;
+    }
+    if (!(number > 0) || !isfinite(number)) {
+        command_line_wrong(message, size,
+                           "--%s: a rate is a number such as 100/s or 30/m, not '%s'", option,
+                           text);
+        return false;
+    }
+    *ret_rate = number / seconds;
+    return true;
+}
+
+static bool take_rate(void *into, const char *value, char *message, size_t size)
+{
+    return rate_parse("rate", value, &((struct fetch_options *)into)->rate, message, size);
+}
+
+static bool take_host_rate(void *into, const char *value, char *message, size_t size)
+{
+    return rate_parse("host-rate", value, &((struct fetch_options *)into)->host_rate, message,
+                      size);
+}
+
+static bool take_header(void *into, const char *value, char *message, size_t size)
+{
+    struct fetch_options *options = into;
+    if (value[0] == ':' || !strpbrk(value, ":;") || strpbrk(value, "\r\n")) {
+        command_line_wrong(message, size, "--header takes a line such as 'Name: value', not '%s'",
+                           value);
+        return false;
+    }
+    struct curl_slist *longer = curl_slist_append(options->headers, value);
+    if (longer)
+        options->headers = longer;
+    else
+        command_line_wrong(message, size, "out of memory");
+    return longer;
+}
+
+/* What each option allows by itself but not together. */
+static enum options_verdict check_whole(const struct fetch_options *o, char *message, size_t size)
+{
+    if (o->url_count == 0 && !o->input && !o->retry_failed)
+        return command_line_wrong(message, size,
+                                  "nothing to fetch: give URLs, or a list of them by -i FILE");
+    if (o->resume && o->retry_failed)
+        return command_line_wrong(message, size,
+                                  "--resume goes on with a list, --retry-failed begins with a log: "
+                                  "one of them at a time");
+    if (o->input && o->retry_failed)
+        return command_line_wrong(message, size,
+                                  "--retry-failed takes its URLs from the log: not with --input");
+    if (o->check_only && o->directory)
+        return command_line_wrong(message, size,
+                                  "--check-only gets nothing that --output could write");
+    if (o->quiet && o->progress)
+        return command_line_wrong(message, size, "--quiet and --progress contradict each other");
+    if (o->directory && !*o->directory)
+        return command_line_wrong(message, size,
+                                  "--output takes a directory's name, not an empty word");
+    return OPTIONS_RUN;
+}
+
+enum options_verdict fetch_options_parse(int argc, char **argv, struct fetch_options *ret,
+                                         char *message, size_t size)
+{
+    int first;
+    *ret = (struct fetch_options){.jobs = JOBS_DEFAULT, .per_host = PER_HOST_DEFAULT, .retries = 3};
+    enum options_verdict verdict =
+        command_line_parse(&fetch_line, argc, argv, ret, &first, message, size);
+    if (verdict != OPTIONS_RUN)
+        return verdict;
+    ret->urls = argv + first;
+    ret->url_count = (size_t)(argc - first);
+    return check_whole(ret, message, size);
+}
+
+void fetch_options_finish(struct fetch_options *options)
+{
+    curl_slist_free_all(options->headers);
+    options->headers = NULL;
+}

@@ -1,0 +1,30 @@
+/* Lines of JSON, which --resume reads again. */
+#include "outcome.h"
+
+#include "json_text.h"
+
+static void put_text(FILE *out, const char *member, const char *text)
+{
+    fprintf(out, ", \"%s\": ", member);
+    if (text)
+        json_put_string(out, text);
+    else
+        fputs("null", out);
+}
+
+void outcome_put_json(FILE *out, const struct job *job, const struct outcome *outcome)
+{
+    static const char *const names[MOMENTS] = {"name", "connect", "tls", "first_byte", "total"};
+    fputs("{\"url\": ", out);
+    json_put_string(out, job->url);
+    if (job->named)
+        put_text(out, "name", job->address.name);
+    fprintf(out, ", \"status\": %ld, \"attempts\": %u, \"bytes\": %ju, \"seconds\": {",
+            outcome->status, outcome->attempts, (uintmax_t)outcome->bytes);
+    for (int i = 0; i < MOMENTS; i++)
+        fprintf(out, "%s\"%s\": %.6f", i ? ", " : "", names[i], outcome->moments[i]);
+    fputc('}', out);
+    put_text(out, "path", outcome->path);
+    put_text(out, "error", outcome->failed ? outcome->error : NULL);
+    fputs("}\n", out);
+}

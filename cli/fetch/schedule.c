@@ -1,0 +1,431 @@
+/* The schedule.
+ *
+ *     added --> waits at its host --> has a place: begins, as a task --> leaves --> ends
+ *                     ^                                                    |
+ *                     +-------------- enters again, to retry --------------+
+ *
+ * A job without a place is a URL and a few words of memory; only with its first place does it become
+ * a task, and so a fiber with a stack. So a window of thousands of jobs costs little, and it must be wide: a
+ * list is often sorted by host, and behind those that wait for a slow one stand others.
+ *
+ * A place is one of `jobs` in all and one of its host's. Hosts that have a job waiting and a place
+ * to give stand in a ring, each takes one place in turn. A job that comes back to retry goes ahead of
+ * those of its host that have not begun.
+ *
+ * How many places a host has: `per_host` at first. When it says that it has too much to do the number
+ * is halved, and each attempt that goes well adds the reciprocal of it: one in each round. As those that were
+ * under way together tend to be refused together, only an attempt that began after the last cut
+ * makes the next. (Additive increase, multiplicative decrease: Chiu and Jain, 1989.)
+ *
+ * A stop throws away what has not begun, and cancels tasks that are between schedule_wait_begin and
+ * _end, or wait for a place. Nothing else is cancelled: an attempt under way goes on to its end.
+ *
+ * One lock is over all of it. Tasks are submitted under it, which keeps a job's future there for whoever
+ * stops; no executor that is used here runs a task inside of that.
+ */
+#include "schedule.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOST_SLOTS = 4096 };
+
+struct host {
+    struct host *next; /* in its slot */
+    size_t jobs;       /* that know it */
+    int active;
+    double limit;
+    thrum_time cut;              /* when the limit was last halved */
+    struct job *oldest, *newest; /* that wait for a place */
+    bool ready;                  /* in the ring */
+    struct host *ready_next;
+    char key[];
+};
+
+struct schedule {
+    struct schedule_options options;
+    thrum_semaphore window;
+    thrum_event stop, idle;
+    thrum_lock lock; /* over what follows, and over jobs and hosts */
+    bool closed;
+    size_t jobs; /* there are */
+    int active;
+    struct job *begun; /* the newest of them */
+    struct host *ready_first, *ready_last;
+    struct host *hosts[HOST_SLOTS];
+};
+
+/* ------------------------------------------------------------------------------------------- hosts */
+
+static struct host **slot_of(struct schedule *schedule, const char *key)
+{
+    uint32_t hash = 2166136261U;
+    for (; *key; key++)
+        hash = (hash ^ (unsigned char)*key) * 16777619U;
+    return &schedule->hosts[hash % HOST_SLOTS];
+}
+
+/* The host of that key, made if there is none; NULL without memory. */
+static struct host *host_of(struct schedule *schedule, const char *key)
+{
+    struct host **slot = slot_of(schedule, key), *host = *slot;
+    while (host && strcmp(host->key, key) != 0)
+        host = host->next;
+    if (host)
+        return host;
+    size_t size = strlen(key) + 1;
+    host = calloc(1, sizeof *host + size);
+    if (!host)
+        return NULL;
+    host->limit = schedule->options.per_host;
+    memcpy(host->key, key, size);
+    host->next = *slot;
+    *slot = host;
+    return host;
+}
+
+static void host_drop(struct schedule *schedule, struct host *host)
+{
+    if (--host->jobs > 0)
+        return;
+    struct host **link = slot_of(schedule, host->key);
+    while (*link != host)
+        link = &(*link)->next;
+    *link = host->next;
+    free(host);
+}
+
+static void queue_in(struct job *job, bool ahead)
+{
+    struct host *host = job->host_;
+    job->queued_ = true;
+    job->older_ = ahead ? NULL : host->newest;
+    job->newer_ = ahead ? host->oldest : NULL;
+    *(job->older_ ? &job->older_->newer_ : &host->oldest) = job;
+    *(job->newer_ ? &job->newer_->older_ : &host->newest) = job;
+}
+
+static void queue_out(struct job *job)
+{
+    struct host *host = job->host_;
+    job->queued_ = false;
+    *(job->older_ ? &job->older_->newer_ : &host->oldest) = job->newer_;
+    *(job->newer_ ? &job->newer_->older_ : &host->newest) = job->older_;
+}
+
+static bool has_room(const struct host *host)
+{
+    return host->active < (int)host->limit || host->active == 0;
+}
+
+/* Puts the host into the ring if it belongs there. It leaves when its turn comes. */
+static void make_ready(struct schedule *schedule, struct host *host)
+{
+    if (host->ready || !host->oldest || !has_room(host))
+        return;
+    host->ready = true;
+    host->ready_next = NULL;
+    if (schedule->ready_last)
+        schedule->ready_last->ready_next = host;
+    else
+        schedule->ready_first = host;
+    schedule->ready_last = host;
+    host->jobs++;
+}
+
+static struct host *take_ready(struct schedule *schedule)
+{
+    struct host *host = schedule->ready_first;
+    schedule->ready_first = host->ready_next;
+    if (!schedule->ready_first)
+        schedule->ready_last = NULL;
+    host->ready = false;
+    return host;
+}
+
+/* -------------------------------------------------------------------------------------------- jobs */
+
+struct job *fetch_job_new(const char *url)
+{
+    struct job *job = calloc(1, sizeof *job);
+    if (!job)
+        return NULL;
+    job->url = strdup(url);
+    if (job->url)
+        return job;
+    free(job);
+    return NULL;
+}
+
+void fetch_job_free(struct job *job)
+{
+    if (!job)
+        return;
+    thrum_event_finish(&job->admitted_);
+    free(job->url);
+    free(job);
+}
+
+static void begun_in(struct schedule *schedule, struct job *job)
+{
+    job->begun_ = true;
+    job->below_ = schedule->begun;
+    job->above_ = NULL;
+    if (schedule->begun)
+        schedule->begun->above_ = job;
+    schedule->begun = job;
+}
+
+static void begun_out(struct schedule *schedule, struct job *job)
+{
+    *(job->above_ ? &job->above_->below_ : &schedule->begun) = job->below_;
+    if (job->below_)
+        job->below_->above_ = job->above_;
+}
+
+/* The job's end, under the lock. Its memory is still to be freed, without. */
+static void forget(struct schedule *schedule, struct job *job)
+{
+    if (job->begun_)
+        begun_out(schedule, job);
+    host_drop(schedule, job->host_);
+    thrum_semaphore_release(&schedule->window, 1);
+    if (--schedule->jobs == 0 && schedule->closed)
+        thrum_event_set(&schedule->idle);
+}
+
+static void give_place(struct schedule *schedule, struct job *job)
+{
+    job->placed_ = true;
+    job->host_->active++;
+    schedule->active++;
+}
+
+static void take_place(struct schedule *schedule, struct job *job)
+{
+    job->placed_ = false;
+    job->host_->active--;
+    schedule->active--;
+}
+
+static int run_job(thrum_task *self)
+{
+    struct job *job = thrum_arg(self, struct job *);
+    struct schedule *schedule = job->schedule_;
+    job->entered_ = thrum_now();
+    schedule->options.run(job, schedule->options.context);
+    if (job->placed_)
+        schedule_leave(job, false);
+    thrum_lock_acquire(&schedule->lock);
+    thrum_future *future = job->future_;
+    job->future_ = NULL;
+    forget(schedule, job);
+    thrum_lock_release(&schedule->lock);
+    thrum_future_free(future);
+    fetch_job_free(job);
+    return 0;
+}
+
+/* Gives a job its place; one that has not begun becomes a task. Returns 0, or why there is no task. */
+static int admit(struct schedule *schedule, struct job *job)
+{
+    give_place(schedule, job);
+    if (job->begun_) {
+        thrum_event_set(&job->admitted_);
+        return 0;
+    }
+    begun_in(schedule, job);
+    job->future_ =
+        thrum_submit(schedule->options.executor, run_job, thrum_value(struct job *, job));
+    /* A task cannot end before the lock is free: one that is done was never taken. */
+    if (!thrum_future_done(job->future_))
+        return 0;
+    return thrum_future_result(job->future_, NULL, 0, THRUM_NOW);
+}
+
+/* Gives places while there are any. Called with the lock, which is let go meanwhile to tell of a failure. */
+static void dispatch(struct schedule *schedule)
+{
+    while (schedule->active < schedule->options.jobs && schedule->ready_first) {
+        struct host *host = take_ready(schedule);
+        struct job *job = host->oldest;
+        int rc = 0;
+        if (job && has_room(host)) {
+            queue_out(job);
+            rc = admit(schedule, job);
+        }
+        if (rc < 0) {
+            thrum_lock_release(&schedule->lock);
+            schedule->options.fail(job, rc, schedule->options.context);
+            thrum_future_free(job->future_);
+            thrum_lock_acquire(&schedule->lock);
+            take_place(schedule, job);
+            forget(schedule, job);
+            fetch_job_free(job);
+        }
+        make_ready(schedule, host);
+        host_drop(schedule, host);
+    }
+}
+
+/* --------------------------------------------------------------------------------------- interface */
+
+struct schedule *schedule_new(const struct schedule_options *options)
+{
+    struct schedule *schedule = calloc(1, sizeof *schedule);
+    if (!schedule)
+        return NULL;
+    schedule->options = *options;
+    thrum_semaphore_init(&schedule->window, (uint32_t)options->window);
+    return schedule;
+}
+
+void schedule_free(struct schedule *schedule)
+{
+    if (!schedule)
+        return;
+    thrum_semaphore_finish(&schedule->window);
+    thrum_event_finish(&schedule->stop);
+    thrum_event_finish(&schedule->idle);
+    free(schedule);
+}
+
+int schedule_add(struct schedule *schedule, struct job *job)
+{
+    thrum_semaphore_acquire(&schedule->window);
+    thrum_lock_acquire(&schedule->lock);
+    int rc = schedule_stopping(schedule) ? -ECANCELED : 0;
+    job->schedule_ = schedule;
+    job->host_ = rc == 0 ? host_of(schedule, job->address.host) : NULL;
+    if (job->host_) {
+        job->host_->jobs++;
+        schedule->jobs++;
+        queue_in(job, false);
+        make_ready(schedule, job->host_);
+        dispatch(schedule);
+    } else if (rc == 0) {
+        rc = -ENOMEM;
+    }
+    thrum_lock_release(&schedule->lock);
+    if (rc < 0)
+        thrum_semaphore_release(&schedule->window, 1);
+    return rc;
+}
+
+void schedule_wait_begin(struct job *job)
+{
+    thrum_with (&job->schedule_->lock) {
+        job->waiting_ = true;
+        if (schedule_stopping(job->schedule_) && job->future_)
+            (void)thrum_future_cancel(job->future_);
+    }
+}
+
+int schedule_wait_end(struct job *job)
+{
+    bool stopping = false;
+    thrum_with (&job->schedule_->lock) {
+        stopping = schedule_stopping(job->schedule_);
+        job->waiting_ = false;
+    }
+    return stopping ? -ECANCELED : 0;
+}
+
+int schedule_enter(struct job *job)
+{
+    struct schedule *schedule = job->schedule_;
+    if (job->placed_)
+        return 0;
+    schedule_wait_begin(job);
+    thrum_event_clear(&job->admitted_);
+    thrum_with (&schedule->lock) {
+        queue_in(job, true);
+        make_ready(schedule, job->host_);
+        dispatch(schedule);
+    }
+    int rc = thrum_event_wait(&job->admitted_, THRUM_FOREVER);
+    thrum_with (&schedule->lock)
+        if (job->queued_)
+            queue_out(job);
+    if (schedule_wait_end(job) < 0)
+        rc = -ECANCELED; /* a place that came too late is given up at the end */
+    job->entered_ = thrum_now();
+    return rc;
+}
+
+void schedule_leave(struct job *job, bool crowded)
+{
+    struct schedule *schedule = job->schedule_;
+    struct host *host = job->host_;
+    thrum_with (&schedule->lock) {
+        double busy = host->active < host->limit ? host->active : host->limit;
+        if (crowded && job->entered_ > host->cut) {
+            host->limit = busy >= 2 ? busy / 2 : 1;
+            host->cut = thrum_now();
+        } else if (!crowded && host->limit < schedule->options.per_host) {
+            host->limit += 1 / host->limit;
+        }
+        take_place(schedule, job);
+        make_ready(schedule, host);
+        dispatch(schedule);
+    }
+}
+
+void schedule_stop(struct schedule *schedule)
+{
+    struct job *thrown = NULL, *job;
+    thrum_event_set(&schedule->stop);
+    thrum_with (&schedule->lock) {
+        for (job = schedule->begun; job; job = job->below_)
+            if (job->waiting_ && job->future_)
+                (void)thrum_future_cancel(job->future_);
+        for (size_t i = 0; i < HOST_SLOTS; i++)
+            for (struct host *host = schedule->hosts[i], *next; host; host = next) {
+                next = host->next;
+                host->jobs++; /* it stays until all of its jobs have been looked at */
+                for (struct job *newer = (job = host->oldest, NULL); job; job = newer) {
+                    newer = job->newer_;
+                    if (job->begun_)
+                        continue;
+                    queue_out(job);
+                    job->newer_ = thrown;
+                    thrown = job;
+                    forget(schedule, job);
+                }
+                host_drop(schedule, host);
+            }
+        dispatch(schedule); /* takes hosts out of the ring that have nobody left */
+    }
+    while ((job = thrown)) {
+        thrown = job->newer_;
+        fetch_job_free(job);
+    }
+}
+
+bool schedule_stopping(struct schedule *schedule)
+{
+    return thrum_event_is_set(&schedule->stop);
+}
+
+void schedule_close(struct schedule *schedule)
+{
+    thrum_with (&schedule->lock) {
+        schedule->closed = true;
+        if (schedule->jobs == 0)
+            thrum_event_set(&schedule->idle);
+    }
+}
+
+bool schedule_wait(struct schedule *schedule, thrum_time deadline)
+{
+    return thrum_event_wait(&schedule->idle, deadline) == 0;
+}
+
+double schedule_limit(struct job *job)
+{
+    double limit = 0;
+    thrum_with (&job->schedule_->lock)
+        limit = job->host_->limit;
+    return limit;
+}

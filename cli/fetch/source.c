@@ -1,0 +1,162 @@
+/* The list is read by read and not by stdio, so that a wait for a pipe or a terminal can be left when
+ * the run stops. A line is a URL, perhaps with a name after a tab; blanks around are no part of it. */
+#include "source.h"
+
+#include "trouble.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROOM_FIRST = 16384, LINE_MOST = 1024 * 1024 };
+
+static const double look_seconds = 0.1;
+
+int source_init(struct source *ret_source, const struct fetch_options *options,
+                struct tally *failed, bool (*stopping)(void *), void *context,
+                thrum_error *ret_error)
+{
+    *ret_source = (struct source){.urls = options->urls,
+                                  .url_count = options->url_count,
+                                  .file = -1,
+                                  .failed = failed,
+                                  .stopping = stopping,
+                                  .context = context};
+    if (options->input && strcmp(options->input, "-") == 0)
+        ret_source->file = STDIN_FILENO;
+    else if (options->input)
+        ret_source->file = open(options->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (options->input && ret_source->file < 0)
+        return trouble(ret_error, -errno, "cannot read the list %.180s: %s", options->input,
+                       thrum_strerror(-errno));
+    if (options->retry_failed && !(ret_source->log = fopen(options->retry_failed, "re")))
+        return trouble(ret_error, -errno, "cannot read the log %.180s: %s", options->retry_failed,
+                       thrum_strerror(-errno));
+    return 0;
+}
+
+void source_finish(struct source *source)
+{
+    if (source->file > STDIN_FILENO)
+        close(source->file);
+    if (source->log)
+        fclose(source->log);
+    json_decref(source->object);
+    free(source->buffer);
+}
+
+/* Reads some more of the list. Returns the number of bytes, 0 at the end, or a negative errno. */
+static ptrdiff_t read_more(struct source *source)
+{
+    if (source->begin > 0) {
+        memmove(source->buffer, source->buffer + source->begin, source->end - source->begin);
+        source->end -= source->begin;
+        source->begin = 0;
+    }
+    if (source->end + 1 >= source->room) {
+        size_t room = source->room ? 2 * source->room : ROOM_FIRST;
+        char *buffer = room <= LINE_MOST ? realloc(source->buffer, room) : NULL;
+        if (!buffer)
+            return room <= LINE_MOST ? -ENOMEM : -EMSGSIZE;
+        source->buffer = buffer;
+        source->room = room;
+    }
+    int rc;
+    while ((rc = thrum_wait_readable(source->file, thrum_in(look_seconds))) == -ETIMEDOUT)
+        if (source->stopping(source->context))
+            return 0;
+    if (rc < 0)
+        return rc;
+    ssize_t count =
+        read(source->file, source->buffer + source->end, source->room - source->end - 1);
+    if (count < 0)
+        return -errno;
+    source->end += (size_t)count;
+    return count;
+}
+
+/* The next line of the list, without its end and with a NUL. Returns 1, 0 at the end, or an errno. */
+static int next_line(struct source *source, char **ret_line)
+{
+    size_t looked = 0;
+    for (;;) {
+        char *begin = source->buffer + source->begin;
+        size_t length = source->end - source->begin;
+        char *end = length > looked ? memchr(begin + looked, '\n', length - looked) : NULL;
+        if (end) {
+            *end = '\0';
+            source->begin += (size_t)(end - begin) + 1;
+            *ret_line = begin;
+            return 1;
+        }
+        looked = length;
+        ptrdiff_t count = read_more(source);
+        if (count < 0)
+            return (int)count;
+        if (count > 0)
+            continue;
+        if (source->end == source->begin || source->stopping(source->context))
+            return 0;
+        source->buffer[source->end] = '\0'; /* the last line, without an end */
+        *ret_line = source->buffer + source->begin;
+        source->begin = source->end;
+        return 1;
+    }
+}
+
+static char *trim(char *text)
+{
+    text += strspn(text, " \t\r");
+    for (size_t length = strlen(text); length > 0 && strchr(" \t\r", text[length - 1]);)
+        text[--length] = '\0';
+    return text;
+}
+
+static int next_listed(struct source *source, const char **ret_url, const char **ret_name)
+{
+    char *line;
+    int rc;
+    while ((rc = next_line(source, &line)) == 1) {
+        line = trim(line);
+        if (!*line || *line == '#')
+            continue;
+        char *tab = strchr(line, '\t');
+        if (tab)
+            *tab = '\0';
+        *ret_url = trim(line);
+        *ret_name = tab ? trim(tab + 1) : NULL;
+        return 1;
+    }
+    return rc;
+}
+
+/* The next URL of the log that is to be fetched once more. */
+static int next_failed(struct source *source, const char **ret_url, const char **ret_name)
+{
+    for (;;) {
+        json_decref(source->object);
+        source->object = log_next(source->log, NULL);
+        if (!source->object)
+            return ferror(source->log) ? -EIO : 0;
+        *ret_url = json_string_value(json_object_get(source->object, "url"));
+        *ret_name = json_string_value(json_object_get(source->object, "name"));
+        if (tally_take(source->failed, *ret_url))
+            return 1;
+    }
+}
+
+int source_next(struct source *source, const char **ret_url, const char **ret_name)
+{
+    if (source->stopping(source->context))
+        return 0;
+    if (source->next < source->url_count) {
+        *ret_url = source->urls[source->next++];
+        *ret_name = NULL;
+        return 1;
+    }
+    if (source->file >= 0)
+        return next_listed(source, ret_url, ret_name);
+    return source->log ? next_failed(source, ret_url, ret_name) : 0;
+}

@@ -1,0 +1,211 @@
+/* A fiber for each connection. Whoever sends without an end stops when the client has gone. */
+#include "hostile_server.h"
+
+#include "harness.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+struct connection {
+    struct hostile_server *server;
+    thrum_socket *peer;
+};
+
+static int say(thrum_socket *peer, const char *text)
+{
+    return thrum_socket_write(peer, text, strlen(text), THRUM_FOREVER);
+}
+
+static int send_page(thrum_socket *peer, int status, const char *header, const char *page)
+{
+    char text[512];
+    snprintf(text, sizeof text, "HTTP/1.1 %d Whatever\r\n%sContent-Length: %zu\r\n\r\n%s", status,
+             header, strlen(page), page);
+    return say(peer, text);
+}
+
+static int reset(thrum_socket *peer)
+{
+    static const struct linger at_once = {.l_onoff = 1};
+    setsockopt(thrum_socket_descriptor(peer), SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    return -ECONNRESET;
+}
+
+/* Notes the request. Returns how often the path was asked for, this time included. */
+static int note(struct hostile_server *server, const char *path)
+{
+    int count = 0;
+    thrum_with (&server->lock) {
+        struct hostile_path *seen = server->paths;
+        server->requests++;
+        while (seen->count > 0 && strcmp(seen->path, path) != 0)
+            seen++;
+        CHECK(seen < server->paths + HOSTILE_PATHS - 1);
+        seen->last = thrum_now();
+        if (seen->count == 0) {
+            snprintf(seen->path, sizeof seen->path, "%s", path);
+            seen->first = seen->last;
+        }
+        count = ++seen->count;
+    }
+    return count;
+}
+
+static int hold(struct hostile_server *server, thrum_socket *peer, const char *path)
+{
+    thrum_with (&server->lock)
+        server->held++;
+    int rc = thrum_event_wait(&server->gate, THRUM_FOREVER);
+    thrum_with (&server->lock)
+        server->held--;
+    return rc < 0 ? rc : send_page(peer, 200, "", path);
+}
+
+/* Sends the text again and again, until the client goes or the server stops. */
+static int send_on(struct hostile_server *server, thrum_socket *peer, const char *text,
+                   double pause)
+{
+    int rc = 0;
+    while (rc == 0 && !thrum_event_is_set(&server->gate)) {
+        rc = say(peer, text);
+        if (rc == 0 && pause > 0)
+            rc = thrum_sleep(thrum_in(pause));
+    }
+    return rc < 0 ? rc : -EPIPE;
+}
+
+static int answer_wrongly(struct hostile_server *server, thrum_socket *peer, const char *path)
+{
+    int rc;
+    if (strcmp(path, "/half") == 0)
+        return say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf") < 0 ? -EPIPE
+                                                                                   : -ESHUTDOWN;
+    if (strcmp(path, "/long") == 0)
+        return send_page(peer, 200, "", "five!") < 0 || say(peer, "and what nobody expects") < 0
+                   ? -EPIPE
+                   : -ESHUTDOWN;
+    if (strcmp(path, "/drip") == 0) {
+        rc = say(peer, "HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
+        return rc < 0 ? rc : send_on(server, peer, ".", 0.01);
+    }
+    if (strcmp(path, "/headers") == 0) {
+        rc = say(peer, "HTTP/1.1 200 OK\r\n");
+        return rc < 0 ? rc : send_on(server, peer, "X-One-More: of many, many headers\r\n", 0);
+    }
+    if (strcmp(path, "/header") == 0) {
+        rc = say(peer, "HTTP/1.1 200 OK\r\nX-Long: ");
+        return rc < 0 ? rc : send_on(server, peer, "and on, and on, and on, and on, ", 0);
+    }
+    return reset(peer);
+}
+
+/* Returns 0 if the connection is to go on. */
+static int answer(struct hostile_server *server, thrum_socket *peer, const char *path)
+{
+    int count = note(server, path);
+    if (strncmp(path, "/ok/", 4) == 0)
+        return send_page(peer, 200, "", path);
+    if (strncmp(path, "/held/", 6) == 0)
+        return hold(server, peer, path);
+    if (strncmp(path, "/flaky/", 7) == 0)
+        return count == 1 ? reset(peer) : send_page(peer, 200, "", path);
+    if (strncmp(path, "/busy/", 6) == 0)
+        return count == 1 ? send_page(peer, 429, "Retry-After: 1\r\n", "busy")
+                          : send_page(peer, 200, "", path);
+    if (strncmp(path, "/status/", 8) == 0)
+        return send_page(peer, (int)strtol(path + 8, NULL, 10), "", "no page\n");
+    if (strcmp(path, "/later") == 0)
+        return send_page(peer, 503, "Retry-After: 86400\r\n", "later");
+    if (strcmp(path, "/circle") == 0)
+        return send_page(peer, 302, "Location: /circle\r\n", "");
+    return answer_wrongly(server, peer, path);
+}
+
+static int answer_head(struct hostile_server *server, thrum_socket *peer, const char *path)
+{
+    note(server, path);
+    bool status = strncmp(path, "/status/", 8) == 0;
+    return send_page(peer, status ? (int)strtol(path + 8, NULL, 10) : 200, "", "");
+}
+
+static int serve(thrum_task *self)
+{
+    struct connection connection = thrum_arg(self, struct connection);
+    char text[4096], path[32];
+    size_t there = 0;
+    ptrdiff_t got;
+    int rc = 0;
+    while (rc == 0 && (got = thrum_socket_read(connection.peer, text + there,
+                                               sizeof text - 1 - there, THRUM_FOREVER)) > 0) {
+        there += (size_t)got;
+        text[there] = '\0';
+        if (!strstr(text, "\r\n\r\n"))
+            continue;
+        CHECK_INT(sscanf(text, "%*s %31s", path), ==, 1);
+        rc = strncmp(text, "HEAD ", 5) == 0 ? answer_head(connection.server, connection.peer, path)
+                                            : answer(connection.server, connection.peer, path);
+        there = 0;
+    }
+    thrum_socket_free(connection.peer);
+    return 0;
+}
+
+static int accept_all(thrum_task *self)
+{
+    struct hostile_server *server = thrum_arg(self, struct hostile_server *);
+    struct connection connection = {.server = server};
+    int rc;
+    while ((rc = thrum_socket_accept(server->listener, &connection.peer, THRUM_FOREVER)) == 0)
+        thrum_future_free(thrum_submit(server->pool, serve, &connection, sizeof connection));
+    return rc == -EBADF ? 0 : rc;
+}
+
+void hostile_server_start(struct hostile_server *ret_server)
+{
+    memset(ret_server, 0, sizeof *ret_server);
+    ret_server->pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    CHECK(ret_server->pool);
+    CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &ret_server->listener), ==, 0);
+    ret_server->port = thrum_socket_port(ret_server->listener);
+    ret_server->accepting = thrum_submit(ret_server->pool, accept_all,
+                                         thrum_value(struct hostile_server *, ret_server));
+}
+
+void hostile_server_stop(struct hostile_server *server)
+{
+    thrum_event_set(&server->gate);
+    thrum_socket_close(server->listener);
+    CHECK_INT(thrum_future_result(server->accepting, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(server->accepting);
+    thrum_executor_shutdown(server->pool);
+    thrum_socket_free(server->listener);
+}
+
+struct hostile_path hostile_server_seen(struct hostile_server *server, const char *path)
+{
+    struct hostile_path found = {0};
+    thrum_with (&server->lock)
+        for (const struct hostile_path *seen = server->paths; seen->count > 0; seen++)
+            if (strcmp(seen->path, path) == 0)
+                found = *seen;
+    return found;
+}
+
+int hostile_server_held(struct hostile_server *server)
+{
+    int held = 0;
+    thrum_with (&server->lock)
+        held = server->held;
+    return held;
+}
+
+int hostile_server_requests(struct hostile_server *server)
+{
+    int requests = 0;
+    thrum_with (&server->lock)
+        requests = server->requests;
+    return requests;
+}

@@ -1,0 +1,468 @@
+/* `thrum fetch` against a server that does what servers should not do. */
+#include "harness.h"
+#include "hostile_server.h"
+#include "spawn.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct hostile_server server;
+static char directory[64];
+
+static void begin(void)
+{
+    hostile_server_start(&server);
+    snprintf(directory, sizeof directory, "/tmp/thrum-test-XXXXXX");
+    CHECK(mkdtemp(directory));
+}
+
+/* Files in the directory, which must all be there by their own names. Removes them. */
+static int take_files(void)
+{
+    DIR *entries = opendir(directory);
+    struct dirent *entry;
+    int count = 0;
+    CHECK(entries);
+    while ((entry = readdir(entries)))
+        if (entry->d_name[0] != '.') {
+            if (strstr(entry->d_name, ".part"))
+                test_fail(__FILE__, __LINE__, entry->d_name, "was left");
+            CHECK_INT(unlinkat(dirfd(entries), entry->d_name, 0), ==, 0);
+            count++;
+        }
+    closedir(entries);
+    return count;
+}
+
+static void end(void)
+{
+    take_files();
+    CHECK_INT(rmdir(directory), ==, 0);
+    hostile_server_stop(&server);
+}
+
+/* A file without a name that holds a list of URLs; `format` gets the port and a number. */
+static int make_list(int count, const char *format)
+{
+    int file = memfd_create("list", 0);
+    CHECK(file >= 0);
+    for (int i = 0; i < count; i++)
+        CHECK_INT(dprintf(file, format, server.port, i), >, 0);
+    return file;
+}
+
+/* Starts the command; the format's directives are as for printf. */
+static struct spawned start(const char *format, ...)
+{
+    char line[480];
+    va_list list;
+    va_start(list, format);
+    CHECK_INT(vsnprintf(line, sizeof line, format, list), <, (int)sizeof line);
+    va_end(list);
+    return spawn(line, false);
+}
+
+/* What the log says of a path: an object that the caller gives back, or NULL. */
+static json_t *line_of(const char *log, const char *path)
+{
+    for (const char *line = log; *line; line = strchr(line, '\n') + 1) {
+        CHECK(strchr(line, '\n'));
+        json_t *object = json_loadb(line, (size_t)(strchr(line, '\n') - line), 0, NULL);
+        CHECK(object);
+        const char *url = json_string_value(json_object_get(object, "url"));
+        CHECK(url);
+        size_t length = strlen(url), tail = strlen(path);
+        if (length >= tail && strcmp(url + length - tail, path) == 0)
+            return object;
+        json_decref(object);
+    }
+    return NULL;
+}
+
+/* The path has failed, for a reason that contains `text`. */
+static void failed(const char *log, const char *path, int attempts, const char *text)
+{
+    json_t *object = line_of(log, path);
+    if (!object)
+        test_fail(__FILE__, __LINE__, path, "has no line");
+    const char *error = json_string_value(json_object_get(object, "error"));
+    if (!error || !strstr(error, text))
+        test_fail(__FILE__, __LINE__, path, "says \"%s\"", error ? error : "nothing");
+    CHECK(json_is_null(json_object_get(object, "path")));
+    CHECK_INT(json_integer_value(json_object_get(object, "attempts")), ==, attempts);
+    json_decref(object);
+}
+
+static void succeeded(const char *log, const char *path, int attempts)
+{
+    json_t *object = line_of(log, path);
+    if (!object)
+        test_fail(__FILE__, __LINE__, path, "has no line");
+    if (!json_is_null(json_object_get(object, "error")))
+        test_fail(__FILE__, __LINE__, path, "says \"%s\"",
+                  json_string_value(json_object_get(object, "error")));
+    const char *name = json_string_value(json_object_get(object, "path"));
+    struct stat about;
+    CHECK(name);
+    CHECK_INT(stat(name, &about), ==, 0);
+    CHECK_INT(about.st_size, ==, json_integer_value(json_object_get(object, "bytes")));
+    CHECK_INT(json_integer_value(json_object_get(object, "status")), ==, 200);
+    CHECK_INT(json_integer_value(json_object_get(object, "attempts")), ==, attempts);
+    json_decref(object);
+}
+
+static int lines_in(const char *text)
+{
+    int count = 0;
+    for (; *text; text++)
+        count += *text == '\n';
+    return count;
+}
+
+static void each_has_its_error(const char *executor)
+{
+    static const char *const paths[] = {"reset",   "half",   "long",  "drip",       "circle",
+                                        "headers", "header", "later", "status/404", "status/500"};
+    begin();
+    int file = make_list(20, "http://127.0.0.1:%d/ok/%d\n");
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        dprintf(file, "http://127.0.0.1:%d/%s\n", server.port, paths[i]);
+    dprintf(file, "gopher://127.0.0.1/\nhttp://127.0.0.1:0/none\n# no URL\n\n");
+    struct spawned ran = start("fetch --json --retries 1 --timeout 2s --per-host 40 --executor %s "
+                               "-o %s -i /proc/%d/fd/%d",
+                               executor, directory, getpid(), file);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    failed(ran.out, "/reset", 2, "reset");
+    failed(ran.out, "/half", 2, "transfer closed with 96 bytes remaining");
+    succeeded(ran.out, "/long", 1);
+    failed(ran.out, "/drip", 2, "took longer than 2 seconds");
+    failed(ran.out, "/circle", 1, "redirects");
+    failed(ran.out, "/headers", 1, "headers of the answer are too long");
+    failed(ran.out, "/header", 1, "");
+    failed(ran.out, "/later", 1, "status 503 and wants to be asked again in 86400 seconds");
+    failed(ran.out, "/status/404", 1, "status 404");
+    failed(ran.out, "/status/500", 2, "status 500");
+    failed(ran.out, "gopher://127.0.0.1/", 0, "neither http nor https");
+    failed(ran.out, "/none", 2, "connect");
+    for (int i = 0; i < 20; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "/ok/%d", i);
+        succeeded(ran.out, path, 1);
+    }
+    CHECK_INT(lines_in(ran.out), ==, 32);
+    CHECK(strstr(ran.err, "21 fetched, 11 failed"));
+    CHECK_INT(take_files(), ==, 21);
+    close(file);
+    spawn_free(&ran);
+    end();
+}
+
+TEST_DEADLINE(each_kind_of_failure_has_its_error_and_leaves_nothing, 60)
+{
+    each_has_its_error("fibers");
+}
+
+TEST_DEADLINE(threads_do_the_same, 60)
+{
+    each_has_its_error("threads");
+}
+
+TEST(what_may_pass_is_tried_again_and_not_before_the_server_wants)
+{
+    begin();
+    struct spawned ran = start("fetch --json -o %s http://127.0.0.1:%d/flaky/a "
+                               "http://127.0.0.1:%d/busy/b",
+                               directory, server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 0);
+    succeeded(ran.out, "/flaky/a", 2);
+    succeeded(ran.out, "/busy/b", 2);
+    struct hostile_path busy = hostile_server_seen(&server, "/busy/b");
+    CHECK_INT(busy.last - busy.first, >=, 1000000000);
+    CHECK_INT(take_files(), ==, 2);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(of_two_urls_with_one_name_the_second_fails_and_is_told_what_to_do)
+{
+    begin();
+    struct spawned ran =
+        start("fetch -j 1 -o %s http://127.0.0.1:%d/ok/a http://127.0.0.1:%d/ok/b/a", directory,
+              server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK(strstr(ran.err, "/ok/b/a: "));
+    CHECK(strstr(ran.err, "is there already; remove it, or if another URL has the same name"));
+    CHECK_INT(take_files(), ==, 1);
+    spawn_free(&ran);
+    int file = make_list(1, "http://127.0.0.1:%d/ok/a\tfirst\n");
+    dprintf(file, "http://127.0.0.1:%d/ok/b/a \t second\nhttp://127.0.0.1:%d/ok/c\t../evil\n",
+            server.port, server.port);
+    ran = start("fetch --json -o %s -i /proc/%d/fd/%d", directory, getpid(), file);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    succeeded(ran.out, "/ok/b/a", 1);
+    failed(ran.out, "/ok/c", 0, "none of a file in the directory");
+    CHECK_INT(take_files(), ==, 2);
+    close(file);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(at_one_time_two_urls_with_one_name_do_not_mix)
+{
+    begin();
+    struct spawned ran =
+        start("fetch --json -o %s http://127.0.0.1:%d/held/a http://127.0.0.1:%d/held/b/a",
+              directory, server.port, server.port);
+    while (hostile_server_held(&server) < 2)
+        thrum_yield();
+    thrum_event_set(&server.gate);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK_INT(lines_in(ran.out), ==, 2);
+    CHECK(strstr(ran.err, "1 fetched, 1 failed"));
+    CHECK_INT(take_files(), ==, 1);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(answers_are_printed_whole)
+{
+    begin();
+    struct spawned ran = start("fetch -j 1 http://127.0.0.1:%d/ok/1 127.0.0.1:%d/status/404 "
+                               "http://127.0.0.1:%d/ok/2",
+                               server.port, server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK_STR(ran.out, "/ok/1/ok/2");
+    CHECK(strstr(ran.err, "/status/404: the server answers with status 404\n"));
+    spawn_free(&ran);
+    end();
+}
+
+TEST(links_are_checked_without_a_page)
+{
+    begin();
+    struct spawned ran = start("fetch -j 1 --check-only http://127.0.0.1:%d/ok/1 "
+                               "http://127.0.0.1:%d/status/410",
+                               server.port, server.port);
+    char expected[128];
+    spawn_wait(&ran);
+    snprintf(expected, sizeof expected,
+             "200 http://127.0.0.1:%d/ok/1\n410 http://127.0.0.1:%d/status/410\n", server.port,
+             server.port);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK_STR(ran.out, expected);
+    spawn_free(&ran);
+    end();
+}
+
+TEST_DEADLINE(a_run_that_was_killed_goes_on_where_it_was, 60)
+{
+    begin();
+    int file = make_list(40, "http://127.0.0.1:%d/ok/%d\n");
+    CHECK_INT(dprintf(file, "http://127.0.0.1:%d/status/404\n", server.port), >, 0);
+    for (int i = 0; i < 40; i++)
+        CHECK_INT(dprintf(file, "http://127.0.0.1:%d/held/h%d\n", server.port, i), >, 0);
+    struct spawned ran = start("fetch --json -j 20 --per-host 20 -o %s -i /proc/%d/fd/%d",
+                               directory, getpid(), file);
+    while (hostile_server_held(&server) < 20)
+        thrum_yield();
+    /* One more: a part of a line, and a file that has its name but no line. */
+    CHECK_INT(kill(ran.pid, SIGKILL), ==, 0);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 128 + SIGKILL);
+    char path[128];
+    snprintf(path, sizeof path, "%s/h7", directory);
+    int left = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    CHECK(left >= 0);
+    CHECK_INT(dprintf(left, "of the run that was killed"), >, 0);
+    close(left);
+    int log = memfd_create("log", 0);
+    CHECK_INT(dprintf(log, "%s{\"url\": \"http://127", ran.out), >, 0);
+    int done = lines_in(ran.out), before = hostile_server_requests(&server);
+    CHECK_INT(done, >=, 40);
+    spawn_free(&ran);
+    thrum_event_set(&server.gate);
+    ran = start("fetch --json --resume /proc/%d/fd/%d -o %s -i /proc/%d/fd/%d", getpid(), log,
+                directory, getpid(), file);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1); /* one had failed */
+    CHECK_INT(lines_in(ran.out), ==, 81 - done);
+    CHECK_INT(hostile_server_requests(&server) - before, ==, 81 - done);
+    CHECK(strstr(ran.err, "lines that are none of a log were passed over: 1"));
+    for (int i = 0; i < 40; i++) {
+        snprintf(path, sizeof path, "/held/h%d", i);
+        succeeded(ran.out, path, 1);
+    }
+    CHECK_INT(take_files(), ==, 80);
+    close(log);
+    close(file);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(what_failed_is_fetched_once_more)
+{
+    begin();
+    struct spawned ran = start("fetch --json --retries 0 -o %s http://127.0.0.1:%d/ok/a "
+                               "http://127.0.0.1:%d/flaky/b http://127.0.0.1:%d/status/404",
+                               directory, server.port, server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    failed(ran.out, "/flaky/b", 1, "reset");
+    int log = memfd_create("log", 0);
+    CHECK_INT(dprintf(log, "%s", ran.out), >, 0);
+    spawn_free(&ran);
+    ran = start("fetch --json -o %s --retry-failed /proc/%d/fd/%d", directory, getpid(), log);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK_INT(lines_in(ran.out), ==, 2);
+    succeeded(ran.out, "/flaky/b", 1);
+    failed(ran.out, "/status/404", 1, "404");
+    CHECK_INT(take_files(), ==, 2);
+    close(log);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(the_first_interrupt_lets_what_is_under_way_end)
+{
+    begin();
+    int file = make_list(10, "http://127.0.0.1:%d/held/%d\n");
+    struct spawned ran =
+        start("fetch --json -j 4 -o %s -i /proc/%d/fd/%d http://127.0.0.1:%d/status/404", directory,
+              getpid(), file, server.port);
+    while (hostile_server_held(&server) < 4)
+        thrum_yield();
+    CHECK_INT(kill(ran.pid, SIGINT), ==, 0);
+    CHECK(spawn_said(ran.err_file, "SIGINT: nothing more is begun"));
+    thrum_event_set(&server.gate);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 128 + SIGINT);
+    CHECK(strstr(ran.err, "interrupted by SIGINT: 4 fetched, 1 failed"));
+    CHECK_INT(lines_in(ran.out), ==, 5);
+    CHECK_INT(take_files(), ==, 4);
+    close(file);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(the_second_interrupt_ends_at_once)
+{
+    begin();
+    struct spawned ran = start("fetch -o %s http://127.0.0.1:%d/held/1", directory, server.port);
+    while (hostile_server_held(&server) < 1)
+        thrum_yield();
+    CHECK_INT(kill(ran.pid, SIGTERM), ==, 0);
+    CHECK(spawn_said(ran.err_file, "SIGTERM: nothing more is begun"));
+    CHECK_INT(kill(ran.pid, SIGTERM), ==, 0);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 128 + SIGTERM);
+    CHECK_INT(take_files(), ==, 0);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(a_pause_ends_with_the_first_interrupt)
+{
+    begin();
+    struct spawned ran =
+        start("fetch --json --retries 900 http://127.0.0.1:%d/status/500", server.port);
+    while (hostile_server_requests(&server) < 2)
+        thrum_yield();
+    CHECK_INT(kill(ran.pid, SIGINT), ==, 0);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 128 + SIGINT);
+    CHECK_STR(ran.out, "");
+    CHECK(strstr(ran.err, "0 fetched, 0 failed, 1 cut off"));
+    spawn_free(&ran);
+    end();
+}
+
+TEST(a_deadline_cuts_off_what_is_under_way)
+{
+    begin();
+    struct spawned ran = start("fetch --json --deadline 0.5s -j 1 -o %s http://127.0.0.1:%d/ok/1 "
+                               "http://127.0.0.1:%d/drip http://127.0.0.1:%d/ok/2",
+                               directory, server.port, server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    succeeded(ran.out, "/ok/1", 1);
+    CHECK_INT(lines_in(ran.out), ==, 1);
+    CHECK(strstr(ran.err, "the deadline has passed: 1 fetched, 0 failed, 1 cut off"));
+    CHECK_INT(take_files(), ==, 1);
+    spawn_free(&ran);
+    end();
+}
+
+TEST(a_rate_is_not_exceeded)
+{
+    begin();
+    struct spawned ran = start("fetch --json --rate 20/s http://127.0.0.1:%d/ok/1 "
+                               "http://127.0.0.1:%d/ok/2 http://127.0.0.1:%d/ok/3",
+                               server.port, server.port, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 0);
+    thrum_time first = THRUM_FOREVER, last = 0;
+    for (int i = 1; i <= 3; i++) {
+        char path[16];
+        snprintf(path, sizeof path, "/ok/%d", i);
+        thrum_time moment = hostile_server_seen(&server, path).first;
+        first = moment < first ? moment : first;
+        last = moment > last ? moment : last;
+    }
+    CHECK_INT(last - first, >=, 50000000); /* 100 ms, less what the first may be late by */
+    spawn_free(&ran);
+    end();
+}
+
+/* Threads of a process; 0 if it is gone. */
+static int threads_of(pid_t pid)
+{
+    char path[64];
+    int count = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    DIR *tasks = opendir(path);
+    struct dirent *entry;
+    while (tasks && (entry = readdir(tasks)))
+        count += entry->d_name[0] != '.';
+    if (tasks)
+        closedir(tasks);
+    return count;
+}
+
+TEST_DEADLINE(names_that_do_not_resolve_do_not_start_a_thread_each, 60)
+{
+    begin();
+    int file = make_list(300, "http://name%2$d.example:%1$d/\n");
+    CHECK(getenv("SLOW_NAMES"));
+    CHECK_INT(setenv("THRUM_COMMAND", getenv("SLOW_NAMES"), 1), ==, 0);
+    struct spawned ran = start("fetch --json -j 300 -i /proc/%d/fd/%d", getpid(), file);
+    int most = 0;
+    for (char last[2] = ""; pread(ran.err_file, last, 1, 0) == 0;) {
+        int count = threads_of(ran.pid);
+        most = count > most ? count : most;
+    }
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    CHECK_INT(lines_in(ran.out), ==, 300);
+    CHECK_INT(most, >, 1);
+    CHECK_INT(most, <, 200);
+    close(file);
+    spawn_free(&ran);
+    end();
+}
