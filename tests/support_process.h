@@ -3,6 +3,7 @@
 #define TESTS_SUPPORT_PROCESS_H
 
 #include "harness.h"
+#include "support_sanitizer.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -12,20 +13,6 @@
 #include <sys/wait.h>
 #include <thrum.h>
 #include <unistd.h>
-
-/* Sanitizers cannot start threads in a child made by fork amid other threads, and take more address space
- * than a limit leaves. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = true };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { SANITIZED = true };
-#else
-enum { SANITIZED = false };
-#endif
-#else
-enum { SANITIZED = false };
-#endif
 
 /* A process pool by its options, which are named. */
 #define process_pool(...) process_pool_new(&(thrum_process_pool_options){__VA_ARGS__})

@@ -2,10 +2,10 @@
 #include "base/pages.h"
 #include "harness.h"
 #include "support.h"
+#include "support_memory.h"
 
 #include <errno.h>
 #include <stdio.h>
-#include <unistd.h>
 
 static thrum_executor *pool;
 static uint32_t ran;
@@ -90,17 +90,6 @@ TEST_DEADLINE(a_crowd_wakes_though_others_are_always_ready, 60)
     for (int i = 0; i < RESTLESS; i++)
         expect(restless[i], 0);
     thrum_executor_shutdown(pool);
-}
-
-/* Resident memory in KiB. */
-static long resident(void)
-{
-    long all = 0, pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    CHECK(file != NULL);
-    CHECK_INT(fscanf(file, "%ld %ld", &all, &pages), ==, 2);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 /* What a fiber leaves behind is less than a quarter of its page: the place in the table of contexts,

@@ -1,6 +1,7 @@
 /* What a child made by fork finds of its parent's threads and what they held. */
 #include "harness.h"
 #include "support.h"
+#include "support_sanitizer.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -11,20 +12,6 @@
 static thrum_lock lock, free_lock;
 static thrum_event go;
 static uint32_t ident;
-
-/* Sanitizers cannot start threads in a child made by fork amid other threads: gcc's thread sanitizer
- * ends the child, its address sanitizer hangs in locks of its own. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = true };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { SANITIZED = true };
-#else
-enum { SANITIZED = false };
-#endif
-#else
-enum { SANITIZED = false };
-#endif
 
 /* Runs `body` in a child and gives how it ended. */
 static int status_of_child(void (*body)(void *argument), void *argument)

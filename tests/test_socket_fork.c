@@ -2,25 +2,12 @@
  * for them: both go on with them, and neither sees what the other does with its own handle. */
 #include "harness.h"
 #include "support.h"
+#include "support_sanitizer.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Sanitizers cannot start threads in a child made by fork amid other threads: gcc's thread sanitizer
- * ends the child, its address sanitizer hangs in locks of its own. */
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-enum { SANITIZED = true };
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer) || __has_feature(address_sanitizer)
-enum { SANITIZED = true };
-#else
-enum { SANITIZED = false };
-#endif
-#else
-enum { SANITIZED = false };
-#endif
 
 static thrum_socket *listener;
 static char name = 'p'; /* of the process */

@@ -1,11 +1,11 @@
 /* The memory of futures: what is not in use goes back, whoever gives it, and nothing grows. */
 #include "harness.h"
 #include "support.h"
+#include "support_memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 enum { MANY = 200000 };
 
@@ -13,17 +13,6 @@ enum { MANY = 200000 };
 enum { TASKS = THRUM__MEMORY_PLAIN ? 1000000 : 10000000 };
 
 static thrum_future *futures[MANY];
-
-/* Resident memory in KiB. */
-static long resident(void)
-{
-    long all = 0, pages = 0;
-    FILE *file = fopen("/proc/self/statm", "r");
-    CHECK(file != NULL);
-    CHECK_INT(fscanf(file, "%ld %ld", &all, &pages), ==, 2);
-    fclose(file);
-    return pages * (sysconf(_SC_PAGESIZE) / 1024);
-}
 
 static int nothing(thrum_task *self)
 {
