@@ -2,6 +2,7 @@
 #include "harness.h"
 #include "support.h"
 #include "support_sanitizer.h"
+#include "sync/fork_lock.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -193,6 +194,57 @@ TEST(the_end_of_a_child_does_not_wait_for_pools_of_its_parent)
     CHECK_INT(status_of_child(leave_pools_behind, NULL), ==, 0);
     for (int i = 0; i < 2; i++)
         thrum_executor_shutdown(pools[i]);
+}
+
+/* A fork that waits for a lock does not keep the fiber from running that has it. */
+
+static thrum_lock held, new_lock;
+static bool entering;
+
+static int hold_until_go(thrum_task *self)
+{
+    (void)self;
+    thrum__lock_across_fork(&held);
+    thrum_with (&held)
+        thrum_event_wait(&go, THRUM_FOREVER);
+    return 0;
+}
+
+static int enter_another(thrum_task *self)
+{
+    (void)self;
+    thrum__store_release(&entering, true);
+    thrum__lock_across_fork(&new_lock);
+    return 0;
+}
+
+static int fork_once(thrum_task *self)
+{
+    (void)self;
+    thrum__store_release(&ident, thrum_thread_current_ident());
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    CHECK_INT(waitpid(child, NULL, 0), ==, child);
+    return 0;
+}
+
+TEST(a_fork_that_waits_for_a_fiber_does_not_stop_its_worker)
+{
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_future *holder = thrum_submit(pool, hold_until_go, THRUM_NOTHING);
+    UNTIL(thrum_lock_locked(&held));
+    thrum_thread *forking = thrum_thread_start(fork_once, THRUM_NOTHING);
+    UNTIL(waits_for(&ident, "lock"));
+    thrum_future *other = thrum_submit(pool, enter_another, THRUM_NOTHING);
+    UNTIL(thrum__load_acquire(&entering));
+    thrum_event_set(&go);
+    CHECK_INT(thrum_future_result(holder, NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_future_result(other, NULL, 0, THRUM_FOREVER), ==, 0);
+    JOIN(forking, 0);
+    thrum_future_free(holder);
+    thrum_future_free(other);
+    thrum_executor_shutdown(pool);
 }
 
 static int count(thrum_task *self)
