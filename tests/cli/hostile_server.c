@@ -102,12 +102,25 @@ static int answer_wrongly(struct hostile_server *server, thrum_socket *peer, con
     return reset(peer);
 }
 
+static int send_big(thrum_socket *peer)
+{
+    static const char piece[HOSTILE_BIG / 100] = "big";
+    char head[64];
+    snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", HOSTILE_BIG);
+    int rc = say(peer, head);
+    for (int i = 0; i < 100 && rc == 0; i++)
+        rc = thrum_socket_write(peer, piece, sizeof piece, THRUM_FOREVER);
+    return rc;
+}
+
 /* Returns 0 if the connection is to go on. */
 static int answer(struct hostile_server *server, thrum_socket *peer, const char *path)
 {
     int count = note(server, path);
     if (strncmp(path, "/ok/", 4) == 0)
         return send_page(peer, 200, "", path);
+    if (strncmp(path, "/big/", 5) == 0)
+        return send_big(peer);
     if (strncmp(path, "/held/", 6) == 0)
         return hold(server, peer, path);
     if (strncmp(path, "/flaky/", 7) == 0)

@@ -1,6 +1,7 @@
 /* A server of HTTP that does what servers should not do, by the path that it is asked for:
  *
  *     /ok/...        answers with the path as the page
+ *     /big/...       answers with HOSTILE_BIG bytes
  *     /held/...      the same, once the gate is open
  *     /flaky/...     the first time resets the connection; then as /ok
  *     /busy/...      the first time 429, to be asked again in a second; then as /ok
@@ -20,7 +21,7 @@
 #include <stdint.h>
 #include <thrum.h>
 
-enum { HOSTILE_PATHS = 512 };
+enum { HOSTILE_PATHS = 512, HOSTILE_BIG = 300000 };
 
 struct hostile_server {
     thrum_executor *pool;

@@ -1,133 +1,13 @@
 /* `thrum fetch` against a server that does what servers should not do. */
+#include "fetch_run.h"
 #include "harness.h"
-#include "hostile_server.h"
-#include "spawn.h"
 
 #include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-static struct hostile_server server;
-static char directory[64];
-
-static void begin(void)
-{
-    hostile_server_start(&server);
-    snprintf(directory, sizeof directory, "/tmp/thrum-test-XXXXXX");
-    CHECK(mkdtemp(directory));
-}
-
-/* Files in the directory, which must all be there by their own names. Removes them. */
-static int take_files(void)
-{
-    DIR *entries = opendir(directory);
-    struct dirent *entry;
-    int count = 0;
-    CHECK(entries);
-    while ((entry = readdir(entries)))
-        if (entry->d_name[0] != '.') {
-            if (strstr(entry->d_name, ".part"))
-                test_fail(__FILE__, __LINE__, entry->d_name, "was left");
-            CHECK_INT(unlinkat(dirfd(entries), entry->d_name, 0), ==, 0);
-            count++;
-        }
-    closedir(entries);
-    return count;
-}
-
-static void end(void)
-{
-    take_files();
-    CHECK_INT(rmdir(directory), ==, 0);
-    hostile_server_stop(&server);
-}
-
-/* A file without a name that holds a list of URLs; `format` gets the port and a number. */
-static int make_list(int count, const char *format)
-{
-    int file = memfd_create("list", 0);
-    CHECK(file >= 0);
-    for (int i = 0; i < count; i++)
-        CHECK_INT(dprintf(file, format, server.port, i), >, 0);
-    return file;
-}
-
-/* Starts the command; the format's directives are as for printf. */
-static struct spawned start(const char *format, ...)
-{
-    char line[480];
-    va_list list;
-    va_start(list, format);
-    CHECK_INT(vsnprintf(line, sizeof line, format, list), <, (int)sizeof line);
-    va_end(list);
-    return spawn(line, false);
-}
-
-/* What the log says of a path: an object that the caller gives back, or NULL. */
-static json_t *line_of(const char *log, const char *path)
-{
-    for (const char *line = log; *line; line = strchr(line, '\n') + 1) {
-        CHECK(strchr(line, '\n'));
-        json_t *object = json_loadb(line, (size_t)(strchr(line, '\n') - line), 0, NULL);
-        CHECK(object);
-        const char *url = json_string_value(json_object_get(object, "url"));
-        CHECK(url);
-        size_t length = strlen(url), tail = strlen(path);
-        if (length >= tail && strcmp(url + length - tail, path) == 0)
-            return object;
-        json_decref(object);
-    }
-    return NULL;
-}
-
-/* The path has failed, for a reason that contains `text`. */
-static void failed(const char *log, const char *path, int attempts, const char *text)
-{
-    json_t *object = line_of(log, path);
-    if (!object)
-        test_fail(__FILE__, __LINE__, path, "has no line");
-    const char *error = json_string_value(json_object_get(object, "error"));
-    if (!error || !strstr(error, text))
-        test_fail(__FILE__, __LINE__, path, "says \"%s\"", error ? error : "nothing");
-    CHECK(json_is_null(json_object_get(object, "path")));
-    CHECK_INT(json_integer_value(json_object_get(object, "attempts")), ==, attempts);
-    json_decref(object);
-}
-
-static void succeeded(const char *log, const char *path, int attempts)
-{
-    json_t *object = line_of(log, path);
-    if (!object)
-        test_fail(__FILE__, __LINE__, path, "has no line");
-    if (!json_is_null(json_object_get(object, "error")))
-        test_fail(__FILE__, __LINE__, path, "says \"%s\"",
-                  json_string_value(json_object_get(object, "error")));
-    const char *name = json_string_value(json_object_get(object, "path"));
-    struct stat about;
-    CHECK(name);
-    CHECK_INT(stat(name, &about), ==, 0);
-    CHECK_INT(about.st_size, ==, json_integer_value(json_object_get(object, "bytes")));
-    CHECK_INT(json_integer_value(json_object_get(object, "status")), ==, 200);
-    CHECK_INT(json_integer_value(json_object_get(object, "attempts")), ==, attempts);
-    json_decref(object);
-}
-
-static int lines_in(const char *text)
-{
-    int count = 0;
-    for (; *text; text++)
-        count += *text == '\n';
-    return count;
-}
 
 static void each_has_its_error(const char *executor)
 {
@@ -195,50 +75,6 @@ TEST(what_may_pass_is_tried_again_and_not_before_the_server_wants)
     end();
 }
 
-TEST(of_two_urls_with_one_name_the_second_fails_and_is_told_what_to_do)
-{
-    begin();
-    struct spawned ran =
-        start("fetch -j 1 -o %s http://127.0.0.1:%d/ok/a http://127.0.0.1:%d/ok/b/a", directory,
-              server.port, server.port);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    CHECK(strstr(ran.err, "/ok/b/a: "));
-    CHECK(strstr(ran.err, "is there already; remove it, or if another URL has the same name"));
-    CHECK_INT(take_files(), ==, 1);
-    spawn_free(&ran);
-    int file = make_list(1, "http://127.0.0.1:%d/ok/a\tfirst\n");
-    dprintf(file, "http://127.0.0.1:%d/ok/b/a \t second\nhttp://127.0.0.1:%d/ok/c\t../evil\n",
-            server.port, server.port);
-    ran = start("fetch --json -o %s -i /proc/%d/fd/%d", directory, getpid(), file);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    succeeded(ran.out, "/ok/b/a", 1);
-    failed(ran.out, "/ok/c", 0, "none of a file in the directory");
-    CHECK_INT(take_files(), ==, 2);
-    close(file);
-    spawn_free(&ran);
-    end();
-}
-
-TEST(at_one_time_two_urls_with_one_name_do_not_mix)
-{
-    begin();
-    struct spawned ran =
-        start("fetch --json -o %s http://127.0.0.1:%d/held/a http://127.0.0.1:%d/held/b/a",
-              directory, server.port, server.port);
-    while (hostile_server_held(&server) < 2)
-        thrum_yield();
-    thrum_event_set(&server.gate);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    CHECK_INT(lines_in(ran.out), ==, 2);
-    CHECK(strstr(ran.err, "1 fetched, 1 failed"));
-    CHECK_INT(take_files(), ==, 1);
-    spawn_free(&ran);
-    end();
-}
-
 TEST(answers_are_printed_whole)
 {
     begin();
@@ -249,6 +85,18 @@ TEST(answers_are_printed_whole)
     CHECK_INT(ran.status, ==, 1);
     CHECK_STR(ran.out, "/ok/1/ok/2");
     CHECK(strstr(ran.err, "/status/404: the server answers with status 404\n"));
+    spawn_free(&ran);
+    end();
+}
+
+TEST(a_large_answer_is_printed_whole_and_leaves_nothing)
+{
+    begin();
+    struct spawned ran = start("fetch http://127.0.0.1:%d/big/1", server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 0);
+    CHECK_INT(lseek(ran.out_file, 0, SEEK_END), ==, HOSTILE_BIG);
+    CHECK(spawn_left_nothing(&ran));
     spawn_free(&ran);
     end();
 }
@@ -266,75 +114,6 @@ TEST(links_are_checked_without_a_page)
              server.port);
     CHECK_INT(ran.status, ==, 1);
     CHECK_STR(ran.out, expected);
-    spawn_free(&ran);
-    end();
-}
-
-TEST_DEADLINE(a_run_that_was_killed_goes_on_where_it_was, 60)
-{
-    begin();
-    int file = make_list(40, "http://127.0.0.1:%d/ok/%d\n");
-    CHECK_INT(dprintf(file, "http://127.0.0.1:%d/status/404\n", server.port), >, 0);
-    for (int i = 0; i < 40; i++)
-        CHECK_INT(dprintf(file, "http://127.0.0.1:%d/held/h%d\n", server.port, i), >, 0);
-    struct spawned ran = start("fetch --json -j 20 --per-host 20 -o %s -i /proc/%d/fd/%d",
-                               directory, getpid(), file);
-    while (hostile_server_held(&server) < 20)
-        thrum_yield();
-    /* One more: a part of a line, and a file that has its name but no line. */
-    CHECK_INT(kill(ran.pid, SIGKILL), ==, 0);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 128 + SIGKILL);
-    char path[128];
-    snprintf(path, sizeof path, "%s/h7", directory);
-    int left = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
-    CHECK(left >= 0);
-    CHECK_INT(dprintf(left, "of the run that was killed"), >, 0);
-    close(left);
-    int log = memfd_create("log", 0);
-    CHECK_INT(dprintf(log, "%s{\"url\": \"http://127", ran.out), >, 0);
-    int done = lines_in(ran.out), before = hostile_server_requests(&server);
-    CHECK_INT(done, >=, 40);
-    spawn_free(&ran);
-    thrum_event_set(&server.gate);
-    ran = start("fetch --json --resume /proc/%d/fd/%d -o %s -i /proc/%d/fd/%d", getpid(), log,
-                directory, getpid(), file);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1); /* one had failed */
-    CHECK_INT(lines_in(ran.out), ==, 81 - done);
-    CHECK_INT(hostile_server_requests(&server) - before, ==, 81 - done);
-    CHECK(strstr(ran.err, "lines that are none of a log were passed over: 1"));
-    for (int i = 0; i < 40; i++) {
-        snprintf(path, sizeof path, "/held/h%d", i);
-        succeeded(ran.out, path, 1);
-    }
-    CHECK_INT(take_files(), ==, 80);
-    close(log);
-    close(file);
-    spawn_free(&ran);
-    end();
-}
-
-TEST(what_failed_is_fetched_once_more)
-{
-    begin();
-    struct spawned ran = start("fetch --json --retries 0 -o %s http://127.0.0.1:%d/ok/a "
-                               "http://127.0.0.1:%d/flaky/b http://127.0.0.1:%d/status/404",
-                               directory, server.port, server.port, server.port);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    failed(ran.out, "/flaky/b", 1, "reset");
-    int log = memfd_create("log", 0);
-    CHECK_INT(dprintf(log, "%s", ran.out), >, 0);
-    spawn_free(&ran);
-    ran = start("fetch --json -o %s --retry-failed /proc/%d/fd/%d", directory, getpid(), log);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    CHECK_INT(lines_in(ran.out), ==, 2);
-    succeeded(ran.out, "/flaky/b", 1);
-    failed(ran.out, "/status/404", 1, "404");
-    CHECK_INT(take_files(), ==, 2);
-    close(log);
     spawn_free(&ran);
     end();
 }
