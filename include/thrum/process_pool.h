@@ -18,6 +18,10 @@
  * is not there in a worker. The program's handlers for signals are not there either; a terminal's Ctrl-C
  * reaches workers, too. Workers end with their parent, however it ends.
  *
+ * An argument or result of more than some 400 bytes travels far out in a sparse file in memory. Where the program
+ * is limited in the size of its files (RLIMIT_FSIZE, ulimit -f), that raises SIGXFSZ; if the signal is ignored, the
+ * task fails with -EFBIG.
+ *
  * Python: concurrent.futures.ProcessPoolExecutor. There, one worker that dies breaks the whole pool.
  */
 #ifndef THRUM_PROCESS_POOL_H

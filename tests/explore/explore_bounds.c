@@ -26,6 +26,8 @@ struct meeting {
             thrum_condition condition;
         } pair;
         thrum_event event[2];
+        thrum_shared_lock shared_lock;
+        thrum_shared_semaphore shared_semaphore;
     } u;
     void (*use)(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline);
     unsigned threads, rounds;
@@ -165,6 +167,54 @@ static void end_semaphore(struct meeting *meeting)
 }
 
 BOUNDS_OF(semaphore, 3, 1)
+
+/* Those between processes, as which threads stand here. */
+
+static void begin_shared_lock(struct meeting *meeting)
+{
+    thrum_shared_lock_init(&meeting->u.shared_lock);
+}
+
+static void use_shared_lock(struct meeting *meeting, unsigned who, unsigned round,
+                            thrum_time deadline)
+{
+    (void)who, (void)round;
+    if (thrum_shared_lock_acquire_until(&meeting->u.shared_lock, deadline) < 0)
+        return;
+    add_one(meeting);
+    thrum_shared_lock_release(&meeting->u.shared_lock);
+}
+
+static void end_shared_lock(struct meeting *meeting)
+{
+    check_sum(meeting);
+    EXPLORE_CHECK(thrum_shared_lock_holder(&meeting->u.shared_lock) == 0);
+}
+
+BOUNDS_OF(shared_lock, 2, 1)
+
+static void begin_shared_semaphore(struct meeting *meeting)
+{
+    thrum_shared_semaphore_init(&meeting->u.shared_semaphore, 1);
+}
+
+static void use_shared_semaphore(struct meeting *meeting, unsigned who, unsigned round,
+                                 thrum_time deadline)
+{
+    (void)who, (void)round;
+    if (thrum_shared_semaphore_acquire_until(&meeting->u.shared_semaphore, deadline) < 0)
+        return;
+    add_one(meeting);
+    thrum_shared_semaphore_release(&meeting->u.shared_semaphore, 1);
+}
+
+static void end_shared_semaphore(struct meeting *meeting)
+{
+    check_sum(meeting);
+    EXPLORE_CHECK(thrum_shared_semaphore_value(&meeting->u.shared_semaphore) == 1);
+}
+
+BOUNDS_OF(shared_semaphore, 3, 1)
 
 /* -------------------------------------------------------- writers, and readers between them */
 
