@@ -2,6 +2,7 @@
  * only held against their bounds from below, as no load on the machine makes a wait shorter. */
 #include "harness.h"
 #include "spawn.h"
+#include "support_sanitizer.h"
 
 #include <arpa/inet.h>
 #include <jansson.h>
@@ -116,9 +117,11 @@ TEST(the_story_as_json_holds_sane_figures)
         CHECK_STR(json_string_value(json_object_get(cell, "status")), "done");
         CHECK_INT(json_integer_value(json_object_get(cell, "tasks_done")), ==, 50);
         CHECK(real_of(cell, "ratio") >= 0.99);
+        bool slow_start = /* four processes with a sanitizer in each take as long as the row */
+            SANITIZED && !strcmp(json_string_value(json_object_get(cell, "executor")), "processes");
         if (i == 0)
             sequential = seconds;
-        else
+        else if (!slow_start)
             CHECK(seconds < sequential); /* by far, but how far is up to the machine */
     }
     cell = json_array_get(cells, 0);
