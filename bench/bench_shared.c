@@ -155,13 +155,13 @@ static void event_set(void *end, bool child)
     thrum_shared_event_set(child ? &common->back_event : &common->there_event);
 }
 
-static void raw_wait(void *end, bool child)
+static void bare_wait(void *end, bool child)
 {
     struct common *common = end;
     raw_wait_shared(child ? &common->there : &common->back);
 }
 
-static void raw_post(void *end, bool child)
+static void bare_post(void *end, bool child)
 {
     struct common *common = end;
     raw_post_shared(child ? &common->back : &common->there);
@@ -180,9 +180,9 @@ static double event_trip(void)
     return trip_in(&(struct side){event_wait, event_set});
 }
 
-static double raw_trip(void)
+static double bare_trip(void)
 {
-    return trip_in(&(struct side){raw_wait, raw_post});
+    return trip_in(&(struct side){bare_wait, bare_post});
 }
 
 static void pipe_wait(void *end, bool child)
@@ -253,7 +253,7 @@ static const struct bench_row rows[] = {
      BENCH_LESS,
      1.5,
      NULL,
-     {{"thrum", event_trip}, {"raw futex", raw_trip}}},
+     {{"thrum", event_trip}, {"raw futex", bare_trip}}},
     {"pipe: 64 bytes there and back between processes",
      "us",
      BENCH_LESS,
