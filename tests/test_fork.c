@@ -247,6 +247,34 @@ TEST(a_fork_that_waits_for_a_fiber_does_not_stop_its_worker)
     thrum_executor_shutdown(pool);
 }
 
+/* Nor does one that has some of the locks keep them from one whom it waits for. */
+
+static thrum_lock outer, inner;
+
+static int take_the_inner_too(thrum_task *self)
+{
+    (void)self;
+    thrum_with (&outer) {
+        thrum_event_wait(&go, THRUM_FOREVER);
+        thrum_with (&inner)
+            thrum_yield();
+    }
+    return 0;
+}
+
+TEST(a_fork_waits_for_locks_in_no_order)
+{
+    thrum__lock_across_fork(&inner);
+    thrum__lock_across_fork(&outer);
+    thrum_thread *holder = thrum_thread_start(take_the_inner_too, THRUM_NOTHING);
+    UNTIL(thrum_lock_locked(&outer));
+    thrum_thread *forking = thrum_thread_start(fork_once, THRUM_NOTHING);
+    UNTIL(waits_for(&ident, "lock"));
+    thrum_event_set(&go);
+    JOIN(holder, 0);
+    JOIN(forking, 0);
+}
+
 static int count(thrum_task *self)
 {
     (void)self;
