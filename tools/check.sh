@@ -31,6 +31,7 @@ make_build() {
         esac
         meson setup "$dir" -Dcli=enabled -Db_colorout=never --werror "$@" || return 1
     fi
+    tools/unit_tests.sh . "$dir"
     # shellcheck disable=SC2046 # a list of words
     ninja --quiet -C "$dir" all $(bench_programs)
 }
@@ -67,8 +68,8 @@ step_postgres() {
 step_valgrind() {
     make_build check gcc && (
         cd "$build-check/tests" &&
-            "$OLDPWD/tools/check_valgrind.sh" ./test_fiber ./test_fiber_faults ./test_socket ./test_queue \
-                ./test_future ./test_blocking adapter/test_pq_stop
+            "$OLDPWD/tools/check_valgrind.sh" unit/test_fiber unit/test_fiber_faults unit/test_socket \
+                unit/test_queue unit/test_future unit/test_blocking adapter/test_pq_stop
     )
 }
 

@@ -13,7 +13,7 @@ for file in $(find src adapter cli -name '*.c' 2>/dev/null | sort); do
     top=${file%%/*}
     grep -q "'${file#"$top"/}'" "$top/meson.build" || complain "$file" "not named in $top/meson.build"
 done
-for file in tests/test_*.c bench/bench_*.c examples/*.c; do
+for file in bench/bench_*.c examples/*.c; do
     [ -e "$file" ] || continue
     folder=${file%/*}
     name=${file##*/}
@@ -21,13 +21,17 @@ for file in tests/test_*.c bench/bench_*.c examples/*.c; do
     grep -q "'${name#*_}'\|'$name'\|'$name.c'" "$folder/meson.build" ||
         complain "$file" "not named in $folder/meson.build"
 done
+# A test that is not below tests/unit/LAYER/ is not found.
+for file in tests/test_*.c tests/unit/test_*.c tests/unit/*/*/test_*.c; do
+    [ ! -e "$file" ] || complain "$file" "belongs into tests/unit/LAYER/"
+done
 # Below tests/ a folder may be built by the meson.build of what it tests. What stands in tests/install
 # is built from outside; mutants are pieces of patches.
-for file in $(find tests -mindepth 2 -name '*.c' -not -path 'tests/install/*' -not -path 'tests/mutants/*' |
+for file in $(find tests -mindepth 2 -name '*.c' -not -path 'tests/unit/*/test_*' -not -path 'tests/install/*' -not -path 'tests/mutants/*' |
     sort); do
     name=${file##*/}
     name=${name%.c}
-    cat tests/meson.build "${file%/*}/meson.build" cli/meson.build 2>/dev/null | sed "s/\.c'/'/g" |
+    cat tests/meson.build tests/unit/meson.build "${file%/*}/meson.build" cli/meson.build 2>/dev/null | sed "s/\.c'/'/g" |
         grep -q "'\(.*/\)\?$name'\|'\(.*/\)\?${name#*_}'" || complain "$file" "not named in a meson.build"
 done
 for file in include/*.h include/thrum/*.h; do

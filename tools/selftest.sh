@@ -23,7 +23,7 @@ result() {
 fresh() {
     rm -rf "$work/tree"
     mkdir -p "$work/tree" && cd "$work/tree" || exit 2
-    mkdir -p include/thrum src/base src/park src/sync tests cli bench examples tools build/src build/docs/man
+    mkdir -p include/thrum src/base src/park src/sync tests/unit/sync cli bench examples tools build/src build/docs/man
     cat >include/thrum.h <<'END'
 #ifndef THRUM_H
 #define THRUM_H
@@ -83,14 +83,14 @@ int main(void)
 }
 END
     echo "example_names = ['first']" >examples/meson.build
-    cat >tests/test_thing.c <<'END'
+    cat >tests/unit/sync/test_thing.c <<'END'
 #include "sync/thing.h"
 int main(void)
 {
     return thrum_thing_do(0);
 }
 END
-    echo "test_names = ['thing']" >tests/meson.build
+    echo >tests/meson.build
     {
         echo 'A first program:'
         echo '```c'
@@ -162,9 +162,9 @@ for word in 'volatile int x;' '_Atomic int x;' 'int x = atomic_load(p);' \
 done
 fresh && echo 'volatile int x;' >>cli/main.c
 rejects gate '' 'cli/main.c:2:' 'volatile in a program'
-fresh && echo 'pthread_t x;' >>tests/test_thing.c
-rejects gate '' 'tests/test_thing.c:6:' 'pthread in a test'
-fresh && echo 'may tests/test_thing.c pthread_' >>tools/layers && echo 'pthread_t x;' >>tests/test_thing.c
+fresh && echo 'pthread_t x;' >>tests/unit/sync/test_thing.c
+rejects gate '' 'tests/unit/sync/test_thing.c:6:' 'pthread in a test'
+fresh && echo 'may tests/unit/sync/test_thing.c pthread_' >>tools/layers && echo 'pthread_t x;' >>tests/unit/sync/test_thing.c
 accepts gate tools/layers
 
 # Sizes.
@@ -217,7 +217,7 @@ fresh && rm build/docs/man/* && link_library
 rejects symbols build 'thrum_thing_do: has no manual page' 'a function without a manual page'
 fresh && sed -i 's|^/\* Does it. \*/||' include/thrum/thing.h && link_library
 rejects symbols build 'thrum_thing_do: no public header declares it' 'a function without a comment'
-fresh && sed -i 's/thrum_thing_do/other/' tests/test_thing.c && link_library
+fresh && sed -i 's/thrum_thing_do/other/' tests/unit/sync/test_thing.c && link_library
 rejects symbols build 'thrum_thing_do: no test uses it' 'a function without a test'
 fresh && printf 'THRUM_API int odd(void);\nint odd(void)\n{\n    return 0;\n}\n' >>src/sync/thing.c && link_library
 rejects symbols build 'odd: exported without the prefix' 'an exported name without the prefix'

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { THRUM__EXPLORE_THREADS = 11 }; /* in one run at most, the first thread included */
+
 enum thrum__explore_access {
     THRUM__EXPLORE_LOAD,
     THRUM__EXPLORE_STORE,

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #ifdef THRUM_EXPLORE
-#include "base/explore_machine.h"
+#include "base/explore.h"
 
 static uint32_t ended[THRUM__EXPLORE_THREADS];
 

@@ -32,8 +32,8 @@
 #define EXPLORE_H
 
 #include "base/atomic.h"
-#include "base/explore_machine.h"
 #include "base/memory.h"
+#include "explorer/machine.h"
 
 #include <stdbool.h>
 #include <stdint.h>

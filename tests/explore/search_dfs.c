@@ -7,7 +7,7 @@
  * tried: the search is exhausted.
  *
  * Reduction: at each choice of a thread the machine gives a number that stands for the state
- * (base/explore_snapshot.c). If the search was in that state before, with at least as many preemptions
+ * (explorer/snapshot.c). If the search was in that state before, with at least as many preemptions
  * left, everything from here on has been tried from there, and the run is cut short. This is sound
  * together with the preemption bound, for the running thread then is a part of the state: what costs
  * a preemption from here did from there. Sleep sets and persistent sets are not, without amends: the

@@ -25,8 +25,8 @@
  *
  * Quiet stretches (base/unexplored.h) contain no points and record nothing.
  */
-#include "base/explore_machine.h"
-#include "base/explore_race.h"
+#include "explorer/machine.h"
+#include "explorer/race.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -19,9 +19,9 @@
  * The end of an object is also a write to all of it: an access by another thread that did not
  * happen before it is a race, even where it ran earlier.
  */
-#include "base/explore_machine.h"
-#include "base/explore_objects.h"
-#include "base/explore_race.h"
+#include "explorer/machine.h"
+#include "explorer/objects.h"
+#include "explorer/race.h"
 
 #include <signal.h>
 #include <stdio.h>

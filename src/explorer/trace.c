@@ -24,8 +24,8 @@
  * Source: the happens-before graph as the state of a stateless search, from CHESS (Musuvathi and
  * Qadeer, "Iterative context bounding for systematic testing of multithreaded programs", 2007).
  */
-#include "base/explore_machine.h"
-#include "base/explore_objects.h"
+#include "explorer/machine.h"
+#include "explorer/objects.h"
 
 uint64_t thrum__explore_trace_hash(uint64_t a, uint64_t b)
 {

@@ -2,7 +2,7 @@
  *
  * Each marked place remembers who wrote it last and at which step of his, and for each thread its
  * last read. An access is ordered after another if the other's step is in the clock of the thread
- * that accesses now (explore_order.c). A plain access counts as a part of its thread's next step,
+ * that accesses now (order.c). A plain access counts as a part of its thread's next step,
  * which is why it is ordered after only by a release that comes later.
  *
  * Places are words of four bytes; accesses that are smaller or not aligned are kept byte by byte.
@@ -10,8 +10,8 @@
  * invents one. A race is found in every interleaving that has both accesses unordered, whichever
  * of the two runs first, so few interleavings suffice to find it.
  */
-#include "base/explore_race.h"
-#include "base/explore_machine.h"
+#include "explorer/race.h"
+#include "explorer/machine.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static struct table {
     unsigned used;
     uint32_t filled[SLOTS]; /* the places of this run */
     struct place place[SLOTS];
-} * table; /* made before the first run: see explore_memory.c */
+} * table; /* made before the first run: see memory.c */
 
 void thrum__explore_race_reset(void)
 {

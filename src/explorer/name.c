@@ -1,5 +1,5 @@
 /* What things are called in reports. */
-#include "base/explore_machine.h"
+#include "explorer/machine.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
 #ifndef THRUM_BASE_EXPLORE_OBJECTS_H
 #define THRUM_BASE_EXPLORE_OBJECTS_H
 
-#include "base/explore_machine.h"
+#include "explorer/machine.h"
 
 enum { THRUM__EXPLORE_HISTORY = 8 };    /* values of one word that a load may still see */
 enum { THRUM__EXPLORE_OBJECTS = 2048 }; /* at most, in one run */
@@ -22,7 +22,7 @@ typedef struct thrum__explore_value {
 typedef struct thrum__explore_object {
     const void *address;
     uint32_t size;
-    uint64_t last_write, reads;               /* explore_trace.c */
+    uint64_t last_write, reads;               /* trace.c */
     unsigned count, newest;                   /* of values, and which is the newest */
     uint32_t touched[THRUM__EXPLORE_THREADS]; /* each thread's clock at its last access, or 0 */
     thrum__explore_value value[THRUM__EXPLORE_HISTORY];

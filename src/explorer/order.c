@@ -9,7 +9,7 @@
  * store publishes only what the last fence saw, and so ends a release sequence; an update
  * (exchange, add, compare-and-swap) passes on what the value before it had published. A relaxed
  * load keeps what it saw for the thread's next fence. Starting and joining a thread order; a futex
- * does not. explore_race.c compares these clocks to find plain accesses that nothing orders, so
+ * does not. race.c compares these clocks to find plain accesses that nothing orders, so
  * that an order too weak in a primitive shows as a race on what the primitive protects.
  *
  * Old values. With a budget for stale loads, each word keeps its last few values, and a load may
@@ -36,7 +36,7 @@
  * Sources: FastTrack (Flanagan and Freund, 2009); relacy (Vyukov) and loom (Lerche), which also
  * let loads choose; "Repairing sequential consistency in C/C++11" (Lahav et al., 2017).
  */
-#include "base/explore_objects.h"
+#include "explorer/objects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,7 +44,7 @@
 enum { FENCES = 512 }; /* later ones count as the last of these, which only forbids more */
 
 /* What fences 1 to n knew. */
-static thrum__explore_clock *knew; /* made before the first run: see explore_memory.c */
+static thrum__explore_clock *knew; /* made before the first run: see memory.c */
 
 void thrum__explore_order_reset(void)
 {

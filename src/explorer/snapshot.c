@@ -6,7 +6,7 @@
  * budgets, and on what is ordered before what. How the run came there does not matter, and it
  * is forgotten here: two threads that have each taken a lock and given it back leave one state, in
  * whatever order they did it. So the states of a program that does something twice are about twice
- * those of one that does it once, where its interleavings (explore_trace.c) are the square.
+ * those of one that does it once, where its interleavings (trace.c) are the square.
  *
  * Memory. The variables that were ever written, the heap as far as it was given out, and the living
  * part of each stack, hashed as they are. Bytes that nobody will read again make states differ
@@ -32,9 +32,9 @@
  * Sources: explicit-state model checking (Holzmann's SPIN; hash compaction by Wolper and Leroy,
  * 1993); the folded product as a mixing step is wyhash's.
  */
-#include "base/explore_machine.h"
-#include "base/explore_objects.h"
-#include "base/explore_race.h"
+#include "explorer/machine.h"
+#include "explorer/objects.h"
+#include "explorer/race.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -208,7 +208,7 @@ static uint64_t access_number(const struct clocks *clocks, unsigned thread, uint
 static struct order {
     struct clocks clocks;
     uint64_t sum;
-} * order; /* made before the first run: see explore_memory.c */
+} * order; /* made before the first run: see memory.c */
 
 static void add_access(uintptr_t key, unsigned kind, unsigned thread, uint32_t epoch)
 {

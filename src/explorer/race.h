@@ -1,4 +1,4 @@
-/* The memory of plain accesses: see explore_race.c. */
+/* The memory of plain accesses: see race.c. */
 #ifndef THRUM_BASE_EXPLORE_RACE_H
 #define THRUM_BASE_EXPLORE_RACE_H
 

@@ -1,7 +1,7 @@
 /* The machine on which explored programs run: what the search asks of it, and its inner parts.
  *
  * The first half is for tests/explore/: limits, the driver that answers every choice, one run. The
- * second half is shared by the explore_*.c files of this folder alone.
+ * second half is shared by the files of this folder alone.
  */
 #ifndef THRUM_BASE_EXPLORE_MACHINE_H
 #define THRUM_BASE_EXPLORE_MACHINE_H
@@ -10,8 +10,6 @@
 #include "base/switch.h"
 
 /* ------------------------------------------------------------------ what the search asks of it */
-
-enum { THRUM__EXPLORE_THREADS = 11 }; /* at most, over a run, the first one included */
 
 /* How often each kind of bad luck may strike in one run, and other bounds. */
 typedef struct thrum__explore_limits {
@@ -131,7 +129,7 @@ int thrum__explore_timeouts(void);
 /* --------------------------------------------------------------------------------- inner parts */
 
 enum { THRUM__EXPLORE_FENCES = THRUM__EXPLORE_THREADS, THRUM__EXPLORE_CLOCK };
-enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see explore_snapshot.c */
+enum { THRUM__EXPLORE_WIPED = 1024 };    /* bytes below a stack in use: see snapshot.c */
 enum { THRUM__EXPLORE_FRESH = 8 << 10 }; /* of a stack, cleared of what earlier runs left */
 
 /* What has happened before: for each thread, how many of its steps; and how many fences. */
@@ -186,7 +184,7 @@ typedef struct thrum__explore_machine {
     enum thrum__explore_outcome outcome;
     int64_t now;
     bool remembers;              /* old values of words, for stale loads */
-    thrum__explore_clock handed; /* by hand-overs: see explore_order.c */
+    thrum__explore_clock handed; /* by hand-overs: see order.c */
     uint32_t steps, tickets, writes, fences, timeouts;
     uint64_t trace; /* the sum of all threads' pasts, which stands for the state */
     struct {
@@ -211,7 +209,7 @@ static inline bool thrum__explore_active(void)
            !thrum__explore_self()->quiet;
 }
 
-/* explore_schedule.c: the point before a step, at which another may run first; giving the
+/* schedule.c: the point before a step, at which another may run first; giving the
  * processor away while not ready; a choice that is not of a thread; whether a thread that pauses
  * would find something new. */
 void thrum__explore_point(const char *file, int line);
@@ -221,7 +219,7 @@ bool thrum__explore_is_restless(const thrum__explore_thread *thread);
 void thrum__explore_tell(const char *verb, const void *address, uint64_t before, uint64_t after,
                          bool valued);
 
-/* explore_order.c: what happened before what. */
+/* order.c: what happened before what. */
 void thrum__explore_order_reset(void);
 void thrum__explore_order_load(const void *address, uint32_t size, int order, uint64_t *value,
                                bool may_be_stale);
@@ -231,13 +229,13 @@ void thrum__explore_order_fence(void);
 void thrum__explore_order_unrecorded(const void *address); /* was written in a quiet stretch */
 void thrum__explore_clock_join(thrum__explore_clock *clock, const thrum__explore_clock *other);
 
-/* explore_trace.c: the number that stands for the past. An event of the running thread on the
+/* trace.c: the number that stands for the past. An event of the running thread on the
  * object at `address`; what else shapes a thread's past. */
 void thrum__explore_trace_event(const void *address, bool write);
 void thrum__explore_trace_mix(thrum__explore_thread *thread, uint64_t what);
 uint64_t thrum__explore_trace_hash(uint64_t a, uint64_t b);
 
-/* explore_snapshot.c: the number that stands for the present. Clearing what the explorer's own calls
+/* snapshot.c: the number that stands for the present. Clearing what the explorer's own calls
  * have left on the stack below the caller's caller: to be called last, where there is nothing to
  * return, so that it takes the caller's place. */
 void thrum__explore_wipe(void);
@@ -245,10 +243,10 @@ void thrum__explore_snapshot_reset(void);
 uint64_t thrum__explore_snapshot(void);
 uint64_t thrum__explore_bytes_hash(uint64_t seed, const void *bytes, size_t size);
 
-/* explore_name.c */
+/* name.c */
 void thrum__explore_names_reset(void);
 
-/* explore_memory.c: the program's memory. */
+/* memory.c: the program's memory. */
 void thrum__explore_memory_reset(void);
 void thrum__explore_memory_check(const void *address, size_t size, const char *what);
 uint32_t thrum__explore_memory_left(char *text, size_t size);

@@ -2,8 +2,8 @@
  *
  * An atomic access has three parts: the point before it, where another thread may run; the
  * operation itself, done by the processor as if there were one thread, since there is one; and
- * what it meant: which values a load may see, what was ordered (explore_order.c), how the past
- * grew (explore_trace.c). What one finds here is the glue, and the futex and the clock, which the
+ * what it meant: which values a load may see, what was ordered (order.c), how the past
+ * grew (trace.c). What one finds here is the glue, and the futex and the clock, which the
  * explorer plays itself.
  *
  * The futex wakes those who sleep on a word in the order in which they came, orders nothing, and
@@ -11,7 +11,7 @@
  * he goes on: wakes of the others are lost on him meanwhile, as they are in the kernel. Outside of a run, while the program starts and ends, there is
  * one thread and every operation is itself.
  */
-#include "base/explore_machine.h"
+#include "explorer/machine.h"
 
 #include <errno.h>
 #include <stdint.h>

@@ -1,4 +1,4 @@
-#include "base/explore_objects.h"
+#include "explorer/objects.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct table {
     thrum__explore_object object[THRUM__EXPLORE_OBJECTS];
 };
 
-static struct table *table; /* made before the first run: see explore_memory.c */
+static struct table *table; /* made before the first run: see memory.c */
 
 void thrum__explore_objects_reset(void)
 {
