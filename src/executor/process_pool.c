@@ -1,14 +1,14 @@
 /* The process pool: how tasks get to worker processes, and their outcomes back.
  *
- * Each worker has a board (process/board.h) with room for a few tasks. Whoever submits puts the task on
- * the board of an idle worker himself; else it pends until a worker is there, or, when there are as many
+ * Each worker has task slots (process/task_slots.h) with room for a few tasks. Whoever submits puts the task on
+ * the task slots of an idle worker himself; else it pends until a worker is there, or, when there are as many
  * as may be, goes to the one with the least before it, where it lies ahead of its time: so a worker that
- * ends a short task finds the next one without waiting for anybody. The keeper (process/keeper.c) collects
- * outcomes, fills boards, starts and reaps workers. A worker that has nothing to do gets half of what lies
- * ahead on the fullest board, and so no task waits long behind another while a worker is idle.
+ * ends a short task finds the next one without waiting for anybody. The reaper (process/reaper.c) collects
+ * outcomes, fills task slots, starts and reaps workers. A worker that has nothing to do gets half of what lies
+ * ahead on the fullest worker's slots, and so no task waits long behind another while a worker is idle.
  *
- * A task that is on a board is running in the eyes of its future, with the keeper's context as its runner:
- * a cancel wakes the keeper, which takes the task back if it has not begun, and then it is cancelled as a
+ * A task that is in a task slot is running in the eyes of its future, with the reaper's context as its runner:
+ * a cancel wakes the reaper, which takes the task back if it has not begun, and then it is cancelled as a
  * pending one would be, or else tells the worker or kills it. A task that was taken back for any other
  * reason goes in front of the pending, still as one that runs.
  *
@@ -16,10 +16,10 @@
  * again; the tasks ahead of their time go to others. Deaths are no reason to give up as long as each costs a
  * task: only if workers die one after another without having begun one is the pool broken.
  *
- * All of the pool's own state is under its one lock, taken by those who submit and by the keeper for about
+ * All of the pool's own state is under its one lock, taken by those who submit and by the reaper for about
  * a microsecond at a time, or for as long as a large argument takes to be copied. What is to be done to
  * futures, which may call callbacks, is noted there and done after it (thrum__outcomes). The parent goes
- * by its own account of each slot (held), and of the board's words believes only what can do no harm.
+ * by its own account of each slot (held), and of the slots' words believes only what can do no harm.
  *
  * Rejected: one queue for all workers in memory they share, as in Python. A worker that dies while it has
  * the queue's lock takes all others along.
@@ -114,17 +114,17 @@ static int rank_of(const thrum_future *future)
     return word & THRUM__FUTURE_LOW ? LOW : word & THRUM__FUTURE_HIGH ? HIGH : MIDDLE;
 }
 
-/* ----------------------------------------------------------------------------------------- boards */
+/* ----------------------------------------------------------------------------------------- task slots */
 
 bool thrum__hand_has_room(const thrum__process_pool *pool, thrum__hand *hand)
 {
     while (hand->collected != hand->child.put &&
-           !hand->held[hand->collected % THRUM__BOARD_SLOTS].busy)
+           !hand->held[hand->collected % THRUM__TASK_SLOTS].busy)
         hand->collected++; /* collected by waiters */
     return hand->stage == THRUM__HAND_SERVING &&
            (!pool->max_tasks || hand->given < pool->max_tasks) &&
-           hand->child.put - hand->collected < THRUM__BOARD_SLOTS &&
-           thrum__board_has_room(hand->child.board, hand->child.put);
+           hand->child.put - hand->collected < THRUM__TASK_SLOTS &&
+           thrum__task_slots_has_room(hand->child.slots, hand->child.put);
 }
 
 int thrum__hand_put(thrum__process_pool *pool, thrum__hand *hand, thrum_future *future)
@@ -136,7 +136,7 @@ int thrum__hand_put(thrum__process_pool *pool, thrum__hand *hand, thrum_future *
         return slot;
     hand->held[slot] =
         (thrum__held_task){.busy = true, .future = future, .deadline = parts.deadline};
-    future->place = (uint32_t)(hand - pool->hands) * THRUM__BOARD_SLOTS + (uint32_t)slot;
+    future->place = (uint32_t)(hand - pool->hands) * THRUM__TASK_SLOTS + (uint32_t)slot;
     hand->in_flight++;
     hand->given++;
     pool->in_flight++;
@@ -178,7 +178,7 @@ static thrum__hand *best_hand(thrum__process_pool *pool)
 /* Whether a task from the pending is to be run still; it then runs in its future's eyes. */
 static bool begins(thrum_future *future)
 {
-    return thrum_future_running(future) || thrum__future_start(future, thrum__keeper_context());
+    return thrum_future_running(future) || thrum__future_start(future, thrum__reaper_context());
 }
 
 void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcomes)
@@ -214,13 +214,13 @@ void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__hand *han
     if (!future) { /* the initializer */
         thrum_task task = {0};
         hand->initialising = false;
-        thrum__child_collect(&hand->child, &hand->child.board->slots[slot], &task);
+        thrum__child_collect(&hand->child, &hand->child.slots->slot[slot], &task);
         thrum__process_pool_break(pool, thrum__task_error(&task), outcomes);
         thrum__task_finish(&task);
         return;
     }
     future->task.function = thrum__timed_parts_of(&future->task).function;
-    thrum__child_collect(&hand->child, &hand->child.board->slots[slot], &future->task);
+    thrum__child_collect(&hand->child, &hand->child.slots->slot[slot], &future->task);
     pool->done++;
     pool->failed += thrum__task_error(&future->task) != NULL;
     add_to(&outcomes->ended, future);
@@ -231,9 +231,9 @@ static void collect_from(thrum__process_pool *pool, thrum__hand *hand, thrum__ou
 {
     bool gapless = true;
     for (uint32_t at = hand->collected; at != hand->child.put; at++) {
-        uint32_t slot = at % THRUM__BOARD_SLOTS;
+        uint32_t slot = at % THRUM__TASK_SLOTS;
         if (hand->held[slot].busy) {
-            if (!thrum__board_is_done(&hand->child.board->slots[slot]))
+            if (!thrum__task_slot_is_done(&hand->child.slots->slot[slot]))
                 return;
             if (hand->held[slot].direct)
                 gapless = false;
@@ -248,7 +248,7 @@ static void collect_from(thrum__process_pool *pool, thrum__hand *hand, thrum__ou
 void thrum__process_pool_collect(thrum__process_pool *pool, thrum__outcomes *outcomes)
 {
     for (size_t i = 0; i < pool->max_workers; i++)
-        if (pool->hands[i].child.board)
+        if (pool->hands[i].child.slots)
             collect_from(pool, &pool->hands[i], outcomes);
 }
 
@@ -337,7 +337,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
         }
     }
     if (ring)
-        thrum__keeper_ring();
+        thrum__reaper_wake();
     thrum__outcomes_settle(&outcomes);
     if (rc == 1)
         run_here(future);
@@ -356,7 +356,7 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
         size_t idle = 0, running = 0, live = 0;
         for (size_t i = 0; i < pool->max_workers; i++) {
             const thrum__hand *hand = &pool->hands[i];
-            if (!hand->child.board)
+            if (!hand->child.slots)
                 continue;
             live++;
             running += hand->in_flight > 0;
@@ -385,7 +385,7 @@ size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids, size
     size_t count = 0;
     thrum_with (&pool->lock)
         for (size_t i = 0; i < pool->max_workers; i++)
-            if (pool->hands[i].child.board) {
+            if (pool->hands[i].child.slots) {
                 if (count < most)
                     ret_pids[count] = pool->hands[i].child.pid;
                 count++;

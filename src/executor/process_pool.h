@@ -1,5 +1,5 @@
 /* A process pool as the files of this folder see it. process_pool.c has the essay, and what those who
- * submit do; process_pool_tend.c what the keeper does; process_pool_life.c the beginning and the end. */
+ * submit do; process_pool_tend.c what the reaper does; process_pool_life.c the beginning and the end. */
 #ifndef THRUM_EXECUTOR_PROCESS_POOL_H
 #define THRUM_EXECUTOR_PROCESS_POOL_H
 
@@ -7,12 +7,12 @@
 #include "executor/pools.h"
 #include "park/park.h"
 #include "process/child.h"
-#include "process/keeper.h"
+#include "process/reaper.h"
 #include <thrum/event.h>
 #include <thrum/lock.h>
 #include <thrum/process_pool.h>
 
-/* The parent's account of a slot; the board's own words are the worker's to write, too. */
+/* The parent's account of a slot; the slots' own words are the worker's to write, too. */
 typedef struct thrum__held_task {
     bool busy;            /* a task is in the slot */
     bool asked;           /* the worker was told that it is to stop */
@@ -23,7 +23,7 @@ typedef struct thrum__held_task {
 
 enum thrum__hand_stage {
     THRUM__HAND_NONE,     /* there is no process */
-    THRUM__HAND_STARTING, /* the keeper is starting it */
+    THRUM__HAND_STARTING, /* the reaper is starting it */
     THRUM__HAND_SERVING,
     THRUM__HAND_LEAVING, /* it was told to leave, or killed, and gets no more tasks */
 };
@@ -39,7 +39,7 @@ typedef struct thrum__hand {
     int doom;            /* the error of the task for whose sake it was killed, or 0 */
     uint32_t doomed;     /* the slot of that task */
     thrum_time leave_by; /* then it is killed */
-    thrum__held_task held[THRUM__BOARD_SLOTS];
+    thrum__held_task held[THRUM__TASK_SLOTS];
 } thrum__hand;
 
 typedef struct thrum__queue_of_futures {
@@ -71,7 +71,7 @@ typedef struct thrum__process_pool {
     thrum__hand *hands;
     size_t workers;   /* with a process, or starting */
     size_t starting;  /* of them */
-    size_t in_flight; /* tasks on boards */
+    size_t in_flight; /* tasks in task slots */
     size_t timed;     /* of them with a deadline */
     size_t named;
     bool start_refused; /* the system would not give another worker the last time */
@@ -85,7 +85,7 @@ typedef struct thrum__process_pool {
     thrum_time stop_by;
     thrum_event gone;
 
-    thrum__kept kept;
+    thrum__reaper_client client;
     thrum__listed_pool listed;
 } thrum__process_pool;
 
@@ -104,10 +104,10 @@ void thrum__outcomes_settle(const thrum__outcomes *outcomes);
 void thrum__process_pool_push(thrum__process_pool *pool, thrum_future *future, int rank);
 thrum_future *thrum__process_pool_pop(thrum__process_pool *pool);
 
-/* Puts pending tasks on boards. */
+/* Puts pending tasks in task slots. */
 void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcomes);
 
-/* Puts one on the board of a worker. Returns as thrum__child_put. */
+/* Puts one on the task slots of a worker. Returns as thrum__child_put. */
 int thrum__hand_put(thrum__process_pool *pool, thrum__hand *hand, thrum_future *future);
 
 /* Whether a worker can take another task. */
@@ -138,8 +138,8 @@ void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__hand *han
 /* Whether another worker should be started. */
 bool thrum__process_pool_wants_worker(const thrum__process_pool *pool);
 
-bool thrum__process_pool_tend(thrum__kept *kept, thrum__round *round);
-bool thrum__process_pool_rest(thrum__kept *kept, bool sleeps);
+bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round *round);
+bool thrum__process_pool_sleeps(thrum__reaper_client *client, bool sleeps);
 
 /* How a thread waits for one future of a pool: process_pool_wait.c. */
 extern const thrum__far_ops thrum__process_pool_far;

@@ -1,10 +1,10 @@
 /* The life of a process pool: how it is made, and how it ends.
  *
- * The keeper has the pool from its beginning. A shutdown closes it; the keeper then drains it, lets the
+ * The reaper has the pool from its beginning. A shutdown closes it; the reaper then drains it, lets the
  * workers leave, reaps them, and as its last touch tells whoever waits, or frees it if nobody does.
  *
  * A child made by a plain fork has the pool's memory, but the workers are its parent's: it touches
- * nothing, neither boards nor futures, and leaves the memory as it is.
+ * nothing, neither task slots nor futures, and leaves the memory as it is.
  */
 #include "base/clock.h"
 #include "base/cpu.h"
@@ -27,10 +27,10 @@ static void free_pool(thrum__process_pool *pool)
     thrum__free(pool);
 }
 
-static void over(thrum__kept *kept)
+static void gone(thrum__reaper_client *client)
 {
     thrum__process_pool *pool =
-        (thrum__process_pool *)((char *)kept - offsetof(thrum__process_pool, kept));
+        (thrum__process_pool *)((char *)client - offsetof(thrum__process_pool, client));
     if (pool->abandoned)
         free_pool(pool);
     else
@@ -52,7 +52,7 @@ static void close_pool(thrum__process_pool *pool, const thrum_shutdown_options *
         }
         refused = thrum__waiters_claim_chain(&pool->submitters, UINT32_MAX, &won);
     }
-    thrum__keeper_ring();
+    thrum__reaper_wake();
     thrum__unpark_chain(refused);
 }
 
@@ -131,8 +131,8 @@ static void set(thrum__process_pool *pool, const thrum_process_pool_options *opt
     pool->retries = options->retries > 0 ? (uint32_t)options->retries : 0;
     for (int rank = 0; rank < THRUM__RANKS; rank++)
         pool->pending[rank].last = &pool->pending[rank].first;
-    pool->kept = (thrum__kept){
-        .tend = thrum__process_pool_tend, .rest = thrum__process_pool_rest, .over = over};
+    pool->client = (thrum__reaper_client){
+        .work = thrum__process_pool_work, .sleeps = thrum__process_pool_sleeps, .gone = gone};
     pool->listed.drain = drain;
 }
 
@@ -154,11 +154,11 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         !copy(&pool->initializer_arg, options->initializer_arg, options->initializer_arg_size) ||
         !copy(&pool->child_options.descriptors, options->descriptors,
               options->descriptor_count * sizeof *options->descriptors) ||
-        thrum__keeper_enter(&pool->kept) < 0) {
+        thrum__reaper_enter(&pool->client) < 0) {
         free_pool(pool);
         return NULL;
     }
-    thrum__store_relaxed(&thrum__keeper_context()->rest->far, &thrum__process_pool_far);
+    thrum__store_relaxed(&thrum__reaper_context()->rest->far, &thrum__process_pool_far);
     thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }

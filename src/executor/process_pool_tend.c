@@ -1,5 +1,5 @@
-/* What the keeper does for a process pool, in each of its rounds: collect what workers have done, bury the
- * dead, pass on requests to stop, enforce deadlines, level the boards, start workers, let them leave. All of
+/* What the reaper does for a process pool, in each of its rounds: collect what workers have done, bury the
+ * dead, pass on requests to stop, enforce deadlines, level the workers, start workers, let them leave. All of
  * it is under the pool's lock but the start of a worker; what follows for futures comes after it.
  */
 #include "base/clock.h"
@@ -14,9 +14,9 @@
 
 enum { AGAIN = 0, LEAVE_GRACES = 20, MOST_EARLY_DEATHS = 5 };
 
-static thrum__slot *slot_of(thrum__hand *hand, uint32_t slot)
+static thrum__task_slot *slot_of(thrum__hand *hand, uint32_t slot)
 {
-    return &hand->child.board->slots[slot];
+    return &hand->child.slots->slot[slot];
 }
 
 static void add_unrun(thrum__process_pool *pool, thrum_future *future, thrum__outcomes *outcomes)
@@ -30,7 +30,7 @@ static void add_unrun(thrum__process_pool *pool, thrum_future *future, thrum__ou
 /* Takes a task back that its worker has not begun; NULL if it has. */
 static thrum_future *take_back(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot)
 {
-    if (!hand->held[slot].future || !thrum__board_take_back(slot_of(hand, slot)))
+    if (!hand->held[slot].future || !thrum__task_slot_take_back(slot_of(hand, slot)))
         return NULL;
     hand->given--;
     return thrum__hand_release(pool, hand, slot);
@@ -88,7 +88,7 @@ static void count_early_death(thrum__process_pool *pool, thrum__hand *hand,
                               const thrum__exit *ended, thrum__outcomes *outcomes)
 {
     thrum_error error = {.code = -ECHILD};
-    bool started = thrum__load_relaxed(&hand->child.board->stage) != THRUM__STAGE_STARTING;
+    bool started = thrum__load_relaxed(&hand->child.slots->stage) != THRUM__STAGE_STARTING;
     if (!hand->initialising && ++pool->early_deaths < MOST_EARLY_DEATHS)
         return;
     int used = snprintf(error.message, sizeof error.message, "%s",
@@ -106,22 +106,22 @@ static void bury(thrum__process_pool *pool, thrum__hand *hand, const thrum__exit
 {
     bool began = false;
     for (; hand->collected != hand->child.put; hand->collected++) {
-        uint32_t slot = hand->collected % THRUM__BOARD_SLOTS;
+        uint32_t slot = hand->collected % THRUM__TASK_SLOTS;
         bool direct = hand->held[slot].direct;
         if (!hand->held[slot].busy)
             continue;
-        if (thrum__board_is_done(slot_of(hand, slot))) {
+        if (thrum__task_slot_is_done(slot_of(hand, slot))) {
             thrum__process_pool_collect_one(pool, hand, slot, outcomes); /* left to a waiter */
         } else if (!hand->held[slot].future) {
             (void)thrum__hand_release(pool, hand, slot); /* the initializer */
-        } else if (thrum__board_is_taken(slot_of(hand, slot))) {
+        } else if (thrum__task_slot_is_taken(slot_of(hand, slot))) {
             began = true;
             end_with_worker(pool, hand, slot, ended, outcomes);
         } else {
             thrum__process_pool_push(pool, thrum__hand_release(pool, hand, slot), AGAIN);
         }
         if (direct)
-            thrum__board_send_away(slot_of(hand, slot));
+            thrum__task_slot_send_away(slot_of(hand, slot));
     }
     if (began)
         pool->early_deaths = 0;
@@ -137,7 +137,7 @@ static void bury_dead(thrum__process_pool *pool, thrum__outcomes *outcomes)
     for (size_t i = 0; i < pool->max_workers; i++) {
         thrum__hand *hand = &pool->hands[i];
         thrum__exit ended;
-        if (!hand->child.board || !thrum__pidfd_reap(hand->child.pidfd, &ended))
+        if (!hand->child.slots || !thrum__pidfd_reap(hand->child.pidfd, &ended))
             continue;
         thrum__process_pool_collect(pool, outcomes);
         bury(pool, hand, &ended, outcomes);
@@ -149,7 +149,7 @@ static void bury_dead(thrum__process_pool *pool, thrum__outcomes *outcomes)
 /* Kills a worker for the sake of the task that it runs; not if that has ended. */
 static void kill_for(thrum__hand *hand, uint32_t slot, int code)
 {
-    if (hand->doom || !thrum__board_hold(hand->child.board, slot_of(hand, slot)))
+    if (hand->doom || !thrum__task_slots_hold(hand->child.slots, slot_of(hand, slot)))
         return;
     hand->doom = code;
     hand->doomed = slot;
@@ -171,7 +171,7 @@ static void stop_one(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot
     if (pool->kill_on_cancel)
         kill_for(hand, slot, -ECANCELED);
     else if (!held->asked)
-        thrum__board_ask(hand->child.board, slot_of(hand, slot));
+        thrum__task_slots_ask(hand->child.slots, slot_of(hand, slot));
     held->asked = true;
 }
 
@@ -179,7 +179,7 @@ static void pass_requests(thrum__process_pool *pool, thrum__outcomes *outcomes)
 {
     for (size_t i = 0; i < pool->max_workers; i++) {
         thrum__hand *hand = &pool->hands[i];
-        for (uint32_t slot = 0; hand->in_flight && slot < THRUM__BOARD_SLOTS; slot++) {
+        for (uint32_t slot = 0; hand->in_flight && slot < THRUM__TASK_SLOTS; slot++) {
             thrum__held_task *held = &hand->held[slot];
             if (held->future && (pool->stop_running || thrum__future_is_asked(held->future)))
                 stop_one(pool, hand, slot, outcomes);
@@ -199,7 +199,7 @@ static void drop_pending(thrum__process_pool *pool, thrum__outcomes *outcomes)
 {
     thrum_future *future;
     for (size_t i = 0; i < pool->max_workers; i++)
-        for (uint32_t slot = 0; slot < THRUM__BOARD_SLOTS; slot++) {
+        for (uint32_t slot = 0; slot < THRUM__TASK_SLOTS; slot++) {
             future = take_back(pool, &pool->hands[i], slot);
             if (future)
                 add_unrun(pool, future, outcomes);
@@ -213,7 +213,7 @@ static void drop_pending(thrum__process_pool *pool, thrum__outcomes *outcomes)
     }
 }
 
-static void wake_at(thrum__round *round, thrum_time moment)
+static void wake_at(thrum__reaper_round *round, thrum_time moment)
 {
     if (moment < round->next)
         round->next = moment;
@@ -226,7 +226,7 @@ static thrum_time later(thrum_time moment, thrum_time by)
 
 /* A task with a deadline: taken back if it has not begun, its worker killed when the grace is over. */
 static void look_at_deadline(thrum__process_pool *pool, thrum__hand *hand, uint32_t slot,
-                             thrum_time now, thrum__round *round, thrum__outcomes *outcomes)
+                             thrum_time now, thrum__reaper_round *round, thrum__outcomes *outcomes)
 {
     thrum_time deadline = hand->held[slot].deadline, end = later(deadline, pool->grace);
     thrum_future *future = now < deadline ? NULL : take_back(pool, hand, slot);
@@ -241,7 +241,7 @@ static void look_at_deadline(thrum__process_pool *pool, thrum__hand *hand, uint3
         kill_for(hand, slot, -ETIMEDOUT);
 }
 
-static void look_at_deadlines(thrum__process_pool *pool, thrum__round *round,
+static void look_at_deadlines(thrum__process_pool *pool, thrum__reaper_round *round,
                               thrum__outcomes *outcomes)
 {
     thrum_time now = thrum__clock_now();
@@ -250,7 +250,7 @@ static void look_at_deadlines(thrum__process_pool *pool, thrum__round *round,
         wake_at(round, pool->stop_by);
     for (size_t i = 0; i < pool->max_workers; i++) {
         thrum__hand *hand = &pool->hands[i];
-        for (uint32_t slot = 0; hand->in_flight && slot < THRUM__BOARD_SLOTS; slot++) {
+        for (uint32_t slot = 0; hand->in_flight && slot < THRUM__TASK_SLOTS; slot++) {
             if (hand->held[slot].deadline)
                 look_at_deadline(pool, hand, slot, now, round, outcomes);
             if (stopping && now >= pool->stop_by && hand->held[slot].future)
@@ -280,7 +280,7 @@ static thrum__hand *fullest(thrum__process_pool *pool)
     return found;
 }
 
-/* Gives an idle worker the older half of what waits on the fullest board. False if it got nothing. */
+/* Gives an idle worker the older half of what waits on the fullest worker's slots. False if it got nothing. */
 static bool level_one(thrum__process_pool *pool, thrum__hand *idle)
 {
     thrum__hand *from = fullest(pool);
@@ -288,7 +288,7 @@ static bool level_one(thrum__process_pool *pool, thrum__hand *idle)
         return false;
     uint32_t most = from->in_flight / 2, moved = 0;
     for (uint32_t at = from->collected; at != from->child.put && moved < most; at++) {
-        uint32_t slot = at % THRUM__BOARD_SLOTS;
+        uint32_t slot = at % THRUM__TASK_SLOTS;
         thrum_future *future =
             thrum__hand_has_room(pool, idle) ? take_back(pool, from, slot) : NULL;
         if (!future)
@@ -305,8 +305,8 @@ static bool has_room_for_more(thrum__process_pool *pool)
 {
     thrum__hand *from = pool->pending_count ? NULL : fullest(pool);
     bool wanted = pool->pending_count && !pool->broken;
-    for (uint32_t slot = 0; from && slot < THRUM__BOARD_SLOTS; slot++)
-        wanted |= from->held[slot].future && thrum__board_is_ready(slot_of(from, slot));
+    for (uint32_t slot = 0; from && slot < THRUM__TASK_SLOTS; slot++)
+        wanted |= from->held[slot].future && thrum__task_slot_is_ready(slot_of(from, slot));
     for (size_t i = 0; wanted && i < pool->max_workers; i++) {
         thrum__hand *hand = &pool->hands[i];
         if (!hand->in_flight && thrum__hand_has_room(pool, hand))
@@ -330,7 +330,7 @@ static void begin_to_leave(thrum__process_pool *pool, thrum__hand *hand)
 {
     hand->stage = THRUM__HAND_LEAVING;
     hand->leave_by = later(thrum__clock_now(), LEAVE_GRACES * pool->grace);
-    thrum__board_leave(hand->child.board);
+    thrum__task_slots_leave(hand->child.slots);
 }
 
 /* Sends away those that have nothing to do and will get nothing more. */
@@ -422,7 +422,7 @@ static bool is_over(thrum__process_pool *pool)
            !thrum__load_acquire(&pool->visitors);
 }
 
-static void tend(thrum__process_pool *pool, thrum__round *round, thrum__outcomes *outcomes)
+static void work(thrum__process_pool *pool, thrum__reaper_round *round, thrum__outcomes *outcomes)
 {
     thrum__process_pool_collect(pool, outcomes);
     if (round->deaths)
@@ -447,21 +447,21 @@ static void tend(thrum__process_pool *pool, thrum__round *round, thrum__outcomes
     look_at_deadlines(pool, round, outcomes);
 }
 
-bool thrum__process_pool_tend(thrum__kept *kept, thrum__round *round)
+bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round *round)
 {
     thrum__process_pool *pool =
-        (thrum__process_pool *)((char *)kept - offsetof(thrum__process_pool, kept));
+        (thrum__process_pool *)((char *)client - offsetof(thrum__process_pool, client));
     thrum__outcomes outcomes = {0};
     bool over = false;
     thrum_with (&pool->lock) {
-        tend(pool, round, &outcomes);
+        work(pool, round, &outcomes);
         over = is_over(pool);
     }
     bool settles = outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted;
     thrum__outcomes_settle(&outcomes);
     if (over && settles) { /* one who waits for these may just have entered: look once more */
         over = false;
-        thrum__keeper_ring();
+        thrum__reaper_wake();
     }
     return !over;
 }
@@ -470,24 +470,24 @@ bool thrum__process_pool_tend(thrum__kept *kept, thrum__round *round)
 static bool has_outcome(thrum__hand *hand)
 {
     uint32_t at = hand->collected;
-    while (at != hand->child.put && (!hand->held[at % THRUM__BOARD_SLOTS].busy ||
-                                     hand->held[at % THRUM__BOARD_SLOTS].direct))
+    while (at != hand->child.put &&
+           (!hand->held[at % THRUM__TASK_SLOTS].busy || hand->held[at % THRUM__TASK_SLOTS].direct))
         at++;
-    return at != hand->child.put && thrum__board_is_done(slot_of(hand, at % THRUM__BOARD_SLOTS));
+    return at != hand->child.put && thrum__task_slot_is_done(slot_of(hand, at % THRUM__TASK_SLOTS));
 }
 
-bool thrum__process_pool_rest(thrum__kept *kept, bool sleeps)
+bool thrum__process_pool_sleeps(thrum__reaper_client *client, bool sleeps)
 {
     thrum__process_pool *pool =
-        (thrum__process_pool *)((char *)kept - offsetof(thrum__process_pool, kept));
+        (thrum__process_pool *)((char *)client - offsetof(thrum__process_pool, client));
     bool busy = false;
     thrum_with (&pool->lock) {
         for (size_t i = 0; i < pool->max_workers; i++)
-            if (pool->hands[i].child.board)
-                thrum__board_keeper_sleeps(pool->hands[i].child.board, sleeps);
-        thrum__fence_seq_cst(); /* pairs with those in thrum__board_finish and thrum__board_emptied */
+            if (pool->hands[i].child.slots)
+                thrum__task_slots_reaper_sleeps(pool->hands[i].child.slots, sleeps);
+        thrum__fence_seq_cst(); /* pairs with those in thrum__task_slots_finish and thrum__task_slots_emptied */
         for (size_t i = 0; sleeps && i < pool->max_workers; i++)
-            busy |= pool->hands[i].child.board && has_outcome(&pool->hands[i]);
+            busy |= pool->hands[i].child.slots && has_outcome(&pool->hands[i]);
         busy |= sleeps && has_room_for_more(pool);
     }
     return busy;

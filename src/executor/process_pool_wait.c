@@ -1,13 +1,13 @@
-/* Waiting for one future of a process pool without the keeper in between.
+/* Waiting for one future of a process pool without the reaper in between.
  *
- * A thread that waits for a task on a board sleeps on the task's slot itself: it sets DIRECT there
- * (process/board.h), the worker wakes it, and it collects the outcome and ends the future, as the keeper
+ * A thread that waits for a task in a task slot sleeps on the task's slot itself: it sets DIRECT there
+ * (process/task_slots.h), the worker wakes it, and it collects the outcome and ends the future, as the reaper
  * would have. So a task to another process and back costs two hand-offs and not three. The wait remains
  * one like any other, with a deadline and open to cancellation (park/shared_park.c).
  *
- * The slot may be taken back and given to another worker, or the worker may die: then the keeper clears
- * DIRECT or releases the slot, wakes the word, and the waiter looks anew where its task is. The keeper leaves
- * an outcome with a direct waiter to him. The memory of the board stays mapped while somebody sleeps on it:
+ * The slot may be taken back and given to another worker, or the worker may die: then the reaper clears
+ * DIRECT or releases the slot, wakes the word, and the waiter looks anew where its task is. The reaper leaves
+ * an outcome with a direct waiter to him. The memory of the task slots stays mapped while somebody sleeps on it:
  * `mapping` counts them, under the pool's lock.
  *
  * A future says nothing of how long its pool lives. So a waiter enters the pool under the future's guard,
@@ -41,30 +41,30 @@ static bool stayed_there(const struct spot *spot, const thrum_future *future)
     return is_there(spot, future) && spot->hand->held[spot->slot].direct == spot;
 }
 
-static thrum__slot *slot_of(const struct spot *spot)
+static thrum__task_slot *slot_of(const struct spot *spot)
 {
-    return &((thrum__board *)spot->mapping->pages.memory)->slots[spot->slot];
+    return &((thrum__task_slots *)spot->mapping->pages.memory)->slot[spot->slot];
 }
 
 /* Finds the task's slot and sets DIRECT. False if there is nothing to sleep on. Under the lock. */
 static bool settle_down(thrum__process_pool *pool, thrum_future *future, struct spot *ret_spot)
 {
     uint32_t place = future->place;
-    *ret_spot = (struct spot){.hand = &pool->hands[place / THRUM__BOARD_SLOTS],
-                              .slot = place % THRUM__BOARD_SLOTS};
+    *ret_spot = (struct spot){.hand = &pool->hands[place / THRUM__TASK_SLOTS],
+                              .slot = place % THRUM__TASK_SLOTS};
     ret_spot->mapping = ret_spot->hand->child.mapping;
-    if (place / THRUM__BOARD_SLOTS >= pool->max_workers || !ret_spot->mapping ||
+    if (place / THRUM__TASK_SLOTS >= pool->max_workers || !ret_spot->mapping ||
         !is_there(ret_spot, future) || ret_spot->hand->held[ret_spot->slot].direct)
         return false;
     ret_spot->hand->held[ret_spot->slot].direct = ret_spot;
     ret_spot->mapping->users++;
-    (void)thrum__board_set_direct(slot_of(ret_spot)); /* else it is done */
+    (void)thrum__task_slot_set_direct(slot_of(ret_spot)); /* else it is done */
     return true;
 }
 
-/* Whether the keeper has something to do now that a worker has one task less: give it another, one that lies
- * behind on another board, say, or let it leave. */
-static bool concerns_keeper(const thrum__process_pool *pool)
+/* Whether the reaper has something to do now that a worker has one task less: give it another, one that lies
+ * behind on another worker, say, or let it leave. */
+static bool concerns_reaper(const thrum__process_pool *pool)
 {
     bool waits_behind = false;
     for (size_t i = 0; i < pool->max_workers; i++)
@@ -72,19 +72,19 @@ static bool concerns_keeper(const thrum__process_pool *pool)
     return waits_behind || pool->closing || pool->max_tasks || pool->pending_count;
 }
 
-/* Takes the outcome if it is there. Under the lock. True if the keeper is to look, too. */
+/* Takes the outcome if it is there. Under the lock. True if the reaper is to look, too. */
 static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct spot *spot,
                    thrum__outcomes *outcomes)
 {
     if (stayed_there(spot, future)) {
         spot->hand->held[spot->slot].direct = NULL;
-        if (!thrum__board_clear_direct(slot_of(spot))) {
+        if (!thrum__task_slot_clear_direct(slot_of(spot))) {
             thrum__process_pool_collect_one(pool, spot->hand, spot->slot, outcomes);
             thrum__process_pool_fill(pool, outcomes);
         }
     }
     thrum__mapping_release(spot->mapping);
-    return spot->hand->in_flight || concerns_keeper(pool);
+    return spot->hand->in_flight || concerns_reaper(pool);
 }
 
 static bool enter(void *argument)
@@ -106,7 +106,7 @@ static int wait(void *argument, thrum_time deadline)
     thrum_with (&pool->lock)
         there = settle_down(pool, future, &spot);
     if (there) {
-        rc = thrum__board_sleep_direct(slot_of(&spot), future, deadline);
+        rc = thrum__task_slot_sleep_direct(slot_of(&spot), future, deadline);
         thrum_with (&pool->lock)
             ring = get_up(pool, future, &spot, &outcomes);
         thrum__outcomes_settle(&outcomes);
@@ -116,7 +116,7 @@ static int wait(void *argument, thrum_time deadline)
         ring |= pool->closing;
     }
     if (ring)
-        thrum__keeper_ring();
+        thrum__reaper_wake();
     return rc;
 }
 

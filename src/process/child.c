@@ -1,4 +1,4 @@
-/* A child process with a board, as its parent has it.
+/* A child process with task slots, as its parent has it.
  *
  * Whoever has a child keeps it under a lock of his own; only the start, which takes a millisecond, is
  * done without it. The child is whole or not there at all: a start that fails half way kills and reaps
@@ -8,50 +8,51 @@
 #include "base/place.h"
 #include "base/poller.h"
 #include "base/spawn.h"
-#include "process/keeper.h"
+#include "process/reaper.h"
 #include "process/worker.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-static int make_board(thrum__child *child, const thrum__child_options *options)
+static int make_slots(thrum__child *child, const thrum__child_options *options)
 {
-    if (options->descriptor_count > THRUM__BOARD_DESCRIPTORS)
+    if (options->descriptor_count > THRUM__WORKER_DESCRIPTORS)
         return -EINVAL;
     thrum__mapping *mapping = thrum__alloc(sizeof *mapping);
     if (!mapping)
         return -ENOMEM;
-    int rc = thrum__shared_pages_new(&mapping->pages, options->name, sizeof(thrum__board));
+    int rc = thrum__shared_pages_new(&mapping->pages, options->name, sizeof(thrum__task_slots));
     if (rc < 0) {
         thrum__free(mapping);
         return rc;
     }
     mapping->users = 1;
     child->mapping = mapping;
-    thrum__board *board = mapping->pages.memory;
-    board->magic = THRUM__BOARD_MAGIC;
-    board->parent = thrum__process_number();
-    board->bell = thrum__keeper_bell();
-    board->single = options->single;
-    board->memory_limit = options->memory_limit;
-    board->cpu_limit = options->cpu_limit;
-    board->descriptor_count = (uint32_t)options->descriptor_count;
+    thrum__task_slots *slots = mapping->pages.memory;
+    slots->magic = THRUM__TASK_SLOTS_MAGIC;
+    slots->parent = thrum__process_number();
+    slots->reaper_descriptor = thrum__reaper_descriptor();
+    slots->single = options->single;
+    slots->memory_limit = options->memory_limit;
+    slots->cpu_limit = options->cpu_limit;
+    slots->descriptor_count = (uint32_t)options->descriptor_count;
     for (size_t i = 0; i < options->descriptor_count; i++)
-        board->descriptors[i] = options->descriptors[i];
+        slots->descriptors[i] = options->descriptors[i];
     snprintf(child->name, sizeof child->name, "%s", options->name);
-    memcpy(board->name, child->name, sizeof board->name);
-    child->board = board;
+    memcpy(slots->name, child->name, sizeof slots->name);
+    child->slots = slots;
     return 0;
 }
 
 static int by_exec(thrum__child *child)
 {
     char variable[64];
-    int kept[THRUM__BOARD_DESCRIPTORS + 2] = {child->mapping->pages.descriptor, child->board->bell};
+    int kept[THRUM__WORKER_DESCRIPTORS + 2] = {child->mapping->pages.descriptor,
+                                               child->slots->reaper_descriptor};
     size_t count = 2;
-    for (uint32_t i = 0; i < child->board->descriptor_count; i++)
-        kept[count++] = child->board->descriptors[i];
+    for (uint32_t i = 0; i < child->slots->descriptor_count; i++)
+        kept[count++] = child->slots->descriptors[i];
     snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%d",
              child->mapping->pages.descriptor);
     return thrum__spawn_self(child->name, variable, kept, count, &child->pid);
@@ -73,13 +74,13 @@ static int by_fork(thrum__child *child)
 int thrum__child_start(thrum__child *child, const thrum__child_options *options)
 {
     *child = (thrum__child){.pidfd = -1};
-    int rc = make_board(child, options);
+    int rc = make_slots(child, options);
     if (rc < 0)
         return rc;
     rc = options->fork ? by_fork(child) : by_exec(child);
     if (rc == 0) {
         child->pidfd = thrum__pidfd_open(child->pid);
-        rc = child->pidfd < 0 ? child->pidfd : thrum__keeper_watch(child->pidfd);
+        rc = child->pidfd < 0 ? child->pidfd : thrum__reaper_watch(child->pidfd);
         if (rc == 0)
             return 0;
         thrum__pid_kill(child->pid);
@@ -110,51 +111,52 @@ int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *a
 {
     uint32_t module = 0;
     uint64_t offset = 0;
-    if (!thrum__board_has_room(child->board, child->put))
+    if (!thrum__task_slots_has_room(child->slots, child->put))
         return -EAGAIN;
     int rc = thrum__module_of(function, &module, &offset);
     if (rc < 0)
         return rc;
     if (!(child->modules >> module & 1)) {
-        child->board->modules[module] = *thrum__module_at(module);
+        child->slots->modules[module] = *thrum__module_at(module);
         child->modules |= UINT64_C(1) << module;
     }
-    thrum__slot *slot = thrum__board_slot(child->board, child->put);
+    thrum__task_slot *slot = thrum__task_slots_at(child->slots, child->put);
     slot->module = module;
     slot->offset = offset;
     slot->deadline = deadline;
     thrum__store_relaxed(&slot->asked, 0);
-    rc = thrum__slot_write(&child->mapping->pages, slot, false, arg, size);
+    rc = thrum__task_slot_write(&child->mapping->pages, slot, false, arg, size);
     if (rc < 0)
         return rc;
-    thrum__board_put(child->board, child->put);
-    return (int)(child->put++ % THRUM__BOARD_SLOTS);
+    thrum__task_slots_put(child->slots, child->put);
+    return (int)(child->put++ % THRUM__TASK_SLOTS);
 }
 
 /* The size in a slot is what the child says: it may be anything, and may change. */
-static void collect_result(thrum__child *child, thrum__slot *slot, thrum_task *task)
+static void collect_result(thrum__child *child, thrum__task_slot *slot, thrum_task *task)
 {
     size_t size = thrum__load_relaxed(&slot->size);
-    if (size <= THRUM__SLOT_ROOM) {
+    if (size <= THRUM__TASK_SLOT_ROOM) {
         (void)thrum_return(task, slot->room, size);
         return;
     }
-    if (size > THRUM__SLOT_MOST) {
+    if (size > THRUM__TASK_SLOT_MOST) {
         thrum__task_fail(task, -EIO, "the result cannot be read");
         return;
     }
     void *memory = thrum__alloc(size);
-    int rc = memory ? thrum__slot_read(&child->mapping->pages, slot, true, memory, size) : -ENOMEM;
+    int rc =
+        memory ? thrum__task_slot_read(&child->mapping->pages, slot, true, memory, size) : -ENOMEM;
     if (rc == 0) {
         thrum__task_give(task, memory, size);
         return;
     }
     thrum__free(memory);
-    thrum__slot_drop(&child->mapping->pages, slot, true, size);
+    thrum__task_slot_drop(&child->mapping->pages, slot, true, size);
     thrum__task_fail(task, rc, rc == -ENOMEM ? NULL : "the result cannot be read");
 }
 
-void thrum__child_collect(thrum__child *child, thrum__slot *slot, thrum_task *task)
+void thrum__child_collect(thrum__child *child, thrum__task_slot *slot, thrum_task *task)
 {
     int code = thrum__load_relaxed(&slot->code);
     if (code == 0) {
@@ -166,7 +168,7 @@ void thrum__child_collect(thrum__child *child, thrum__slot *slot, thrum_task *ta
         message[size < sizeof message ? size : sizeof message - 1] = '\0';
         thrum__task_fail(task, code < 0 ? code : -EINVAL, message);
     }
-    thrum__board_give_up(slot);
+    thrum__task_slot_give_up(slot);
 }
 
 void thrum__child_obituary(const thrum__child *child, const thrum__exit *ended,

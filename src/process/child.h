@@ -1,9 +1,9 @@
-/* A child process with a board, as its parent has it: see child.c. */
+/* A child process with task slots, as its parent has it: see child.c. */
 #ifndef THRUM_PROCESS_CHILD_H
 #define THRUM_PROCESS_CHILD_H
 
 #include "base/pidfd.h"
-#include "process/board.h"
+#include "process/task_slots.h"
 
 /* How a child is to be. */
 typedef struct thrum__child_options {
@@ -15,7 +15,7 @@ typedef struct thrum__child_options {
     size_t descriptor_count;
 } thrum__child_options;
 
-/* A board's memory, mapped as long as anybody uses it; under the lock of whoever has the child. */
+/* The task slots' memory, mapped as long as anybody uses it; under the lock of whoever has the child. */
 typedef struct thrum__mapping {
     thrum__shared_pages pages;
     uint32_t users;
@@ -25,24 +25,24 @@ void thrum__mapping_release(thrum__mapping *mapping);
 
 typedef struct thrum__child {
     thrum__mapping *mapping;
-    thrum__board *board; /* NULL: there is no child */
+    thrum__task_slots *slots; /* NULL: there is no child */
     int32_t pid;
     int pidfd;
     char name[THRUM__NAME_SIZE];
     uint32_t put;     /* slots filled so far */
-    uint64_t modules; /* by number, those that stand on the board */
+    uint64_t modules; /* by number, those that stand in the slots */
 } thrum__child;
 
-/* Starts a child. On the keeper's thread, without any lock. Returns 0 or a negative errno. */
+/* Starts a child. On the reaper's thread, without any lock. Returns 0 or a negative errno. */
 int thrum__child_start(thrum__child *child, const thrum__child_options *options);
 
-/* Puts a task on the board. Returns the slot's index, -EAGAIN if there is no room now, or another negative
+/* Puts a task in the slots. Returns the slot's index, -EAGAIN if there is no room now, or another negative
  * errno if the task cannot be put there at all. */
 int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *arg, size_t size,
                      thrum_time deadline);
 
 /* Makes the outcome in a slot that is DONE that of `task`, and gives the slot up. */
-void thrum__child_collect(thrum__child *child, thrum__slot *slot, thrum_task *task);
+void thrum__child_collect(thrum__child *child, thrum__task_slot *slot, thrum_task *task);
 
 /* Gives back what is left of a child that has ended. */
 void thrum__child_free(thrum__child *child);

@@ -1,10 +1,10 @@
 /* Single processes.
  *
- * A process is a child with a board, of which one slot is used: its task is put there and the child told to
- * leave as soon as there is nothing to do. The keeper starts it, while the one who asked for it waits for
- * `started`, and notices its end; only then is the outcome taken from the board, which outlives the child.
+ * A process is a child with task slots, of which one slot is used: its task is put there and the child told to
+ * leave as soon as there is nothing to do. The reaper starts it, while the one who asked for it waits for
+ * `started`, and notices its end; only then is the outcome taken from the slot, which outlives the child.
  *
- * The handle is shared by its owner and the keeper; `references` counts them. Before `ended` is set the keeper
+ * The handle is shared by its owner and the reaper; `references` counts them. Before `ended` is set the reaper
  * alone touches the task and `exit`; after it everybody may read them. `lock` guards the child's
  * descriptor against a signal that comes at its end.
  *
@@ -12,7 +12,7 @@
  */
 #include "base/process.h"
 #include "base/panic.h"
-#include "process/keeper.h"
+#include "process/reaper.h"
 #include "thread/living.h"
 #include <thrum/event.h>
 #include <thrum/process.h>
@@ -25,18 +25,18 @@
 #include <string.h>
 
 struct thrum_process {
-    thrum__kept kept;
+    thrum__reaper_client client;
     uint32_t references;
     uint32_t seen;    /* someone has asked for the failure */
     uint32_t process; /* the generation in which it was started */
     bool daemon, begun;
     thrum__child_options options;
-    int descriptors[THRUM__BOARD_DESCRIPTORS];
+    int descriptors[THRUM__WORKER_DESCRIPTORS];
     char name[THRUM__NAME_SIZE];
     thrum_task task;
     thrum_event started, ended;
     thrum_lock lock;
-    thrum__child child; /* its board is NULL before and after its life; under the lock */
+    thrum__child child; /* its task slots is NULL before and after its life; under the lock */
     uint32_t slot;
     int32_t pid;
     thrum__exit exit;
@@ -63,12 +63,12 @@ static void unreference(thrum_process *process)
     thrum__free(process);
 }
 
-static thrum_process *process_of(thrum__kept *kept)
+static thrum_process *process_of(thrum__reaper_client *client)
 {
-    return (thrum_process *)kept; /* its first member */
+    return (thrum_process *)client; /* its first member */
 }
 
-/* ------------------------------------------------------------------------------ what the keeper does */
+/* ------------------------------------------------------------------------------ what the reaper does */
 
 /* Starts the child and gives it its task. */
 static int begin(thrum_process *process)
@@ -86,7 +86,7 @@ static int begin(thrum_process *process)
         thrum__child_free(&child);
         return slot;
     }
-    thrum__board_leave(child.board);
+    thrum__task_slots_leave(child.slots);
     process->slot = (uint32_t)slot;
     process->pid = child.pid;
     thrum_with (&process->lock)
@@ -96,9 +96,9 @@ static int begin(thrum_process *process)
 
 static void take_outcome(thrum_process *process, const thrum__exit *ended)
 {
-    thrum__slot *slot = &process->child.board->slots[process->slot];
+    thrum__task_slot *slot = &process->child.slots->slot[process->slot];
     process->exit = *ended;
-    if (thrum__board_is_done(slot)) {
+    if (thrum__task_slot_is_done(slot)) {
         thrum__child_collect(&process->child, slot, &process->task);
         return;
     }
@@ -107,9 +107,9 @@ static void take_outcome(thrum_process *process, const thrum__exit *ended)
     thrum__task_fail(&process->task, -ECHILD, message);
 }
 
-static bool tend(thrum__kept *kept, thrum__round *round)
+static bool work(thrum__reaper_client *client, thrum__reaper_round *round)
 {
-    thrum_process *process = process_of(kept);
+    thrum_process *process = process_of(client);
     thrum__exit ended;
     if (!process->begun) {
         process->begun = true;
@@ -129,15 +129,15 @@ static bool tend(thrum__kept *kept, thrum__round *round)
 }
 
 /* What it has done is looked at when it has ended. */
-static bool rest(thrum__kept *kept, bool sleeps)
+static bool sleeps(thrum__reaper_client *client, bool asleep)
 {
-    (void)kept, (void)sleeps;
+    (void)client, (void)asleep;
     return false;
 }
 
-static void over(thrum__kept *kept)
+static void gone(thrum__reaper_client *client)
 {
-    thrum_process *process = process_of(kept);
+    thrum_process *process = process_of(client);
     bool daemon = process->daemon;
     thrum_event_set(&process->ended);
     thrum_event_set(&process->started); /* for one that never was */
@@ -161,7 +161,7 @@ static thrum_process *make(const thrum_process_options *options)
     process->references = 2;
     process->process = thrum__process_generation;
     process->daemon = options->daemon;
-    process->kept = (thrum__kept){.tend = tend, .rest = rest, .over = over};
+    process->client = (thrum__reaper_client){.work = work, .sleeps = sleeps, .gone = gone};
     process->options = (thrum__child_options){.name = process->name,
                                               .single = true,
                                               .fork = options->start == THRUM_START_FORK,
@@ -170,12 +170,12 @@ static thrum_process *make(const thrum_process_options *options)
                                               .descriptors = process->descriptors,
                                               .descriptor_count = options->descriptor_count};
     size_t count = options->descriptor_count;
-    if (count && count <= THRUM__BOARD_DESCRIPTORS)
+    if (count && count <= THRUM__WORKER_DESCRIPTORS)
         memcpy(process->descriptors, options->descriptors, count * sizeof(int));
     return process;
 }
 
-/* One that the keeper has never had. */
+/* One that the reaper has never had. */
 static void refuse(thrum_process *process, int code)
 {
     thrum__task_fail(&process->task, code, "the process cannot be started");
@@ -195,7 +195,7 @@ thrum_process *thrum_process_start_with(const thrum_process_options *options,
     if (rc == 0) {
         if (!daemon)
             thrum__living_enter();
-        rc = thrum__keeper_enter(&process->kept);
+        rc = thrum__reaper_enter(&process->client);
         if (rc < 0 && !daemon)
             thrum__living_leave();
     }
@@ -269,7 +269,7 @@ static int send_signal(thrum_process *process, int number)
     if (!thrum_process_is_alive(process))
         return rc;
     thrum_with (&process->lock)
-        if (process->child.board)
+        if (process->child.slots)
             rc = thrum__pidfd_signal(process->child.pidfd, number);
     return rc < 0 ? -EALREADY : 0;
 }

@@ -1,18 +1,18 @@
-/* The worker's side of a board.
+/* The worker's side of task slots.
  *
  * A child that was started by exec is the program once more. It must not run its main, so the library has a
  * constructor that looks for THRUM_WORKER in the environment, takes it out (what a task starts itself is to
- * be no worker), and serves the board that it names. It never returns: when there is nothing more to do the
+ * be no worker), and serves the task slots that it names. It never returns: when there is nothing more to do the
  * process ends by exit, so that output is written and handlers run. Constructors of the program that come
  * later than this one have not run: with the static library those of the program's own files have, with
  * the shared library only those of the libraries that it needs itself.
  *
  * Tasks run on the main thread, one after another, on the full stack. A second thread, `control`, sleeps on
- * the board for requests to stop what runs, and cancels the main thread's context; `running` tells it which
+ * the task slots for requests to stop what runs, and cancels the main thread's context; `running` tells it which
  * task that is, under a lock, so that a request reaches the right one or none. The main thread takes back a
  * request that came too late before it takes the next task.
  *
- * The kernel kills a worker when the parent's keeper thread ends, that is, with the parent, however that
+ * The kernel kills a worker when the parent's reaper thread ends, that is, with the parent, however that
  * ends; a worker that is stopped dies, too.
  *
  * A forked worker has the parent's memory as it was, and ends without the parent's handlers and without
@@ -36,15 +36,15 @@ enum { STATUS_LOST = 127, CONTROL_STACK = 256 * 1024 };
 
 typedef struct worker {
     thrum__shared_pages pages;
-    thrum__board *board;
+    thrum__task_slots *slots;
     bool forked;
     uint32_t position;
     uint64_t bases[THRUM__MODULES]; /* of modules, 0 for not yet known */
     bool found[THRUM__MODULES];
     thrum__context *context; /* of the main thread */
     thrum_lock lock;
-    thrum__slot *running; /* under the lock */
-    bool failed;          /* the last task */
+    thrum__task_slot *running; /* under the lock */
+    bool failed;               /* the last task */
 } worker;
 
 static worker self; /* a process is one worker */
@@ -62,7 +62,7 @@ __attribute__((noreturn)) static int control(thrum_task *task)
 {
     (void)task;
     for (uint32_t seen = 0;;) {
-        seen = thrum__board_listen(self.board, seen);
+        seen = thrum__task_slots_listen(self.slots, seen);
         pass_request();
     }
 }
@@ -81,17 +81,17 @@ static int start_control(void)
 /* ----------------------------------------------------------------------------------------- tasks */
 
 /* Settles a task that could not be run. */
-static void refuse(thrum__slot *slot, int code, const char *message)
+static void refuse(thrum__task_slot *slot, int code, const char *message)
 {
     slot->code = code;
-    (void)thrum__slot_write(&self.pages, slot, true, message, strlen(message)); /* fits */
+    (void)thrum__task_slot_write(&self.pages, slot, true, message, strlen(message)); /* fits */
 }
 
 /* Gives the function of a task, or NULL, and then the task is refused. */
-static thrum_task_fn *function_of(thrum__slot *slot)
+static thrum_task_fn *function_of(thrum__task_slot *slot)
 {
     uint32_t number = slot->module;
-    const thrum__module *module = &self.board->modules[number];
+    const thrum__module *module = &self.slots->modules[number];
     if (!self.found[number]) {
         if (thrum__module_find(module, &self.bases[number]) < 0) {
             char message[300];
@@ -108,17 +108,17 @@ static thrum_task_fn *function_of(thrum__slot *slot)
 }
 
 /* Makes the slot's argument that of a task. Returns 0 or a negative errno. */
-static int take_argument(thrum_task *task, thrum_task_fn *function, thrum__slot *slot)
+static int take_argument(thrum_task *task, thrum_task_fn *function, thrum__task_slot *slot)
 {
     size_t size = slot->size;
-    if (size <= THRUM__SLOT_ROOM)
+    if (size <= THRUM__TASK_SLOT_ROOM)
         return thrum__task_init(task, function, slot->room, size);
     void *memory = thrum__alloc(size);
     if (!memory) {
-        thrum__slot_drop(&self.pages, slot, false, size);
+        thrum__task_slot_drop(&self.pages, slot, false, size);
         return -ENOMEM;
     }
-    int rc = thrum__slot_read(&self.pages, slot, false, memory, size);
+    int rc = thrum__task_slot_read(&self.pages, slot, false, memory, size);
     if (rc < 0)
         thrum__free(memory);
     else
@@ -126,7 +126,7 @@ static int take_argument(thrum_task *task, thrum_task_fn *function, thrum__slot 
     return rc;
 }
 
-static void leave_outcome(thrum__slot *slot, const thrum_task *task)
+static void leave_outcome(thrum__task_slot *slot, const thrum_task *task)
 {
     const thrum_error *error = thrum__task_error(task);
     if (error) {
@@ -134,13 +134,13 @@ static void leave_outcome(thrum__slot *slot, const thrum_task *task)
         return;
     }
     slot->code = 0;
-    int rc =
-        thrum__slot_write(&self.pages, slot, true, task->outcome, thrum__task_result_size(task));
+    int rc = thrum__task_slot_write(&self.pages, slot, true, task->outcome,
+                                    thrum__task_result_size(task));
     if (rc < 0)
         refuse(slot, rc, "the result does not fit into the memory shared with the parent");
 }
 
-static void set_running(thrum__slot *slot)
+static void set_running(thrum__task_slot *slot)
 {
     thrum_with (&self.lock) {
         self.running = slot;
@@ -149,7 +149,7 @@ static void set_running(thrum__slot *slot)
     }
 }
 
-static void run(thrum__slot *slot)
+static void run(thrum__task_slot *slot)
 {
     thrum_task task = {0};
     thrum_task_fn *function = function_of(slot);
@@ -182,20 +182,20 @@ static void serve(void)
     uint32_t passed = 0;  /* slots gone by since the last task */
     for (;;) {
         uint32_t before = self.position;
-        thrum__slot *slot = thrum__board_take(self.board, &self.position);
+        thrum__task_slot *slot = thrum__task_slots_take(self.slots, &self.position);
         passed = slot ? 0 : passed + self.position - before;
-        if (passed >= THRUM__BOARD_SLOTS) {
+        if (passed >= THRUM__TASK_SLOTS) {
             passed = 0;
-            if (thrum__board_emptied(self.board))
-                thrum__wake_send(self.board->bell);
+            if (thrum__task_slots_emptied(self.slots))
+                thrum__wake_send(self.slots->reaper_descriptor);
         }
         if (slot) {
             run(slot);
             self.failed = slot->code != 0;
-            if (thrum__board_finish(self.board, slot, is_brief(woken)))
-                thrum__wake_send(self.board->bell);
+            if (thrum__task_slots_finish(self.slots, slot, is_brief(woken)))
+                thrum__wake_send(self.slots->reaper_descriptor);
             woken = 0;
-        } else if (!thrum__board_rest(self.board, self.position)) {
+        } else if (!thrum__task_slots_rest(self.slots, self.position)) {
             return;
         } else {
             woken = thrum__clock_now();
@@ -216,34 +216,34 @@ static void take_name(const char *name)
 
 void thrum__worker_serve(const thrum__shared_pages *pages, bool forked)
 {
-    self = (worker){.pages = *pages, .board = pages->memory, .forked = forked};
-    thrum__board *board = self.board;
-    if (!thrum__process_follow(board->parent))
+    self = (worker){.pages = *pages, .slots = pages->memory, .forked = forked};
+    thrum__task_slots *slots = self.slots;
+    if (!thrum__process_follow(slots->parent))
         thrum__process_end(STATUS_LOST, true);
-    take_name(board->name);
-    int rc = thrum__process_limit(board->memory_limit, board->cpu_limit);
+    take_name(slots->name);
+    int rc = thrum__process_limit(slots->memory_limit, slots->cpu_limit);
     if (rc == 0)
         rc = start_control();
     if (rc < 0) {
-        fprintf(stderr, "thrum: worker process \"%s\" cannot begin: %s\n", board->name,
+        fprintf(stderr, "thrum: worker process \"%s\" cannot begin: %s\n", slots->name,
                 thrum_strerror(rc));
         thrum__process_end(STATUS_LOST, forked);
     }
-    thrum__store_relaxed(&board->stage, THRUM__STAGE_SERVING);
+    thrum__store_relaxed(&slots->stage, THRUM__STAGE_SERVING);
     serve();
-    thrum__store_relaxed(&board->stage, THRUM__STAGE_LEAVING);
-    thrum__process_end(board->single && self.failed, forked);
+    thrum__store_relaxed(&slots->stage, THRUM__STAGE_LEAVING);
+    thrum__process_end(slots->single && self.failed, forked);
 }
 
 #ifndef THRUM_EXPLORE
 
 static void keep_own_descriptors(const thrum__shared_pages *pages)
 {
-    const thrum__board *board = pages->memory;
-    int kept[THRUM__BOARD_DESCRIPTORS + 2] = {pages->descriptor, board->bell};
+    const thrum__task_slots *slots = pages->memory;
+    int kept[THRUM__WORKER_DESCRIPTORS + 2] = {pages->descriptor, slots->reaper_descriptor};
     size_t count = 2;
-    for (uint32_t i = 0; i < board->descriptor_count && i < THRUM__BOARD_DESCRIPTORS; i++)
-        kept[count++] = board->descriptors[i];
+    for (uint32_t i = 0; i < slots->descriptor_count && i < THRUM__WORKER_DESCRIPTORS; i++)
+        kept[count++] = slots->descriptors[i];
     thrum__process_close_others(kept, count);
 }
 
@@ -255,11 +255,11 @@ __attribute__((constructor)) static void enter(void)
     thrum__shared_pages pages;
     long descriptor = strtol(text, &end, 10);
     if (*end || end == text ||
-        thrum__shared_pages_map(&pages, (int)descriptor, sizeof(thrum__board)) < 0 ||
-        ((const thrum__board *)pages.memory)->magic != THRUM__BOARD_MAGIC)
+        thrum__shared_pages_map(&pages, (int)descriptor, sizeof(thrum__task_slots)) < 0 ||
+        ((const thrum__task_slots *)pages.memory)->magic != THRUM__TASK_SLOTS_MAGIC)
         thrum__panic(NULL,
                      "the environment has " THRUM__WORKER_VARIABLE
-                     "=%s, but no board of a parent process is there",
+                     "=%s, but no task slots of a parent process is there",
                      text);
     keep_own_descriptors(&pages);
     thrum__worker_serve(&pages, false);

@@ -2,14 +2,14 @@
  * (test_concurrent_futures/test_deadlock.py), each in its meaning for bytes and shared memory.
  *
  *     there                            here
- *     a task is pickled                its argument is put on the board of a worker
+ *     a task is pickled                its argument is put on the task slots of a worker
  *     a task is unpickled              the worker looks its function up, and takes the argument over
- *     a result is pickled              the worker leaves the result on the board
- *     a result is unpickled            the keeper, or who waits for the task, copies it from there
- *     the wake-up pipe is full         the keeper's bell is
+ *     a result is pickled              the worker leaves the result in the slots
+ *     a result is unpickled            the reaper, or who waits for the task, copies it from there
+ *     the wake-up pipe is full         the reaper's eventfd is full
  *
  * In each, the task with which it goes wrong says so, those around it do not notice, and the pool goes on
- * and ends as ever; whether the keeper collects the task or a thread that waits for it. */
+ * and ends as ever; whether the reaper collects the task or a thread that waits for it. */
 #include "harness.h"
 #include "support.h"
 #include "support_gate.h"
@@ -17,8 +17,8 @@
 
 #include "base/poller.h"
 #include "future/future.h"
-#include "process/board.h"
-#include "process/keeper.h"
+#include "process/reaper.h"
+#include "process/task_slots.h"
 
 #include <dlfcn.h>
 #include <signal.h>
@@ -57,11 +57,11 @@ static void ends_with(thrum_future *future, int code, const char *says)
 static void goes_wrong(thrum_executor *pool, thrum_task_fn *function, const void *arg, size_t size,
                        int code, const char *says)
 {
-    for (int by_keeper = 0; by_keeper < 2; by_keeper++) {
+    for (int by_reaper = 0; by_reaper < 2; by_reaper++) {
         thrum_future *before = thrum_submit(pool, echo, "before", 7);
         thrum_future *wrong = thrum_submit(pool, function, arg, size);
         thrum_future *after = thrum_submit(pool, echo, "after", 6);
-        if (by_keeper)
+        if (by_reaper)
             UNTIL(thrum_future_done(wrong));
         ends_with(wrong, code, says);
         ends_with(before, 0, NULL);
@@ -266,7 +266,7 @@ static int return_at_gate(thrum_task *self)
 /* test_error_during_result_unpickle_in_result_handler */
 TEST(an_error_where_a_result_is_collected)
 {
-    static const size_t sizes[] = {100, THRUM__SLOT_ROOM, LARGE};
+    static const size_t sizes[] = {100, THRUM__TASK_SLOT_ROOM, LARGE};
     thrum_executor *pool =
         process_pool(.max_workers = 1, .descriptors = gate_descriptors(), .descriptor_count = 2);
     for (int i = 0; i < 6; i++) {
@@ -284,8 +284,8 @@ TEST(an_error_where_a_result_is_collected)
     is_whole(pool);
 }
 
-/* The board of the worker that runs this. */
-static thrum__board *own_board(void)
+/* The task slots of the worker that runs this. */
+static thrum__task_slots *own_slots(void)
 {
     char line[512];
     uintptr_t at = 0;
@@ -295,21 +295,21 @@ static thrum__board *own_board(void)
             at = strtoul(line, NULL, 16);
     if (maps)
         fclose(maps);
-    return (thrum__board *)at;
+    return (thrum__task_slots *)at;
 }
 
 /* Says that it has a result which is not there, and is gone. */
 static int lie(thrum_task *self)
 {
     uint64_t size = thrum_arg(self, uint64_t);
-    thrum__board *board = own_board();
-    thrum__slot *slot = board->slots;
-    while (!thrum__board_is_taken(slot))
+    thrum__task_slots *slots = own_slots();
+    thrum__task_slot *slot = slots->slot;
+    while (!thrum__task_slot_is_taken(slot))
         slot++;
     slot->code = 0;
     slot->size = size;
-    if (thrum__board_finish(board, slot, false))
-        thrum__wake_send(board->bell);
+    if (thrum__task_slots_finish(slots, slot, false))
+        thrum__wake_send(slots->reaper_descriptor);
     raise(SIGKILL);
     return 0;
 }
@@ -320,7 +320,7 @@ TEST(a_result_that_is_a_lie)
 {
     thrum_executor *pool = process_pool(.max_workers = 1);
     goes_wrong(pool, lie, thrum_value(uint64_t, LARGE), -EIO, "cannot be read");
-    goes_wrong(pool, lie, thrum_value(uint64_t, THRUM__SLOT_MOST + 1), -EIO, "cannot be read");
+    goes_wrong(pool, lie, thrum_value(uint64_t, THRUM__TASK_SLOT_MOST + 1), -EIO, "cannot be read");
     goes_wrong(pool, lie, thrum_value(uint64_t, UINT64_MAX), -EIO, "cannot be read");
     is_whole(pool);
 }
@@ -436,19 +436,19 @@ TEST(crashes_while_the_backlog_is_full)
     is_whole(pool);
 }
 
-/* Makes the bell such that it takes no more. */
-static void fill(int bell)
+/* Makes the descriptor such that it takes no more. */
+static void fill(int descriptor)
 {
     static const uint64_t most = UINT64_MAX - 1;
     do
-        thrum__wake_drain(bell);
-    while (write(bell, &most, sizeof most) != sizeof most);
+        thrum__wake_drain(descriptor);
+    while (write(descriptor, &most, sizeof most) != sizeof most);
 }
 
 static int fill_bell(thrum_task *self)
 {
     (void)self;
-    fill(own_board()->bell);
+    fill(own_slots()->reaper_descriptor);
     return 0;
 }
 
@@ -460,13 +460,13 @@ TEST(a_bell_that_takes_no_more)
     for (int i = 0; i < ROUNDS; i++) {
         thrum_future *futures[COUNT];
         if (i % 2)
-            fill(thrum__keeper_bell());
+            fill(thrum__reaper_descriptor());
         else
             ends_with(thrum_submit(pool, fill_bell, THRUM_NOTHING), 0, NULL);
         for (int j = 0; j < COUNT; j++)
             futures[j] = thrum_submit(pool, nothing, THRUM_NOTHING);
         for (int j = 0; j < COUNT; j++) {
-            UNTIL(thrum_future_done(futures[j])); /* the keeper collects it */
+            UNTIL(thrum_future_done(futures[j])); /* the reaper collects it */
             thrum_future_free(futures[j]);
         }
     }

@@ -175,20 +175,21 @@ TEST(who_waits_for_a_task_that_went_away_leaves_the_next_one_alone)
     thrum_thread *thread = thrum_thread_start(wait_on, thrum_value(struct wait *, &first));
     uint32_t at = first.future->place;
     thrum__held_task *account = &pool->hands[0].held[at];
-    thrum__slot *slot = &pool->hands[0].child.board->slots[at];
-    UNTIL(thrum__load_relaxed(&slot->state) & THRUM__SLOT_DIRECT);
+    thrum__task_slot *slot = &pool->hands[0].child.slots->slot[at];
+    UNTIL(thrum__load_relaxed(&slot->state) & THRUM__TASK_SLOT_DIRECT);
     thrum_with (&pool->lock) {
-        CHECK(thrum__board_take_back(slot));
+        CHECK(thrum__task_slot_take_back(slot));
         UNTIL(waits_for(&first.ident, "lock"));
         account->direct = &slot;
-        thrum__store_release(&slot->state, THRUM__SLOT_READY | THRUM__SLOT_DIRECT);
+        thrum__store_release(&slot->state, THRUM__TASK_SLOT_READY | THRUM__TASK_SLOT_DIRECT);
     }
     UNTIL(waits_for(&first.ident, "future"));
     thrum_with (&pool->lock) {
         CHECK(account->direct == &slot);
-        CHECK_INT(thrum__load_relaxed(&slot->state), ==, THRUM__SLOT_READY | THRUM__SLOT_DIRECT);
+        CHECK_INT(thrum__load_relaxed(&slot->state), ==,
+                  THRUM__TASK_SLOT_READY | THRUM__TASK_SLOT_DIRECT);
         account->direct = NULL;
-        CHECK(thrum__board_clear_direct(slot));
+        CHECK(thrum__task_slot_clear_direct(slot));
     }
     let_go(1);
     JOIN(thread, 0);

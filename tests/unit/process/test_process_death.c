@@ -4,7 +4,7 @@
 #include "support_gate.h"
 #include "support_process.h"
 
-#include "process/board.h"
+#include "process/task_slots.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -215,7 +215,7 @@ TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
     thrum_future *held = submit_gate(pool), *ahead = submit_gate(pool);
     until_said();
     int rc = thrum_future_cancel(ahead);
-    CHECK(rc == 0 || rc == -EINPROGRESS); /* pending, or on the board */
+    CHECK(rc == 0 || rc == -EINPROGRESS); /* pending, or in the slots */
     CHECK_INT(thrum_future_result(ahead, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
     CHECK(thrum_future_cancelled(ahead));
     let_go(1);
@@ -225,13 +225,13 @@ TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
 }
 
 /* The worker is stopped, and cannot go by the slots of what was taken back. */
-TEST(a_board_full_of_what_was_taken_back_is_used_again)
+TEST(task_slots_full_of_what_was_taken_back_is_used_again)
 {
     thrum_executor *pool = process_pool(.max_workers = 1);
     CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
     int32_t pid = only_worker(pool);
     kill(pid, SIGSTOP);
-    for (int i = 0; i < THRUM__BOARD_SLOTS; i++) {
+    for (int i = 0; i < THRUM__TASK_SLOTS; i++) {
         thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
         CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
         CHECK_INT(result_of(future, NULL, 0), ==, -ECANCELED);
@@ -277,7 +277,7 @@ TEST(a_task_ahead_of_its_time_goes_to_a_worker_that_becomes_idle)
     thrum_executor_shutdown(pool);
 }
 
-/* The requests come at all stages of the keeper's rounds. */
+/* The requests come at all stages of the reaper's rounds. */
 TEST(each_of_many_requests_to_stop_arrives)
 {
     thrum_executor *pool = process_pool(.max_workers = 2);

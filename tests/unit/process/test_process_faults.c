@@ -97,11 +97,11 @@ TEST(a_pool_outlives_shared_memory_that_is_refused)
 
 TEST(a_pool_that_cannot_be_kept_is_none)
 {
-    fail_each(THRUM__FAULT_POLLER, use_pool_twice, 1); /* the keeper's, at the first pool */
+    fail_each(THRUM__FAULT_POLLER, use_pool_twice, 1); /* the reaper's, at the first pool */
     fail_each(THRUM__FAULT_POLLER_ARM, use_pool_twice, 1);
 }
 
-TEST(a_keeper_that_cannot_start_is_no_pool)
+TEST(a_reaper_that_cannot_start_is_no_pool)
 {
     fail_each(THRUM__FAULT_THREAD_START, use_pool_twice, 1);
 }
