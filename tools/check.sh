@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
-gcc-O2 tests symbols install postgres valgrind gdb \
+gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread aarch64 ucontext mutants"
 
@@ -53,6 +53,12 @@ step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
 
 step_gcc_O2() { make_build check gcc; }
 step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
+# Each call of the commands' own code fails once. `FAULTS_EACH=1000 ./dev check cli-faults` tries them all.
+step_cli_faults() {
+    make_build check gcc && for scenarios in tests/cli/*_faults.sh; do
+        "$scenarios" "$build-check/cli/thrum_faults" || return 1
+    done
+}
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
 step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
 # shellcheck disable=SC2016 # the inner shell reads that
