@@ -8,6 +8,8 @@
 
 #include "command_line.h"
 #include "nearest.h"
+#include "output.h"
+#include "standard_files.h"
 #include "trouble.h"
 
 #include <stdio.h>
@@ -16,18 +18,21 @@
 
 static void print_help(FILE *out)
 {
-    fputs("Usage: thrum COMMAND [OPTION...]\n"
-          "\n"
-          "Threads, queues, locks, futures and executors for C, without a global lock.\n"
-          "\n"
-          "Commands:\n",
-          out);
+    fputs(
+        "Usage: thrum COMMAND [OPTION...]\n"
+        "\n"
+        "Does many things at once: runs commands, fetches URLs, hashes files, several at a time.\n"
+        "\n"
+        "Commands:\n",
+        out);
     for (const struct command *command = commands; command->line; command++)
         fprintf(out, "  %-8s  %s\n", command->line->name, command->line->summary);
     fputs("\n"
           "Options:\n"
-          "  -h, --help     Show this text; `thrum COMMAND --help` tells of a command.\n"
-          "  -V, --version  Show the version.\n",
+          "  -h, --help     Show this text; 'thrum COMMAND --help' describes a command.\n"
+          "  -V, --version  Show the version.\n"
+          "\n"
+          "The library of the same name brings this to C programs: see thrum(7).\n",
           out);
 }
 
@@ -48,33 +53,28 @@ static int complain(const char *what, const char *name)
     return STATUS_USAGE;
 }
 
-/* Output that could not be written, as to a full disk, is a failure and not a success. */
-static int finish_output(int status)
-{
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fputs("thrum: the output could not be written\n", stderr);
-        return status == STATUS_OK ? STATUS_FAILED : status;
-    }
-    return status;
-}
-
 int main(int argc, char **argv)
 {
+    int rc = standard_files_open();
+    if (rc < 0) {
+        fprintf(stderr, "thrum: cannot open /dev/null: %s\n", thrum_strerror(rc));
+        return STATUS_FAILED;
+    }
     if (argc < 2)
         return complain("no command given", NULL);
     const char *name = argv[1];
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);
-        return finish_output(STATUS_OK);
+        return output_finish(STATUS_OK);
     }
     if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) {
         printf("thrum %s\n", thrum_version());
-        return finish_output(STATUS_OK);
+        return output_finish(STATUS_OK);
     }
     for (const struct command *command = commands; command->line; command++)
         if (strcmp(name, command->line->name) == 0) {
             trouble_speaker(command->line->name);
-            return finish_output(command->run(argc - 1, argv + 1));
+            return output_finish(command->run(argc - 1, argv + 1));
         }
     return complain(name[0] == '-' ? "unknown option" : "unknown command", name);
 }

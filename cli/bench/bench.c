@@ -75,7 +75,7 @@ static int watch_signals(struct bench *bench, thrum_error *ret_error)
     if (bench->watching)
         return 0;
     bench->watching = true;
-    return interrupt_watch(NULL, scratch_remove, ret_error);
+    return interrupt_watch((struct interrupt_answers){.cleanup = scratch_remove}, ret_error);
 }
 
 static int open_workloads(struct bench *bench, thrum_error *ret_error)

@@ -1,15 +1,13 @@
 /* The reading of a command line.
  *
- * getopt_long does the splitting but not the talking: its own messages name the program and stop
- * there, while a user who mistyped an option is best served by the option that he meant. So opterr
- * is off, and a wrong word is answered with its nearest neighbour by edit distance.
+ * getopt_long splits the words, but its messages only name the wrong option. So opterr is off, and the
+ * message for a wrong option also names the option that was probably meant (nearest.h).
  *
- * Its tables are made from ours for each call. What it returns for an option is the index of the
- * row, moved out of the way of the characters '?' and ':', so that options without a letter are
- * nothing special.
+ * Its tables are made from ours for each call. What it returns for an option is the index of the row,
+ * from 256 on, beyond '?' and ':'. So an option without a letter is nothing special.
  *
- * What can only fail when tried, such as a file that cannot be written, is not a wrong option but a
- * failure at run time, and no business of this file.
+ * What can only fail when it is tried, such as a file that cannot be written, is a failure at run time
+ * and not a wrong option.
  */
 #include "command_line.h"
 
@@ -51,11 +49,24 @@ static const char *nearest_option(const struct command_line *line, const char *w
     return nearest_word(word, names, count);
 }
 
+/* Lists the long options that begin with `word`, with commas between. Returns their number. */
+static int list_completions(const struct command_line *line, const char *word, char *ret_text,
+                            size_t size)
+{
+    int count = 0;
+    size_t used = 0;
+    for (const struct option_row *row = line->options; row->name; row++)
+        if (*word && strncmp(row->name, word, strlen(word)) == 0 && used < size)
+            used += (size_t)snprintf(ret_text + used, size - used, "%s--%s", count++ ? ", " : "",
+                                     row->name);
+    return count;
+}
+
 /* Answers an option that getopt_long has refused; `word` is the argument that it has just read,
  * which for a letter may hold others, but optopt is then the letter itself. */
 static enum options_verdict unknown_option(const struct reading *reading, const char *word)
 {
-    char name[64];
+    char name[64], names[160];
     bool is_long = strncmp(word, "--", 2) == 0;
     if (!is_long && optopt)
         return command_line_wrong(reading->message, reading->size, "unknown option '-%c'", optopt);
@@ -63,6 +74,9 @@ static enum options_verdict unknown_option(const struct reading *reading, const 
     name[strcspn(name, "=")] = '\0';
     if (is_long && optopt)
         return command_line_wrong(reading->message, reading->size, "--%s takes no value", name);
+    if (is_long && list_completions(reading->line, name, names, sizeof names) > 1)
+        return command_line_wrong(reading->message, reading->size,
+                                  "option '%s' is ambiguous: it may be %s", word, names);
     const char *nearest = is_long ? nearest_option(reading->line, name) : NULL;
     if (nearest)
         return command_line_wrong(reading->message, reading->size,

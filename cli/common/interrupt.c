@@ -1,18 +1,18 @@
-/* Ctrl-C stops a run cleanly: what is known so far is printed and nothing is left behind.
+/* Ctrl-C ends a command cleanly: it prints what is known so far and leaves nothing behind.
  *
  * A signal handler could do next to nothing of that. So a thread waits for the signals
- * (thrum_signals) and sets an event, which may be asked from anywhere and waited for. The thread is
- * a daemon: the end of the program does not wait for it.
+ * (thrum_signals) and sets an event, which any thread may ask or wait for. It also writes to a descriptor, for
+ * threads that wait by poll(2). The thread is a daemon: the end of the program does not wait for it.
  *
- * Impatience: whoever presses Ctrl-C twice wants to be gone, be the program stuck where it may: so
- * it is this thread, and none of those that work, that ends it then. A command that has children to
- * end is told first and has until the third.
+ * The second Ctrl-C ends the program, even if it is stuck: this thread does it, and none of those that
+ * work. A command with children to end is told first and has until the third. A hang-up (SIGHUP) counts as
+ * the second: there is no terminal left on which to ask again.
  *
  * A signal that was ignored when the program began, as SIGHUP under nohup and SIGINT in the
- * background of a script, stays ignored: whoever arranged that meant it.
+ * background of a script, stays ignored.
  *
- * SIGPIPE is ignored altogether, so that a reader that goes away shows as a failed write where the
- * output is printed.
+ * SIGPIPE is ignored, so that a reader that goes away shows as a failed write where the output is
+ * printed.
  */
 #include "interrupt.h"
 
@@ -21,16 +21,13 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 static thrum_signals *signals; /* NULL if all of them are ignored, too */
 static int signal_number;      /* written before `arrived` is set, read after */
 static thrum_event arrived;
-
-struct watch {
-    void (*impatient)(int signal);
-    void (*cleanup)(void);
-};
+static int descriptor = -1; /* an eventfd; readable once `arrived` is set */
 
 int interrupt_hold(thrum_error *ret_error)
 {
@@ -44,48 +41,62 @@ int interrupt_hold(thrum_error *ret_error)
     }
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return trouble(ret_error, -errno, "cannot ignore SIGPIPE: %s", thrum_strerror(errno));
+    descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (descriptor < 0)
+        return trouble(ret_error, -errno, "cannot wait for signals: %s", thrum_strerror(errno));
     int rc = count > 0 ? thrum_signals_new(numbers, count, &signals) : 0;
     if (rc < 0)
         return trouble(ret_error, rc, "cannot wait for signals: %s", thrum_strerror(rc));
     return 0;
 }
 
-/* Ends the program as the signal would have. By the signal, so that nothing in the program can come
- * in between, and a shell knows why. */
-static void die(int number)
+void interrupt_die(int number)
 {
     signal(number, SIG_DFL);
     raise(number);
     _exit(STATUS_SIGNAL + number);
 }
 
+static void note_first(int number)
+{
+    signal_number = number;
+    thrum_event_set(&arrived);
+    while (eventfd_write(descriptor, 1) < 0 && errno == EINTR)
+        continue;
+}
+
 static int watch_signals(thrum_task *self)
 {
-    const struct watch watch = thrum_arg(self, struct watch);
-    for (int count = 1;; count++) {
+    const struct interrupt_answers answers = thrum_arg(self, struct interrupt_answers);
+    for (int count = 0;;) {
         int number = thrum_signals_wait(signals, THRUM_FOREVER);
         if (number < 0)
             return number;
-        if (count == 1) {
-            signal_number = number;
-            thrum_event_set(&arrived);
-        } else if (count == 2 && watch.impatient) {
-            watch.impatient(number);
+        if (count++ == 0) {
+            note_first(number);
+            if (answers.first)
+                answers.first(number);
+            if (number != SIGHUP || !answers.impatient)
+                continue;
+            count++;
+        }
+        if (count == 2 && answers.impatient) {
+            answers.impatient(number);
         } else {
-            if (watch.cleanup)
-                watch.cleanup();
-            die(number);
+            if (answers.cleanup)
+                answers.cleanup();
+            interrupt_die(number);
         }
     }
 }
 
-int interrupt_watch(void (*impatient)(int signal), void (*cleanup)(void), thrum_error *ret_error)
+int interrupt_watch(struct interrupt_answers answers, thrum_error *ret_error)
 {
     if (!signals)
         return 0;
-    thrum_thread *thread =
-        thrum_thread_start_with(&(thrum_thread_options){.name = "signals", .daemon = true},
-                                watch_signals, thrum_value(struct watch, impatient, cleanup));
+    thrum_thread *thread = thrum_thread_start_with(
+        &(thrum_thread_options){.name = "signals", .daemon = true}, watch_signals,
+        thrum_value(struct interrupt_answers, answers.first, answers.impatient, answers.cleanup));
     /* One that could not be started has ended already, with the reason. */
     int rc = thrum_thread_is_alive(thread) ? 0 : thrum_thread_join(thread, THRUM_FOREVER);
     thrum_thread_free(thread);
@@ -111,6 +122,11 @@ bool interrupt_asked(void)
 thrum_event *interrupt_event(void)
 {
     return &arrived;
+}
+
+int interrupt_descriptor(void)
+{
+    return descriptor;
 }
 
 int interrupt_signal(void)

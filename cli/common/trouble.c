@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const char *speaker = "bench";
+static const char *speaker = "";
 
 int trouble(thrum_error *ret_error, int code, const char *format, ...)
 {
@@ -38,7 +38,7 @@ void trouble_print(const char *format, ...)
     int length = vasprintf(&text, format, list);
     va_end(list);
     /* Without memory for the sentence its form must do: it tells what happened, if not to what. */
-    if (length < 0 || asprintf(&line, "thrum %s: %s\n", speaker, text) < 0)
+    if (length < 0 || asprintf(&line, "thrum%s%s: %s\n", *speaker ? " " : "", speaker, text) < 0)
         progress_print(format);
     else
         progress_print(line);

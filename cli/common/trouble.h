@@ -7,7 +7,7 @@
 /* Fills in `ret_error` with a negative errno and a sentence. Returns the code, to be returned. */
 int trouble(thrum_error *ret_error, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
-/* From now on sentences begin with "thrum " and this name, a constant; "bench" before that. */
+/* From now on sentences begin with "thrum " and this name, a constant; without a name before that. */
 void trouble_speaker(const char *name);
 
 /* Prints "thrum NAME: " and the sentence on stderr, above a progress bar that may stand there. From

@@ -147,7 +147,9 @@ int every_run(int argc, char **argv)
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&every_line, verdict, message);
     if (interrupt_hold(&error) < 0 ||
-        interrupt_watch(end_children, children_kill_all, &error) < 0) {
+        interrupt_watch(
+            (struct interrupt_answers){.impatient = end_children, .cleanup = children_kill_all},
+            &error) < 0) {
         trouble_print("%s", error.message);
         return STATUS_FAILED;
     }

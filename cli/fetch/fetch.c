@@ -342,7 +342,7 @@ static int fetch_all(struct fetch *fetch)
         fetch->options.deadline > 0 ? thrum_in(fetch->options.deadline) : THRUM_FOREVER;
     fetch->place.folder = fetch->source.file = -1;
     thrum_executor *executor = NULL;
-    if (interrupt_hold(&error) < 0 || interrupt_watch(NULL, NULL, &error) < 0 ||
+    if (interrupt_hold(&error) < 0 || interrupt_watch((struct interrupt_answers){0}, &error) < 0 ||
         open_all(fetch, &error) < 0) {
         trouble_print("%s", error.message);
     } else if (!(executor = make_executor(&fetch->options))) {

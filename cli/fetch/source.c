@@ -2,6 +2,7 @@
  * the run stops. A line is a URL, perhaps with a name after a tab; blanks around are no part of it. */
 #include "source.h"
 
+#include "input.h"
 #include "trouble.h"
 
 #include <errno.h>
@@ -27,10 +28,10 @@ int source_init(struct source *ret_source, const struct fetch_options *options,
     if (options->input && strcmp(options->input, "-") == 0)
         ret_source->file = STDIN_FILENO;
     else if (options->input)
-        ret_source->file = open(options->input, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ret_source->file = input_open(AT_FDCWD, options->input);
     if (options->input && ret_source->file < 0)
-        return trouble(ret_error, -errno, "cannot read the list %.180s: %s", options->input,
-                       thrum_strerror(-errno));
+        return trouble(ret_error, ret_source->file, "cannot read the list %.180s: %s",
+                       options->input, thrum_strerror(ret_source->file));
     if (options->retry_failed && !(ret_source->log = fopen(options->retry_failed, "re")))
         return trouble(ret_error, -errno, "cannot read the log %.180s: %s", options->retry_failed,
                        thrum_strerror(-errno));

@@ -11,6 +11,7 @@
  */
 #include "check.h"
 
+#include "input.h"
 #include "interrupt.h"
 #include "lines.h"
 #include "progress.h"
@@ -21,13 +22,15 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* One list. The source counts lines, the sink counts files; each is read when both are done. */
 struct check {
     const struct hash_options *options;
     const struct digest_kind *digest;
     FILE *list;
-    const char *name; /* of the list, for messages */
+    bool standard_input; /* the list is */
+    const char *name;    /* of the list, for messages */
     enum { REVERSED_UNKNOWN, REVERSED, NOT_REVERSED } reversed;
     int read_error;
     uint64_t proper, improper;             /* lines */
@@ -127,7 +130,7 @@ static int add_line(struct check *check, struct engine *engine, struct folder *h
 {
     unsigned char digest[DIGEST_MOST];
     const char *name = split(check, line, digest);
-    if (name && check->list == stdin && strcmp(name, "-") == 0)
+    if (name && check->standard_input && strcmp(name, "-") == 0)
         name = NULL;
     if (!name) {
         check->improper++;
@@ -239,29 +242,41 @@ static bool conclude(const struct check *check)
            (!check->options->strict || check->improper == 0);
 }
 
+static int open_list(struct check *check, const char *path)
+{
+    int file = check->standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
+                                     : input_open(AT_FDCWD, path);
+    if (file < 0)
+        return check->standard_input ? -errno : file;
+    check->list = input_stream(file);
+    if (check->list)
+        return 0;
+    close(file);
+    return -ENOMEM;
+}
+
 bool check_list(const struct hash_options *options, const struct digest_kind *digest,
                 const char *path)
 {
-    struct check check = {.options = options, .digest = digest, .name = path, .list = stdin};
+    struct check check = {.options = options, .digest = digest, .name = path};
     thrum_error error;
-    if (strcmp(path, "-") == 0)
+    check.standard_input = strcmp(path, "-") == 0;
+    if (check.standard_input)
         check.name = "'standard input'";
-    else
-        check.list = fopen(path, "re");
-    if (!check.list) {
-        trouble_print("%s: %s", path, thrum_strerror(errno));
+    int rc = open_list(&check, path);
+    if (rc < 0) {
+        trouble_print("%s: %s", check.name, thrum_strerror(rc));
         return false;
     }
-    int rc = engine_run(&(struct engine_options){.digest = digest,
-                                                 .workers = options->workers,
-                                                 .unordered = options->unordered,
-                                                 .source = read_list,
-                                                 .source_context = &check,
-                                                 .sink = judge,
-                                                 .sink_context = &check},
-                        &error);
-    if (check.list != stdin)
-        fclose(check.list);
+    rc = engine_run(&(struct engine_options){.digest = digest,
+                                             .workers = options->workers,
+                                             .unordered = options->unordered,
+                                             .source = read_list,
+                                             .source_context = &check,
+                                             .sink = judge,
+                                             .sink_context = &check},
+                    &error);
+    fclose(check.list);
     if (rc < 0)
         trouble_print("%s", error.message);
     else if (!interrupt_asked())

@@ -120,7 +120,7 @@ static int run(struct hash *hash)
     progress_open(options->quiet || options->status ? PROGRESS_NEVER
                   : options->progress               ? PROGRESS_ALWAYS
                                                     : PROGRESS_AUTO);
-    if (interrupt_hold(&error) < 0 || interrupt_watch(NULL, NULL, &error) < 0) {
+    if (interrupt_hold(&error) < 0 || interrupt_watch((struct interrupt_answers){0}, &error) < 0) {
         trouble_print("%s", error.message);
         return STATUS_FAILED;
     }

@@ -11,6 +11,7 @@
  */
 #include "read.h"
 
+#include "input.h"
 #include "links.h"
 
 #include <errno.h>
@@ -83,6 +84,18 @@ static void read_open(struct reader *reader, struct item *item, int descriptor)
         cache_put(reader->cache, &before, item->digest);
 }
 
+/* Returns a descriptor or a negative errno. */
+static int open_item(const struct batch *batch, const struct item *item)
+{
+    const char *name = item_name(batch, item);
+    if (item->named)
+        return input_open(item->folder->descriptor, name);
+    int descriptor =
+        openat(item->folder->descriptor, name,
+               O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (item->follow ? 0 : O_NOFOLLOW));
+    return descriptor < 0 ? -errno : descriptor;
+}
+
 static void read_named(struct reader *reader, const struct batch *batch, struct item *item)
 {
     if (reader->cache && item->about.st_nlink > 0 &&
@@ -95,14 +108,11 @@ static void read_named(struct reader *reader, const struct batch *batch, struct 
         read_open(reader, item, STDIN_FILENO);
         return;
     }
-    int flags = O_RDONLY | O_CLOEXEC | O_NOCTTY;
-    if (!item->named)
-        flags |= O_NONBLOCK | (item->follow ? 0 : O_NOFOLLOW);
-    int descriptor = openat(item->folder->descriptor, item_name(batch, item), flags);
+    int descriptor = open_item(batch, item);
     if (descriptor < 0) {
         item->state = ITEM_FAILED;
-        item->error = -errno;
-        item->missing = errno == ENOENT || errno == ENOTDIR;
+        item->error = descriptor;
+        item->missing = descriptor == -ENOENT || descriptor == -ENOTDIR;
         return;
     }
     read_open(reader, item, descriptor);

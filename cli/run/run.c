@@ -302,7 +302,9 @@ int run_run(int argc, char **argv)
                   : run.options.progress ? PROGRESS_ALWAYS
                                          : PROGRESS_AUTO);
     if (interrupt_hold(&error) < 0 ||
-        interrupt_watch(end_children, children_kill_all, &error) < 0 ||
+        interrupt_watch(
+            (struct interrupt_answers){.impatient = end_children, .cleanup = children_kill_all},
+            &error) < 0 ||
         (run.options.log &&
          joblog_open(run.options.log, run.options.resume, &run.log, &error) < 0)) {
         trouble_print("%s", error.message);

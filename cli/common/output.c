@@ -1,0 +1,35 @@
+/* The end of the output.
+ *
+ * stdio remembers that a write failed but not why. Whether the reader has gone is asked of the system:
+ * poll(2) reports POLLERR for the writing end of a pipe without readers.
+ */
+#include "output.h"
+
+#include "../command.h"
+#include "trouble.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+bool output_reader_gone(void)
+{
+    struct pollfd output = {.fd = STDOUT_FILENO};
+    return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+int output_finish(int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    if (errno == EPIPE || output_reader_gone())
+        return status == STATUS_OK || status == STATUS_FAILED ? STATUS_SIGNAL + SIGPIPE : status;
+    if (errno)
+        trouble_print("the output could not be written: %s", thrum_strerror(errno));
+    else
+        trouble_print("the output could not be written");
+    return status == STATUS_OK ? STATUS_FAILED : status;
+}

@@ -1,0 +1,15 @@
+/* Standard output, and whether anybody reads it. */
+#ifndef CLI_COMMON_OUTPUT_H
+#define CLI_COMMON_OUTPUT_H
+
+#include <stdbool.h>
+
+/* True if standard output is a pipe or a socket whose reader has gone, as with `| head`. */
+bool output_reader_gone(void);
+
+/* Flushes stdout. Output that could not be written, as to a full disk, turns STATUS_OK into
+ * STATUS_FAILED, with a message. If the reader has gone there is no message, and the status is that of a
+ * program which SIGPIPE has ended. Returns the exit status. */
+int output_finish(int status);
+
+#endif

@@ -1,0 +1,137 @@
+#!/bin/bash
+# What all commands have in common: closed descriptors, blocked reads and signals, wrong command lines,
+# readers that go away.
+#
+#     common_test.sh THRUM
+#
+# In the background a shell ignores SIGINT, so the signal is SIGTERM here.
+# shellcheck disable=SC2015 # the last of A && B || C is for both
+set -u
+thrum=$(realpath "$1")
+self=$(realpath "$0")
+export LC_ALL=C
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+until_true() {
+    local tries=0
+    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
+    "$@"
+}
+
+# is STATUS: that was the status of the last command.
+is() {
+    local status=$?
+    [ $status -eq "$1" ] || echo "# status $status, not $1"
+    [ $status -eq "$1" ]
+}
+
+# in_poll PID: a thread of the process is in poll or ppoll (x86-64, aarch64).
+in_poll() {
+    cut -d ' ' -f 1 /proc/"$1"/task/*/syscall 2>/dev/null | grep -q -x -e 7 -e 271 -e 73
+}
+
+# A closed descriptor is not the next file that is opened.
+closed_output_is_an_error_and_not_in_the_log() {
+    echo text >file
+    for line in 'hash file' '--help' 'hash --help'; do
+        # shellcheck disable=SC2086 # a list of words
+        timeout 60 "$thrum" $line >&- 2>err </dev/null
+        is 1 && grep -q 'Bad file descriptor' err || return 1
+    done
+    timeout 60 "$thrum" run --joblog log -- echo ::: word >&- 2>/dev/null </dev/null
+    is 1 && [ "$(grep -c -x word log)" -eq 0 ] || return 1
+    timeout 60 "$thrum" run --joblog log2 -- sh -c 'echo word >&2' ::: x 2>&- && ! grep -q -x word log2
+}
+
+closed_input_is_an_error() {
+    for line in 'hash -' 'hash -c -' 'run -- echo' 'fetch -i -'; do
+        # shellcheck disable=SC2086 # a list of words
+        timeout 60 "$thrum" $line <&- >out 2>err
+        is 1 && grep -q 'Bad file descriptor' err || return 1
+    done
+    timeout 60 "$thrum" run -- cat ::: /dev/null <&- 2>&- && timeout 60 "$thrum" every 1ms -n 2 -- true <&- >&- 2>&-
+}
+
+# ended_by_signal WORDS...: the command blocks, and ends by the first SIGTERM.
+ended_by_signal() {
+    "$thrum" "$@" <&0 >out 2>err &
+    local process=$!
+    until_true in_poll $process || return 1
+    kill -TERM $process
+    timeout 60 tail --pid=$process -f /dev/null || { kill -KILL $process; return 1; }
+    wait $process
+    is 143
+}
+
+the_first_signal_ends_a_wait_for_a_writer() {
+    mkfifo silent
+    for line in 'hash silent' 'hash -c silent' 'fetch -i silent'; do
+        # shellcheck disable=SC2086 # a list of words
+        ended_by_signal $line || { echo "# $line"; return 1; }
+    done
+}
+
+the_first_signal_ends_a_wait_for_a_pipe() {
+    for line in 'hash' 'hash -c' 'fetch -i -' 'run -- echo'; do
+        # shellcheck disable=SC2086 # a list of words
+        ended_by_signal $line < <(exec sleep 1000) || { echo "# $line"; return 1; }
+    done
+}
+
+wrong_command_lines_give_2() {
+    for line in '' nonsense --nonsense 'hash --nonsense' 'fetch --nonsense' 'run --nonsense' 'every --nonsense' \
+        'bench --nonsense' 'hash -j' 'hash --workers x a' 'fetch --retries x http://h/' 'run --jobs x a' \
+        'every' 'every x' 'run' 'fetch' 'hash --algorithm nothing a' 'bench extra' 'run -- ' 'every 1s --' \
+        'hash --quiet=3 a' 'run --halt x a'; do
+        # shellcheck disable=SC2086 # a list of words
+        "$thrum" $line >out 2>err </dev/null
+        is 2 || { echo "# thrum $line"; return 1; }
+        [ ! -s out ] && grep -q "^Try 'thrum" err || { echo "# thrum $line"; return 1; }
+    done
+}
+
+# said TEXT WORDS...: the command is refused with the text.
+said() {
+    local text=$1
+    shift
+    "$thrum" "$@" >out 2>err </dev/null
+    is 2 && grep -q -F -- "$text" err || { cat err; return 1; }
+}
+
+# not_said TEXT WORDS...
+not_said() {
+    local text=$1
+    shift
+    "$thrum" "$@" >out 2>err </dev/null
+    is 2 && ! grep -q -F -- "$text" err || { cat err; return 1; }
+}
+
+only_what_may_have_been_meant_is_offered() {
+    said "option '--st' is ambiguous: it may be --status, --strict" hash --st x &&
+        not_said 'did you mean' hash --st x && not_said 'did you mean' ls && not_said 'did you mean' cp &&
+        said 'did you mean hash?' ha && said 'did you mean fetch?' fecth && said 'did you mean bench?' benhc &&
+        not_said 'did you mean' hahaha && not_said 'did you mean' hash --xyz x
+}
+
+# `| head` is no failure to report.
+a_reader_that_goes_away_gets_no_message() {
+    for line in 'hash many' 'run --help' --help; do
+        mkdir -p many && yes | head -n 100000 >many/big && for i in $(seq 3000); do : >"many/$i"; done
+        # shellcheck disable=SC2086 # a list of words
+        { timeout 120 "$thrum" $line 2>err </dev/null; echo $? >status; } | head -n 1 >/dev/null
+        [ ! -s err ] || { cat err; return 1; }
+        case $(cat status) in 0 | 141) ;; *) cat status; return 1 ;; esac
+    done
+}
+
+# shellcheck disable=SC2046 # a list of words
+set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said)
+echo "1..$#"
+number=0
+for test; do
+    number=$((number + 1))
+    mkdir "$work/$test" && cd "$work/$test" || exit 1
+    if "$test"; then echo "ok $number - $test"; else echo "not ok $number - $test"; fi
+done
