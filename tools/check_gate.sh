@@ -1,6 +1,6 @@
 #!/bin/sh
 # The gate rule: nothing outside src/base/, and the explorer that stands behind it, reaches atomics, system calls, threads, memory or time
-# by itself; exceptions stand in tools/layers. Run in the root of the tree: check_gate.sh [LAYERS]
+# by itself; exceptions stand in tools/layers. And an owner word is read and written only through park/owner.h. Run in the root of the tree: check_gate.sh [LAYERS]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 layers=${1:-$here/layers}
@@ -50,6 +50,10 @@ layers=${1:-$here/layers}
             next
         text = substr($0, length(place) + 2)
         look(everywhere, 0)
+        if (file ~ /^src\// && file != "src/park/owner.h" && text ~ /[>.]owner_([^a-z]|$)/ && !uses(text, "thrum__owner_", 0)) {
+            print place ": an owner word is used through park/owner.h alone"
+            bad = 1
+        }
         if (file ~ /^src\//)
             look(inside, 1)
     }

@@ -160,6 +160,10 @@ for word in 'volatile int x;' '_Atomic int x;' 'int x = atomic_load(p);' \
     fresh && echo "$word" >>src/sync/thing.c
     rejects gate '' 'src/sync/thing.c:13:.* belongs behind src/base/' "'$word' in the library"
 done
+fresh && echo 'int x(struct l *l) { return l->owner_ == 1; }' >>src/sync/thing.c
+rejects gate '' 'src/sync/thing.c:13: an owner word' 'an owner word that is compared by hand'
+fresh && echo 'int x(struct l *l) { return thrum__owner_is_self(&l->owner_); }' >>src/sync/thing.c
+accepts gate
 fresh && echo 'volatile int x;' >>cli/main.c
 rejects gate '' 'cli/main.c:2:' 'volatile in a program'
 fresh && echo 'pthread_t x;' >>tests/unit/sync/test_thing.c

@@ -13,9 +13,9 @@
  * need not know of their changes: WAITERS is carried on, as who has slept takes the lock with it. So
  * while the low half is what a sleeper expects, the lock is held and its release will wake somebody.
  *
- * `owner_` is the pid and the ident of the context that holds it, written by the holder after the
- * acquire and cleared before the release. Anyone may read it and learns for certain only whether he
- * himself is the holder; what a dead one has left there names a process that is no more.
+ * `owner_` names the context that holds it by the low bits of its process's start, the pid and the
+ * ident. The holder writes it after the acquire and clears it before the release; park/owner.h says
+ * what a reader learns. What a dead holder leaves there names a process that has ended.
  *
  * Acquire is a compare-and-swap from a free word (acquire), release one to a free word (release): they
  * pair, and the release's is its last touch of the lock. The wake that follows goes to an address that
@@ -37,6 +37,7 @@
 #include "base/life.h"
 #include "base/panic.h"
 #include "base/probe.h"
+#include "park/owner.h"
 #include "shared/wait.h"
 #include <thrum/shared_lock.h>
 
@@ -64,16 +65,20 @@ static thrum__life holder_of(uint64_t state)
     return (thrum__life){(uint32_t)(state & PIDS), state >> START_SHIFT};
 }
 
-static uint64_t owner_word(void)
+/* The owner word of the calling process's context with that ident. */
+static uint64_t owner_word(uint32_t ident)
 {
-    return (uint64_t)thrum__life_self().pid << 32 | thrum__self_ident();
+    enum { IDENT_BITS = 20 };
+    thrum__life self = thrum__life_self();
+    return self.start << (IDENT_BITS + THRUM__LIFE_PID_BITS) | (uint64_t)self.pid << IDENT_BITS |
+           ident;
 }
 
 static bool is_mine(const thrum_shared_lock *lock)
 {
-    uint64_t state = thrum__load_relaxed(&lock->state_);
-    return thrum__load_relaxed(&lock->owner_) == owner_word() &&
-           (state & ~(WAITERS | DIED | BROKEN)) == myself();
+    if (!thrum__owner_is_self_shared(&lock->owner_, owner_word))
+        return false;
+    return (thrum__load_relaxed(&lock->state_) & ~(WAITERS | DIED | BROKEN)) == myself();
 }
 
 static __attribute__((noreturn, noinline)) void misuse(const thrum_shared_lock *lock,
@@ -95,7 +100,7 @@ void thrum_shared_lock_init(thrum_shared_lock *lock)
 /* The caller has just got the lock. */
 static int acquired(thrum_shared_lock *lock, uint64_t state)
 {
-    thrum__store_relaxed(&lock->owner_, owner_word());
+    thrum__owner_set_shared(&lock->owner_, owner_word(thrum__self_ident()));
     thrum__probe(acquired, "shared lock", lock);
     return state & DIED ? -EOWNERDEAD : 0;
 }
@@ -203,7 +208,7 @@ void thrum_shared_lock_release(thrum_shared_lock *lock)
     if (!is_mine(lock))
         misuse(lock, "released", thrum__caller());
     thrum__probe(released, "shared lock", lock);
-    thrum__store_relaxed(&lock->owner_, 0);
+    thrum__owner_set_shared(&lock->owner_, 0);
     uint32_t *low = thrum__shared_low(&lock->state_);
     uint64_t state = thrum__load_relaxed(&lock->state_);
     while (!thrum__cas_release(&lock->state_, &state, state & DIED ? BROKEN : 0))

@@ -14,9 +14,7 @@
  * GUARD; since the holder cannot give the lock back without seeing WAITERS, no wake is lost.
  *
  * Acquire is a compare-and-swap to LOCKED (acquire), release one from LOCKED (release): they pair,
- * and what one holder wrote the next one sees. The owner word is written by the holder alone: its
- * ident after acquiring, 0 before releasing. Anyone may read it, and learns for certain only
- * whether he himself is the holder.
+ * and what one holder wrote the next one sees. The owner word names the holder: park/owner.h.
  *
  * The last touch of a release is the compare-and-swap that clears LOCKED (or GUARD, in a hand-off);
  * the unpark that follows touches only the context of the woken. So the next holder may free the
@@ -57,6 +55,7 @@
 #include "base/panic.h"
 #include "base/probe.h"
 #include "park/guard.h"
+#include "park/owner.h"
 #include "park/park.h"
 
 #include <errno.h>
@@ -73,7 +72,7 @@ enum { SPIN_TURNS = 5 }; /* 1, 2, 4, 8, 16 pauses: about a microsecond */
 
 void thrum__lock_misuse(const thrum_lock *lock, const char *what, const void *place)
 {
-    uint32_t owner = thrum__load_relaxed(&lock->owner_);
+    uint32_t owner = thrum__owner_peek(&lock->owner_);
     thrum__panic(place, "lock %p %s by thread \"%s\"; it is held by %s%s%s", (const void *)lock,
                  what, thrum__self()->name, owner ? "thread \"" : "", thrum__context_name(owner),
                  owner ? "\"" : "");
@@ -93,7 +92,7 @@ void thrum_lock_finish(thrum_lock *lock)
 /* The caller has just got the lock. */
 static inline void acquired(thrum_lock *lock, uint32_t ident)
 {
-    thrum__store_relaxed(&lock->owner_, ident);
+    thrum__owner_set(&lock->owner_, ident);
     thrum__probe(acquired, "lock", lock);
 }
 
@@ -169,7 +168,7 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
             thrum__spin(&guard_turns);
             continue;
         }
-        if (thrum__context_lost(thrum__load_relaxed(&lock->owner_)))
+        if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
             thrum__lock_misuse(lock, "waited for, after a fork that left its holder behind,", NULL);
         if (!attempt->since)
             attempt->since = thrum__clock_now();
@@ -206,10 +205,9 @@ static inline bool acquire_fast(thrum_lock *lock, uint32_t ident)
  * yet. */
 static __attribute__((noinline)) void acquire_contended(thrum_lock *lock, const void *place)
 {
-    thrum__context *self = thrum__self();
-    if (thrum__load_relaxed(&lock->owner_) == self->ident)
+    if (thrum__owner_is_self(&lock->owner_))
         thrum__lock_misuse(lock, "acquired a second time", place);
-    struct attempt attempt = {.self = self, .deadline = THRUM_FOREVER};
+    struct attempt attempt = {.self = thrum__self(), .deadline = THRUM_FOREVER};
     acquire_slow(lock, &attempt);
 }
 
@@ -238,7 +236,7 @@ int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
     uint32_t ident = thrum__self_ident();
     if (acquire_fast(lock, ident))
         return 0;
-    if (thrum__load_relaxed(&lock->owner_) == ident)
+    if (thrum__owner_is_self(&lock->owner_))
         return -EDEADLK;
     if (deadline == THRUM_NOW)
         return thrum_lock_try(lock);
@@ -308,7 +306,7 @@ static __attribute__((noinline)) void release_slow(thrum_lock *lock)
     if (first && is_due(first)) {
         thrum__plain_write(&first->granted);
         first->granted = true;
-        thrum__store_relaxed(&lock->owner_, first->context->ident);
+        thrum__owner_set(&lock->owner_, first->context->ident);
     } else {
         clear |= LOCKED;
         set = first ? WAKING : 0;
@@ -324,7 +322,7 @@ static __attribute__((noinline)) void release_slow(thrum_lock *lock)
 static inline void release(thrum_lock *lock)
 {
     thrum__probe(released, "lock", lock);
-    thrum__store_relaxed(&lock->owner_, 0);
+    thrum__owner_set(&lock->owner_, 0);
     uint32_t state = thrum__load_relaxed(&lock->state_);
     if (state & (GUARD | WAITERS) || !thrum__cas_release(&lock->state_, &state, state & ~LOCKED))
         release_slow(lock);
@@ -337,8 +335,7 @@ void thrum__lock_release(thrum_lock *lock)
 
 void thrum_lock_release(thrum_lock *lock)
 {
-    uint32_t ident = thrum__local_number(); /* 0 for a thread that never held a lock */
-    if (__builtin_expect(!ident || thrum__load_relaxed(&lock->owner_) != ident, 0))
+    if (__builtin_expect(!thrum__owner_is_self(&lock->owner_), 0))
         thrum__lock_misuse(lock, "released", thrum__caller());
     release(lock);
 }
@@ -350,5 +347,5 @@ bool thrum_lock_locked(const thrum_lock *lock)
 
 bool thrum_lock_owned(const thrum_lock *lock)
 {
-    return thrum__load_relaxed(&lock->owner_) == thrum__self_ident();
+    return thrum__owner_is_self(&lock->owner_);
 }

@@ -30,6 +30,7 @@
 #include "base/panic.h"
 #include "base/probe.h"
 #include "park/guard.h"
+#include "park/owner.h"
 #include "park/park.h"
 #include <thrum/rwlock.h>
 
@@ -39,7 +40,7 @@ enum { WRITER = 1, WAITERS = 2, GUARD = 4, READER = 16 };
 
 static void misuse(const thrum_rwlock *lock, const char *what, const void *place)
 {
-    uint32_t owner = thrum__load_relaxed(&lock->owner_);
+    uint32_t owner = thrum__owner_peek(&lock->owner_);
     thrum__panic(place, "rwlock %p %s by thread \"%s\"; it has %u readers and is written by %s%s%s",
                  (const void *)lock, what, thrum__self()->name, thrum_rwlock_readers(lock),
                  owner ? "thread \"" : "", thrum__context_name(owner), owner ? "\"" : "");
@@ -116,7 +117,7 @@ static struct admitted admit(thrum_rwlock *lock, uint32_t readings)
         end = &first->next;
         if (!first->shared) {
             in.added = WRITER;
-            thrum__store_relaxed(&lock->owner_, first->context->ident);
+            thrum__owner_set(&lock->owner_, first->context->ident);
             break;
         }
         in.added += READER;
@@ -208,15 +209,15 @@ static bool read_again(thrum_rwlock *lock, thrum__context *self)
     return true;
 }
 
-static bool writes(const thrum_rwlock *lock, const thrum__context *self)
+static bool writes(const thrum_rwlock *lock)
 {
-    return thrum__load_relaxed(&lock->owner_) == self->ident;
+    return thrum__owner_is_self(&lock->owner_);
 }
 
 static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
 {
     thrum__context *self = thrum__self();
-    if (writes(lock, self))
+    if (writes(lock))
         return -EDEADLK;
     int rc = read_again(lock, self) ? 0 : acquire(lock, READER, deadline, cancellable);
     if (rc == 0)
@@ -244,11 +245,11 @@ int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_time deadline)
 static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
 {
     thrum__context *self = thrum__self();
-    if (writes(lock, self) || reading_of(self, lock))
+    if (writes(lock) || reading_of(self, lock))
         return -EDEADLK;
     int rc = acquire(lock, WRITER, deadline, cancellable);
     if (rc == 0) {
-        thrum__store_relaxed(&lock->owner_, self->ident);
+        thrum__owner_set(&lock->owner_, self->ident);
         thrum__probe(acquired, "rwlock write", lock);
     }
     return rc;
@@ -298,10 +299,10 @@ void thrum_rwlock_release_read(thrum_rwlock *lock)
 
 void thrum_rwlock_release_write(thrum_rwlock *lock)
 {
-    if (!writes(lock, thrum__self()))
+    if (!writes(lock))
         misuse(lock, "released as a writer", thrum__caller());
     thrum__probe(released, "rwlock write", lock);
-    thrum__store_relaxed(&lock->owner_, 0);
+    thrum__owner_set(&lock->owner_, 0);
     release(lock, WRITER);
 }
 

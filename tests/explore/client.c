@@ -57,21 +57,45 @@ static void *begin(void *argument)
     return NULL;
 }
 
-/* A thread gets its context from the one that starts it: if it drew its own, an earlier thread's end
- * would be ordered before its beginning by the table of contexts, which might hide a race. */
-unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
+static void *begin_foreign(void *argument)
+{
+    struct start *start = argument;
+    start->run(start->argument);
+    return NULL;
+}
+
+static struct start *new_start(void (*run)(void *argument), void *argument)
+{
+    struct start *start = &starts[thrum__explore_machine_->threads];
+    *start = (struct start){.run = run, .argument = argument};
+    return start;
+}
+
+static unsigned launch(const char *name, void *(*first)(void *start), struct start *start)
 {
     uintptr_t thread;
-    struct start *start = &starts[thrum__explore_machine_->threads];
-    *start = (struct start){run, argument, thrum__context_new(NULL)};
-    if (!start->context)
-        thrum__explore_fail("no context for the client's own thread");
-    name_context((unsigned)(start - starts), start->context);
-    if (thrum__explore_thread_start(&thread, begin, start))
+    if (thrum__explore_thread_start(&thread, first, start))
         thrum__explore_fail("the client's own thread did not start");
     thrum__explore_name_thread((unsigned)thread, name);
     spawned |= 1u << thread;
     return (unsigned)thread;
+}
+
+/* A thread gets its context from its starter. If it made its own, the table of contexts would order the end
+ * of an earlier thread before its beginning, which may hide a race. */
+unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
+{
+    struct start *start = new_start(run, argument);
+    start->context = thrum__context_new(NULL);
+    if (!start->context)
+        thrum__explore_fail("no context for the client's own thread");
+    name_context((unsigned)(start - starts), start->context);
+    return launch(name, begin, start);
+}
+
+unsigned explore_spawn_foreign(const char *name, void (*run)(void *argument), void *argument)
+{
+    return launch(name, begin_foreign, new_start(run, argument));
 }
 
 void explore_join(unsigned thread)

@@ -88,7 +88,11 @@ void explore_register(struct explore_client *client);
 /* Starts a thread and gives its number. The name must be constant. */
 unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument);
 
-/* Waits for one thread, and for all that explore_spawn has started. */
+/* The same for a thread that has no context before its first call of thrum, as one that the library did not
+ * start. It may get the ident of a thread that has ended. */
+unsigned explore_spawn_foreign(const char *name, void (*run)(void *argument), void *argument);
+
+/* Waits for one thread, and for all that were started. */
 void explore_join(unsigned thread);
 void explore_join_all(void);
 

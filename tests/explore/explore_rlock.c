@@ -128,3 +128,25 @@ EXPLORE(rlock_release_foreign, .preemptions = 2, .panic = "released")
     struct account account = {.lock = THRUM_RLOCK_INIT};
     thrum_rlock_release(&account.lock);
 }
+
+/* Threads that thrum did not start come and go, and the second may get the ident of the first. */
+
+static void visit(void *argument)
+{
+    struct account *account = argument;
+    if (thrum_rlock_try(&account->lock) < 0)
+        return;
+    EXPLORE_CHECK(thrum_rlock_depth(&account->lock) == 1);
+    EXPLORE_WRITE(account->balance, EXPLORE_READ(account->balance) + 1);
+    thrum_rlock_release(&account->lock);
+}
+
+EXPLORE(rlock_foreign, .preemptions = 3)
+{
+    struct account account = {.lock = THRUM_RLOCK_INIT};
+    explore_spawn_foreign("first", visit, &account);
+    explore_spawn_foreign("second", visit, &account);
+    explore_spawn_foreign("third", visit, &account);
+    explore_join_all();
+    EXPLORE_CHECK(account.lock.lock_.state_ == 0);
+}
