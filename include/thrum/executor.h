@@ -32,7 +32,7 @@ typedef struct thrum_executor thrum_executor;
 typedef enum thrum_when_full {
     THRUM_WHEN_FULL_WAIT,   /* waits for room */
     THRUM_WHEN_FULL_REFUSE, /* the future fails with -EAGAIN */
-    THRUM_WHEN_FULL_RUN,    /* runs the task in the caller, which slows him down as it should */
+    THRUM_WHEN_FULL_RUN, /* runs the task in the caller, which slows the caller down as it should */
 } thrum_when_full;
 
 /* How a pool is to be; zero means the default. */
@@ -156,8 +156,8 @@ THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
  * The caller owns the new future, and may free `future` at once. Never NULL: without memory it has
  * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
  * shut down by then refuses, and the new future fails with -EPIPE. The submit is made by the thread
- * that ends `future`, as a callback is; on an inline executor the task runs there, shielded from
- * cancellation. Does not block, but where it runs the task at once. */
+ * that ends `future`, as a callback is; on an inline executor the task runs there. Does not block, but
+ * where it runs the task at once. */
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                           thrum_task_fn *function);
 

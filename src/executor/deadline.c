@@ -5,11 +5,11 @@
  * and hands the outcome on. So nothing else has to know of deadlines: no executor, no future, and no
  * task without one pays for them.
  *
- * The deadline stands in the running context, as `ends_at`, and is the context's own: nobody else reads
- * it. A wait that may be cancelled ends there at the latest and gives -ECANCELED, as do all after it;
- * thrum_cancelled looks at the clock. Nobody has to watch over running tasks for that, and a task that
- * was not late leaves nothing behind. Of two deadlines, where a task with one runs another inside of
- * itself (the inline executor), the earlier holds, as it would for the waits of the outer one.
+ * The deadline stands in the scope that the task runs in (park/scope.h), as `ends_at`, and nobody else
+ * reads it. A wait that may be cancelled ends there at the latest and returns -ECANCELED, as do all waits
+ * after it; thrum_cancelled looks at the clock. So nobody has to watch running tasks, and a task that was
+ * not late leaves nothing behind. A task that runs another inside of itself, as on the inline executor,
+ * passes nothing of its deadline on: the other one has a scope of its own.
  *
  * An executor that runs tasks elsewhere takes the parts out of the wrapper and carries them itself.
  *

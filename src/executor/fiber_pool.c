@@ -1,8 +1,8 @@
 /* The fiber pool: futures as the tasks of fibers (fiber/scheduler.c), and how a pool ends.
  *
- * Each task runs in the context of its fiber, which the fiber keeps for the next task; so a request to
- * stop that came for a task is taken back when it has ended, as in a thread pool: after
- * thrum__future_end nobody reaches the context for that future any more.
+ * Each task runs in the context of its fiber, which the fiber keeps for the next task, and in the base
+ * scope of that context, which is made new for each task: after thrum__future_end no request for that task
+ * reaches it any more.
  *
  * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
  * who waited for the task may free what they lean on.
@@ -18,6 +18,7 @@
 #include "fiber/idle.h"
 #include "fiber/scheduler.h"
 #include "park/local.h"
+#include "park/scope.h"
 #include <thrum/fiber.h>
 #include <thrum/thread.h>
 #include <thrum/with.h>
@@ -40,8 +41,8 @@ static int run(void *task, bool drop)
     int how = 0;
     if (drop)
         (void)thrum_future_cancel(future);
-    self->task = future;
-    if (thrum__future_start(future, self)) {
+    thrum__scope_reset(self->scope, future);
+    if (thrum__future_start(future, self->scope)) {
         thrum__task_run(&future->task);
         if (self->locals)
             thrum__locals_destroy(self);
@@ -50,8 +51,7 @@ static int run(void *task, bool drop)
     } else {
         how = THRUM__FIBER_FAILED | THRUM__FIBER_CANCELLED;
     }
-    self->task = NULL;
-    thrum__future_settle_cancel(NULL);
+    thrum__scope_reset(self->scope, NULL);
     return how;
 }
 

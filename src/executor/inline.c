@@ -1,7 +1,7 @@
 /* The inline executor: runs each task at once, in the thread that submits it.
  *
- * It has no state. The task runs in the caller's context: it sees the caller's cancellation, and
- * its waits are the caller's.
+ * It has no state. The task runs on the caller's stack, in a scope of its own (park/scope.h): a request to
+ * stop the caller does not reach it, and one for the task does not reach the caller.
  */
 #include "executor/executor.h"
 

@@ -9,17 +9,9 @@
 
 enum { SPARES = 256 };
 
-thrum__ending thrum__pool_run(thrum_future *future, thrum_future *outer)
+thrum__ending thrum__pool_run(thrum_future *future)
 {
-    thrum__context *self = thrum__self();
-    const thrum_time outer_ends_at = self->ends_at; /* no business of another task's */
-    self->ends_at = 0;
-    self->task = future;
     bool ran = thrum__future_run(future);
-    self->task = outer;
-    self->ends_at = outer_ends_at;
-    if (ran && self->worker && thrum__load_relaxed(&self->cancelled))
-        thrum__future_settle_cancel(outer);
     return (thrum__ending){
         .ran = ran,
         .failed = ran && thrum__task_error(&future->task),
@@ -162,7 +154,7 @@ static void run_task(thrum__pool *pool, thrum__worker *worker, thrum_future *fut
     worker->called = NULL;
     if (previous)
         thrum__future_unreference(previous);
-    thrum__ending ending = thrum__pool_run(future, NULL);
+    thrum__ending ending = thrum__pool_run(future);
     thrum_lock_acquire(&pool->lock);
     worker->future = NULL;
     pool->running--;
@@ -260,12 +252,11 @@ static bool run_awaited(thrum__context *self, void *memory)
 {
     thrum_future *future = memory;
     thrum__pool *pool = self->executor;
-    thrum_future *outer = self->task;
-    if (thrum__load_acquire(&future->executor) != pool || !outer)
+    if (thrum__load_acquire(&future->executor) != pool)
         return false;
     thrum__worker *worker = thrum__worker_of(self);
     bool taken = thrum__inbox_take_own(&worker->own, future);
-    thrum__ending ending = thrum__pool_run(future, outer);
+    thrum__ending ending = thrum__pool_run(future);
     if (ending.ran)
         thrum__store_relaxed(&worker->helped, worker->helped + 1);
     if (ending.failed)

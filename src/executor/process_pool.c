@@ -7,7 +7,7 @@
  * outcomes, fills task slots, starts and reaps workers. A worker that has nothing to do gets half of what lies
  * ahead on the fullest worker's slots, and so no task waits long behind another while a worker is idle.
  *
- * A task that is in a task slot is running in the eyes of its future, with the reaper's context as its runner:
+ * A task that is in a task slot is running in the eyes of its future, with the reaper's scope as its runner:
  * a cancel wakes the reaper, which takes the task back if it has not begun, and then it is cancelled as a
  * pending one would be, or else tells the worker or kills it. A task that was taken back for any other
  * reason goes in front of the pending, still as one that runs.
@@ -178,7 +178,7 @@ static thrum__hand *best_hand(thrum__process_pool *pool)
 /* Whether a task from the pending is to be run still; it then runs in its future's eyes. */
 static bool begins(thrum_future *future)
 {
-    return thrum_future_running(future) || thrum__future_start(future, thrum__reaper_context());
+    return thrum_future_running(future) || thrum__future_start(future, thrum__reaper_scope());
 }
 
 void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcomes)
@@ -289,9 +289,7 @@ static int wait_for_room(thrum__process_pool *pool)
 
 static void run_here(thrum_future *future)
 {
-    thrum_future *outer = thrum__self()->task;
     (void)thrum__future_run(future);
-    thrum__future_settle_cancel(outer);
     thrum__future_unreference(future);
 }
 

@@ -158,7 +158,7 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         free_pool(pool);
         return NULL;
     }
-    thrum__store_relaxed(&thrum__reaper_context()->rest->far, &thrum__process_pool_far);
+    thrum__store_relaxed(&thrum__reaper_scope()->far, &thrum__process_pool_far);
     thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }

@@ -45,9 +45,6 @@
  * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
  * over there is one worker too many, which leaves as soon as it is idle.
  *
- * A request to stop reaches the context of the worker. It is taken back when the task it was for has
- * ended (future.c: no canceller can reach the context for it after that).
- *
  * A full backlog: see submit_locked. One that waits for room stands in `submitters`, served in order,
  * each by a worker that takes a task off.
  *
@@ -168,7 +165,7 @@ static bool is_full(const thrum__pool *pool)
 static int run_in_caller(thrum__pool *pool, thrum_future *future)
 {
     thrum_lock_release(&pool->lock);
-    thrum__ending ending = thrum__pool_run(future, thrum__self()->task);
+    thrum__ending ending = thrum__pool_run(future);
     thrum_lock_acquire(&pool->lock);
     thrum__pool_count(pool, ending);
     thrum_lock_release(&pool->lock);

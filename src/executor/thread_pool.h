@@ -73,9 +73,8 @@ typedef struct thrum__ending {
     bool ran, failed, cancelled;
 } thrum__ending;
 
-/* Runs a task in the calling context, which runs `outer` otherwise, and settles what that leaves.
- * Without the lock. */
-thrum__ending thrum__pool_run(thrum_future *future, thrum_future *outer);
+/* Runs a task in the calling context. Without the lock. */
+thrum__ending thrum__pool_run(thrum_future *future);
 
 /* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
 void thrum__pool_count(thrum__pool *pool, thrum__ending ending);

@@ -220,7 +220,7 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     thrum__fiber *fiber = (void *)(stack.bottom + worker->stacks.size - room);
     *fiber = (thrum__fiber){.worker = worker, .stack = stack};
     int64_t slot = thrum__timers_slot_new(&worker->timers, fiber);
-    fiber->context = slot < 0 ? NULL : thrum__context_new("");
+    fiber->context = slot < 0 ? NULL : thrum__context_new("", &fiber->scope);
     if (!fiber->context) {
         if (slot >= 0)
             thrum__timers_slot_free(&worker->timers, (uint32_t)slot);

@@ -54,7 +54,7 @@
 #include "fiber/inbox.h"
 #include "fiber/overflow.h"
 #include "park/guard.h"
-#include "park/park.h"
+#include "park/scope.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -332,7 +332,7 @@ static void ask_running(thrum__fibers *fibers)
     for (uint32_t i = 0; i < started; i++) {
         uint32_t ident = thrum__load_acquire(&fibers->workers[i]->current);
         if (ident)
-            thrum__cancel(thrum__context_of(ident));
+            thrum__scope_cancel(&((thrum__fiber *)thrum__context_of(ident)->fiber)->scope);
     }
     thrum__sub_release(&fibers->asking, 1);
 }

@@ -41,11 +41,12 @@ typedef struct thrum__fiber {
     thrum__fiber_worker *worker;
     struct thrum__fiber *next; /* among the ready, or the spare */
     thrum__stack stack;
-    void *task;        /* that it runs, or NULL */
-    const void *place; /* the code of the task */
-    uint64_t ticket;   /* of a wait with a deadline */
-    uint32_t slot;     /* its number on its worker */
-    bool asked;        /* to stop, by a shutdown */
+    void *task;         /* that it runs, or NULL */
+    const void *place;  /* the code of the task */
+    uint64_t ticket;    /* of a wait with a deadline */
+    thrum__scope scope; /* of its task */
+    uint32_t slot;      /* its number on its worker */
+    bool asked;         /* to stop, by a shutdown */
 } thrum__fiber;
 
 /* Tasks in a list, first in, first out. */

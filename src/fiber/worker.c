@@ -404,7 +404,6 @@ static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
     self->task = NULL; /* before it is given up: ask_all may run meanwhile */
     fibers->tasks->release(task);
     self->place = NULL;
-    self->context->shields = 0;
     self->context->tenure = 0;
     if (self->context->locals)
         thrum__locals_destroy(self->context);

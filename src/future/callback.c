@@ -9,9 +9,9 @@
  * Called without the guard, a callback may do to the future what anybody may: ask for its result,
  * add another callback, free it. For the last the calls have a reference of their own.
  *
- * A callback runs on the stack of a task that has ended, of a canceller or of an adder, none of
- * which is cancelled for its sake: it is shielded, so its waits do not end with -ECANCELED because
- * of a request that was meant for the task.
+ * A callback runs on the stack of a task that has ended, of a canceller or of an adder, in a scope of
+ * its own (park/scope.h) that no request can reach: its waits do not end with -ECANCELED because of a
+ * request, or at a deadline, that was meant for another task.
  *
  * Rejected: to call them under the guard (a callback that asks for its future would wait for
  * itself), and to hand them to a thread of their own (Python does not, and order would cost more
@@ -19,6 +19,7 @@
  */
 #include "base/place.h"
 #include "future/future.h"
+#include "park/scope.h"
 #include <thrum/thread.h>
 
 #include <errno.h>
@@ -50,14 +51,16 @@ static void call_user(thrum__future_callback *callback, thrum_future *future)
 
 void thrum__future_call_back(thrum_future *future, thrum__future_watch *first)
 {
-    thrum_shield_begin();
+    thrum__scope scope;
+    thrum__scope_open(&scope, NULL);
     while (first) {
         thrum__future_watch *next = first->next;
         thrum__future_callback *callback = (thrum__future_callback *)first; /* its first member */
         callback->run(callback, future);
         first = next;
     }
-    thrum_shield_end();
+    thrum__scope_close(&scope);
+    thrum__memory_dead(&scope);
     thrum__future_unreference(future);
 }
 

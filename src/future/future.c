@@ -22,7 +22,6 @@
  *
  * The end is a release: who sees DONE by an acquire may read the outcome, which changes no more. It
  * is an acquire, too: what a canceller wrote to the runner comes before what the runner does next.
- * The worker takes back a request that came too late when it takes the next task (the thread pool).
  *
  * Who fails or ends a future without running it (an executor that refuses, a maker by hand) makes it
  * RUNNING without a runner, so that it has the outcome for itself without holding the guard, settles
@@ -47,6 +46,7 @@
 #include "future/future.h"
 #include "future/stock.h"
 #include "park/park.h"
+#include "park/scope.h"
 
 #include <errno.h>
 
@@ -123,12 +123,13 @@ bool thrum__future_runs_here(thrum_future *future)
 {
     uint32_t word = thrum__future_guard(future);
     thrum__plain_read(&future->runner);
-    bool here = (word & PHASE) == RUNNING && future->runner == thrum__self();
+    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    bool here = runner && runner->context == thrum__self();
     thrum__future_unguard(future, word);
     return here;
 }
 
-bool thrum__future_start(thrum_future *future, thrum__context *runner)
+bool thrum__future_start(thrum_future *future, thrum__scope *runner)
 {
     uint32_t word = thrum__future_guard(future);
     bool pending = (word & PHASE) == PENDING;
@@ -161,23 +162,16 @@ void thrum__future_end(thrum_future *future)
 
 bool thrum__future_run(thrum_future *future)
 {
-    if (!thrum__future_start(future, thrum__self()))
-        return false;
-    thrum__task_run(&future->task);
-    thrum__future_end(future);
-    return true;
-}
-
-void thrum__future_settle_cancel(thrum_future *future)
-{
-    thrum__context *self = thrum__self();
-    if (!future) {
-        thrum__store_relaxed(&self->cancelled, 0);
-        return;
-    }
-    uint32_t word = thrum__future_guard(future);
-    thrum__store_relaxed(&self->cancelled, word & ASKED ? 1 : 0);
-    thrum__future_unguard(future, word);
+    thrum__scope scope;
+    thrum__scope_open(&scope, future);
+    bool runs = thrum__future_start(future, &scope);
+    if (runs)
+        thrum__task_run(&future->task);
+    thrum__scope_close(&scope);
+    if (runs)
+        thrum__future_end(future); /* after this nobody reaches the scope */
+    thrum__memory_dead(&scope);
+    return runs;
 }
 
 void thrum__future_fail(thrum_future *future, int code, const char *message)
@@ -215,11 +209,11 @@ void thrum__future_ignore(thrum_future *future)
 static void ask(thrum_future *future, uint32_t word)
 {
     thrum__plain_read(&future->runner);
-    thrum__context *runner = future->runner;
-    bool owed = runner && thrum__cancel_claim(runner);
+    thrum__scope *runner = future->runner;
+    thrum__context *owed = runner && thrum__scope_cancel_claim(runner) ? runner->context : NULL;
     thrum__future_unguard(future, word | SEEN | ASKED);
     if (owed)
-        thrum__unpark(runner);
+        thrum__unpark(owed);
 }
 
 int thrum_future_cancel(thrum_future *future)
@@ -275,8 +269,8 @@ static const thrum__far_ops *enter_far(thrum_future *future)
 {
     uint32_t word = thrum__future_guard(future);
     thrum__plain_read(&future->runner);
-    thrum__context *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
-    const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->rest->far) : NULL;
+    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
     if (far && !far->enter(future))
         far = NULL;
     thrum__future_unguard(future, word);

@@ -58,7 +58,7 @@ struct thrum_future {
             uint32_t place;    /* where */
         };
     };
-    thrum__context *runner; /* where it runs, once it does; under the guard */
+    thrum__scope *runner; /* in which it runs, once it does; under the guard */
     thrum_task task;
 } __attribute__((aligned(THRUM__CACHE_LINE)));
 
@@ -66,17 +66,13 @@ struct thrum_future {
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size);
 
-/* Takes a pending task for the context `runner`, which a cancel then asks to stop, or, with NULL, for
- * nobody who could be asked; false if it is taken, or cancelled. */
-bool thrum__future_start(thrum_future *future, thrum__context *runner);
+/* Takes a pending task for the scope `runner`, which a cancel then asks to stop, or, with NULL, for
+ * nobody who could be asked. Returns false if it is taken, or cancelled. */
+bool thrum__future_start(thrum_future *future, thrum__scope *runner);
 
-/* Runs the task here, unless it was cancelled or is run already. True if it ran. The executor's
- * reference stays. */
+/* Runs the task here, in a scope of its own, unless it was cancelled or is run already. Returns true if
+ * it ran. The executor's reference stays. */
 bool thrum__future_run(thrum_future *future);
-
-/* A request to stop that reached this context on behalf of a future that it no longer runs is taken
- * back; one for `future`, which it runs now (or NULL), stays in force. */
-void thrum__future_settle_cancel(thrum_future *future);
 
 /* Before and after a wait for futures: a pool's worker lets another step in. */
 static inline thrum__context *thrum__futures_wait_begin(void)

@@ -109,20 +109,21 @@ static thrum__context *take(void)
 }
 
 /* Makes a context as new, but for its ident and the generations of its claim. Under the guard. */
-static void begin(thrum__context *context, const char *name)
+static void begin(thrum__context *context, const char *name, thrum__scope *base)
 {
+    if (!base)
+        base = &context->rest->base;
+    *base = (thrum__scope){.context = context};
+    thrum__store_relaxed(&context->scope, base);
     context->ops = &thrum__thread_park_ops;
     context->daemon = false;
     context->thread = NULL;
     thrum__store_relaxed(&context->fiber, NULL);
-    context->shields = 0;
     context->executor = NULL;
     context->worker = NULL;
-    context->task = NULL;
     thrum__store_relaxed(&context->native_id, 0);
     thrum__store_relaxed(&context->wait_kind, NULL);
     thrum__store_relaxed(&context->wait_object, NULL);
-    thrum__store_relaxed(&context->cancelled, 0);
     thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
     context->keep = context->rest;
     if (name)
@@ -133,14 +134,14 @@ static void begin(thrum__context *context, const char *name)
     thrum__store_relaxed(&context->process, thrum__process_generation);
 }
 
-thrum__context *thrum__context_new(const char *name)
+thrum__context *thrum__context_new(const char *name, thrum__scope *base)
 {
     thrum__unexplored_begin();
     thrum__guard_acquire(&guard, 1);
     thrum__unexplored_handover();
     thrum__context *context = take();
     if (context)
-        begin(context, name);
+        begin(context, name, base);
     thrum__guard_release(&guard, 1);
     thrum__unexplored_end();
     return context;
@@ -210,7 +211,8 @@ static void end_of_foreign_thread(void *context)
 thrum__context *thrum__self_make(void)
 {
     thrum__unexplored_begin();
-    thrum__context *context = thrum__context_new(thrum__os_thread_is_main() ? "MainThread" : NULL);
+    thrum__context *context =
+        thrum__context_new(thrum__os_thread_is_main() ? "MainThread" : NULL, NULL);
     if (!context || thrum__local_set(context, context->ident, end_of_foreign_thread) < 0)
         thrum__panic(NULL, "out of memory: cannot register a thread that thrum did not start");
     context->daemon = !thrum__os_thread_is_main();

@@ -69,7 +69,7 @@ typedef struct thrum__worker_ops {
     void (*wait_end)(thrum__context *self);
 } thrum__worker_ops;
 
-/* How a thread waits for a future that runs in another process, in whose place a context stands. */
+/* How a thread waits for a future that runs in another process, and for which a scope only stands. */
 typedef struct thrum__far_ops {
     /* Begins such a wait, under the future's guard. */
     bool (*enter)(void *future);
@@ -77,6 +77,17 @@ typedef struct thrum__far_ops {
      * in this way. */
     int (*wait)(void *future, thrum_time deadline);
 } thrum__far_ops;
+
+/* What a request to stop is addressed to: scope.h. */
+typedef struct thrum__scope {
+    uint32_t cancelled; /* 1 once its task was asked to stop */
+    uint32_t shields;   /* how many shields it is under */
+    thrum_time ends_at; /* the deadline of its task; 0 for none */
+    thrum__context *context;
+    struct thrum__scope *outer;
+    void *task;                /* the future that runs in it, or NULL */
+    const thrum__far_ops *far; /* not NULL: its tasks run in another process */
+} thrum__scope;
 
 enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
 
@@ -102,8 +113,7 @@ typedef struct thrum__context_rest {
     uint32_t *shared_word;
     uint32_t shared_expected;
 
-    const thrum__far_ops
-        *far; /* not NULL: what its context is the runner of runs elsewhere; for ever */
+    thrum__scope base; /* of a thread; a fiber has its own */
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
 
 /* Four cache lines: who waits and is woken needs the first, a task the second. */
@@ -111,7 +121,6 @@ struct thrum__context {
     /* What others write. */
     uint64_t claim;     /* see above */
     uint32_t signal;    /* see above; threads only */
-    uint32_t cancelled; /* 1 once the running task was asked to stop */
     uint32_t wake_next; /* in its worker's inbox; fibers only */
 
     /* Fixed while it is in use. */
@@ -121,19 +130,17 @@ struct thrum__context {
     uint32_t process; /* the generation of the process that it lives in; 0: unused */
 
     /* What it does, written by itself; others read it to tell a person. */
+    thrum__scope *scope;     /* the innermost open one; a canceller reads it */
     int32_t native_id;       /* the system's number; 0 before it runs */
     const char *wait_kind;   /* what it waits for, or NULL */
     const void *wait_object; /* the object */
 
     /* Its own alone. */
-    thrum_time ends_at; /* the deadline of the task that runs; 0 for none */
-    thrum_time tenure;  /* when it last got a lock that it had to sleep for */
-    void *executor;     /* whose worker it is, or NULL */
+    thrum_time tenure; /* when it last got a lock that it had to sleep for */
+    void *executor;    /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
-    void *task;    /* the future that it runs, if it is a worker */
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
-    uint32_t shields;          /* how many shields from cancellation it is under */
     thrum__context_rest *keep; /* whose stock it uses: its own, or that of a fiber's thread */
 
     /* Fixed while it is in use. */
@@ -169,9 +176,10 @@ static inline uint32_t thrum__self_ident(void)
     return __builtin_expect(ident != 0, 1) ? ident : thrum__self_make()->ident;
 }
 
-/* Takes a context out of the table for a thread that is about to start; `name` is cut to fit, and
- * `full_name` points to it. NULL if memory is out. */
-thrum__context *thrum__context_new(const char *name);
+/* Takes a context out of the table for a thread or fiber that is about to start. `name` is cut to fit,
+ * and `full_name` points to it. `base` is the base scope of a fiber, NULL for a thread, which has one of
+ * its own. Returns NULL if memory is out. */
+thrum__context *thrum__context_new(const char *name, thrum__scope *base);
 
 /* Makes `context` that of the calling thread. */
 void thrum__context_enter(thrum__context *context);

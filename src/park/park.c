@@ -8,13 +8,14 @@
 int thrum__wait_begin(thrum__waiter *waiter, bool cancellable)
 {
     thrum__context *self = thrum__self();
-    cancellable = cancellable && self->shields == 0;
+    const thrum__scope *scope = self->scope;
+    cancellable = cancellable && scope->shields == 0;
     uint64_t state = cancellable ? THRUM__CLAIM_WAITING : THRUM__CLAIM_SHIELDED;
     uint64_t generation = thrum__load_relaxed(&self->claim) / THRUM__CLAIM_STATES + 1;
     uint64_t ticket = generation * THRUM__CLAIM_STATES | state;
     *waiter = (thrum__waiter){.context = self, .ticket = ticket};
     thrum__store_seq_cst(&self->claim, ticket);
-    if (!cancellable || !thrum__load_seq_cst(&self->cancelled))
+    if (!cancellable || !thrum__load_seq_cst(&scope->cancelled))
         return 0;
     thrum__wait_abandon(waiter);
     return -ECANCELED;
@@ -29,9 +30,9 @@ void thrum__wait_abandon(thrum__waiter *waiter)
 
 /* Whether the task's deadline comes before that of the wait: then it ends the wait as a request to
  * stop does, unless that is shielded. */
-static bool ends_before(const thrum__context *self, uint64_t ticket, thrum_time deadline)
+static bool ends_before(const thrum__scope *scope, uint64_t ticket, thrum_time deadline)
 {
-    return self->ends_at && self->ends_at < deadline &&
+    return scope->ends_at && scope->ends_at < deadline &&
            ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING;
 }
 
@@ -42,8 +43,8 @@ int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, co
     thrum__store_relaxed(&self->wait_object, object);
     thrum__store_relaxed(&self->wait_kind, kind);
     thrum__probe(wait_begin, kind, object);
-    bool ends_first = ends_before(self, ticket, deadline);
-    int rc = self->ops->park(self, ticket, ends_first ? self->ends_at : deadline);
+    bool ends_first = ends_before(self->scope, ticket, deadline);
+    int rc = self->ops->park(self, ticket, ends_first ? self->scope->ends_at : deadline);
     if (rc == -ETIMEDOUT && ends_first)
         rc = -ECANCELED;
     if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)
@@ -110,20 +111,6 @@ void thrum__unpark_chain(thrum__waiter *chain)
         thrum__unpark(chain->context);
         chain = next;
     }
-}
-
-bool thrum__cancel_claim(thrum__context *context)
-{
-    thrum__store_seq_cst(&context->cancelled, 1);
-    uint64_t ticket = thrum__load_seq_cst(&context->claim);
-    return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
-           thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
-}
-
-void thrum__cancel(thrum__context *context)
-{
-    if (thrum__cancel_claim(context))
-        thrum__unpark(context);
 }
 
 /* A sleep is a wait that nobody wakes: it stands in no queue. */

@@ -22,9 +22,7 @@
  * why the waker may read w after it has won: its frame stands until the unpark. After the unpark w
  * is gone.
  *
- * Cancellation: thrum__cancel sets the context's flag and then looks for an open claim;
- * thrum__wait_begin opens the claim and then looks at the flag. Both are sequentially consistent,
- * so at least one sees the other: a cancelled task never sleeps through it.
+ * Cancellation is in scope.h.
  */
 #ifndef THRUM_PARK_PARK_H
 #define THRUM_PARK_PARK_H
@@ -73,13 +71,5 @@ void thrum__waiter_withdraw(thrum__waiter *waiter, void **tail, uint32_t *word, 
 
 /* Unparks a chain of claimed waiters, linked by `next` and ended by NULL. */
 void thrum__unpark_chain(thrum__waiter *chain);
-
-/* Asks the task that runs in `context` to stop and ends its wait if it is in one that can be
- * cancelled. The caller sees to it that the task does not end meanwhile. */
-void thrum__cancel(thrum__context *context);
-
-/* The same for one who holds a guard: where it ends a wait, it leaves the unpark to the caller, and
- * gives true. The task cannot end before that came. */
-bool thrum__cancel_claim(thrum__context *context);
 
 #endif

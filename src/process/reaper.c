@@ -42,9 +42,9 @@ static int poller, wakeup;
 static thrum__context *context;
 static uint32_t wanted, asleep;
 
-thrum__context *thrum__reaper_context(void)
+thrum__scope *thrum__reaper_scope(void)
 {
-    return context;
+    return &context->rest->base;
 }
 
 int thrum__reaper_descriptor(void)
@@ -137,7 +137,7 @@ __attribute__((noreturn)) static int keep(thrum_task *task)
     thrum__reaper_round round = {.deaths = true};
     for (;;) {
         /* One step, so that no request falls between two; and before the look at who was asked. */
-        round.asked = thrum__exchange_acquire(&self->cancelled, 0);
+        round.asked = thrum__exchange_acquire(&self->scope->cancelled, 0);
         thrum__store_seq_cst(&wanted, 0);
         round.next = THRUM_FOREVER;
         make_round(&round);

@@ -33,8 +33,8 @@ int thrum__reaper_descriptor(void);
 /* Makes the reaper start a round when the child behind `pidfd` ends. Returns 0 or a negative errno. */
 int thrum__reaper_watch(int pidfd);
 
-/* Its context: the runner of tasks that run in children. A request to stop such a future starts a round with
+/* Its base scope: the runner of tasks that run in children. A request to stop such a future starts a round with
  * `asked`. */
-thrum__context *thrum__reaper_context(void);
+thrum__scope *thrum__reaper_scope(void);
 
 #endif

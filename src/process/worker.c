@@ -23,7 +23,7 @@
 #include "base/panic.h"
 #include "base/poller.h"
 #include "base/spawn.h"
-#include "park/park.h"
+#include "park/scope.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -55,7 +55,7 @@ static void pass_request(void)
 {
     thrum_with (&self.lock)
         if (self.running && thrum__load_relaxed(&self.running->asked))
-            thrum__cancel(self.context);
+            thrum__cancel(self.context); /* its base scope: nothing else runs in it */
 }
 
 __attribute__((noreturn)) static int control(thrum_task *task)
@@ -145,7 +145,7 @@ static void set_running(thrum__task_slot *slot)
     thrum_with (&self.lock) {
         self.running = slot;
         bool asked = slot && thrum__load_relaxed(&slot->asked);
-        thrum__store_relaxed(&self.context->cancelled, asked);
+        thrum__store_relaxed(&self.context->rest->base.cancelled, asked);
     }
 }
 
@@ -209,8 +209,8 @@ static void take_name(const char *name)
     snprintf(self.context->name, sizeof self.context->name, "%s", name);
     self.context->full_name = self.context->name;
     self.context->executor = NULL;
-    self.context->shields = 0;
-    thrum__store_relaxed(&self.context->cancelled, 0);
+    self.context->rest->base = (thrum__scope){.context = self.context};
+    self.context->scope = &self.context->rest->base;
     thrum__process_set_name(name);
 }
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/panic.h"
 #include "base/probe.h"
+#include "park/scope.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -159,29 +160,29 @@ void thrum__task_run(thrum_task *task)
     thrum__probe(task_end, task, code);
 }
 
-static void run_within(thrum_task *task, const thrum__context *context)
+static void run_within(thrum_task *task, const thrum__scope *scope)
 {
-    if (thrum__clock_now() >= context->ends_at) {
+    if (thrum__clock_now() >= scope->ends_at) {
         thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed before it could begin");
         return;
     }
     thrum__task_run(task);
-    if (thrum__task_code(task) == -ECANCELED && thrum__clock_now() >= context->ends_at &&
-        !thrum__load_relaxed(&context->cancelled))
+    if (thrum__task_code(task) == -ECANCELED && thrum__clock_now() >= scope->ends_at &&
+        !thrum__load_relaxed(&scope->cancelled))
         thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed while it ran");
 }
 
 void thrum__task_run_until(thrum_task *task, thrum_time deadline)
 {
-    thrum__context *context = thrum__self();
-    thrum_time outer = context->ends_at;
+    thrum__scope *scope = thrum__self()->scope;
+    thrum_time outer = scope->ends_at;
     if (deadline && (!outer || deadline < outer))
-        context->ends_at = deadline;
-    if (context->ends_at)
-        run_within(task, context);
+        scope->ends_at = deadline;
+    if (scope->ends_at)
+        run_within(task, scope);
     else
         thrum__task_run(task);
-    context->ends_at = outer;
+    scope->ends_at = outer;
 }
 
 int thrum__task_code(const thrum_task *task)
@@ -218,7 +219,5 @@ size_t thrum_task_arg_size(const thrum_task *self)
 bool thrum_cancelled(const thrum_task *self)
 {
     (void)self; /* it is the one that runs here */
-    const thrum__context *context = thrum__self();
-    return thrum__load_relaxed(&context->cancelled) ||
-           (context->ends_at && thrum__clock_now() >= context->ends_at);
+    return thrum__scope_cancelled(thrum__self()->scope);
 }

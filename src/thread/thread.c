@@ -30,6 +30,7 @@
 #include "base/process.h"
 #include "park/local.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include "thread/living.h"
 #include <thrum/with.h>
 
@@ -89,7 +90,7 @@ static void *run(void *memory)
 
 static int launch(state *thread, size_t stack_size)
 {
-    thrum__context *context = thrum__context_new(thread->name);
+    thrum__context *context = thrum__context_new(thread->name, NULL);
     if (!context)
         return -ENOMEM;
     context->daemon = thread->daemon;
@@ -268,7 +269,7 @@ int thrum_thread_cancel(thrum_thread *handle)
     int rc = -EALREADY;
     thrum_with (&thread->lock) {
         if (thread->running) {
-            thrum__cancel(thread->running);
+            thrum__scope_cancel(&thread->running->rest->base);
             rc = 0;
         }
     }

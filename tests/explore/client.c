@@ -45,7 +45,8 @@ static void name_context(unsigned thread, thrum__context *context)
     thrum__explore_name(context, sizeof *context, names[thread][3]);
     thrum__explore_name(&context->claim, sizeof context->claim, names[thread][0]);
     thrum__explore_name(&context->signal, sizeof context->signal, names[thread][1]);
-    thrum__explore_name(&context->cancelled, sizeof context->cancelled, names[thread][2]);
+    uint32_t *cancelled = &context->rest->base.cancelled;
+    thrum__explore_name(cancelled, sizeof *cancelled, names[thread][2]);
 }
 
 static void *begin(void *argument)
@@ -86,7 +87,7 @@ static unsigned launch(const char *name, void *(*first)(void *start), struct sta
 unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
 {
     struct start *start = new_start(run, argument);
-    start->context = thrum__context_new(NULL);
+    start->context = thrum__context_new(NULL, NULL);
     if (!start->context)
         thrum__explore_fail("no context for the client's own thread");
     name_context((unsigned)(start - starts), start->context);

@@ -4,6 +4,7 @@
 #include "base/spin.h"
 #include "bounded.h"
 #include "park/park.h"
+#include "park/scope.h"
 
 #include <errno.h>
 

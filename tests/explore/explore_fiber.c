@@ -180,7 +180,7 @@ static void receive(int count)
 static void make_contexts(int count)
 {
     for (int i = 0; i < count; i++)
-        woken[i] = thrum__context_new("");
+        woken[i] = thrum__context_new("", NULL);
 }
 
 static int numbers[] = {0, 1, 2};

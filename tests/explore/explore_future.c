@@ -2,6 +2,7 @@
  * and everything is freed once. */
 #include "explore.h"
 #include "future/future.h"
+#include "park/scope.h"
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/future.h>
@@ -110,13 +111,12 @@ EXPLORE(future_wait_until, .preemptions = 3, .timeouts = 1)
     thrum_future_free(future);
 }
 
-/* The end of a task against a request to stop it: the request reaches this task or none, and what
- * the worker takes back afterwards stays taken back. */
-static void run_and_settle(void *argument)
+/* The end of a task against a request to stop it: the request reaches this task or none, and not what
+ * its context does afterwards. */
+static void run_and_go_on(void *argument)
 {
     thrum__future_run(future);
-    thrum__future_settle_cancel(NULL);
-    EXPLORE_CHECK(!thrum__load_relaxed(&thrum__self()->cancelled));
+    EXPLORE_CHECK(!thrum__load_relaxed(&thrum__self()->scope->cancelled));
     EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == 0);
     thrum__future_unreference(future);
     (void)argument;
@@ -126,7 +126,7 @@ EXPLORE(future_end_against_cancel, .preemptions = 3, .long_preemptions = EXPLORE
         .rescue = true, .sees = "late")
 {
     new_future();
-    explore_spawn("runner", run_and_settle, NULL);
+    explore_spawn("runner", run_and_go_on, NULL);
     int rc = thrum_future_cancel(future);
     EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS || rc == -EALREADY);
     if (rc == -EALREADY)

@@ -3,6 +3,7 @@
 #include "explore.h"
 #include "park/context.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include "sync/lock.h"
 
 #include <errno.h>

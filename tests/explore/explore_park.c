@@ -4,6 +4,7 @@
 #include "explore.h"
 #include "park/guard.h"
 #include "park/park.h"
+#include "park/scope.h"
 
 #include <errno.h>
 
@@ -193,7 +194,7 @@ EXPLORE(park_deadline_twice, .preemptions = 3, .timeouts = 2, .rescue = true)
  * not at all. */
 static void wait_in_task(void *argument)
 {
-    thrum__self()->ends_at = thrum_now() + 1000;
+    thrum__self()->scope->ends_at = thrum_now() + 1000;
     wait_once(argument);
 }
 

@@ -4,6 +4,7 @@
 #include "flow/rate_limiter.h"
 #include "park/context.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include <thrum/keyed_rate_limiter.h>
 
 #include <errno.h>

@@ -79,7 +79,7 @@ static void receive(int count)
 static void make_contexts(void)
 {
     for (int i = 0; i < 2; i++)
-        woken[i] = thrum__context_new("");
+        woken[i] = thrum__context_new("", NULL);
 }
 
 EXPLORE(reactor_sleep, .preemptions = 3, .spurious = 1, .sees = "polling")

@@ -3,6 +3,7 @@
 #include "explore.h"
 #include "park/context.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include <thrum/semaphore.h>
 
 #include <errno.h>

@@ -5,6 +5,7 @@
 #include "base/spin.h"
 #include "explore.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include "shared/condition.h"
 #include "shared/wait.h"
 #include <thrum.h>

@@ -2,6 +2,7 @@
 #include "explore.h"
 #include "park/context.h"
 #include "park/park.h"
+#include "park/scope.h"
 #include <thrum/event.h>
 #include <thrum/timer.h>
 
@@ -64,7 +65,7 @@ static void wait_shielded(void *argument)
     EXPLORE_CHECK(thrum_event_wait(&shielded->event, THRUM_FOREVER) == 0);
     EXPLORE_CHECK(EXPLORE_READ(shielded->data) == 1);
     thrum_shield_end();
-    if (thrum__load_relaxed(&thrum__self()->cancelled))
+    if (thrum__load_relaxed(&thrum__self()->scope->cancelled))
         EXPLORE_CHECK(thrum_sleep(THRUM_FOREVER) == -ECANCELED);
 }
 

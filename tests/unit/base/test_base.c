@@ -146,17 +146,17 @@ TEST(a_table_may_leave_probes_out)
 
 TEST(contexts_go_back_to_the_table)
 {
-    thrum__context *first = thrum__context_new("first");
-    thrum__context *second = thrum__context_new(NULL);
+    thrum__context *first = thrum__context_new("first", NULL);
+    thrum__context *second = thrum__context_new(NULL, NULL);
     CHECK(first && second && first != second);
     CHECK(thrum__context_of(first->ident) == first);
     CHECK_STR(thrum__context_name(first->ident), "first");
     CHECK_STR(thrum__context_name(0), "nobody");
     thrum__context_free(second);
-    CHECK(thrum__context_new("again") == second);
+    CHECK(thrum__context_new("again", NULL) == second);
     thrum__context *many[300];
     for (int i = 0; i < 300; i++) {
-        many[i] = thrum__context_new(NULL);
+        many[i] = thrum__context_new(NULL, NULL);
         CHECK(thrum__context_of(many[i]->ident) == many[i]);
     }
     for (int i = 0; i < 300; i++)

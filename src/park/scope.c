@@ -1,0 +1,63 @@
+#include "park/scope.h"
+#include "base/clock.h"
+#include "base/panic.h"
+#include "park/park.h"
+#include <thrum/thread.h>
+
+void thrum__scope_open(thrum__scope *scope, void *task)
+{
+    thrum__context *self = thrum__self();
+    *scope = (thrum__scope){.context = self, .outer = self->scope, .task = task};
+    thrum__memory_live(scope);
+    thrum__store_release(&self->scope, scope);
+}
+
+void thrum__scope_close(thrum__scope *scope)
+{
+    thrum__store_release(&scope->context->scope, scope->outer);
+}
+
+void thrum__scope_reset(thrum__scope *scope, void *task)
+{
+    thrum__store_relaxed(&scope->cancelled, 0);
+    scope->shields = 0;
+    scope->ends_at = 0;
+    scope->task = task;
+}
+
+bool thrum__scope_cancel_claim(thrum__scope *scope)
+{
+    thrum__context *context = scope->context;
+    thrum__store_seq_cst(&scope->cancelled, 1);
+    uint64_t ticket = thrum__load_seq_cst(&context->claim);
+    return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
+           thrum__load_acquire(&context->scope) == scope &&
+           thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
+}
+
+void thrum__scope_cancel(thrum__scope *scope)
+{
+    if (thrum__scope_cancel_claim(scope))
+        thrum__unpark(scope->context);
+}
+
+bool thrum__scope_cancelled(const thrum__scope *scope)
+{
+    return thrum__load_relaxed(&scope->cancelled) ||
+           (scope->ends_at && thrum__clock_now() >= scope->ends_at);
+}
+
+/* A shield is a depth in the scope, which a wait reads as it begins. */
+void thrum_shield_begin(void)
+{
+    thrum__self()->scope->shields++;
+}
+
+void thrum_shield_end(void)
+{
+    thrum__context *self = thrum__self();
+    if (self->scope->shields == 0)
+        thrum__panic(thrum__caller(), "thrum_shield_end without a begin in thread \"%s\"",
+                     self->name);
+    self->scope->shields--;
+}

@@ -1,0 +1,75 @@
+/* A scope of cancellation: what a request to stop is addressed to.
+ *
+ * A context runs tasks one inside the other: a task that waits for another may run it in place of the
+ * wait, a full pool has the submitter run the task, the inline executor runs each task in its caller,
+ * and callbacks run wherever a future ends. Cancellation belongs to the task and not to the context that
+ * happens to run it. So each of these opens a scope, which holds all that a request, a shield or a
+ * deadline may change, and closes it again; the outer scope is as it was before.
+ *
+ *     cancelled   1 once the task was asked to stop; anyone who may reach the scope writes it
+ *     shields     how many shields the task is under; its context's alone
+ *     ends_at     the deadline of the task, 0 for none; its context's alone
+ *     task        the future that runs here, or NULL; its context's alone
+ *     far         not NULL if the task runs elsewhere and the context only stands for it; fixed
+ *
+ * `context->scope` is the innermost open scope. Its context alone writes it, and never between the
+ * beginning and the end of a wait. A context that has opened none is in its base scope: that of its
+ * thread, or of the task that its fiber carries.
+ *
+ * A canceller sets `cancelled` and then ends the wait that the context is in, but only if the wait is
+ * one of this scope:
+ *
+ *     canceller                                   the context
+ *     1  cancelled = 1         (seq_cst)          1  scope = s               (release)
+ *     2  t = claim             (seq_cst)          2  claim = a new ticket    (seq_cst)
+ *     3  s' = context->scope   (acquire)          3  looks at s->cancelled   (seq_cst)
+ *     4  if t is WAITING and s' is this scope:
+ *        claim: t -> CANCELLED (acq_rel)
+ *
+ * 1 and 2 of either side are the usual pair: at least one sees the other, so a task that was asked to
+ * stop never sleeps through it. Step 4 cannot end a wait of another scope: no two waits have one ticket,
+ * so if the exchange succeeds the context was in the wait `t` from step 2 to step 4, and its scope did not
+ * change in between. A request that comes while an inner scope is open stays in its own scope, and the
+ * task finds it when the inner one is closed.
+ *
+ * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
+ * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock. Nothing is
+ * ever taken back: a request that comes too late finds no scope.
+ *
+ * Rejected: one flag for each context, which a nested run saves and restores. A request for the outer
+ * task that came meanwhile reached the inner one, or was lost, or stayed for the next.
+ *
+ * Sources: Trio's cancel scopes, Java's structured concurrency.
+ */
+#ifndef THRUM_PARK_SCOPE_H
+#define THRUM_PARK_SCOPE_H
+
+#include "park/context.h"
+
+/* Opens a scope of the calling context, for `task` or NULL. The scope stands until it is closed. */
+void thrum__scope_open(thrum__scope *scope, void *task);
+
+/* Closes the innermost scope. Reaching it must have become impossible when its memory goes. */
+void thrum__scope_close(thrum__scope *scope);
+
+/* Makes a base scope one without a request, shield or deadline, for `task` or NULL. */
+void thrum__scope_reset(thrum__scope *scope, void *task);
+
+/* Asks the task of the scope to stop, and ends its wait if it is in one that can be cancelled. The
+ * caller sees to it that the scope stands. */
+void thrum__scope_cancel(thrum__scope *scope);
+
+/* The same for a caller that holds a guard. Returns true if the caller owes the scope's context an
+ * unpark, which follows when the guard was given back. The task cannot end before that came. */
+bool thrum__scope_cancel_claim(thrum__scope *scope);
+
+/* Whether the task was asked to stop, or is past its deadline. */
+bool thrum__scope_cancelled(const thrum__scope *scope);
+
+/* Asks what runs in a base scope of `context` to stop: for tests and whole threads. */
+static inline void thrum__cancel(thrum__context *context)
+{
+    thrum__scope_cancel(&context->rest->base);
+}
+
+#endif

@@ -1,0 +1,175 @@
+/* Scopes of cancellation (park/scope.h): a request reaches the task that it names and no other, however
+ * tasks run one inside the other in one context. */
+#include "explore.h"
+#include "future/future.h"
+#include "park/scope.h"
+
+#include <errno.h>
+#include <thrum/event.h>
+#include <thrum/thread.h>
+
+static thrum_future *outer, *inner;
+static thrum_event event;
+static thrum__context *carrier;
+static bool outer_asked, inner_asked, thread_asked;
+
+static int wait_inside(thrum_task *self)
+{
+    (void)self;
+    int rc = thrum_event_wait(&event, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || (rc == -ECANCELED && inner_asked));
+    return rc;
+}
+
+/* Runs the inner task as a wait would, and then waits for itself. */
+static int run_inner(thrum_task *self)
+{
+    thrum__future_run(inner);
+    int rc = thrum_sleep(thrum_now() + 1000);
+    EXPLORE_CHECK(rc == (thrum_cancelled(self) ? -ECANCELED : 0));
+    EXPLORE_CHECK(rc == 0 || outer_asked);
+    return rc;
+}
+
+static void carry(void *argument)
+{
+    (void)argument;
+    thrum__store_release(&carrier, thrum__self());
+    thrum__future_run(outer);
+    int rc = thrum_sleep(thrum_now() + 1000);
+    EXPLORE_CHECK(rc == (thrum__load_relaxed(&thrum__self()->scope->cancelled) ? -ECANCELED : 0));
+    EXPLORE_CHECK(rc == 0 || thread_asked);
+}
+
+static void set_event(void *argument)
+{
+    (void)argument;
+    thrum_event_set(&event);
+}
+
+static void begin(void)
+{
+    event = (thrum_event)THRUM_EVENT_INIT;
+    carrier = NULL;
+    outer_asked = inner_asked = thread_asked = false;
+    outer = thrum__future_new(run_inner, THRUM_NOTHING);
+    inner = thrum__future_new(wait_inside, THRUM_NOTHING);
+    thrum__future_ignore(outer);
+    thrum__future_ignore(inner);
+    explore_spawn("carrier", carry, NULL);
+}
+
+static void end(void)
+{
+    explore_join_all();
+    thrum_future *futures[] = {outer, inner};
+    for (int i = 0; i < 2; i++) {
+        thrum__future_unreference(futures[i]);
+        thrum_future_free(futures[i]);
+    }
+}
+
+/* The outer task is asked to stop while the inner one may be running: the inner one is spared, and the
+ * outer one does not lose the request. */
+EXPLORE(scope_outer_request, .preemptions = 2, .long_preemptions = 3, .rescue = true,
+        .sees = "both")
+{
+    begin();
+    explore_spawn("setter", set_event, NULL);
+    outer_asked = true;
+    int rc = thrum_future_cancel(outer);
+    bool inner_runs = thrum_future_running(inner);
+    explore_join_all();
+    if (rc == -EINPROGRESS && inner_runs)
+        explore_seen("both");
+    if (rc != 0 && thrum_future_done(inner))
+        EXPLORE_CHECK(thrum_future_error(inner) == NULL);
+    end();
+}
+
+/* The inner task is asked to stop: its wait ends, and the outer one goes on. */
+EXPLORE(scope_inner_request, .preemptions = 2, .long_preemptions = 3, .rescue = true,
+        .sees = "asked")
+{
+    begin();
+    inner_asked = true;
+    int rc = thrum_future_cancel(inner);
+    EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS);
+    if (rc == -EINPROGRESS)
+        explore_seen("asked");
+    explore_join_all();
+    EXPLORE_CHECK(thrum_future_error(outer) == NULL);
+    end();
+}
+
+/* The thread is asked to stop while it runs tasks: they are spared, and its own next wait ends. */
+EXPLORE(scope_thread_request, .preemptions = 2, .long_preemptions = 3, .rescue = true,
+        .sees = "asked")
+{
+    begin();
+    explore_spawn("setter", set_event, NULL);
+    thrum__context *found = thrum__load_acquire(&carrier);
+    if (found) {
+        thread_asked = true;
+        thrum__cancel(found);
+        explore_seen("asked");
+    }
+    explore_join_all();
+    EXPLORE_CHECK(thrum_future_error(outer) == NULL && thrum_future_error(inner) == NULL);
+    end();
+}
+
+static int wait_with_shield(thrum_task *self)
+{
+    (void)self;
+    thrum_shield_begin(); /* is never ended: it must not outlive the task */
+    return 0;
+}
+
+/* A shield that a task leaves behind ends with the task. */
+EXPLORE(scope_ends_shields, .preemptions = 1)
+{
+    thrum_future *future = thrum__future_new(wait_with_shield, THRUM_NOTHING);
+    thrum__future_run(future);
+    thrum__cancel(thrum__self());
+    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == -ECANCELED);
+    thrum__future_unreference(future);
+    thrum_future_free(future);
+}
+
+static int sleep_long(thrum_task *self)
+{
+    (void)self;
+    int rc = thrum_sleep(thrum_now() + 5000);
+    EXPLORE_CHECK(rc == 0);
+    return rc;
+}
+
+/* A deadline of the outer task is none of the inner one, and is in force again after it. */
+EXPLORE(scope_deadline, .preemptions = 1, .rescue = true)
+{
+    thrum_future *future = thrum__future_new(sleep_long, THRUM_NOTHING);
+    thrum__self()->scope->ends_at = thrum_now() + 1000;
+    thrum__future_run(future);
+    EXPLORE_CHECK(thrum_sleep(thrum_now() + 5000) == -ECANCELED);
+    thrum__future_unreference(future);
+    thrum_future_free(future);
+}
+
+static int sleep_in_callback(thrum_future *future, void *context)
+{
+    (void)future, (void)context;
+    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == 0);
+    return 0;
+}
+
+/* A callback runs in a thread that was asked to stop: its waits are its own. */
+EXPLORE(callback_has_a_scope, .preemptions = 1, .rescue = true)
+{
+    thrum_future *future = thrum__future_new(wait_with_shield, THRUM_NOTHING);
+    thrum__cancel(thrum__self());
+    EXPLORE_CHECK(thrum_future_add_done_callback(future, sleep_in_callback, NULL) == 0);
+    thrum__future_run(future);
+    thrum__future_unreference(future);
+    thrum_future_free(future);
+}
