@@ -202,6 +202,12 @@ static bool find_by_walk(const struct module *module, uint64_t address, struct f
     return false;
 }
 
+/* A product that may be too large: tables that are wrong are no reason to stop. */
+static int64_t scaled(uint64_t value, int64_t factor)
+{
+    return (int64_t)(value * (uint64_t)factor);
+}
+
 /* A program that runs. */
 struct run {
     struct cfi_row *row, initial;
@@ -239,7 +245,7 @@ static bool run_rule(struct run *run, uint8_t code, struct cursor *cursor)
     switch (code) {
     case 0x05: /* offset_extended */
         number = cursor_uleb(cursor);
-        set_rule(run, number, RULE_AT, (int64_t)cursor_uleb(cursor) * factor);
+        set_rule(run, number, RULE_AT, scaled(cursor_uleb(cursor), factor));
         return true;
     case 0x06: /* restore_extended */
         number = cursor_uleb(cursor);
@@ -264,19 +270,19 @@ static bool run_rule(struct run *run, uint8_t code, struct cursor *cursor)
         return true;
     case 0x11: /* offset_extended_sf */
         number = cursor_uleb(cursor);
-        set_rule(run, number, RULE_AT, cursor_sleb(cursor) * factor);
+        set_rule(run, number, RULE_AT, scaled((uint64_t)cursor_sleb(cursor), factor));
         return true;
     case 0x14: /* val_offset */
         number = cursor_uleb(cursor);
-        set_rule(run, number, RULE_IS, (int64_t)cursor_uleb(cursor) * factor);
+        set_rule(run, number, RULE_IS, scaled(cursor_uleb(cursor), factor));
         return true;
     case 0x15: /* val_offset_sf */
         number = cursor_uleb(cursor);
-        set_rule(run, number, RULE_IS, cursor_sleb(cursor) * factor);
+        set_rule(run, number, RULE_IS, scaled((uint64_t)cursor_sleb(cursor), factor));
         return true;
     case 0x2f: /* GNU_negative_offset_extended */
         number = cursor_uleb(cursor);
-        set_rule(run, number, RULE_AT, -(int64_t)cursor_uleb(cursor) * factor);
+        set_rule(run, number, RULE_AT, scaled(0 - cursor_uleb(cursor), factor));
         return true;
     default:
         return false;
@@ -315,10 +321,10 @@ static bool run_frame(struct run *run, uint8_t code, struct cursor *cursor)
         return true;
     case 0x12: /* def_cfa_sf */
         number = cursor_uleb(cursor);
-        set_frame(run, number, cursor_sleb(cursor) * run->cie->data_factor);
+        set_frame(run, number, scaled((uint64_t)cursor_sleb(cursor), run->cie->data_factor));
         return true;
     case 0x13:
-        run->row->frame.number = cursor_sleb(cursor) * run->cie->data_factor;
+        run->row->frame.number = scaled((uint64_t)cursor_sleb(cursor), run->cie->data_factor);
         return true;
     case 0x2d:
         return true; /* AARCH64_negate_ra_state; GNU_window_save elsewhere */
@@ -339,7 +345,7 @@ static bool run_program(struct run *run, const struct module *module, struct cur
         if (code >> 6 == 1)
             place += low * factor;
         else if (code >> 6 == 2)
-            set_rule(run, low, RULE_AT, (int64_t)cursor_uleb(&cursor) * run->cie->data_factor);
+            set_rule(run, low, RULE_AT, scaled(cursor_uleb(&cursor), run->cie->data_factor));
         else if (code >> 6 == 3) {
             if (low < REGISTER_COUNT)
                 run->row->rules[low] = run->initial.rules[low];

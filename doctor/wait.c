@@ -10,6 +10,8 @@
  */
 #include "wait.h"
 
+#include "demangle.h"
+
 #include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,9 +156,10 @@ void wait_name(struct process *process, uint64_t address, char *text, size_t siz
     text[0] = 0;
     if (module && module_variable(module, address, &symbol)) {
         if (address == symbol.start)
-            snprintf(text, size, "%s", symbol.name);
+            snprintf(text, size, "%s", demangle(symbol.name));
         else
-            snprintf(text, size, "%s+0x%lx", symbol.name, (unsigned long)(address - symbol.start));
+            snprintf(text, size, "%s+0x%lx", demangle(symbol.name),
+                     (unsigned long)(address - symbol.start));
         return;
     }
     for (int i = 0; map && i < process->count; i++) {
@@ -201,6 +204,7 @@ void wait_decode(struct process *process, struct thread *thread)
  * so that a cancelled initializer can be undone. */
 static int once_owner(const struct process *process, int waiter, uint64_t object)
 {
+    enum { FRAME_SIZE = 4096 }; /* of pthread_once; a wrong frame may seem to have any size */
     for (int i = 0; i < process->count; i++) {
         const struct thread *thread = &process->threads[i];
         if (i == waiter || (thread->wait.kind == OBJECT_ONCE && thread->wait.object == object))
@@ -215,7 +219,10 @@ static int once_owner(const struct process *process, int waiter, uint64_t object
                 !(called &&
                   (strcmp(called, "pthread_once") == 0 || strcmp(called, "call_once") == 0)))
                 continue;
-            for (uint64_t at = frame->bottom; at + 8 <= frame->top; at += 8) {
+            uint64_t size = frame->top - frame->bottom;
+            if (size > FRAME_SIZE)
+                size = FRAME_SIZE;
+            for (uint64_t at = frame->bottom; at - frame->bottom < size; at += 8) {
                 uint64_t value;
                 if (memory_word(&process->memory, at, &value) && value == object)
                     return i;

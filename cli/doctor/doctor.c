@@ -31,7 +31,7 @@ int doctor_run(int argc, char **argv)
     if (options.json)
         rc = doctor_report_json(&look, stdout);
     else
-        doctor_report_text(&look, stdout, style_wanted(STDOUT_FILENO));
+        rc = doctor_report_text(&look, stdout, style_wanted(STDOUT_FILENO));
     bool proven = look.verdict == VERDICT_DEADLOCK;
     look_free(&look);
     if (rc < 0 || fflush(stdout) != 0 || ferror(stdout)) {

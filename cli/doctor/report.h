@@ -13,9 +13,8 @@ void doctor_report_wait(const struct process *process, const struct thread *thre
 /* The name of a frame's function, or of the function that was called to get there; never NULL. */
 const char *doctor_report_function(const struct thread *thread, int frame);
 
-void doctor_report_text(const struct look *look, FILE *out, bool colours);
-
-/* Returns 0 or -ENOMEM. */
+/* Both return 0 or -ENOMEM. */
+int doctor_report_text(const struct look *look, FILE *out, bool colours);
 int doctor_report_json(const struct look *look, FILE *out);
 
 #endif

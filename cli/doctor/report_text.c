@@ -3,22 +3,28 @@
  * First the verdict with the circle, then the threads: those in the deadlock, then the others. Threads
  * that stand at the same places and wait for the same thing are shown once, with their numbers: a pool of
  * a hundred idle workers takes a few lines.
+ *
+ * Names come from another process, which may have put anything into them; a control character would reach the
+ * terminal. So the text is made in memory, with marks for styles, and all other control characters are
+ * replaced when it is written.
  */
 #include "report.h"
 
 #include "style.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+/* Marks in the text for styles. */
+#define BOLD  "\1"
+#define DIM   "\2"
+#define RED   "\3"
+#define GREEN "\4"
+#define PLAIN "\5"
 
 struct out {
     FILE *file;
-    bool colours;
 };
-
-static const char *style(const struct out *out, const char *code)
-{
-    return out->colours ? code : "";
-}
 
 static const char *base_name(const char *path)
 {
@@ -40,8 +46,7 @@ static void put_frame(const struct out *out, const struct thread *thread, int in
     if (place->file)
         fprintf(out->file, "  %s:%d", place->file, place->line);
     else if (place->module && function[0] != '?')
-        fprintf(out->file, "  %s%s%s", style(out, STYLE_DIM), base_name(place->module->path),
-                style(out, STYLE_END));
+        fprintf(out->file, "  %s%s%s", DIM, base_name(place->module->path), PLAIN);
     if (frame->trust == FRAME_GUESSED)
         fprintf(out->file, "  (guessed)");
     fputc('\n', out->file);
@@ -81,8 +86,8 @@ static void put_circle(const struct out *out, const struct process *process,
 {
     for (int i = 0; i < deadlock->count; i++) {
         const struct thread *thread = &process->threads[deadlock->threads[i]];
-        fprintf(out->file, "  %s thread %s%d (%s)%s", i == 0 ? "+->" : "|  ",
-                style(out, STYLE_BOLD), thread->tid, thread->name, style(out, STYLE_END));
+        fprintf(out->file, "  %s thread %s%d (%s)%s", i == 0 ? "+->" : "|  ", BOLD, thread->tid,
+                thread->name, PLAIN);
         put_place(out, thread);
         fprintf(out->file, "\n  |      waits for ");
         put_object(out, &thread->wait);
@@ -99,8 +104,7 @@ static void put_alone(const struct out *out, const struct process *process,
                       const struct deadlock *deadlock)
 {
     const struct thread *thread = &process->threads[deadlock->threads[0]];
-    fprintf(out->file, "  thread %s%d (%s)%s", style(out, STYLE_BOLD), thread->tid, thread->name,
-            style(out, STYLE_END));
+    fprintf(out->file, "  thread %s%d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
     put_place(out, thread);
     fprintf(out->file, "\n    waits for ");
     put_object(out, &thread->wait);
@@ -117,14 +121,13 @@ static void put_verdict(const struct out *out, const struct look *look)
 {
     const struct process *process = &look->process;
     if (look->verdict == VERDICT_SUSPECTED)
-        fprintf(out->file, "%sSUSPECTED deadlock%s: %s\n", style(out, STYLE_RED),
-                style(out, STYLE_END), look->reason);
+        fprintf(out->file, "%sSUSPECTED deadlock%s: %s\n", RED, PLAIN, look->reason);
     else if (look->verdict == VERDICT_NONE)
-        fprintf(out->file, "%sno deadlock found%s%s%s\n", style(out, STYLE_GREEN),
-                style(out, STYLE_END), look->reason[0] ? ": " : "", look->reason);
+        fprintf(out->file, "%sno deadlock found%s%s%s\n", GREEN, PLAIN, look->reason[0] ? ": " : "",
+                look->reason);
     for (int i = 0; i < look->deadlock_count; i++) {
         const struct deadlock *deadlock = &look->deadlocks[i];
-        fprintf(out->file, "%sDEADLOCK%s: ", style(out, STYLE_RED), style(out, STYLE_END));
+        fprintf(out->file, "%sDEADLOCK%s: ", RED, PLAIN);
         if (deadlock->abandoned)
             fprintf(out->file, "a thread waits for a lock that nobody can release\n");
         else if (process->threads[deadlock->threads[0]].wait.hopeless)
@@ -165,8 +168,7 @@ static void put_threads(const struct out *out, const struct process *process, bo
         int more = 0;
         if (thread->stuck != stuck || (shown && shown[i]))
             continue;
-        fprintf(out->file, "\n%sthread %d (%s)%s", style(out, STYLE_BOLD), thread->tid,
-                thread->name, style(out, STYLE_END));
+        fprintf(out->file, "\n%sthread %d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
         for (int j = i + 1; shown && j < process->count; j++)
             if (same(thread, &process->threads[j])) {
                 shown[j] = true;
@@ -182,14 +184,38 @@ static void put_threads(const struct out *out, const struct process *process, bo
     free(shown);
 }
 
-void doctor_report_text(const struct look *look, FILE *file, bool colours)
+/* Writes the text with its styles, or without. */
+static void put_styled(const char *text, FILE *file, bool colours)
 {
-    struct out out = {file, colours};
+    static const char *const codes[] = {"",        STYLE_BOLD,  STYLE_DIM,
+                                        STYLE_RED, STYLE_GREEN, STYLE_END};
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < sizeof codes / sizeof *codes)
+            fputs(colours ? codes[byte] : "", file);
+        else
+            putc(byte == '\n' || (byte >= ' ' && byte != 0x7f) ? byte : '?', file);
+    }
+}
+
+int doctor_report_text(const struct look *look, FILE *file, bool colours)
+{
+    char *text = NULL;
+    size_t size = 0;
     const struct process *process = &look->process;
-    fprintf(file, "process %d (%s)%s%s, %d thread%s, looked at in %.1f ms\n\n", process->pid,
+    struct out out = {open_memstream(&text, &size)};
+    if (!out.file)
+        return -ENOMEM;
+    fprintf(out.file, "process %d (%s)%s%s, %d thread%s, looked at in %.1f ms\n\n", process->pid,
             process->name, process->runtime ? ", " : "", process->runtime ? process->runtime : "",
             process->count, process->count == 1 ? "" : "s", look->seconds * 1e3);
     put_verdict(&out, look);
     put_threads(&out, process, true);
     put_threads(&out, process, false);
+    bool failed = ferror(out.file) != 0;
+    failed |= fclose(out.file) != 0;
+    if (!failed)
+        put_styled(text, file, colours);
+    free(text);
+    return failed ? -ENOMEM : 0;
 }

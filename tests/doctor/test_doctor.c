@@ -366,6 +366,28 @@ TEST(the_text_draws_the_circle)
     end_sample(&running, SIGKILL);
 }
 
+TEST(names_of_cxx_are_decoded)
+{
+    if (!have("hung_cxx"))
+        return;
+    struct running running = start_sample("hung_cxx", "");
+    char line[64];
+    snprintf(line, sizeof line, "doctor -p %d --no-lines", (int)running.subject);
+    for (;;) {
+        struct spawned command = spawn_run(line);
+        bool proven = command.status == PROVEN;
+        if (proven) {
+            CHECK(strstr(command.out, "void bank::transfer<0>(bank::account&, bank::account&)") !=
+                  NULL);
+            CHECK(strstr(command.out, "waits for mutex bank::second, held by") != NULL);
+        }
+        spawn_free(&command);
+        if (proven)
+            break;
+    }
+    end_sample(&running, SIGKILL);
+}
+
 TEST(a_running_thread_is_shown_if_it_may_be_stopped)
 {
     struct running running = start_sample("calm", "owner_computes");
