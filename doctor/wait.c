@@ -94,6 +94,14 @@ static const struct named_call *call_named(const char *name)
     return NULL;
 }
 
+/* What stands between the program and a function of the table: another of the table, as pthread_cond_wait calls
+ * pthread_mutex_cond_lock, or the C++ library. */
+static bool is_wrapper(const char *name)
+{
+    return name && (call_named(name) || strncmp(name, "std::", 5) == 0 ||
+                    strncmp(name, "__gthread_", 10) == 0);
+}
+
 static const struct named_call *waiting_call(const struct thread *thread, int *ret_caller)
 {
     enum { INNER_FRAMES = 10 };
@@ -103,9 +111,8 @@ static const struct named_call *waiting_call(const struct thread *thread, int *r
             found = call_named(thread->frames[i + 1].place->callee);
         if (!found)
             continue;
-        /* pthread_cond_wait calls a function of this table itself. */
         int caller = i + 1;
-        while (caller < thread->frame_count && call_named(thread->frames[caller].place->function))
+        while (caller < thread->frame_count && is_wrapper(thread->frames[caller].place->function))
             caller++;
         *ret_caller = caller < thread->frame_count ? caller : -1;
         return found;

@@ -380,6 +380,7 @@ TEST(names_of_cxx_are_decoded)
             CHECK(strstr(command.out, "void bank::transfer<0>(bank::account&, bank::account&)") !=
                   NULL);
             CHECK(strstr(command.out, "waits for mutex bank::second, held by") != NULL);
+            CHECK(strstr(command.out, ") in void bank::transfer<0>(") != NULL);
         }
         spawn_free(&command);
         if (proven)
