@@ -38,7 +38,7 @@ typedef struct thrum_rlock {
     }
 
 /* How often one may hold it: one more stops the program, as it is a recursion without end. */
-#define THRUM_RLOCK_DEPTH_MAX UINT32_C(0xffffff)
+#define THRUM_RLOCK_DEPTH_MAX UINT32_C(0xfffff)
 
 /* Makes `lock` an unlocked one, as all-zero memory and THRUM_RLOCK_INIT are. Cannot fail. */
 THRUM_API void thrum_rlock_init(thrum_rlock *lock);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdint.h>
 
 enum { NUMBERS = 65 };

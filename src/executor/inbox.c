@@ -44,6 +44,7 @@ static uint32_t guard(thrum__inbox *inbox)
 static void unguard(thrum__inbox *inbox, uint32_t word)
 {
     thrum__store_release(&inbox->word, word);
+    thrum__guard_left();
 }
 
 void thrum__inbox_init(thrum__inbox *inbox)

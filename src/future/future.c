@@ -153,7 +153,7 @@ void thrum__future_end(thrum_future *future)
         } else if (!(word & WATCHED)) {
             if (thrum__cas_acq_rel(&future->state, &word, next))
                 return;
-        } else if (thrum__cas_weak_acquire(&future->state, &word, word | GUARD)) {
+        } else if (thrum__guard_try(&future->state, &word, word | GUARD)) {
             thrum__future_tell(future, next);
             return;
         }

@@ -119,6 +119,7 @@ static inline uint32_t thrum__future_guard(thrum_future *future)
 static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
 {
     thrum__store_release(&future->state, word);
+    thrum__guard_left();
 }
 
 /* Publishes the end of a running future, and tells all who are to be told. The caller has a

@@ -15,8 +15,8 @@
  * several at a time, as many as there are, up to REGION: a million fibers are to cost some hundred
  * system calls and not 16 000. Behind them lies what few contexts use. Ident 0 is nobody.
  *
- * The guard is held for a few instructions, at a thread's birth and end, while the living are
- * listed, and across a fork, so that the child finds the table whole. */
+ * The guard is held for a few instructions, when a thread begins or ends, and while the living are
+ * listed. */
 enum { CHUNK = 64, CHUNKS = 1 << 14 }; /* a million living threads and fibers */
 enum { REGION = 128 };                 /* chunks at once */
 
@@ -29,7 +29,6 @@ static thrum__context *chunks[CHUNKS] = {first_chunk};
 static thrum__context_rest *rest = first_rest; /* of the context that is made next */
 static uint32_t used = 1;
 static thrum__context *free_list;
-static bool watches_forks;
 
 thrum__context *thrum__context_of(uint32_t ident)
 {
@@ -49,16 +48,7 @@ bool thrum__context_lost(uint32_t ident)
     return process && process != thrum__process_generation;
 }
 
-static void before_fork(void)
-{
-    thrum__guard_acquire(&guard, 1);
-}
-
-static void after_fork(void)
-{
-    thrum__guard_release(&guard, 1);
-}
-
+#ifndef THRUM_EXPLORE
 /* The forking thread lives on here; all others are lost, and their contexts with them. A fiber that
  * forked has no scheduler any more: it waits as the thread that it runs on. */
 static void begin_child(void)
@@ -69,8 +59,14 @@ static void begin_child(void)
         self->ops = &thrum__thread_park_ops;
         self->signal = THRUM__SIGNAL_EMPTY;
     }
-    thrum__guard_release(&guard, 1);
 }
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    if (thrum__process_on_fork(NULL, NULL, begin_child) < 0)
+        thrum__panic(NULL, "out of memory: cannot register what a fork has to do");
+}
+#endif
 
 /* Makes the chunk with that number, and some that follow. */
 static bool grow(uint32_t chunk)
@@ -90,15 +86,13 @@ static bool grow(uint32_t chunk)
 /* Under the guard. */
 static thrum__context *take(void)
 {
-    if (!watches_forks)
-        watches_forks = thrum__process_on_fork(before_fork, after_fork, begin_child) == 0;
     thrum__context *context = free_list;
     if (context) {
         free_list = context->next_free;
         return context;
     }
     uint32_t chunk = used / CHUNK;
-    if (!watches_forks || chunk == CHUNKS)
+    if (chunk == CHUNKS)
         return NULL;
     if (!chunks[chunk] && !grow(chunk))
         return NULL;

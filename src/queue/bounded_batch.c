@@ -45,7 +45,7 @@ static bool await_cells(thrum__bounded *queue, const thrum__bounded_end *end, ui
 }
 
 /* Claims cells at an end: items to take at the head, room at the tail; `most` of them, or all there
- * are if they are fewer. Returns 0; -EPIPE if there will be none; -EAGAIN if there are fewer than
+ * are if they are fewer. On success the caller is in a section until it has ended their turns. Returns 0; -EPIPE if there will be none; -EAGAIN if there are fewer than
  * `least`, and then claims none and tells how many they are. */
 static int claim(thrum__bounded *queue, thrum__bounded_end *end, size_t least, size_t most,
                  struct claim *ret_claim)
@@ -72,8 +72,8 @@ static int claim(thrum__bounded *queue, thrum__bounded_end *end, size_t least, s
             return -EAGAIN;
         ret_claim->count = count < most ? count : most;
         if (await_cells(queue, end, word, ret_claim->count, takes) &&
-            thrum__cas_weak_release(&end->word, &word,
-                                    thrum__bounded_advance(queue, word, ret_claim->count))) {
+            thrum__bounded_move(end, &word,
+                                thrum__bounded_advance(queue, word, ret_claim->count))) {
             thrum__bounded_begin_wake(queue, word);
             return 0;
         }
@@ -104,6 +104,7 @@ static void take_claimed(thrum__bounded *queue, struct claim claim, char *ret_it
                             queue->base.item_size);
         thrum__store_release(&cell->turn, thrum__bounded_turn_of(queue, at) + 2);
     }
+    thrum__section_leave(thrum__section_self_in());
     thrum__bounded_end_wake(queue, &queue->head, claim.word, claim.count);
 }
 
@@ -116,6 +117,7 @@ static void add_claimed(thrum__bounded *queue, struct claim claim, const char *i
         thrum__bounded_copy(cell->item, items + i * queue->base.item_size, queue->base.item_size);
         thrum__store_release(&cell->turn, thrum__bounded_turn_of(queue, at) + 1);
     }
+    thrum__section_leave(thrum__section_self_in());
     thrum__bounded_end_wake(queue, &queue->tail, claim.word, claim.count);
 }
 

@@ -71,12 +71,14 @@ static inline int take(thrum__bounded *queue, void *ret_item, uint64_t *ret_head
         if (__builtin_expect(head & THRUM__HELD, 0)) {
             thrum__bounded_let_holder_finish(queue);
         } else if (turn == full) {
-            if (thrum__cas_weak_release(&queue->head.word, &head,
-                                        thrum__bounded_advance(queue, head, 1))) {
+            void *section =
+                thrum__bounded_move(&queue->head, &head, thrum__bounded_advance(queue, head, 1));
+            if (section) {
                 thrum__bounded_begin_wake(queue, head);
                 thrum__plain_read(cell->item);
                 thrum__bounded_copy(ret_item, cell->item, queue->base.item_size);
                 thrum__store_release(&cell->turn, full + 1);
+                thrum__section_leave(section);
                 *ret_head = head;
                 return 0;
             }
@@ -105,12 +107,14 @@ static inline int add(thrum__bounded *queue, const void *item)
                 return -EPIPE;
             thrum__bounded_let_holder_finish(queue);
         } else if (turn == free) {
-            if (thrum__cas_weak_release(&queue->tail.word, &tail,
-                                        thrum__bounded_advance(queue, tail, 1))) {
+            void *section =
+                thrum__bounded_move(&queue->tail, &tail, thrum__bounded_advance(queue, tail, 1));
+            if (section) {
                 thrum__bounded_begin_wake(queue, tail);
                 thrum__plain_write(cell->item);
                 thrum__bounded_copy(cell->item, item, queue->base.item_size);
                 thrum__store_release(&cell->turn, free + 1);
+                thrum__section_leave(section);
                 thrum__bounded_end_wake(queue, &queue->tail, tail, 1);
                 return 0;
             }
@@ -254,7 +258,7 @@ static int bounded_take(thrum_queue *base, void *ret_item)
 static void bounded_free(thrum_queue *base)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
-    while (thrum__load_acquire(&queue->wakers) > 0)
+    while (thrum__bounded_has_wakers(queue))
         thrum_yield(); /* not a spin: a fiber of the same worker may be the one that is to go on */
     thrum__bounded_let_holder_finish(queue);
     thrum__queue_finish(base);

@@ -31,7 +31,9 @@
  *     HELD       nobody may move this end but who has the lock
  *     CLOSED     of the tail: nobody moves it any more
  *
- * Fork: a child that uses a queue which another thread was inside of may wait for it for ever.
+ * Fork: a cell is claimed and its turn ended in one section (base/section.h), so a child process finds
+ * no cell that a lost thread has claimed. Wakers that are lost do not count in the child. A queue whose
+ * lock another thread held (to sleep, to wake, to close) stops a child that waits for that lock.
  *
  * Rejected
  * - One word for both ends, or a compare-and-swap of 16 bytes: exact without holding an end, but
@@ -48,6 +50,8 @@
 
 #include "base/atomic.h"
 #include "base/memory.h"
+#include "base/process.h"
+#include "base/section.h"
 #include "queue/queue.h"
 
 #include <string.h>
@@ -70,7 +74,9 @@ typedef struct thrum__bounded_end {
 
 typedef struct thrum__bounded {
     thrum_queue base;
-    uint32_t wakers; /* who have moved an end that was WAITED for, and have not woken anyone yet */
+    uint32_t
+        wakers; /* how many have moved an end that was WAITED for and woken nobody yet; in the upper
+                      * half the number of the process that they are in */
 
     /* Fixed. */
     char *cells;
@@ -123,6 +129,17 @@ static inline bool thrum__bounded_same_position(uint64_t a, uint64_t b)
     return ((a ^ b) & THRUM__POSITION) == 0;
 }
 
+/* Moves an end from the word `*word` to `next`, and so claims cells. On success the caller is in a section, and
+ * leaves it once it has ended the turns of the cells; the section is returned, or NULL on failure. */
+static inline void *thrum__bounded_move(thrum__bounded_end *end, uint64_t *word, uint64_t next)
+{
+    void *section = thrum__section_enter();
+    if (thrum__cas_weak_release(&end->word, word, next))
+        return section;
+    thrum__section_leave(section);
+    return NULL;
+}
+
 /* Of the items that a pointer or a number is, the copy is a load and a store. */
 static inline void thrum__bounded_copy(void *to, const void *from, size_t size)
 {
@@ -135,8 +152,19 @@ static inline void thrum__bounded_copy(void *to, const void *from, size_t size)
 /* Whoever has moved an end that was WAITED for says so before it ends the turns of its cells, */
 static inline void thrum__bounded_begin_wake(thrum__bounded *queue, uint64_t word)
 {
-    if (__builtin_expect(word & THRUM__WAITED, 0))
-        thrum__add_relaxed(&queue->wakers, 1);
+    if (__builtin_expect(!(word & THRUM__WAITED), 1))
+        return;
+    uint32_t wakers = thrum__load_relaxed(&queue->wakers), next;
+    do {
+        bool lost = wakers >> 16 != (thrum__process_generation & 0xffff);
+        next = (lost ? thrum__process_generation << 16 : wakers) + 1;
+    } while (!thrum__cas_weak_relaxed(&queue->wakers, &wakers, next));
+}
+
+static inline bool thrum__bounded_has_wakers(thrum__bounded *queue)
+{
+    uint32_t wakers = thrum__load_acquire(&queue->wakers);
+    return wakers & 0xffff && wakers >> 16 == (thrum__process_generation & 0xffff);
 }
 
 /* and then wakes as many as it has served, if the end was WAITED for. */

@@ -70,6 +70,7 @@ static void fail_round(thrum_barrier *barrier, bool broken)
     thrum__waiter *chain;
     claim_all(barrier, -EPIPE, &chain);
     thrum__store_release(&barrier->state_, broken ? BROKEN : 0);
+    thrum__guard_left();
     thrum__unpark_chain(chain);
 }
 
@@ -82,6 +83,7 @@ static int complete(thrum_barrier *barrier)
     for (thrum__waiter *waiter = chain; outcome && waiter; waiter = waiter->next)
         ((struct arrival *)waiter)->outcome = outcome;
     thrum__store_release(&barrier->state_, outcome ? BROKEN : 0);
+    thrum__guard_left();
     if (outcome == 0 && barrier->action_)
         barrier->action_(barrier->context_);
     thrum__unpark_chain(chain);

@@ -58,13 +58,14 @@ void thrum_event_set(thrum_event *event)
         } else if (!(state & WAITERS)) {
             if (thrum__cas_weak_release(&event->state_, &state, state | SET))
                 return;
-        } else if (thrum__cas_weak_acquire(&event->state_, &state, state | GUARD)) {
+        } else if (thrum__guard_try(&event->state_, &state, state | GUARD)) {
             break;
         }
     }
     uint32_t won = 0;
     thrum__waiter *chain = thrum__waiters_claim_chain(&event->waiters_, UINT32_MAX, &won);
     thrum__store_release(&event->state_, SET);
+    thrum__guard_left();
     thrum__unpark_chain(chain);
 }
 
@@ -78,7 +79,7 @@ static bool enqueue(thrum_event *event, thrum__waiter *waiter)
             return false;
         if (state & GUARD)
             thrum__spin(&turns);
-        else if (thrum__cas_weak_acquire(&event->state_, &state, state | GUARD | WAITERS))
+        else if (thrum__guard_try(&event->state_, &state, state | GUARD | WAITERS))
             break;
     }
     thrum__waiters_push_back(&event->waiters_, waiter);

@@ -8,13 +8,17 @@
  *     WAKING    someone who is awake is on the way to this lock: woken by a release, or spinning.
  *               It will take the lock, or clear the bit as it queues; so a release need not wake
  *               another. At most one is on the way: the designated waker of nsync.
+ *     STAMP     beside WAKING: the number of the process in which it was set, modulo 256. In a child
+ *               process it differs, and WAKING stands for a thread that is lost: it does not count,
+ *               and the next release that serves waiters, or spinner, drops it
  *
  * Legal words: WAITERS agrees with the queue whenever GUARD is clear. WAKING may stand without
  * LOCKED. A waiter enters the queue only while LOCKED is set, in the compare-and-swap that takes
  * GUARD; since the holder cannot give the lock back without seeing WAITERS, no wake is lost.
  *
  * Acquire is a compare-and-swap to LOCKED (acquire), release one from LOCKED (release): they pair,
- * and what one holder wrote the next one sees. The owner word names the holder: park/owner.h.
+ * and what one holder wrote the next one sees. Both write the owner word, which names the holder, in
+ * the same step (park/owner.h).
  *
  * The last touch of a release is the compare-and-swap that clears LOCKED (or GUARD, in a hand-off);
  * the unpark that follows touches only the context of the woken. So the next holder may free the
@@ -37,10 +41,10 @@
  *
  * Cancellation and timeout: only acquire_until can end without the lock.
  *
- * Fork: a lock that the forking thread holds is held by it in the child too. One that another
- * thread held stays held by nobody who could release it; whoever has to wait for it there is
- * stopped with that message instead of hanging. (A holder that the fork caught between its
- * compare-and-swap and its owner word, a few instructions, goes unnoticed.)
+ * Fork: a lock that the forking thread holds is held by it in the child, too. One that another thread
+ * holds stays held: a thread that has to wait for it in the child is stopped with the name of the
+ * holder instead of hanging. GUARD is clear in a child and the queue whole (base/section.c); the
+ * waiters in it are lost and skipped. WAKING of a lost thread is known by its STAMP.
  *
  * Rejected: a ticket or MCS lock (a preempted waiter stops all behind it); a global table of
  * queues (unrelated locks would meet); releasing by fetch-and-subtract and looking for waiters
@@ -54,13 +58,16 @@
 #include "base/cpu.h"
 #include "base/panic.h"
 #include "base/probe.h"
+#include "base/process.h"
 #include "park/guard.h"
 #include "park/owner.h"
 #include "park/park.h"
 
 #include <errno.h>
 
-enum { LOCKED = 1, WAITERS = 2, GUARD = 4, WAKING = 8 };
+enum { LOCKED = 1, WAITERS = 2, GUARD = 4, WAKING = 8, STAMP = 0xff0, STAMP_UNIT = 0x10 };
+
+_Static_assert(WAKING + STAMP < 1 << THRUM__LOCK_FLAGS, "rlock.c counts above them");
 
 enum { TURN_NS = 1000000, SPIN_PROCESSORS = 3 };
 
@@ -78,6 +85,19 @@ void thrum__lock_misuse(const thrum_lock *lock, const char *what, const void *pl
                  owner ? "\"" : "");
 }
 
+/* WAKING as this process sets it. */
+static inline uint32_t own_waking(void)
+{
+    return WAKING | (thrum__process_generation * STAMP_UNIT & STAMP);
+}
+
+/* A state without a WAKING that stands for a thread of the parent process. */
+static inline uint32_t without_lost_waking(uint32_t state)
+{
+    bool lost = state & WAKING && (state & (WAKING | STAMP)) != own_waking();
+    return lost ? state & ~(uint32_t)(WAKING | STAMP) : state;
+}
+
 void thrum_lock_init(thrum_lock *lock)
 {
     *lock = (thrum_lock)THRUM_LOCK_INIT;
@@ -85,15 +105,8 @@ void thrum_lock_init(thrum_lock *lock)
 
 void thrum_lock_finish(thrum_lock *lock)
 {
-    if (thrum__load_acquire(&lock->state_))
+    if (without_lost_waking(thrum__load_acquire(&lock->state_)))
         thrum__lock_misuse(lock, "finished while in use", thrum__caller());
-}
-
-/* The caller has just got the lock. */
-static inline void acquired(thrum_lock *lock, uint32_t ident)
-{
-    thrum__owner_set(&lock->owner_, ident);
-    thrum__probe(acquired, "lock", lock);
 }
 
 /* One waiting for a lock: what it carries from one attempt to the next. */
@@ -113,9 +126,10 @@ static bool spin(thrum_lock *lock, struct attempt *attempt, uint32_t state)
     if (attempt->turns >= SPIN_TURNS || thrum__cpu_count() < SPIN_PROCESSORS)
         return false;
     if (!attempt->on_the_way) {
-        if (state & WAKING)
+        uint32_t clean = without_lost_waking(state);
+        if (clean & WAKING)
             return false;
-        if (!thrum__cas_relaxed(&lock->state_, &state, state | WAKING))
+        if (!thrum__cas_relaxed(&lock->state_, &state, clean | own_waking()))
             return true;
         attempt->on_the_way = true;
     }
@@ -152,10 +166,11 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
     uint32_t guard_turns = 0;
     for (;;) {
         uint32_t state = thrum__load_relaxed(&lock->state_);
-        uint32_t mine = attempt->on_the_way ? WAKING : 0;
+        uint32_t mine = attempt->on_the_way ? WAKING | STAMP : 0;
         if (!(state & LOCKED)) {
-            if (thrum__cas_weak_acquire(&lock->state_, &state, (state | LOCKED) & ~mine)) {
-                acquired(lock, attempt->self->ident);
+            if (thrum__owner_take(&lock->state_, &lock->owner_, &state, (state | LOCKED) & ~mine,
+                                  attempt->self->ident)) {
+                thrum__probe(acquired, "lock", lock);
                 if (attempt->since)
                     attempt->self->tenure = thrum__clock_now();
                 return 0;
@@ -172,7 +187,7 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
             thrum__lock_misuse(lock, "waited for, after a fork that left its holder behind,", NULL);
         if (!attempt->since)
             attempt->since = thrum__clock_now();
-        if (!thrum__cas_weak_acquire(&lock->state_, &state, (state | GUARD | WAITERS) & ~mine))
+        if (!thrum__guard_try(&lock->state_, &state, (state | GUARD | WAITERS) & ~mine))
             continue;
         attempt->on_the_way = false;
         thrum__waiter waiter;
@@ -194,10 +209,9 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
 
 static inline bool acquire_fast(thrum_lock *lock, uint32_t ident)
 {
-    uint32_t state = thrum__load_relaxed(&lock->state_);
-    if (state & LOCKED || !thrum__cas_acquire(&lock->state_, &state, state | LOCKED))
+    if (!thrum__owner_take_fast(&lock->state_, &lock->owner_, LOCKED, LOCKED, ident))
         return false;
-    acquired(lock, ident);
+    thrum__probe(acquired, "lock", lock);
     return true;
 }
 
@@ -223,8 +237,8 @@ int thrum_lock_try(thrum_lock *lock)
     uint32_t ident = thrum__self_ident();
     uint32_t state = thrum__load_relaxed(&lock->state_);
     while (!(state & LOCKED)) {
-        if (thrum__cas_acquire(&lock->state_, &state, state | LOCKED)) {
-            acquired(lock, ident);
+        if (thrum__owner_take(&lock->state_, &lock->owner_, &state, state | LOCKED, ident)) {
+            thrum__probe(acquired, "lock", lock);
             return 0;
         }
     }
@@ -267,12 +281,13 @@ void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter)
     uint32_t state = thrum__load_relaxed(&lock->state_);
     while (!thrum__cas_weak_release(&lock->state_, &state, (state | WAITERS) & ~GUARD))
         ;
+    thrum__guard_left();
 }
 
 /* Whether one who releases must look at the queue: someone waits, and nobody is on the way. */
 static inline bool needs_wake(uint32_t state)
 {
-    return state & GUARD || (state & (WAITERS | WAKING)) == WAITERS;
+    return state & GUARD || (without_lost_waking(state) & (WAITERS | WAKING)) == WAITERS;
 }
 
 /* Whether it is the waiter's turn to be handed the lock by the calling thread. */
@@ -285,7 +300,7 @@ static bool is_due(const thrum__waiter *first)
 }
 
 /* Waiters there may be, or someone at the queue: gives the lock back and wakes one at most. */
-static __attribute__((noinline)) void release_slow(thrum_lock *lock)
+static __attribute__((noinline)) void release_slow(thrum_lock *lock, uint32_t ident)
 {
     uint32_t turns = 0;
     uint32_t state;
@@ -294,9 +309,10 @@ static __attribute__((noinline)) void release_slow(thrum_lock *lock)
         if (state & GUARD) {
             thrum__spin(&turns);
         } else if (!needs_wake(state)) {
-            if (thrum__cas_weak_release(&lock->state_, &state, state & ~LOCKED))
+            if (thrum__owner_give(&lock->state_, &lock->owner_, &state,
+                                  without_lost_waking(state) & ~LOCKED, ident))
                 return;
-        } else if (thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD)) {
+        } else if (thrum__guard_try(&lock->state_, &state, state | GUARD)) {
             break;
         }
     }
@@ -308,36 +324,45 @@ static __attribute__((noinline)) void release_slow(thrum_lock *lock)
         first->granted = true;
         thrum__owner_set(&lock->owner_, first->context->ident);
     } else {
+        thrum__owner_set(&lock->owner_, 0);
         clear |= LOCKED;
-        set = first ? WAKING : 0;
+        set = first ? own_waking() : 0;
     }
     thrum__context *woken = first ? first->context : NULL;
     state = thrum__load_relaxed(&lock->state_);
-    while (!thrum__cas_weak_release(&lock->state_, &state, (state & ~clear) | set))
+    while (!thrum__cas_weak_release(&lock->state_, &state,
+                                    (without_lost_waking(state) & ~clear) | set))
         ;
+    thrum__guard_left();
     if (woken)
         thrum__unpark(woken);
 }
 
-static inline void release(thrum_lock *lock)
+static inline bool release_fast(thrum_lock *lock, uint32_t ident)
 {
-    thrum__probe(released, "lock", lock);
-    thrum__owner_set(&lock->owner_, 0);
-    uint32_t state = thrum__load_relaxed(&lock->state_);
-    if (state & (GUARD | WAITERS) || !thrum__cas_release(&lock->state_, &state, state & ~LOCKED))
-        release_slow(lock);
+    return thrum__owner_give_fast(&lock->state_, &lock->owner_, GUARD | WAITERS, LOCKED, ident);
 }
 
 void thrum__lock_release(thrum_lock *lock)
 {
-    release(lock);
+    uint32_t ident = thrum__owner_peek(&lock->owner_);
+    thrum__probe(released, "lock", lock);
+    if (!release_fast(lock, ident))
+        release_slow(lock, ident);
+}
+
+static __attribute__((noinline)) void release_contended(thrum_lock *lock, const void *place)
+{
+    if (!thrum__owner_is_self(&lock->owner_))
+        thrum__lock_misuse(lock, "released", place);
+    thrum__lock_release(lock);
 }
 
 void thrum_lock_release(thrum_lock *lock)
 {
-    if (__builtin_expect(!thrum__owner_is_self(&lock->owner_), 0))
-        thrum__lock_misuse(lock, "released", thrum__caller());
-    release(lock);
+    uint32_t ident = thrum__local_number(); /* 0 for a thread that never held a lock */
+    if (__builtin_expect(thrum__probed() || !ident || !release_fast(lock, ident), 0))
+        release_contended(lock, thrum__caller());
 }
 
 bool thrum_lock_locked(const thrum_lock *lock)

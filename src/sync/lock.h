@@ -6,7 +6,7 @@
 #include <thrum/lock.h>
 
 /* How many low bits of a lock's state word are flags; rlock.c counts in those above. */
-enum { THRUM__LOCK_FLAGS = 4 };
+enum { THRUM__LOCK_FLAGS = 12 };
 
 /* Puts `waiter`, whose wait the caller has claimed, into the queue of `lock`, which the caller
  * holds: a release will unpark it when its turn comes. */

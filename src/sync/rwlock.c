@@ -10,16 +10,14 @@
  * up to the next writer. The admitted hold the lock already when they wake: nobody can come
  * between, and no wake is for nothing.
  *
- * While GUARD is set, the word changes in one way only: a context that is known to read may add a
- * reading of its own. So the holder of GUARD settles by compare-and-swap, and that is its last touch
- * of the lock; the unparks follow.
+ * While GUARD is set, the word changes in one way only: one who reads already may add a reading of
+ * his own. So whoever has GUARD settles by compare-and-swap, and that is its last touch of the
+ * lock; the unparks follow.
  *
- * Each context keeps a short list of what it reads (`reading`). With it a reading is given back by
- * the context that took it, a reader that wants to write is refused instead of waiting for itself,
- * and a reader that reads again does not queue behind a writer that waits for it. The list has a
- * few places. A context that reads more locks at once has readings that are counted and not listed.
- * It may read any lock again, so it goes past the waiters of every lock that has readers. Its other
- * mistakes go unchecked for those locks.
+ * Each context keeps a short list of what it reads (`reading`), so that a reading is given back by
+ * the one who took it, a reader that wants to write is refused instead of waiting for itself, and
+ * one that reads again does not queue behind a writer that waits for him. The list has a few
+ * places; a context that reads more locks at once goes unchecked for those.
  *
  * A waiter that gives up (deadline, cancellation) may have kept others out who can go in now: a
  * writer that leaves lets the readers behind him in. So a withdrawal admits too.
@@ -135,6 +133,7 @@ static void settle(thrum_rwlock *lock, uint32_t removed, struct admitted in)
     uint32_t state = thrum__load_relaxed(&lock->state_);
     while (!thrum__cas_weak_release(&lock->state_, &state, ((state - removed) & ~clear) + in.added))
         ;
+    thrum__guard_left();
     thrum__unpark_chain(in.chain);
 }
 
@@ -154,9 +153,13 @@ static void withdraw(thrum_rwlock *lock, thrum__waiter *waiter)
 static bool take(thrum_rwlock *lock, uint32_t add, uint32_t busy)
 {
     uint32_t state = thrum__load_relaxed(&lock->state_);
-    while (!(state & busy))
-        if (thrum__cas_weak_acquire(&lock->state_, &state, state + add))
+    while (!(state & busy)) {
+        bool taken = add == WRITER ? thrum__owner_take(&lock->state_, &lock->owner_, &state, WRITER,
+                                                       thrum__local_number())
+                                   : thrum__cas_weak_acquire(&lock->state_, &state, state + READER);
+        if (taken)
             return true;
+    }
     return false;
 }
 
@@ -170,19 +173,16 @@ static bool take_or_guard(thrum_rwlock *lock, uint32_t add, uint32_t busy)
         uint32_t state = thrum__load_relaxed(&lock->state_);
         if (state & GUARD)
             thrum__spin(&turns);
-        else if (state & busy &&
-                 thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD | WAITERS))
+        else if (state & busy && thrum__guard_try(&lock->state_, &state, state | GUARD | WAITERS))
             return true;
     }
 }
 
-static int acquire(thrum_rwlock *lock, uint32_t add, thrum_time deadline, bool cancellable)
+static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t add, uint32_t busy,
+                                                  thrum_time deadline, bool cancellable)
 {
-    uint32_t busy = add == READER ? WRITER | WAITERS | GUARD : ~(uint32_t)0;
-    if (take(lock, add, busy))
-        return 0;
     if (deadline == THRUM_NOW)
-        return -EAGAIN;
+        return take(lock, add, busy) ? 0 : -EAGAIN;
     thrum__waiter waiter;
     int rc = thrum__wait_begin(&waiter, cancellable);
     if (rc < 0)
@@ -202,25 +202,28 @@ static int acquire(thrum_rwlock *lock, uint32_t add, thrum_time deadline, bool c
     return rc;
 }
 
-/* Adds a reading beside those that there are; false if there is none. The caller need not be one of the
- * readers, so it keeps out while another has GUARD and counts on the readers that it saw. */
-static bool join_readers(thrum_rwlock *lock)
+static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
 {
-    uint32_t turns = 0, state;
-    while ((state = thrum__load_relaxed(&lock->state_)) >= READER) {
-        if (state & GUARD)
-            thrum__spin(&turns);
-        else if (thrum__cas_weak_acquire(&lock->state_, &state, state + READER))
-            return true;
-    }
-    return false;
+    enum { BUSY = WRITER | WAITERS | GUARD };
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    if (!(state & BUSY) && thrum__cas_acquire(&lock->state_, &state, state + READER))
+        return 0;
+    return acquire_slow(lock, READER, BUSY, deadline, cancellable);
 }
 
-/* Reads again, past the waiters, as they wait for the caller. */
+static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+{
+    const uint32_t busy = ~(uint32_t)0;
+    if (thrum__owner_take_fast(&lock->state_, &lock->owner_, busy, WRITER, thrum__local_number()))
+        return 0;
+    return acquire_slow(lock, WRITER, busy, deadline, cancellable);
+}
+
+/* Reading again: past those who wait, as they wait for us. */
 static bool read_again(thrum_rwlock *lock, thrum__context *self)
 {
     if (!reading_of(self, lock))
-        return self->rest->unlisted_readings && join_readers(lock);
+        return false;
     thrum__add_relaxed(&lock->state_, READER);
     return true;
 }
@@ -235,7 +238,7 @@ static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellabl
     thrum__context *self = thrum__self();
     if (writes(lock))
         return -EDEADLK;
-    int rc = read_again(lock, self) ? 0 : acquire(lock, READER, deadline, cancellable);
+    int rc = read_again(lock, self) ? 0 : acquire_reading(lock, deadline, cancellable);
     if (rc == 0)
         note_reading(self, lock);
     return rc;
@@ -263,11 +266,9 @@ static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellab
     thrum__context *self = thrum__self();
     if (writes(lock) || reading_of(self, lock))
         return -EDEADLK;
-    int rc = acquire(lock, WRITER, deadline, cancellable);
-    if (rc == 0) {
-        thrum__owner_set(&lock->owner_, self->ident);
+    int rc = acquire_writing(lock, deadline, cancellable);
+    if (rc == 0)
         thrum__probe(acquired, "rwlock write", lock);
-    }
     return rc;
 }
 
@@ -289,7 +290,7 @@ int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_time deadline)
 }
 
 /* Takes `held` from the word; the one who leaves the lock free to those who wait lets them in. */
-static void release(thrum_rwlock *lock, uint32_t held)
+static __attribute__((noinline)) void release_slow(thrum_rwlock *lock, uint32_t held)
 {
     uint32_t turns = 0;
     for (;;) {
@@ -298,9 +299,13 @@ static void release(thrum_rwlock *lock, uint32_t held)
         if (state & GUARD) {
             thrum__spin(&turns);
         } else if (!(state & WAITERS) || !last) {
-            if (thrum__cas_weak_release(&lock->state_, &state, state - held))
+            if (held == WRITER ? thrum__owner_give(&lock->state_, &lock->owner_, &state,
+                                                   state - WRITER, thrum__local_number())
+                               : thrum__cas_weak_release(&lock->state_, &state, state - READER))
                 return;
-        } else if (thrum__cas_weak_acquire(&lock->state_, &state, state | GUARD)) {
+        } else if (thrum__guard_try(&lock->state_, &state, state | GUARD)) {
+            if (held == WRITER)
+                thrum__owner_set(&lock->owner_, 0);
             settle(lock, held, admit(lock, 0));
             return;
         }
@@ -310,7 +315,9 @@ static void release(thrum_rwlock *lock, uint32_t held)
 void thrum_rwlock_release_read(thrum_rwlock *lock)
 {
     forget_reading(thrum__self(), lock, thrum__caller());
-    release(lock, READER);
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    if (state & (GUARD | WAITERS) || !thrum__cas_release(&lock->state_, &state, state - READER))
+        release_slow(lock, READER);
 }
 
 void thrum_rwlock_release_write(thrum_rwlock *lock)
@@ -318,8 +325,9 @@ void thrum_rwlock_release_write(thrum_rwlock *lock)
     if (!writes(lock))
         misuse(lock, "released as a writer", thrum__caller());
     thrum__probe(released, "rwlock write", lock);
-    thrum__owner_set(&lock->owner_, 0);
-    release(lock, WRITER);
+    if (!thrum__owner_give_fast(&lock->state_, &lock->owner_, GUARD | WAITERS, WRITER,
+                                thrum__local_number()))
+        release_slow(lock, WRITER);
 }
 
 uint32_t thrum_rwlock_readers(const thrum_rwlock *lock)

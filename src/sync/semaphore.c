@@ -79,13 +79,22 @@ static bool guard_or_take(thrum_semaphore *semaphore)
         } else if (state >= PERMIT) {
             if (take(semaphore))
                 return false;
-        } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, GUARD | WAITERS)) {
+        } else if (thrum__guard_try(&semaphore->state_, &state, GUARD | WAITERS)) {
             return true;
         }
     }
 }
 
-static int acquire(thrum_semaphore *semaphore, thrum_time deadline, bool cancellable)
+/* Takes a permit in one attempt: the fast path, which saves no registers. */
+static inline bool take_fast(thrum_semaphore *semaphore)
+{
+    uint32_t state = thrum__load_relaxed(&semaphore->state_);
+    return !thrum__probed() && state >= PERMIT && !(state & GUARD) &&
+           thrum__cas_acquire(&semaphore->state_, &state, state - PERMIT);
+}
+
+static __attribute__((noinline)) int acquire(thrum_semaphore *semaphore, thrum_time deadline,
+                                             bool cancellable)
 {
     if (take(semaphore))
         return 0;
@@ -114,7 +123,8 @@ static int acquire(thrum_semaphore *semaphore, thrum_time deadline, bool cancell
 
 void thrum_semaphore_acquire(thrum_semaphore *semaphore)
 {
-    acquire(semaphore, THRUM_FOREVER, false);
+    if (!take_fast(semaphore))
+        acquire(semaphore, THRUM_FOREVER, false);
 }
 
 int thrum_semaphore_try(thrum_semaphore *semaphore)
@@ -124,7 +134,7 @@ int thrum_semaphore_try(thrum_semaphore *semaphore)
 
 int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_time deadline)
 {
-    return acquire(semaphore, deadline, true);
+    return take_fast(semaphore) ? 0 : acquire(semaphore, deadline, true);
 }
 
 /* Stops the program if `held` permits and `more` go beyond what the semaphore may hold. */
@@ -138,7 +148,9 @@ static void check_bound(thrum_semaphore *semaphore, uint32_t held, uint32_t more
                      (void *)semaphore, thrum__self()->name, held, more, most);
 }
 
-void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
+/* Out of line, so that the fast path saves no registers. */
+static __attribute__((noinline)) void release_slow(thrum_semaphore *semaphore, uint32_t permits,
+                                                   const void *place)
 {
     thrum__probe(released, "semaphore", semaphore);
     uint32_t turns = 0;
@@ -147,20 +159,31 @@ void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
         if (state & GUARD) {
             thrum__spin(&turns);
         } else if (!(state & WAITERS)) {
-            check_bound(semaphore, state / PERMIT, permits, thrum__caller());
+            check_bound(semaphore, state / PERMIT, permits, place);
             if (thrum__cas_weak_release(&semaphore->state_, &state, state + permits * PERMIT))
                 return;
-        } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, state | GUARD)) {
+        } else if (thrum__guard_try(&semaphore->state_, &state, state | GUARD)) {
             break;
         }
     }
     uint32_t served = 0;
     thrum__waiter *chain = thrum__waiters_claim_chain(&semaphore->waiters_, permits, &served);
     permits -= served;
-    check_bound(semaphore, 0, permits, thrum__caller());
+    check_bound(semaphore, 0, permits, place);
     bool empty = thrum__waiters_empty(&semaphore->waiters_);
     thrum__store_release(&semaphore->state_, permits * PERMIT + (empty ? 0 : WAITERS));
+    thrum__guard_left();
     thrum__unpark_chain(chain);
+}
+
+void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
+{
+    uint32_t state = thrum__load_relaxed(&semaphore->state_);
+    uint32_t most = semaphore->bound_ ? semaphore->bound_ : THRUM_SEMAPHORE_MAX;
+    bool fits = permits <= most && state / PERMIT <= most - permits;
+    if (thrum__probed() || state & (GUARD | WAITERS) || !fits ||
+        !thrum__cas_release(&semaphore->state_, &state, state + permits * PERMIT))
+        release_slow(semaphore, permits, thrum__caller());
 }
 
 uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore)

@@ -44,6 +44,7 @@ static void print_failure(const thrum_failure *failure)
 void thrum__failure_report(const char *kind, const char *name, const thrum_error *error)
 {
     thrum_failure failure = {.kind = kind, .name = name, .error = error};
+    thrum__lock_across_fork(&hook_lock);
     thrum_lock_acquire(&hook_lock);
     thrum_failure_hook *current = hook;
     void *context = hook_context;

@@ -47,6 +47,7 @@ void thrum__leaks_leave(struct thrum__thread *thread)
 
 void thrum_thread_report_leaks(bool on)
 {
+    thrum__lock_across_fork(&lock);
     thrum_with (&lock)
         wanted = on;
     thrum__living_at_exit(NULL);

@@ -1,4 +1,5 @@
 /* The lock: one holder at a time, whose writes the next one sees; nobody is left asleep. */
+#include "base/process.h"
 #include "base/spin.h"
 #include "explore.h"
 #include "park/context.h"
@@ -78,7 +79,7 @@ EXPLORE(lock_three, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
     contend(acquire_plainly, 3, 3);
 }
 
-EXPLORE(lock_four, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(lock_four, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
 {
     contend(acquire_plainly, 4, 4);
 }
@@ -281,6 +282,21 @@ EXPLORE(lock_cancel, .preemptions = 2, .long_preemptions = 3, .sees = "cancelled
     EXPLORE_CHECK(c.bank.lock.state_ == 0 && !c.bank.lock.waiters_);
     if (c.rc)
         explore_seen("cancelled");
+}
+
+/* WAKING of a thread of the parent process: it wakes nobody, and keeps nobody from being woken. */
+EXPLORE(lock_lost_waker, .preemptions = 3)
+{
+    enum { WAKING = 8, STAMP_UNIT = 16 };
+    struct bank bank = {.lock = THRUM_LOCK_INIT};
+    bank.lock.state_ = WAKING | thrum__process_generation * STAMP_UNIT;
+    thrum__process_generation++;
+    name_bank(&bank);
+    explore_spawn("one", acquire_plainly, &bank);
+    explore_spawn("two", acquire_plainly, &bank);
+    explore_join_all();
+    EXPLORE_CHECK(bank.balance == 2);
+    thrum_lock_finish(&bank.lock);
 }
 
 /* Misuse. */
