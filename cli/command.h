@@ -28,6 +28,7 @@ struct command {
 extern const struct command commands[];
 
 int bench_run(int argc, char **argv);
+int doctor_run(int argc, char **argv);
 int every_run(int argc, char **argv);
 int fetch_run(int argc, char **argv);
 int hash_run(int argc, char **argv);

@@ -3,12 +3,18 @@
 #include "command.h"
 
 #include "bench/options.h"
+#include "doctor/options.h"
 #include "every/options.h"
 #include "fetch/options.h"
 #include "hash/options.h"
 #include "run/options.h"
 
 const struct command commands[] = {
-    {&bench_line, bench_run}, {&fetch_line, fetch_run}, {&hash_line, hash_run},
-    {&every_line, every_run}, {&run_line, run_run},     {0},
+    {&bench_line, bench_run},
+    {&fetch_line, fetch_run},
+    {&hash_line, hash_run},
+    {&every_line, every_run},
+    {&run_line, run_run},
+    {&doctor_line, doctor_run},
+    {0},
 };

@@ -2,6 +2,7 @@
  * group of its own, and the runner adopts whatever that leaves behind (subreaper), so that nothing
  * of one test is alive during the next. */
 #include "harness.h"
+#include "harness_clock.h"
 #include "harness_dump.h"
 
 #include <errno.h>
@@ -17,7 +18,6 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { OUTPUT_KEPT = 256 * 1024, STATUS_FAILED = 1 };
@@ -71,16 +71,10 @@ struct run {
     int output; /* the reading end of its stdout and stderr */
     int status; /* as from waitpid, once `ended` */
     bool ended, late;
+    struct test_clock clock;
     size_t length, dropped;
     char text[OUTPUT_KEPT + 1];
 };
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void die(const char *what)
 {
@@ -187,14 +181,14 @@ static void on_signals(struct run *run)
 
 static void wait_for_end(struct run *run, double deadline)
 {
+    test_clock_start(&run->clock, deadline);
     while (!run->ended) {
-        double left = deadline - now();
-        if (left <= 0) {
+        if (test_clock_read(&run->clock) >= deadline) {
             run->late = true;
             return;
         }
         struct pollfd sources[] = {{run->output, POLLIN, 0}, {signals, POLLIN, 0}};
-        poll(sources, 2, (int)(left * 1000) + 1);
+        poll(sources, 2, (int)(test_clock_pause(&run->clock) * 1000) + 1);
         read_output(run);
         on_signals(run);
     }
@@ -263,14 +257,17 @@ static bool run_test(const struct test *test, int number)
     memset(&run, 0, offsetof(struct run, text));
     run.test = test;
     start(&run);
-    wait_for_end(&run, now() + test->deadline * scale);
-    char text[256];
+    wait_for_end(&run, test->deadline * scale);
+    char text[256], spent[256];
     const char *wrong = verdict(&run, text, sizeof text);
     printf("%sok %d - %s\n", wrong ? "not " : "", number, test->name);
     if (wrong)
         printf("# %s: %s\n", test->name, wrong);
-    if (run.late)
-        dump_threads(run.process);
+    if (run.late) {
+        test_clock_describe(&run.clock, spent, sizeof spent);
+        printf("# %s: %s\n", test->name, spent);
+        dump_all(run.process);
+    }
     int left_behind = clean_up(&run);
     if (wrong || verbose)
         print_output(&run);

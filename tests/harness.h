@@ -19,8 +19,11 @@
  * main() is in harness.c. A test passes when its body returns and its process then ends with
  * status 0, so that what runs at exit (leak checkers, threads that are waited for) counts too. It
  * fails by a check, a signal, another status, or when its deadline passes: then the runner prints
- * where each of its threads stands, and kills it. What a test prints is kept and shown only if it
- * fails. Processes that a test leaves behind are killed.
+ * where each thread of it and of its children stands, and kills it. What a test prints is kept and
+ * shown only if it fails. Processes that a test leaves behind are killed.
+ *
+ * A deadline is counted in the test's own time: about the time that it would take on an idle machine.
+ * Other load makes it longer; harness_clock.c explains how.
  *
  *     test_lock                     run all tests, in the order of the file
  *     test_lock NAME...             run only these
@@ -36,7 +39,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Seconds that a test may take before its threads are dumped and it is killed. */
+/* Seconds of its own time that a test may take before its threads are dumped and it is killed. */
 #define TEST_DEADLINE_DEFAULT 20
 
 /* A test. Its body runs in a process of its own, on the main thread. */
@@ -82,7 +85,7 @@ struct test {
     const char *name;
     void (*body)(void);
     int line;
-    double deadline;   /* seconds */
+    double deadline;   /* seconds of own time */
     const char *stops; /* what it must print before it aborts, or NULL */
     struct test *next;
 };

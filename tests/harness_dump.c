@@ -4,9 +4,13 @@
  * perhaps inside malloc or the dynamic linker, runs nothing but the unwinder. Functions that are
  * static have no dynamic symbol; the runner therefore reads the symbol table of its own file.
  *
+ * A child that the test made by fork answers in the same way. One that runs another program has no
+ * handler, and would die of the signal: of it only what the kernel knows is printed.
+ *
  * A thread that blocks the signal does not answer; its line then still says what the kernel knows.
  */
 #include "harness_dump.h"
+#include "harness_clock.h"
 
 #include <dirent.h>
 #include <dlfcn.h>
@@ -183,9 +187,25 @@ static void print_fact(pid_t process, const char *thread, const char *file, cons
     fclose(f);
 }
 
-void dump_threads(pid_t process)
+/* True if the process has a handler for the signal. */
+static bool answers(pid_t process)
+{
+    char path[48], line[256];
+    unsigned long long caught = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *status = fopen(path, "re");
+    while (status && fgets(line, sizeof line, status))
+        if (sscanf(line, "SigCgt: %llx", &caught) == 1)
+            break;
+    if (status)
+        fclose(status);
+    return CAN_WALK && caught >> (signal_number() - 1) & 1;
+}
+
+static void dump_threads(pid_t process)
 {
     char path[48];
+    bool walk = answers(process);
     snprintf(path, sizeof path, "/proc/%d/task", (int)process);
     DIR *threads = opendir(path);
     if (!threads)
@@ -200,8 +220,22 @@ void dump_threads(pid_t process)
         print_fact(process, entry->d_name, "wchan", NULL);
         print_fact(process, entry->d_name, "syscall", NULL);
         printf("\n");
-        if (CAN_WALK)
+        if (walk)
             print_stack(process, (pid_t)atoi(entry->d_name));
     }
     closedir(threads);
+}
+
+static void dump_other(pid_t process, void *dumped)
+{
+    if (process == *(pid_t *)dumped)
+        return;
+    printf("# process %d:\n", (int)process);
+    dump_threads(process);
+}
+
+void dump_all(pid_t process)
+{
+    dump_threads(process);
+    test_descendants(dump_other, &process);
 }

@@ -10,8 +10,8 @@ void dump_prepare(void);
 /* In the process that may have to answer: makes it answer. */
 void dump_accept(void);
 
-/* Prints each thread of `process`, which was forked from this one: name, state, where in the
- * kernel, and its stack of calls. */
-void dump_threads(pid_t process);
+/* Prints each thread of `process`, which was forked from this one, and of what descends from this one:
+ * name, state, where in the kernel, and its stack of calls. */
+void dump_all(pid_t process);
 
 #endif

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 TEST(passes)
@@ -67,6 +69,46 @@ TEST_DEADLINE(hangs, 0.5)
     pthread_t thread;
     pthread_create(&thread, NULL, hang_in_a_thread, NULL);
     hang_in_main(thread);
+}
+
+TEST_DEADLINE(hangs_in_a_child, 0.5)
+{
+    pid_t child = fork();
+    if (child == 0)
+        hang_in_a_thread(NULL);
+    waitpid(child, NULL, 0);
+}
+
+TEST_DEADLINE(spins, 0.5)
+{
+    for (;;)
+        getppid();
+}
+
+/* Uses up so many seconds of processor time. */
+static void work(double seconds)
+{
+    struct timespec used;
+    do
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    while ((double)used.tv_sec + (double)used.tv_nsec / 1e9 < seconds);
+}
+
+TEST_DEADLINE(works, 1.5)
+{
+    work(0.7);
+}
+
+TEST_DEADLINE(works_in_children, 1.5)
+{
+    for (int i = 0; i < 14; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            work(0.05);
+            _exit(0);
+        }
+        waitpid(child, NULL, 0);
+    }
 }
 
 TEST(crashes)

@@ -5,7 +5,9 @@ set -u
 
 sample=$1
 work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+loops=
+# shellcheck disable=SC2086 # a list of words
+trap 'kill $loops 2>/dev/null; rm -rf "$work"' EXIT
 number=0
 failed=0
 
@@ -36,7 +38,7 @@ run() {
 }
 
 run 0 --list
-said "lists in the order of the file" test "$(sed -n '1p;7p' "$work/out" | tr '\n' ' ')" = "passes crashes "
+said "lists in the order of the file" test "$(sed -n '1p;7p' "$work/out" | tr '\n' ' ')" = "passes hangs_in_a_child "
 
 run 0 passes
 said "a pass is a pass" has '^ok 1 - passes$'
@@ -62,6 +64,39 @@ if ldd "$sample" 2>/dev/null | grep -q 'libc\.so\.6'; then # only glibc can walk
     said "the stack of the main thread is shown" has '^#  *[0-9]* hang_in_main+0x'
     said "the stack of the other is shown" has '^#  *[0-9]* hang_in_a_thread+0x'
 fi
+
+run 1 hangs_in_a_child
+said "a process of the test is listed" has '^# process [0-9]*:$'
+said "two processes have a thread each" test "$(grep -c '^# thread ' "$work/out")" -eq 2
+
+# busy LOOPS-PER-PROCESSOR COMMAND...: beside so many loops that never sleep. Leaves the seconds that the
+# command took in $took, in hundredths.
+busy() {
+    loops=
+    for _ in $(seq $(($1 * $(nproc)))); do
+        sh -c 'while :; do :; done' &
+        loops="$loops $!"
+    done
+    shift
+    began=$(date +%s%N)
+    "$@"
+    took=$((($(date +%s%N) - began) / 10000000))
+    # shellcheck disable=SC2086 # a list of words
+    kill $loops
+    loops=
+}
+
+run 1 spins
+said "a test that spins ends at its deadline" has '^# spins: the deadline of 0.5 s has passed$'
+said "and its processor time is told" has '^# spins: .* s of processor time'
+busy 4 run 1 spins
+said "so it does on a busy machine" has '^# spins: the deadline of 0.5 s has passed$'
+busy 4 run 1 hangs
+said "a sleep counts in full on a busy machine" has '^# hangs: [01]\(\.[0-9]*\)\? s by the wall'
+for name in works works_in_children; do
+    busy 4 run 0 "$name"
+    said "$name takes longer than its deadline on a busy machine, and passes" test "$took" -gt 150
+done
 
 run 1 crashes
 said "a crash is reported" has '^# crashes: killed by signal 11 '

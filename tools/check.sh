@@ -10,7 +10,7 @@ logs=$build-logs
 all="selftest layers gate sizes format tree shellcheck headers readme manual \
 gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
-address-undefined thread aarch64 ucontext mutants"
+address-undefined thread musl aarch64 ucontext mutants"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
@@ -100,6 +100,23 @@ step_address_undefined() {
 step_thread() {
     make_build tsan gcc -Db_sanitize=thread &&
         TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1 tools/run_tests.sh "$build-tsan"
+}
+
+# Another C library. Debian's wrapper for it finds no headers of the kernel.
+step_musl() {
+    kernel=$build-musl-kernel
+    mkdir -p "$kernel" && ln -sfn /usr/include/linux /usr/include/asm-generic \
+        "/usr/include/$(gcc -print-multiarch)/asm" "$kernel" || return 1
+    if [ ! -f "$build-musl/build.ninja" ]; then
+        CC=musl-gcc meson setup "$build-musl" -Dcli=disabled -Dcurl=disabled -Dpq=disabled -Ddocs=false \
+            -Dbench=false -Dexamples=false -Db_colorout=never --werror \
+            -Dc_args="-isystem $(realpath "$kernel")" || return 1
+    fi
+    tools/unit_tests.sh . "$build-musl"
+    ninja --quiet -C "$build-musl" &&
+        tools/run_tests.sh "$build-musl" base futex local lock condition barrier event semaphore rwlock queue \
+            future thread pool fiber fiber_load queue-fibers socket signals process process_pool \
+            shared_lock shared_memory small_stack error
 }
 
 # Another processor, in an emulator, which also knows no guards: what switches, schedules and waits.

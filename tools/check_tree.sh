@@ -9,7 +9,7 @@ complain() {
 }
 
 # The lists of Meson are written by hand; a forgotten test would pass for ever.
-for file in $(find src adapter cli -name '*.c' 2>/dev/null | sort); do
+for file in $(find src adapter doctor cli -name '*.c' 2>/dev/null | sort); do
     top=${file%%/*}
     grep -q "'${file#"$top"/}'" "$top/meson.build" || complain "$file" "not named in $top/meson.build"
 done

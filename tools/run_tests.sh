@@ -7,14 +7,17 @@ set -u
 dir=$1
 shift
 rm -f "$dir/meson-logs/testlog.txt"
-# On a terminal the runner shows its own progress; elsewhere its lines without the summary do.
+# On a terminal the runner shows its own progress. Elsewhere its line for each program is shown as soon
+# as that has ended; the summary is left out.
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
     meson test -C "$dir" --no-rebuild --print-errorlogs "$@"
     status=$?
 else
-    meson test -C "$dir" --no-rebuild --print-errorlogs "$@" >"$dir/test-output" 2>&1
-    status=$?
-    grep -v -e '^ninja: ' -e '^$' "$dir/test-output" | sed '/^Ok: /,/^Timeout: /d'
+    {
+        PYTHONUNBUFFERED=1 meson test -C "$dir" --no-rebuild --print-errorlogs "$@" 2>&1
+        echo $? >"$dir/test-status"
+    } | grep --line-buffered -v -e '^ninja: ' -e '^$' | sed -u '/^Ok: /,/^Timeout: /d'
+    status=$(cat "$dir/test-status")
 fi
 
 log=$dir/meson-logs/testlog.txt
@@ -27,7 +30,7 @@ awk '
     /^not ok / { shown = 1 }
     /^(ok |[^#n])/ { shown = 0 }
     shown' "$log" | head -n 400
-awk -v status=$status '
+awk -v status="$status" '
     # In the log, each program begins with a line like "==== 3/9 ====".
     function close_program() {
         if (!open)

@@ -148,6 +148,8 @@ fresh && echo '#include "thrum.h"' >>cli/main.c
 rejects layers '' 'included with <>' 'a public header in quotes'
 fresh && echo '#include "base/gate.c"' >>src/sync/thing.c
 rejects layers '' 'includes a .c file' 'a .c that includes a .c'
+fresh && mkdir doctor && echo '#include "base/gate.h"' >doctor/look.c
+rejects layers '' 'doctor must not include base/gate.h' 'a doctor that needs the library'
 fresh && mkdir src/odd && echo '#include "odd/odd.h"' >src/odd/odd.c
 rejects layers '' 'its folder is not in tools/layers' 'an unknown folder'
 fresh && mkdir src/thread && echo '#include "thread/x.h"' >>bench/bench.c
@@ -166,6 +168,8 @@ fresh && echo 'int x(struct l *l) { return thrum__owner_is_self(&l->owner_); }' 
 accepts gate
 fresh && echo 'volatile int x;' >>cli/main.c
 rejects gate '' 'cli/main.c:2:' 'volatile in a program'
+fresh && mkdir doctor && echo 'pthread_t x;' >doctor/look.c
+rejects gate '' 'doctor/look.c:1:' 'pthread in the doctor'
 fresh && echo 'pthread_t x;' >>tests/unit/sync/test_thing.c
 rejects gate '' 'tests/unit/sync/test_thing.c:6:' 'pthread in a test'
 fresh && echo 'may tests/unit/sync/test_thing.c pthread_' >>tools/layers && echo 'pthread_t x;' >>tests/unit/sync/test_thing.c

@@ -2,11 +2,12 @@
 #ifndef CLI_HASH_BATCH_H
 #define CLI_HASH_BATCH_H
 
-#include "digest.h"
+#include "digest/digest.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <thrum.h>
 
 /* An open directory that files are opened relative to. Whoever may still open files in it is a
@@ -40,8 +41,9 @@ enum item_state {
 
 struct item {
     struct folder *folder;
-    size_t name;       /* in the batch's text */
-    const char *word;  /* of an ITEM_WORD; constant */
+    size_t name;      /* in the batch's text */
+    const char *word; /* of an ITEM_WORD; constant */
+    const struct digest_kind *kind;
     struct link *link; /* if the file has several names; else NULL */
     enum item_state state;
     int error;
@@ -49,12 +51,11 @@ struct item {
     bool follow;     /* the walker has followed a symbolic link to it */
     bool named;      /* by the user: a link is followed, and it may be other than a regular file */
     bool standard_input;
-    bool missing;       /* failed for want of a file */
-    bool digest_wanted; /* `wanted` holds what the digest should be */
-    struct stat about;  /* as the walker saw it; st_nlink 0 if it has not looked */
+    bool missing;      /* failed because there is no such file */
+    struct stat about; /* as the walker saw it; st_nlink 0 if it has not looked */
     uint64_t bytes;
     unsigned char digest[DIGEST_MOST];
-    unsigned char wanted[DIGEST_MOST];
+    unsigned char wanted[DIGEST_MOST]; /* with -c: what the digest should be */
 };
 
 enum { BATCH_ITEMS = 64, BATCH_BYTES = 1024 * 1024 };

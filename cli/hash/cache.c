@@ -5,9 +5,14 @@
  * that is written to twice within one tick of the clock has the same times after both. So what was
  * changed less than two seconds ago is not noted; the next run will read it again.
  *
- * All goes through one connection, behind a lock, in transactions of some thousand rows. A cache that
- * breaks down in the middle of a run is no reason to fail the run: it is left alone from then on,
- * and its error told at the end.
+ * Several processes share the file. It is in WAL mode: readers wait for nobody, and writers for each other.
+ * Rows are collected in memory and written in one short transaction, once there are enough or the oldest
+ * is a fraction of a second old. So no process holds the lock while it reads files, and a process that is
+ * killed loses what it has done in that fraction. If another writer has the lock, the rows wait for the next
+ * time; only the last time waits long.
+ *
+ * All goes through one connection, behind a lock. A cache that breaks down in the middle of a run does not
+ * stop the run: it is left alone from then on, and its error is reported at the end.
  */
 #include "cache.h"
 
@@ -19,15 +24,26 @@
 #include <string.h>
 #include <time.h>
 
-enum { ROWS_IN_TRANSACTION = 4096, SETTLED_SECONDS = 2, BUSY_MILLISECONDS = 10000 };
+enum { ROWS_MOST = 512, SETTLED_SECONDS = 2, BUSY_BRIEFLY = 50, BUSY_LONG = 30000 };
+
+static const double oldest_seconds = 0.2, open_pause = 0.02;
+
+/* Outlives the digest_kind that it was noted with. */
+struct row {
+    char algorithm[sizeof((struct digest_kind){0}.name)];
+    struct stat about;
+    size_t size;
+    unsigned char digest[DIGEST_MOST];
+};
 
 struct cache {
-    const struct digest_kind *kind;
     thrum_lock lock; /* over what follows */
     sqlite3 *database;
     sqlite3_stmt *get, *put;
-    int pending; /* rows in the open transaction; 0 if there is none */
-    int broken;  /* SQLite's code, once something has failed */
+    int broken;             /* SQLite's code, once something has failed */
+    thrum_time write_after; /* when the rows are to be written at the latest */
+    size_t count;
+    struct row rows[ROWS_MOST]; /* not yet written */
 };
 
 static const char schema[] =
@@ -47,24 +63,34 @@ static int64_t nanoseconds(const struct timespec *moment)
     return (int64_t)moment->tv_sec * 1000000000 + moment->tv_nsec;
 }
 
-int cache_open(const char *path, const struct digest_kind *kind, struct cache **ret_cache,
-               thrum_error *ret_error)
+/* Prepares the database. Another process that is at it makes it busy; SQLite does not wait for that in
+ * every case. */
+static int prepare(struct cache *cache)
 {
-    struct cache *cache = malloc(sizeof *cache);
-    if (!cache)
-        return trouble(ret_error, -ENOMEM, "out of memory");
-    *cache = (struct cache){.kind = kind};
-    int code =
-        sqlite3_open_v2(path, &cache->database,
-                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    int code = sqlite3_busy_timeout(cache->database, BUSY_LONG);
+    thrum_time deadline = thrum_in(BUSY_LONG * 1e-3);
     if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(cache->database, BUSY_MILLISECONDS);
-    if (code == SQLITE_OK)
-        code = sqlite3_exec(cache->database, schema, NULL, NULL, NULL);
+        while ((code = sqlite3_exec(cache->database, schema, NULL, NULL, NULL)) == SQLITE_BUSY &&
+               thrum_now() < deadline && thrum_sleep(thrum_in(open_pause)) == 0)
+            continue;
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(cache->database, get_sql, -1, &cache->get, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(cache->database, put_sql, -1, &cache->put, NULL);
+    return code;
+}
+
+int cache_open(const char *path, struct cache **ret_cache, thrum_error *ret_error)
+{
+    struct cache *cache = malloc(sizeof *cache);
+    if (!cache)
+        return trouble(ret_error, -ENOMEM, "out of memory");
+    memset(cache, 0, offsetof(struct cache, rows));
+    int code =
+        sqlite3_open_v2(path, &cache->database,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (code == SQLITE_OK)
+        code = prepare(cache);
     if (code == SQLITE_OK) {
         *ret_cache = cache;
         return 0;
@@ -78,9 +104,9 @@ int cache_open(const char *path, const struct digest_kind *kind, struct cache **
     return -EIO;
 }
 
-static void bind_key(const struct cache *cache, sqlite3_stmt *statement, const struct stat *about)
+static void bind_key(sqlite3_stmt *statement, const char *algorithm, const struct stat *about)
 {
-    sqlite3_bind_text(statement, 1, cache->kind->name, -1, SQLITE_STATIC);
+    sqlite3_bind_text(statement, 1, algorithm, -1, SQLITE_STATIC);
     sqlite3_bind_int64(statement, 2, (sqlite3_int64)about->st_dev);
     sqlite3_bind_int64(statement, 3, (sqlite3_int64)about->st_ino);
     sqlite3_bind_int64(statement, 4, about->st_size);
@@ -88,19 +114,19 @@ static void bind_key(const struct cache *cache, sqlite3_stmt *statement, const s
     sqlite3_bind_int64(statement, 6, nanoseconds(&about->st_ctim));
 }
 
-bool cache_get(struct cache *cache, const struct stat *about, unsigned char ret_digest[DIGEST_MOST])
+bool cache_get(struct cache *cache, const struct digest_kind *kind, const struct stat *about,
+               unsigned char ret_digest[DIGEST_MOST])
 {
     bool found = false;
     thrum_with (&cache->lock) {
         if (cache->broken)
             break;
-        bind_key(cache, cache->get, about);
+        bind_key(cache->get, kind->name, about);
         int code = sqlite3_step(cache->get);
-        if (code == SQLITE_ROW &&
-            (size_t)sqlite3_column_bytes(cache->get, 0) == cache->kind->size) {
-            memcpy(ret_digest, sqlite3_column_blob(cache->get, 0), cache->kind->size);
+        if (code == SQLITE_ROW && (size_t)sqlite3_column_bytes(cache->get, 0) == kind->size) {
+            memcpy(ret_digest, sqlite3_column_blob(cache->get, 0), kind->size);
             found = true;
-        } else if (code != SQLITE_DONE && code != SQLITE_ROW) {
+        } else if (code != SQLITE_DONE && code != SQLITE_ROW && code != SQLITE_BUSY) {
             cache->broken = code;
         }
         sqlite3_reset(cache->get);
@@ -113,41 +139,80 @@ static int run_sql(struct cache *cache, const char *sql)
     return sqlite3_exec(cache->database, sql, NULL, NULL, NULL);
 }
 
-static int put_row(struct cache *cache, const struct stat *about, const unsigned char *digest)
+static int put_row(struct cache *cache, const struct row *row)
 {
-    int code = cache->pending == 0 ? run_sql(cache, "BEGIN IMMEDIATE") : SQLITE_OK;
-    if (code != SQLITE_OK)
-        return code;
-    bind_key(cache, cache->put, about);
-    sqlite3_bind_blob(cache->put, 7, digest, (int)cache->kind->size, SQLITE_STATIC);
-    code = sqlite3_step(cache->put);
+    bind_key(cache->put, row->algorithm, &row->about);
+    sqlite3_bind_blob(cache->put, 7, row->digest, (int)row->size, SQLITE_STATIC);
+    int code = sqlite3_step(cache->put);
     sqlite3_reset(cache->put);
-    if (code != SQLITE_DONE)
-        return code;
-    if (++cache->pending < ROWS_IN_TRANSACTION)
-        return SQLITE_OK;
-    cache->pending = 0;
-    return run_sql(cache, "COMMIT");
+    return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-void cache_put(struct cache *cache, const struct stat *about, const unsigned char *digest)
+/* Writes the rows, after waiting up to `patience` milliseconds for other writers. SQLITE_BUSY leaves all as
+ * it was. */
+static int write_rows(struct cache *cache, int patience)
+{
+    sqlite3_busy_timeout(cache->database, patience);
+    int code = run_sql(cache, "BEGIN IMMEDIATE");
+    if (code != SQLITE_OK)
+        return code;
+    for (size_t i = 0; i < cache->count && code == SQLITE_OK; i++)
+        code = put_row(cache, &cache->rows[i]);
+    if (code == SQLITE_OK)
+        code = run_sql(cache, "COMMIT");
+    if (code != SQLITE_OK)
+        (void)run_sql(cache, "ROLLBACK"); /* the first error is reported */
+    else
+        cache->count = 0;
+    return code;
+}
+
+/* Writes the rows if it is time. */
+static void write_due(struct cache *cache)
+{
+    bool full = cache->count == ROWS_MOST;
+    if (cache->broken || cache->count == 0 || (!full && thrum_now() < cache->write_after))
+        return;
+    int code = write_rows(cache, full ? BUSY_LONG : BUSY_BRIEFLY);
+    if (code == SQLITE_BUSY && !full)
+        cache->write_after = thrum_in(oldest_seconds);
+    else if (code != SQLITE_OK)
+        cache->broken = code;
+}
+
+void cache_put(struct cache *cache, const struct digest_kind *kind, const struct stat *about,
+               const unsigned char *digest)
 {
     struct timespec now;
+    struct row row = {.about = *about, .size = kind->size};
     clock_gettime(CLOCK_REALTIME, &now);
     int64_t settled = nanoseconds(&now) - (int64_t)SETTLED_SECONDS * 1000000000;
     if (nanoseconds(&about->st_mtim) > settled || nanoseconds(&about->st_ctim) > settled)
         return;
+    memcpy(row.algorithm, kind->name, sizeof row.algorithm);
+    memcpy(row.digest, digest, kind->size);
+    thrum_with (&cache->lock) {
+        if (cache->broken)
+            break;
+        if (cache->count == 0)
+            cache->write_after = thrum_in(oldest_seconds);
+        cache->rows[cache->count++] = row;
+        write_due(cache);
+    }
+}
+
+void cache_tick(struct cache *cache)
+{
     thrum_with (&cache->lock)
-        if (!cache->broken)
-            cache->broken = put_row(cache, about, digest);
+        write_due(cache);
 }
 
 int cache_close(struct cache *cache, thrum_error *ret_error)
 {
     if (!cache)
         return 0;
-    if (!cache->broken && cache->pending > 0)
-        cache->broken = run_sql(cache, "COMMIT");
+    if (!cache->broken && cache->count > 0)
+        cache->broken = write_rows(cache, BUSY_LONG);
     int code = cache->broken;
     sqlite3_finalize(cache->get);
     sqlite3_finalize(cache->put);

@@ -2,22 +2,26 @@
 #ifndef CLI_HASH_CACHE_H
 #define CLI_HASH_CACHE_H
 
-#include "digest.h"
+#include "digest/digest.h"
 
+#include <sys/stat.h>
 #include <thrum.h>
 
 struct cache;
 
-/* Opens or makes the file, for digests of one algorithm. Returns 0 or a negative errno. */
-int cache_open(const char *path, const struct digest_kind *kind, struct cache **ret_cache,
-               thrum_error *ret_error);
+/* Opens or makes the file. Returns 0 or a negative errno. Blocks while another process makes it. */
+int cache_open(const char *path, struct cache **ret_cache, thrum_error *ret_error);
 
 /* Finds the digest of the file that `about` describes. From any thread. */
-bool cache_get(struct cache *cache, const struct stat *about,
+bool cache_get(struct cache *cache, const struct digest_kind *kind, const struct stat *about,
                unsigned char ret_digest[DIGEST_MOST]);
 
 /* Notes the digest. From any thread. */
-void cache_put(struct cache *cache, const struct stat *about, const unsigned char *digest);
+void cache_put(struct cache *cache, const struct digest_kind *kind, const struct stat *about,
+               const unsigned char *digest);
+
+/* Writes what was noted some time ago. Called now and then. */
+void cache_tick(struct cache *cache);
 
 /* Writes what has been noted, and closes. NULL is accepted. Returns 0 or a negative errno. */
 int cache_close(struct cache *cache, thrum_error *ret_error);

@@ -1,23 +1,22 @@
 /* Verifying: `thrum hash -c`.
  *
- * What a line may look like, what is printed, what makes the status 1 is sha256sum's (coreutils 9.1),
- * including the words, so that one can stand for the other in a script. The files are read in
- * parallel, the verdicts come in the order of the list.
+ * What is printed and what makes the status 1 is sha256sum's (coreutils 9.1), including the words, so that
+ * one can stand for the other in a script. The files are read in parallel, the verdicts come in the order
+ * of the list.
  *
- * A line: blanks; a backslash if the name is escaped; then either "TAG (name) = digest", with blanks
- * where OpenSSL leaves them out, or digest, a blank, a blank or '*', name; or digest, a blank, name, as
- * BSD's `-r` writes. Whether names of the last form begin with a blank or a star cannot be known from
- * one line: the first line of a list decides for the rest.
+ * With --new-in, the names of all lists are kept. After the last list the trees are walked, and what is in
+ * none of the lists is new.
  */
 #include "check.h"
 
 #include "input.h"
 #include "interrupt.h"
 #include "lines.h"
+#include "list_line.h"
 #include "progress.h"
 #include "trouble.h"
+#include "walk.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -25,127 +24,40 @@
 #include <unistd.h>
 
 /* One list. The source counts lines, the sink counts files; each is read when both are done. */
-struct check {
-    const struct hash_options *options;
-    const struct digest_kind *digest;
-    FILE *list;
+struct list {
+    struct check *check;
+    FILE *file;
     bool standard_input; /* the list is */
     const char *name;    /* of the list, for messages */
-    enum { REVERSED_UNKNOWN, REVERSED, NOT_REVERSED } reversed;
+    struct list_format format;
     int read_error;
-    uint64_t proper, improper;             /* lines */
-    uint64_t verified, mismatched, unread; /* files */
+    uint64_t proper, improper;                      /* lines */
+    uint64_t verified, mismatched, unread, missing; /* files */
 };
 
-static int hex_value(char digit)
+static int add_line(struct list *list, struct engine *engine, struct folder *here, char *line,
+                    size_t length, uint64_t number)
 {
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    digit = (char)tolower((unsigned char)digit);
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* Reads a digest; true if the text begins with just as many digits as it has. */
-static bool take_digest(const struct check *check, const char *text, unsigned char *ret_digest)
-{
-    for (size_t i = 0; i < check->digest->size; i++) {
-        int high = hex_value(text[2 * i]);
-        int low = high < 0 ? -1 : hex_value(text[2 * i + 1]);
-        if (low < 0)
-            return false;
-        ret_digest[i] = (unsigned char)(high << 4 | low);
-    }
-    return hex_value(text[2 * check->digest->size]) < 0;
-}
-
-/* Undoes the escapes in place; false for one that does not exist. */
-static bool unescape(char *name)
-{
-    char *to = name;
-    for (; *name; name++) {
-        if (*name != '\\') {
-            *to++ = *name;
-            continue;
-        }
-        name++;
-        if (*name != 'n' && *name != 'r' && *name != '\\')
-            return false;
-        *to++ = *name == 'n' ? '\n' : *name == 'r' ? '\r' : '\\';
-    }
-    *to = '\0';
-    return true;
-}
-
-/* "TAG (name) = digest", after the tag. */
-static char *split_tagged(const struct check *check, char *text, bool escaped,
-                          unsigned char *ret_digest)
-{
-    text += *text == ' ';
-    if (*text++ != '(')
-        return NULL;
-    char *end = strrchr(text, ')'), *name = text;
-    if (!end)
-        return NULL;
-    *end++ = '\0';
-    end += strspn(end, " \t");
-    if (*end++ != '=')
-        return NULL;
-    end += strspn(end, " \t");
-    if (escaped && !unescape(name))
-        return NULL;
-    return take_digest(check, end, ret_digest) && end[2 * check->digest->size] == '\0' ? name
-                                                                                       : NULL;
-}
-
-/* The name in a line, and its digest; NULL if it is no line of a list. */
-static char *split(struct check *check, char *line, unsigned char *ret_digest)
-{
-    size_t tag = strlen(check->digest->tag), digits = 2 * check->digest->size;
-    line += strspn(line, " \t");
-    bool escaped = *line == '\\';
-    line += escaped;
-    if (strncmp(line, check->digest->tag, tag) == 0 && (line[tag] == ' ' || line[tag] == '('))
-        return split_tagged(check, line + tag, escaped, ret_digest);
-    if (!take_digest(check, line, ret_digest))
-        return NULL;
-    line += digits;
-    if (*line != ' ' && *line != '\t')
-        return NULL;
-    line++;
-    if (*line == '\0')
-        return NULL;
-    if (line[1] == '\0' || (*line != ' ' && *line != '*')) {
-        if (check->reversed == NOT_REVERSED)
-            return NULL;
-        check->reversed = REVERSED;
-    } else if (check->reversed != REVERSED) {
-        check->reversed = NOT_REVERSED;
-        line++;
-    }
-    return escaped && !unescape(line) ? NULL : line;
-}
-
-static int add_line(struct check *check, struct engine *engine, struct folder *here, char *line,
-                    uint64_t number)
-{
-    unsigned char digest[DIGEST_MOST];
-    const char *name = split(check, line, digest);
-    if (name && check->standard_input && strcmp(name, "-") == 0)
-        name = NULL;
-    if (!name) {
-        check->improper++;
+    struct check *check = list->check;
+    struct list_line read;
+    bool proper = list_line_read(&list->format, line, length, &read) &&
+                  !(list->standard_input && strcmp(read.name, "-") == 0);
+    if (!proper) {
+        list->improper++;
         if (check->options->warn)
-            trouble_print("%s: %ju: improperly formatted %s checksum line", check->name,
-                          (uintmax_t)number, check->digest->tag);
+            trouble_print("%s: %ju: improperly formatted %s%schecksum line", list->name,
+                          (uintmax_t)number, list->format.only ? list->format.only->tag : "",
+                          list->format.only ? " " : "");
         return 0;
     }
-    check->proper++;
-    struct item *item = engine_add(engine, here, name);
-    if (!item)
+    list->proper++;
+    struct item *item = engine_add(engine, here, read.name);
+    if (!item || (check->options->tree_count > 0 && name_set_add(&check->names, read.name) < 0))
         return -ENOMEM;
     item->named = true;
-    item->standard_input = strcmp(name, "-") == 0;
-    memcpy(item->wanted, digest, sizeof digest);
+    item->kind = read.kind;
+    item->standard_input = strcmp(read.name, "-") == 0;
+    memcpy(item->wanted, read.digest, sizeof item->wanted);
     engine_added(engine, item);
     return 0;
 }
@@ -153,7 +65,7 @@ static int add_line(struct check *check, struct engine *engine, struct folder *h
 /* An engine_source. */
 static int read_list(struct engine *engine, void *context)
 {
-    struct check *check = context;
+    struct list *list = context;
     char *line = NULL;
     size_t room = 0;
     uint64_t number = 0;
@@ -161,10 +73,10 @@ static int read_list(struct engine *engine, void *context)
     int rc = here ? 0 : -ENOMEM;
     while (rc == 0 && !engine_stopping(engine)) {
         errno = 0;
-        ssize_t length = getline(&line, &room, check->list);
+        ssize_t length = getline(&line, &room, list->file);
         if (length < 0) {
-            if (ferror(check->list))
-                check->read_error = -errno;
+            if (ferror(list->file))
+                list->read_error = -errno;
             else if (errno == ENOMEM)
                 rc = -ENOMEM;
             break;
@@ -175,7 +87,7 @@ static int read_list(struct engine *engine, void *context)
         if (length > 0 && line[length - 1] == '\r')
             line[--length] = '\0';
         if (length > 0 && line[0] != '#')
-            rc = add_line(check, engine, here, line, number);
+            rc = add_line(list, engine, here, line, (size_t)length, number);
     }
     free(line);
     if (here) {
@@ -185,30 +97,51 @@ static int read_list(struct engine *engine, void *context)
     return rc;
 }
 
+static bool put_verdict(struct check *check, const struct batch *batch, const struct item *item,
+                        const char *verdict)
+{
+    line_put_verdict(line_writer_stream(check->out), batch, item, verdict);
+    return line_writer_end(check->out);
+}
+
+static bool judge_failed(struct list *list, const struct batch *batch, const struct item *item)
+{
+    struct check *check = list->check;
+    bool missing = item->missing && check->options->tree_count > 0;
+    if (item->missing && check->options->ignore_missing)
+        return true;
+    if (!missing) {
+        char *path = path_for_message(batch, item);
+        line_writer_flush(check->out);
+        trouble_print("%s: %s", path ? path : "a file", thrum_strerror(item->error));
+        free(path);
+    }
+    *(missing ? &list->missing : &list->unread) += 1;
+    return check->options->status ||
+           put_verdict(check, batch, item, missing ? "MISSING" : "FAILED open or read");
+}
+
 /* An engine_sink. */
 static bool judge(const struct batch *batch, const struct item *item, void *context)
 {
-    struct check *check = context;
-    const struct hash_options *options = check->options;
+    struct list *list = context;
+    const struct hash_options *options = list->check->options;
     progress_clear();
-    if (item->state == ITEM_FAILED) {
-        if (item->missing && options->ignore_missing)
-            return true;
-        char *path = path_for_message(batch, item);
-        fflush(stdout);
-        trouble_print("%s: %s", path ? path : "a file", thrum_strerror(item->error));
-        free(path);
-        check->unread++;
-        if (!options->status)
-            line_put_verdict(stdout, batch, item, "FAILED open or read");
-        return !ferror(stdout);
-    }
-    bool match = memcmp(item->digest, item->wanted, check->digest->size) == 0;
-    check->verified += match;
-    check->mismatched += !match;
-    if (!options->status && (!match || !options->quiet))
-        line_put_verdict(stdout, batch, item, match ? "OK" : "FAILED");
-    return !ferror(stdout);
+    if (item->state == ITEM_FAILED)
+        return judge_failed(list, batch, item);
+    bool match = memcmp(item->digest, item->wanted, item->kind->size) == 0;
+    list->verified += match;
+    list->mismatched += !match;
+    if (options->status || (match && options->quiet))
+        return true;
+    return put_verdict(list->check, batch, item, match ? "OK" : "FAILED");
+}
+
+/* An engine_idle. */
+static void show_lines(void *context)
+{
+    const struct list *list = context;
+    line_writer_flush(list->check->out);
 }
 
 static void warn_of(uint64_t count, const char *one, const char *many)
@@ -218,68 +151,121 @@ static void warn_of(uint64_t count, const char *one, const char *many)
 }
 
 /* What is said at the end of a list. */
-static bool conclude(const struct check *check)
+static bool conclude(const struct list *list)
 {
-    fflush(stdout);
-    if (check->read_error < 0) {
-        trouble_print("%s: %s", check->name, thrum_strerror(check->read_error));
+    const struct hash_options *options = list->check->options;
+    line_writer_flush(list->check->out);
+    if (list->read_error < 0) {
+        trouble_print("%s: %s", list->name, thrum_strerror(list->read_error));
         return false;
     }
-    if (check->proper == 0) {
-        trouble_print("%s: no properly formatted checksum lines found", check->name);
+    if (list->proper == 0) {
+        trouble_print("%s: no properly formatted checksum lines found", list->name);
         return false;
     }
-    if (!check->options->status) {
-        warn_of(check->improper, "line is improperly formatted", "lines are improperly formatted");
-        warn_of(check->unread, "listed file could not be read", "listed files could not be read");
-        warn_of(check->mismatched, "computed checksum did NOT match",
+    if (!options->status) {
+        warn_of(list->improper, "line is improperly formatted", "lines are improperly formatted");
+        warn_of(list->unread, "listed file could not be read", "listed files could not be read");
+        warn_of(list->missing, "listed file is missing", "listed files are missing");
+        warn_of(list->mismatched, "computed checksum did NOT match",
                 "computed checksums did NOT match");
-        if (check->options->ignore_missing && check->verified == 0)
-            trouble_print("%s: no file was verified", check->name);
+        if (options->ignore_missing && list->verified == 0)
+            trouble_print("%s: no file was verified", list->name);
     }
-    return check->mismatched == 0 && check->unread == 0 &&
-           (!check->options->ignore_missing || check->verified > 0) &&
-           (!check->options->strict || check->improper == 0);
+    return list->mismatched == 0 && list->unread == 0 && list->missing == 0 &&
+           (!options->ignore_missing || list->verified > 0) &&
+           (!options->strict || list->improper == 0);
 }
 
-static int open_list(struct check *check, const char *path)
+static int open_list(struct list *list, const char *path)
 {
-    int file = check->standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0)
-                                     : input_open(AT_FDCWD, path);
+    int file =
+        list->standard_input ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) : input_open(AT_FDCWD, path);
     if (file < 0)
-        return check->standard_input ? -errno : file;
-    check->list = input_stream(file);
-    if (check->list)
+        return list->standard_input ? -errno : file;
+    list->file = input_stream(file);
+    if (list->file)
         return 0;
-    close(file);
+    (void)close(file); /* nothing was read */
     return -ENOMEM;
 }
 
-bool check_list(const struct hash_options *options, const struct digest_kind *digest,
-                const char *path)
+bool check_list(struct check *check, const char *path)
 {
-    struct check check = {.options = options, .digest = digest, .name = path};
+    struct list list = {.check = check, .name = path, .format.only = check->digest};
     thrum_error error;
-    check.standard_input = strcmp(path, "-") == 0;
-    if (check.standard_input)
-        check.name = "'standard input'";
-    int rc = open_list(&check, path);
+    list.standard_input = strcmp(path, "-") == 0;
+    if (list.standard_input)
+        list.name = "'standard input'";
+    int rc = open_list(&list, path);
     if (rc < 0) {
-        trouble_print("%s: %s", check.name, thrum_strerror(rc));
+        trouble_print("%s: %s", list.name, thrum_strerror(rc));
         return false;
     }
-    rc = engine_run(&(struct engine_options){.digest = digest,
-                                             .workers = options->workers,
-                                             .unordered = options->unordered,
+    rc = engine_run(&(struct engine_options){.cache = check->cache,
+                                             .workers = check->options->workers,
+                                             .unordered = check->options->unordered,
                                              .source = read_list,
-                                             .source_context = &check,
+                                             .source_context = &list,
                                              .sink = judge,
-                                             .sink_context = &check},
+                                             .idle = show_lines,
+                                             .sink_context = &list},
                     &error);
-    fclose(check.list);
+    (void)fclose(list.file); /* it was only read */
+    list_format_finish(&list.format);
     if (rc < 0)
         trouble_print("%s", error.message);
     else if (!interrupt_asked())
-        return conclude(&check);
+        return conclude(&list);
     return false;
+}
+
+/* ---------------------------------------------------------------------------------------- new files */
+
+/* An engine_sink. */
+static bool judge_new(const struct batch *batch, const struct item *item, void *context)
+{
+    struct check *check = context;
+    const char *folder = item->folder->path, *name = item_name(batch, item);
+    if (item->state == ITEM_WORD || item->state == ITEM_FAILED) {
+        trouble_print("%s%s: %s", folder, name,
+                      item->state == ITEM_WORD ? item->word : thrum_strerror(item->error));
+        check->unread += item->error != 0;
+        return true;
+    }
+    if (name_set_has(&check->names, folder, name))
+        return true;
+    check->fresh++;
+    return check->options->status || put_verdict(check, batch, item, "NEW");
+}
+
+bool check_new(struct check *check)
+{
+    const struct hash_options *options = check->options;
+    struct walk_options walk_options = {.paths = options->trees,
+                                        .count = options->tree_count,
+                                        .follow = options->follow,
+                                        .links = links_new()};
+    thrum_error error = {0};
+    bool fine = walk_options.links != NULL;
+    /* The lists themselves are not new. */
+    for (size_t i = 0; fine && i < options->path_count; i++)
+        fine = name_set_add(&check->names, options->paths[i]) == 0;
+    if (!fine)
+        trouble(&error, -ENOMEM, "out of memory");
+    else
+        fine = engine_run(&(struct engine_options){.workers = 1,
+                                                   .names_only = true,
+                                                   .source = walk,
+                                                   .source_context = &walk_options,
+                                                   .sink = judge_new,
+                                                   .sink_context = check},
+                          &error) == 0;
+    links_free(walk_options.links);
+    line_writer_flush(check->out);
+    if (!fine)
+        trouble_print("%s", error.message);
+    else if (!options->status)
+        warn_of(check->fresh, "file is in no list", "files are in no list");
+    return fine && check->fresh == 0 && check->unread == 0;
 }

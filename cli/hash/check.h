@@ -1,13 +1,25 @@
-/* Verifying: lists of digests, as sha256sum -c reads them. */
+/* Verifying what lists of digests say. */
 #ifndef CLI_HASH_CHECK_H
 #define CLI_HASH_CHECK_H
 
-#include "engine.h"
+#include "cache.h"
+#include "line_writer.h"
+#include "name_set.h"
 #include "options.h"
 
-/* Verifies what the list names, prints the verdicts, and what sha256sum says at the end. `path` may
- * be "-". Returns true if all is well. */
-bool check_list(const struct hash_options *options, const struct digest_kind *digest,
-                const char *path);
+struct check {
+    const struct hash_options *options;
+    const struct digest_kind *digest; /* of all lines; NULL to find it in each */
+    struct cache *cache;              /* or NULL */
+    struct line_writer *out;
+    struct name_set names;  /* that the lists have; only kept for check_new */
+    uint64_t fresh, unread; /* what check_new has found */
+};
+
+/* Verifies one list, "-" for standard input, and prints the verdicts. True if all is well. */
+bool check_list(struct check *check, const char *path);
+
+/* Prints what the lists do not name. True if there is nothing, and all directories could be read. */
+bool check_new(struct check *check);
 
 #endif

@@ -115,6 +115,10 @@ struct item *engine_add(struct engine *engine, struct folder *folder, const char
 void engine_added(struct engine *engine, struct item *item)
 {
     struct batch *batch = engine->current;
+    if (!item->kind)
+        item->kind = engine->options->digest;
+    if (engine->options->names_only && item->state == ITEM_WAITING)
+        item->state = ITEM_DONE;
     if (item->about.st_nlink > 0 && S_ISREG(item->about.st_mode))
         batch->bytes += (uint64_t)item->about.st_size;
     if (batch->count == BATCH_ITEMS || batch->bytes >= BATCH_BYTES)
@@ -167,8 +171,7 @@ static int run_worker(thrum_task *self)
     struct engine *engine = thrum_arg(self, struct engine *);
     struct reader reader;
     struct batch *batch;
-    int rc =
-        reader_init(&reader, engine->options->digest, engine->options->cache, note_bytes, engine);
+    int rc = reader_init(&reader, engine->options->cache, note_bytes, engine);
     while (thrum_queue_get(engine->work, &batch, THRUM_FOREVER) == 0) {
         if (rc == 0)
             work_on(engine, &reader, batch);
@@ -226,6 +229,10 @@ static void collect(struct engine *engine)
             give(engine, batch);
         }
         show_progress(engine, shown);
+        if (engine->options->cache)
+            cache_tick(engine->options->cache);
+        if (rc == -ETIMEDOUT && engine->options->idle)
+            engine->options->idle(engine->options->sink_context);
     } while (rc == 0 || rc == -ETIMEDOUT);
 }
 

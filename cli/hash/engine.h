@@ -16,14 +16,19 @@ typedef int engine_source(struct engine *engine, void *context);
  * if there is no point in going on. */
 typedef bool engine_sink(const struct batch *batch, const struct item *item, void *context);
 
+/* Is called on the same thread when nothing has come for a moment: what waits may be printed. */
+typedef void engine_idle(void *context);
+
 struct engine_options {
-    const struct digest_kind *digest;
-    struct cache *cache; /* or NULL */
+    const struct digest_kind *digest; /* of items that have no other */
+    struct cache *cache;              /* or NULL */
+    bool names_only;                  /* nothing is read */
     int workers;
     bool unordered;
     engine_source *source;
     void *source_context;
     engine_sink *sink;
+    engine_idle *idle; /* or NULL; gets the sink's context */
     void *sink_context;
 };
 

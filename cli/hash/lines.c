@@ -20,6 +20,20 @@ static void put_hex(FILE *out, const unsigned char *digest, size_t size)
     fwrite_unlocked(hex, 1, 2 * size, out);
 }
 
+static void put_base64(FILE *out, const unsigned char *digest, size_t size)
+{
+    unsigned char text[4 * ((DIGEST_MOST + 2) / 3) + 1];
+    fwrite_unlocked(text, 1, (size_t)EVP_EncodeBlock(text, digest, (int)size), out);
+}
+
+static void put_digest(FILE *out, const struct line_style *style, const struct item *item)
+{
+    if (style->base64)
+        put_base64(out, item->digest, style->digest->size);
+    else
+        put_hex(out, item->digest, style->digest->size);
+}
+
 static void put_escaped(FILE *out, const char *text)
 {
     while (*text) {
@@ -94,6 +108,10 @@ void line_put(FILE *out, const struct line_style *style, const struct batch *bat
     }
     if (item->state != ITEM_DONE && item->state != ITEM_CHANGED)
         return;
+    if (style->form == LINE_RAW) {
+        fwrite_unlocked(item->digest, 1, style->digest->size, out);
+        return;
+    }
     bool escape = !style->zero && path_has(batch, item, "\\\n\r");
     if (escape)
         putc_unlocked('\\', out);
@@ -102,9 +120,17 @@ void line_put(FILE *out, const struct line_style *style, const struct batch *bat
         fputs_unlocked(" (", out);
         put_path(out, batch, item, escape);
         fputs_unlocked(") = ", out);
-        put_hex(out, item->digest, style->digest->size);
+        put_digest(out, style, item);
+    } else if (style->form == LINE_CRC) {
+        const unsigned char *crc = item->digest;
+        fprintf(out, "%u %ju", (unsigned)crc[0] << 24 | crc[1] << 16 | crc[2] << 8 | crc[3],
+                (uintmax_t)item->bytes);
+        if (!style->unnamed) {
+            putc_unlocked(' ', out);
+            put_path(out, batch, item, escape);
+        }
     } else {
-        put_hex(out, item->digest, style->digest->size);
+        put_digest(out, style, item);
         fputs_unlocked(style->form == LINE_BINARY ? " *" : "  ", out);
         put_path(out, batch, item, escape);
     }

@@ -10,16 +10,21 @@ enum line_form {
     LINE_TEXT,   /* "digest  name" */
     LINE_BINARY, /* "digest *name" */
     LINE_TAG,    /* "SHA256 (name) = digest" */
+    LINE_CRC,    /* "crc bytes name" */
     LINE_JSON,
+    LINE_RAW, /* the bytes of the digest, and nothing else */
 };
 
 struct line_style {
     enum line_form form;
-    bool zero; /* ends with a NUL, nothing is escaped */
+    bool zero;    /* ends with a NUL, nothing is escaped */
+    bool base64;  /* rather than hexadecimal */
+    bool unnamed; /* LINE_CRC without a name */
     const struct digest_kind *digest;
 };
 
-/* The line of a file that has been read, changed meanwhile or not; of a failed one only as JSON. */
+/* The line of a file that has been read, changed meanwhile or not; of a failed one only as JSON. Puts nothing
+ * if there is no line. */
 void line_put(FILE *out, const struct line_style *style, const struct batch *batch,
               const struct item *item);
 
@@ -27,7 +32,7 @@ void line_put(FILE *out, const struct line_style *style, const struct batch *bat
 void line_put_verdict(FILE *out, const struct batch *batch, const struct item *item,
                       const char *verdict);
 
-/* The path for a message: control characters cannot do harm to a terminal. Malloced; NULL if memory
+/* The path for a message: control characters cannot harm a terminal. Malloced; NULL if memory
  * is out. */
 char *path_for_message(const struct batch *batch, const struct item *item);
 

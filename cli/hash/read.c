@@ -26,12 +26,12 @@ static bool tell(void *context, size_t bytes)
     return reader->progress(reader->progress_context, bytes);
 }
 
-int reader_init(struct reader *reader, const struct digest_kind *kind, struct cache *cache,
+int reader_init(struct reader *reader, struct cache *cache,
                 bool (*progress)(void *context, size_t bytes), void *progress_context)
 {
     *reader =
         (struct reader){.cache = cache, .progress = progress, .progress_context = progress_context};
-    int rc = hasher_init(&reader->hasher, kind);
+    int rc = hasher_init(&reader->hasher);
     reader->hasher.progress = tell;
     reader->hasher.progress_context = reader;
     return rc;
@@ -60,6 +60,15 @@ static bool replaced(const struct item *item, const struct stat *now)
            (item->link && (now->st_dev != item->about.st_dev || now->st_ino != item->about.st_ino));
 }
 
+static bool is_cached(struct reader *reader, struct item *item, const struct stat *about)
+{
+    if (!reader->cache || !cache_get(reader->cache, item->kind, about, item->digest))
+        return false;
+    item->state = ITEM_DONE;
+    item->bytes = (uint64_t)about->st_size;
+    return true;
+}
+
 static void read_open(struct reader *reader, struct item *item, int descriptor)
 {
     struct stat before, after;
@@ -70,8 +79,12 @@ static void read_open(struct reader *reader, struct item *item, int descriptor)
         rc = -EISDIR;
     else if (!item->named && replaced(item, &before))
         rc = -ESTALE;
+    else if (S_ISREG(before.st_mode) && item->about.st_nlink == 0 &&
+             is_cached(reader, item, &before))
+        return;
     if (rc == 0)
-        rc = hasher_read(&reader->hasher, descriptor, &before, item->digest, &item->bytes);
+        rc = hasher_read(&reader->hasher, item->kind, descriptor, &before, item->digest,
+                         &item->bytes);
     if (rc == -ECANCELED)
         return; /* as if it had never been begun */
     item->error = rc;
@@ -81,7 +94,7 @@ static void read_open(struct reader *reader, struct item *item, int descriptor)
     if (fstat(descriptor, &after) != 0 || !unchanged(&before, &after))
         item->state = ITEM_CHANGED;
     else if (reader->cache)
-        cache_put(reader->cache, &before, item->digest);
+        cache_put(reader->cache, item->kind, &before, item->digest);
 }
 
 /* Returns a descriptor or a negative errno. */
@@ -98,12 +111,8 @@ static int open_item(const struct batch *batch, const struct item *item)
 
 static void read_named(struct reader *reader, const struct batch *batch, struct item *item)
 {
-    if (reader->cache && item->about.st_nlink > 0 &&
-        cache_get(reader->cache, &item->about, item->digest)) {
-        item->state = ITEM_DONE;
-        item->bytes = (uint64_t)item->about.st_size;
+    if (item->about.st_nlink > 0 && is_cached(reader, item, &item->about))
         return;
-    }
     if (item->standard_input) {
         read_open(reader, item, STDIN_FILENO);
         return;
@@ -112,11 +121,11 @@ static void read_named(struct reader *reader, const struct batch *batch, struct 
     if (descriptor < 0) {
         item->state = ITEM_FAILED;
         item->error = descriptor;
-        item->missing = descriptor == -ENOENT || descriptor == -ENOTDIR;
+        item->missing = descriptor == -ENOENT;
         return;
     }
     read_open(reader, item, descriptor);
-    close(descriptor);
+    (void)close(descriptor); /* of a file that was only read */
 }
 
 void read_item(struct reader *reader, const struct batch *batch, struct item *item, bool stopping)

@@ -4,6 +4,7 @@
 
 #include "batch.h"
 #include "cache.h"
+#include "digest/hasher.h"
 
 struct reader {
     struct hasher hasher;
@@ -14,7 +15,7 @@ struct reader {
 };
 
 /* Returns 0 or -ENOMEM. The reader must stay where it is. */
-int reader_init(struct reader *reader, const struct digest_kind *kind, struct cache *cache,
+int reader_init(struct reader *reader, struct cache *cache,
                 bool (*progress)(void *context, size_t bytes), void *progress_context);
 void reader_finish(struct reader *reader);
 
@@ -22,7 +23,7 @@ void reader_finish(struct reader *reader);
  * run is `stopping`. Blocks. */
 void read_item(struct reader *reader, const struct batch *batch, struct item *item, bool stopping);
 
-/* Fails all of a batch, for want of a reader, and leaves its folders. */
+/* Fails all of a batch, as there is no reader, and leaves its folders. */
 void batch_fail(struct batch *batch, int error);
 
 #endif

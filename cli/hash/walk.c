@@ -260,7 +260,7 @@ static int walk_path(struct walker *walker, const char *path)
     }
     if (stat(path, &about) != 0)
         return add_file(walker, walker->here, path, NULL, true, true);
-    if (S_ISDIR(about.st_mode))
+    if (S_ISDIR(about.st_mode) && !walker->options->no_trees)
         return walk_tree(walker, path);
     return add_file(walker, walker->here, path, &about, true, true);
 }

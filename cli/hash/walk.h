@@ -9,6 +9,7 @@ struct walk_options {
     char **paths; /* "-" is standard input */
     size_t count;
     bool follow;         /* symbolic links in trees */
+    bool no_trees;       /* a directory is an error */
     bool unordered;      /* entries as the directory has them */
     struct links *links; /* the files with several names; the caller's, as they outlive the walk */
 };

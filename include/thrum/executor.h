@@ -155,9 +155,11 @@ THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
  *
  * The caller owns the new future, and may free `future` at once. Never NULL: without memory it has
  * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
- * shut down by then refuses, and the new future fails with -EPIPE. The submit is made by the thread
- * that ends `future`, as a callback is; on an inline executor the task runs there. Does not block, but
- * where it runs the task at once. */
+ * shut down by then refuses, and the new future fails with -EPIPE.
+ *
+ * The thread that ends `future` makes the submit, as it calls a callback. If `future` is done, the
+ * caller makes it. That thread may block: a bounded pool that is full does what its `when_full`
+ * says, and an inline executor runs the task at once. Otherwise it does not block. */
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                           thrum_task_fn *function);
 

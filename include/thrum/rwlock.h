@@ -10,12 +10,13 @@
  *
  * Order: first come, first served, in batches: a reader that comes while a writer waits queues
  * behind it, so writers are not starved; when readers' turn comes, all that stand at the head of
- * the queue go in together, so they are not starved either. A thread that reads already may take
+ * the queue go in together, so they are not starved either. A thread or fiber that reads may take
  * the lock for reading again, past any writer that waits, as it would wait for itself otherwise.
+ * While it reads more than four locks at once, it also goes past the writers that wait for others.
  *
- * A reader cannot become a writer without giving its reading up first: two who tried would wait for
+ * A reader cannot become a writer without giving its reading up first: two that tried would wait for
  * each other. thrum_rwlock_acquire_write by a reader stops the program; the form with a deadline
- * returns -EDEADLK.
+ * returns -EDEADLK. Both know of the first four locks that the caller reads.
  *
  * Not in Python. Ideas: phase-fair locks (Brandenburg and Anderson); the queue of nsync.
  */

@@ -17,9 +17,9 @@
  * Its pages are there from the start: it is the making that fails when memory is out, not a later access. A
  * child of fork has the blocks of its parent at the same addresses.
  *
- * The name belongs to the process that made the block: it goes when that frees the block, or ends by exit or
- * by return from main. One that is killed leaves it behind, for thrum_shared_memory_unlink. The memory
- * itself lasts as long as anybody has it.
+ * The name belongs to the process that made the block. It is removed when that process frees the block, or ends
+ * by exit or by return from main, unless it stands for another block by then. A process that is killed leaves
+ * it behind, for thrum_shared_memory_unlink. The memory itself lasts as long as anybody has it.
  *
  * Python: multiprocessing.shared_memory.
  */
@@ -62,7 +62,7 @@ THRUM_API void *thrum_shared_memory_address(const thrum_shared_memory *memory);
 THRUM_API size_t thrum_shared_memory_size(const thrum_shared_memory *memory);
 
 /* Ends the use of the block in this process, where nobody may touch it any more; removes its name if this
- * process made it. NULL is accepted. Python: close and unlink. */
+ * process made it and the name still stands for it. NULL is accepted. Python: close and unlink. */
 THRUM_API void thrum_shared_memory_free(thrum_shared_memory *memory);
 
 /* Removes a name, whoever made it; who has the block keeps it. Returns 0, -ENOENT, -EINVAL or -EACCES.

@@ -18,7 +18,8 @@
 
 THRUM_BEGIN
 
-/* Nanoseconds on the monotonic clock. */
+/* Nanoseconds on the monotonic clock. A wait with a deadline that has passed, also one below 0, does
+ * not block: it fails with -ETIMEDOUT unless what it waits for is there. */
 typedef int64_t thrum_time;
 
 /* A deadline that has always passed: the call polls and returns -EAGAIN where it would wait. */

@@ -4,9 +4,13 @@
  * quota instead: "cpu.max" of its cgroup (version 2) or of any cgroup above it. The least of them
  * counts. Version 1 has the same in cpu.cfs_quota_us and cpu.cfs_period_us of its cpu controller;
  * inside a container that file is at the root of the mount. A file that is not there sets no limit.
+ *
+ * The first contended lock asks, on a stack that may be a fiber's of 16 KiB. So the texts and paths are on
+ * the heap. Without memory for them no cgroup sets a limit, and the next call reads again.
  */
 #include "base/cpu.h"
 #include "base/atomic.h"
+#include "base/memory.h"
 #include "base/unexplored.h"
 
 #include <fcntl.h>
@@ -46,19 +50,23 @@ static int least(int a, int b)
     return b > 0 && b < a ? b : a;
 }
 
+struct texts {
+    char own[4096], path[4200];
+};
+
 /* The quota of the process's own cgroup and of those above it. */
-static int limit_by_cgroup2(int count)
+static int limit_by_cgroup2(struct texts *texts, int count)
 {
-    char own[4096], path[4200], text[64];
-    read_text("/proc/self/cgroup", own, sizeof own);
-    char *group = strstr(own, "0::/");
+    char text[64];
+    read_text("/proc/self/cgroup", texts->own, sizeof texts->own);
+    char *group = strstr(texts->own, "0::/");
     if (!group)
         return count;
     group += 3;
     group[strcspn(group, "\n")] = '\0';
     for (char *slash; (slash = strrchr(group, '/')); *slash = '\0') {
-        snprintf(path, sizeof path, "/sys/fs/cgroup%s/cpu.max", group);
-        read_text(path, text, sizeof text);
+        snprintf(texts->path, sizeof texts->path, "/sys/fs/cgroup%s/cpu.max", group);
+        read_text(texts->path, text, sizeof text);
         count = least(count, thrum__cpu_quota(text));
     }
     return count;
@@ -98,8 +106,13 @@ int thrum__cpu_count(void)
     thrum__unexplored_begin();
     int count = thrum__load_relaxed(&cached);
     if (!count) {
-        count = limit_by_cgroup1(limit_by_cgroup2(by_affinity()));
-        thrum__store_relaxed(&cached, count);
+        struct texts *texts = thrum__alloc(sizeof *texts);
+        count = by_affinity();
+        if (texts) {
+            count = limit_by_cgroup1(limit_by_cgroup2(texts, count));
+            thrum__store_relaxed(&cached, count);
+        }
+        thrum__free(texts);
     }
     thrum__unexplored_end();
     return count;

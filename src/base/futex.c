@@ -2,10 +2,12 @@
 #include "base/atomic.h"
 #include "base/clock.h"
 #include "base/fault.h"
+#include "base/panic.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,17 @@ int thrum__futex_wake_shared(uint32_t *word, int count)
     return thrum__explore_futex_wake(word, count);
 }
 
+struct waitv {
+    char unused;
+};
+
+static int wait_any(const thrum__futex_place *places, struct waitv *unused, unsigned count,
+                    thrum_time deadline)
+{
+    (void)unused;
+    return thrum__futex_wait_any(places, count, deadline);
+}
+
 int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
 {
     uint32_t *words[THRUM__EXPLORE_WORDS], expected[THRUM__EXPLORE_WORDS];
@@ -56,6 +69,14 @@ static struct timespec *limit_of(struct timespec *at, thrum_time deadline)
     return at;
 }
 
+/* The kernel refused a sleep for a reason that cannot end by waiting: a defect of the library or of the
+ * system. Taken for a wake it would make the caller spin for ever. */
+static __attribute__((noreturn, noinline, cold)) void refused(const uint32_t *word, int error)
+{
+    thrum__panic(NULL, "the kernel refuses to wait on word %p: %s", (const void *)word,
+                 strerror(error));
+}
+
 static int wait(uint32_t *word, int how, uint32_t expected, thrum_time deadline)
 {
     if (thrum__fault(THRUM__FAULT_FUTEX_WAIT))
@@ -63,7 +84,11 @@ static int wait(uint32_t *word, int how, uint32_t expected, thrum_time deadline)
     struct timespec at;
     long rc = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | how, expected, limit_of(&at, deadline),
                       NULL, FUTEX_BITSET_MATCH_ANY);
-    return rc < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
+    if (rc >= 0 || errno == EAGAIN || errno == EINTR)
+        return 0;
+    if (errno != ETIMEDOUT && errno != ENOMEM) /* no memory for the page behind a shared word */
+        refused(word, errno);
+    return errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
 int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
@@ -100,13 +125,14 @@ struct waitv {
     uint32_t flags, reserved;
 };
 
-int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+/* `words` is room for as many as there are places: a sleep on two is to fit on a small stack. */
+static int wait_any(const thrum__futex_place *places, struct waitv *words, unsigned count,
+                    thrum_time deadline)
 {
     if (thrum__fault(THRUM__FAULT_FUTEX_ANY))
         return -ENOSYS;
     if (thrum__fault(THRUM__FAULT_FUTEX_WAIT))
         return -EAGAIN;
-    struct waitv words[THRUM__FUTEX_PLACES];
     for (unsigned i = 0; i < count; i++)
         words[i] = (struct waitv){
             .expected = places[i].expected,
@@ -117,9 +143,26 @@ int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thru
     long rc = syscall(FUTEX_WAITV, words, count, 0, limit_of(&at, deadline), CLOCK_MONOTONIC);
     if (rc >= 0)
         return (int)rc;
-    if (errno == ETIMEDOUT || errno == ENOSYS)
-        return -errno;
-    return errno == EPERM ? -ENOSYS : -EAGAIN; /* some sandboxes refuse what they do not know */
+    switch (errno) {
+    case ETIMEDOUT:
+        return -ETIMEDOUT;
+    case ENOSYS:
+    case EPERM: /* some sandboxes refuse what they do not know */
+        return -ENOSYS;
+    case EAGAIN:
+    case EINTR:
+    case EFAULT: /* the memory of a word is gone */
+    case ENOMEM:
+        return -EAGAIN;
+    default:
+        refused(places[0].word, errno);
+    }
+}
+
+int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+{
+    struct waitv words[THRUM__FUTEX_PLACES];
+    return wait_any(places, words, count, deadline);
 }
 
 #endif
@@ -144,7 +187,8 @@ int thrum__futex_wait_two(uint32_t *own, uint32_t own_expected, uint32_t *shared
                           uint32_t shared_expected, thrum_time deadline)
 {
     thrum__futex_place places[] = {{own, own_expected, false}, {shared, shared_expected, true}};
-    int rc = thrum__futex_wait_any(places, 2, deadline);
+    struct waitv words[2];
+    int rc = wait_any(places, words, 2, deadline);
     if (rc == -ENOSYS)
         return wait_in_slices(own, own_expected, shared, shared_expected, deadline);
     return rc == -ETIMEDOUT ? rc : 0;

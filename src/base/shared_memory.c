@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,6 +62,20 @@ int thrum__shared_memory_open(const char *name)
 int thrum__shared_memory_remove(const char *name)
 {
     return shm_unlink(name) < 0 ? -errno : 0;
+}
+
+int thrum__shared_memory_remove_if(const char *name, int descriptor)
+{
+    /* Where both C libraries have the names. To open the block instead would take a descriptor. */
+    char path[sizeof "/dev/shm" + NAME_MAX + 1];
+    struct stat named, held;
+    if (snprintf(path, sizeof path, "/dev/shm%s", name) >= (int)sizeof path)
+        return -ENAMETOOLONG;
+    if (lstat(path, &named) < 0 || fstat(descriptor, &held) < 0)
+        return -errno;
+    if (named.st_ino != held.st_ino || named.st_dev != held.st_dev)
+        return -ENOENT;
+    return thrum__shared_memory_remove(name);
 }
 
 int thrum__shared_memory_again(int descriptor)

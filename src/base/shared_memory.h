@@ -15,6 +15,10 @@ int thrum__shared_memory_open(const char *name);
 /* Takes a name away; what has it mapped keeps the memory. */
 int thrum__shared_memory_remove(const char *name);
 
+/* The same, if the name stands for what `descriptor` is of; -ENOENT if it stands for another. Another process
+ * may put another in its place between the look and the removal: the system has no call that does both. */
+int thrum__shared_memory_remove_if(const char *name, int descriptor);
+
 /* Another descriptor of the same, closed on exec. */
 int thrum__shared_memory_again(int descriptor);
 

@@ -248,6 +248,9 @@ void thrum__explore_names_reset(void);
 
 /* memory.c: the program's memory. */
 void thrum__explore_memory_reset(void);
+
+/* Before a search: the pages of variables that earlier ones have written no longer cost anything. */
+void thrum__explore_memory_close_pages(void);
 void thrum__explore_memory_check(const void *address, size_t size, const char *what);
 uint32_t thrum__explore_memory_left(char *text, size_t size);
 char *thrum__explore_memory_stack_new(unsigned thread, size_t *ret_size);

@@ -11,7 +11,8 @@
  *
  * The variables of the program (.data and .bss) are saved before the first run and set back before
  * each. To save time, pages are write-protected at first; the first write to one faults, opens it
- * for good and puts it on the list of those that are set back. The explorer and the search
+ * until the next search and puts it on the list of those that are set back. Each snapshot hashes that list,
+ * so a search does not inherit the pages of those before it. The explorer and the search
  * keep their own state on the heap of the C library, out of reach.
  *
  * Dead ranges: freed blocks, stacks of ended threads, and what the library declares dead (a waiter
@@ -135,14 +136,29 @@ static void make(void)
     save_variables();
 }
 
-void thrum__explore_memory_reset(void)
+static void set_variables_back(void)
 {
-    if (!memory)
-        make();
     for (size_t i = 0; i < memory->opened; i++) {
         size_t at = (size_t)memory->open[i] * memory->page;
         memcpy(memory->variables + at, memory->saved + at, memory->page);
     }
+}
+
+void thrum__explore_memory_close_pages(void)
+{
+    if (!memory)
+        return;
+    set_variables_back();
+    memory->opened = 0;
+    if (mprotect(memory->variables, memory->pages * memory->page, PROT_READ))
+        abort();
+}
+
+void thrum__explore_memory_reset(void)
+{
+    if (!memory)
+        make();
+    set_variables_back();
     size_t used = (size_t)(memory->top - memory->heap);
     if (used > 1 << 20)
         madvise(memory->heap, used, MADV_DONTNEED);

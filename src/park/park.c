@@ -44,7 +44,8 @@ int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, co
     thrum__store_relaxed(&self->wait_kind, kind);
     thrum__probe(wait_begin, kind, object);
     bool ends_first = ends_before(self->scope, ticket, deadline);
-    int rc = self->ops->park(self, ticket, ends_first ? self->scope->ends_at : deadline);
+    thrum_time limit = ends_first ? self->scope->ends_at : deadline;
+    int rc = self->ops->park(self, ticket, limit > THRUM_NOW ? limit : THRUM_NOW);
     if (rc == -ETIMEDOUT && ends_first)
         rc = -ECANCELED;
     if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)

@@ -2,7 +2,8 @@
  *
  * The blocks with a name that this process has made stand in a list, so that their names go with the end of the
  * program even if nobody frees them. The list is the process's own: a child of fork finds in each block
- * who made it, and leaves the names alone.
+ * who made it, and leaves the names alone. A name is removed only while it still stands for the block: others
+ * may have removed it and made another of that name.
  */
 #include "base/memory.h"
 #include "base/poller.h"
@@ -41,7 +42,7 @@ static bool is_name(const char *name)
 static void remove_name(const thrum_shared_memory *memory)
 {
     if (memory->name[0] && memory->process == thrum__process_generation)
-        (void)thrum__shared_memory_remove(memory->name); /* somebody may have done it */
+        (void)thrum__shared_memory_remove_if(memory->name, memory->descriptor);
 }
 
 static void remove_names(void)

@@ -10,14 +10,16 @@
  * up to the next writer. The admitted hold the lock already when they wake: nobody can come
  * between, and no wake is for nothing.
  *
- * While GUARD is set, the word changes in one way only: one who reads already may add a reading of
- * his own. So whoever has GUARD settles by compare-and-swap, and that is its last touch of the
- * lock; the unparks follow.
+ * While GUARD is set, the word changes in one way only: a context that is known to read may add a
+ * reading of its own. So the holder of GUARD settles by compare-and-swap, and that is its last touch
+ * of the lock; the unparks follow.
  *
- * Each context keeps a short list of what it reads (`reading`), so that a reading is given back by
- * the one who took it, a reader that wants to write is refused instead of waiting for itself, and
- * one that reads again does not queue behind a writer that waits for him. The list has a few
- * places; a context that reads more locks at once goes unchecked for those.
+ * Each context keeps a short list of what it reads (`reading`). With it a reading is given back by
+ * the context that took it, a reader that wants to write is refused instead of waiting for itself,
+ * and a reader that reads again does not queue behind a writer that waits for it. The list has a
+ * few places. A context that reads more locks at once has readings that are counted and not listed.
+ * It may read any lock again, so it goes past the waiters of every lock that has readers. Its other
+ * mistakes go unchecked for those locks.
  *
  * A waiter that gives up (deadline, cancellation) may have kept others out who can go in now: a
  * writer that leaves lets the readers behind him in. So a withdrawal admits too.
@@ -202,6 +204,20 @@ static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t a
     return rc;
 }
 
+/* Adds a reading beside those that there are; false if there is none. The caller need not be one of the
+ * readers, so it keeps out while another has GUARD and counts on the readers that it saw. */
+static bool join_readers(thrum_rwlock *lock)
+{
+    uint32_t turns = 0, state;
+    while ((state = thrum__load_relaxed(&lock->state_)) >= READER) {
+        if (state & GUARD)
+            thrum__spin(&turns);
+        else if (thrum__cas_weak_acquire(&lock->state_, &state, state + READER))
+            return true;
+    }
+    return false;
+}
+
 static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
 {
     enum { BUSY = WRITER | WAITERS | GUARD };
@@ -219,11 +235,11 @@ static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool 
     return acquire_slow(lock, WRITER, busy, deadline, cancellable);
 }
 
-/* Reading again: past those who wait, as they wait for us. */
+/* Reads again, past the waiters, as they wait for the caller. */
 static bool read_again(thrum_rwlock *lock, thrum__context *self)
 {
     if (!reading_of(self, lock))
-        return false;
+        return self->rest->unlisted_readings && join_readers(lock);
     thrum__add_relaxed(&lock->state_, READER);
     return true;
 }

@@ -13,7 +13,7 @@ cd "$work" || exit 1
 
 # same ARGUMENTS...: both do the same.
 same() {
-    "$thrum" hash "$@" >"$work/out" 2>"$work/err" </dev/null
+    "$thrum" hash --coreutils "$@" >"$work/out" 2>"$work/err" </dev/null
     local ours=$?
     sha256sum "$@" >"$work/out2" 2>"$work/err2" </dev/null
     local theirs=$?
@@ -189,8 +189,8 @@ a_check_says_what_sha256sum_says() {
 }
 
 options_that_contradict_are_refused() {
-    for line in '--status names/plain' '-c --tag list' '-c --json list' '-c --cache x list' '--json --zero x' \
-        '--jobs 0 x' '--cache= x'; do
+    for line in '--status names/plain' '-c --tag list' '-c --json list' '--json --zero x' '--new-in . x' \
+        '--tree --unordered x' '-c --tree list' '--jobs 0 x' '--cache= x'; do
         # shellcheck disable=SC2086 # a list of words
         "$thrum" hash $line >out 2>err </dev/null
         if [ $? -ne 2 ] || [ -s out ] || ! grep -q "Try 'thrum hash --help'" err; then
@@ -259,21 +259,109 @@ a_signal_ends_it_with_a_summary() {
         [ "$(cat out)" = "$(sha256sum names/plain)" ]
 }
 
-a_second_signal_ends_what_is_stuck() {
+a_signal_ends_the_wait_for_a_writer() {
     mkfifo nobody-writes
     "$thrum" hash nobody-writes 2>err &
     local process=$!
     until_true waits_in $process hash-
     kill -TERM $process
-    sleep 0.1 # nothing may happen, and there is nothing to wait for
-    kill -0 $process || return 1
-    kill -HUP $process
     wait $process
-    [ $? -eq 129 ]
+    [ $? -eq 143 ] && grep -q 'interrupted by SIGTERM after 0 files' err
+}
+
+# Many processes write to one pipe that is slow to be read; and one of them has long lines.
+lines_of_several_processes_are_whole() {
+    local name i long=long
+    name=$(printf '%0200d' 0)
+    for i in $(seq 24); do long=$long/$name; done
+    mkdir -p shared/plain && (
+        mkdir shared/long && cd shared/long && for i in $(seq 24); do mkdir "$name" && cd -P "$name" || exit 1; done
+        for i in $(seq 50); do echo "$i" >"$i"; done
+    ) && (cd shared/plain && for i in $(seq 2000); do echo "$i" >"a-name-of-some-length-$i"; done) || return 1
+    "$thrum" hash shared | sort >once
+    [ "$(wc -l <once)" -eq 2050 ] || return 1
+    for i in 1 2 3 4; do "$thrum" hash -j 4 shared & done | (sleep 0.3 && cat) | sort >together
+    for i in 1 2 3 4; do cat once; done | sort | cmp - together
+    local status=$?
+    rm -r shared
+    return $status
+}
+
+two_at_once_share_a_cache() {
+    local first second i
+    mkdir cached && (cd cached && seq 6000 | split -l 1 -a 4 - f) || return 1
+    touch -d '1 hour ago' cached/*
+    sleep 2.1 # what has been changed just now is not kept
+    "$thrum" hash cached >all || return 1
+    for i in 1 2 3; do
+        rm -f shared.db*
+        "$thrum" hash --cache shared.db cached >out1 2>err1 &
+        first=$!
+        "$thrum" hash --cache shared.db cached >out2 2>err2 &
+        second=$!
+        wait $first || return 1
+        wait $second || return 1
+        cmp out1 all && cmp out2 all && [ ! -s err1 ] && [ ! -s err2 ] || return 1
+    done
+    [ "$(opened shared.db cached)" -lt 50 ]
+}
+
+# opened CACHE PATHS...: how many files are opened to hash the paths with the cache.
+opened() {
+    rm -f calls
+    THRUM_FAULT_LOG=calls "$(dirname "$thrum")/thrum_faults" hash --cache "$@" >/dev/null
+    grep -c openat calls
+}
+
+# A copy of the cache, as it is at the moment, knows nearly all.
+is_in_cache() {
+    rm -rf copy && mkdir copy && cp killed.db* copy/ 2>/dev/null && [ "$(opened copy/killed.db cached)" -lt 50 ]
+}
+
+a_killed_run_leaves_a_cache_that_helps() {
+    mkfifo last
+    rm -f killed.db*
+    "$thrum" hash -j 2 --cache killed.db cached last >out 2>err &
+    local process=$!
+    until_true is_in_cache
+    kill -KILL $process
+    wait $process 2>/dev/null
+    rm last
+    [ "$(opened killed.db cached)" -lt 50 ] && "$thrum" hash --cache killed.db cached | cmp - all
+}
+
+the_digest_of_a_tree_is_that_of_its_list() {
+    local wanted
+    wanted=$(cd tree && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum -z | sha256sum | cut -c 1-64)
+    [ "$("$thrum" hash --tree tree)" = "$wanted  tree" ] && [ "$("$thrum" hash --tree tree/)" = "$wanted  tree/" ] &&
+        [ "$(cd tree && "$thrum" hash --tree . ../names/plain)" = "$wanted  .
+$(cd tree && sha256sum ../names/plain)" ] || return 1
+    cp -a tree moved && [ "$("$thrum" hash --tree moved | cut -c 1-64)" = "$wanted" ] || return 1
+    echo >>moved/z && [ "$("$thrum" hash --tree moved | cut -c 1-64)" != "$wanted" ] || return 1
+    mv moved/z moved/zz && cp tree/z moved/z && rm moved/z && mv moved/zz moved/z
+    # A tree that cannot be read as a whole has none.
+    ln -s /proc/self/mem moved/unreadable
+    "$thrum" hash --tree --follow moved >out 2>err
+    [ $? -eq 1 ] && [ ! -s out ] && grep -q unreadable err
+}
+
+a_check_reports_what_is_new_and_missing() {
+    rm -rf moved && cp -a tree moved && "$thrum" hash moved >list && mv list moved/list && echo new >moved/b/new && rm moved/z || return 1
+    sed -i 's|  moved/a/x|  ./moved//a/./x|' moved/list
+    "$thrum" hash -c --quiet --new-in moved moved/list >out 2>err
+    [ $? -eq 1 ] && [ "$(cat out)" = 'moved/z: MISSING
+moved/b/new: NEW' ] && grep -q '1 listed file is missing' err && grep -q '1 file is in no list' err || return 1
+    rm moved/b/new && sed -i '/moved.z$/d' moved/list
+    "$thrum" hash -c --status --new-in moved moved/list
+}
+
+a_check_uses_the_cache() {
+    "$thrum" hash cached >list && "$thrum" hash --cache check.db -c --quiet list && [ -s check.db ] || return 1
+    "$thrum" hash --cache check.db -c list >out && [ "$(grep -c OK out)" -eq 6000 ]
 }
 
 tests=$(sed -n 's/^\([a-z_0-9]*\)() {$/\1/p' "$self" | grep -v -x -e same -e expected -e until_true -e make_tree \
-    -e waits_in)
+    -e waits_in -e opened -e is_in_cache)
 # shellcheck disable=SC2086 # a list of words
 set -- $tests
 echo "1..$#"

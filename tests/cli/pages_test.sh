@@ -15,7 +15,7 @@ answer() { # answer STATUS NAME
 
 # The long options of a subcommand, as its --help names them.
 options_of() {
-    "$thrum" "$1" --help | sed -n 's/^  \(-., \|    \)--\([a-z-]*\).*/\2/p'
+    "$thrum" "$1" --help | sed -n 's/^  \(-., \|    \)--\([a-z0-9-]*\).*/\2/p'
 }
 
 # Each subcommand has a page, which names each option; the page of all names each subcommand.

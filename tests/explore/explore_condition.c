@@ -70,8 +70,7 @@ EXPLORE(condition_one, .preemptions = EXPLORE_ALL, .spurious = 1)
     EXPLORE_CHECK(store.taken == 1 && store.items == 0);
 }
 
-EXPLORE(condition_notify_two, .preemptions = 1, .long_preemptions = 2, .spurious = 1,
-        .partial = true)
+EXPLORE(condition_notify_two, .preemptions = 1, .long_preemptions = 2, .partial = true)
 {
     struct store store = {.changed = THRUM_CONDITION_INIT};
     name_store(&store);

@@ -79,7 +79,7 @@ EXPLORE(lock_three, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
     contend(acquire_plainly, 3, 3);
 }
 
-EXPLORE(lock_four, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+EXPLORE(lock_four, .preemptions = 1, .long_preemptions = 2)
 {
     contend(acquire_plainly, 4, 4);
 }

@@ -92,7 +92,7 @@ static int come_to_meet(thrum_task *self)
 
 /* A pool that has grown has a second worker for the task that the first one waits for, whether that
  * was submitted before or after. */
-EXPLORE(pool_grows, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_grows, .preemptions = 1, .long_preemptions = 3)
 {
     make((thrum_pool_options){.max_workers = 1});
     thrum_future *waits = thrum_submit(pool, wait_to_meet, THRUM_NOTHING);
@@ -233,7 +233,7 @@ static void hear(const thrum_failure *failure, void *context)
     (void)failure, (void)context;
 }
 
-EXPLORE(pool_broken, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_broken, .preemptions = 1, .long_preemptions = 3)
 {
     thrum_failure_hook_set(hear, NULL);
     make((thrum_pool_options){.max_workers = 2, .initializer = fail_to_initialize});

@@ -139,7 +139,7 @@ static void make_first(void *argument)
     EXPLORE_CHECK(thrum_future_set_result(first, THRUM_NOTHING) == 0);
 }
 
-EXPLORE(pool_own_then, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_own_then, .preemptions = 1, .long_preemptions = 3)
 {
     make(1);
     first = thrum_future_new();

@@ -269,6 +269,39 @@ static void put_batch(void *argument)
     EXPLORE_CHECK(added == 2);
 }
 
+static void get_and_do_both(void *argument)
+{
+    int values[2];
+    (void)argument;
+    for (int i = 0; i < 2; i++) {
+        EXPLORE_CHECK(thrum_queue_get(queue, &values[i], THRUM_FOREVER) == 0);
+        got[0]++;
+        thrum_queue_task_done(queue);
+    }
+}
+
+static void join_both(void)
+{
+    put_batch(NULL);
+    explore_spawn("worker", get_and_do_both, NULL);
+    EXPLORE_CHECK(thrum_queue_join(queue, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(got[0] == 2);
+    free_queue();
+}
+
+/* A join waits for each item of a batch. */
+EXPLORE(queue_put_many_join, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(0);
+    join_both();
+}
+
+BOUNDED(put_many_bounded_join, .preemptions = 2, .long_preemptions = 3)
+{
+    new_queue(2);
+    join_both();
+}
+
 static void get_batch(void *argument)
 {
     int values[2];

@@ -250,6 +250,61 @@ EXPLORE(rwlock_read_again, .preemptions = 3)
     EXPLORE_CHECK(table.data == 1 && table.lock.state_ == 0);
 }
 
+/* So does one that reads more locks than its list has places for, and another that does not read the lock
+ * goes past the writer no sooner than a reader lets it. */
+
+static void fill_list(thrum_rwlock *others)
+{
+    for (int i = 0; i < THRUM__READINGS; i++)
+        thrum_rwlock_acquire_read(&others[i]);
+}
+
+static void read_twice_unlisted(void *argument)
+{
+    struct table *table = argument;
+    thrum_rwlock others[THRUM__READINGS + 1] = {0};
+    fill_list(others);
+    thrum_rwlock_acquire_read(&table->lock);
+    thrum_rwlock_acquire_read(&table->lock);
+    (void)EXPLORE_READ(table->data);
+    thrum_rwlock_release_read(&table->lock);
+    thrum_rwlock_release_read(&table->lock);
+    for (int i = 0; i < THRUM__READINGS; i++)
+        thrum_rwlock_release_read(&others[i]);
+}
+
+static void read_once_unlisted(void *argument)
+{
+    struct table *table = argument;
+    thrum_rwlock others[THRUM__READINGS + 1] = {0};
+    fill_list(others);
+    thrum_rwlock_acquire_read(&others[THRUM__READINGS]);
+    thrum_rwlock_acquire_read(&table->lock);
+    (void)EXPLORE_READ(table->data);
+    thrum_rwlock_release_read(&table->lock);
+    for (int i = 0; i <= THRUM__READINGS; i++)
+        thrum_rwlock_release_read(&others[i]);
+}
+
+EXPLORE(rwlock_read_again_unlisted, .preemptions = 2, .long_preemptions = 3)
+{
+    struct table table = {.lock = THRUM_RWLOCK_INIT};
+    explore_spawn("reader", read_twice_unlisted, &table);
+    explore_spawn("writer", write_it, &table);
+    explore_join_all();
+    EXPLORE_CHECK(table.data == 1 && table.lock.state_ == 0);
+}
+
+EXPLORE(rwlock_join_readers, .preemptions = 2, .long_preemptions = 3)
+{
+    struct table table = {.lock = THRUM_RWLOCK_INIT};
+    explore_spawn("joiner", read_once_unlisted, &table);
+    explore_spawn("reader", read_it, &table);
+    explore_spawn("writer", write_it, &table);
+    explore_join_all();
+    EXPLORE_CHECK(table.data == 1 && table.lock.state_ == 0);
+}
+
 EXPLORE(rwlock_upgrade, .preemptions = 2, .panic = "acquired for writing by one who holds it")
 {
     struct table table = {.lock = THRUM_RWLOCK_INIT};

@@ -159,6 +159,18 @@ EXPLORE(shared_semaphore_two, .preemptions = 3, .spurious = 1)
     EXPLORE_CHECK(thrum_shared_semaphore_value(&semaphore) == 0);
 }
 
+EXPLORE(shared_semaphore_release_two, .preemptions = 2, .long_preemptions = 3)
+{
+    thrum_shared_semaphore semaphore;
+    thrum_shared_semaphore_init(&semaphore, 0);
+    EXPLORE_NAME(semaphore);
+    explore_spawn("one", take_permit, &semaphore);
+    explore_spawn("two", take_permit, &semaphore);
+    thrum_shared_semaphore_release(&semaphore, 2);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_shared_semaphore_value(&semaphore) == 0);
+}
+
 EXPLORE(shared_semaphore_deadline, .preemptions = 2, .timeouts = 1, .sees = "timed out")
 {
     thrum_shared_semaphore semaphore;
@@ -321,6 +333,61 @@ EXPLORE(shared_queue_close, .preemptions = 2)
     if (explore_any(2))
         EXPLORE_CHECK(thrum_shared_queue_put(room.queue, &item, THRUM_FOREVER) == 0);
     thrum_shared_queue_close(room.queue);
+    explore_join_all();
+    thrum__free(room.queue);
+}
+
+/* A process dies in a call of the queue while another waits there, or is on its way back from a wait. */
+
+struct beginning { /* of a queue, as queue.c has it */
+    uint32_t made, capacity;
+    uint64_t item_size;
+    thrum_shared_lock lock;
+};
+
+static void die_at_queue(void *argument)
+{
+    struct room *room = argument;
+    thrum_shared_lock *lock = &((struct beginning *)room->queue)->lock;
+    if (thrum_shared_lock_acquire(lock) == -EOWNERDEAD)
+        thrum_shared_lock_consistent(lock);
+    thrum__life_end();
+}
+
+static void put_one(void *argument)
+{
+    struct room *room = argument;
+    int item = 1;
+    EXPLORE_CHECK(thrum_shared_queue_put(room->queue, &item, THRUM_FOREVER) == 0);
+}
+
+static void get_one(void *argument)
+{
+    struct room *room = argument;
+    int item = 0;
+    EXPLORE_CHECK(thrum_shared_queue_get(room->queue, &item, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(item == 1);
+}
+
+EXPLORE(shared_queue_death_get, .preemptions = 1, .long_preemptions = 2, .rescue = true)
+{
+    thrum__shared_slice = 1000;
+    struct room room = {.queue = queue_new()};
+    explore_spawn("getter", get_one, &room);
+    explore_spawn("putter", put_one, &room);
+    explore_spawn("victim", die_at_queue, &room);
+    explore_join_all();
+    thrum__free(room.queue);
+}
+
+EXPLORE(shared_queue_death_put, .preemptions = 1, .long_preemptions = 2, .rescue = true)
+{
+    thrum__shared_slice = 1000;
+    struct room room = {.queue = queue_new()};
+    put_one(&room); /* which fills it */
+    explore_spawn("putter", put_one, &room);
+    explore_spawn("getter", get_one, &room);
+    explore_spawn("victim", die_at_queue, &room);
     explore_join_all();
     thrum__free(room.queue);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char usage[] =
@@ -31,6 +32,7 @@ static const char usage[] =
     "  --list                print the names of the clients\n"
     "  --tap, --json         the form of the results\n"
     "  --brief               tell a failure in one line\n"
+    "  --limit SECONDS       fail if all of it takes more processor time\n"
     "  --help                this text\n"
     "\n"
     "Ends with 0 if all went as they should, 1 if not, 2 for wrong options.\n";
@@ -46,6 +48,7 @@ struct settings {
     uint64_t compare; /* 0, or at most so many runs of each */
     unsigned depth;
     const char *replay;
+    uint64_t limit; /* seconds of processor time; 0 for none */
 };
 
 struct totals {
@@ -322,6 +325,8 @@ static void read_options(struct settings *settings, char **argument)
                                         : (int)number(option, *++argument);
         else if (strcmp(option, "--pct") == 0)
             settings->pct = number(option, *++argument);
+        else if (strcmp(option, "--limit") == 0)
+            settings->limit = number(option, *++argument);
         else if (strcmp(option, "--depth") == 0)
             settings->depth = (unsigned)number(option, *++argument);
         else if (strcmp(option, "--random") == 0)
@@ -343,6 +348,17 @@ int atexit(void (*function)(void))
 {
     (void)function;
     return 0;
+}
+
+/* A short set that grows without anyone noticing is soon too long to be run. */
+static void check_limit(const struct settings *settings, struct totals *totals)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    bool over = (uint64_t)used.tv_sec >= settings->limit;
+    totals->failed += over;
+    printf("%sok %u - %ld s of processor time, of at most %" PRIu64 "\n", over ? "not " : "",
+           ++totals->number, (long)used.tv_sec, settings->limit);
 }
 
 int main(int count, char **arguments)
@@ -369,7 +385,7 @@ int main(int count, char **arguments)
     if (settings.list)
         return 0;
     if (settings.tap && !settings.pct && !settings.random && !settings.compare)
-        printf("1..%u\n", plan);
+        printf("1..%u\n", plan + (settings.limit != 0));
     for (const struct explore_client *c = explore_clients(); c; c = c->next) {
         if (!wanted(&settings, c))
             continue;
@@ -385,6 +401,8 @@ int main(int count, char **arguments)
         if (settings.random || walks)
             explore_one(c, &settings, &totals, 2);
     }
+    if (settings.limit && totals.number)
+        check_limit(&settings, &totals);
     if (!settings.json)
         printf("# %u searches, %u failed; %" PRIu64 " runs, %" PRIu64 " steps\n", totals.number,
                totals.failed, totals.runs, totals.steps);

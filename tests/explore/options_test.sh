@@ -36,6 +36,10 @@ says 'the explorer refuses what it does not know' 2 'unknown option.*--nothing' 
 says 'the explorer refuses a number that is none' 2 'needs a number' "$explore" --pct many
 says 'the explorer knows whom it has not' 2 'no client has that name' \
     "$explore" --only no_such_client
+says 'a limit that is kept is a success' 0 '^ok 2 - [0-9]* s of processor time, of at most 60' \
+    "$explore" --tap --only park_twice --limit 60
+says 'one that is not is a failure' 1 '^not ok .* s of processor time, of at most 1' \
+    "$explore" --tap --pct 100000 --only lock_three --limit 1
 says 'the explorer lists its clients' 0 '^lock_' "$explore" --list
 
 says 'the mutants tell their usage' 0 '^usage: tests/mutants/run' "$mutants" --help

@@ -35,6 +35,7 @@ void search_begin(struct search *search, const struct explore_client *client)
         .no_reduction = options->no_reduction,
     };
     explore_seen_reset();
+    thrum__explore_memory_close_pages();
 }
 
 void search_end(struct search *search)

@@ -160,3 +160,17 @@ TEST(a_word_that_is_gone_ends_the_wait)
     CHECK(rc == -EAGAIN || rc == -ENOSYS);
     CHECK_INT(thrum__futex_wake_shared(&shared->word, 1), ==, 0);
 }
+
+/* A sleep that the kernel refuses is a defect, and no wake: its caller would spin for ever. */
+
+TEST_STOPS(a_refused_sleep_stops_the_program, "the kernel refuses to wait on word")
+{
+    static char bytes[16];
+    thrum__futex_wait((uint32_t *)(void *)(bytes + 1), 0, THRUM_FOREVER);
+}
+
+TEST_STOPS(a_time_that_is_none_stops_the_program, "the kernel refuses to wait on word")
+{
+    static uint32_t word;
+    thrum__futex_wait(&word, 0, -1);
+}

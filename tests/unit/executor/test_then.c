@@ -162,3 +162,80 @@ TEST(without_memory_it_has_failed)
     thrum_executor_shutdown(executor);
     CHECK_INT(ran, ==, 0);
 }
+
+/* A bounded pool that is full. */
+
+static thrum_event leave;
+static uint32_t ident;
+static thrum_future *first, *second;
+
+static int stay(thrum_task *self)
+{
+    (void)self;
+    return thrum_event_wait(&leave, THRUM_FOREVER);
+}
+
+static thrum_executor *full_pool(thrum_when_full when_full, thrum_future *held[2])
+{
+    thrum_executor *full = thrum_thread_pool_new(
+        &(thrum_pool_options){.max_workers = 1, .max_pending = 1, .when_full = when_full});
+    held[0] = thrum_submit(full, stay, THRUM_NOTHING);
+    UNTIL(thrum_future_running(held[0]));
+    held[1] = thrum_submit(full, stay, THRUM_NOTHING);
+    return full;
+}
+
+static void leave_pool(thrum_executor *full, thrum_future *held[2])
+{
+    thrum_event_set(&leave);
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(thrum_future_result(held[i], NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(held[i]);
+    }
+    thrum_executor_shutdown(full);
+}
+
+static bool waits(const uint32_t *asked)
+{
+    uint32_t number = thrum__load_acquire(asked);
+    return number && thrum__load_relaxed(&thrum__context_of(number)->wait_kind);
+}
+
+static int chain(thrum_task *self)
+{
+    tell_ident(&ident);
+    second = thrum_future_then(first, thrum_arg(self, thrum_executor *), square);
+    return 0;
+}
+
+TEST(it_waits_for_room_where_the_pool_does)
+{
+    thrum_future *held[2];
+    int result = 0;
+    thrum_executor *here = thrum_inline_new(), *full = full_pool(THRUM_WHEN_FULL_WAIT, held);
+    first = thrum_submit(here, square, thrum_value(int, 3));
+    thrum_thread *thread = thrum_thread_start(chain, &full, sizeof full);
+    UNTIL(waits(&ident));
+    CHECK(thrum_thread_is_alive(thread));
+    thrum_event_set(&leave);
+    JOIN(thread, 0);
+    leave_pool(full, held);
+    CHECK_INT(thrum_future_result(second, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result, ==, 81);
+    thrum_future_free(first);
+    thrum_future_free(second);
+    thrum_executor_shutdown(here);
+}
+
+TEST(it_fails_where_a_full_pool_refuses)
+{
+    thrum_future *held[2];
+    thrum_executor *here = thrum_inline_new(), *full = full_pool(THRUM_WHEN_FULL_REFUSE, held);
+    first = thrum_submit(here, square, thrum_value(int, 3));
+    second = thrum_future_then(first, full, square);
+    CHECK_INT(thrum_future_result(second, NULL, 0, THRUM_FOREVER), ==, -EAGAIN);
+    thrum_future_free(first);
+    thrum_future_free(second);
+    leave_pool(full, held);
+    thrum_executor_shutdown(here);
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static thrum_socket *listen_here(void)
@@ -310,7 +311,8 @@ TEST(signals_do_not_end_a_wait)
     UNTIL(waits_for(&ident, "readable"));
     int32_t sleeper = thrum__load_relaxed(&thrum__context_of(ident)->native_id);
     for (uint32_t i = 1; i <= 200; i++)
-        UNTIL(tgkill(getpid(), sleeper, SIGUSR1) == 0 && thrum__load_acquire(&signals) >= i);
+        UNTIL(syscall(SYS_tgkill, getpid(), sleeper, SIGUSR1) == 0 &&
+              thrum__load_acquire(&signals) >= i);
     CHECK(thrum_thread_is_alive(reader));
     CHECK_INT(thrum_socket_write(other, "x", 1, THRUM_FOREVER), ==, 0);
     JOIN(reader, 0);

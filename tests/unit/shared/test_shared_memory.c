@@ -77,6 +77,44 @@ static void end_with_what_the_parent_made(void *memory)
     exit(0);
 }
 
+/* Makes a block of that name and leaves; meanwhile the test puts another in its place. */
+static void leave_replaced(void *argument)
+{
+    uint32_t *stage = argument;
+    thrum_shared_memory *memory;
+    CHECK_INT(thrum_shared_memory_new(name, 1, &memory), ==, 0);
+    thrum__store_release(&stage[0], 1);
+    UNTIL(thrum__load_acquire(&stage[0]) == 2);
+    if (stage[1])
+        thrum_shared_memory_free(memory);
+    exit(0);
+}
+
+static void replace(bool by_free)
+{
+    thrum_shared_memory *memory, *again;
+    uint32_t *stage = common_new(2 * sizeof *stage);
+    stage[1] = by_free;
+    pid_t child = child_start(leave_replaced, stage);
+    UNTIL(thrum__load_acquire(&stage[0]) == 1);
+    CHECK_INT(thrum_shared_memory_unlink(name), ==, 0);
+    CHECK_INT(thrum_shared_memory_new(name, 2, &memory), ==, 0);
+    thrum__store_release(&stage[0], 2);
+    child_join(child);
+    CHECK_INT(thrum_shared_memory_open(name, &again), ==, 0);
+    CHECK_INT(thrum_shared_memory_size(again), ==, 2);
+    thrum_shared_memory_free(again);
+    thrum_shared_memory_free(memory);
+    CHECK_INT(thrum_shared_memory_open(name, &again), ==, -ENOENT);
+}
+
+TEST(a_name_that_stands_for_another_block_is_left_alone)
+{
+    fresh_name();
+    replace(false);
+    replace(true);
+}
+
 TEST(a_child_leaves_the_names_of_its_parent_alone)
 {
     thrum_shared_memory *memory, *opened;

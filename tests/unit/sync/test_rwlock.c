@@ -174,6 +174,35 @@ TEST(more_locks_than_are_listed_are_read_all_the_same)
         thrum_rwlock_finish(&many[i]);
 }
 
+static int write_one(thrum_task *self)
+{
+    thrum_rwlock *wanted = thrum_arg(self, thrum_rwlock *);
+    tell_ident(&idents[0]);
+    thrum_rwlock_acquire_write(wanted);
+    thrum_rwlock_release_write(wanted);
+    return 0;
+}
+
+TEST(each_of_many_locks_is_read_again_past_a_writer)
+{
+    enum { COUNT = 7 };
+    static thrum_rwlock many[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        thrum_rwlock_acquire_read(&many[i]);
+    for (int i = 0; i < COUNT; i++) {
+        thrum__store_release(&idents[0], 0);
+        thrum_rwlock *wanted = &many[i];
+        thrum_thread *writer = thrum_thread_start(write_one, &wanted, sizeof wanted);
+        UNTIL(waits_for(&idents[0], "rwlock write"));
+        CHECK_INT(thrum_rwlock_try_read(wanted), ==, 0);
+        thrum_rwlock_acquire_read(wanted);
+        for (int readings = 0; readings < 3; readings++)
+            thrum_rwlock_release_read(wanted);
+        JOIN(writer, 0);
+        thrum_rwlock_finish(wanted);
+    }
+}
+
 TEST_STOPS(an_upgrade_stops, "acquired for writing by one who holds it, by thread \"MainThread\"")
 {
     thrum_rwlock_acquire_read(&lock);

@@ -1,0 +1,105 @@
+#!/bin/sh
+# `thrum doctor -p` beside other programs that show the stacks of a process, in turns:
+#
+#     bench/doctor.sh THRUM [ROUNDS]
+#
+# THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4 and with
+# 500 threads. Prints a line for each program: the median, the least and the most of the seconds, whether
+# it named the deadlock, and how many of six blocking system calls of another process returned early because of
+# one look. A round that does not count comes first. A program that is not installed is left out.
+set -eu
+thrum=$(realpath "$1") rounds=${2:-9}
+here=$(cd "$(dirname "$0")/.." && pwd)
+work=$(mktemp -d "${TMPDIR:-/tmp}/thrum-bench-doctor-XXXXXX")
+subject=
+finish() {
+    [ -z "$subject" ] || kill "$subject" 2>/dev/null || :
+    rm -rf "$work"
+}
+trap finish EXIT
+export LC_ALL=C DEBUGINFOD_URLS=
+
+for sample in hung calm; do
+    cc -D_GNU_SOURCE -g -O2 -pthread "$here/tests/doctor/$sample.c" -o "$work/$sample"
+done
+
+# look NAME PID: what one program does.
+look() {
+    case $1 in
+    thrum) "$thrum" doctor --no-lines -p "$2" ;;
+    'thrum, with lines') "$thrum" doctor -p "$2" ;;
+    gdb) gdb -q -batch -nx -ex 'thread apply all backtrace' -p "$2" ;;
+    eu-stack) eu-stack -p "$2" ;;
+    pstack) pstack "$2" ;;
+    esac
+}
+
+there() {
+    case $1 in
+    thrum*) return 0 ;;
+    *) command -v "$1" >/dev/null ;;
+    esac
+}
+
+programs() {
+    printf '%s\n' thrum 'thrum, with lines' gdb eu-stack pstack | while read -r program; do
+        ! there "$program" || echo "$program"
+    done
+}
+
+# begin SAMPLE CASE: starts it and waits until it is ready; its number is in `subject`.
+begin() {
+    "$work/$1" "$2" >"$work/said" &
+    subject=$!
+    while ! grep -q ready "$work/said"; do sleep 0.05; done
+    sleep 0.5 # until its threads have gone from "about to block" to blocked
+}
+
+end() {
+    kill "$subject"
+    wait "$subject" 2>/dev/null || :
+    subject=
+}
+
+# How many calls of a process return early because of one look.
+interrupted() {
+    begin calm calls
+    look "$1" "$subject" >/dev/null 2>&1 || :
+    sleep 0.2
+    grep -c returned "$work/said" || :
+    end
+}
+
+measure() {
+    begin hung "$1"
+    round=0
+    while [ "$round" -le "$rounds" ]; do
+        programs | while read -r program; do
+            before=$(date +%s%N)
+            look "$program" "$subject" >"$work/out" 2>/dev/null || :
+            after=$(date +%s%N)
+            named=no
+            ! grep -q DEADLOCK "$work/out" || named=yes
+            [ "$round" -eq 0 ] || echo "$((after - before)) $named" >>"$work/$1-$program"
+        done
+        round=$((round + 1))
+    done
+    end
+    printf '\n%s\n' "$2"
+    printf '%-20s %9s %9s %9s  %-9s %s\n' '' median least most deadlock 'calls ended early'
+    programs | while read -r program; do
+        early=$(cat "$work/early-$program")
+        sort -n "$work/$1-$program" | awk -v name="$program" -v early="$early" '
+            { seconds[NR] = $1 / 1e9; named = $2 }
+            END {
+                printf "%-20s %7.4f s %7.4f s %7.4f s  %-9s %d of 6\n", name, seconds[int((NR + 1) / 2)],
+                    seconds[1], seconds[NR], named == "yes" ? "named" : "-", early
+            }'
+    done
+}
+
+programs | while read -r program; do
+    interrupted "$program" >"$work/early-$program"
+done
+measure three_way '4 threads, three in a deadlock'
+measure crowd '500 threads, two in a deadlock'

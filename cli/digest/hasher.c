@@ -1,0 +1,144 @@
+/* Reading.
+ *
+ * A regular file whose size is known is read until that many bytes have come, without a further read
+ * that would only report the end: the caller learns by a second fstat whether it has grown meanwhile. A
+ * file that claims to be empty is read all the same: those of /proc do.
+ *
+ * The buffer is large for large files, so that a read is worth its call, and yet fits the cache
+ * that the digest is computed from. The kernel is told when a file will be read from begin to end.
+ *
+ * A descriptor that may never give anything, such as a pipe or a terminal, is waited for in
+ * steps of a tenth of a second, so that Ctrl-C is noticed.
+ */
+#include "hasher.h"
+
+#include "crc.h"
+
+#include <blake2.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <thrum.h>
+#include <unistd.h>
+
+enum { BUFFER_SIZE = 256 * 1024, LARGE_FILE = 1024 * 1024 };
+
+struct blake2b {
+    blake2b_state state;
+};
+
+int hasher_init(struct hasher *hasher)
+{
+    *hasher = (struct hasher){.context = EVP_MD_CTX_new(), .buffer = malloc(BUFFER_SIZE)};
+    /* The state of BLAKE2 must be aligned. */
+    if (hasher->context && hasher->buffer &&
+        posix_memalign((void **)&hasher->blake2b, 64, sizeof *hasher->blake2b) == 0)
+        return 0;
+    hasher_finish(hasher);
+    return -ENOMEM;
+}
+
+void hasher_finish(struct hasher *hasher)
+{
+    EVP_MD_CTX_free(hasher->context);
+    free(hasher->buffer);
+    free(hasher->blake2b);
+}
+
+int hasher_begin(struct hasher *hasher, const struct digest_kind *kind)
+{
+    bool fine = true;
+    hasher->kind = kind;
+    hasher->crc = 0;
+    hasher->bytes = 0;
+    if (kind->engine == DIGEST_OPENSSL)
+        fine = EVP_DigestInit_ex2(hasher->context, kind->md, NULL);
+    else if (kind->engine == DIGEST_BLAKE2B)
+        fine = blake2b_init(&hasher->blake2b->state, kind->size) == 0;
+    return fine ? 0 : -ENOMEM;
+}
+
+int hasher_add(struct hasher *hasher, const void *bytes, size_t size)
+{
+    bool fine = true;
+    hasher->bytes += size;
+    switch (hasher->kind->engine) {
+    case DIGEST_OPENSSL:
+        fine = EVP_DigestUpdate(hasher->context, bytes, size);
+        break;
+    case DIGEST_BLAKE2B:
+        fine = blake2b_update(&hasher->blake2b->state, bytes, size) == 0;
+        break;
+    case DIGEST_CRC:
+        hasher->crc = crc_add(hasher->crc, bytes, size);
+        break;
+    }
+    return fine ? 0 : -EIO;
+}
+
+int hasher_end(struct hasher *hasher, unsigned char ret_digest[DIGEST_MOST])
+{
+    const struct digest_kind *kind = hasher->kind;
+    bool fine = true;
+    if (kind->engine == DIGEST_OPENSSL)
+        fine = kind->extendable ? EVP_DigestFinalXOF(hasher->context, ret_digest, kind->size)
+                                : EVP_DigestFinal_ex(hasher->context, ret_digest, NULL);
+    else if (kind->engine == DIGEST_BLAKE2B)
+        fine = blake2b_final(&hasher->blake2b->state, ret_digest, kind->size) == 0;
+    else
+        for (uint32_t i = 0, crc = crc_end(hasher->crc, hasher->bytes); i < 4; i++)
+            ret_digest[i] = (unsigned char)(crc >> (24 - 8 * i));
+    return fine ? 0 : -EIO;
+}
+
+/* Waits until a read will not; -ECANCELED if the progress function gives up meanwhile. */
+static int wait_for_input(const struct hasher *hasher, int descriptor)
+{
+    static const double look_seconds = 0.1;
+    while (true) {
+        int rc = thrum_wait_readable(descriptor, thrum_in(look_seconds));
+        if (rc != -ETIMEDOUT)
+            return rc == -EPERM ? 0 : rc; /* the system need not be able to wait for it */
+        if (hasher->progress && !hasher->progress(hasher->progress_context, 0))
+            return -ECANCELED;
+    }
+}
+
+/* Reads all into the digest that has begun. */
+static int take_all(struct hasher *hasher, int descriptor, const struct stat *about)
+{
+    bool regular = S_ISREG(about->st_mode), large = about->st_size >= LARGE_FILE;
+    uint64_t size = regular && about->st_size > 0 ? (uint64_t)about->st_size : UINT64_MAX;
+    if (large)
+        (void)posix_fadvise(descriptor, 0, 0, POSIX_FADV_SEQUENTIAL); /* only advice */
+    while (hasher->bytes < size) {
+        int rc = regular ? 0 : wait_for_input(hasher, descriptor);
+        if (rc < 0)
+            return rc;
+        ssize_t got = read(descriptor, hasher->buffer, BUFFER_SIZE);
+        if (got < 0 && (errno == EINTR || (errno == EAGAIN && !regular)))
+            continue;
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            return 0;
+        rc = hasher_add(hasher, hasher->buffer, (size_t)got);
+        if (rc < 0)
+            return rc;
+        if ((large || !regular) && hasher->progress &&
+            !hasher->progress(hasher->progress_context, (size_t)got) && !regular)
+            return -ECANCELED; /* a file ends by itself; a pipe may not */
+    }
+    return 0;
+}
+
+int hasher_read(struct hasher *hasher, const struct digest_kind *kind, int descriptor,
+                const struct stat *about, unsigned char ret_digest[DIGEST_MOST],
+                uint64_t *ret_bytes)
+{
+    int rc = hasher_begin(hasher, kind);
+    if (rc == 0)
+        rc = take_all(hasher, descriptor, about);
+    *ret_bytes = hasher->bytes;
+    return rc == 0 ? hasher_end(hasher, ret_digest) : rc;
+}

@@ -1,0 +1,39 @@
+/* Computing the digest of what a descriptor gives. */
+#ifndef CLI_DIGEST_HASHER_H
+#define CLI_DIGEST_HASHER_H
+
+#include "digest.h"
+
+#include <stdint.h>
+#include <sys/stat.h>
+
+/* Computes one digest at a time. */
+struct hasher {
+    const struct digest_kind *kind; /* of the one that has begun */
+    uint64_t bytes;                 /* of it */
+    EVP_MD_CTX *context;
+    struct blake2b *blake2b;
+    uint32_t crc;
+    unsigned char *buffer;
+    /* Called after each large piece with the bytes read; may be NULL. Returns false to give up. */
+    bool (*progress)(void *context, size_t bytes);
+    void *progress_context;
+};
+
+/* Returns 0 or -ENOMEM. */
+int hasher_init(struct hasher *hasher);
+void hasher_finish(struct hasher *hasher);
+
+/* Reads the descriptor to its end. `about` is what fstat says of it. Returns 0 and the digest, and
+ * in `ret_bytes` how much was read; -ECANCELED if the progress function gave up; a negative errno
+ * if reading failed. Blocks. */
+int hasher_read(struct hasher *hasher, const struct digest_kind *kind, int descriptor,
+                const struct stat *about, unsigned char ret_digest[DIGEST_MOST],
+                uint64_t *ret_bytes);
+
+/* The same in steps. Each returns 0 or a negative errno. */
+int hasher_begin(struct hasher *hasher, const struct digest_kind *kind);
+int hasher_add(struct hasher *hasher, const void *bytes, size_t size);
+int hasher_end(struct hasher *hasher, unsigned char ret_digest[DIGEST_MOST]);
+
+#endif

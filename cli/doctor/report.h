@@ -1,0 +1,20 @@
+/* The report on a look: as text for a person, as JSON for a program. */
+#ifndef CLI_DOCTOR_REPORT_H
+#define CLI_DOCTOR_REPORT_H
+
+#include "doctor/look.h"
+
+#include <stdio.h>
+
+/* What a thread waits for or does, in a clause: "waits to lock mutex a, held by thread 12 (main)". */
+void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
+                        size_t size);
+
+/* The name of a frame's function, or of the function that was called to get there; never NULL. */
+const char *doctor_report_function(const struct thread *thread, int frame);
+
+/* Both return 0 or -ENOMEM. */
+int doctor_report_text(const struct look *look, FILE *out, bool colours);
+int doctor_report_json(const struct look *look, FILE *out);
+
+#endif

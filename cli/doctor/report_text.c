@@ -1,0 +1,221 @@
+/* The report for a person.
+ *
+ * First the verdict with the circle, then the threads: those in the deadlock, then the others. Threads
+ * that stand at the same places and wait for the same thing are shown once, with their numbers: a pool of
+ * a hundred idle workers takes a few lines.
+ *
+ * Names come from another process, which may have put anything into them; a control character would reach the
+ * terminal. So the text is made in memory, with marks for styles, and all other control characters are
+ * replaced when it is written.
+ */
+#include "report.h"
+
+#include "style.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* Marks in the text for styles. */
+#define BOLD  "\1"
+#define DIM   "\2"
+#define RED   "\3"
+#define GREEN "\4"
+#define PLAIN "\5"
+
+struct out {
+    FILE *file;
+};
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static void put_frame(const struct out *out, const struct thread *thread, int index)
+{
+    const struct frame *frame = &thread->frames[index];
+    const struct place *place = frame->place;
+    const char *function = doctor_report_function(thread, index);
+    fprintf(out->file, "    #%-2d %s", index, function);
+    if (function[0] == '?' && place->module)
+        fprintf(out->file, " %s+0x%lx", base_name(place->module->path),
+                (unsigned long)(place->address - place->module->bias));
+    else if (!place->module)
+        fprintf(out->file, " 0x%lx", (unsigned long)place->address);
+    if (place->file)
+        fprintf(out->file, "  %s:%d", place->file, place->line);
+    else if (place->module && function[0] != '?')
+        fprintf(out->file, "  %s%s%s", DIM, base_name(place->module->path), PLAIN);
+    if (frame->trust == FRAME_GUESSED)
+        fprintf(out->file, "  (guessed)");
+    fputc('\n', out->file);
+}
+
+static void put_stack(const struct out *out, const struct thread *thread)
+{
+    for (int i = 0; i < thread->frame_count; i++)
+        put_frame(out, thread, i);
+    if (thread->frame_count > 0 && thread->end == UNWIND_CUT)
+        fprintf(out->file, "    ... and more\n");
+    if (thread->frame_count > 0 && thread->end == UNWIND_LOST)
+        fprintf(out->file, "    ... no unwind tables lead on from here\n");
+}
+
+/* Where the program called what waits. */
+static void put_place(const struct out *out, const struct thread *thread)
+{
+    if (thread->wait.caller < 0)
+        return;
+    const struct place *place = thread->frames[thread->wait.caller].place;
+    if (!place->function)
+        return;
+    fprintf(out->file, " in %s", place->function);
+    if (place->file)
+        fprintf(out->file, " (%s:%d)", base_name(place->file), place->line);
+}
+
+static void put_object(const struct out *out, const struct wait *wait)
+{
+    if (wait->kind != OBJECT_THREAD)
+        fprintf(out->file, "%s %s", wait->type, wait->name);
+}
+
+static void put_circle(const struct out *out, const struct process *process,
+                       const struct deadlock *deadlock)
+{
+    for (int i = 0; i < deadlock->count; i++) {
+        const struct thread *thread = &process->threads[deadlock->threads[i]];
+        fprintf(out->file, "  %s thread %s%d (%s)%s", i == 0 ? "+->" : "|  ", BOLD, thread->tid,
+                thread->name, PLAIN);
+        put_place(out, thread);
+        fprintf(out->file, "\n  |      waits for ");
+        put_object(out, &thread->wait);
+        fprintf(out->file, thread->wait.kind == OBJECT_THREAD ? "the end of\n"
+                           : thread->wait.kind == OBJECT_ONCE ? ", which is initialized by\n"
+                                                              : ", held by\n");
+    }
+    const struct thread *first = &process->threads[deadlock->threads[0]];
+    fprintf(out->file, "  +-- thread %d (%s)%s\n", first->tid, first->name,
+            deadlock->count == 1 ? " itself" : "");
+}
+
+static void put_alone(const struct out *out, const struct process *process,
+                      const struct deadlock *deadlock)
+{
+    const struct thread *thread = &process->threads[deadlock->threads[0]];
+    fprintf(out->file, "  thread %s%d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
+    put_place(out, thread);
+    fprintf(out->file, "\n    waits for ");
+    put_object(out, &thread->wait);
+    if (thread->wait.hopeless)
+        fprintf(out->file, "(%s)\n", thread->wait.detail);
+    else
+        fprintf(out->file,
+                ", held by thread %d, which does not exist: it ended without releasing it, or this "
+                "process was made by fork while a thread of its parent held it\n",
+                thread->wait.owner_tid);
+}
+
+static void put_verdict(const struct out *out, const struct look *look)
+{
+    const struct process *process = &look->process;
+    if (look->verdict == VERDICT_SUSPECTED)
+        fprintf(out->file, "%sSUSPECTED deadlock%s: %s\n", RED, PLAIN, look->reason);
+    else if (look->verdict == VERDICT_NONE)
+        fprintf(out->file, "%sno deadlock found%s%s%s\n", GREEN, PLAIN, look->reason[0] ? ": " : "",
+                look->reason);
+    for (int i = 0; i < look->deadlock_count; i++) {
+        const struct deadlock *deadlock = &look->deadlocks[i];
+        fprintf(out->file, "%sDEADLOCK%s: ", RED, PLAIN);
+        if (deadlock->abandoned)
+            fprintf(out->file, "a thread waits for a lock that nobody can release\n");
+        else if (process->threads[deadlock->threads[0]].wait.hopeless)
+            fprintf(out->file, "a thread waits for ever\n");
+        else if (deadlock->count == 1)
+            fprintf(out->file, "a thread waits for itself\n");
+        else
+            fprintf(out->file, "%d threads wait for each other\n", deadlock->count);
+        if (deadlock->abandoned || process->threads[deadlock->threads[0]].wait.hopeless)
+            put_alone(out, process, deadlock);
+        else
+            put_circle(out, process, deadlock);
+    }
+    if (look->timed_circles > 0)
+        fprintf(out->file, "threads wait for each other, but a time limit will end that\n");
+    if (look->unseen[0])
+        fprintf(out->file, "not seen: %s\n", look->unseen);
+}
+
+static bool same(const struct thread *a, const struct thread *b)
+{
+    if (a->where != b->where || a->frame_count != b->frame_count || a->wait.kind != b->wait.kind ||
+        a->wait.object != b->wait.object || a->stuck != b->stuck || a->call != b->call ||
+        strcmp(a->doing, b->doing) != 0 || a->where == THREAD_ENDED)
+        return false;
+    for (int i = 0; i < a->frame_count; i++)
+        if (a->frames[i].place != b->frames[i].place)
+            return false;
+    return true;
+}
+
+static void put_threads(const struct out *out, const struct process *process, bool stuck)
+{
+    char text[1024];
+    bool *shown = calloc((size_t)process->count + 1, sizeof *shown);
+    for (int i = 0; i < process->count; i++) {
+        const struct thread *thread = &process->threads[i];
+        int more = 0;
+        if (thread->stuck != stuck || (shown && shown[i]))
+            continue;
+        fprintf(out->file, "\n%sthread %d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
+        for (int j = i + 1; shown && j < process->count; j++)
+            if (same(thread, &process->threads[j])) {
+                shown[j] = true;
+                if (more++ < 8)
+                    fprintf(out->file, ", %d", process->threads[j].tid);
+            }
+        if (more > 8)
+            fprintf(out->file, " and %d more", more - 8);
+        doctor_report_wait(process, thread, text, sizeof text);
+        fprintf(out->file, "\n  %s\n", text);
+        put_stack(out, thread);
+    }
+    free(shown);
+}
+
+/* Writes the text with its styles, or without. */
+static void put_styled(const char *text, FILE *file, bool colours)
+{
+    static const char *const codes[] = {"",        STYLE_BOLD,  STYLE_DIM,
+                                        STYLE_RED, STYLE_GREEN, STYLE_END};
+    for (; *text; text++) {
+        unsigned char byte = (unsigned char)*text;
+        if (byte < sizeof codes / sizeof *codes)
+            fputs(colours ? codes[byte] : "", file);
+        else
+            putc(byte == '\n' || (byte >= ' ' && byte != 0x7f) ? byte : '?', file);
+    }
+}
+
+int doctor_report_text(const struct look *look, FILE *file, bool colours)
+{
+    char *text = NULL;
+    size_t size = 0;
+    const struct process *process = &look->process;
+    struct out out = {open_memstream(&text, &size)};
+    if (!out.file)
+        return -ENOMEM;
+    fprintf(out.file, "process %d (%s)%s%s, %d thread%s, looked at in %.1f ms\n\n", process->pid,
+            process->name, process->runtime ? ", " : "", process->runtime ? process->runtime : "",
+            process->count, process->count == 1 ? "" : "s", look->seconds * 1e3);
+    put_verdict(&out, look);
+    put_threads(&out, process, true);
+    put_threads(&out, process, false);
+    bool failed = ferror(out.file) != 0;
+    failed |= fclose(out.file) != 0;
+    if (!failed)
+        put_styled(text, file, colours);
+    free(text);
+    return failed ? -ENOMEM : 0;
+}

@@ -1,0 +1,89 @@
+/* A thread's wait as a clause. */
+#include "report.h"
+
+#include <stdarg.h>
+
+static void add(char *text, size_t size, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void add(char *text, size_t size, const char *format, ...)
+{
+    size_t length = strlen(text);
+    va_list list;
+    va_start(list, format);
+    vsnprintf(text + length, size - length, format, list);
+    va_end(list);
+}
+
+static void add_thread(const struct process *process, int index, char *text, size_t size)
+{
+    const struct thread *thread = &process->threads[index];
+    add(text, size, "thread %d (%s)", thread->tid, thread->name);
+}
+
+static void add_object(const struct wait *wait, char *text, size_t size)
+{
+    switch (wait->kind) {
+    case OBJECT_MUTEX:
+    case OBJECT_STREAM:
+        add(text, size, "waits to lock %s %s", wait->type, wait->name);
+        break;
+    case OBJECT_RWLOCK:
+        add(text, size, "waits to %s-lock %s %s", wait->action, wait->type, wait->name);
+        break;
+    case OBJECT_BARRIER:
+        add(text, size, "waits at %s %s", wait->type, wait->name);
+        break;
+    case OBJECT_ONCE:
+        add(text, size, "waits for the initializer of %s %s", wait->type, wait->name);
+        break;
+    default:
+        add(text, size, "waits for %s %s", wait->type, wait->name);
+    }
+    if (wait->detail[0])
+        add(text, size, " (%s)", wait->detail);
+}
+
+void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
+                        size_t size)
+{
+    const struct wait *wait = &thread->wait;
+    text[0] = 0;
+    if (wait->kind == OBJECT_NONE) {
+        add(text, size, "%s", thread->doing);
+        return;
+    }
+    if (wait->kind == OBJECT_THREAD) {
+        add(text, size, "waits for the end of ");
+        if (wait->owner >= 0)
+            add_thread(process, wait->owner, text, size);
+        else
+            add(text, size, "a thread");
+    } else {
+        add_object(wait, text, size);
+        if (wait->owner_state == OWNER_LIVES) {
+            add(text, size, wait->kind == OBJECT_ONCE ? ", which is run by " : ", held by ");
+            if (&process->threads[wait->owner] == thread)
+                add(text, size, "itself");
+            else
+                add_thread(process, wait->owner, text, size);
+        } else if (wait->owner_state == OWNER_GONE)
+            add(text, size, ", held by thread %d, which does not exist", wait->owner_tid);
+        else if (wait->owner_state == OWNER_OUTSIDE)
+            add(text, size, ", held by thread %d of another process", wait->owner_tid);
+    }
+    if (wait->limited && wait->left >= 0)
+        add(text, size, ", for at most %.1f s more", wait->left);
+    else if (wait->limited)
+        add(text, size, ", with a time limit");
+}
+
+const char *doctor_report_function(const struct thread *thread, int frame)
+{
+    const struct place *place = thread->frames[frame].place;
+    const char *called =
+        frame + 1 < thread->frame_count ? thread->frames[frame + 1].place->callee : NULL;
+    if (place->function)
+        return place->function;
+    return called ? called : "?";
+}

@@ -1,0 +1,207 @@
+/* What is mapped into a process, and the files behind it.
+ *
+ * A module is one file with at least one executable mapping, or the kernel's [vdso]. Mappings come in
+ * the order of addresses; those of one file that follow each other belong to one module, until the
+ * file's beginning is mapped again.
+ *
+ * The file behind a mapping is found in this order:
+ *   /proc/PID/map_files/START-END  is the file itself, even if it was deleted or replaced; the system
+ *                                  lets only a privileged process follow it
+ *   /proc/PID/root/PATH            is right if the process lives in another mount namespace; taken only
+ *                                  if its inode is that of the mapping, as it may have been replaced
+ * Without either, the module is read from memory, where its loaded parts lie: unwind tables and
+ * dynamic symbols are there, section headers and local symbols are not.
+ *
+ * Files and memory are hostile: sizes are bounded, nothing is believed (bytes.h, elf_file.c).
+ */
+#include "module.h"
+
+#include "elf_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Makes room for one more item. */
+static bool grow(void **list, int count, int *room, size_t item)
+{
+    if (count < *room)
+        return true;
+    int more = *room ? *room * 2 : 32;
+    void *larger = realloc(*list, (size_t)more * item);
+    if (!larger)
+        return false;
+    *list = larger;
+    *room = more;
+    return true;
+}
+
+/* The module that the mapping goes on with, a new one, or -1 if memory ran out. */
+static int module_of(struct modules *modules, const struct mapping *mapping, const char *path,
+                     uint64_t offset, uint64_t inode)
+{
+    struct module *last = modules->count ? &modules->list[modules->count - 1] : NULL;
+    if (last && offset > last->first_offset && last->inode == inode &&
+        strcmp(last->path, path) == 0) {
+        last->end = mapping->end;
+        return modules->count - 1;
+    }
+    if (!grow((void **)&modules->list, modules->count, &modules->room, sizeof *last))
+        return -1;
+    char *copy = strdup(path);
+    if (!copy)
+        return -1;
+    modules->list[modules->count] = (struct module){.path = copy,
+                                                    .start = mapping->start,
+                                                    .end = mapping->end,
+                                                    .first_offset = offset,
+                                                    .inode = inode,
+                                                    .file = -1};
+    return modules->count++;
+}
+
+bool modules_add(struct modules *modules, struct mapping mapping, const char *path, uint64_t offset,
+                 uint64_t inode)
+{
+    if (!grow((void **)&modules->maps, modules->map_count, &modules->map_room, sizeof mapping))
+        return false;
+    mapping.module = -1;
+    if (path && (path[0] == '/' || strcmp(path, "[vdso]") == 0)) {
+        mapping.module = module_of(modules, &mapping, path, offset, inode);
+        if (mapping.module < 0)
+            return false;
+        modules->list[mapping.module].code |= mapping.execute;
+    }
+    modules->maps[modules->map_count++] = mapping;
+    return true;
+}
+
+int modules_read(struct modules *modules, int pid, const struct memory *memory)
+{
+    char name[64], *line = NULL;
+    size_t size = 0;
+    int rc = 0;
+    *modules = (struct modules){.memory = memory, .pid = pid};
+    snprintf(name, sizeof name, "/proc/%d/maps", pid);
+    FILE *file = fopen(name, "re");
+    if (!file)
+        return -errno;
+    while (rc == 0 && getline(&line, &size, file) > 0) {
+        struct mapping mapping = {0};
+        uint64_t offset, inode;
+        char flags[5];
+        int path = 0;
+        if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*s %" SCNu64 " %n",
+                   &mapping.start, &mapping.end, flags, &offset, &inode, &path) < 5)
+            continue;
+        line[strcspn(line, "\n")] = 0;
+        mapping.write = flags[1] == 'w';
+        mapping.execute = flags[2] == 'x';
+        mapping.shared = flags[3] == 's';
+        if (line[path] == '[')
+            snprintf(mapping.label, sizeof mapping.label, "%s", line + path);
+        if (!modules_add(modules, mapping, line[path] ? line + path : NULL, offset, inode))
+            rc = -ENOMEM;
+    }
+    if (rc == 0 && ferror(file))
+        rc = -EIO;
+    free(line);
+    fclose(file);
+    if (rc < 0)
+        modules_free(modules);
+    return rc;
+}
+
+void modules_free(struct modules *modules)
+{
+    for (int i = 0; i < modules->count; i++) {
+        elf_free(&modules->list[i]);
+        free(modules->list[i].path);
+    }
+    free(modules->list);
+    free(modules->maps);
+    *modules = (struct modules){0};
+}
+
+const struct mapping *modules_map(const struct modules *modules, uint64_t address)
+{
+    int low = 0, high = modules->map_count;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (address >= modules->maps[middle].end)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < modules->map_count && address >= modules->maps[low].start ? &modules->maps[low]
+                                                                           : NULL;
+}
+
+bool modules_executable(const struct modules *modules, uint64_t address)
+{
+    const struct mapping *map = modules_map(modules, address);
+    return map && map->execute;
+}
+
+/* Opens a regular file, never a device or a pipe. */
+static int open_regular(const char *name, uint64_t inode)
+{
+    struct stat status;
+    int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (file >= 0 && (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) ||
+                      (inode && status.st_ino != inode))) {
+        close(file);
+        return -1;
+    }
+    return file;
+}
+
+static int open_module(const struct modules *modules, int index)
+{
+    const struct module *module = &modules->list[index];
+    char name[4096 + 64];
+    if (module->path[0] != '/')
+        return -1;
+    if (modules->pid == 0)
+        return open_regular(module->path, 0);
+    for (int i = 0; i < modules->map_count; i++) {
+        const struct mapping *map = &modules->maps[i];
+        if (map->module != index)
+            continue;
+        snprintf(name, sizeof name, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, modules->pid,
+                 map->start, map->end);
+        int file = open_regular(name, module->inode);
+        if (file >= 0)
+            return file;
+        break;
+    }
+    snprintf(name, sizeof name, "/proc/%d/root%s", modules->pid, module->path);
+    return open_regular(name, module->inode);
+}
+
+struct module *modules_find(struct modules *modules, uint64_t address)
+{
+    const struct mapping *map = modules_map(modules, address);
+    int index = -1;
+    if (map)
+        index = map->module;
+    /* What the loader leaves between the mappings of a file, as .bss, belongs to it, too. */
+    for (int i = 0; index < 0 && i < modules->count; i++)
+        if (address >= modules->list[i].start && address < modules->list[i].end + (1 << 24) &&
+            (i + 1 == modules->count || address < modules->list[i + 1].start) && map &&
+            !map->label[0] && map->start == modules->list[i].end)
+            index = i;
+    if (index < 0)
+        return NULL;
+    struct module *module = &modules->list[index];
+    if (!module->read) {
+        module->file = open_module(modules, index);
+        elf_read(module, modules->memory);
+    }
+    return module;
+}

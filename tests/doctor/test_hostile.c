@@ -1,0 +1,253 @@
+/* The doctor reads what other processes made, and believes nothing. ELF files with wrong bytes, stacks of noise,
+ * processes that may not be examined, or that live in a container.
+ *
+ * $HOSTILE_ROUNDS is how many broken files are tried (300); under sanitizers every read is checked.
+ */
+#include "harness.h"
+
+#include "doctor/elf_file.h"
+#include "doctor/look.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static uint64_t seed = 1;
+
+static uint64_t noise(void)
+{
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed;
+}
+
+static bool read_noise(const struct memory *memory, uint64_t address, void *into, size_t size)
+{
+    (void)memory;
+    if (address % 7 == 0)
+        return false;
+    for (size_t i = 0; i < size; i++)
+        ((uint8_t *)into)[i] = (uint8_t)noise();
+    return true;
+}
+
+static char *read_all(const char *path, size_t *ret_size)
+{
+    struct stat status;
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    CHECK(file >= 0 && fstat(file, &status) == 0);
+    char *bytes = malloc((size_t)status.st_size);
+    CHECK(bytes != NULL);
+    CHECK_INT(read(file, bytes, (size_t)status.st_size), ==, status.st_size);
+    close(file);
+    *ret_size = (size_t)status.st_size;
+    return bytes;
+}
+
+static char *sample_path(const char *name, char *path, size_t size)
+{
+    snprintf(path, size, "%s/%s", getenv("DOCTOR_SAMPLES"), name);
+    return path;
+}
+
+/* The same as a module of a process with two mappings, code and data. */
+static struct modules one_module(const struct memory *memory, int file, size_t size)
+{
+    struct modules modules = {.memory = memory};
+    uint64_t start = 0x10000000, end = start + ((size + 4095) & ~(size_t)4095);
+    CHECK(modules_add(&modules, (struct mapping){.start = start, .end = end, .execute = true},
+                      "/sample", 0, 1));
+    CHECK(modules_add(&modules, (struct mapping){.start = end, .end = end + 65536, .write = true},
+                      NULL, 0, 0));
+    modules.list[0].file = file;
+    elf_read(&modules.list[0], memory);
+    return modules;
+}
+
+/* Asks all that can be asked of a module, at places all over it. */
+static void ask(struct modules *modules, const struct memory *memory)
+{
+    struct module *module = &modules->list[0];
+    struct places places = {.modules = modules};
+    struct frame frames[FRAMES_MOST];
+    struct symbol symbol;
+    struct cfi_row row;
+    uint8_t stack[2048];
+    enum unwind_end end;
+    for (int i = 0; i < 40; i++) {
+        uint64_t address = module->start + noise() % (module->end - module->start);
+        module_function(module, address, &symbol);
+        module_variable(module, address, &symbol);
+        cfi_find(module, address - module->bias, &row);
+        for (size_t at = 0; at < sizeof stack; at += 8) {
+            uint64_t word = noise() % 3 ? module->start + noise() % (module->end - module->start)
+                                        : module->end + noise() % 65536;
+            memcpy(stack + at, &word, sizeof word);
+        }
+        struct stack_copy copy = {module->end + 4096, sizeof stack, stack};
+        struct registers registers = {.pc = address};
+        register_set(&registers, REGISTER_STACK, copy.start);
+        int count = unwind(&places, memory, &copy, registers, frames, &end);
+        CHECK(count >= 0 && count <= FRAMES_MOST);
+    }
+    module_named(module, "main", &symbol);
+    places_free(&places);
+}
+
+/* `damage` bytes of the file are replaced: in its headers for one half, anywhere for the other. */
+static void try_damaged(const char *bytes, size_t size, int damage)
+{
+    const struct memory memory = {.read = read_noise};
+    int file = memfd_create("damaged", MFD_CLOEXEC);
+    CHECK(file >= 0);
+    char *copy = malloc(size);
+    CHECK(copy != NULL);
+    memcpy(copy, bytes, size);
+    for (int i = 0; i < damage; i++)
+        copy[noise() % (noise() % 2 ? 1024 : size)] = (char)noise();
+    size_t kept = noise() % 4 ? size : noise() % size;
+    CHECK_INT(write(file, copy, kept), ==, kept);
+    struct modules modules = one_module(&memory, file, size);
+    ask(&modules, &memory);
+    modules_free(&modules);
+    free(copy);
+}
+
+TEST_DEADLINE(damaged_files_are_survived, 120)
+{
+    const char *text = getenv("HOSTILE_ROUNDS");
+    int rounds = text ? atoi(text) : 300;
+    char path[4096];
+    size_t size;
+    char *bytes = read_all(sample_path("hung_stripped", path, sizeof path), &size);
+    try_damaged(bytes, size, 0);
+    for (int i = 0; i < rounds; i++)
+        try_damaged(bytes, size, 1 + (int)(noise() % 200));
+    free(bytes);
+}
+
+TEST_DEADLINE(damaged_unwind_tables_are_survived, 120)
+{
+    const char *text = getenv("HOSTILE_ROUNDS");
+    const struct memory memory = {.read = read_noise};
+    int rounds = text ? atoi(text) : 300;
+    char path[4096];
+    int file = open(sample_path("hung_stripped", path, sizeof path), O_RDONLY | O_CLOEXEC);
+    struct stat status;
+    CHECK(file >= 0 && fstat(file, &status) == 0);
+    struct modules modules = one_module(&memory, file, (size_t)status.st_size);
+    struct blob *frames = &modules.list[0].frames;
+    CHECK(frames->bytes != NULL);
+    for (int i = 0; i < rounds; i++) {
+        for (int j = 0; j < 8; j++)
+            frames->bytes[noise() % frames->size] = (uint8_t)noise();
+        ask(&modules, &memory);
+    }
+    modules_free(&modules);
+}
+
+/* Starts a sample with its output thrown away, in what `prepare` makes of the child. */
+static pid_t start(const char *path, const char *name)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        int nothing = open("/dev/null", O_WRONLY);
+        dup2(nothing, 1);
+        execl(path, path, name, (char *)NULL);
+        _exit(127);
+    }
+    CHECK(child > 0);
+    return child;
+}
+
+static void end(pid_t child)
+{
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+}
+
+TEST(a_process_of_another_user_is_refused_with_advice)
+{
+    char path[4096], message[512];
+    struct look look;
+    if (geteuid() != 0) {
+        printf("# only root can become another user\n");
+        return;
+    }
+    pid_t child = start(sample_path("hung", path, sizeof path), "abba");
+    CHECK(setresuid(65534, 65534, 0) == 0);
+    int rc = look_at(&look, child, &(struct look_options){0}, message, sizeof message);
+    CHECK(setresuid(0, 0, 0) == 0);
+    end(child);
+    CHECK(rc == -EACCES || rc == -EPERM);
+    CHECK(strstr(message, "run it as root") != NULL);
+}
+
+/* A file of its own mounts and of its own numbers of processes: as a container. */
+static pid_t start_contained(const char *folder, const char *sample)
+{
+    char path[4096], inside[64];
+    size_t size;
+    char *bytes = read_all(sample_path("hung", path, sizeof path), &size);
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) != 0 ||
+        mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("none", folder, "tmpfs", 0, NULL) != 0) {
+        free(bytes);
+        return 0;
+    }
+    snprintf(inside, sizeof inside, "%s/hung", folder);
+    int file = open(inside, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+    CHECK(file >= 0);
+    CHECK_INT(write(file, bytes, size), ==, size);
+    close(file);
+    free(bytes);
+    return start(inside, sample);
+}
+
+TEST(a_process_in_a_container_is_understood_from_outside)
+{
+    char message[512], folder[] = "/tmp/thrum-doctor-XXXXXX";
+    struct look look;
+    int relay[2];
+    pid_t contained = 0;
+    CHECK(pipe(relay) == 0 && mkdtemp(folder) != NULL);
+    /* The one that moves into a namespace is not the one that looks. */
+    pid_t mover = fork();
+    if (mover == 0) {
+        contained = start_contained(folder, "abba");
+        if (write(relay[1], &contained, sizeof contained) != sizeof contained)
+            _exit(1);
+        pause();
+    }
+    CHECK_INT(read(relay[0], &contained, sizeof contained), ==, sizeof contained);
+    if (contained == 0) {
+        printf("# this user may not make namespaces\n");
+        end(mover);
+        rmdir(folder);
+        return;
+    }
+    for (;;) {
+        CHECK_INT(look_at(&look, contained, &(struct look_options){0}, message, sizeof message), ==,
+                  0);
+        if (look.verdict == VERDICT_DEADLOCK)
+            break;
+        look_free(&look);
+    }
+    CHECK_INT(look.deadlock_count, ==, 1);
+    const struct thread *first = &look.process.threads[look.deadlocks[0].threads[0]];
+    CHECK(first->tid != first->inner_tid);
+    CHECK_STR(first->wait.name, "lock_b");
+    look_free(&look);
+    kill(contained, SIGKILL);
+    end(mover);
+    rmdir(folder);
+}
