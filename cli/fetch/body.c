@@ -1,18 +1,15 @@
 /* Bodies.
  *
- * A file is NAME.part until it is whole. Whoever writes it holds a lock on it (flock), so that a second
- * URL with the same name is found out, whichever process fetches it, while what a killed run has left,
- * which nobody holds, is taken over. It gets its name by link, which, unlike rename, replaces nothing;
- * where links are not to be had, by rename after a look.
+ * A file is opened with the first byte that is worth keeping, so that a URL that answers 404 touches
+ * nothing (part.c).
  *
- * The file is opened with the first byte that is worth keeping, so that a URL that answers 404 touches
- * nothing.
- *
- * Between the lock and the name stands a gap: one who has finished takes his .part away, and another
- * may have opened just that before and lock it then. So after locking it is seen whether the name still
- * leads to the file.
+ * Two URLs with one name: the run notes which URL has which name, so the second is refused before it is
+ * fetched. That is only for the message; what a name gets in the end is decided by link, which
+ * replaces nothing, whichever process is first.
  *
  * A body that is to be printed waits in memory, a long one in an unnamed file, until it is whole.
+ *
+ * A digest is computed as the bytes come. What another run has left of a file is read for that.
  */
 #include "body.h"
 
@@ -22,294 +19,336 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-enum { TEXT_MOST = 65536, PART_NAME_SIZE = FILE_NAME_SIZE + 8 };
+enum { TEXT_MOST = 65536, PIECE = 16384 };
 
-static const char advice[] = "give one of them another name in the list, after a tab";
-
-int body_place_open(struct body_place *place, thrum_error *ret_error)
+int body_place_open(struct body_place *place, const char *directory, thrum_error *ret_error)
 {
-    place->folder = -1;
-    if (place->kind != BODY_FILE)
-        return 0;
-    if (mkdir(place->directory, 0777) != 0 && errno != EEXIST)
-        return trouble(ret_error, -errno, "cannot make the directory %.160s: %s", place->directory,
-                       thrum_strerror(-errno));
-    place->folder = open(place->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (place->folder < 0)
-        return trouble(ret_error, -errno, "cannot use the directory %.160s: %s", place->directory,
-                       thrum_strerror(-errno));
-    return 0;
+    place->files.folder = -1;
+    return place->kind == BODY_FILE ? folder_place_open(directory, &place->files, ret_error) : 0;
 }
 
 void body_place_close(struct body_place *place)
 {
-    if (place->folder >= 0)
-        close(place->folder);
+    if (place->kind == BODY_FILE)
+        folder_place_close(&place->files);
+    holders_finish(&place->holders);
 }
 
-uint64_t body_place_bytes(struct body_place *place)
+uint64_t body_place_received(struct body_place *place)
 {
     uint64_t bytes = 0;
     thrum_with (&place->lock)
-        bytes = place->bytes;
+        bytes = place->received;
     return bytes;
 }
 
-static const char *part_name(const struct body *body, char text[PART_NAME_SIZE])
+uint64_t body_place_expected(struct body_place *place, size_t count)
 {
-    snprintf(text, PART_NAME_SIZE, "%s.part", body->name);
-    return text;
+    uint64_t bytes = 0;
+    thrum_with (&place->lock)
+        bytes = place->measured == count ? place->expected : 0;
+    return bytes;
 }
 
-/* "DIR/NAME" as the log has it. NULL without memory. */
-static char *path_of(const struct body *body)
-{
-    char *path;
-    return asprintf(&path, "%s/%s", body->place->directory, body->name) < 0 ? NULL : path;
-}
+/* ------------------------------------------------------------------------------------------- names */
 
-/* Whether a file that is there may be replaced: in a run that goes on with another, if neither has
- * written it as far as is known. */
-static bool may_replace(struct body *body)
+/* The message for a name that has an owner. Returns -EEXIST. */
+static int name_taken(struct body *body, const char *holder)
 {
-    bool known = true;
-    char *path = body->place->known ? path_of(body) : NULL;
-    if (!path)
-        return false;
-    thrum_with (&body->place->lock) {
-        const uint32_t *count = tally_of(body->place->known, path);
-        known = !count || *count > 0;
-    }
-    free(path);
-    return !known;
-}
-
-static void note_path(struct body *body)
-{
-    char *path = body->place->known ? path_of(body) : NULL;
-    if (!path)
-        return;
-    thrum_with (&body->place->lock) {
-        uint32_t *count = tally_of(body->place->known, path);
-        if (count)
-            *count = 1;
-    }
-    free(path);
-}
-
-static int is_there(struct body *body)
-{
+    const char *folder = body->place->files.name;
+    if (holder)
+        return trouble(
+            &body->error, -EEXIST,
+            "%.50s/%.60s is the file of %.80s; give this one another name in the list, or use "
+            "--tree",
+            folder, body->name, holder);
     return trouble(
         &body->error, -EEXIST,
-        "%.100s/%.80s is there already; remove it, or if another URL has the same name %s",
-        body->place->directory, body->name, advice);
+        "%.80s/%.90s is there already; remove it or give this URL another name in the list", folder,
+        body->name);
 }
 
-int body_begin(struct body *body, struct body_place *place, const char *name)
+/* Reserves the name. Returns 0 or -EEXIST. */
+static int take_name(struct body *body)
 {
-    *body = (struct body){.place = place, .name = name, .file = -1};
-    if (place->kind != BODY_FILE)
-        return 0;
-    if (!*name)
+    struct body_place *place = body->place;
+    int rc = 0;
+    thrum_with (&place->lock) {
+        const char *holder = holders_take(&place->holders, body->name, body->url);
+        body->holds = !holder;
+        if (holder)
+            rc = name_taken(body, holder);
+    }
+    if (rc == 0 && !place->again &&
+        faccessat(place->files.folder, body->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        rc = name_taken(body, NULL);
+    return rc;
+}
+
+static void give_name(struct body *body)
+{
+    if (body->holds)
+        thrum_with (&body->place->lock)
+            holders_give(&body->place->holders, body->name, body->url);
+    body->holds = false;
+}
+
+static int set_name(struct body *body, const char *name)
+{
+    char *copy = name ? strdup(name) : NULL;
+    if (name && !copy)
+        return trouble(&body->error, -ENOMEM, "out of memory");
+    if (!name)
         return trouble(&body->error, -ENAMETOOLONG,
                        "its name is too long for a file; give it another in the list, after a tab");
-    if (faccessat(place->folder, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 && !may_replace(body))
-        return is_there(body);
-    return 0;
+    give_name(body);
+    free(body->name);
+    body->name = copy;
+    part_init(&body->part, &body->place->files, body->url, body->name);
+    return take_name(body);
 }
 
-/* ------------------------------------------------------------------------------------------- files */
+/* ----------------------------------------------------------------------------------------- digests */
 
-static int fail_file(struct body *body, int code, const char *what)
+static int fail_memory(struct body *body)
 {
-    return trouble(&body->error, code, "%s %.100s/%.80s.part: %s", what, body->place->directory,
-                   body->name, thrum_strerror(code));
+    return trouble(&body->error, -ENOMEM, "out of memory");
 }
 
-/* Opens the .part and locks it. Returns 0 or a negative errno. */
-static int open_part(struct body *body)
+/* Begins the digest, with what the file already holds. */
+static int begin_digest(struct body *body)
 {
-    char part[PART_NAME_SIZE];
-    struct stat ours, named;
-    int folder = body->place->folder;
-    for (;;) {
-        int file = openat(folder, part_name(body, part),
-                          O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0666);
-        if (file < 0)
-            return fail_file(body, -errno, "cannot make");
-        body->file = file;
-        if (fstat(file, &ours) != 0 || !S_ISREG(ours.st_mode))
-            return fail_file(body, -EEXIST, "cannot use");
-        if (flock(file, LOCK_EX | LOCK_NB) != 0)
-            return trouble(&body->error, -EEXIST,
-                           "another URL is being written to %.100s/%.80s; %s",
-                           body->place->directory, body->name, advice);
-        if (fstatat(folder, part, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
-            named.st_ino == ours.st_ino && named.st_dev == ours.st_dev)
-            break;
-        close(file); /* it has been finished meanwhile */
-        body->file = -1;
-    }
-    body->locked = true;
-    if (ours.st_size > 0 && ftruncate(body->file, 0) != 0)
-        return fail_file(body, -errno, "cannot empty");
-    return 0;
-}
-
-static int write_all(int file, const char *bytes, size_t size)
-{
-    while (size > 0) {
-        ssize_t count = write(file, bytes, size);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count > 0) {
-            bytes += count;
-            size -= (size_t)count;
-        }
-    }
-    return 0;
-}
-
-static int add_to_file(struct body *body, const void *bytes, size_t size)
-{
-    int rc = body->locked ? 0 : open_part(body);
-    if (rc < 0)
-        return rc;
-    rc = write_all(body->file, bytes, size);
-    return rc < 0 ? fail_file(body, rc, "cannot write") : 0;
-}
-
-/* Gives the file its name. Returns 0 or a negative errno. */
-static int name_file(struct body *body)
-{
-    char part[PART_NAME_SIZE];
-    int folder = body->place->folder;
-    part_name(body, part);
-    bool replace = may_replace(body);
-    int rc = replace ? -EPERM : linkat(folder, part, folder, body->name, 0) == 0 ? 0 : -errno;
-    if (rc == 0) {
-        unlinkat(folder, part, 0); /* at worst two names are left */
+    if (!body->hasher)
         return 0;
+    if (hasher_begin(body->hasher, body->wanted.kind) < 0)
+        return fail_memory(body);
+    char piece[PIECE];
+    for (uint64_t at = 0; at < body->bytes;) {
+        ssize_t count = pread(body->part.file, piece, PIECE, (off_t)at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0 || hasher_add(body->hasher, piece, (size_t)count) < 0)
+            return trouble(&body->error, -EIO, "cannot read what came earlier: %s",
+                           thrum_strerror(count < 0 ? -errno : -EIO));
+        at += (uint64_t)count;
     }
-    if (rc == -EEXIST)
-        return is_there(body);
-    /* No links here, or a file to be replaced. */
-    if (!replace && faccessat(folder, body->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
-        return is_there(body);
-    return renameat(folder, part, folder, body->name) == 0 ? 0
-                                                           : fail_file(body, -errno, "cannot name");
+    return 0;
 }
 
-/* -------------------------------------------------------------------------------------------- texts */
+static int compare_digest(struct body *body)
+{
+    static const char digits[] = "0123456789abcdef";
+    unsigned char digest[DIGEST_MOST];
+    char text[2 * DIGEST_MOST + 1] = "";
+    const struct digest_kind *kind = body->wanted.kind;
+    if (!body->hasher)
+        return 0;
+    if (hasher_end(body->hasher, digest) < 0)
+        return fail_memory(body);
+    if (memcmp(digest, body->wanted.bytes, kind->size) == 0)
+        return 0;
+    for (size_t i = 0; i < kind->size; i++) {
+        text[2 * i] = digits[digest[i] >> 4];
+        text[2 * i + 1] = digits[digest[i] & 15];
+    }
+    return trouble(&body->error, -EBADMSG, "its %s is %s, which is not what the list says",
+                   kind->name, text);
+}
 
-static int spill(struct body *body)
+/* ------------------------------------------------------------------------------------------- texts */
+
+/* An unnamed file for what does not fit into memory. */
+static int open_spool(struct body *body)
 {
     const char *directory = getenv("TMPDIR");
     char path[512];
-    snprintf(path, sizeof path, "%s/thrum-fetch-XXXXXX",
-             directory && *directory ? directory : "/tmp");
-    body->file = mkostemp(path, O_CLOEXEC);
-    if (body->file < 0)
-        return -errno;
-    unlink(path);
-    int rc = write_all(body->file, body->text, body->size);
-    body->size = 0;
+    if (!directory || !*directory)
+        directory = "/tmp";
+    body->spool = open(directory, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (body->spool < 0 && (errno == EOPNOTSUPP || errno == EISDIR)) {
+        snprintf(path, sizeof path, "%s/thrum-fetch-XXXXXX", directory);
+        body->spool = mkostemp(path, O_CLOEXEC);
+        if (body->spool >= 0 && unlink(path) != 0)
+            return -errno;
+    }
+    if (body->spool < 0)
+        return trouble(&body->error, -errno, "cannot make a file in %.150s (see TMPDIR): %s",
+                       directory, thrum_strerror(-errno));
+    return 0;
+}
+
+static int spill(struct body *body)
+{
+    int rc = open_spool(body);
+    if (rc == 0)
+        rc = write_whole(body->spool, body->text, body->text_size);
+    body->text_size = 0;
     return rc;
 }
 
 static int add_to_text(struct body *body, const void *bytes, size_t size)
 {
-    int rc = body->file < 0 && body->size + size > TEXT_MOST ? spill(body) : 0;
-    if (rc == 0 && body->file >= 0)
-        rc = write_all(body->file, bytes, size);
-    if (body->file >= 0 || rc < 0)
-        return rc < 0 ? trouble(&body->error, rc, "cannot keep what comes: %s", thrum_strerror(rc))
-                      : 0;
-    if (body->size + size > body->room) {
-        size_t room = 2 * (body->size + size);
+    int rc = body->spool < 0 && body->text_size + size > TEXT_MOST ? spill(body) : 0;
+    if (rc == 0 && body->spool >= 0)
+        rc = write_whole(body->spool, bytes, size);
+    if (rc < 0 && body->error.code == 0)
+        trouble(&body->error, rc, "cannot keep what comes: %s", thrum_strerror(rc));
+    if (body->spool >= 0 || rc < 0)
+        return rc;
+    if (body->text_size + size > body->room) {
+        size_t room = 2 * (body->text_size + size);
         char *text = realloc(body->text, room);
         if (!text)
-            return trouble(&body->error, -ENOMEM, "out of memory");
+            return fail_memory(body);
         body->text = text;
         body->room = room;
     }
-    memcpy(body->text + body->size, bytes, size);
-    body->size += size;
+    memcpy(body->text + body->text_size, bytes, size);
+    body->text_size += size;
     return 0;
 }
 
 /* --------------------------------------------------------------------------------------- interface */
 
+int body_begin(struct body *body, struct body_place *place, const char *url, const char *name,
+               const struct body_digest *wanted)
+{
+    *body = (struct body){.place = place, .url = url, .spool = -1, .part.file = -1};
+    body->wanted = *wanted;
+    if (wanted->kind) {
+        body->hasher = malloc(sizeof *body->hasher);
+        if (!body->hasher || hasher_init(body->hasher) < 0) {
+            free(body->hasher);
+            body->hasher = NULL;
+            return fail_memory(body);
+        }
+    }
+    int rc = place->kind == BODY_FILE ? set_name(body, name) : 0;
+    if (rc == 0 && place->kind == BODY_FILE) {
+        part_take_over(&body->part);
+        body->bytes = body->part.size;
+    }
+    return rc < 0 ? rc : begin_digest(body);
+}
+
+int body_rename(struct body *body, const char *name)
+{
+    if (body->place->kind != BODY_FILE || strcmp(name, body->name) == 0)
+        return 0;
+    part_finish(&body->part, false);
+    body->bytes = 0;
+    int rc = set_name(body, name);
+    return rc < 0 ? rc : begin_digest(body);
+}
+
+void body_expect(struct body *body, int64_t length)
+{
+    if (length < 0 || body->measured)
+        return;
+    body->measured = true;
+    thrum_with (&body->place->lock) {
+        body->place->expected += (uint64_t)length;
+        body->place->measured++;
+    }
+}
+
+void body_set_validator(struct body *body, const char *validator)
+{
+    if (body->place->kind == BODY_FILE && validator && strlen(validator) < VALIDATOR_SIZE)
+        snprintf(body->part.validator, VALIDATOR_SIZE, "%s", validator);
+    else
+        body->part.validator[0] = '\0';
+}
+
+uint64_t body_resumable(const struct body *body, const char **ret_validator)
+{
+    if (body->place->kind != BODY_FILE || !body->part.validator[0] || body->part.size == 0)
+        return 0;
+    *ret_validator = body->part.validator;
+    return body->part.size;
+}
+
 bool body_add(struct body *body, const void *bytes, size_t size)
 {
     int rc = 0;
     if (body->place->kind == BODY_FILE)
-        rc = add_to_file(body, bytes, size);
+        rc = part_add(&body->part, bytes, size, &body->error);
     else if (body->place->kind == BODY_PRINT)
         rc = add_to_text(body, bytes, size);
+    if (rc == 0 && body->hasher && hasher_add(body->hasher, bytes, size) < 0)
+        rc = fail_memory(body);
     body->bytes += size;
     thrum_with (&body->place->lock)
-        body->place->bytes += size;
+        body->place->received += size;
     return rc == 0;
 }
 
-int body_again(struct body *body)
+int body_empty(struct body *body)
 {
     body->bytes = 0;
-    body->size = 0;
-    if (body->file < 0)
-        return 0;
-    if (ftruncate(body->file, 0) != 0 || lseek(body->file, 0, SEEK_SET) < 0)
-        return trouble(&body->error, -errno, "cannot empty a file: %s", thrum_strerror(-errno));
-    return 0;
+    body->text_size = 0;
+    int rc = body->place->kind == BODY_FILE ? part_empty(&body->part, &body->error) : 0;
+    if (rc == 0 && body->spool >= 0 &&
+        (ftruncate(body->spool, 0) != 0 || lseek(body->spool, 0, SEEK_SET) < 0))
+        rc = trouble(&body->error, -errno, "cannot empty a file: %s", thrum_strerror(-errno));
+    return rc < 0 ? rc : begin_digest(body);
 }
 
 int body_keep(struct body *body)
 {
+    if (body->empty)
+        return 0;
+    int rc = compare_digest(body);
+    if (rc < 0) {
+        body->part.marked = false; /* nothing to go on from */
+        return rc;
+    }
     if (body->place->kind != BODY_FILE)
         return 0;
-    int rc = body->locked ? 0 : open_part(body);
-    if (rc == 0)
-        rc = name_file(body);
-    if (rc < 0)
-        return rc;
-    note_path(body);
-    body->locked = false;
-    rc = close(body->file) == 0 ? 0 : -errno;
-    body->file = -1;
-    return rc < 0 ? fail_file(body, rc, "cannot close") : 0;
+    rc = part_name(&body->part, body->place->again, &body->error);
+    body->holds = body->holds && rc != 0; /* once it is there, the name stays with the URL */
+    return rc;
 }
 
-bool body_print(struct body *body, FILE *out)
+int body_print(struct body *body, struct line_writer *out)
 {
-    char piece[16384];
-    if (body->place->kind != BODY_PRINT)
-        return true;
-    if (body->file < 0)
-        return fwrite(body->text, 1, body->size, out) == body->size;
-    off_t at = 0;
-    ssize_t count;
-    while ((count = pread(body->file, piece, sizeof piece, at)) > 0) {
-        if (fwrite(piece, 1, (size_t)count, out) != (size_t)count)
-            return false;
-        at += count;
+    char piece[PIECE];
+    if (body->place->kind != BODY_PRINT || body->empty)
+        return 0;
+    if (body->spool < 0) {
+        line_writer_bytes(out, body->text, body->text_size);
+        return 0;
     }
-    return count == 0;
+    for (uint64_t at = 0; at < body->bytes && !line_writer_failed(out);) {
+        ssize_t count = pread(body->spool, piece, PIECE, (off_t)at);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return trouble(&body->error, count < 0 ? -errno : -EIO,
+                           "cannot read back what came: %s",
+                           thrum_strerror(count < 0 ? -errno : -EIO));
+        line_writer_bytes(out, piece, (size_t)count);
+        at += (uint64_t)count;
+    }
+    return 0;
 }
 
 void body_finish(struct body *body)
 {
-    char part[PART_NAME_SIZE];
-    if (body->locked)
-        unlinkat(body->place->folder, part_name(body, part), 0);
-    if (body->file >= 0)
-        close(body->file);
+    if (body->place->kind == BODY_FILE && body->name) {
+        give_name(body);
+        part_finish(&body->part, true);
+    }
+    if (body->spool >= 0)
+        (void)close(body->spool); /* it has been read */
+    if (body->hasher)
+        hasher_finish(body->hasher);
+    free(body->hasher);
     free(body->text);
-    body->text = NULL;
-    body->file = -1;
-    body->locked = false;
+    free(body->name);
+    body->hasher = NULL;
+    body->text = body->name = NULL;
+    body->spool = -1;
 }

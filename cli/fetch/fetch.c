@@ -7,7 +7,7 @@
  *
  * What is reported of a URL is written whole, in one piece, and only when its file has its name: who
  * reads the output knows what is there, also after the command has been killed. So a log lacks at most URLs whose
- * files are there already; --resume fetches these once more.
+ * files are there already; --resume fetches these once more, and compares.
  *
  * What a stop or the deadline cuts off is not reported, as nothing is known of it.
  */
@@ -15,10 +15,12 @@
 #include "body.h"
 #include "interrupt.h"
 #include "json_text.h"
+#include "line_writer.h"
 #include "log.h"
 #include "options.h"
 #include "outcome.h"
 #include "progress.h"
+#include "report.h"
 #include "schedule.h"
 #include "source.h"
 #include "transfer.h"
@@ -44,67 +46,20 @@ struct fetch {
     struct transfers transfers;
     struct body_place place;
     thrum_time deadline;
-    bool to_terminal; /* lines share it with the progress */
+    struct report report;
+    struct digest_set digests; /* that the list names; the reading thread's */
 
-    thrum_lock lock; /* over what follows, and over what is printed */
-    uint64_t found, fetched, failed, passed_over;
-    uint64_t unfinished, cut_off; /* not known how they would have gone; of these, begun */
-    bool broken;                  /* the output, or memory */
+    thrum_lock lock; /* over what follows */
+    uint64_t found, passed_over;
+    bool all_found; /* there will be no more */
 };
 
 /* --------------------------------------------------------------------------------------- reporting */
 
-/* Says on stderr what is wrong with a URL; control characters can do no harm to a terminal. */
-static void tell(const char *url, const char *error)
-{
-    char *safe = strdup(url);
-    for (char *at = safe; at && *at; at++)
-        if ((unsigned char)*at < 0x20 || *at == 0x7f)
-            *at = '?';
-    trouble_print("%s: %s", safe ? safe : "a URL", error);
-    free(safe);
-}
-
-static void print(struct fetch *fetch, const struct job *job, const struct outcome *outcome,
-                  struct body *body)
-{
-    const struct fetch_options *options = &fetch->options;
-    if (fetch->to_terminal)
-        progress_clear();
-    if (options->json)
-        outcome_put_json(stdout, job, outcome);
-    else if (options->check_only && outcome->status > 0)
-        printf("%ld %s\n", outcome->status, job->url);
-    else if (outcome->failed)
-        tell(job->url, outcome->error);
-    else if (body)
-        body_print(body, stdout);
-    if (fflush(stdout) != 0 || ferror(stdout))
-        fetch->broken = true;
-}
-
-/* Counts and prints an outcome; `body`, which may be NULL, is what came. */
 static void report(struct fetch *fetch, const struct job *job, const struct outcome *outcome,
                    struct body *body)
 {
-    uint64_t done = 0;
-    bool broken = false;
-    thrum_with (&fetch->lock) {
-        if (outcome->unfinished) {
-            fetch->unfinished++;
-            fetch->cut_off += outcome->attempts > 0;
-        } else if (outcome->failed) {
-            fetch->failed++;
-        } else {
-            fetch->fetched++;
-        }
-        if (!outcome->unfinished && !fetch->broken)
-            print(fetch, job, outcome, body);
-        broken = fetch->broken;
-        done = fetch->fetched + fetch->failed + fetch->passed_over;
-    }
-    progress_show(done, body_place_bytes(&fetch->place));
-    if (broken && !schedule_stopping(fetch->schedule))
+    if (!report_add(&fetch->report, job, outcome, body) && !schedule_stopping(fetch->schedule))
         schedule_stop(fetch->schedule);
 }
 
@@ -116,7 +71,6 @@ static void run_job(struct job *job, void *context)
     struct body body;
     transfer(&fetch->transfers, job, &outcome, &body);
     report(fetch, job, &outcome, &body);
-    body_finish(&body);
     free(outcome.path);
 }
 
@@ -141,17 +95,55 @@ static bool stopping(void *context)
     return schedule_stopping(fetch->schedule);
 }
 
-/* Makes a job of a URL, or reports what is wrong with it. Returns 0 or a negative errno. */
-static int take_url(struct fetch *fetch, CURLU *parts, const char *url, const char *name)
+static int hex_value(char digit)
 {
-    struct job *job = fetch_job_new(url);
+    return digit <= '9' ? digit - '0' : (digit | 0x20) - 'a' + 10;
+}
+
+/* Reads "ALGORITHM:HEX". Returns NULL, or what is wrong with it: a constant. */
+static const char *read_digest(struct digest_set *set, const char *text,
+                               struct body_digest *ret_digest)
+{
+    size_t name = strcspn(text, ":");
+    const char *digits = text + name + 1;
+    const struct digest_kind *kind = digest_set_named(set, text, name);
+    if (!kind)
+        return "the list gives a digest of an algorithm that OpenSSL does not know";
+    if (strlen(digits) != 2 * kind->size)
+        return "the list gives a digest that has not the length of its algorithm";
+    for (size_t i = 0; i < kind->size; i++)
+        ret_digest->bytes[i] =
+            (unsigned char)(hex_value(digits[2 * i]) << 4 | hex_value(digits[2 * i + 1]));
+    ret_digest->kind = kind;
+    return NULL;
+}
+
+/* What is wrong with a line, or NULL; fills in the job. */
+static const char *prepare_job(struct fetch *fetch, CURLU *parts, const struct source_line *line,
+                               struct job *job)
+{
+    const char *wrong = line->wrong;
+    if (!wrong && !is_utf8(line->url))
+        wrong = "it has bytes that are no UTF-8; write them as %XX";
+    if (!wrong)
+        wrong = address_read(parts, line->url, fetch->options.tree, &job->address);
+    job->named = line->name != NULL;
+    if (!wrong && line->name)
+        wrong = address_take_name(line->name, &job->address);
+    if (!wrong && line->digest && !fetch->options.check_only)
+        wrong = read_digest(&fetch->digests, line->digest, &job->wanted);
+    return wrong;
+}
+
+/* Makes a job of a URL, or reports what is wrong with it. Returns 0 or a negative errno. */
+static int take_url(struct fetch *fetch, CURLU *parts, const struct source_line *line,
+                    uint64_t number)
+{
+    struct job *job = fetch_job_new(line->url);
     if (!job)
         return -ENOMEM;
-    const char *wrong = is_utf8(url) ? address_read(parts, url, &job->address)
-                                     : "it has bytes that are no UTF-8; write them as %XX";
-    job->named = name != NULL;
-    if (!wrong && name)
-        wrong = address_take_name(name, &job->address);
+    const char *wrong = prepare_job(fetch, parts, line, job);
+    job->number = number;
     thrum_with (&fetch->lock)
         fetch->found++;
     int rc = wrong ? 0 : schedule_add(fetch->schedule, job);
@@ -166,20 +158,25 @@ static int take_url(struct fetch *fetch, CURLU *parts, const char *url, const ch
 static int read_urls(thrum_task *self)
 {
     struct fetch *fetch = thrum_arg(self, struct fetch *);
-    const char *url, *name;
+    struct source_line line;
+    uint64_t number = 0;
     CURLU *parts = curl_url();
     int rc = parts ? 1 : -ENOMEM;
-    while (rc == 1 && (rc = source_next(&fetch->source, &url, &name)) == 1) {
-        if (fetch->options.resume && tally_take(&fetch->log.urls, url)) {
+    while (rc == 1 && (rc = source_next(&fetch->source, &line)) == 1) {
+        if (fetch->options.resume && tally_take(&fetch->log.urls, line.url)) {
             thrum_with (&fetch->lock)
                 fetch->passed_over++;
             continue;
         }
-        int taken = take_url(fetch, parts, url, name);
+        while (!report_has_room(&fetch->report, number, thrum_in(look_seconds)) && !stopping(fetch))
+            continue;
+        int taken = take_url(fetch, parts, &line, number++);
         if (taken < 0)
             rc = taken;
     }
     curl_url_cleanup(parts);
+    thrum_with (&fetch->lock)
+        fetch->all_found = true;
     schedule_close(fetch->schedule);
     return rc == -ECANCELED ? 0 : rc;
 }
@@ -190,7 +187,8 @@ static int read_urls(thrum_task *self)
 static void raise_descriptors(struct fetch_options *options)
 {
     struct rlimit limit;
-    rlim_t wanted = 2 * (rlim_t)options->jobs + DESCRIPTORS_APART;
+    rlim_t apart = DESCRIPTORS_APART + (options->in_order ? ORDER_MOST : 0);
+    rlim_t wanted = 2 * (rlim_t)options->jobs + apart;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
         return;
     rlim_t most = limit.rlim_max < wanted ? limit.rlim_max : wanted;
@@ -198,9 +196,7 @@ static void raise_descriptors(struct fetch_options *options)
         limit.rlim_cur = most;
     if (limit.rlim_cur >= wanted)
         return;
-    options->jobs = limit.rlim_cur > DESCRIPTORS_APART + 2
-                        ? (int)((limit.rlim_cur - DESCRIPTORS_APART) / 2)
-                        : 1;
+    options->jobs = limit.rlim_cur > apart + 2 ? (int)((limit.rlim_cur - apart) / 2) : 1;
     trouble_print("%ju descriptors are allowed, which is enough for %d requests at a time; `ulimit "
                   "-n` sets the limit",
                   (uintmax_t)limit.rlim_cur, options->jobs);
@@ -212,7 +208,7 @@ static void end_torn_line(const struct fetch *fetch, const char *log)
     struct stat ours, theirs;
     if (log && fetch->log.torn && fetch->options.json && fstat(STDOUT_FILENO, &ours) == 0 &&
         stat(log, &theirs) == 0 && ours.st_dev == theirs.st_dev && ours.st_ino == theirs.st_ino)
-        putchar('\n');
+        line_writer_bytes(fetch->report.out, "\n", 1);
 }
 
 /* Opens what the options name. Returns 0 or a negative errno. */
@@ -227,12 +223,11 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
         trouble_print("%s: lines that are none of a log were passed over: %ju", log,
                       (uintmax_t)fetch->log.malformed);
     end_torn_line(fetch, log);
-    fetch->place.directory = options->directory;
-    fetch->place.known = options->resume ? &fetch->log.paths : NULL;
+    fetch->place.again = options->resume != NULL;
     fetch->place.kind = options->directory                     ? BODY_FILE
                         : options->json || options->check_only ? BODY_DROP
                                                                : BODY_PRINT;
-    rc = body_place_open(&fetch->place, ret_error);
+    rc = body_place_open(&fetch->place, options->directory, ret_error);
     if (rc == 0)
         rc = source_init(&fetch->source, options, &fetch->log.failed, stopping, fetch, ret_error);
     if (rc == 0 &&
@@ -251,16 +246,30 @@ static thrum_executor *make_executor(const struct fetch_options *options)
                      &(thrum_pool_options){.max_workers = options->jobs, .name_prefix = "fetch"});
 }
 
+static void show_progress(struct fetch *fetch)
+{
+    uint64_t found = 0, passed_over = 0, done = 0, failed = 0;
+    bool all_found = false;
+    thrum_with (&fetch->lock) {
+        found = fetch->found;
+        passed_over = fetch->passed_over;
+        all_found = fetch->all_found;
+    }
+    thrum_with (&fetch->report.lock) {
+        failed = fetch->report.failed;
+        done = fetch->report.fetched + failed;
+    }
+    /* Where the length of all that is still to come is known, bytes tell more than URLs. */
+    uint64_t bytes = all_found ? body_place_expected(&fetch->place, found - failed) : 0;
+    uint64_t total = found + passed_over;
+    progress_expect(total < fetch->options.url_count ? fetch->options.url_count : total, bytes);
+    progress_show(done + passed_over, body_place_received(&fetch->place));
+}
+
 /* Shows how far it is, and stops it if it is to stop. */
 static void look(struct fetch *fetch)
 {
-    uint64_t found = 0, done = 0;
-    thrum_with (&fetch->lock) {
-        found = fetch->found + fetch->passed_over;
-        done = fetch->fetched + fetch->failed + fetch->passed_over;
-    }
-    progress_expect(found < fetch->options.url_count ? fetch->options.url_count : found, 0);
-    progress_show(done, body_place_bytes(&fetch->place));
+    show_progress(fetch);
     if (schedule_stopping(fetch->schedule) || (!interrupt_asked() && thrum_now() < fetch->deadline))
         return;
     schedule_stop(fetch->schedule);
@@ -305,27 +314,28 @@ static void summarize(const struct fetch *fetch, bool late)
         snprintf(why, sizeof why, "interrupted by %s: ", interrupt_name(interrupt_signal()));
     else if (late)
         snprintf(why, sizeof why, "the deadline has passed: ");
-    if (fetch->cut_off > 0)
-        snprintf(cut, sizeof cut, ", %ju cut off", (uintmax_t)fetch->cut_off);
+    if (fetch->report.cut_off > 0)
+        snprintf(cut, sizeof cut, ", %ju cut off", (uintmax_t)fetch->report.cut_off);
     if (fetch->options.resume)
         snprintf(before, sizeof before, "; %ju were done before, %ju of them failed",
                  (uintmax_t)fetch->passed_over, (uintmax_t)fetch->log.failures);
     trouble_print("%s%ju fetched, %ju failed%s, %ju bytes in %.1f s%s", why,
-                  (uintmax_t)fetch->fetched, (uintmax_t)fetch->failed, cut,
-                  (uintmax_t)fetch->place.bytes, progress_seconds(), before);
+                  (uintmax_t)fetch->report.fetched, (uintmax_t)fetch->report.failed, cut,
+                  (uintmax_t)fetch->place.received, progress_seconds(), before);
 }
 
 /* Says how it went. Returns the exit status. */
 static int conclude(const struct fetch *fetch, int rc)
 {
-    bool late = (schedule_stopping(fetch->schedule) || fetch->unfinished > 0) &&
-                !interrupt_asked() && !fetch->broken;
+    bool late = (schedule_stopping(fetch->schedule) || fetch->report.unfinished > 0) &&
+                !interrupt_asked() && !fetch->report.broken;
     uint64_t before = fetch->options.resume ? fetch->log.failures : 0;
-    bool fine = rc == 0 && !late && !fetch->broken && fetch->failed + before == 0 &&
-                fetch->unfinished == 0 && !interrupt_asked();
+    bool fine = rc == 0 && !late && !fetch->report.broken && fetch->report.failed + before == 0 &&
+                fetch->report.unfinished == 0 && !interrupt_asked();
     progress_end();
     if (rc < 0)
-        trouble_print("the list cannot be read on: %s", thrum_strerror(rc));
+        trouble_print("the list cannot be read on: %s",
+                      rc == -EMSGSIZE ? "a line is longer than 1 MiB" : thrum_strerror(rc));
     if (!fetch->options.quiet && (!fine || fetch->options.progress))
         summarize(fetch, late);
     if (interrupt_asked())
@@ -340,15 +350,17 @@ static int fetch_all(struct fetch *fetch)
     raise_descriptors(&fetch->options);
     fetch->deadline =
         fetch->options.deadline > 0 ? thrum_in(fetch->options.deadline) : THRUM_FOREVER;
-    fetch->place.folder = fetch->source.file = -1;
+    fetch->place.files.folder = fetch->source.file = -1;
     thrum_executor *executor = NULL;
-    if (interrupt_hold(&error) < 0 || interrupt_watch((struct interrupt_answers){0}, &error) < 0 ||
-        open_all(fetch, &error) < 0) {
+    if (report_init(&fetch->report, &fetch->options) < 0) {
+        trouble_print("out of memory");
+    } else if (interrupt_hold(&error) < 0 ||
+               interrupt_watch((struct interrupt_answers){0}, &error) < 0 ||
+               open_all(fetch, &error) < 0) {
         trouble_print("%s", error.message);
     } else if (!(executor = make_executor(&fetch->options))) {
         trouble_print("out of memory");
     } else {
-        fetch->to_terminal = isatty(STDOUT_FILENO);
         progress_begin("fetching", "URLs");
         int rc = run(fetch, executor);
         thrum_executor_shutdown(executor);
@@ -359,7 +371,8 @@ static int fetch_all(struct fetch *fetch)
     source_finish(&fetch->source);
     body_place_close(&fetch->place);
     log_finish(&fetch->log);
-    return status;
+    digest_set_finish(&fetch->digests);
+    return report_finish(&fetch->report, status);
 }
 
 int fetch_run(int argc, char **argv)

@@ -39,17 +39,13 @@ json_t *log_next(FILE *file, struct log_summary *summary)
 static int count(struct log_summary *summary, const json_t *object)
 {
     const char *url = json_string_value(json_object_get(object, "url"));
-    const char *path = json_string_value(json_object_get(object, "path"));
     bool bad = json_is_string(json_object_get(object, "error"));
     uint32_t *number = tally_of(&summary->urls, url);
     uint32_t *failed = tally_of(&summary->failed, url);
-    uint32_t *written = path ? tally_of(&summary->paths, path) : NULL;
-    if (!number || !failed || (path && !written))
+    if (!number || !failed)
         return -ENOMEM;
     ++*number;
     *failed = bad;
-    if (written)
-        *written = 1;
     summary->lines++;
     summary->failures += bad;
     return 0;
@@ -80,5 +76,4 @@ void log_finish(struct log_summary *summary)
 {
     tally_finish(&summary->urls);
     tally_finish(&summary->failed);
-    tally_finish(&summary->paths);
 }

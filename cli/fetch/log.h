@@ -12,7 +12,6 @@
 struct log_summary {
     struct tally urls;        /* how many lines there are of each */
     struct tally failed;      /* 1 for a URL whose last line tells of a failure */
-    struct tally paths;       /* 1 for each file that was written */
     uint64_t lines, failures; /* lines that count, and of them those of a failure */
     uint64_t malformed;       /* lines that are none of a log, such as one that was cut off */
     bool torn;                /* the last line has no end */

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define INTO(field) offsetof(struct fetch_options, field)
 
@@ -18,20 +19,32 @@ static const char *const executors[] = {"fibers", "threads", NULL};
 
 static const struct option_row rows[] = {
     {'i', "input", "FILE", "Read URLs from this file, one a line; - is standard input.",
-     "Blank lines, and lines that begin with #, are passed over. A name for the file may follow the "
-     "URL after a tab.",
+     "Blank lines, and lines that begin with #, are passed over. After the URL may follow, after blanks, a "
+     "digest that the answer must have, such as sha256:HEX, and after a tab a name for the file.",
      OPTION_TEXT, INTO(input), .completion = COMPLETE_FILE},
     {'o', "output", "DIR",
      "Write a file for each URL into this directory, which is made if need be.",
      "Its name is the last part of the URL's path, with the query; index.html if there is none.",
      OPTION_TEXT, INTO(directory), .completion = COMPLETE_FILE},
+    {0, "tree", NULL, "With -o: name files HOST/PATH, as in the URL.",
+     "A port that is not the usual one is part of the host's name. Directories are made as need be.",
+     OPTION_FLAG, INTO(tree)},
+    {0, "content-disposition", NULL,
+     "With -o: take a file's name from the server, if it gives one.",
+     "Only the last part of it counts. It replaces what the URL or the list says, also with --tree.",
+     OPTION_FLAG, INTO(disposition)},
+    {0, "in-order", NULL, "Print in the order of the list rather than as answers come.",
+     "At most 512 answers wait for an earlier one; then no further request begins.", OPTION_FLAG,
+     INTO(in_order)},
     {0, "json", NULL, "Print an object of JSON for each URL, those that failed included.",
-     "Its members are url, name (where the list gave one), status, attempts, bytes, seconds (name, "
+     "Its members are url, name and digest (where the list gave one), status, attempts, bytes, seconds (name, "
      "connect, tls, first_byte and total, of the last attempt), path and error. Without -o what the "
      "servers send is counted and dropped.",
      OPTION_FLAG, INTO(json)},
     {0, "check-only", NULL, "Ask by HEAD whether the URLs are there; print status and URL of each.",
-     NULL, OPTION_FLAG, INTO(check_only)},
+     "Where HEAD is refused by 403, 405 or 501, a GET asks for the first byte. The status is 000 if there is no "
+     "answer.",
+     OPTION_FLAG, INTO(check_only)},
     {'j', "jobs", "N", "Requests at a time; 100 by default.", NULL, OPTION_COUNT, INTO(jobs), 1,
      JOBS_MOST},
     {0, "per-host", "N", "Of them to one host; 10 by default.",
@@ -62,6 +75,12 @@ static const struct option_row rows[] = {
      OPTION_CUSTOM, .take = take_header},
     {'x', "proxy", "URL", "Go through this proxy; by default what http_proxy and its kin say.",
      NULL, OPTION_TEXT, INTO(proxy)},
+    {0, "compressed", NULL, "Ask for gzip, br or zstd, and unpack what comes.",
+     "A large file that comes compressed cannot be resumed.", OPTION_FLAG, INTO(compressed)},
+    {'n', "netrc", NULL, "Take user names and passwords from ~/.netrc.", NULL, OPTION_FLAG,
+     INTO(netrc)},
+    {'b', "cookies", "FILE", "Send the cookies of this file, in Netscape's format.", NULL,
+     OPTION_TEXT, INTO(cookies), .completion = COMPLETE_FILE},
     {0, "cacert", "FILE", "Trust the authorities in this file instead of the system's.", NULL,
      OPTION_TEXT, INTO(authorities), .completion = COMPLETE_FILE},
     {0, "executor", "KIND", "Who waits for the answers: fibers (the default) or threads.", NULL,
@@ -77,13 +96,17 @@ static const struct help_section sections[] = {
      .text =
          "Without -o, --json and --check-only what has come is printed: each answer whole, in the "
          "order in which they end.\n\n"
-         "With -o a file appears under its name when it is complete. Until then it is NAME.part; "
-         "what fails leaves nothing, and what a run that was ended at once leaves the next takes "
-         "over. A file that is there already is never replaced, so two "
-         "URLs with the same name are an error for the second: give it another in the list of -i, "
-         "after a tab. Only with --resume a file that the log does not know is replaced, as the "
-         "run that was killed may have left it.\n\n"
-         "An answer of 400 or more is a failure, and is not kept.",
+         "With -o a file appears under its name when it is complete. A file that is there already is "
+         "never replaced. So two URLs with the same name are an error for the second: give it another "
+         "in the list of -i, after a tab, or use --tree. With --resume a file that is there "
+         "is as good as fetched if it has the very bytes that come, as the run that was killed "
+         "may have left it.\n\n"
+         "Until a file is complete it has no name. A large one of which the server says a version (a strong "
+         "ETag, or Last-Modified) has a hidden one, .thrum-fetch-*.part, and what was cut off is "
+         "gone on with by the next attempt, or the next run of the same URL and name. That needs a file "
+         "system with extended attributes. What fails otherwise leaves nothing.\n\n"
+         "An answer of 400 or more is a failure, and is not kept. 204, 205 and 304 bring no file, and "
+         "are no failure.",
      .manual_only = true},
     {.title = "Requests",
      .text =
@@ -100,6 +123,7 @@ static const struct help_term examples[] = {
     {"thrum fetch -o pages -i urls.txt --json --resume log >> log",
      "The same, to be repeated after an interruption."},
     {"thrum fetch -o pages --retry-failed log --json >> log", "What failed, once more."},
+    {"thrum fetch -o mirror --tree -i urls.txt", "Pages of many sites, without clashes of names."},
     {"thrum fetch --check-only -i links.txt", "Which links are dead?"},
     {0},
 };
@@ -171,6 +195,7 @@ static bool take_header(void *into, const char *value, char *message, size_t siz
                            value);
         return false;
     }
+    options->asks_range |= strncasecmp(value, "Range:", 6) == 0;
     struct curl_slist *longer = curl_slist_append(options->headers, value);
     if (longer)
         options->headers = longer;
@@ -195,6 +220,9 @@ static enum options_verdict check_whole(const struct fetch_options *o, char *mes
     if (o->check_only && o->directory)
         return command_line_wrong(message, size,
                                   "--check-only gets nothing that --output could write");
+    if (!o->directory && (o->tree || o->disposition))
+        return command_line_wrong(message, size, "--%s names files: it needs --output",
+                                  o->tree ? "tree" : "content-disposition");
     if (o->quiet && o->progress)
         return command_line_wrong(message, size, "--quiet and --progress contradict each other");
     if (o->directory && !*o->directory)

@@ -15,7 +15,9 @@ struct fetch_options {
     int jobs, per_host, retries;
     double rate, host_rate;   /* attempts per second; 0 for no bound */
     double timeout, deadline; /* in seconds; 0 for none */
-    bool json, check_only, quiet, progress;
+    bool json, check_only, quiet, progress, tree, compressed, netrc, disposition, in_order;
+    bool asks_range; /* a header of the user's is Range */
+    const char *cookies;
     struct curl_slist *headers;
     char **urls; /* in argv */
     size_t url_count;

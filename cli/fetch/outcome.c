@@ -12,6 +12,17 @@ static void put_text(FILE *out, const char *member, const char *text)
         fputs("null", out);
 }
 
+/* The digest that the list gives, so that --retry-failed can compare with it, too. */
+static void put_digest(FILE *out, const struct body_digest *wanted)
+{
+    if (!wanted->kind)
+        return;
+    fprintf(out, ", \"digest\": \"%s:", wanted->kind->name);
+    for (size_t i = 0; i < wanted->kind->size; i++)
+        fprintf(out, "%02x", wanted->bytes[i]);
+    fputc('"', out);
+}
+
 void outcome_put_json(FILE *out, const struct job *job, const struct outcome *outcome)
 {
     static const char *const names[MOMENTS] = {"name", "connect", "tls", "first_byte", "total"};
@@ -19,6 +30,7 @@ void outcome_put_json(FILE *out, const struct job *job, const struct outcome *ou
     json_put_string(out, job->url);
     if (job->named)
         put_text(out, "name", job->address.name);
+    put_digest(out, &job->wanted);
     fprintf(out, ", \"status\": %ld, \"attempts\": %u, \"bytes\": %ju, \"seconds\": {",
             outcome->status, outcome->attempts, (uintmax_t)outcome->bytes);
     for (int i = 0; i < MOMENTS; i++)

@@ -163,6 +163,7 @@ void fetch_job_free(struct job *job)
     if (!job)
         return;
     thrum_event_finish(&job->admitted_);
+    address_finish(&job->address);
     free(job->url);
     free(job);
 }

@@ -3,6 +3,7 @@
 #define CLI_FETCH_SCHEDULE_H
 
 #include "address.h"
+#include "body.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +15,10 @@ struct host;
 /* A URL that is to be fetched. What is the schedule's own ends with an underscore. */
 struct job {
     char *url;
-    bool named; /* the name is the user's */
+    bool named;      /* the name is the user's */
+    uint64_t number; /* in the order of the list, from 0 */
     struct address address;
+    struct body_digest wanted; /* that the list gives */
     struct schedule *schedule_;
     struct host *host_;
     thrum_future *future_;

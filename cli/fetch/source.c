@@ -1,5 +1,8 @@
 /* The list is read by read and not by stdio, so that a wait for a pipe or a terminal can be left when
- * the run stops. A line is a URL, perhaps with a name after a tab; blanks around are no part of it. */
+ * the run stops.
+ *
+ * A line is a URL, then perhaps a digest (sha256:HEX) after blanks, then perhaps a name after a tab. Blanks
+ * around them are no part of them. */
 #include "source.h"
 
 #include "input.h"
@@ -70,16 +73,18 @@ static ptrdiff_t read_more(struct source *source)
             return 0;
     if (rc < 0)
         return rc;
-    ssize_t count =
-        read(source->file, source->buffer + source->end, source->room - source->end - 1);
+    ssize_t count;
+    do
+        count = read(source->file, source->buffer + source->end, source->room - source->end - 1);
+    while (count < 0 && errno == EINTR);
     if (count < 0)
-        return -errno;
+        return errno == EAGAIN ? read_more(source) : -errno;
     source->end += (size_t)count;
     return count;
 }
 
 /* The next line of the list, without its end and with a NUL. Returns 1, 0 at the end, or an errno. */
-static int next_line(struct source *source, char **ret_line)
+static int next_line(struct source *source, char **ret_line, size_t *ret_length)
 {
     size_t looked = 0;
     for (;;) {
@@ -90,6 +95,7 @@ static int next_line(struct source *source, char **ret_line)
             *end = '\0';
             source->begin += (size_t)(end - begin) + 1;
             *ret_line = begin;
+            *ret_length = (size_t)(end - begin);
             return 1;
         }
         looked = length;
@@ -102,6 +108,7 @@ static int next_line(struct source *source, char **ret_line)
             return 0;
         source->buffer[source->end] = '\0'; /* the last line, without an end */
         *ret_line = source->buffer + source->begin;
+        *ret_length = source->end - source->begin;
         source->begin = source->end;
         return 1;
     }
@@ -115,49 +122,86 @@ static char *trim(char *text)
     return text;
 }
 
-static int next_listed(struct source *source, const char **ret_url, const char **ret_name)
+/* True for "ALGORITHM:HEX". */
+static bool is_digest(const char *text)
+{
+    size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-");
+    size_t digits =
+        name > 0 && text[name] == ':' ? strspn(text + name + 1, "0123456789abcdefABCDEF") : 0;
+    return digits > 0 && text[name + 1 + digits] == '\0';
+}
+
+bool source_line_read(char *line, size_t length, struct source_line *ret_line)
+{
+    *ret_line = (struct source_line){0};
+    bool cut = strlen(line) != length;
+    line = trim(line);
+    if (!cut && (!*line || *line == '#'))
+        return false;
+    ret_line->url = line;
+    if (cut) {
+        ret_line->wrong = "the line has a NUL byte";
+        return true;
+    }
+    char *tab = strchr(line, '\t');
+    if (tab) {
+        *tab = '\0';
+        ret_line->name = trim(tab + 1);
+    }
+    char *blank = line + strcspn(line, " ");
+    if (*blank) {
+        *blank = '\0';
+        ret_line->digest = trim(blank + 1);
+        if (!*ret_line->digest)
+            ret_line->digest = NULL;
+    } else if (tab && is_digest(ret_line->name)) {
+        ret_line->digest = ret_line->name; /* a tab is a blank, too */
+        ret_line->name = NULL;
+    }
+    if (ret_line->digest && !is_digest(ret_line->digest))
+        ret_line->wrong = "after a URL comes a digest such as sha256:..., and after a tab a name";
+    return true;
+}
+
+static int next_listed(struct source *source, struct source_line *ret_line)
 {
     char *line;
+    size_t length;
     int rc;
-    while ((rc = next_line(source, &line)) == 1) {
-        line = trim(line);
-        if (!*line || *line == '#')
-            continue;
-        char *tab = strchr(line, '\t');
-        if (tab)
-            *tab = '\0';
-        *ret_url = trim(line);
-        *ret_name = tab ? trim(tab + 1) : NULL;
-        return 1;
-    }
+    while ((rc = next_line(source, &line, &length)) == 1)
+        if (source_line_read(line, length, ret_line))
+            return 1;
     return rc;
 }
 
 /* The next URL of the log that is to be fetched once more. */
-static int next_failed(struct source *source, const char **ret_url, const char **ret_name)
+static int next_failed(struct source *source, struct source_line *ret_line)
 {
     for (;;) {
         json_decref(source->object);
         source->object = log_next(source->log, NULL);
         if (!source->object)
             return ferror(source->log) ? -EIO : 0;
-        *ret_url = json_string_value(json_object_get(source->object, "url"));
-        *ret_name = json_string_value(json_object_get(source->object, "name"));
-        if (tally_take(source->failed, *ret_url))
+        *ret_line = (struct source_line){
+            .url = json_string_value(json_object_get(source->object, "url")),
+            .name = json_string_value(json_object_get(source->object, "name")),
+            .digest = json_string_value(json_object_get(source->object, "digest"))};
+        if (ret_line->digest && !is_digest(ret_line->digest))
+            ret_line->wrong = "the digest in the log is none";
+        if (tally_take(source->failed, ret_line->url))
             return 1;
     }
 }
 
-int source_next(struct source *source, const char **ret_url, const char **ret_name)
+int source_next(struct source *source, struct source_line *ret_line)
 {
     if (source->stopping(source->context))
         return 0;
     if (source->next < source->url_count) {
-        *ret_url = source->urls[source->next++];
-        *ret_name = NULL;
+        *ret_line = (struct source_line){.url = source->urls[source->next++]};
         return 1;
     }
     if (source->file >= 0)
-        return next_listed(source, ret_url, ret_name);
-    return source->log ? next_failed(source, ret_url, ret_name) : 0;
+        return next_listed(source, ret_line);
+    return source->log ? next_failed(source, ret_line) : 0;
 }

@@ -27,8 +27,18 @@ int source_init(struct source *ret_source, const struct fetch_options *options,
                 thrum_error *ret_error);
 void source_finish(struct source *source);
 
-/* Gives the next URL, and the name of its file or NULL; both are good until the next call. Returns 1, 0
- * at the end or when it is to stop, or a negative errno. Blocks. */
-int source_next(struct source *source, const char **ret_url, const char **ret_name);
+/* A URL with what the list says of it; the texts are good until the next call. */
+struct source_line {
+    const char *url;
+    const char *name;   /* of its file; or NULL */
+    const char *digest; /* "sha256:HEX"; or NULL */
+    const char *wrong;  /* what is wrong with the line, a constant; or NULL */
+};
+
+/* Takes a line of a list apart, in place. Returns false if there is nothing in it. */
+bool source_line_read(char *line, size_t length, struct source_line *ret_line);
+
+/* Gives the next URL. Returns 1, 0 at the end or when it is to stop, or a negative errno. Blocks. */
+int source_next(struct source *source, struct source_line *ret_line);
 
 #endif

@@ -6,7 +6,11 @@
  * What is tried again is what another attempt may change: a connection that could not be made, broke or
  * stalled, an answer that ended too soon, 408, 429 and all of 5xx. Not a name that has no address, a
  * certificate that is wrong, a circle of redirects. A server that wants to be left alone for longer than
- * AFTER_MOST is taken at its word, and the URL has failed.
+ * AFTER_MOST is taken at its word, and the URL has failed. Another attempt goes on where the last one ended, if
+ * the server gives the file a version.
+ *
+ * --check-only asks by HEAD. Servers that refuse that (403, 405, 501) are asked by a GET for the first byte,
+ * which ends with the headers; 206 then counts as 200.
  */
 #include "transfer.h"
 
@@ -95,7 +99,6 @@ static void note(const struct handle *handle, struct outcome *outcome)
                                             CURLINFO_STARTTRANSFER_TIME_T, CURLINFO_TOTAL_TIME_T};
     outcome->status = 0;
     curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &outcome->status);
-    outcome->bytes = handle->body->bytes;
     for (int i = 0; i < MOMENTS; i++) {
         curl_off_t microseconds = 0;
         curl_easy_getinfo(handle->curl, infos[i], &microseconds);
@@ -103,17 +106,26 @@ static void note(const struct handle *handle, struct outcome *outcome)
     }
 }
 
+/* Whether there is nothing more to fetch, as the server has nothing after what is there. */
+static bool has_all(const struct handle *handle, long status)
+{
+    const struct answer *answer = &handle->answer;
+    return status == 416 && handle->offset > 0 && answer->ranged && answer->total == handle->offset;
+}
+
 /* What the server has answered. */
 static void judge_status(struct handle *handle, const struct outcome *outcome, thrum_retry *retry)
 {
     curl_off_t after = 0;
     long status = outcome->status;
-    if (status > 0 && status < 400) {
+    if ((status >= 200 && status < 300) || status == 304 || has_all(handle, status)) {
         thrum_retry_done(retry, 0);
         return;
     }
     thrum_retry_fail(retry, -EPROTO, "the server answers with status %ld", status);
     curl_easy_getinfo(handle->curl, CURLINFO_RETRY_AFTER, &after);
+    if (status == 416 && handle->offset > 0 && body_empty(handle->body) == 0)
+        return; /* what is there is of no use; next time all is asked for */
     if (status != 408 && status != 429 && status < 500)
         thrum_retry_give_up(retry);
     else if (after > AFTER_MOST) {
@@ -131,45 +143,17 @@ static void judge_code(const struct handle *handle, CURLcode code, thrum_retry *
     const struct body *body = handle->body;
     if (handle->headers_too_long)
         thrum_retry_fail(retry, -EPROTO, "the headers of the answer are too long");
+    else if (handle->error.code < 0)
+        thrum_retry_fail(retry, handle->error.code, "%s", handle->error.message);
     else if (body->error.code < 0)
         thrum_retry_fail(retry, body->error.code, "%s", body->error.message);
     else
         thrum_retry_fail(retry, -EIO, "%s",
                          handle->reason[0] ? handle->reason : curl_easy_strerror(code));
-    if (handle->headers_too_long || body->error.code < 0 || !may_pass(code))
+    if (handle->headers_too_long || handle->error.code < 0 || body->error.code < 0 ||
+        !may_pass(code))
         thrum_retry_give_up(retry);
 }
-
-/* One attempt; tells the retry how it went. */
-static void attempt(struct transfers *transfers, struct handle *handle, const struct job *job,
-                    struct outcome *outcome, thrum_retry *retry)
-{
-    double patience = transfers->options->timeout;
-    thrum_time deadline = patience > 0 ? thrum_in(patience) : THRUM_FOREVER;
-    bool last = transfers->deadline <= deadline;
-    CURLcode code;
-    outcome->attempts = thrum_retry_attempt(retry);
-    int rc = body_again(handle->body);
-    if (rc == 0)
-        rc = handle_aim(handle, job->url, handle->body);
-    if (rc == 0)
-        rc = thrum_curl_perform(transfers->client, handle->curl,
-                                last ? transfers->deadline : deadline, &code);
-    note(handle, outcome);
-    if (rc == -ETIMEDOUT && !last) {
-        thrum_retry_fail(retry, rc, "took longer than %g seconds", patience);
-    } else if (rc < 0) {
-        outcome->unfinished = rc == -ETIMEDOUT || rc == -ECANCELED;
-        thrum_retry_fail(retry, rc, "%s", thrum_strerror(rc));
-        thrum_retry_give_up(retry);
-    } else if (code != CURLE_OK) {
-        judge_code(handle, code, retry);
-    } else {
-        judge_status(handle, outcome, retry);
-    }
-}
-
-/* ---------------------------------------------------------------------------------------- all of it */
 
 /* Waits for what the limiters want. Returns 0 or a negative errno. */
 static int wait_for_tokens(struct transfers *transfers, struct job *job)
@@ -189,6 +173,68 @@ static int wait_for_tokens(struct transfers *transfers, struct job *job)
     int ended = schedule_wait_end(job);
     return rc < 0 ? rc : ended;
 }
+
+/* True if the server refuses HEAD, but perhaps not GET. */
+static bool refuses_head(const struct handle *handle, long status)
+{
+    return handle->options->check_only && !handle->probe &&
+           (status == 403 || status == 405 || status == 501);
+}
+
+/* Asks once. Returns 0 and libcurl's code, or a negative errno. */
+static int ask(struct transfers *transfers, struct handle *handle, const struct job *job,
+               thrum_time deadline, bool probe, struct outcome *outcome, CURLcode *ret_code)
+{
+    int rc = handle_aim(handle, job->url, handle->body, probe);
+    if (rc == 0)
+        rc = thrum_curl_perform(transfers->client, handle->curl, deadline, ret_code);
+    note(handle, outcome);
+    if (rc == 0 && probe && *ret_code == CURLE_WRITE_ERROR && outcome->status > 0 &&
+        !handle->headers_too_long)
+        *ret_code = CURLE_OK; /* it was ended on purpose */
+    if (rc == 0 && probe && (outcome->status == 206 || outcome->status == 416))
+        outcome->status = 200;
+    if (rc == 0 && *ret_code == CURLE_OK && !handle_answered(handle))
+        *ret_code = CURLE_WRITE_ERROR;
+    outcome->bytes = handle->body->bytes;
+    return rc;
+}
+
+/* One attempt; tells the retry how it went. */
+static void attempt(struct transfers *transfers, struct handle *handle, struct job *job,
+                    struct outcome *outcome, thrum_retry *retry)
+{
+    double patience = transfers->options->timeout;
+    thrum_time deadline = patience > 0 ? thrum_in(patience) : THRUM_FOREVER;
+    bool last = transfers->deadline <= deadline;
+    const char *validator;
+    CURLcode code = CURLE_OK;
+    outcome->attempts = thrum_retry_attempt(retry);
+    deadline = last ? transfers->deadline : deadline;
+    int rc = body_resumable(handle->body, &validator) > 0 ? 0 : body_empty(handle->body);
+    if (rc == 0)
+        rc = ask(transfers, handle, job, deadline, false, outcome, &code);
+    if (rc == 0 && code == CURLE_OK && refuses_head(handle, outcome->status)) {
+        rc = wait_for_tokens(transfers, job);
+        if (rc == 0)
+            rc = ask(transfers, handle, job, deadline, true, outcome, &code);
+    }
+    if (rc == -ETIMEDOUT && !last) {
+        thrum_retry_fail(retry, rc, "took longer than %g seconds", patience);
+    } else if (rc < 0) {
+        outcome->unfinished = rc == -ETIMEDOUT || rc == -ECANCELED;
+        thrum_retry_fail(retry, rc, "%s",
+                         handle->body->error.code < 0 ? handle->body->error.message
+                                                      : thrum_strerror(rc));
+        thrum_retry_give_up(retry);
+    } else if (code != CURLE_OK) {
+        judge_code(handle, code, retry);
+    } else {
+        judge_status(handle, outcome, retry);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- all of it */
 
 /* Is it time for an attempt? Its pause is over then, and it has a place and its tokens. */
 static bool next_attempt(struct transfers *transfers, struct job *job, struct outcome *outcome,
@@ -226,9 +272,12 @@ static void settle(struct transfers *transfers, const thrum_retry *retry, struct
     outcome->failed = rc < 0;
     if (rc < 0)
         snprintf(outcome->error, sizeof outcome->error, "%s", message);
-    else if (transfers->place->kind == BODY_FILE &&
-             asprintf(&outcome->path, "%s/%s", transfers->place->directory, body->name) < 0)
+    else if (transfers->place->kind == BODY_FILE && !body->empty &&
+             asprintf(&outcome->path, "%s/%s", transfers->place->files.name, body->name) < 0) {
         outcome->path = NULL;
+        outcome->failed = true;
+        snprintf(outcome->error, sizeof outcome->error, "out of memory for the name of its file");
+    }
 }
 
 void transfer(struct transfers *transfers, struct job *job, struct outcome *ret_outcome,
@@ -238,7 +287,7 @@ void transfer(struct transfers *transfers, struct job *job, struct outcome *ret_
         THRUM_RETRY(.attempts = (uint32_t)transfers->options->retries + 1, .base = first_pause,
                     .cap = longest_pause, .deadline = transfers->deadline);
     *ret_outcome = (struct outcome){0};
-    int rc = body_begin(ret_body, transfers->place, job->address.name);
+    int rc = body_begin(ret_body, transfers->place, job->url, job->address.name, &job->wanted);
     struct handle *handle = rc == 0 ? take_handle(transfers) : NULL;
     if (!handle) {
         ret_outcome->failed = true;

@@ -15,6 +15,16 @@ void end(void);
 /* Files in the directory, which must all have their own names. Removes them. */
 int take_files(void);
 
+/* The path of a file in the directory, good until the next call. */
+const char *path_in(const char *name);
+void put_file(const char *name, const char *text);
+/* The first bytes of a file, good until the next call; NULL if there is none. */
+const char *text_in(const char *name);
+/* True if the file is what /part of the server gives. */
+bool is_the_part(const char *name);
+/* Partial files in the directory. */
+int hidden_files(void);
+
 /* A file without a name that holds a list of URLs; `format` gets the port and a number. */
 int make_list(int count, const char *format);
 

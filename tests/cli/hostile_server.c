@@ -113,10 +113,106 @@ static int send_big(thrum_socket *peer)
     return rc;
 }
 
+char hostile_byte(size_t at)
+{
+    return (char)('a' + at * 7 % 26 + at / 1000 % 3);
+}
+
+/* The value of a header of the request, or NULL. */
+static const char *header_of(const char *request, const char *name, char value[128])
+{
+    const char *at = strcasestr(request, name);
+    return at && sscanf(at + strlen(name), ": %127[^\r\n]", value) == 1 ? value : NULL;
+}
+
+/* Sends a file of HOSTILE_BIG bytes from `first` on; with `cut`, ends the connection shortly before its end. */
+static int send_part(thrum_socket *peer, const char *headers, size_t first, bool cut)
+{
+    char head[400], piece[4096];
+    size_t end = cut ? HOSTILE_CUT : HOSTILE_BIG;
+    snprintf(head, sizeof head, "HTTP/1.1 %s\r\n%sContent-Length: %zu\r\n",
+             first ? "206 Partial Content" : "200 OK", headers, HOSTILE_BIG - first);
+    if (first)
+        snprintf(head + strlen(head), sizeof head - strlen(head),
+                 "Content-Range: bytes %zu-%d/%d\r\n", first, HOSTILE_BIG - 1, HOSTILE_BIG);
+    snprintf(head + strlen(head), sizeof head - strlen(head), "\r\n");
+    int rc = say(peer, head);
+    while (rc == 0 && first < end) {
+        size_t size = end - first < sizeof piece ? end - first : sizeof piece;
+        for (size_t i = 0; i < size; i++)
+            piece[i] = hostile_byte(first + i);
+        rc = thrum_socket_write(peer, piece, size, THRUM_FOREVER);
+        first += size;
+    }
+    return rc == 0 && cut ? -ECONNRESET : rc;
+}
+
+/* /part/KIND/...: the first time it is cut off. */
+static int answer_part(thrum_socket *peer, const char *path, const char *request, int count)
+{
+    char range[128], version[128], headers[160];
+    const char *kind = path + 6;
+    bool changes = strncmp(kind, "changes/", 8) == 0, weak = strncmp(kind, "weak/", 5) == 0;
+    snprintf(headers, sizeof headers, "ETag: %s\"v%d\"\r\n", weak ? "W/" : "", changes ? count : 1);
+    size_t first = 0;
+    if (header_of(request, "\r\nRange", range) && header_of(request, "\r\nIf-Range", version) &&
+        strncmp(kind, "norange/", 8) != 0 && strstr(headers, version) &&
+        strchr(version, '"') == version)
+        CHECK_INT(sscanf(range, "bytes=%zu-", &first), ==, 1);
+    if (first > 0 && strncmp(kind, "shifted/", 8) == 0)
+        first += 10;
+    return send_part(peer, headers, first, count == 1);
+}
+
+/* /echo/HEADER: answers with the value that the request has for it. */
+static int answer_echo(thrum_socket *peer, const char *path, const char *request)
+{
+    char name[64], value[128];
+    snprintf(name, sizeof name, "\r\n%s", path + 6);
+    return send_page(peer, 200, "", header_of(request, name, value) ? value : "none");
+}
+
+static int send_packed(thrum_socket *peer)
+{
+    /* printf packed | gzip -n */
+    static const unsigned char packed[] = {0x1f, 0x8b, 8,    0,    0,    0,    0,    0, 0,
+                                           3,    0x2b, 0x48, 0x4c, 0xce, 0x4e, 0x4d, 1, 0,
+                                           0x10, 0xb4, 0xf6, 0x21, 6,    0,    0,    0};
+    char head[128];
+    snprintf(head, sizeof head,
+             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+             sizeof packed);
+    int rc = say(peer, head);
+    return rc < 0 ? rc : thrum_socket_write(peer, packed, sizeof packed, THRUM_FOREVER);
+}
+
 /* Returns 0 if the connection is to go on. */
-static int answer(struct hostile_server *server, thrum_socket *peer, const char *path)
+static int answer(struct hostile_server *server, thrum_socket *peer, const char *path,
+                  const char *request)
 {
     int count = note(server, path);
+    if (strncmp(path, "/part/", 6) == 0)
+        return answer_part(peer, path, request, count);
+    if (strncmp(path, "/echo/", 6) == 0)
+        return answer_echo(peer, path, request);
+    if (strncmp(path, "/nohead/", 8) == 0)
+        return send_page(peer, strstr(request, "\r\nRange: bytes=0-0") ? 206 : 200, "", path);
+    if (strncmp(path, "/name/", 6) == 0)
+        return send_page(peer, 200, "Content-Disposition: attachment; filename=\"../named\"\r\n",
+                         path);
+    if (strncmp(path, "/packed/", 8) == 0)
+        return send_packed(peer);
+    if (strncmp(path, "/moved/", 7) == 0)
+        return send_page(peer, 302, "Location: /ok/moved\r\n", "moved");
+    if (strncmp(path, "/range/", 7) == 0)
+        return send_page(peer, 206, "Content-Range: bytes 0-1/9\r\n", "ab");
+    if (strncmp(path, "/empty/", 7) == 0)
+        return send_page(peer, 200, "", "");
+    if (strncmp(path, "/none/", 6) == 0) /* a status that has no body */
+        return say(peer, strcmp(path + 6, "204") == 0 ? "HTTP/1.1 204 Whatever\r\n\r\n"
+                         : strcmp(path + 6, "205") == 0
+                             ? "HTTP/1.1 205 Whatever\r\nContent-Length: 0\r\n\r\n"
+                             : "HTTP/1.1 304 Whatever\r\n\r\n");
     if (strncmp(path, "/ok/", 4) == 0)
         return send_page(peer, 200, "", path);
     if (strncmp(path, "/big/", 5) == 0)
@@ -140,7 +236,9 @@ static int answer(struct hostile_server *server, thrum_socket *peer, const char 
 static int answer_head(struct hostile_server *server, thrum_socket *peer, const char *path)
 {
     note(server, path);
-    bool status = strncmp(path, "/status/", 8) == 0;
+    bool status = strncmp(path, "/status/", 8) == 0 || strncmp(path, "/nohead/", 8) == 0;
+    if (strcmp(path, "/reset") == 0)
+        return reset(peer);
     return send_page(peer, status ? (int)strtol(path + 8, NULL, 10) : 200, "", "");
 }
 
@@ -158,8 +256,9 @@ static int serve(thrum_task *self)
         if (!strstr(text, "\r\n\r\n"))
             continue;
         CHECK_INT(sscanf(text, "%*s %31s", path), ==, 1);
-        rc = strncmp(text, "HEAD ", 5) == 0 ? answer_head(connection.server, connection.peer, path)
-                                            : answer(connection.server, connection.peer, path);
+        rc = strncmp(text, "HEAD ", 5) == 0
+                 ? answer_head(connection.server, connection.peer, path)
+                 : answer(connection.server, connection.peer, path, text);
         there = 0;
     }
     thrum_socket_free(connection.peer);

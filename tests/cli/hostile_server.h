@@ -6,6 +6,18 @@
  *     /flaky/...     the first time resets the connection; then as /ok
  *     /busy/...      the first time 429, to be asked again in a second; then as /ok
  *     /status/N      answers with that status, and a page that says so
+ *     /none/N        answers with the status 204, 205 or 304, which have no page
+ *     /empty/...     answers with an empty page
+ *     /moved/...     redirects to /ok/moved
+ *     /nohead/N/...  answers HEAD with that status, and GET with the path
+ *     /echo/HEADER   answers with the value of that header of the request, or with "none"
+ *     /name/...      gives the file a name, "../named"
+ *     /packed/...    answers with "packed", compressed by gzip
+ *     /range/...     sends a part that nobody asked for
+ *     /part/...      a file of HOSTILE_BIG bytes with an ETag, cut off after HOSTILE_CUT the first time; then
+ *                    what Range and If-Range ask for
+ *     /part/weak/... the same with a weak ETag; /part/changes/... with another ETag each time;
+ *                    /part/norange/... without ranges; /part/shifted/... with other bytes than were asked for
  *     /later         503, to be asked again in a day
  *     /reset         resets the connection
  *     /half          ends in the middle of the page
@@ -18,10 +30,11 @@
 #ifndef TESTS_CLI_HOSTILE_SERVER_H
 #define TESTS_CLI_HOSTILE_SERVER_H
 
+#include <stddef.h>
 #include <stdint.h>
 #include <thrum.h>
 
-enum { HOSTILE_PATHS = 512, HOSTILE_BIG = 300000 };
+enum { HOSTILE_PATHS = 512, HOSTILE_BIG = 300000, HOSTILE_CUT = 290000 };
 
 struct hostile_server {
     thrum_executor *pool;
@@ -37,6 +50,9 @@ struct hostile_server {
         thrum_time first, last; /* when it was asked for */
     } paths[HOSTILE_PATHS];
 };
+
+/* The byte at a place of the file /part. */
+char hostile_byte(size_t at);
 
 void hostile_server_start(struct hostile_server *ret_server);
 void hostile_server_stop(struct hostile_server *server);

@@ -1,8 +1,10 @@
 /* `thrum fetch`, what one cannot see from outside: who may ask whom, what files are called, what the
  * command line means. */
 #include "fetch/address.h"
+#include "fetch/answer.h"
 #include "fetch/options.h"
 #include "fetch/schedule.h"
+#include "fetch/source.h"
 #include "fetch/tally.h"
 #include "harness.h"
 
@@ -12,14 +14,20 @@
 
 /* --------------------------------------------------------------------------------------- addresses */
 
-static const char *name_of(const char *url)
+static const char *path_of(const char *url, bool tree)
 {
     static struct address address;
     CURLU *parts = curl_url();
     CHECK(parts);
-    const char *wrong = address_read(parts, url, &address);
+    address_finish(&address);
+    const char *wrong = address_read(parts, url, tree, &address);
     curl_url_cleanup(parts);
     return wrong ? wrong : address.name;
+}
+
+static const char *name_of(const char *url)
+{
+    return path_of(url, false);
 }
 
 TEST(a_file_is_called_as_the_last_part_of_its_url)
@@ -41,17 +49,121 @@ TEST(a_name_that_is_too_long_is_none)
     memset(url + 11, 'x', FILE_NAME_SIZE - 1);
     CHECK_INT(strlen(name_of(url)), ==, FILE_NAME_SIZE - 1);
     memset(url + 11, 'x', FILE_NAME_SIZE);
-    CHECK_STR(name_of(url), "");
+    CHECK_STR(name_of(url), NULL);
+    CHECK_STR(path_of(url, true), NULL);
+}
+
+TEST(a_tree_has_host_and_path)
+{
+    CHECK_STR(path_of("http://a.b", true), "a.b/index.html");
+    CHECK_STR(path_of("https://a.b:443/c/d?e=/f", true), "a.b/c/d?e=%2Ff");
+    CHECK_STR(path_of("http://a.b:8080/c//d/", true), "a.b:8080/c/d/index.html");
+    CHECK_STR(path_of("http://a.b/c/../../d/./e", true), "a.b/d/e");
+    CHECK_STR(path_of("http://a.b/.git/.x/%2e%2e/f", true), "a.b/_.git/_.x/%2e%2e/f");
+    CHECK_STR(path_of("http://a.b/.thrum-fetch-0.part", true), "a.b/_.thrum-fetch-0.part");
+    CHECK_STR(path_of("http://[::1]/c", true), "[::1]/c");
 }
 
 TEST(a_given_name_stays_in_its_directory)
 {
-    struct address address;
+    struct address address = {0};
     CHECK(!address_take_name("a b", &address));
     CHECK_STR(address.name, "a b");
     CHECK(address_take_name("", &address));
     CHECK(address_take_name("..", &address));
     CHECK(address_take_name("../a", &address));
+    CHECK(address_take_name(".thrum-fetch-0123456789abcdef-0.part", &address));
+    CHECK_STR(address.name, "a b");
+    address_finish(&address);
+}
+
+/* What a line of a list says, as "URL|DIGEST|NAME|wrong". */
+static const char *said_by(const char *text)
+{
+    static char line[256], said[512];
+    struct source_line read;
+    snprintf(line, sizeof line, "%s", text);
+    if (!source_line_read(line, strlen(line), &read))
+        return "nothing";
+    snprintf(said, sizeof said, "%s|%s|%s|%s", read.url, read.digest ? read.digest : "",
+             read.name ? read.name : "", read.wrong ? "wrong" : "");
+    return said;
+}
+
+TEST(a_line_has_a_url_a_digest_and_a_name)
+{
+    CHECK_STR(said_by(""), "nothing");
+    CHECK_STR(said_by("  # comment"), "nothing");
+    CHECK_STR(said_by(" http://a/b \r"), "http://a/b|||");
+    CHECK_STR(said_by("http://a/b  sha256:00ff"), "http://a/b|sha256:00ff||");
+    CHECK_STR(said_by("http://a/b\tsha256:00ff"), "http://a/b|sha256:00ff||");
+    CHECK_STR(said_by("http://a/b \t a name "), "http://a/b||a name|");
+    CHECK_STR(said_by("http://a/b sha3-256:AA\tsha256:00"), "http://a/b|sha3-256:AA|sha256:00|");
+    CHECK_STR(said_by("http://a/b name"), "http://a/b|name||wrong");
+    CHECK_STR(said_by("http://a/b sha256:xyz"), "http://a/b|sha256:xyz||wrong");
+    char cut[] = "http://a/b\0c";
+    struct source_line read;
+    CHECK(source_line_read(cut, sizeof cut - 1, &read));
+    CHECK(read.wrong);
+}
+
+static struct answer answer_of(const char *const *lines)
+{
+    struct answer answer = {0};
+    for (; *lines; lines++)
+        answer_take_line(&answer, *lines, strlen(*lines));
+    return answer;
+}
+#define ANSWER(...) answer_of((const char *const[]){__VA_ARGS__, NULL})
+
+TEST(headers_say_version_range_and_name)
+{
+    struct answer answer = ANSWER("HTTP/1.1 200 OK\r\n", "etag: \"a\"\r\n",
+                                  "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT\r\n");
+    CHECK_STR(answer_validator(&answer), "\"a\"");
+    answer = ANSWER("ETag: W/\"a\"", "Last-Modified: then");
+    CHECK_STR(answer_validator(&answer), "then");
+    answer = ANSWER("ETag: W/\"a\"");
+    CHECK(!answer_validator(&answer));
+    answer = ANSWER("ETag: \"a\"", "Content-Encoding: gzip");
+    CHECK(!answer_validator(&answer)); /* the bytes that are kept are others */
+    answer = ANSWER("ETag: \"a\"", "HTTP/2 200");
+    CHECK(!answer_validator(&answer)); /* that was of a redirect */
+    answer = ANSWER("Content-Range: bytes 5-9/10");
+    CHECK(answer.ranged && answer.first == 5 && answer.total == 10);
+    answer = ANSWER("Content-Range: bytes 5-9/*");
+    CHECK(answer.ranged && answer.first == 5 && answer.total == UINT64_MAX);
+    answer = ANSWER("Content-Range: bytes */10");
+    CHECK(answer.ranged && answer.total == 10);
+    answer = ANSWER("Content-Range: lines 1-2/3");
+    CHECK(!answer.ranged);
+}
+
+TEST(a_name_of_the_server_is_made_harmless)
+{
+    static const char *const names[][2] = {
+        {"attachment; filename=a.txt", "a.txt"},
+        {"attachment; filename=\"a b.txt\"; size=3", "a b.txt"},
+        {"attachment; filename=\"a\\\"b\"", "a\"b"},
+        {"inline; filename=old; filename*=UTF-8''n%C3%A9w%20one", "n\xc3\xa9w one"},
+        {"inline; filename*=UTF-8''new; filename=old", "new"},
+        {"inline; filename*=ISO-8859-1''x; filename=old", "old"},
+        {"attachment; filename=\"../../etc/passwd\"", "passwd"},
+        {"attachment; filename=\"C:\\\\dir\\\\file\"", "file"},
+        {"attachment; filename=.bashrc", "_.bashrc"},
+        {"attachment; filename*=UTF-8''a%00b%0Ac%2Fd", "d"},
+        {"attachment; filename=\"\"", ""},
+        {"attachment; filename=\"a/\"", ""},
+        {"attachment", ""},
+        {"attachment; filename", ""},
+        {"attachment; filename=\"unclosed", "unclosed"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        char line[200];
+        snprintf(line, sizeof line, "Content-Disposition: %s\r\n", names[i][0]);
+        struct answer answer = ANSWER(line);
+        CHECK_STR(answer.file_name, names[i][1]);
+    }
 }
 
 TEST(a_tally_counts_each_text)
