@@ -1,19 +1,20 @@
 /* Children.
  *
- * Each is the leader of a process group of its own, so that Ctrl-C at the terminal reaches only this
- * program, which then decides, and so that what a child has started can be ended with it.
+ * Each is the leader of a process group of its own. So Ctrl-C at the terminal reaches only this
+ * program, which then decides, and what a child has started can be ended with it.
  *
- * A process number may be used again once its process has been waited for. So all who are not waited
- * for yet stand in a list, and a child leaves it, and is waited for, under the list's lock: a signal
- * is never sent to a number that is no longer ours. The end itself is noticed by a descriptor
- * (pidfd), for which a fiber or a thread waits as for any other.
+ * A process number may be used again once its process has been waited for. So all that are not waited
+ * for yet are in a list, and a child leaves it, and is waited for, under the list's lock: a signal is
+ * never sent to a number that is no longer ours. The end itself is noticed by a descriptor (pidfd), for
+ * which a fiber or a thread waits as for any other. The descriptor's number is reserved before the child
+ * starts: a command that has begun is never killed because there was no descriptor for it.
  *
- * What is left of a group when its leader ends is left alone, as a shell does, unless the group was
- * being ended: then it is killed, as it has had its SIGTERM. A process that has made a session or group
- * of its own is beyond reach; it wanted that.
+ * What is left of a group when its leader ends is left alone, as a shell does. If its end was asked for,
+ * everything below it is ended: its group, and its descendants in other groups (descendants.c). Before
+ * SIGKILL they are stopped, so that none starts another meanwhile.
  *
- * With `input` the child gets the terminal's foreground for its time: without that it would be stopped
- * when it reads. Ctrl-C then is the child's.
+ * A child that reads our standard input, or the terminal, has the terminal's foreground for its time:
+ * without that it would be stopped when it reads. Ctrl-C and Ctrl-Z then go to the child.
  */
 #include "child.h"
 
@@ -29,6 +30,8 @@
 extern char **environ;
 
 static const double look_seconds = 0.02;
+
+enum { ROUNDS_MOST = 16 }; /* of looking for processes that start others while they are stopped */
 
 static struct {
     thrum_lock lock;
@@ -51,12 +54,32 @@ static int reserve(void)
     return 0;
 }
 
-static int prepare_files(posix_spawn_file_actions_t *files, const struct child_options *options)
+int child_terminal(void)
+{
+    static int opened = -1;
+    if (isatty(STDIN_FILENO))
+        return STDIN_FILENO;
+    if (opened < 0)
+        opened = open("/dev/tty", O_RDWR | O_CLOEXEC);
+    return opened;
+}
+
+/* Only the foreground group may give the terminal away. */
+static bool takes_terminal(const struct child_options *options)
+{
+    return (options->terminal || (options->input && isatty(STDIN_FILENO))) &&
+           tcgetpgrp(child_terminal()) == getpgrp();
+}
+
+static int prepare_files(posix_spawn_file_actions_t *files, const struct child_options *options,
+                         bool terminal)
 {
     int rc = 0;
     if (!options->input)
-        rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (rc == 0 && options->input && isatty(STDIN_FILENO))
+        rc = posix_spawn_file_actions_addopen(files, STDIN_FILENO,
+                                              options->terminal ? "/dev/tty" : "/dev/null",
+                                              options->terminal ? O_RDWR : O_RDONLY, 0);
+    if (rc == 0 && terminal)
         rc = posix_spawn_file_actions_addtcsetpgrp_np(files, STDIN_FILENO);
     if (rc == 0 && options->out > 0)
         rc = posix_spawn_file_actions_adddup2(files, options->out, STDOUT_FILENO);
@@ -65,7 +88,7 @@ static int prepare_files(posix_spawn_file_actions_t *files, const struct child_o
     return rc;
 }
 
-static int spawn(pid_t *ret_pid, const struct child_options *options)
+static int spawn(pid_t *ret_pid, const struct child_options *options, bool terminal)
 {
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
@@ -74,12 +97,13 @@ static int spawn(pid_t *ret_pid, const struct child_options *options)
     sigemptyset(&usual);
     sigaddset(&usual, SIGPIPE); /* what exec keeps is only that a signal is ignored */
     sigaddset(&usual, SIGTTOU);
+    sigaddset(&usual, SIGCHLD);
     int rc = posix_spawn_file_actions_init(&files);
     if (rc != 0)
         return -rc;
     rc = posix_spawnattr_init(&attributes);
     if (rc == 0) {
-        rc = prepare_files(&files, options);
+        rc = prepare_files(&files, options, terminal);
         if (rc == 0)
             rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
                                                            POSIX_SPAWN_SETSIGMASK |
@@ -101,13 +125,19 @@ int child_start(struct child *child, const struct child_options *options)
 {
     int rc = 0;
     *child = (struct child){0};
-    /* The lock is held from before the start, so that whoever ends all children misses none. */
+    bool terminal = takes_terminal(options);
+    int reserved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+    if (reserved < 0)
+        return -errno;
+    /* The lock is held from before the start, so that an end of all children misses none. */
     thrum_with (&children.lock) {
         rc = children.closed ? -ECANCELED : reserve();
         if (rc == 0)
-            rc = spawn(&child->pid, options);
+            rc = spawn(&child->pid, options, terminal);
+        close(reserved);
         if (rc < 0)
             break;
+        child->terminal = terminal;
         child->descriptor = pidfd_open(child->pid, 0);
         if (child->descriptor >= 0) {
             children.items[children.count++] = child;
@@ -121,13 +151,36 @@ int child_start(struct child *child, const struct child_options *options)
     return rc;
 }
 
+/* Ends what is below the child. Under the lock, and before the child is waited for. */
+static void kill_below(struct child *child)
+{
+    size_t first = 0;
+    kill(-child->pid, SIGSTOP);
+    for (int round = 0; round < ROUNDS_MOST; round++) {
+        descendants_signal(&child->below, first, 0, SIGSTOP);
+        first = child->below.count;
+        if (descendants_find(&child->below, child->pid) == 0)
+            break;
+    }
+    kill(-child->pid, SIGKILL);
+    descendants_signal(&child->below, 0, 0, SIGKILL);
+}
+
+static void take_terminal_back(void)
+{
+    /* From the background this raises SIGTTOU. */
+    void (*before)(int) = signal(SIGTTOU, SIG_IGN);
+    tcsetpgrp(child_terminal(), getpgrp());
+    signal(SIGTTOU, before);
+}
+
 /* It has ended: takes it from the list and its status from the system. */
 static int collect(struct child *child)
 {
     int status = 0;
     thrum_with (&children.lock) {
         if (child->ending)
-            kill(-child->pid, SIGKILL); /* its number is still its own */
+            kill_below(child); /* its number is still its own */
         while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
             continue;
         for (size_t i = 0; i < children.count; i++)
@@ -138,12 +191,10 @@ static int collect(struct child *child)
         child->pid = 0;
     }
     close(child->descriptor);
-    if (isatty(STDIN_FILENO) && tcgetpgrp(STDIN_FILENO) != getpgrp()) {
-        /* The terminal was the child's. Taking it back from the background raises SIGTTOU. */
-        void (*before)(int) = signal(SIGTTOU, SIG_IGN);
-        tcsetpgrp(STDIN_FILENO, getpgrp());
-        signal(SIGTTOU, before);
-    }
+    descendants_finish(&child->below);
+    if (child->terminal)
+        take_terminal_back();
+    children_reap_adopted();
     return status;
 }
 
@@ -159,41 +210,36 @@ int child_wait(struct child *child, thrum_time deadline, int *ret_status)
     return 0;
 }
 
-static void signal_group(const struct child *child, int number)
+/* Asks it to end. Under the lock. */
+static void ask_to_end(struct child *child, int number)
 {
+    child->ending = true;
+    descendants_find(&child->below, child->pid);
     kill(-child->pid, number);
-    if (number == SIGTERM)
-        kill(-child->pid, SIGCONT); /* one that is stopped could not hear it */
+    descendants_signal(&child->below, 0, child->pid, number);
+    /* A stopped process does not act on a signal. */
+    kill(-child->pid, SIGCONT);
+    descendants_signal(&child->below, 0, child->pid, SIGCONT);
+}
+
+static void kill_child(struct child *child)
+{
+    child->ending = true;
+    kill_below(child);
 }
 
 int child_end(struct child *child, double grace, int *ret_status)
 {
-    thrum_with (&children.lock) {
-        child->ending = true;
-        signal_group(child, SIGTERM);
-    }
+    thrum_with (&children.lock)
+        ask_to_end(child, SIGTERM);
     if (child_wait(child, thrum_in(grace), ret_status) == 0)
         return 0;
     thrum_with (&children.lock)
-        signal_group(child, SIGKILL);
+        kill_child(child);
     return child_wait(child, THRUM_FOREVER, ret_status);
 }
 
-static size_t signal_all(int number)
-{
-    size_t count = 0;
-    thrum_with (&children.lock) {
-        children.closed = true;
-        count = children.count;
-        for (size_t i = 0; i < children.count; i++) {
-            children.items[i]->ending = true;
-            signal_group(children.items[i], number);
-        }
-    }
-    return count;
-}
-
-static size_t count_children(void)
+size_t children_count(void)
 {
     size_t count = 0;
     thrum_with (&children.lock)
@@ -201,19 +247,60 @@ static size_t count_children(void)
     return count;
 }
 
-void children_end_all(double grace)
+void children_each(void (*look)(struct child *child))
 {
-    thrum_time deadline = thrum_in(grace);
-    if (signal_all(SIGTERM) == 0)
-        return;
-    while (count_children() > 0 && thrum_now() < deadline)
-        thrum_sleep(thrum_in(look_seconds));
-    signal_all(SIGKILL);
+    thrum_with (&children.lock)
+        for (size_t i = 0; i < children.count; i++)
+            look(children.items[i]);
 }
 
 void children_kill_all(void)
 {
-    signal_all(SIGKILL);
+    thrum_with (&children.lock)
+        children.closed = true;
+    children_each(kill_child);
+}
+
+void children_end_all(int number, double grace)
+{
+    thrum_time deadline = thrum_in(grace);
+    thrum_with (&children.lock) {
+        children.closed = true;
+        for (size_t i = 0; i < children.count; i++)
+            ask_to_end(children.items[i], number);
+    }
+    while (children_count() > 0 && thrum_now() < deadline)
+        thrum_sleep(thrum_in(look_seconds));
+    children_kill_all();
+}
+
+void children_signal(int number)
+{
+    thrum_with (&children.lock)
+        for (size_t i = 0; i < children.count; i++)
+            kill(-children.items[i]->pid, number);
+}
+
+void child_refuse_terminal(struct child *child)
+{
+    child->wants_terminal = true;
+    kill_child(child);
+}
+
+void children_reap_adopted(void)
+{
+    thrum_with (&children.lock)
+        for (;;) {
+            siginfo_t ended = {0};
+            bool own = false;
+            if (waitid(P_ALL, 0, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 || ended.si_pid == 0)
+                break;
+            for (size_t i = 0; i < children.count; i++)
+                own |= children.items[i]->pid == ended.si_pid;
+            if (own)
+                break; /* it is collected soon, and then the others are looked for again */
+            waitpid(ended.si_pid, NULL, WNOHANG);
+        }
 }
 
 int child_exit_code(int status)

@@ -3,9 +3,13 @@
 #define CLI_COMMON_OUTPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* True if standard output is a pipe or a socket whose reader has gone, as with `| head`. */
 bool output_reader_gone(void);
+
+/* Writes all of the text. Returns 0 or a negative errno. */
+int output_write(int file, const char *text, size_t length);
 
 /* Flushes stdout. Output that could not be written, as to a full disk, turns STATUS_OK into
  * STATUS_FAILED, with a message. If the reader has gone there is no message, and the status is that of a

@@ -133,8 +133,7 @@ static void run(struct every *every)
 
 static void end_children(int signal)
 {
-    (void)signal;
-    children_end_all(grace_seconds);
+    children_end_all(signal == SIGHUP ? SIGHUP : SIGTERM, grace_seconds);
 }
 
 int every_run(int argc, char **argv)

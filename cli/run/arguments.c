@@ -1,9 +1,14 @@
-/* Arguments from standard input.
+/* Arguments.
  *
- * Not by stdio: whoever waits for a descriptor must know what has been read from it already, or lines
- * in the buffer would wait for the next to arrive. The wait is in steps, so that Ctrl-C is noticed.
+ * A thread reads ahead, up to AHEAD_MOST bytes, and counts the ends of arguments: once the end of the
+ * input has been read the number of jobs is known, long before they have run. Arguments stay in the text
+ * as they were read until they are taken, so that a list costs its bytes and no more.
+ *
+ * An argument longer than AHEAD_MOST is refused: the system runs no command with such a one.
  */
 #include "arguments.h"
+
+#include "input.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,66 +16,155 @@
 #include <thrum.h>
 #include <unistd.h>
 
-enum { PIECE = 65536 };
+enum { PIECE = 65536, AHEAD_MOST = 64 << 20 };
 
-static const double look_seconds = 0.1;
-
-/* Reads some more. Returns 0, with `ended` set at the end, or a negative errno. */
-static int read_more(struct arguments *arguments)
+/* Makes room for a piece behind the text. Under the lock. Returns 0 or a negative errno. */
+static int make_room(struct arguments *arguments)
 {
-    if (arguments->begin > 0)
+    size_t needed = arguments->begin + arguments->length + PIECE + 1;
+    if (needed <= arguments->room)
+        return 0;
+    /* Moved only when that is less than what was taken since, so that it costs little for each byte. */
+    if (arguments->begin > arguments->length) {
         memmove(arguments->text, arguments->text + arguments->begin, arguments->length);
-    arguments->begin = 0;
-    if (arguments->room < arguments->length + PIECE + 1) {
-        size_t room = 2 * (arguments->length + PIECE + 1);
-        char *text = realloc(arguments->text, room);
-        if (!text)
-            return -ENOMEM;
-        arguments->text = text;
-        arguments->room = room;
+        arguments->begin = 0;
+        return make_room(arguments);
     }
-    int rc;
-    while ((rc = thrum_wait_readable(arguments->file, thrum_in(look_seconds))) == -ETIMEDOUT)
-        if (arguments->stopping())
-            return -ECANCELED;
-    if (rc < 0 && rc != -EPERM)
-        return rc;
-    ssize_t got = read(arguments->file, arguments->text + arguments->length, PIECE);
-    if (got < 0)
-        return errno == EINTR || errno == EAGAIN ? 0 : -errno;
-    arguments->ended = got == 0;
-    arguments->length += (size_t)got;
+    char *text = realloc(arguments->text, 2 * needed);
+    if (!text)
+        return -ENOMEM;
+    arguments->text = text;
+    arguments->room = 2 * needed;
     return 0;
 }
 
-int arguments_next(struct arguments *arguments, const char **ret_argument)
+static uint64_t count_ends(const char *text, size_t length, char end)
 {
-    size_t looked = 0;
-    while (true) {
-        if (arguments->stopping())
-            return -ECANCELED;
-        char *text = arguments->text ? arguments->text + arguments->begin : NULL;
-        char *end = text ? memchr(text + looked, arguments->end, arguments->length - looked) : NULL;
-        if (!end && arguments->ended && arguments->length > 0)
-            end = text + arguments->length; /* the last, without its end; there is room for one */
-        if (end) {
-            size_t used = (size_t)(end - text) + (end < text + arguments->length);
-            *end = '\0';
-            arguments->begin += used;
-            arguments->length -= used;
-            *ret_argument = text;
-            return 0;
-        }
-        if (arguments->ended)
-            return -ENODATA;
-        looked = arguments->length;
-        int rc = read_more(arguments);
-        if (rc < 0)
-            return rc;
+    uint64_t count = 0;
+    const char *beyond = text + length;
+    while ((text = memchr(text, end, (size_t)(beyond - text)))) {
+        count++;
+        text++;
     }
+    return count;
+}
+
+/* Adds a piece. Returns 0 or a negative errno. */
+static int add(struct arguments *arguments, const char *piece, size_t length)
+{
+    int rc = 0;
+    thrum_with (&arguments->lock) {
+        while (arguments->length >= AHEAD_MOST && arguments->ends > 0 && !arguments->abandoned)
+            thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
+        rc = arguments->abandoned                                       ? -ECANCELED
+             : arguments->length >= AHEAD_MOST /* one without an end */ ? -EMSGSIZE
+                                                                        : make_room(arguments);
+        if (rc < 0)
+            break;
+        memcpy(arguments->text + arguments->begin + arguments->length, piece, length);
+        arguments->length += length;
+        arguments->ends += count_ends(piece, length, arguments->end);
+        thrum_condition_notify_all(&arguments->changed);
+    }
+    return rc;
+}
+
+static int read_ahead(thrum_task *self)
+{
+    struct arguments *arguments = thrum_arg(self, struct arguments *);
+    char *piece = malloc(PIECE);
+    int rc = piece ? 0 : -ENOMEM;
+    while (rc == 0) {
+        ptrdiff_t got = input_read(arguments->file, arguments->stop, piece, PIECE);
+        rc = got > 0 ? add(arguments, piece, (size_t)got) : got == 0 ? -ENODATA : (int)got;
+    }
+    free(piece);
+    thrum_with (&arguments->lock) {
+        arguments->over = rc;
+        thrum_condition_notify_all(&arguments->changed);
+    }
+    return 0;
+}
+
+int arguments_start(struct arguments *arguments, int file, char end, int stop)
+{
+    *arguments = (struct arguments){.file = file, .end = end, .stop = stop};
+    thrum_condition_init(&arguments->changed, &arguments->lock);
+    arguments->reader =
+        thrum_thread_start_with(&(thrum_thread_options){.name = "arguments"}, read_ahead,
+                                thrum_value(struct arguments *, arguments));
+    if (!arguments->reader)
+        return -ENOMEM;
+    int rc = thrum_thread_is_alive(arguments->reader)
+                 ? 0
+                 : thrum_thread_join(arguments->reader, THRUM_FOREVER);
+    return rc < 0 ? rc : 0;
+}
+
+/* Takes the argument of `length` bytes at the begin. Under the lock. */
+static int take(struct arguments *arguments, size_t length, char **ret_argument)
+{
+    const char *text = arguments->text + arguments->begin;
+    bool has_end = length < arguments->length;
+    arguments->number++;
+    if (memchr(text, '\0', length))
+        return -EILSEQ;
+    char *argument = malloc(length + 1);
+    if (!argument)
+        return -ENOMEM;
+    memcpy(argument, text, length);
+    argument[length] = '\0';
+    arguments->begin += length + has_end;
+    arguments->length -= length + has_end;
+    arguments->ends -= has_end;
+    thrum_condition_notify_all(&arguments->changed);
+    *ret_argument = argument;
+    return 0;
+}
+
+int arguments_next(struct arguments *arguments, char **ret_argument)
+{
+    int rc = 0;
+    thrum_with (&arguments->lock) {
+        while (arguments->ends == 0 && arguments->over == 0)
+            thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
+        if (arguments->over == -ECANCELED) {
+            rc = -ECANCELED;
+        } else if (arguments->ends > 0) {
+            const char *text = arguments->text + arguments->begin;
+            const char *end = memchr(text, arguments->end, arguments->length);
+            rc = take(arguments, (size_t)(end - text), ret_argument);
+        } else if (arguments->over == -ENODATA && arguments->length > 0) {
+            rc = take(arguments, arguments->length, ret_argument); /* the last, without its end */
+        } else {
+            rc = arguments->over;
+        }
+    }
+    return rc;
+}
+
+bool arguments_left(struct arguments *arguments, uint64_t *ret_count)
+{
+    bool known = false;
+    thrum_with (&arguments->lock) {
+        known = arguments->over != 0;
+        *ret_count = arguments->ends;
+        if (known && arguments->length > 0 &&
+            arguments->text[arguments->begin + arguments->length - 1] != arguments->end)
+            ++*ret_count;
+    }
+    return known;
 }
 
 void arguments_finish(struct arguments *arguments)
 {
+    thrum_with (&arguments->lock) {
+        arguments->abandoned = true;
+        thrum_condition_notify_all(&arguments->changed);
+    }
+    if (arguments->reader)
+        thrum_thread_join(arguments->reader, THRUM_FOREVER);
+    thrum_thread_free(arguments->reader);
     free(arguments->text);
+    arguments->text = NULL;
 }

@@ -1,23 +1,38 @@
-/* Arguments from standard input, one after another. */
+/* Arguments from a file or pipe, one after another, read ahead so that their number is soon known. */
 #ifndef CLI_RUN_ARGUMENTS_H
 #define CLI_RUN_ARGUMENTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <thrum.h>
 
 struct arguments {
-    int file;
-    char end; /* of an argument: newline or NUL */
-    bool (*stopping)(void);
+    int file, stop; /* `stop` ends the reading when it becomes readable; -1 for nothing */
+    char end;       /* of an argument: newline or NUL */
+    thrum_thread *reader;
+    thrum_lock lock; /* over all that follows */
+    thrum_condition changed;
     char *text;
-    size_t begin, length, room; /* of what has been read and not given */
-    bool ended;
+    size_t begin, length, room; /* of what has been read and not taken */
+    uint64_t ends;              /* of arguments in it */
+    uint64_t number;            /* of the argument that was taken last, from 1 */
+    int over;                   /* why nothing more is read: 0, -ENODATA or an error */
+    bool abandoned;             /* nobody takes any more */
 };
 
-/* Waits for the next argument, without its end. Valid until the next call. Returns 0; -ENODATA at the end of
- * the input; -ECANCELED once `stopping` is true; -ENOMEM or what reading gives. Blocks. */
-int arguments_next(struct arguments *arguments, const char **ret_argument);
+/* Begins to read `file`, which it does not close. Starts a thread. Returns 0 or a negative errno. */
+int arguments_start(struct arguments *arguments, int file, char end, int stop);
 
+/* Waits for the next argument, without its end; malloced. Returns 0; -ENODATA at the end of the input;
+ * -ECANCELED after an interrupt or `stop`; -EILSEQ for a NUL byte in a line; -EMSGSIZE for an argument that
+ * does not fit into memory; -ENOMEM or what reading gives. Blocks. */
+int arguments_next(struct arguments *arguments, char **ret_argument);
+
+/* How many are left; false while that is not known. */
+bool arguments_left(struct arguments *arguments, uint64_t *ret_count);
+
+/* Ends the reading, for which `stop` must be readable by now, or the input at its end. */
 void arguments_finish(struct arguments *arguments);
 
 #endif

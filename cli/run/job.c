@@ -1,43 +1,49 @@
 /* A job.
  *
- * Its output goes to two files without a name and is printed when it has ended. So a job is never
- * held up by whoever reads our output, jobs do not mix theirs, and whatever a job leaves running in the
- * background keeps nobody waiting for the end of a pipe. Small files live in the page cache; large
- * ones are what files are for.
+ * Its output goes to two files without a name and is printed when it has ended, or line by line meanwhile
+ * (--line-buffer). So a job is never held up by the reader of our output, jobs do not mix theirs, and what
+ * a job leaves running in the background holds no pipe open. Small files live in the page cache.
+ *
+ * A start that fails because the system has no room for another process or descriptor (EAGAIN, EMFILE,
+ * ENFILE, ENOMEM) is tried again: as long as other jobs run, one of them may make room. If none runs, it is
+ * given up after a while.
  */
 #include "job.h"
 
 #include "child/child.h"
+#include "output.h"
+#include "stop.h"
+#include "template.h"
+#include "trouble.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-static const double grace_seconds = 2;
+static const double grace_seconds = 2, first_pause_seconds = 0.01, longest_pause_seconds = 0.5,
+                    lonely_seconds = 5, longest_retry_delay = 60;
 
-/* The word with its placeholders replaced; `ret_found` is set if there are any. */
-static char *fill_word(const char *word, uint64_t number, const char *argument, bool *ret_found)
+enum { PIECE = 65536 };
+
+/* The words as a line. Malloced; NULL if memory is out. */
+static char *describe(char *const *words)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    while (*word) {
-        if (strncmp(word, "{}", 2) == 0) {
-            fputs(argument, out);
-            *ret_found = true;
-            word += 2;
-        } else if (strncmp(word, "{#}", 3) == 0) {
-            fprintf(out, "%ju", (uintmax_t)number);
-            *ret_found = true;
-            word += 3;
-        } else {
-            fputc(*word++, out);
-        }
+    for (char *const *word = words; *word; word++) {
+        fputs(word == words ? "" : " ", out);
+        for (const char *at = *word; *at; at++)
+            if (*at == '\\' || *at == '\n' || *at == '\t')
+                fprintf(out, "\\%c", *at == '\\' ? '\\' : *at == '\n' ? 'n' : 't');
+            else
+                fputc(*at, out);
     }
     bool failed = ferror(out);
     if (fclose(out) == 0 && !failed)
@@ -46,54 +52,81 @@ static char *fill_word(const char *word, uint64_t number, const char *argument, 
     return NULL;
 }
 
-struct job *job_new(const struct run_options *options, uint64_t number, const char *argument)
+/* The arguments with blanks between, and a tab. Malloced; NULL if memory is out. */
+static char *make_tag(const struct fields *fields)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    for (size_t i = 0; i < fields->count; i++)
+        fprintf(out, "%s%s", i ? " " : "", fields->items[i]);
+    fputc('\t', out);
+    bool failed = ferror(out);
+    if (fclose(out) == 0 && !failed)
+        return text;
+    free(text);
+    return NULL;
+}
+
+int job_fill(struct job *job, const struct run_options *options, int slot)
+{
+    free(job->words);
+    job->slot = slot;
+    job->words = template_fill(
+        options->words, options->word_count,
+        &(struct template_values){.fields = &job->fields, .number = job->number, .slot = slot});
+    return job->words ? 0 : -ENOMEM;
+}
+
+struct job *job_new(const struct run_options *options, uint64_t number, struct fields fields)
 {
     struct job *job = malloc(sizeof *job);
-    bool found = false;
-    if (!job)
+    if (!job) {
+        fields_free(&fields);
         return NULL;
-    *job = (struct job){.number = number, .out = -1, .err = -1};
-    job->words = calloc((size_t)options->word_count + 2, sizeof(char *));
-    for (int i = 0; job->words && i < options->word_count; i++)
-        if (!(job->words[i] = fill_word(options->words[i], number, argument, &found))) {
-            job_free(job);
-            return NULL;
-        }
-    if (job->words && !found)
-        job->words[options->word_count] = strdup(argument);
-    if (job->words && (found || job->words[options->word_count]))
+    }
+    *job = (struct job){.number = number, .fields = fields, .out.file = -1, .err.file = -1};
+    /* In the log {%} stays as it is: the slot is not what makes a job the same one. */
+    if (job_fill(job, options, 0) == 0 && (job->command = describe(job->words)) &&
+        (!options->tag || (job->tag = make_tag(&fields))))
         return job;
     job_free(job);
     return NULL;
 }
 
-static void close_output(struct job *job)
+static void close_output(struct job_output *output)
 {
-    if (job->out >= 0)
-        close(job->out);
-    if (job->err >= 0)
-        close(job->err);
-    job->out = job->err = -1;
+    if (output->file >= 0)
+        close(output->file);
+    *output = (struct job_output){.file = -1};
 }
 
 void job_free(struct job *job)
 {
     if (!job)
         return;
-    close_output(job);
-    for (char **word = job->words; word && *word; word++)
-        free(*word);
+    close_output(&job->out);
+    close_output(&job->err);
+    fields_free(&job->fields);
     free(job->words);
+    free(job->command);
+    free(job->tag);
     free(job);
+}
+
+const char *job_output_folder(void)
+{
+    const char *folder = getenv("TMPDIR");
+    return folder && *folder ? folder : "/tmp";
 }
 
 /* A file that has no name. */
 static int open_nameless(void)
 {
-    const char *folder = getenv("TMPDIR");
+    const char *folder = job_output_folder();
     char path[4096];
-    if (!folder || !*folder)
-        folder = "/tmp";
     int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, 0600);
     if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
         return file < 0 ? -errno : file;
@@ -107,43 +140,99 @@ static int open_nameless(void)
     return file;
 }
 
-static int open_output(struct job *job)
+int job_try_output(void)
 {
-    close_output(job);
-    job->out = open_nameless();
-    job->err = job->out < 0 ? job->out : open_nameless();
-    if (job->err >= 0)
+    int file = open_nameless();
+    if (file < 0)
+        return file;
+    close(file);
+    return 0;
+}
+
+/* For an attempt. Where lines are printed as they come, further attempts add to the same files. */
+static int open_output(struct job *job, bool lines)
+{
+    if (lines && job->out.file >= 0)
         return 0;
-    int rc = job->err;
-    job->err = -1;
-    job->out = job->out < 0 ? -1 : job->out;
-    close_output(job);
-    return rc;
+    int out = open_nameless();
+    int err = out < 0 ? out : open_nameless();
+    if (err < 0 && out >= 0)
+        close(out);
+    if (err < 0)
+        return err;
+    thrum_with (&job->lock) {
+        close_output(&job->out);
+        close_output(&job->err);
+        job->out.file = out;
+        job->err.file = err;
+    }
+    return 0;
+}
+
+static int start(struct job *job, const struct run_options *options, struct child *child)
+{
+    bool direct = options->direct || options->terminal;
+    int rc = direct ? 0 : open_output(job, options->lines);
+    job->unkept = rc < 0;
+    if (rc < 0)
+        return rc;
+    return child_start(child, &(struct child_options){.words = job->words,
+                                                      .out = direct ? 0 : job->out.file,
+                                                      .err = direct ? 0 : job->err.file,
+                                                      .terminal = options->terminal});
+}
+
+static bool lacks_room(int rc)
+{
+    return rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM;
+}
+
+/* Starts the job once there is room for it. */
+static int start_in_room(struct job *job, const struct run_options *options, struct child *child)
+{
+    double pause = first_pause_seconds;
+    thrum_time lonely = thrum_in(lonely_seconds);
+    bool said = options->quiet;
+    for (;;) {
+        int rc = start(job, options, child);
+        if (!lacks_room(rc))
+            return rc;
+        if (children_count() > 0)
+            lonely = thrum_in(lonely_seconds);
+        if (thrum_now() > lonely)
+            return rc;
+        if (!said && pause >= longest_pause_seconds) {
+            trouble_print("job %ju waits until another can start: %s", (uintmax_t)job->number,
+                          thrum_strerror(rc));
+            said = true;
+        }
+        if (stop_wait(thrum_in(pause)))
+            return -ECANCELED;
+        pause = pause * 2 < longest_pause_seconds ? pause * 2 : longest_pause_seconds;
+    }
 }
 
 static void attempt(struct job *job, const struct run_options *options)
 {
     struct child child;
     struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    thrum_time begin = thrum_now();
     job->timed_out = false;
     job->status = 0;
+    job->error = start_in_room(job, options, &child);
+    clock_gettime(CLOCK_REALTIME, &now);
+    thrum_time begin = thrum_now();
     job->began = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-    job->error = open_output(job);
-    if (job->error == 0)
-        job->error = child_start(
-            &child, &(struct child_options){.words = job->words, .out = job->out, .err = job->err});
     if (job->error == -ECANCELED)
         job->begun = false; /* everything is being ended */
     if (job->error < 0)
         return;
     thrum_time deadline = options->timeout > 0 ? thrum_in(options->timeout) : THRUM_FOREVER;
     job->error = child_wait(&child, deadline, &job->status);
-    if (job->error < 0) { /* not only in time: a child must not be left */
+    if (job->error < 0) { /* whatever the reason is, the child must not be left */
         job->timed_out = job->error == -ETIMEDOUT;
         job->error = child_end(&child, grace_seconds, &job->status);
     }
+    job->wanted_terminal = child.wants_terminal;
     job->seconds = (double)(thrum_now() - begin) * 1e-9;
 }
 
@@ -152,65 +241,127 @@ bool job_succeeded(const struct job *job)
     return job->begun && job->error == 0 && !job->timed_out && job->status == 0;
 }
 
-void job_run(struct job *job, const struct run_options *options, bool (*stopping)(void))
+void job_run(struct job *job, const struct run_options *options)
 {
-    for (int left = options->retries; !stopping(); left--) {
+    double pause = options->retry_delay;
+    for (int left = options->retries; !stop_is_set(); left--) {
         job->begun = true;
         attempt(job, options);
-        if (job_succeeded(job) || left == 0)
+        if (job_succeeded(job) || left == 0 || stop_wait(thrum_in(pause)))
             return;
+        pause = pause * 2 < longest_retry_delay ? pause * 2 : longest_retry_delay;
     }
 }
 
-static int copy(int from, FILE *to)
+/* Finds where the last whole line ends, from `looked` on. Returns an offset or a negative errno. */
+static off_t find_last_end(struct job_output *output)
 {
-    char piece[65536];
-    off_t at = 0;
+    char piece[PIECE];
+    off_t last = output->printed;
     ssize_t got;
-    while ((got = pread(from, piece, sizeof piece, at)) > 0) {
-        if (fwrite(piece, 1, (size_t)got, to) != (size_t)got)
-            return -EIO;
-        at += got;
+    while ((got = pread(output->file, piece, sizeof piece, output->looked)) > 0) {
+        const char *end = memrchr(piece, '\n', (size_t)got);
+        if (end)
+            last = output->looked + (end - piece) + 1;
+        output->looked += got;
     }
-    if (got < 0)
-        return -errno;
-    return fflush(to) != 0 ? -EIO : 0;
+    return got < 0 ? -errno : last;
 }
 
-int job_print(const struct job *job)
+/* Writes a piece with the tag before each line. */
+static int write_tagged(int to, const char *tag, bool *inside, const char *text, size_t length)
 {
-    int rc = job->out >= 0 ? copy(job->out, stdout) : 0;
-    int other = job->err >= 0 ? copy(job->err, stderr) : 0;
+    char *tagged = NULL;
+    size_t size;
+    FILE *out = open_memstream(&tagged, &size);
+    if (!out)
+        return -ENOMEM;
+    for (size_t used = 0; used < length;) {
+        const char *end = memchr(text + used, '\n', length - used);
+        size_t line = end ? (size_t)(end - text) + 1 - used : length - used;
+        if (!*inside)
+            fputs(tag, out);
+        fwrite(text + used, 1, line, out);
+        *inside = !end;
+        used += line;
+    }
+    bool failed = ferror(out);
+    int rc = fclose(out) != 0 || failed ? -ENOMEM : output_write(to, tagged, size);
+    free(tagged);
+    return rc;
+}
+
+static int copy(const struct job *job, struct job_output *output, int to, bool whole_lines)
+{
+    char piece[PIECE];
+    off_t end = whole_lines ? find_last_end(output) : INT64_MAX;
+    ssize_t got = 1;
+    int rc = end < 0 ? (int)end : 0;
+    while (rc == 0 && output->printed < end) {
+        size_t wanted = end - output->printed < PIECE ? (size_t)(end - output->printed) : PIECE;
+        got = pread(output->file, piece, wanted, output->printed);
+        if (got <= 0)
+            break;
+        rc = job->tag ? write_tagged(to, job->tag, &output->inside, piece, (size_t)got)
+                      : output_write(to, piece, (size_t)got);
+        output->printed += got;
+    }
+    return rc == 0 && got < 0 ? -errno : rc;
+}
+
+int job_print(struct job *job, bool whole_lines)
+{
+    int rc = 0, other = 0;
+    thrum_with (&job->lock) {
+        rc = job->out.file >= 0 ? copy(job, &job->out, STDOUT_FILENO, whole_lines) : 0;
+        other = job->err.file >= 0 ? copy(job, &job->err, STDERR_FILENO, whole_lines) : 0;
+    }
     return rc < 0 ? rc : other;
 }
 
-char *job_command(const struct job *job)
+bool job_has_output(struct job *job)
+{
+    struct stat about;
+    bool has = false;
+    thrum_with (&job->lock)
+        has = job->out.file >= 0 && fstat(job->out.file, &about) == 0 &&
+              about.st_size > job->out.printed;
+    return has;
+}
+
+static void put_quoted(FILE *out, const char *word)
+{
+    static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                "%+,-./:=@^_";
+    if (*word && word[strspn(word, plain)] == '\0') {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word; word++)
+        if (*word == '\'')
+            fputs("'\\''", out);
+        else
+            fputc(*word, out);
+    fputc('\'', out);
+}
+
+int job_print_command(const struct job *job)
 {
     char *text = NULL;
     size_t size;
     FILE *out = open_memstream(&text, &size);
     if (!out)
-        return NULL;
-    for (char **word = job->words; *word; word++) {
+        return -ENOMEM;
+    if (job->tag)
+        fputs(job->tag, out);
+    for (char *const *word = job->words; *word; word++) {
         fputs(word == job->words ? "" : " ", out);
-        for (const char *at = *word; *at; at++)
-            switch (*at) {
-            case '\\':
-                fputs("\\\\", out);
-                break;
-            case '\n':
-                fputs("\\n", out);
-                break;
-            case '\t':
-                fputs("\\t", out);
-                break;
-            default:
-                fputc(*at, out);
-            }
+        put_quoted(out, *word);
     }
+    fputc('\n', out);
     bool failed = ferror(out);
-    if (fclose(out) == 0 && !failed)
-        return text;
+    int rc = fclose(out) != 0 || failed ? -ENOMEM : output_write(STDOUT_FILENO, text, size);
     free(text);
-    return NULL;
+    return rc;
 }

@@ -1,21 +1,26 @@
 /* The log.
  *
- * A line is written by one call once the output of its job has been printed. A program that is killed
- * leaves whole lines behind and at most a piece of one, which is cut off when the log is continued: so
- * a job is logged only if it is done, and one that was not logged is run again.
+ * A line is written by one call, once the output of its job has been printed. A program that is killed
+ * leaves whole lines and at most a piece of one, which is cut off when the log is continued. So a
+ * job in the log is done, and one that is not in the log is run again.
  *
- * What has succeeded is kept by number, with a hash of the command, as the list of arguments may have
- * changed meanwhile.
+ * A file that does not begin with the head of a log is not a log: it is neither continued nor
+ * overwritten. A lock on the file keeps two runs from writing to one log.
+ *
+ * What has succeeded is kept by number, with a hash of the command, as the arguments may have changed
+ * meanwhile.
  */
 #include "joblog.h"
 
-#include "child/child.h"
+#include "output.h"
 #include "trouble.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,7 +73,15 @@ static int by_number(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* Reads all lines, and cuts off a piece of one at the end. */
+/* True if the file begins as a log does, even if the program was killed while it wrote the head. */
+static bool is_log(int file)
+{
+    char begin[sizeof head];
+    ssize_t got = pread(file, begin, sizeof head - 1, 0);
+    return got >= 0 && memcmp(begin, head, (size_t)got) == 0;
+}
+
+/* Reads all lines behind the head, and cuts off a piece of one at the end. */
 static int read_log(struct joblog *log)
 {
     int copy = fcntl(log->file, F_DUPFD_CLOEXEC, 0), rc = 0;
@@ -101,18 +114,24 @@ static int read_log(struct joblog *log)
     return rc;
 }
 
-static int write_all(int file, const char *text, size_t length)
+/* Prepares the open file. Returns 0 or a negative errno. */
+static int begin(struct joblog *log, bool resume)
 {
-    while (length > 0) {
-        ssize_t written = write(file, text, length);
-        if (written < 0 && errno != EINTR)
-            return -errno;
-        if (written > 0) {
-            text += written;
-            length -= (size_t)written;
-        }
-    }
-    return 0;
+    if (flock(log->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+        return -EBUSY; /* another error: a file system without locks */
+    struct stat about;
+    if (fstat(log->file, &about) != 0)
+        return -errno;
+    if (S_ISREG(about.st_mode) && !is_log(log->file))
+        return -EILSEQ;
+    int rc = 0;
+    if (S_ISREG(about.st_mode) && resume)
+        rc = read_log(log);
+    else if (S_ISREG(about.st_mode) && ftruncate(log->file, 0) != 0)
+        rc = -errno;
+    if (rc == 0 && lseek(log->file, 0, SEEK_END) <= 0) /* also if it has no position */
+        rc = output_write(log->file, head, sizeof head - 1);
+    return rc;
 }
 
 int joblog_open(const char *path, bool resume, struct joblog **ret_log, thrum_error *ret_error)
@@ -120,16 +139,19 @@ int joblog_open(const char *path, bool resume, struct joblog **ret_log, thrum_er
     struct joblog *log = malloc(sizeof *log);
     if (!log)
         return trouble(ret_error, -ENOMEM, "out of memory");
-    int flags = O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | (resume ? 0 : O_TRUNC);
-    *log = (struct joblog){.file = open(path, flags, 0666)};
-    int rc = log->file < 0 ? -errno : resume ? read_log(log) : 0;
-    if (rc == 0 && lseek(log->file, 0, SEEK_END) == 0)
-        rc = write_all(log->file, head, sizeof head - 1);
+    *log = (struct joblog){.file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)};
+    int rc = log->file < 0 ? -errno : begin(log, resume);
     if (rc == 0) {
         *ret_log = log;
         return 0;
     }
     joblog_close(log);
+    if (rc == -EILSEQ)
+        return trouble(ret_error, rc,
+                       "--joblog: %.150s is not a log of jobs; name another file, or remove it",
+                       path);
+    if (rc == -EBUSY)
+        return trouble(ret_error, rc, "--joblog: another run writes to %.150s", path);
     return trouble(ret_error, rc, "--joblog: cannot use %.150s: %s", path, thrum_strerror(rc));
 }
 
@@ -138,11 +160,9 @@ bool joblog_knows(const struct joblog *log, const struct job *job)
     const struct known wanted = {.number = job->number};
     const struct known *found =
         log->count ? bsearch(&wanted, log->known, log->count, sizeof *log->known, by_number) : NULL;
-    char *command = found ? job_command(job) : NULL;
-    if (!command)
+    if (!found)
         return false;
-    uint64_t hash = hash_text(command, strlen(command));
-    free(command);
+    uint64_t hash = hash_text(job->command, strlen(job->command));
     /* A job may stand in the log several times. */
     while (found > log->known && found[-1].number == job->number)
         found--;
@@ -157,15 +177,14 @@ int joblog_add(struct joblog *log, const struct job *job)
     bool signalled = WIFSIGNALED(job->status);
     /* What did not succeed must not look as if it had: a timeout is -1, as with GNU parallel. */
     int exit_value = job->error < 0 ? 127 : job->timed_out ? -1 : WEXITSTATUS(job->status);
-    char *command = job_command(job), *line = NULL;
-    int length = command ? asprintf(&line, "%ju\t:\t%.3f\t%10.3f\t0\t0\t%d\t%d\t%s\n",
-                                    (uintmax_t)job->number, job->began, job->seconds, exit_value,
-                                    signalled ? WTERMSIG(job->status) : 0, command)
-                         : -1;
-    int rc = length < 0 ? -ENOMEM : write_all(log->file, line, (size_t)length);
-    if (length >= 0)
-        free(line);
-    free(command);
+    char *line = NULL;
+    int length = asprintf(&line, "%ju\t:\t%.3f\t%10.3f\t0\t0\t%d\t%d\t%s\n", (uintmax_t)job->number,
+                          job->began, job->seconds, exit_value,
+                          signalled ? WTERMSIG(job->status) : 0, job->command);
+    if (length < 0)
+        return -ENOMEM;
+    int rc = output_write(log->file, line, (size_t)length);
+    free(line);
     return rc;
 }
 

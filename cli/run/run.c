@@ -4,92 +4,121 @@
  *        ^                                                                                  |
  *        +------------------------------- window (semaphore) -------------------------------+
  *
- * The source reads an argument, takes a slot, which is one of the -j jobs at a time, and submits the
- * job to a pool of fibers with one worker: a job mostly waits for its child, so thousands of them need
- * one thread. When it has ended it gives the slot back and goes to the printer, which has the
- * order, the log and the count of failures. The window bounds how many jobs that have ended wait for
- * their turn, with the files that hold their output.
+ * The source takes the arguments of a job, takes a slot, which is one of the -j jobs at a time, waits until
+ * the machine has room (admission.h), and submits the job to a pool of fibers with one worker: a job mostly
+ * waits for its child, so thousands of them need one thread. A job that has ended gives the slot back
+ * and goes to the printer, which has the order and the log. The window bounds how many jobs that have
+ * ended wait for their turn, with the files that hold their output. Descriptors suffice for all of them
+ * (budget.h).
  *
  * The end. The first Ctrl-C, and --halt, stop the source; jobs that run go on. The second, and
- * --halt now, end all children; their jobs then end by themselves. The source waits for all jobs (a
- * group) and closes `done`.
+ * --halt now, end all children; their jobs then end by themselves. --halt is decided by the job itself,
+ * before it gives its slot back: no job starts after the failure that was to be the last. The source waits
+ * for all jobs (a group) and closes `done`.
  */
 #include "../command.h"
-#include "arguments.h"
+#include "admission.h"
+#include "budget.h"
 #include "child/child.h"
+#include "child/job_control.h"
+#include "inputs.h"
 #include "interrupt.h"
 #include "job.h"
 #include "joblog.h"
 #include "options.h"
+#include "output.h"
 #include "progress.h"
+#include "stop.h"
 #include "trouble.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const double grace_seconds = 2, look_seconds = 0.1;
 
-enum { WINDOW_BEYOND_JOBS = 64, DESCRIPTORS_OF_JOB = 4 };
-
-static thrum_event stopped; /* no further jobs: --halt, or nobody reads the output */
-
 struct run {
     struct run_options options;
     struct joblog *log; /* or NULL */
+    struct admission admission;
     size_t window_size;
     thrum_semaphore slots, window;
     thrum_queue *done; /* of struct job * */
     thrum_executor *pool;
     thrum_group *group;
 
-    thrum_lock lock; /* over the next three */
-    uint64_t total;  /* jobs that are to be run, if the arguments are known; else 0 */
-    uint64_t found;  /* jobs that have been submitted */
-    bool all_found;
+    thrum_lock lock;      /* over the next six */
+    uint64_t found;       /* jobs that have been submitted */
+    bool inputs_open;     /* may be asked how many are left */
+    uint64_t counted;     /* outcomes that --halt counts */
+    bool *slot_taken;     /* by number - 1 */
+    struct job **running; /* by slot */
+    struct job **ring;    /* the printer's: jobs before their turn */
 
-    struct job **ring; /* the printer's: jobs before their turn */
     uint64_t printed, failed, begun;
-    bool broken; /* something other than a job failed */
+    bool broken;      /* something other than a job failed */
+    bool reader_gone; /* nobody reads the output */
 };
-
-static bool stopping(void)
-{
-    return interrupt_asked() || thrum_event_is_set(&stopped);
-}
 
 struct job_arg {
     struct run *run;
     struct job *job;
 };
 
+static int take_slot(struct run *run, struct job *job)
+{
+    int slot = 0;
+    thrum_semaphore_acquire(&run->slots);
+    thrum_with (&run->lock) {
+        while (run->slot_taken[slot])
+            slot++;
+        run->slot_taken[slot] = true;
+    }
+    return job_fill(job, &run->options, slot + 1);
+}
+
+/* Decides whether the job was the last that --halt allows. */
+static void count_outcome(struct run *run, const struct job *job)
+{
+    const struct run_options *options = &run->options;
+    bool counts = options->halt_outcome == HALT_DONE ||
+                  job_succeeded(job) == (options->halt_outcome == HALT_SUCCESS);
+    bool reached = false;
+    if (options->halt == HALT_NEVER || !job->begun || !counts)
+        return;
+    thrum_with (&run->lock)
+        reached = ++run->counted == (uint64_t)options->halt_count;
+    if (!reached)
+        return;
+    stop_set();
+    if (options->halt == HALT_NOW)
+        children_end_all(SIGTERM, grace_seconds);
+}
+
 static int run_job(thrum_task *self)
 {
     const struct job_arg *arg = &thrum_arg(self, struct job_arg);
     struct run *run = arg->run;
     struct job *job = arg->job;
-    job_run(job, &run->options, stopping);
+    int slot = job->slot - 1;
+    thrum_with (&run->lock)
+        run->running[slot] = job;
+    job_run(job, &run->options);
+    count_outcome(run, job);
+    thrum_with (&run->lock) {
+        run->running[slot] = NULL;
+        run->slot_taken[slot] = false;
+    }
     thrum_semaphore_release(&run->slots, 1);
     return thrum_queue_put(run->done, &job, THRUM_FOREVER); /* has room for the window */
 }
 
-/* Runs a job unless the log says that it has succeeded. Returns 0 or a negative errno. */
-static int add_job(struct run *run, uint64_t number, const char *argument, uint64_t *turn)
+/* Submits a job that has a slot. It goes to the printer, whether it runs or not. */
+static int submit(struct run *run, struct job *job, uint64_t *turn)
 {
-    struct job *job = job_new(&run->options, number, argument);
-    if (!job)
-        return -ENOMEM;
-    if (run->options.resume && joblog_knows(run->log, job)) {
-        job_free(job);
-        thrum_with (&run->lock)
-            run->total -= run->total > 0;
-        return 0;
-    }
-    thrum_semaphore_acquire(&run->window);
-    thrum_semaphore_acquire(&run->slots);
     job->turn = (*turn)++;
     thrum_with (&run->lock)
         run->found++;
@@ -106,52 +135,99 @@ static int add_job(struct run *run, uint64_t number, const char *argument, uint6
     return rc;
 }
 
-static int add_from_input(struct run *run)
+static int print_dry(struct run *run, struct job *job)
 {
-    struct arguments arguments = {
-        .file = STDIN_FILENO, .end = run->options.zero ? '\0' : '\n', .stopping = stopping};
+    int rc = job_fill(job, &run->options, 1);
+    return rc < 0 ? rc : job_print_command(job);
+}
+
+/* Runs a job unless the log says that it has succeeded. Returns 0 or a negative errno. */
+static int add_job(struct run *run, uint64_t number, struct fields fields, uint64_t *turn)
+{
+    struct job *job = job_new(&run->options, number, fields);
+    if (!job)
+        return -ENOMEM;
+    if (run->options.resume && joblog_knows(run->log, job)) {
+        job_free(job);
+        return 0;
+    }
+    if (run->options.dry) {
+        int rc = print_dry(run, job);
+        job_free(job);
+        return rc;
+    }
+    thrum_semaphore_acquire(&run->window);
+    int rc = take_slot(run, job);
+    if (rc < 0) {
+        job_free(job);
+        return rc;
+    }
+    admission_wait(&run->admission, &run->options);
+    return submit(run, job, turn);
+}
+
+static int add_all(struct run *run)
+{
+    struct inputs *inputs = &run->options.inputs;
+    struct fields fields;
+    thrum_error error = {0};
     uint64_t turn = 0, number = 0;
-    const char *argument;
-    int rc;
-    while ((rc = arguments_next(&arguments, &argument)) == 0)
-        if ((rc = add_job(run, ++number, argument, &turn)) < 0)
-            break;
-    arguments_finish(&arguments);
-    return rc == -ENODATA || rc == -ECANCELED ? 0 : rc;
+    int rc = inputs_start(inputs, &error);
+    bool told = rc < 0;
+    thrum_with (&run->lock)
+        run->inputs_open = rc == 0;
+    while (rc == 0 && !stop_is_set()) {
+        rc = inputs_next(inputs, &fields, &error);
+        told = rc < 0;
+        if (rc == 0)
+            rc = add_job(run, ++number, fields, &turn);
+    }
+    if (rc == 0 || rc == -ENODATA || rc == -ECANCELED)
+        return 0;
+    if (rc == -EPIPE)
+        run->reader_gone = true; /* of --dry-run */
+    else
+        trouble_print("%s", told ? error.message : thrum_strerror(rc));
+    return rc;
 }
 
 static int find_jobs(thrum_task *self)
 {
     struct run *run = thrum_arg(self, struct run *);
-    uint64_t turn = 0;
-    int rc = 0;
-    if (run->options.arguments)
-        for (size_t i = 0; rc == 0 && run->options.arguments[i] && !stopping(); i++)
-            rc = add_job(run, i + 1, run->options.arguments[i], &turn);
-    else
-        rc = add_from_input(run);
-    thrum_with (&run->lock)
-        run->all_found = true;
+    int rc = add_all(run);
     int joined = thrum_group_join(run->group, THRUM_FOREVER);
     thrum_queue_close(run->done);
     return rc < 0 ? rc : joined;
 }
 
-static void note_failure(struct run *run, const struct job *job)
+static void tell_failure(const struct run *run, const struct job *job)
 {
-    run->failed++;
-    if (job->error < 0)
-        trouble_print("job %ju: cannot run %s: %s", (uintmax_t)job->number, job->words[0],
+    uintmax_t number = (uintmax_t)job->number;
+    if (job->error < 0 && job->unkept)
+        trouble_print("job %ju: cannot keep its output in %s: %s", number, job_output_folder(),
                       thrum_strerror(job->error));
+    else if (job->error < 0)
+        trouble_print("job %ju: cannot run %s: %s", number, job->words ? job->words[0] : "it",
+                      thrum_strerror(job->error));
+    else if (job->wanted_terminal)
+        trouble_print("job %ju: %s used the terminal; give it the terminal by --tty", number,
+                      job->words[0]);
     else if (job->timed_out && !run->options.quiet)
-        trouble_print("job %ju: took longer than %g s", (uintmax_t)job->number,
-                      run->options.timeout);
-    if (run->options.halt == HALT_NEVER || run->failed < (uint64_t)run->options.halt_failures)
-        return;
-    bool first = !thrum_event_is_set(&stopped);
-    thrum_event_set(&stopped);
-    if (first && run->options.halt == HALT_NOW)
-        children_end_all(grace_seconds);
+        trouble_print("job %ju: took longer than %g s", number, run->options.timeout);
+}
+
+/* Something that all further jobs would meet, too. */
+static void note_broken(struct run *run, int rc)
+{
+    if (rc == -EPIPE && output_reader_gone()) {
+        run->reader_gone = true;
+        stop_set();
+        children_end_all(SIGTERM, grace_seconds); /* nobody wants what they print */
+    } else if (!run->broken) {
+        trouble_print("the output or the log could not be written: %s", thrum_strerror(rc));
+        run->broken = true;
+        stop_set();
+    }
 }
 
 /* Prints a job whose turn it is, and ends its life. */
@@ -159,28 +235,61 @@ static void print_job(struct run *run, struct job *job)
 {
     if (job->begun) {
         progress_clear();
-        int rc = job_print(job);
+        int rc = run->reader_gone ? -EPIPE : job_print(job, false);
         if (rc == 0 && run->log)
             rc = joblog_add(run->log, job);
-        if (rc < 0 && !run->broken) {
-            trouble_print("the output or the log could not be written: %s", thrum_strerror(rc));
-            run->broken = true;
-            thrum_event_set(&stopped);
-        }
+        if (rc < 0)
+            note_broken(run, rc);
         run->begun++;
-        if (!job_succeeded(job))
-            note_failure(run, job);
+        if (!job_succeeded(job)) {
+            run->failed++;
+            tell_failure(run, job);
+        }
     }
     run->printed++;
     job_free(job);
     thrum_semaphore_release(&run->window, 1);
 }
 
+/* Prints whole lines of jobs that run; with --keep-order only of the job whose turn it is. A job found
+ * here cannot be freed meanwhile: only this thread does that. */
+static void print_lines(struct run *run, uint64_t turn)
+{
+    for (int slot = 0; slot < run->options.jobs; slot++) {
+        struct job *job = NULL;
+        thrum_with (&run->lock)
+            job = run->running[slot];
+        if (!job || (run->options.keep_order && job->turn != turn))
+            continue;
+        progress_clear();
+        int rc = job_print(job, true);
+        if (rc < 0)
+            note_broken(run, rc);
+    }
+}
+
+/* Notices that nobody reads what a job that runs has printed. Jobs without output go on. */
+static void look_for_reader(struct run *run)
+{
+    bool unread = false;
+    if (run->reader_gone || !output_reader_gone())
+        return;
+    for (int slot = 0; slot < run->options.jobs && !unread; slot++) {
+        struct job *job = NULL;
+        thrum_with (&run->lock)
+            job = run->running[slot];
+        unread = job && job_has_output(job);
+    }
+    if (unread)
+        note_broken(run, -EPIPE);
+}
+
 static void show_progress(struct run *run)
 {
-    uint64_t total = 0;
+    uint64_t left = 0, total = 0;
     thrum_with (&run->lock)
-        total = run->all_found ? run->found : run->total;
+        if (run->inputs_open && inputs_left(&run->options.inputs, &left))
+            total = run->found + left;
     progress_expect(total, 0);
     progress_show(run->printed, 0);
 }
@@ -202,73 +311,65 @@ static void print_jobs(struct run *run)
             run->ring[turn++ % run->window_size] = NULL;
             print_job(run, job);
         }
+        if (run->options.lines && !run->reader_gone)
+            print_lines(run, turn);
+        look_for_reader(run);
         show_progress(run);
     } while (rc == 0 || rc == -ETIMEDOUT);
 }
 
-/* As many jobs that have ended may wait for their turn as descriptors allow. */
-static void choose_window(struct run *run)
-{
-    struct rlimit limit;
-    size_t wanted = (size_t)run->options.jobs + WINDOW_BEYOND_JOBS;
-    rlim_t needed = (rlim_t)(wanted + WINDOW_BEYOND_JOBS) * DESCRIPTORS_OF_JOB;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < needed) {
-        limit.rlim_cur = needed < limit.rlim_max ? needed : limit.rlim_max;
-        setrlimit(RLIMIT_NOFILE, &limit);
-        if (limit.rlim_cur < needed)
-            wanted = (size_t)limit.rlim_cur / (2 * DESCRIPTORS_OF_JOB) + 1;
-    }
-    run->window_size = wanted;
-    if ((size_t)run->options.jobs > wanted)
-        run->options.jobs = (int)wanted;
-}
-
 static int make(struct run *run)
 {
-    choose_window(run);
-    thrum_semaphore_init(&run->slots, (uint32_t)run->options.jobs);
+    int rc = budget_choose(&run->options.jobs, &run->window_size, run->options.quiet);
+    if (rc < 0)
+        return rc;
+    size_t jobs = (size_t)run->options.jobs;
+    thrum_semaphore_init(&run->slots, (uint32_t)jobs);
     thrum_semaphore_init(&run->window, (uint32_t)run->window_size);
+    run->slot_taken = calloc(jobs, sizeof *run->slot_taken);
+    run->running = calloc(jobs, sizeof(struct job *));
     run->ring = calloc(run->window_size, sizeof(struct job *));
     run->done =
         thrum_queue_new(sizeof(struct job *), &(thrum_queue_options){.max_size = run->window_size});
     run->pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
     run->group = thrum_group_new();
-    return run->ring && run->done && run->pool && run->group ? 0 : -ENOMEM;
+    return run->slot_taken && run->running && run->ring && run->done && run->pool && run->group
+               ? 0
+               : -ENOMEM;
 }
 
 static void unmake(struct run *run)
 {
+    stop_set(); /* for the reader of the arguments */
+    inputs_finish(&run->options.inputs);
     thrum_group_free(run->group);
     thrum_executor_shutdown(run->pool);
     thrum_queue_free(run->done);
+    free(run->slot_taken);
+    free(run->running);
     free(run->ring);
     joblog_close(run->log);
-}
-
-static void end_children(int signal)
-{
-    (void)signal;
-    children_end_all(grace_seconds);
 }
 
 /* Returns whether the machinery worked; what became of the jobs is counted in `run`. */
 static bool run_all(struct run *run)
 {
-    thrum_error error = {0};
     int rc = make(run);
-    if (rc == 0) {
-        thrum_thread *source = thrum_thread_start_with(&(thrum_thread_options){.name = "arguments"},
-                                                       find_jobs, thrum_value(struct run *, run));
-        if (!thrum_thread_is_alive(source))
-            thrum_queue_close(run->done); /* it could not be started, or has ended and done so */
-        print_jobs(run);
-        rc = thrum_thread_join(source, THRUM_FOREVER);
-        thrum_thread_free(source);
+    if (rc < 0) {
+        trouble_print("cannot begin: %s%s", thrum_strerror(rc),
+                      rc == -EMFILE ? "; raise the limit of descriptors (ulimit -n)" : "");
+        return false;
     }
-    if (rc < 0)
-        trouble(&error, rc, "cannot go on: %s", thrum_strerror(rc));
-    if (rc < 0)
-        trouble_print("%s", error.message);
+    thrum_thread *source = thrum_thread_start_with(&(thrum_thread_options){.name = "source"},
+                                                   find_jobs, thrum_value(struct run *, run));
+    bool started = thrum_thread_is_alive(source);
+    if (!started)
+        thrum_queue_close(run->done); /* it could not be started, or has ended and done so */
+    print_jobs(run);
+    rc = thrum_thread_join(source, THRUM_FOREVER);
+    if (rc < 0 && !started && run->found == 0)
+        trouble_print("cannot begin: %s", thrum_strerror(rc));
+    thrum_thread_free(source);
     return rc == 0 && !run->broken;
 }
 
@@ -276,6 +377,8 @@ static int conclude(const struct run *run, bool fine)
 {
     bool quiet = run->options.quiet;
     progress_end();
+    if (run->reader_gone && !interrupt_asked())
+        return STATUS_SIGNAL + SIGPIPE;
     if (run->failed > 0 && !quiet)
         trouble_print("%ju of %ju jobs failed", (uintmax_t)run->failed, (uintmax_t)run->begun);
     if (interrupt_asked()) {
@@ -287,6 +390,49 @@ static int conclude(const struct run *run, bool fine)
     return fine && run->failed == 0 ? STATUS_OK : STATUS_FAILED;
 }
 
+static void note_interrupt(int number)
+{
+    stop_set();
+    size_t count = children_count();
+    if (count > 0 && number != SIGHUP)
+        trouble_print("waiting for %zu job%s to end; once more ends %s", count,
+                      count == 1 ? "" : "s", count == 1 ? "it" : "them");
+}
+
+static void end_children(int number)
+{
+    children_end_all(number == SIGHUP ? SIGHUP : SIGTERM, grace_seconds);
+}
+
+/* All that can fail before anything runs. */
+static int prepare(struct run *run, thrum_error *ret_error)
+{
+    const struct run_options *options = &run->options;
+    int rc = stop_init();
+    if (rc < 0)
+        return trouble(ret_error, rc, "cannot begin: %s", thrum_strerror(rc));
+    if ((rc = interrupt_hold(ret_error)) < 0 ||
+        (rc = interrupt_watch(
+             (struct interrupt_answers){note_interrupt, end_children, children_kill_all},
+             ret_error)) < 0 ||
+        (rc = job_control_start(progress_clear, ret_error)) < 0)
+        return rc;
+    if (options->terminal && child_terminal() < 0)
+        return trouble(ret_error, -ENOTTY, "--tty: there is no terminal");
+    if (!options->terminal && !options->direct && !options->dry && (rc = job_try_output()) < 0)
+        return trouble(ret_error, rc, "cannot keep output in %.150s: %s; set TMPDIR",
+                       job_output_folder(), thrum_strerror(rc));
+    return options->log ? joblog_open(options->log, options->resume, &run->log, ret_error) : 0;
+}
+
+/* Standard input is a terminal, and somebody may wonder why nothing happens. */
+static void hint(const struct run_options *options)
+{
+    const struct source *first = &options->inputs.sources[0];
+    if (!options->quiet && first->path && strcmp(first->path, "-") == 0 && isatty(STDIN_FILENO))
+        trouble_print("reads arguments from the terminal, one a line; Ctrl-D ends them");
+}
+
 int run_run(int argc, char **argv)
 {
     struct run run = {0};
@@ -296,22 +442,21 @@ int run_run(int argc, char **argv)
         run_options_parse(argc, argv, &run.options, message, sizeof message);
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&run_line, verdict, message);
+    if (run.options.terminal)
+        run.options.jobs = 1;
     if (run.options.jobs == 0)
         run.options.jobs = thrum_cpu_count();
-    progress_open(run.options.quiet      ? PROGRESS_NEVER
-                  : run.options.progress ? PROGRESS_ALWAYS
-                                         : PROGRESS_AUTO);
-    if (interrupt_hold(&error) < 0 ||
-        interrupt_watch(
-            (struct interrupt_answers){.impatient = end_children, .cleanup = children_kill_all},
-            &error) < 0 ||
-        (run.options.log &&
-         joblog_open(run.options.log, run.options.resume, &run.log, &error) < 0)) {
+    bool direct = run.options.terminal || run.options.direct;
+    progress_open(run.options.quiet || direct ? PROGRESS_NEVER
+                  : run.options.progress      ? PROGRESS_ALWAYS
+                                              : PROGRESS_AUTO);
+    if (prepare(&run, &error) < 0) {
         trouble_print("%s", error.message);
+        joblog_close(run.log);
         return STATUS_FAILED;
     }
-    while (run.options.arguments && run.options.arguments[run.total])
-        run.total++;
+    run.options.inputs.stop = stop_descriptor();
+    hint(&run.options);
     progress_begin("running", "jobs");
     int status = conclude(&run, run_all(&run));
     unmake(&run);

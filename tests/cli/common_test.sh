@@ -35,7 +35,7 @@ in_poll() {
 # A closed descriptor is not the next file that is opened.
 closed_output_is_an_error_and_not_in_the_log() {
     echo text >file
-    for line in 'hash file' '--help' 'hash --help'; do
+    for line in 'hash file' 'run -- echo ::: word' '--help' 'hash --help'; do
         # shellcheck disable=SC2086 # a list of words
         timeout 60 "$thrum" $line >&- 2>err </dev/null
         is 1 && grep -q 'Bad file descriptor' err || return 1
@@ -67,17 +67,20 @@ ended_by_signal() {
 
 the_first_signal_ends_a_wait_for_a_writer() {
     mkfifo silent
-    for line in 'hash silent' 'hash -c silent' 'fetch -i silent'; do
+    for line in 'hash silent' 'hash -c silent' 'fetch -i silent' 'run -a silent -- echo'; do
         # shellcheck disable=SC2086 # a list of words
         ended_by_signal $line || { echo "# $line"; return 1; }
     done
 }
 
 the_first_signal_ends_a_wait_for_a_pipe() {
+    mkfifo quiet
+    exec 9<>quiet # a writer that writes nothing
     for line in 'hash' 'hash -c' 'fetch -i -' 'run -- echo'; do
         # shellcheck disable=SC2086 # a list of words
-        ended_by_signal $line < <(exec sleep 1000) || { echo "# $line"; return 1; }
+        ended_by_signal $line <quiet || { echo "# $line"; exec 9>&-; return 1; }
     done
+    exec 9>&-
 }
 
 wrong_command_lines_give_2() {
@@ -117,7 +120,7 @@ only_what_may_have_been_meant_is_offered() {
 
 # `| head` is no failure to report.
 a_reader_that_goes_away_gets_no_message() {
-    for line in 'hash many' 'run --help' --help; do
+    for line in 'hash many' 'run -- cat ::: many/big' 'run --help' --help; do
         mkdir -p many && yes | head -n 100000 >many/big && for i in $(seq 3000); do : >"many/$i"; done
         # shellcheck disable=SC2086 # a list of words
         { timeout 120 "$thrum" $line 2>err </dev/null; echo $? >status; } | head -n 1 >/dev/null

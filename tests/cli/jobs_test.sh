@@ -2,12 +2,12 @@
 # `thrum run` and `thrum every` from outside: what is run and printed, what becomes of commands that
 # misbehave, and that nothing is left behind.
 #
-#     jobs_test.sh THRUM
+#     jobs_test.sh THRUM [TEST...]
 #
 # In the background a shell has SIGINT ignored, so signals are SIGTERM and SIGHUP here.
 #
 # What stands in single quotes is for other shells; numbers of processes are single words.
-# shellcheck disable=SC2016,SC2013,SC2086
+# shellcheck disable=SC2016,SC2013,SC2086,SC2015,SC2181,SC1083
 set -u
 thrum=$(realpath "$1")
 self=$(realpath "$0")
@@ -156,6 +156,134 @@ run_halts() {
     [ $? -eq 1 ] && until_true gone "$(cat halted)"
 }
 
+# No job starts after the failure that is the last.
+run_halts_before_another_starts() {
+    for how in now soon; do
+        : >begun-$how
+        "$thrum" run -q -j 4 --halt $how -- sh -c 'echo x >>"$1"; test "$2" -gt 4 && exit 0
+            until test "$(wc -l <"$1")" -ge 4; do sleep 0.01; done; exit 1' sh begun-$how ::: $(seq 40)
+        [ $? -eq 1 ] && [ "$(wc -l <begun-$how)" -eq 4 ] || return 1
+    done
+    [ "$("$thrum" run -q -j 1 --halt soon,success=2 -- sh -c 'echo "$1"; exit "$1"' sh ::: 1 0 1 0 0 0 | wc -l)" -eq 4 ] &&
+        [ "$("$thrum" run -q -j 1 --halt soon,done=3 -- sh -c 'echo "$1"; exit "$1"' sh ::: 1 0 1 0 0 0 | wc -l)" -eq 3 ]
+}
+
+run_refuses_a_nul_in_a_line() {
+    printf 'a\nb\0c\n' | "$thrum" run -k echo >out 2>err
+    [ $? -eq 1 ] && [ "$(cat out)" = a ] && grep -q 'line 2 has a NUL byte; use -0' err || return 1
+    printf 'a\0b' | "$thrum" run echo :::: - ::: x 2>err
+    [ $? -eq 1 ] && grep -q 'line 1 has a NUL byte; use -0' err
+}
+
+# Another user name has a limit of its own only where it may be changed to; so the limit is this user's
+# present number of tasks, and a bit. Root has no such limit.
+run_waits_for_room_for_processes() {
+    local name=
+    export LD_LIBRARY_PATH=$PWD
+    # shellcheck disable=SC2046 # a list of words
+    cp "$thrum" ./command && cp $(ldd "$thrum" | awk '/libthrum/ {print $3}') . || return 1
+    if [ "$(id -u)" -eq 0 ]; then
+        name=nobody
+        chmod 777 . && chmod 755 .. ./command ./lib*
+        runuser -u $name -- true 2>/dev/null || return 0
+    fi
+    ${name:+runuser -u $name --} bash -c 'tasks=$(ps -L -u "$(id -u)" -o tid= | wc -l)
+        ulimit -u $((tasks + 12)); seq 60 | TMPDIR=$PWD timeout 200 ./command run -j 30 -- sh -c "echo \$1; exec sleep 0.05" sh' >out 2>err
+    [ $? -eq 0 ] && [ "$(sort -n out)" = "$(seq 60)" ] || { head -n 3 err; return 1; }
+}
+
+run_fits_into_few_descriptors() {
+    for limit in 40 64 100; do
+        seq 100 | (ulimit -n $limit && "$thrum" run -k -j 200 -- sh -c 'echo "$1"' sh) >out 2>err || { cat err; return 1; }
+        [ "$(cat out)" = "$(seq 100)" ] && grep -q 'jobs at a time, not 200' err || return 1
+    done
+    seq 100 | (ulimit -n 12 && "$thrum" run -- echo) >out 2>err
+    [ $? -eq 1 ] && [ ! -s out ] && grep -q 'Too many open files\|cannot' err
+}
+
+# The jobs of a nested run are in groups of their own.
+run_ends_nested_jobs() {
+    printf '%s\n' '"$0" run -- sh -c "trap \"\" TERM; echo \$\$ >>nested; sleep 1000" sh ::: 1 2' >inner
+    "$thrum" run --timeout 1 -- sh -c '. ./inner' ::: "$thrum" 2>err
+    [ $? -eq 1 ] && [ "$(wc -l <nested)" -ge 1 ] || return 1
+    for pid in $(cat nested); do until_true gone "$pid" || return 1; done
+    # One that has left the group as well as its parent.
+    "$thrum" run --timeout 0.5 -- sh -c 'setsid sh -c "echo \$\$ >>apart; exec sleep 1000" & exec sleep 1000' sh ::: 1 2>err
+    [ $? -eq 1 ] || return 1
+    for pid in $(cat apart); do until_true gone "$pid" || return 1; done
+}
+
+# quits SIGNAL STATUS: the first such signal ends the jobs.
+quits() {
+    rm -f quitting
+    setsid "$thrum" run -j 2 -- sh -c 'echo $$ >>quitting; exec sleep 1000' sh ::: 1 2 3 2>err &
+    local process=$!
+    until_true lines_in quitting 2 || return 1
+    # A background process of a shell ignores SIGINT and SIGQUIT only.
+    kill -"$1" $process
+    ends "$2" $process || return 1
+    for pid in $(cat quitting); do until_true gone "$pid" || return 1; done
+}
+
+run_leaves_nothing_behind_after_a_hang_up() { quits HUP 129; }
+
+run_names_a_folder_for_output_that_is_missing() {
+    TMPDIR=/nonexistent/x "$thrum" run echo ::: a >out 2>err
+    [ $? -eq 1 ] && [ ! -s out ] && grep -q '/nonexistent/x: No such file or directory; set TMPDIR' err
+}
+
+run_does_not_touch_a_file_that_is_no_log() {
+    printf 'my notes\nand more' >notes
+    for option in '' --resume; do
+        "$thrum" run --joblog notes $option -- touch ran ::: a 2>err
+        [ $? -eq 1 ] && [ "$(cat notes)" = "$(printf 'my notes\nand more')" ] && [ ! -e ran ] &&
+            grep -q 'notes is not a log of jobs' err || return 1
+    done
+}
+
+run_gives_slots() {
+    seq 60 | "$thrum" run -j 3 -- sh -c 'mkdir slot{%} || echo taken; sleep 0.01; rmdir slot{%}; echo {%} >>slots' >out
+    [ ! -s out ] && [ "$(sort -u slots | tr '\n' ' ')" = '1 2 3 ' ] || return 1
+    # The slot is not what makes a job the same one.
+    seq 4 | "$thrum" run -j 2 --joblog slot-log -- echo {%} {} >/dev/null
+    [ -z "$(seq 4 | "$thrum" run -j 1 --joblog slot-log --resume -- echo {%} {})" ]
+}
+
+run_pauses_between_retries() {
+    local begin end
+    begin=$(date +%s%N)
+    "$thrum" run -q --retries 2 --retry-delay 0.2 -- false ::: a
+    end=$(date +%s%N)
+    [ $(((end - begin) / 1000000)) -ge 600 ] # 0.2 s and 0.4 s
+}
+
+run_spreads_starts() {
+    "$thrum" run -j 4 --delay 0.2 -- sh -c 'date +%s%N' ::: 1 2 3 | sort >starts
+    [ $((($(tail -n 1 starts) - $(head -n 1 starts)) / 1000000)) -ge 300 ]
+}
+
+# While less than the machine has is wanted, nothing starts, and a signal ends the wait.
+run_waits_for_memory() {
+    "$thrum" run --memfree 1000T -- touch started ::: a 2>err &
+    local process=$!
+    until_true grep -q 'less memory than --memfree' err || return 1
+    [ ! -e started ] && kill -TERM $process && ends 143 $process && [ ! -e started ]
+}
+
+run_prints_lines_as_they_come() {
+    mkfifo lines-out
+    "$thrum" run --line-buffer --tag -j 2 -- sh -c 'echo begin; until test -e "go$1"; do sleep 0.01; done; echo end' sh \
+        ::: 1 2 >lines-out &
+    local process=$! first second
+    exec 8<lines-out
+    read -r -u 8 first && read -r -u 8 second || return 1
+    [ "$(printf '%s\n' "$first" "$second" | sort)" = "$(printf '1\tbegin\n2\tbegin')" ] || return 1
+    touch go2
+    read -r -u 8 first && [ "$first" = "$(printf '2\tend')" ] || return 1
+    touch go1
+    read -r -u 8 first && [ "$first" = "$(printf '1\tend')" ] && exec 8<&- && ends 0 $process
+}
+
 run_waits_for_its_jobs_after_a_signal() {
     yes | "$thrum" run -j 2 -- sh -c 'echo x >>begun; until test -e finish; do sleep 0.01; done; echo end' sh \
         >out 2>err &
@@ -266,8 +394,9 @@ every_gives_input_only_on_request() {
         [ "$(echo hi | "$thrum" every 1s -n 1 --stdin -- cat)" = hi ]
 }
 
+shift
 # shellcheck disable=SC2046 # a list of words
-set -- $(sed -n 's/^\(\(run\|every\)_[a-z_]*\)() {$/\1/p' "$self")
+[ $# -gt 0 ] || set -- $(sed -n 's/^\(\(run\|every\)_[a-z_]*\)() {$/\1/p' "$self")
 echo "1..$#"
 number=0
 for test; do

@@ -1,0 +1,150 @@
+/* Descendants, from /proc.
+ *
+ * A nested `thrum run`, a shell with job control, a program that calls setsid: each puts what it starts
+ * into other process groups, where a signal to the child's own group does not reach. The parent numbers
+ * in /proc do.
+ *
+ * A process whose parent has died is adopted by this program, which is a subreaper (job_control.c), and no
+ * longer shows from whom it descends. So a set is filled early, when the end of a child is first asked
+ * for, and keeps whom it has seen.
+ */
+#include "descendants.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct process {
+    struct descendant self;
+    pid_t parent;
+    bool inside;
+};
+
+struct table {
+    struct process *items;
+    size_t count, room;
+};
+
+/* Reads parent and start time; false if there is no such process. */
+static bool look_at(pid_t pid, struct process *ret_process)
+{
+    char path[64], text[1024];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (file >= 0)
+        close(file);
+    if (length <= 0)
+        return false;
+    text[length] = '\0';
+    /* The name, in parentheses, may have blanks and parentheses. Field 4 is the parent, 22 the start. */
+    const char *rest = strrchr(text, ')');
+    *ret_process = (struct process){.self.pid = pid};
+    return rest && sscanf(rest + 1,
+                          " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
+                          "%*d %*d %llu",
+                          &ret_process->parent, &ret_process->self.start) == 2;
+}
+
+static bool add_process(struct table *table, const struct process *process)
+{
+    if (table->count == table->room) {
+        size_t room = table->room ? 2 * table->room : 256;
+        struct process *items = realloc(table->items, room * sizeof *items);
+        if (!items)
+            return false;
+        table->items = items;
+        table->room = room;
+    }
+    table->items[table->count++] = *process;
+    return true;
+}
+
+static void read_table(struct table *table)
+{
+    DIR *processes = opendir("/proc");
+    const struct dirent *entry;
+    struct process process;
+    while (processes && (entry = readdir(processes))) {
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
+        if (pid > 0 && look_at(pid, &process) && !add_process(table, &process))
+            break;
+    }
+    if (processes)
+        closedir(processes);
+}
+
+static bool holds(const struct descendants *set, const struct descendant *one)
+{
+    for (size_t i = 0; i < set->count; i++)
+        if (set->items[i].pid == one->pid && set->items[i].start == one->start)
+            return true;
+    return false;
+}
+
+static bool add(struct descendants *set, const struct descendant *one)
+{
+    if (set->count == set->room) {
+        size_t room = set->room ? 2 * set->room : 16;
+        struct descendant *items = realloc(set->items, room * sizeof *items);
+        if (!items)
+            return false;
+        set->items = items;
+        set->room = room;
+    }
+    set->items[set->count++] = *one;
+    return true;
+}
+
+/* Marks the children of those that are marked, until there are no more. */
+static void mark_below(struct table *table, pid_t root)
+{
+    bool more = true;
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < table->count; i++) {
+            struct process *process = &table->items[i];
+            bool below = process->parent == root;
+            for (size_t j = 0; !process->inside && !below && j < table->count; j++)
+                below = table->items[j].inside && table->items[j].self.pid == process->parent;
+            more |= below && !process->inside;
+            process->inside |= below;
+        }
+    }
+}
+
+size_t descendants_find(struct descendants *set, pid_t root)
+{
+    struct table table = {0};
+    size_t before = set->count;
+    read_table(&table);
+    for (size_t i = 0; i < table.count; i++)
+        table.items[i].inside = holds(set, &table.items[i].self);
+    mark_below(&table, root);
+    for (size_t i = 0; i < table.count; i++)
+        if (table.items[i].inside && table.items[i].self.pid != root &&
+            !holds(set, &table.items[i].self) && !add(set, &table.items[i].self))
+            break;
+    free(table.items);
+    return set->count - before;
+}
+
+void descendants_signal(const struct descendants *set, size_t first, pid_t group, int number)
+{
+    struct process now;
+    for (size_t i = first; i < set->count; i++)
+        if (getpgid(set->items[i].pid) != group && look_at(set->items[i].pid, &now) &&
+            now.self.start == set->items[i].start)
+            kill(set->items[i].pid, number);
+}
+
+void descendants_finish(struct descendants *set)
+{
+    free(set->items);
+    *set = (struct descendants){0};
+}

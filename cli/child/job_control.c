@@ -1,0 +1,124 @@
+/* Job control.
+ *
+ * The children are in process groups of their own, so what the terminal sends to the foreground group
+ * reaches only this program, which passes it on.
+ *
+ * Ctrl-Z (SIGTSTP): the children's groups are stopped, then this program, by the signal's default action, so
+ * that the shell sees a stopped job. When the program is continued, so are they. A child that has
+ * the terminal gets the SIGTSTP itself; SIGCHLD then tells that it has stopped, and the rest is the same.
+ * It gets the terminal back after that.
+ *
+ * Ctrl-\ (SIGQUIT): the children are sent it, what is left after the grace is killed, and the program ends
+ * by it.
+ *
+ * A child without the terminal that reads /dev/tty, or changes its settings, is stopped by the
+ * system (SIGTTIN, SIGTTOU), and would stay so for ever. SIGCHLD tells that, and the child is ended; its job
+ * then names the reason.
+ *
+ * The program is a subreaper: a process whose parent has ended comes to it, and not to init, so that the
+ * numbers in a set of descendants stay theirs. Those that have ended are reaped here.
+ *
+ * A signal that was ignored when the program began stays ignored.
+ */
+#include "job_control.h"
+
+#include "child.h"
+#include "interrupt.h"
+#include "trouble.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const double grace_seconds = 2;
+
+static thrum_signals *signals;
+static void (*clear_terminal)(void);
+static bool foreground_stopped; /* by the look at the children: the one with the terminal */
+
+static void give_terminal(struct child *child)
+{
+    /* Only if the shell has given it to this program. */
+    if (child->terminal && tcgetpgrp(child_terminal()) == getpgrp())
+        tcsetpgrp(child_terminal(), child->pid);
+}
+
+/* Stops the program, with all children, until it is continued. */
+static void stop(void)
+{
+    struct sigaction watching, ignoring = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
+    children_signal(SIGTSTP);
+    if (clear_terminal)
+        clear_terminal();
+    /* The others of the group, as in a pipeline, are stopped as the terminal would have done it. */
+    sigaction(SIGTSTP, &ignoring, &watching);
+    kill(0, SIGTSTP);
+    /* To this thread, so that it stops before raise returns. If no shell could continue the group, the
+     * system drops the signal. */
+    sigaction(SIGTSTP, &usual, NULL);
+    raise(SIGTSTP);
+    sigaction(SIGTSTP, &watching, NULL);
+    children_each(give_terminal);
+    children_signal(SIGCONT);
+}
+
+static void look_at(struct child *child)
+{
+    siginfo_t about = {0};
+    if (waitid(P_PID, (id_t)child->pid, &about, WSTOPPED | WNOHANG) != 0 || about.si_pid == 0)
+        return;
+    if (child->terminal)
+        foreground_stopped = true;
+    else if (about.si_status == SIGTTIN || about.si_status == SIGTTOU)
+        child_refuse_terminal(child);
+}
+
+static int watch(thrum_task *self)
+{
+    (void)self;
+    for (;;) {
+        int number = thrum_signals_wait(signals, THRUM_FOREVER);
+        if (number < 0)
+            return number;
+        if (number == SIGCHLD) {
+            foreground_stopped = false;
+            children_each(look_at);
+            children_reap_adopted();
+        }
+        if (number == SIGTSTP || (number == SIGCHLD && foreground_stopped))
+            stop();
+        if (number == SIGQUIT) {
+            children_end_all(SIGQUIT, grace_seconds);
+            if (clear_terminal)
+                clear_terminal();
+            interrupt_die(SIGQUIT);
+        }
+    }
+}
+
+int job_control_start(void (*clear)(void), thrum_error *ret_error)
+{
+    int numbers[3] = {SIGCHLD};
+    size_t count = 1;
+    struct sigaction now;
+    clear_terminal = clear;
+    for (size_t i = 0; i < 2; i++) {
+        int number = i == 0 ? SIGTSTP : SIGQUIT;
+        if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
+            numbers[count++] = number;
+    }
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
+        return trouble(ret_error, -errno, "cannot become a subreaper: %s", thrum_strerror(errno));
+    int rc = thrum_signals_new(numbers, count, &signals);
+    if (rc == 0) {
+        thrum_thread *thread = thrum_thread_start_with(
+            &(thrum_thread_options){.name = "job control", .daemon = true}, watch, NULL, 0);
+        rc = thrum_thread_is_alive(thread) ? 0 : thrum_thread_join(thread, THRUM_FOREVER);
+        thrum_thread_free(thread);
+    }
+    if (rc < 0)
+        return trouble(ret_error, rc, "cannot watch signals: %s", thrum_strerror(rc));
+    return 0;
+}
