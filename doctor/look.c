@@ -24,6 +24,7 @@
 #include "lines.h"
 #include "runtime.h"
 #include "stop.h"
+#include "thrum_objects.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -127,7 +128,8 @@ static bool find_abandoned(struct look *look, bool *ret_moved)
         if (wait->owner_state != OWNER_GONE && !wait->hopeless)
             continue;
         if (wait->limited || wait->shared ||
-            (wait->kind != OBJECT_MUTEX && wait->kind != OBJECT_RWLOCK))
+            (wait->kind != OBJECT_MUTEX && wait->kind != OBJECT_RWLOCK &&
+             wait->kind != OBJECT_THRUM))
             continue;
         if (!process_unmoved(process, i) || !process_same_threads(process))
             *ret_moved = true;
@@ -265,6 +267,8 @@ static void note_unseen(struct look *look, bool stopped)
     struct process *process = &look->process;
     int running = 0, lost = 0, foreign = 0;
     for (int i = 0; i < process->count; i++) {
+        if (process->threads[i].fiber)
+            continue;
         running += process->threads[i].where == THREAD_RUNNING;
         lost += process->threads[i].frame_count > 0 && process->threads[i].end == UNWIND_LOST;
     }
@@ -277,6 +281,8 @@ static void note_unseen(struct look *look, bool stopped)
         append(look->unseen, sizeof look->unseen,
                "the outer part of %d stack%s, where there are no unwind tables; ", lost,
                lost == 1 ? "" : "s");
+    if (process->fibers_unseen)
+        append(look->unseen, sizeof look->unseen, "%d more fibers; ", process->fibers_unseen);
     if (foreign)
         append(look->unseen, sizeof look->unseen,
                "anything in %d file%s for another kind of processor; ", foreign,
@@ -299,6 +305,8 @@ static int look_at_threads(struct look *look, const struct look_options *options
         if (rc == 0)
             wait_decode(process, &process->threads[i]);
     }
+    if (rc == 0)
+        rc = thrum_look(process, buffer);
     free(buffer);
     if (rc < 0)
         return process_refusal(process->pid, rc, message, size);

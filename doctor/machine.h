@@ -9,6 +9,7 @@
 #if defined(__x86_64__)
 enum {
     REGISTER_COUNT = 17,
+    REGISTER_BASE = 3, /* rbx */
     REGISTER_FRAME = 6,
     REGISTER_STACK = 7,
     REGISTER_RETURN = 16,
@@ -20,6 +21,7 @@ enum {
 enum {
     REGISTER_COUNT =
         35, /* x0 to x30, sp, and three pseudo registers; the last says if x30 is signed */
+    REGISTER_BASE = 19,
     REGISTER_FRAME = 29,
     REGISTER_STACK = 31,
     REGISTER_RETURN = 30,

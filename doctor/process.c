@@ -25,6 +25,8 @@
  */
 #include "process.h"
 
+#include "thrum_objects.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -95,6 +97,7 @@ struct thread *process_add(struct process *process, int tid)
     struct thread *thread = &process->threads[process->count++];
     *thread = (struct thread){.tid = tid, .inner_tid = tid};
     thread->wait.owner = -1;
+    thread->carrier = -1;
     return thread;
 }
 
@@ -402,6 +405,9 @@ bool process_unmoved(const struct process *process, int index)
     char slices[sizeof thread->slices];
     if (process->tasks < 0)
         return true;
+    if (thread->fiber)
+        return thread->exact && thrum_fiber_unmoved(process, thread) &&
+               (thread->carrier < 0 || process_unmoved(process, thread->carrier));
     return thread->exact && read_slices(process, thread->tid, slices, sizeof slices) >= 0 &&
            strcmp(slices, thread->slices) == 0;
 }
@@ -417,7 +423,7 @@ bool process_same_threads(const struct process *process)
     for (int i = 0; same && i < now.count; i++) {
         bool found = false;
         for (int j = 0; j < process->count && !found; j++)
-            found = process->threads[j].tid == now.threads[i].tid;
+            found = !process->threads[j].fiber && process->threads[j].tid == now.threads[i].tid;
         same = found;
     }
     free(now.threads);

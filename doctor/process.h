@@ -11,6 +11,7 @@ enum thread_where {
     THREAD_OUTSIDE, /* it slept without a system call, as on a page that is read from disk; or its
                        registers come from a core file or from ptrace, and it was in no call */
     THREAD_ENDED,   /* it has ended; the first thread of a process stays as such */
+    THREAD_FIBER,   /* it is a fiber of libthrum, and switched out */
 };
 
 enum object_kind {
@@ -42,7 +43,7 @@ struct wait {
     const char *action; /* "lock", "read", "write", "wait", "join" */
     uint64_t object;    /* 0: not known */
     uint64_t word;      /* the futex */
-    char type[24];      /* what it is to a person: "mutex" */
+    char type[32];      /* what it is to a person: "mutex" */
     char name[160];     /* of the object, or empty */
     char detail[160];   /* what its bytes tell, or empty */
     bool limited;       /* it ends by itself */
@@ -71,6 +72,11 @@ struct thread {
     struct wait wait; /* .kind is OBJECT_NONE if it waits for no object */
     char doing[200];  /* the system call as a person says it */
     bool stuck;       /* part of a deadlock, or waiting behind one */
+
+    bool fiber;     /* it is one of libthrum: `tid` is its ident */
+    uint64_t claim; /* of its context; changes with each wait */
+    uint64_t claim_address;
+    int carrier; /* the thread on which it runs; -1: none */
 };
 
 struct process {
@@ -86,7 +92,8 @@ struct process {
     struct memory memory;
     struct modules modules;
     struct places places;
-    int tasks; /* a descriptor of /proc/PID/task, or -1 for a core file */
+    int fibers_unseen; /* too many to be shown */
+    int tasks;         /* a descriptor of /proc/PID/task, or -1 for a core file */
 };
 
 /* The thread with the number that the process itself uses, alive; -1 if there is none. */

@@ -173,8 +173,8 @@ void wait_name(struct process *process, uint64_t address, char *text, size_t siz
         const struct thread *thread = &process->threads[i];
         uint64_t sp = thread->registers.value[REGISTER_STACK];
         if (thread->frame_count > 0 && sp >= map->start && sp < map->end && address >= sp) {
-            snprintf(text, size, "0x%lx, on the stack of thread %d", (unsigned long)address,
-                     thread->tid);
+            snprintf(text, size, "0x%lx, on the stack of %s %d", (unsigned long)address,
+                     thread->fiber ? "fiber" : "thread", thread->tid);
             return;
         }
     }
@@ -247,6 +247,8 @@ void wait_owners(struct process *process)
             continue;
         if (!wait->name[0] && wait->object && wait->kind != OBJECT_THREAD)
             wait_name(process, wait->object, wait->name, sizeof wait->name);
+        if (wait->kind == OBJECT_THRUM || wait->owner >= 0) /* thrum_objects.c knows it */
+            continue;
         if (wait->kind == OBJECT_ONCE && !process->musl) {
             wait->owner = once_owner(process, i, wait->object);
             if (wait->owner >= 0) {

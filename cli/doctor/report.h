@@ -10,6 +10,12 @@
 void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
                         size_t size);
 
+/* What stands between an object and its owner: ", held by". */
+const char *doctor_report_held(const struct wait *wait);
+
+/* "thread" or "fiber". */
+const char *doctor_report_kind(const struct thread *thread);
+
 /* The name of a frame's function, or of the function that was called to get there; never NULL. */
 const char *doctor_report_function(const struct thread *thread, int frame);
 

@@ -89,13 +89,14 @@ static json_t *stack_json(const struct thread *thread, bool *ok)
 
 static json_t *thread_json(const struct process *process, const struct thread *thread, bool *ok)
 {
-    static const char *const wheres[] = {"running", "in call", "outside", "ended"};
+    static const char *const wheres[] = {"running", "in call", "outside", "ended", "fiber"};
     static const char *const ends[] = {"complete", "cut", "lost"};
     char text[1024], state[2] = {thread->state, 0};
     json_t *object = json_object();
     doctor_report_wait(process, thread, text, sizeof text);
     put(object, "tid", json_integer(thread->tid), ok);
     put(object, "inner_tid", json_integer(thread->inner_tid), ok);
+    put(object, "fiber", json_boolean(thread->fiber), ok);
     put(object, "name", text_or_null(thread->name), ok);
     put(object, "state", text_or_null(state), ok);
     put(object, "where", json_string(wheres[thread->where]), ok);

@@ -86,17 +86,18 @@ static void put_circle(const struct out *out, const struct process *process,
 {
     for (int i = 0; i < deadlock->count; i++) {
         const struct thread *thread = &process->threads[deadlock->threads[i]];
-        fprintf(out->file, "  %s thread %s%d (%s)%s", i == 0 ? "+->" : "|  ", BOLD, thread->tid,
-                thread->name, PLAIN);
+        fprintf(out->file, "  %s %s %s%d (%s)%s", i == 0 ? "+->" : "|  ",
+                doctor_report_kind(thread), BOLD, thread->tid, thread->name, PLAIN);
         put_place(out, thread);
         fprintf(out->file, "\n  |      waits for ");
         put_object(out, &thread->wait);
-        fprintf(out->file, thread->wait.kind == OBJECT_THREAD ? "the end of\n"
-                           : thread->wait.kind == OBJECT_ONCE ? ", which is initialized by\n"
-                                                              : ", held by\n");
+        if (thread->wait.kind == OBJECT_THREAD)
+            fprintf(out->file, "the end of\n");
+        else
+            fprintf(out->file, "%s\n", doctor_report_held(&thread->wait));
     }
     const struct thread *first = &process->threads[deadlock->threads[0]];
-    fprintf(out->file, "  +-- thread %d (%s)%s\n", first->tid, first->name,
+    fprintf(out->file, "  +-- %s %d (%s)%s\n", doctor_report_kind(first), first->tid, first->name,
             deadlock->count == 1 ? " itself" : "");
 }
 
@@ -104,7 +105,8 @@ static void put_alone(const struct out *out, const struct process *process,
                       const struct deadlock *deadlock)
 {
     const struct thread *thread = &process->threads[deadlock->threads[0]];
-    fprintf(out->file, "  thread %s%d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
+    fprintf(out->file, "  %s %s%d (%s)%s", doctor_report_kind(thread), BOLD, thread->tid,
+            thread->name, PLAIN);
     put_place(out, thread);
     fprintf(out->file, "\n    waits for ");
     put_object(out, &thread->wait);
@@ -149,14 +151,23 @@ static void put_verdict(const struct out *out, const struct look *look)
 
 static bool same(const struct thread *a, const struct thread *b)
 {
-    if (a->where != b->where || a->frame_count != b->frame_count || a->wait.kind != b->wait.kind ||
-        a->wait.object != b->wait.object || a->stuck != b->stuck || a->call != b->call ||
-        strcmp(a->doing, b->doing) != 0 || a->where == THREAD_ENDED)
+    if (a->where != b->where || a->fiber != b->fiber || a->frame_count != b->frame_count ||
+        a->wait.kind != b->wait.kind || a->wait.object != b->wait.object || a->stuck != b->stuck ||
+        a->call != b->call || strcmp(a->doing, b->doing) != 0 || a->where == THREAD_ENDED)
         return false;
     for (int i = 0; i < a->frame_count; i++)
         if (a->frames[i].place != b->frames[i].place)
             return false;
     return true;
+}
+
+/* The fiber that the thread runs, or -1. */
+static int fiber_on(const struct process *process, int index)
+{
+    for (int i = 0; i < process->count; i++)
+        if (process->threads[i].fiber && process->threads[i].carrier == index)
+            return i;
+    return -1;
 }
 
 static void put_threads(const struct out *out, const struct process *process, bool stuck)
@@ -168,7 +179,8 @@ static void put_threads(const struct out *out, const struct process *process, bo
         int more = 0;
         if (thread->stuck != stuck || (shown && shown[i]))
             continue;
-        fprintf(out->file, "\n%sthread %d (%s)%s", BOLD, thread->tid, thread->name, PLAIN);
+        fprintf(out->file, "\n%s%s %d (%s)%s", BOLD, doctor_report_kind(thread), thread->tid,
+                thread->name, PLAIN);
         for (int j = i + 1; shown && j < process->count; j++)
             if (same(thread, &process->threads[j])) {
                 shown[j] = true;
@@ -179,7 +191,12 @@ static void put_threads(const struct out *out, const struct process *process, bo
             fprintf(out->file, " and %d more", more - 8);
         doctor_report_wait(process, thread, text, sizeof text);
         fprintf(out->file, "\n  %s\n", text);
-        put_stack(out, thread);
+        int fiber = fiber_on(process, i);
+        if (fiber >= 0)
+            fprintf(out->file, "    on the stack of fiber %d (%s)\n", process->threads[fiber].tid,
+                    process->threads[fiber].name);
+        else
+            put_stack(out, thread);
     }
     free(shown);
 }

@@ -15,10 +15,24 @@ static void add(char *text, size_t size, const char *format, ...)
     va_end(list);
 }
 
+const char *doctor_report_kind(const struct thread *thread)
+{
+    return thread->fiber ? "fiber" : "thread";
+}
+
 static void add_thread(const struct process *process, int index, char *text, size_t size)
 {
     const struct thread *thread = &process->threads[index];
-    add(text, size, "thread %d (%s)", thread->tid, thread->name);
+    add(text, size, "%s %d (%s)", doctor_report_kind(thread), thread->tid, thread->name);
+}
+
+const char *doctor_report_held(const struct wait *wait)
+{
+    if (wait->kind == OBJECT_ONCE)
+        return ", which is run by";
+    return wait->kind == OBJECT_THRUM && strcmp(wait->type, "future") == 0
+               ? ", whose task is run by"
+               : ", held by";
 }
 
 static void add_object(const struct wait *wait, char *text, size_t size)
@@ -33,6 +47,11 @@ static void add_object(const struct wait *wait, char *text, size_t size)
         break;
     case OBJECT_BARRIER:
         add(text, size, "waits at %s %s", wait->type, wait->name);
+        break;
+    case OBJECT_THRUM:
+        add(text, size,
+            strcmp(wait->type, "lock") == 0 ? "waits to lock thrum %s %s" : "waits for thrum %s %s",
+            wait->type, wait->name);
         break;
     case OBJECT_ONCE:
         add(text, size, "waits for the initializer of %s %s", wait->type, wait->name);
@@ -62,7 +81,7 @@ void doctor_report_wait(const struct process *process, const struct thread *thre
     } else {
         add_object(wait, text, size);
         if (wait->owner_state == OWNER_LIVES) {
-            add(text, size, wait->kind == OBJECT_ONCE ? ", which is run by " : ", held by ");
+            add(text, size, "%s ", doctor_report_held(wait));
             if (&process->threads[wait->owner] == thread)
                 add(text, size, "itself");
             else

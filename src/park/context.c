@@ -4,6 +4,7 @@
 #include "base/process.h"
 #include "base/unexplored.h"
 #include "park/guard.h"
+#include "park/layout.h"
 #include "park/local.h"
 #include "park/thread_park.h"
 
@@ -17,8 +18,8 @@
  *
  * The guard is held for a few instructions, when a thread begins or ends, and while the living are
  * listed. */
-enum { CHUNK = 64, CHUNKS = 1 << 14 }; /* a million living threads and fibers */
-enum { REGION = 128 };                 /* chunks at once */
+enum { CHUNK = THRUM__CONTEXT_CHUNK, CHUNKS = 1 << 14 }; /* a million living threads and fibers */
+enum { REGION = 128 };                                   /* chunks at once */
 
 _Static_assert(sizeof(thrum__context) == 4 * THRUM__CACHE_LINE, "as the table says");
 
@@ -29,6 +30,11 @@ static thrum__context *chunks[CHUNKS] = {first_chunk};
 static thrum__context_rest *rest = first_rest; /* of the context that is made next */
 static uint32_t used = 1;
 static thrum__context *free_list;
+
+/* For one that looks from outside; the last makes a linker keep the layout. */
+thrum__context *const *const thrum__context_chunks = chunks;
+const uint32_t *const thrum__context_used = &used;
+__attribute__((used)) static const thrum__layout *const layout = &thrum__doctor_layout;
 
 thrum__context *thrum__context_of(uint32_t ident)
 {

@@ -89,6 +89,23 @@ static const struct expectation calm[] = {
     {0},
 };
 
+/* With libthrum's own objects; fibers are not named here, as their numbers depend on who comes first. */
+static const struct expectation hung_thrum[] = {
+    {"threads", "MainThread=join@a a=thrum:lock_b@b b=thrum:lock_a@a", "deadlock", PROVEN, 2,
+     EVERYWHERE},
+    {"fibers", "MainThread=thrum", "deadlock", PROVEN, 2, EVERYWHERE},
+    {"pool", "MainThread=thrum pool-0=thrum pool-1=thrum", "deadlock", PROVEN, 2, EVERYWHERE},
+    {"mixed", "MainThread=join@b b=thrum:lock_a", "deadlock", PROVEN, 2, EVERYWHERE},
+    {"reader", "MainThread=join@a a=thrum:lock_a@b b=thrum:rwlock@a", "deadlock", PROVEN, 2,
+     EVERYWHERE},
+    {"result", "MainThread=thrum", "deadlock", PROVEN, 2, EVERYWHERE},
+    {"join_holding", "MainThread=join@a a=thrum:lock_a@MainThread", "deadlock", PROVEN, 2,
+     EVERYWHERE},
+    {"event", "MainThread=join@a a=thrum:never", "suspected", NOT_PROVEN, 0, EVERYWHERE},
+    {"fibers_in_time", "MainThread=thrum", "none", 0, 0, EVERYWHERE},
+    {0},
+};
+
 struct running {
     pid_t pid;     /* of the sample */
     pid_t subject; /* to be looked at: it, or its child */
@@ -291,6 +308,38 @@ TEST_DEADLINE(musl_names_the_owners_of_some_mutexes, 120)
 TEST_DEADLINE(musl_without_a_dynamic_loader_is_known, 120)
 {
     check_build("hung_musl_static", hung_musl, BY_NAME, true);
+}
+
+TEST_DEADLINE(deadlocks_of_thrums_objects_and_fibers_are_found, 120)
+{
+    check_build("hung_thrum", hung_thrum, EVERYWHERE, true);
+}
+
+TEST_DEADLINE(thrums_objects_are_known_in_a_program_that_contains_the_library, 120)
+{
+    check_build("hung_thrum_static", hung_thrum, EVERYWHERE, true);
+}
+
+TEST(a_fiber_that_waits_is_shown_with_its_stack)
+{
+    struct running running = start_sample("hung_thrum", "fibers");
+    char line[64];
+    snprintf(line, sizeof line, "doctor -p %d --no-lines", (int)running.subject);
+    for (;;) {
+        struct spawned command = spawn_run(line);
+        bool proven = command.status == PROVEN;
+        if (proven) {
+            const char *second =
+                strstr(command.out, "waits to lock thrum lock lock_a, held by fiber");
+            CHECK(second != NULL);
+            CHECK(strstr(second, " take_pair  hung_thrum\n") != NULL);
+            CHECK(strstr(command.out, "on the stack of fiber") != NULL);
+        }
+        spawn_free(&command);
+        if (proven)
+            break;
+    }
+    end_sample(&running, SIGKILL);
 }
 
 TEST_DEADLINE(programs_that_are_well_raise_no_alarm, 120)
