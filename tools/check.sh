@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate sizes format tree shellcheck headers readme manual \
+all="selftest layers gate results sizes format tree shellcheck headers readme manual \
 gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread musl aarch64 ucontext mutants"
@@ -39,6 +39,7 @@ make_build() {
 step_selftest() { tools/selftest.sh; }
 step_layers() { tools/check_layers.sh; }
 step_gate() { tools/check_gate.sh; }
+step_results() { tools/check_results.sh; }
 step_sizes() { tools/check_sizes.sh; }
 step_format() { tools/check_format.sh; }
 step_tree() { tools/check_tree.sh; }
@@ -56,7 +57,7 @@ step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
 # Each call of the commands' own code fails once. `FAULTS_EACH=1000 ./dev check cli-faults` tries them all.
 step_cli_faults() {
     make_build check gcc && for scenarios in tests/cli/*_faults.sh; do
-        "$scenarios" "$build-check/cli/thrum_faults" || return 1
+        "$scenarios" "$build-check/cli/thrum_faults" "$build-check/cli/serve" || return 1
     done
 }
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }

@@ -129,9 +129,19 @@ rejects() {
 }
 
 fresh
-for check in layers gate sizes format headers tree readme; do
+for check in layers gate results sizes format headers tree readme; do
     accepts $check
 done
+
+# Results.
+fresh && printf 'int main(void)\n{\n    if (1)\n        (void)close(0);\n    return a &&\n           write(1, "", 0);\n}\n' >cli/main.c
+accepts results
+fresh && printf 'int main(void)\n{\n    close(0);\n}\n' >cli/main.c
+rejects results '' 'cli/main.c:3: the result of close is ignored' 'a close that nobody looks at'
+fresh && printf 'int main(void)\n{\n    if (1)\n        write(1, "", 0);\n}\n' >cli/main.c
+rejects results '' 'cli/main.c:4: the result of write is ignored' 'a write that nobody looks at'
+fresh && printf 'int main(void)\n{\n    if (1)\n        a = 1;\n    else\n        rename(a, b);\n}\n' >cli/main.c
+rejects results '' 'cli/main.c:6: the result of rename is ignored' 'a rename that nobody looks at'
 
 # Layers.
 fresh && echo '#include "sync/thing.h"' >>src/park/park.h

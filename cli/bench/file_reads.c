@@ -119,7 +119,7 @@ static unsigned char *read_whole(const char *path, size_t *ret_size, int *ret_co
         *ret_size = size;
     }
     if (file >= 0)
-        close(file);
+        (void)close(file);
     if (*ret_code < 0) {
         free(bytes);
         return NULL;

@@ -218,7 +218,7 @@ int http_server_serve(int leash, int report)
     if (set_up(&server)) {
         int port = MHD_get_daemon_info(server.daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
         if (write(report, &port, sizeof port) == sizeof port) {
-            close(report);
+            (void)close(report);
             status = serve_loop(&server, leash);
         }
     }

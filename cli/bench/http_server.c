@@ -37,8 +37,8 @@ static const double patience = 10;
 
 static void close_pair(int pair[2])
 {
-    close(pair[0]);
-    close(pair[1]);
+    (void)close(pair[0]);
+    (void)close(pair[1]);
 }
 
 __attribute__((noreturn)) static void become_server(pid_t parent, int leash, int report)
@@ -76,21 +76,21 @@ int http_server_start(struct http_server *ret_server, thrum_error *ret_error)
     }
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
-        close(leash[1]);
-        close(report[0]);
+        (void)close(leash[1]);
+        (void)close(report[0]);
         become_server(parent, leash[0], report[1]);
     }
     int code = errno;
-    close(leash[0]);
-    close(report[1]);
+    (void)close(leash[0]);
+    (void)close(report[1]);
     if (pid < 0) {
-        close(leash[1]);
-        close(report[0]);
+        (void)close(leash[1]);
+        (void)close(report[0]);
         return trouble(ret_error, -code, "cannot start a process: %s", thrum_strerror(code));
     }
     *ret_server = (struct http_server){.pid = pid, .leash = leash[1]};
     ret_server->port = read_port(report[0]);
-    close(report[0]);
+    (void)close(report[0]);
     if (ret_server->port == 0) {
         http_server_stop(ret_server);
         return trouble(ret_error, -ECONNREFUSED,
@@ -104,7 +104,7 @@ void http_server_stop(struct http_server *server)
 {
     if (server->pid <= 0)
         return;
-    close(server->leash);
+    (void)close(server->leash);
     thrum_time deadline = thrum_in(patience);
     while (waitpid(server->pid, NULL, WNOHANG) == 0) {
         if (thrum_now() >= deadline) {

@@ -47,7 +47,7 @@ struct cpu_use cpu_use_now(void)
     int file = open("/proc/stat", O_RDONLY | O_CLOEXEC);
     ssize_t length = file >= 0 ? read(file, text, sizeof text - 1) : -1;
     if (file >= 0)
-        close(file);
+        (void)close(file);
     if (length <= 0)
         return (struct cpu_use){0};
     text[length] = '\0';

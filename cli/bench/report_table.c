@@ -58,7 +58,7 @@ void report_table_begin(FILE *out, const struct setting *setting)
     for (size_t i = 0; i < column_count(); i++)
         column_title(column_at(i), setting->options->workers, texts[i], sizeof texts[i]);
     print_line(out, setting, STYLE_BOLD, "", texts);
-    fflush(out);
+    (void)fflush(out);
 }
 
 static void print_time(const struct cell *cell, char *ret_text, size_t size)
@@ -115,7 +115,7 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
     print_line(out, setting, "", "  ratio to the bound", ratio);
     print_line(out, setting, STYLE_DIM, "  the guide, Python", guide);
     print_others(out, result, setting);
-    fflush(out);
+    (void)fflush(out);
 }
 
 /* The guide's opening, told with this run's figures. */
@@ -168,5 +168,5 @@ void report_table_end(FILE *out, const struct row_result *results, size_t count,
     if (signal)
         fprintf(out, "Interrupted by %s: only the cells that were finished have figures.\n",
                 interrupt_name(signal));
-    fflush(out);
+    (void)fflush(out);
 }

@@ -55,7 +55,7 @@ void scratch_remove(void)
         struct dirent *entry;
         while ((entry = readdir(open_directory)))
             if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-                unlinkat(dirfd(open_directory), entry->d_name, 0);
+                (void)unlinkat(dirfd(open_directory), entry->d_name, 0);
         closedir(open_directory);
     }
     if (rmdir(directory) != 0)

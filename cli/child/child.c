@@ -134,7 +134,7 @@ int child_start(struct child *child, const struct child_options *options)
         rc = children.closed ? -ECANCELED : reserve();
         if (rc == 0)
             rc = spawn(&child->pid, options, terminal);
-        close(reserved);
+        (void)close(reserved);
         if (rc < 0)
             break;
         child->terminal = terminal;
@@ -190,7 +190,7 @@ static int collect(struct child *child)
             }
         child->pid = 0;
     }
-    close(child->descriptor);
+    (void)close(child->descriptor);
     descendants_finish(&child->below);
     if (child->terminal)
         take_terminal_back();

@@ -38,7 +38,7 @@ static bool look_at(pid_t pid, struct process *ret_process)
     int file = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
     if (file >= 0)
-        close(file);
+        (void)close(file);
     if (length <= 0)
         return false;
     text[length] = '\0';

@@ -27,7 +27,7 @@ int input_open(int folder, const char *path)
     if (flags >= 0 && fcntl(file, F_SETFL, flags & ~O_NONBLOCK) == 0)
         return file;
     int rc = -errno;
-    close(file);
+    (void)close(file);
     return rc;
 }
 

@@ -68,7 +68,7 @@ static void clear(void)
     if (drawn)
         fputs("\r\x1b[K", stderr);
     drawn = false;
-    fflush(stderr);
+    (void)fflush(stderr);
 }
 
 /* How far it is, from 0 to 1; below 0 if that is unknown. */
@@ -148,7 +148,7 @@ static void draw(void)
         fprintf(stderr, "%.*s", width, state + 1);
     }
     fputs("\x1b[K", stderr);
-    fflush(stderr);
+    (void)fflush(stderr);
     drawn = true;
 }
 
@@ -157,7 +157,7 @@ static void print_state(void)
     char state[160];
     describe_state(state, sizeof state);
     fprintf(stderr, "%s:%s\n", label, state);
-    fflush(stderr);
+    (void)fflush(stderr);
 }
 
 void progress_step(const char *what)
@@ -170,7 +170,7 @@ void progress_step(const char *what)
         } else if (lines) {
             fprintf(stderr, "%s\n", what);
         }
-        fflush(stderr);
+        (void)fflush(stderr);
     }
 }
 
@@ -234,6 +234,6 @@ void progress_print(const char *text)
     thrum_with (&drawing) {
         clear();
         fputs(text, stderr);
-        fflush(stderr);
+        (void)fflush(stderr);
     }
 }

@@ -291,8 +291,10 @@ static int run(struct fetch *fetch, thrum_executor *executor)
                                    .run = run_job,
                                    .fail = fail_job,
                                    .context = fetch});
-    if (!fetch->schedule)
+    if (!fetch->schedule) {
+        trouble_print("out of memory");
         return -ENOMEM;
+    }
     thrum_thread *reader = thrum_thread_start_with(&(thrum_thread_options){.name = "urls"},
                                                    read_urls, thrum_value(struct fetch *, fetch));
     /* One that could not be started has ended already, and closes nothing. */

@@ -66,7 +66,7 @@ int log_read(const char *path, struct log_summary *ret_summary, thrum_error *ret
     }
     if (rc == 0 && ferror(file))
         rc = -EIO;
-    fclose(file);
+    (void)fclose(file);
     return rc < 0
                ? trouble(ret_error, rc, "cannot read the log %.180s: %s", path, thrum_strerror(rc))
                : 0;

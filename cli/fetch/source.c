@@ -44,9 +44,9 @@ int source_init(struct source *ret_source, const struct fetch_options *options,
 void source_finish(struct source *source)
 {
     if (source->file > STDIN_FILENO)
-        close(source->file);
+        (void)close(source->file);
     if (source->log)
-        fclose(source->log);
+        (void)fclose(source->log);
     json_decref(source->object);
     free(source->buffer);
 }

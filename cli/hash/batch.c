@@ -42,7 +42,7 @@ void folder_leave(struct folder *folder)
         last = --folder->users == 0;
     if (!last || folder->descriptor < 0)
         return;
-    close(folder->descriptor);
+    (void)close(folder->descriptor);
     if (folder->budget)
         thrum_semaphore_release(folder->budget, 1);
 }

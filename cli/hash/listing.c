@@ -75,7 +75,7 @@ int listing_read(int descriptor, bool sorted, struct listing *ret)
     if (!directory) {
         rc = -errno;
         if (copy >= 0)
-            close(copy);
+            (void)close(copy);
         return rc;
     }
     while (rc == 0) {

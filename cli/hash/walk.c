@@ -124,7 +124,7 @@ static int push(struct walker *walker, struct folder *parent, const char *name, 
         path ? folder_new(descriptor, engine_budget(walker->engine), path) : NULL;
     free(path);
     if (!folder) {
-        close(descriptor);
+        (void)close(descriptor);
         thrum_semaphore_release(engine_budget(walker->engine), 1);
         return -ENOMEM;
     }
@@ -150,7 +150,7 @@ static int enter(struct walker *walker, struct folder *parent, const char *name,
         return push(walker, parent, name, descriptor, &about);
     int error = descriptor < 0 ? -errno : -ELOOP;
     if (descriptor >= 0)
-        close(descriptor);
+        (void)close(descriptor);
     thrum_semaphore_release(engine_budget(walker->engine), 1);
     return add_word(walker, parent, name,
                     error == -ELOOP && descriptor >= 0 ? "a symbolic link leads in a circle"
@@ -202,7 +202,7 @@ static int reopen(struct walker *walker, struct frame *frame, const struct folde
         return 0;
     }
     if (descriptor >= 0)
-        close(descriptor);
+        (void)close(descriptor);
     thrum_semaphore_release(engine_budget(walker->engine), 1);
     return rc < 0 ? rc : -ENOMEM;
 }

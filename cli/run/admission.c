@@ -33,7 +33,7 @@ static bool read_numbers(const char *path, const char *const *names, uint64_t *r
                 found = true;
             }
     if (file)
-        fclose(file);
+        (void)fclose(file);
     return found;
 }
 

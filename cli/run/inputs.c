@@ -53,7 +53,7 @@ static int start_reading(struct inputs *inputs, struct source *source, struct ar
     if (rc == 0)
         return 0;
     arguments_finish(arguments);
-    close(file);
+    (void)close(file);
     return trouble(ret_error, rc, "cannot read %.150s: %s", source->path, thrum_strerror(rc));
 }
 
@@ -91,7 +91,7 @@ static int read_whole(struct inputs *inputs, struct source *source, thrum_error 
         eventfd_write(inputs->stop, 1); /* the reader may still wait for its input */
     }
     arguments_finish(&arguments);
-    close(arguments.file);
+    (void)close(arguments.file);
     return rc == -ENODATA ? 0 : rc;
 }
 
@@ -244,7 +244,7 @@ void inputs_finish(struct inputs *inputs)
 {
     if (inputs->started) {
         arguments_finish(&inputs->stream);
-        close(inputs->stream.file);
+        (void)close(inputs->stream.file);
     }
     for (size_t i = 0; i < inputs->count; i++) {
         for (size_t j = 0; inputs->sources[i].owned && j < inputs->sources[i].count; j++)

@@ -99,7 +99,7 @@ struct job *job_new(const struct run_options *options, uint64_t number, struct f
 static void close_output(struct job_output *output)
 {
     if (output->file >= 0)
-        close(output->file);
+        (void)close(output->file);
     *output = (struct job_output){.file = -1};
 }
 
@@ -136,7 +136,7 @@ static int open_nameless(void)
     file = mkostemp(path, O_CLOEXEC | O_APPEND);
     if (file < 0)
         return -errno;
-    unlink(path);
+    (void)unlink(path);
     return file;
 }
 
@@ -145,7 +145,7 @@ int job_try_output(void)
     int file = open_nameless();
     if (file < 0)
         return file;
-    close(file);
+    (void)close(file);
     return 0;
 }
 
@@ -157,7 +157,7 @@ static int open_output(struct job *job, bool lines)
     int out = open_nameless();
     int err = out < 0 ? out : open_nameless();
     if (err < 0 && out >= 0)
-        close(out);
+        (void)close(out);
     if (err < 0)
         return err;
     thrum_with (&job->lock) {

@@ -93,7 +93,7 @@ static int read_log(struct joblog *log)
     if (!in) {
         rc = -errno;
         if (copy >= 0)
-            close(copy);
+            (void)close(copy);
         return rc;
     }
     while (rc == 0 && (length = getline(&line, &room, in)) > 0) {
@@ -108,7 +108,7 @@ static int read_log(struct joblog *log)
     if (rc == 0 && ftruncate(log->file, whole) != 0)
         rc = -errno;
     free(line);
-    fclose(in);
+    (void)fclose(in);
     if (log->count > 1)
         qsort(log->known, log->count, sizeof *log->known, by_number);
     return rc;
@@ -193,7 +193,7 @@ void joblog_close(struct joblog *log)
     if (!log)
         return;
     if (log->file >= 0)
-        close(log->file);
+        (void)close(log->file);
     free(log->known);
     free(log);
 }

@@ -6,7 +6,8 @@
 #     NAME_broken  optional: looks at what a run that failed has left; returns 1 if something is half done
 #
 # and then calls `sweep NAME...`. `inputs`, a function that fills the directory first, may be defined for all.
-# Standard output and standard error of a run are in the files out and err.
+# Standard output and standard error of a run are in the files out and err. What a run has in files named log*
+# may differ from run to run.
 #
 # Without a fault the run succeeds. Its output and its files are what every other run is compared with: a run
 # with a fault either succeeds with the same, or ends with status 1 and says why on standard error.
@@ -46,10 +47,13 @@ errors_of() {
     esac
 }
 
-# The files of a directory with their contents, but for what the runs say.
+# The files of a directory with their contents, but for those that tell of the run itself.
 picture() {
-    (cd "$1" && find . ! -name out ! -name err ! -name status -printf '%y %p %l\n' | sort &&
-        find . -type f ! -name out ! -name err ! -name status -print0 | sort -z | xargs -0 -r md5sum)
+    (
+        cd "$1" || exit
+        find . ! -name out ! -name err ! -name status ! -name 'log*' -printf '%y %p %l\n' | sort
+        find . -type f ! -name out ! -name err ! -name status ! -name 'log*' -print0 | sort -z | xargs -0 -r md5sum
+    )
 }
 
 # attempt NAME DIRECTORY: runs it there; leaves its status in a file.

@@ -161,7 +161,8 @@ static int answer_part(thrum_socket *peer, const char *path, const char *request
         CHECK_INT(sscanf(range, "bytes=%zu-", &first), ==, 1);
     if (first > 0 && strncmp(kind, "shifted/", 8) == 0)
         first += 10;
-    return send_part(peer, headers, first, count == 1);
+    bool always = strncmp(kind, "always/", 7) == 0;
+    return send_part(peer, headers, first, always ? first == 0 : count == 1);
 }
 
 /* /echo/HEADER: answers with the value that the request has for it. */

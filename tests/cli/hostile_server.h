@@ -17,7 +17,8 @@
  *     /part/...      a file of HOSTILE_BIG bytes with an ETag, cut off after HOSTILE_CUT the first time; then
  *                    what Range and If-Range ask for
  *     /part/weak/... the same with a weak ETag; /part/changes/... with another ETag each time;
- *                    /part/norange/... without ranges; /part/shifted/... with other bytes than were asked for
+ *                    /part/norange/... without ranges; /part/shifted/... with other bytes than were asked
+ *                    for; /part/always/... cut off whenever all is asked for
  *     /later         503, to be asked again in a day
  *     /reset         resets the connection
  *     /half          ends in the middle of the page
