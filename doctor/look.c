@@ -27,6 +27,7 @@
 #include "thrum_objects.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -215,7 +216,7 @@ static void judge_quiet(struct look *look, double interval)
     if (!why_not && process->tasks < 0)
         why_not = "a core file shows one moment only";
     if (!why_not && interval > 0) {
-        poll(NULL, 0, (int)(interval * 1000));
+        poll(NULL, 0, interval * 1000 < INT_MAX ? (int)(interval * 1000) : INT_MAX);
         if (moved(process))
             why_not = "a thread has run";
     }

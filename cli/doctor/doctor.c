@@ -1,15 +1,68 @@
-/* `thrum doctor`: a look at a process, and the report. */
+/* `thrum doctor`: a look at a process, or several, and the report. */
 #include "../command.h"
 #include "doctor/look.h"
 #include "options.h"
 #include "report.h"
 #include "style.h"
 #include "trouble.h"
+#include "watch.h"
 
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
 #include <unistd.h>
 
 /* The exit status of a proven deadlock. */
 enum { STATUS_DEADLOCK = 66 };
+
+static int report(const struct look *look, const struct doctor_options *options)
+{
+    int rc = options->json ? doctor_report_json(look, stdout, options->watch > 0)
+                           : doctor_report_text(look, stdout, style_wanted(STDOUT_FILENO));
+    if (rc < 0 || fflush(stdout) != 0 || ferror(stdout)) {
+        trouble_print("cannot write the report");
+        return STATUS_FAILED;
+    }
+    return look->verdict == VERDICT_DEADLOCK ? STATUS_DEADLOCK : STATUS_OK;
+}
+
+static void pause_for(double seconds)
+{
+    poll(NULL, 0, seconds * 1000 < INT_MAX ? (int)(seconds * 1000) : INT_MAX);
+}
+
+/* Looks again and again, from a first look on, which is freed. */
+static int watch(struct look *before, const struct doctor_options *options,
+                 const struct look_options *how)
+{
+    char message[512];
+    int status = report(before, options);
+    while (status == STATUS_OK) {
+        struct look after;
+        pause_for(options->watch);
+        int rc = look_at(&after, options->pid, how, message, sizeof message);
+        if (rc < 0) {
+            if (rc == -ESRCH || rc == -ENOENT) {
+                if (!options->json)
+                    printf("process %d has ended\n", options->pid);
+                break;
+            }
+            trouble_print("%s", message);
+            status = STATUS_FAILED;
+            break;
+        }
+        if (!options->json)
+            watch_print_changes(before, &after, stdout);
+        if (options->json || after.verdict == VERDICT_DEADLOCK)
+            status = report(&after, options);
+        if (fflush(stdout) != 0)
+            status = STATUS_FAILED;
+        look_free(before);
+        *before = after;
+    }
+    look_free(before);
+    return status;
+}
 
 int doctor_run(int argc, char **argv)
 {
@@ -27,16 +80,9 @@ int doctor_run(int argc, char **argv)
         trouble_print("%s", message);
         return STATUS_FAILED;
     }
-    int rc = 0;
-    if (options.json)
-        rc = doctor_report_json(&look, stdout);
-    else
-        rc = doctor_report_text(&look, stdout, style_wanted(STDOUT_FILENO));
-    bool proven = look.verdict == VERDICT_DEADLOCK;
+    if (options.watch > 0)
+        return watch(&look, &options, &how);
+    int status = report(&look, &options);
     look_free(&look);
-    if (rc < 0 || fflush(stdout) != 0 || ferror(stdout)) {
-        trouble_print("cannot write the report");
-        return STATUS_FAILED;
-    }
-    return proven ? STATUS_DEADLOCK : STATUS_OK;
+    return status;
 }

@@ -17,6 +17,10 @@ static const struct option_row rows[] = {
      "Threads that sleep are never stopped. A running thread is stopped by ptrace for about a tenth of a "
      "millisecond. If it begins a system call just then, the call may return EINTR.",
      OPTION_FLAG, INTO(stop)},
+    {'w', "watch", "TIME", "Look again each TIME, and show what changed.",
+     "It ends when the process ends (status 0), or when a deadlock is proven: then the whole report follows. With "
+     "--json each look is an object on a line of its own.",
+     OPTION_SECONDS, INTO(watch)},
     {'j', "json", NULL, "Print one JSON object instead of text.", NULL, OPTION_FLAG, INTO(json)},
     {0, "no-lines", NULL, "Do not look for source files and lines.",
      "Looking for them takes most of the time in a large program with debug information.",
@@ -56,6 +60,7 @@ static const struct help_section sections[] = {
 static const struct help_term examples[] = {
     {"thrum doctor -p 4711", "Why does process 4711 hang?"},
     {"thrum doctor -p $(pidof server) --json | jq .verdict", "The verdict alone, for a script."},
+    {"thrum doctor -p 4711 --watch 5s", "What moves, every five seconds, until it hangs or ends."},
     {"sudo thrum doctor -p 4711 --stop", "With the stacks of running threads."},
     {0},
 };

@@ -7,6 +7,7 @@
 struct doctor_options {
     int pid;         /* 0: not given */
     double interval; /* seconds */
+    double watch;    /* seconds; 0: look once */
     bool json, stop, no_lines;
 };
 

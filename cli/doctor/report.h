@@ -21,6 +21,6 @@ const char *doctor_report_function(const struct thread *thread, int frame);
 
 /* Both return 0 or -ENOMEM. */
 int doctor_report_text(const struct look *look, FILE *out, bool colours);
-int doctor_report_json(const struct look *look, FILE *out);
+int doctor_report_json(const struct look *look, FILE *out, bool one_line);
 
 #endif

@@ -128,7 +128,7 @@ static json_t *deadlocks_json(const struct look *look, bool *ok)
     return list;
 }
 
-int doctor_report_json(const struct look *look, FILE *out)
+int doctor_report_json(const struct look *look, FILE *out, bool one_line)
 {
     static const char *const verdicts[] = {"none", "suspected", "deadlock"};
     const struct process *process = &look->process;
@@ -147,7 +147,7 @@ int doctor_report_json(const struct look *look, FILE *out)
         ok &= json_array_append_new(threads, thread_json(process, &process->threads[i], &ok)) == 0;
     put(object, "threads", threads, &ok);
     if (ok)
-        ok = json_dumpf(object, out, JSON_INDENT(2)) == 0;
+        ok = json_dumpf(object, out, one_line ? JSON_COMPACT : JSON_INDENT(2)) == 0;
     json_decref(object);
     fputc('\n', out);
     return ok ? 0 : -ENOMEM;

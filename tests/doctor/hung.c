@@ -116,6 +116,16 @@ static void handler(void)
     raise(SIGUSR1);
 }
 
+/* It is well until it gets a signal. */
+static void later(void)
+{
+    signal(SIGUSR1, on_signal);
+    pthread_mutex_lock(&lock_a);
+    ready();
+    for (;;)
+        pause();
+}
+
 static void *write_a_then_b(void *argument)
 {
     (void)argument;
@@ -442,6 +452,7 @@ static const struct sample samples[] = {
     {"inherit", inherit},
     {"self", self},
     {"handler", handler},
+    {"later", later},
     {"rwlocks", rwlocks},
     {"rwlock_and_mutex", rwlock_and_mutex},
     {"readers", readers},

@@ -415,6 +415,39 @@ TEST(the_text_draws_the_circle)
     end_sample(&running, SIGKILL);
 }
 
+/* A watch sees a process go from well to hung, and ends with it. */
+TEST(a_watch_ends_with_the_deadlock_that_it_sees)
+{
+    struct running running = start_sample("hung", "later");
+    char line[64];
+    snprintf(line, sizeof line, "doctor -p %d --no-lines --watch 50ms", (int)running.subject);
+    struct spawned command = spawn(line, false);
+    CHECK(spawn_said(command.out_file, "ran and do the same again"));
+    kill(running.subject, SIGUSR1);
+    spawn_wait(&command);
+    CHECK_INT(command.status, ==, PROVEN);
+    CHECK(strstr(command.out, "no deadlock found") != NULL);
+    CHECK(strstr(command.out, " DEADLOCK, 1 threads\n") != NULL);
+    CHECK(strstr(command.out, "  thread ") != NULL);
+    CHECK(strstr(command.out, ", held by itself\n") != NULL);
+    spawn_free(&command);
+    end_sample(&running, SIGKILL);
+}
+
+TEST(a_watch_ends_with_the_process)
+{
+    struct running running = start_sample("hung", "later");
+    char line[64];
+    snprintf(line, sizeof line, "doctor -p %d --no-lines --watch 50ms", (int)running.subject);
+    struct spawned command = spawn(line, false);
+    CHECK(spawn_said(command.out_file, "ran and do the same again"));
+    end_sample(&running, SIGKILL);
+    spawn_wait(&command);
+    CHECK_INT(command.status, ==, 0);
+    CHECK(strstr(command.out, "has ended\n") != NULL);
+    spawn_free(&command);
+}
+
 TEST(names_of_cxx_are_decoded)
 {
     if (!have("hung_cxx"))
