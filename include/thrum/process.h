@@ -52,7 +52,7 @@ typedef struct thrum_process_options {
 
 /* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the handle
  * and gives it to thrum_process_free. Never NULL: one that could not be started has ended, and its error
- * says why: -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a function in
+ * says why: -EPERM in a program with set-user-ID, set-group-ID or file capabilities; -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a function in
  * no module. The program does not end before it has. Blocks for about as long as the system takes to
  * start a process. Python: Process.start(). */
 THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);

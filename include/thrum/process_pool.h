@@ -77,7 +77,8 @@ typedef struct thrum_process_pool_options {
  *
  * `options` may be NULL; a negative max_workers stops the program. The caller owns the pool and gives it to
  * thrum_executor_shutdown. Returns NULL if memory or descriptors are out. In a child made by a plain fork
- * the pool is lost: submit fails with -ESRCH. Python: ProcessPoolExecutor(). */
+ * the pool is lost: submit fails with -ESRCH. In a program with set-user-ID, set-group-ID or file capabilities no
+ * worker starts, and each task fails with -EPERM. Python: ProcessPoolExecutor(). */
 THRUM_API thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options);
 
 /* Writes the process numbers of at most `most` workers that live. Returns how many live, or 0 if the

@@ -1,6 +1,7 @@
 #include "base/spawn.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/process.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -164,12 +165,12 @@ int thrum__process_limit(uint64_t memory_bytes, uint64_t cpu_seconds)
 
 bool thrum__process_take_variable(const char *name, char *text, size_t size)
 {
-    const char *value = getenv(name);
+    const char *value = thrum__process_environment(name);
     if (!value)
         return false;
-    int length = snprintf(text, size, "%s", value);
+    snprintf(text, size, "%s", value);
     unsetenv(name);
-    return length >= 0 && (size_t)length < size;
+    return true;
 }
 
 void thrum__process_forget_output(void)

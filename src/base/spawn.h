@@ -38,7 +38,8 @@ void thrum__process_close_others(int *descriptors, size_t count);
 /* Bounds the process, 0 for not at all. Returns 0 or a negative errno. */
 int thrum__process_limit(uint64_t memory_bytes, uint64_t cpu_seconds);
 
-/* Takes a variable out of the environment and copies it. False if it is not there or does not fit. */
+/* Takes a variable out of the environment and copies as much of it as fits. False if it is not there, or the
+ * program is not to obey its environment (base/process.h). */
 bool thrum__process_take_variable(const char *name, char *text, size_t size);
 
 /* Drops what a child of fork has of its parent's unwritten output. */

@@ -23,7 +23,7 @@ static uint32_t process; /* whose they are */
 
 static int helper_count(void)
 {
-    const char *wanted = getenv("THRUM_BLOCKING_THREADS");
+    const char *wanted = thrum__process_environment("THRUM_BLOCKING_THREADS");
     long count = wanted ? strtol(wanted, NULL, 10) : HELPERS;
     return count < 1 ? 1 : count > MOST_HELPERS ? MOST_HELPERS : (int)count;
 }

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 static void free_pool(thrum__process_pool *pool)
@@ -72,9 +73,10 @@ void thrum__process_pool_shutdown(thrum_executor *executor, const thrum_shutdown
     if (pool->process != thrum__process_generation)
         return;
     thrum_shutdown_options how = *options;
-    how.no_wait = options->no_wait && ours;
+    bool refused = !pool->client.work; /* nobody else has it */
+    how.no_wait = options->no_wait && ours && !refused;
     close_pool(pool, &how);
-    if (options->no_wait)
+    if (options->no_wait && !refused)
         return;
     wait_until_gone(pool);
     if (ours)
@@ -136,6 +138,22 @@ static void set(thrum__process_pool *pool, const thrum_process_pool_options *opt
     pool->listed.drain = drain;
 }
 
+/* Gives the pool to the reaper. In a program that may start no workers it becomes a pool that is broken and gone
+ * from the beginning: each task fails with -EPERM. */
+static int enter(thrum__process_pool *pool)
+{
+    int rc = thrum__reaper_enter(&pool->client);
+    if (rc == 0)
+        thrum__store_relaxed(&thrum__reaper_scope()->far, &thrum__process_pool_far);
+    if (rc != -EPERM)
+        return rc;
+    pool->client.work = NULL;
+    pool->broken = -EPERM;
+    snprintf(pool->why_broken, sizeof pool->why_broken, "%s", thrum__reaper_refusal);
+    thrum_event_set(&pool->gone);
+    return 0;
+}
+
 thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options)
 {
     static const thrum_process_pool_options defaults;
@@ -154,11 +172,10 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         !copy(&pool->initializer_arg, options->initializer_arg, options->initializer_arg_size) ||
         !copy(&pool->child_options.descriptors, options->descriptors,
               options->descriptor_count * sizeof *options->descriptors) ||
-        thrum__reaper_enter(&pool->client) < 0) {
+        enter(pool) < 0) {
         free_pool(pool);
         return NULL;
     }
-    thrum__store_relaxed(&thrum__reaper_scope()->far, &thrum__process_pool_far);
     thrum__pools_enter(&pool->listed, pool);
     return &pool->base;
 }

@@ -30,17 +30,17 @@ static int make_slots(thrum__child *child, const thrum__child_options *options)
     mapping->users = 1;
     child->mapping = mapping;
     thrum__task_slots *slots = mapping->pages.memory;
-    slots->magic = THRUM__TASK_SLOTS_MAGIC;
-    slots->parent = thrum__process_number();
-    slots->reaper_descriptor = thrum__reaper_descriptor();
-    slots->single = options->single;
-    slots->memory_limit = options->memory_limit;
-    slots->cpu_limit = options->cpu_limit;
-    slots->descriptor_count = (uint32_t)options->descriptor_count;
+    slots->setup.magic = THRUM__TASK_SLOTS_MAGIC;
+    slots->setup.parent = thrum__process_number();
+    slots->setup.reaper_descriptor = thrum__reaper_descriptor();
+    slots->setup.single = options->single;
+    slots->setup.memory_limit = options->memory_limit;
+    slots->setup.cpu_limit = options->cpu_limit;
+    slots->setup.descriptor_count = (uint32_t)options->descriptor_count;
     for (size_t i = 0; i < options->descriptor_count; i++)
-        slots->descriptors[i] = options->descriptors[i];
+        slots->setup.descriptors[i] = options->descriptors[i];
     snprintf(child->name, sizeof child->name, "%s", options->name);
-    memcpy(slots->name, child->name, sizeof slots->name);
+    memcpy(slots->setup.name, child->name, sizeof slots->setup.name);
     child->slots = slots;
     return 0;
 }
@@ -49,10 +49,10 @@ static int by_exec(thrum__child *child)
 {
     char variable[64];
     int kept[THRUM__WORKER_DESCRIPTORS + 2] = {child->mapping->pages.descriptor,
-                                               child->slots->reaper_descriptor};
+                                               child->slots->setup.reaper_descriptor};
     size_t count = 2;
-    for (uint32_t i = 0; i < child->slots->descriptor_count; i++)
-        kept[count++] = child->slots->descriptors[i];
+    for (uint32_t i = 0; i < child->slots->setup.descriptor_count; i++)
+        kept[count++] = child->slots->setup.descriptors[i];
     snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%d",
              child->mapping->pages.descriptor);
     return thrum__spawn_self(child->name, variable, kept, count, &child->pid);

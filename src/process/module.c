@@ -113,6 +113,7 @@ struct search {
     bool found;
     uintptr_t base, begin, end;
     thrum__module module;
+    thrum__module_place place;
 };
 
 /* The loader names the program first. */
@@ -199,6 +200,20 @@ const thrum__module *thrum__module_at(uint32_t number)
 
 /* ------------------------------------------------------------------------------ the one who finds */
 
+/* The range of the segments that may be executed. */
+static void find_code(thrum__module_place *place, const struct dl_phdr_info *info)
+{
+    *place = (thrum__module_place){.base = info->dlpi_addr, .code_begin = UINT64_MAX};
+    for (int i = 0; i < info->dlpi_phnum; i++) {
+        uint64_t begin = info->dlpi_addr + info->dlpi_phdr[i].p_vaddr;
+        uint64_t end = begin + info->dlpi_phdr[i].p_memsz;
+        if (info->dlpi_phdr[i].p_type != PT_LOAD || !(info->dlpi_phdr[i].p_flags & PF_X))
+            continue;
+        place->code_begin = begin < place->code_begin ? begin : place->code_begin;
+        place->code_end = end > place->code_end ? end : place->code_end;
+    }
+}
+
 static int look_for_module(struct dl_phdr_info *info, size_t size, void *argument)
 {
     (void)size;
@@ -206,24 +221,28 @@ static int look_for_module(struct dl_phdr_info *info, size_t size, void *argumen
     thrum__module own;
     identify(&own, info, search->seen++ == 0);
     search->found = same(&own, search->wanted);
-    search->base = info->dlpi_addr;
+    if (search->found)
+        find_code(&search->place, info);
     return search->found;
 }
 
-static bool find(const thrum__module *module, uint64_t *ret_base)
+static bool find(const thrum__module *module, thrum__module_place *ret_place)
 {
     struct search search = {.wanted = module};
     dl_iterate_phdr(look_for_module, &search);
     if (search.found)
-        *ret_base = search.base;
+        *ret_place = search.place;
     return search.found;
 }
 
-int thrum__module_find(const thrum__module *module, uint64_t *ret_base)
+int thrum__module_find(const thrum__module *module, thrum__module_place *ret_place)
 {
-    if (find(module, ret_base))
+    if (module->id_size > THRUM__MODULE_ID ||
+        strnlen(module->path, sizeof module->path) == sizeof module->path)
+        return -EINVAL;
+    if (find(module, ret_place))
         return 0;
-    if (!module->path[0] || !dlopen(module->path, RTLD_NOW | RTLD_LOCAL))
+    if (module->path[0] != '/' || !dlopen(module->path, RTLD_NOW | RTLD_LOCAL))
         return -ENOENT;
-    return find(module, ret_base) ? 0 : -ENOENT;
+    return find(module, ret_place) ? 0 : -ENOENT;
 }

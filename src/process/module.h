@@ -27,7 +27,13 @@ int thrum__module_of(thrum_task_fn *function, uint32_t *ret_module, uint64_t *re
 /* The module with a number that thrum__module_of has given. */
 const thrum__module *thrum__module_at(uint32_t number);
 
-/* Where a module of another process begins here; it is loaded if need be. Returns 0 or -ENOENT. */
-int thrum__module_find(const thrum__module *module, uint64_t *ret_base);
+/* Where a module of another process lies here. */
+typedef struct thrum__module_place {
+    uint64_t base, code_begin, code_end; /* its beginning, and the range of its instructions */
+} thrum__module_place;
+
+/* Finds such a module, and loads it if need be. `module` is the caller's own copy. Returns 0; -EINVAL for a module
+ * that none can be; -ENOENT. */
+int thrum__module_find(const thrum__module *module, thrum__module_place *ret_place);
 
 #endif

@@ -178,7 +178,8 @@ static thrum_process *make(const thrum_process_options *options)
 /* One that the reaper has never had. */
 static void refuse(thrum_process *process, int code)
 {
-    thrum__task_fail(&process->task, code, "the process cannot be started");
+    thrum__task_fail(&process->task, code,
+                     code == -EPERM ? thrum__reaper_refusal : "the process cannot be started");
     process->references = 1;
     thrum_event_set(&process->ended);
 }

@@ -194,8 +194,13 @@ static int start(void)
     return 0;
 }
 
+const char thrum__reaper_refusal[] =
+    "a program with set-user-ID, set-group-ID or file capabilities starts no processes";
+
 int thrum__reaper_enter(thrum__reaper_client *client)
 {
+    if (thrum__process_is_secure())
+        return -EPERM;
     int rc = 0;
     thrum__lock_across_fork(&lock);
     thrum_with (&lock) {

@@ -21,8 +21,12 @@ typedef struct thrum__reaper_client {
     struct thrum__reaper_client *next;
 } thrum__reaper_client;
 
-/* Adds `client`. Returns 0, or a negative errno if the reaper cannot start. */
+/* Adds `client`. Returns 0; -EPERM in a program with set-user-ID or the like, which starts no workers
+ * (docs/security.md); or another negative errno if the reaper cannot start. */
 int thrum__reaper_enter(thrum__reaper_client *client);
+
+/* The sentence that goes with -EPERM. */
+extern const char thrum__reaper_refusal[];
 
 /* Makes the reaper start a round soon. */
 void thrum__reaper_wake(void);

@@ -90,16 +90,20 @@ typedef struct thrum__task_slot {
 /* What a worker has come to; for messages. */
 enum thrum__stage { THRUM__STAGE_STARTING, THRUM__STAGE_SERVING, THRUM__STAGE_LEAVING };
 
-typedef struct thrum__task_slots {
-    /* Fixed before the worker starts. */
+/* What a worker is to be, fixed before it starts. The worker copies it once and checks the copy. */
+typedef struct thrum__worker_setup {
     uint32_t magic;
     int32_t parent;
-    int32_t reaper_descriptor; /* the descriptor that wakes the reaper */
+    int32_t reaper_descriptor; /* wakes the reaper */
     uint32_t descriptor_count;
     int32_t descriptors[THRUM__WORKER_DESCRIPTORS]; /* which the worker keeps open */
     uint32_t single; /* the exit status tells whether the task failed */
     uint64_t memory_limit, cpu_limit;
     char name[THRUM__NAME_SIZE];
+} thrum__worker_setup;
+
+typedef struct thrum__task_slots {
+    thrum__worker_setup setup;
 
     uint32_t worker_sleeps __attribute__((aligned(THRUM__CACHE_LINE)));
     uint32_t leave;

@@ -4,6 +4,7 @@
  * program, after the wait for those that are not daemons, what is in it with `reaped` unset was
  * forgotten.
  */
+#include "base/process.h"
 #include "base/unexplored.h"
 #include "sync/fork_lock.h"
 #include "thread/living.h"
@@ -55,7 +56,7 @@ void thrum_thread_report_leaks(bool on)
 
 static bool is_wanted(void)
 {
-    const char *environment = getenv("THRUM_LEAKS");
+    const char *environment = thrum__process_environment("THRUM_LEAKS");
     return wanted || (environment && *environment && strcmp(environment, "0") != 0);
 }
 

@@ -309,7 +309,7 @@ static int lie(thrum_task *self)
     slot->code = 0;
     slot->size = size;
     if (thrum__task_slots_finish(slots, slot, false))
-        thrum__wake_send(slots->reaper_descriptor);
+        thrum__wake_send(slots->setup.reaper_descriptor);
     raise(SIGKILL);
     return 0;
 }
@@ -448,7 +448,7 @@ static void fill(int descriptor)
 static int fill_bell(thrum_task *self)
 {
     (void)self;
-    fill(own_slots()->reaper_descriptor);
+    fill(own_slots()->setup.reaper_descriptor);
     return 0;
 }
 
