@@ -31,7 +31,7 @@ static void (*destructor)(void *);
 
 static void end_thread(void *value)
 {
-    destructor(value);
+    __atomic_load_n(&destructor, __ATOMIC_RELAXED)(value); /* other threads store it anew */
     thrum__local_assign(NULL, 0);
 }
 

@@ -169,3 +169,39 @@ TEST(a_thread_that_never_held_a_lock_owns_none)
     CHECK_INT(pthread_create(&thread, NULL, ask, NULL), ==, 0);
     CHECK_INT(pthread_join(thread, NULL), ==, 0);
 }
+
+/* Nobody joins these: the end of one and the first call of another are ordered by nothing. */
+
+enum { CHAINS = 4, LINKS = 200 };
+
+static uint32_t links, chains_left = CHAINS;
+static thrum_event all_ended;
+
+static void *be_a_link(void *number)
+{
+    thrum_lock_acquire(&lock);
+    enter();
+    leave();
+    thrum_lock_release(&lock);
+    thrum__add_relaxed(&links, 1);
+    uintptr_t left = (uintptr_t)number;
+    pthread_t next;
+    if (left) {
+        CHECK_INT(pthread_create(&next, NULL, be_a_link, (void *)(left - 1)), ==, 0);
+        CHECK_INT(pthread_detach(next), ==, 0);
+    } else if (thrum__sub_acq_rel(&chains_left, 1) == 1) {
+        thrum_event_set(&all_ended);
+    }
+    return NULL;
+}
+
+TEST(threads_that_start_each_other_end_in_any_order)
+{
+    pthread_t first;
+    for (int i = 0; i < CHAINS; i++) {
+        CHECK_INT(pthread_create(&first, NULL, be_a_link, (void *)(uintptr_t)(LINKS - 1)), ==, 0);
+        CHECK_INT(pthread_detach(first), ==, 0);
+    }
+    CHECK_INT(thrum_event_wait(&all_ended, THRUM_FOREVER), ==, 0);
+    CHECK_INT(links, ==, CHAINS * LINKS);
+}
