@@ -120,6 +120,16 @@ step_musl() {
             shared_lock shared_memory small_stack error
 }
 
+# Two minutes of random programs, from another seed each time; ./dev fuzz runs them at length.
+fuzz_for() {
+    make_build "$1" gcc "$3" && TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
+        UBSAN_OPTIONS=print_stacktrace=1 "$build-$1/tests/fuzz/fuzz" --mixed --seconds "$2" --shrink 120 --deadline 60
+}
+step_fuzz() {
+    fuzz_for check 40 -Db_sanitize=none && fuzz_for asan 40 -Db_sanitize=address,undefined &&
+        fuzz_for tsan 40 -Db_sanitize=thread
+}
+
 # Another processor, in an emulator, which also knows no guards: what switches, schedules and waits.
 fiber_tests="fiber fiber_faults fiber_load"
 for carried in lock condition event semaphore queue future; do
@@ -144,7 +154,8 @@ step_ucontext() {
         tools/run_tests.sh "$build-ucontext" fiber fiber_faults fiber_load queue-fibers
 }
 
-step_mutants() { tests/mutants/run "$build-check" --short; }
+# Some of them by the fuzzer, too, which would else pass if it checked nothing.
+step_mutants() { tests/mutants/run "$build-check" --short && tests/mutants/run "$build-check" --fuzz; }
 
 # What to show of a failed step: each failed test with what it said, and the end.
 excerpt() {
