@@ -35,7 +35,7 @@
 static const double grace_seconds = 2;
 
 static thrum_signals *signals;
-static void (*clear_terminal)(void);
+static void (*clear_terminal)(void), (*take_terminal_again)(void);
 static bool foreground_stopped; /* by the look at the children: the one with the terminal */
 
 static void give_terminal(struct child *child)
@@ -50,8 +50,7 @@ static void stop(void)
 {
     struct sigaction watching, ignoring = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
     children_signal(SIGTSTP);
-    if (clear_terminal)
-        clear_terminal();
+    clear_terminal();
     /* The others of the group, as in a pipeline, are stopped as the terminal would have done it. */
     sigaction(SIGTSTP, &ignoring, &watching);
     kill(0, SIGTSTP);
@@ -60,6 +59,8 @@ static void stop(void)
     sigaction(SIGTSTP, &usual, NULL);
     raise(SIGTSTP);
     sigaction(SIGTSTP, &watching, NULL);
+    if (take_terminal_again)
+        take_terminal_again();
     children_each(give_terminal);
     children_signal(SIGCONT);
 }
@@ -91,19 +92,19 @@ static int watch(thrum_task *self)
             stop();
         if (number == SIGQUIT) {
             children_end_all(SIGQUIT, grace_seconds);
-            if (clear_terminal)
-                clear_terminal();
+            clear_terminal();
             interrupt_die(SIGQUIT);
         }
     }
 }
 
-int job_control_start(void (*clear)(void), thrum_error *ret_error)
+int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error)
 {
     int numbers[3] = {SIGCHLD};
     size_t count = 1;
     struct sigaction now;
     clear_terminal = clear;
+    take_terminal_again = again;
     for (size_t i = 0; i < 2; i++) {
         int number = i == 0 ? SIGTSTP : SIGQUIT;
         if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)

@@ -4,9 +4,9 @@
 
 #include <thrum.h>
 
-/* Begins to act on SIGTSTP, SIGQUIT and SIGCHLD, and to adopt orphaned descendants. `clear`, which may be
- * NULL, is called before the program is stopped or ended so, to leave the terminal in order. Starts a
- * thread. Returns 0 or a negative errno. */
-int job_control_start(void (*clear)(void), thrum_error *ret_error);
+/* Begins to act on SIGTSTP, SIGQUIT and SIGCHLD, and to adopt orphaned descendants. `clear` is called before
+ * the program is stopped or ended so, to leave the terminal in order, and `again`, which may be NULL, when it
+ * is continued. Starts a thread. Returns 0 or a negative errno. */
+int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error);
 
 #endif

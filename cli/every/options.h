@@ -6,12 +6,16 @@
 
 enum overlap { OVERLAP_SKIP, OVERLAP_QUEUE, OVERLAP_KILL };
 
+enum { CHANGED_PATHS_MOST = 64 };
+
 struct every_options {
-    double period; /* seconds */
+    double period; /* seconds; endless if only changes start a run */
     double jitter; /* seconds; 0 for none */
     int overlap;   /* of enum overlap */
     int times;     /* 0 for no end */
-    bool align, until_success, input, quiet;
+    bool align, until_success, input, quiet, screen;
+    const char *changed[CHANGED_PATHS_MOST]; /* --on-change, in argv */
+    size_t changed_count;
     char **words; /* the command, in argv */
 };
 

@@ -415,7 +415,7 @@ static int prepare(struct run *run, thrum_error *ret_error)
         (rc = interrupt_watch(
              (struct interrupt_answers){note_interrupt, end_children, children_kill_all},
              ret_error)) < 0 ||
-        (rc = job_control_start(progress_clear, ret_error)) < 0)
+        (rc = job_control_start(progress_clear, NULL, ret_error)) < 0)
         return rc;
     if (options->terminal && child_terminal() < 0)
         return trouble(ret_error, -ENOTTY, "--tty: there is no terminal");

@@ -120,7 +120,7 @@ only_what_may_have_been_meant_is_offered() {
 
 # `| head` is no failure to report.
 a_reader_that_goes_away_gets_no_message() {
-    for line in 'hash many' 'run -- cat ::: many/big' 'run --help' --help; do
+    for line in 'hash many' 'run -- cat ::: many/big' 'every 1ms -- cat many/big' 'run --help' --help; do
         mkdir -p many && yes | head -n 100000 >many/big && for i in $(seq 3000); do : >"many/$i"; done
         # shellcheck disable=SC2086 # a list of words
         { timeout 120 "$thrum" $line 2>err </dev/null; echo $? >status; } | head -n 1 >/dev/null

@@ -389,6 +389,59 @@ every_does_not_sleep_through_a_signal() {
     ends 143 $process
 }
 
+every_says_how_the_last_run_ended() {
+    "$thrum" every 10ms -n 3 -- sh -c 'echo x >>summary; exit "$(wc -l <summary)"' 2>err
+    [ $? -eq 1 ] && grep -q '3 of 3 runs failed; the last ended with status 3' err || return 1
+    "$thrum" every 10ms -- sh -c 'echo x >>summary2; exit 5' 2>err &
+    local process=$!
+    until_true lines_in summary2 2 && kill -TERM $process && ends 143 $process &&
+        grep -q 'interrupted by SIGTERM after [0-9]* runs; the last ended with status 5' err
+}
+
+# The reader of its output has gone: in a run, and between two runs.
+every_ends_with_its_reader() {
+    mkfifo reader
+    { timeout 60 "$thrum" every 10ms -- echo x 2>err; echo $? >status; } >reader &
+    head -n 2 <reader >/dev/null
+    until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ] || return 1
+    rm status
+    { timeout 60 "$thrum" every 1h -- echo x 2>err; echo $? >status; } >reader &
+    head -n 1 <reader >/dev/null
+    until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ]
+}
+
+every_runs_on_changes() {
+    mkdir -p tree/below
+    "$thrum" every -q --on-change tree --on-change single -- sh -c 'echo x >>changed' &
+    local process=$! count=1
+    until_true lines_in changed 1 || return 1
+    for change in 'touch tree/a' 'touch tree/below/b' 'mkdir tree/new' 'touch tree/new/c' 'mv tree/a tree/d' \
+        'rm tree/d' 'touch single' 'echo x >single' 'touch single.new' 'mv single.new single'; do
+        eval "$change"
+        case $change in *.new) continue ;; 'mkdir tree/new') sleep 0.2 ;; esac # the new watch
+        count=$((count + 1))
+        until_true lines_in changed $count || { echo "# $change"; return 1; }
+        sleep 0.1 # a change beside the run is forgotten (skip)
+    done
+    touch beside # no change of what is watched
+    sleep 0.2
+    [ "$(wc -l <changed)" -eq $count ] || { echo "# $(wc -l <changed) runs, not $count"; return 1; }
+    kill -TERM $process && ends 143 $process
+}
+
+# A command that writes below what it watches does not start itself; with queue it does.
+every_forgets_changes_of_its_own() {
+    mkdir own
+    "$thrum" every -q --on-change own -n 3 --on-overlap queue -- sh -c 'echo x >>own/log' || return 1
+    [ "$(wc -l <own/log)" -eq 3 ] || return 1
+    "$thrum" every -q --on-change own -- sh -c 'echo x >>own/once' &
+    local process=$!
+    until_true lines_in own/once 1 && sleep 0.3 && [ "$(wc -l <own/once)" -eq 1 ] || return 1
+    kill -TERM $process && ends 143 $process || return 1
+    "$thrum" every --on-change /nonexistent/x/y -- true 2>err
+    [ $? -eq 1 ] && grep -q 'cannot watch /nonexistent/x/y' err
+}
+
 every_gives_input_only_on_request() {
     [ -z "$(echo hi | "$thrum" every 1s -n 1 -- cat)" ] &&
         [ "$(echo hi | "$thrum" every 1s -n 1 --stdin -- cat)" = hi ]
