@@ -124,7 +124,9 @@ void answer_take_line(struct answer *answer, const char *line, size_t length)
     if (length >= sizeof text || memchr(line, '\0', length))
         return; /* none that matters here */
     memcpy(text, line, length);
-    while (length > 0 && strchr("\r\n \t", text[length - 1]))
+    text[length] = '\0';
+    length = strcspn(text, "\r\n");
+    while (length > 0 && strchr(" \t", text[length - 1]))
         length--;
     text[length] = '\0';
     if (strncmp(text, "HTTP/", 5) == 0)
