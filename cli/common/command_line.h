@@ -78,6 +78,7 @@ struct command_line {
     enum operands operands;
     const char *operand_hint;   /* for OPERANDS_NONE: what one may have meant; may be NULL */
     enum completion completion; /* of operands */
+    bool time_first;            /* the first operand is a time */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };

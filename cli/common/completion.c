@@ -1,7 +1,10 @@
 /* What bash, zsh and fish complete, from the tables of all subcommands.
  *
  * The scripts need nothing but the shell itself. Each knows for every option whether it takes a
- * value and what may be offered: files, one of a few words, or nothing. */
+ * value and what may be offered: files, one of a few words, or nothing.
+ *
+ * Behind `thrum run --` there is another command. Its words are completed as if it stood alone: by the
+ * shell's own means, in bash by those of bash-completion if that is loaded, else as commands and files. */
 #include "command_line.h"
 
 #include <string.h>
@@ -58,17 +61,72 @@ static void bash_line(FILE *out, const struct command_line *line)
     if (line->completion == COMPLETE_FILE)
         fputs("        *) _thrum_files \"$word\" ;;\n", out);
     if (line->completion == COMPLETE_COMMAND)
-        fputs("        *) mapfile -t COMPREPLY < <(compgen -c -- \"$word\") ;;\n", out);
+        fputs("        *) _thrum_program \"$word\" ;;\n", out);
     fputs("        esac\n        ;;\n", out);
+}
+
+/* Where the command of `thrum run` and `thrum every` begins: the options with a value are known. */
+static void bash_commands(line_list lines, FILE *out)
+{
+    fputs("    case ${COMP_WORDS[1]} in\n", out);
+    for (; *lines; lines++) {
+        if ((*lines)->completion != COMPLETE_COMMAND)
+            continue;
+        fprintf(out, "    %s) ! _thrum_command ' ", (*lines)->name);
+        for (const struct option_row *row = (*lines)->options; row->name; row++) {
+            if (row->value && row->letter)
+                fprintf(out, "-%c ", row->letter);
+            if (row->value)
+                fprintf(out, "--%s ", row->name);
+        }
+        fputs("' || return 0 ;;\n", out);
+    }
+    fputs("    esac\n", out);
 }
 
 static void bash(line_list lines, FILE *out)
 {
+    line_list all = lines;
     fputs("# bash completion for thrum, made from its tables of options\n"
           "_thrum_words() { mapfile -t COMPREPLY < <(compgen -W \"$1\" -- \"$2\"); }\n"
           "_thrum_files() {\n"
           "    compopt -o filenames 2>/dev/null\n"
           "    mapfile -t COMPREPLY < <(compgen -f -- \"$1\")\n"
+          "}\n"
+          "_thrum_program() {\n"
+          "    compopt -o filenames 2>/dev/null\n"
+          "    mapfile -t COMPREPLY < <(compgen -c -- \"$1\"; compgen -d -- \"$1\")\n"
+          "}\n"
+          "# Completes the words of a command that has begun before the present word; else fails.\n"
+          "_thrum_command() {\n"
+          "    local at=2\n"
+          "    while [ $at -lt \"$COMP_CWORD\" ]; do\n"
+          "        case ${COMP_WORDS[at]} in\n"
+          "        --)\n"
+          "            at=$((at + 1))\n"
+          "            break\n"
+          "            ;;\n"
+          "        -*)\n"
+          "            [ \"${COMP_WORDS[at + 1]}\" != = ] || at=$((at + 1))\n"
+          "            case $1 in *\" ${COMP_WORDS[at]} \"*) at=$((at + 1)) ;; esac\n"
+          "            [ \"${COMP_WORDS[at]}\" != = ] || at=$((at + 1))\n"
+          "            ;;\n"
+          "        [0-9.]*) ;; # a time\n"
+          "        *) break ;;\n"
+          "        esac\n"
+          "        at=$((at + 1))\n"
+          "    done\n"
+          "    case ${COMP_WORDS[at - 1]}:${COMP_WORDS[at]} in\n"
+          "    --:*) [ $at -le \"$COMP_CWORD\" ] || return 1 ;;\n"
+          "    *) [ $at -lt \"$COMP_CWORD\" ] || return 1 ;;\n"
+          "    esac\n"
+          "    if declare -F _command_offset >/dev/null; then\n"
+          "        _command_offset $at\n"
+          "    elif [ $at -eq \"$COMP_CWORD\" ]; then\n"
+          "        _thrum_program \"${COMP_WORDS[COMP_CWORD]}\"\n"
+          "    else\n"
+          "        _thrum_files \"${COMP_WORDS[COMP_CWORD]}\"\n"
+          "    fi\n"
           "}\n"
           "_thrum() {\n"
           "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}\n"
@@ -80,8 +138,10 @@ static void bash(line_list lines, FILE *out)
         fprintf(out, "%s ", (*lines)->name);
     fputs("--help --version\" \"$word\"\n"
           "        return\n"
-          "    fi\n"
-          "    # --name=value is three words to bash\n"
+          "    fi\n",
+          out);
+    bash_commands(all, out);
+    fputs("    # --name=value is three words to bash\n"
           "    [ \"$word\" != = ] || word='' before=\"$before=\"\n"
           "    [ \"$before\" != = ] || before=${COMP_WORDS[COMP_CWORD - 2]}\n"
           "    before=${before%=}\n"
@@ -151,7 +211,17 @@ static void zsh(line_list lines, FILE *out)
           "    case $command in\n",
           out);
     for (; *lines; lines++) {
-        fprintf(out, "    %s)\n        _arguments -s", (*lines)->name);
+        fprintf(out, "    %s)\n", (*lines)->name);
+        if ((*lines)->operands == OPERANDS_COMMAND)
+            fputs("        local at=${words[(i)--]}\n"
+                  "        if ((at < CURRENT)); then # another command, as if it stood alone\n"
+                  "            shift $at words\n"
+                  "            ((CURRENT -= at))\n"
+                  "            _normal\n"
+                  "            return\n"
+                  "        fi\n",
+                  out);
+        fputs("        _arguments -s", out);
         for (const struct option_row *row = (*lines)->options; row->name; row++) {
             char letter[2] = {row->letter, '\0'};
             if (row->letter)
@@ -160,6 +230,8 @@ static void zsh(line_list lines, FILE *out)
             snprintf(name, sizeof name, "%s%s", row->name, row->value ? "=" : "");
             zsh_option(out, row, "*--", name);
         }
+        if ((*lines)->time_first)
+            fputs(" \\\n            '1:time: '", out);
         if ((*lines)->operands != OPERANDS_NONE)
             fprintf(out, " \\\n            '%s:operand:%s'",
                     (*lines)->operands == OPERANDS_COMMAND ? "*:" : "*",
@@ -172,7 +244,17 @@ static void zsh(line_list lines, FILE *out)
 static void fish(line_list lines, FILE *out)
 {
     fputs("# fish completion for thrum, made from its tables of options\n"
-          "complete -c thrum -f\n",
+          "complete -c thrum -f\n"
+          "# What is behind -- is completed as a command that stands alone.\n"
+          "function __thrum_command\n"
+          "    set -l before (commandline -opc)\n"
+          "    if set -l at (contains -i -- -- $before)\n"
+          "        set -l words (string escape -- $before[(math $at + 1)..-1])\n"
+          "        complete -C (string join ' ' -- $words (commandline -ct))\n"
+          "    else\n"
+          "        __fish_complete_command\n"
+          "    end\n"
+          "end\n",
           out);
     for (line_list line = lines; *line; line++) {
         fprintf(out, "complete -c thrum -n __fish_use_subcommand -a %s -d '", (*line)->name);
@@ -186,7 +268,7 @@ static void fish(line_list lines, FILE *out)
         if ((*lines)->completion == COMPLETE_COMMAND)
             fprintf(out,
                     "complete -c thrum -n '__fish_seen_subcommand_from %s' -a "
-                    "'(__fish_complete_command)'\n",
+                    "'(__thrum_command)'\n",
                     name);
         for (const struct option_row *row = (*lines)->options; row->name; row++) {
             fprintf(out, "complete -c thrum -n '__fish_seen_subcommand_from %s'", name);

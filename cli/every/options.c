@@ -94,6 +94,7 @@ const struct command_line every_line = {
         "the command, too.",
     .operands = OPERANDS_COMMAND,
     .completion = COMPLETE_COMMAND,
+    .time_first = true,
 };
 
 /* The period may stand before the options or after them. */

@@ -7,6 +7,8 @@
 # zsh and fish are asked only where they are.
 set -u
 thrum=$(realpath "$1") pages=$(realpath "$2") made=$(cd "$3" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 number=0
 answer() { # answer STATUS NAME
     number=$((number + 1))
@@ -73,6 +75,66 @@ bash_completes_values() {
         (cd "$made" && offers thrum.bash thrum bench --json thrum.ba)
 }
 
+# Behind -- there is another command: its name, then its files.
+bash_completes_the_command_that_is_run() {
+    (
+        mkdir -p "$work/bin" "$work/here" && cd "$work/here" && touch argument.txt "$work/bin/thrumming" &&
+            chmod +x "$work/bin/thrumming" || exit 1
+        export PATH=$work/bin:$PATH
+        for before in 'run --' 'run' 'run -j 4 --' 'run -j 4' 'run --jobs = 4' 'every 2s --' 'every 2s' \
+            'every -n 3 2s --' 'every 2s -n 3'; do
+            # shellcheck disable=SC2086 # a list of words
+            offers thrumming thrum $before thrummi || exit 1
+            # shellcheck disable=SC2086
+            offers argument.txt thrum $before thrumming arg || exit 1
+            # shellcheck disable=SC2086
+            offers argument.txt thrum $before thrumming -j arg || exit 1
+        done
+        offers argument.txt thrum run --joblog arg && offers '--joblog' thrum run --jobl
+    )
+}
+
+# zsh and fish complete in a terminal of their own, or by a command.
+fish_completes_the_command_that_is_run() {
+    command -v fish >/dev/null || return 0
+    (
+        cd "$work/here" || exit 1
+        export PATH="$work/bin:$PATH" HOME="$work"
+        for before in 'run --' 'every 2s --' 'run -j 4 --'; do
+            fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum $before thrummi'" |
+                grep -q '^thrumming' || exit 1
+            fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum $before thrumming arg'" |
+                grep -q '^argument.txt' || exit 1
+        done
+    )
+}
+
+zsh_completes_the_command_that_is_run() {
+    command -v zsh >/dev/null && command -v tmux >/dev/null || return 0
+    mkdir -p "$work/zsh" && cp "$made/_thrum" "$work/zsh" || return 1
+    cat >"$work/zsh/.zshrc" <<END
+fpath=($work/zsh \$fpath); PATH=$work/bin:${thrum%/*}:\$PATH; autoload -Uz compinit; compinit -u -D
+PS1='ready> '; cd $work/here
+END
+    for before in 'run --' 'every 2s --'; do
+        tmux -L thrum-zsh-$$ -f /dev/null new-session -d -x 100 -y 10 "ZDOTDIR=$work/zsh TERM=screen zsh -i" || return 1
+        shown 'ready>' && tmux -L thrum-zsh-$$ send-keys "thrum $before thrummi" Tab && shown thrumming &&
+            tmux -L thrum-zsh-$$ send-keys 'arg' Tab && shown 'argument.txt'
+        status=$?
+        tmux -L thrum-zsh-$$ kill-server
+        [ $status -eq 0 ] || return 1
+    done
+}
+
+# shown TEXT: the terminal shows it.
+shown() {
+    tries=0
+    until tmux -L thrum-zsh-$$ capture-pane -p | grep -q -F -- "$1"; do
+        [ $((tries += 1)) -le 600 ] || { tmux -L thrum-zsh-$$ capture-pane -p | sed 's/^/# /'; return 1; }
+        sleep 0.05
+    done
+}
+
 zsh_reads_its_file() {
     ! command -v zsh >/dev/null || zsh -n "$made/_thrum"
 }
@@ -86,7 +148,8 @@ fish_completes_options() {
 }
 
 tests='every_option_is_in_the_manual bash_completes_subcommands_and_options bash_completes_values
-zsh_reads_its_file fish_completes_options'
+bash_completes_the_command_that_is_run zsh_reads_its_file zsh_completes_the_command_that_is_run
+fish_completes_options fish_completes_the_command_that_is_run'
 # shellcheck disable=SC2086 # a list of words
 set -- $tests
 echo "1..$#"
