@@ -245,7 +245,6 @@ void elf_read(struct module *module, const struct memory *memory)
 {
     Elf64_Ehdr head;
     Elf64_Phdr headers[SEGMENTS * 2];
-    module->read = true;
     if (!read_headers(module, memory, &head, headers))
         return;
     set_bias(module, headers, head.e_phnum);

@@ -4,7 +4,8 @@
 
 #include "module.h"
 
-/* Fills in the module, as far as there is something to read; `module->file` may be -1. */
+/* Fills in the module, as far as there is something to read; `module->file` may be -1, and
+ * `module->read` is the caller's to set. */
 void elf_read(struct module *module, const struct memory *memory);
 
 /* Frees what elf_read got, and closes the file. */

@@ -21,6 +21,7 @@
  */
 #include "look.h"
 
+#include "core.h"
 #include "lines.h"
 #include "runtime.h"
 #include "stop.h"
@@ -253,15 +254,6 @@ static int judge(struct look *look, bool *ret_moved)
     return 0;
 }
 
-int look_judge(struct look *look)
-{
-    bool ignored = false;
-    int rc = judge(look, &ignored);
-    if (rc == 0 && look->verdict == VERDICT_NONE)
-        judge_quiet(look, 0);
-    return rc;
-}
-
 /* What could not be seen, as a person is told. */
 static void note_unseen(struct look *look, bool stopped)
 {
@@ -300,7 +292,7 @@ static int look_at_threads(struct look *look, const struct look_options *options
     uint8_t *buffer = malloc(STACK_COPY);
     int rc = buffer ? 0 : -ENOMEM;
     for (int i = 0; rc == 0 && i < process->count; i++) {
-        rc = process_look(process, i, buffer);
+        rc = process->core ? core_look(process, i, buffer) : process_look(process, i, buffer);
         if (rc == 0 && options->stop && process->threads[i].where == THREAD_RUNNING)
             rc = stop_and_look(process, i, buffer);
         if (rc == 0)
@@ -350,6 +342,32 @@ int look_at(struct look *look, int pid, const struct look_options *options, char
     if (look->verdict == VERDICT_NONE)
         judge_quiet(look, options->interval);
     note_unseen(look, options->stop);
+    return 0;
+}
+
+int look_at_core(struct look *look, const char *path, const struct look_options *options,
+                 char *message, size_t size)
+{
+    double begin = now();
+    bool moved_on = false;
+    *look = (struct look){0};
+    int rc = core_open(&look->process, path, message, size);
+    if (rc < 0)
+        return rc;
+    look->process.runtime = runtime_recognise(&look->process);
+    rc = look_at_threads(look, &(struct look_options){0}, message, size);
+    if (rc == 0 && (rc = judge(look, &moved_on)) < 0)
+        snprintf(message, size, "cannot examine %s: %s", path, strerror(-rc));
+    if (rc < 0) {
+        look_free(look);
+        return rc;
+    }
+    if (options->lines)
+        lines_find(&look->process);
+    look->seconds = now() - begin;
+    if (look->verdict == VERDICT_NONE)
+        judge_quiet(look, 0);
+    note_unseen(look, true);
     return 0;
 }
 

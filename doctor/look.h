@@ -41,8 +41,9 @@ struct look {
 int look_at(struct look *look, int pid, const struct look_options *options, char *message,
             size_t size);
 
-/* Finds what follows from the threads' waits. Returns 0 or -ENOMEM. */
-int look_judge(struct look *look);
+/* Looks at what a core file has of a process. */
+int look_at_core(struct look *look, const char *path, const struct look_options *options,
+                 char *message, size_t size);
 
 void look_free(struct look *look);
 

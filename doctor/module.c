@@ -161,14 +161,30 @@ static int open_regular(const char *name, uint64_t inode)
     return file;
 }
 
+/* True if the file begins as it did when a core file was written, as far as the core tells. */
+static bool same_beginning(const struct modules *modules, const struct module *module, int file)
+{
+    enum { PAGE = 4096 };
+    uint8_t then[PAGE], today[PAGE];
+    if (module->first_offset != 0 || !memory_read(modules->memory, module->start, then, PAGE))
+        return true;
+    return pread(file, today, PAGE, 0) == PAGE && memcmp(then, today, PAGE) == 0;
+}
+
 static int open_module(const struct modules *modules, int index)
 {
     const struct module *module = &modules->list[index];
     char name[4096 + 64];
     if (module->path[0] != '/')
         return -1;
-    if (modules->pid == 0)
-        return open_regular(module->path, 0);
+    if (modules->pid == 0) {
+        int file = open_regular(module->path, 0);
+        if (file >= 0 && !same_beginning(modules, module, file)) {
+            close(file);
+            file = -1;
+        }
+        return file;
+    }
     for (int i = 0; i < modules->map_count; i++) {
         const struct mapping *map = &modules->maps[i];
         if (map->module != index)
@@ -200,6 +216,8 @@ struct module *modules_find(struct modules *modules, uint64_t address)
         return NULL;
     struct module *module = &modules->list[index];
     if (!module->read) {
+        module->read =
+            true; /* reading it may lead back here: memory of a core file is in modules, too */
         module->file = open_module(modules, index);
         elf_read(module, modules->memory);
     }

@@ -25,6 +25,7 @@
  */
 #include "process.h"
 
+#include "core.h"
 #include "thrum_objects.h"
 
 #include <dirent.h>
@@ -236,7 +237,7 @@ static int open_memory(struct process *process)
 }
 
 /* musl is told by its file, or by a function that only it has. */
-static bool is_musl(struct process *process)
+bool process_is_musl(struct process *process)
 {
     struct symbol symbol;
     for (int i = 0; i < process->modules.count; i++)
@@ -282,7 +283,7 @@ int process_open(struct process *process, int pid, char *message, size_t size)
     }
     process->modules.memory = &process->memory;
     process->places.modules = &process->modules;
-    process->musl = is_musl(process);
+    process->musl = process_is_musl(process);
     return 0;
 }
 
@@ -293,6 +294,7 @@ void process_close(struct process *process)
     free(process->threads);
     places_free(&process->places);
     modules_free(&process->modules);
+    core_close(process->core);
     if (process->tasks >= 0)
         close(process->tasks);
     *process = (struct process){.tasks = -1};
@@ -376,11 +378,23 @@ static int capture(struct process *process, struct thread *thread, uint8_t *buff
     return 0;
 }
 
+int process_unwind(struct process *process, struct thread *thread, const struct stack_copy *copy)
+{
+    struct frame frames[FRAMES_MOST];
+    int count =
+        unwind(&process->places, &process->memory, copy, thread->registers, frames, &thread->end);
+    thread->frames = malloc(sizeof *frames * (size_t)(count + 1));
+    if (!thread->frames)
+        return -ENOMEM;
+    memcpy(thread->frames, frames, sizeof *frames * (size_t)count);
+    thread->frame_count = count;
+    return 0;
+}
+
 int process_look(struct process *process, int index, uint8_t *buffer)
 {
     struct thread *thread = &process->threads[index];
     struct stack_copy copy;
-    struct frame frames[FRAMES_MOST];
     if (thread->where == THREAD_ENDED)
         return 0;
     int rc = capture(process, thread, buffer, &copy);
@@ -390,13 +404,7 @@ int process_look(struct process *process, int index, uint8_t *buffer)
     }
     if (rc < 0 || thread->where == THREAD_RUNNING)
         return rc;
-    thread->frame_count =
-        unwind(&process->places, &process->memory, &copy, thread->registers, frames, &thread->end);
-    thread->frames = malloc(sizeof *frames * (size_t)(thread->frame_count + 1));
-    if (!thread->frames)
-        return -ENOMEM;
-    memcpy(thread->frames, frames, sizeof *frames * (size_t)thread->frame_count);
-    return 0;
+    return process_unwind(process, thread, &copy);
 }
 
 bool process_unmoved(const struct process *process, int index)

@@ -94,6 +94,7 @@ struct process {
     struct places places;
     int fibers_unseen; /* too many to be shown */
     int tasks;         /* a descriptor of /proc/PID/task, or -1 for a core file */
+    struct core *core; /* or NULL */
 };
 
 /* The thread with the number that the process itself uses, alive; -1 if there is none. */
@@ -111,6 +112,12 @@ void process_close(struct process *process);
  * Returns 0 or a negative errno; a thread that ended meanwhile is not an error. */
 enum { STACK_COPY = 64 << 10 };
 int process_look(struct process *process, int index, uint8_t *buffer);
+
+/* Unwinds from the registers of the thread, and gives it the frames. Returns 0 or -ENOMEM. */
+int process_unwind(struct process *process, struct thread *thread, const struct stack_copy *copy);
+
+/* True if its C library is musl. */
+bool process_is_musl(struct process *process);
 
 /* True if the thread has not run since then. */
 bool process_unmoved(const struct process *process, int index);

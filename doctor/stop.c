@@ -7,7 +7,6 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -44,7 +43,6 @@ int stop_and_look(struct process *process, int index, uint8_t *buffer)
     struct thread *thread = &process->threads[index];
     struct user_regs_struct user;
     struct iovec vector = {&user, sizeof user};
-    struct frame frames[FRAMES_MOST];
     int status;
     if (ptrace(PTRACE_SEIZE, thread->tid, NULL, NULL) < 0)
         return errno == ESRCH ? 0 : -errno;
@@ -59,16 +57,9 @@ int stop_and_look(struct process *process, int index, uint8_t *buffer)
     uint64_t sp = thread->registers.value[REGISTER_STACK];
     struct stack_copy copy = {sp, memory_read_some(&process->memory, sp, buffer, STACK_COPY),
                               buffer};
-    thread->frame_count =
-        unwind(&process->places, &process->memory, &copy, thread->registers, frames, &thread->end);
+    int rc = process_unwind(process, thread, &copy);
     /* A signal that stopped it is passed on. */
     int signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
     ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(uintptr_t)signal);
-    thread->frames = malloc(sizeof *frames * (size_t)(thread->frame_count + 1));
-    if (!thread->frames) {
-        thread->frame_count = 0;
-        return -ENOMEM;
-    }
-    memcpy(thread->frames, frames, sizeof *frames * (size_t)thread->frame_count);
-    return 0;
+    return rc;
 }

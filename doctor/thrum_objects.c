@@ -211,7 +211,6 @@ static int unwind_fiber(struct thrum *thrum, struct thread *thread, const uint8_
 {
     const struct layout *at = &thrum->at;
     struct process *process = thrum->process;
-    struct frame frames[FRAMES_MOST];
     uint64_t place, stack, frame, base;
     if (at->fiber_place == at->fiber_stack)
         return 0;
@@ -227,15 +226,7 @@ static int unwind_fiber(struct thrum *thrum, struct thread *thread, const uint8_
     size_t size = map && map->end - stack < STACK_COPY ? map->end - stack : STACK_COPY;
     struct stack_copy copy = {stack, memory_read_some(&process->memory, stack, buffer, size),
                               buffer};
-    thread->frame_count =
-        unwind(&process->places, &process->memory, &copy, thread->registers, frames, &thread->end);
-    thread->frames = malloc(sizeof *frames * (size_t)(thread->frame_count + 1));
-    if (!thread->frames) {
-        thread->frame_count = 0;
-        return -ENOMEM;
-    }
-    memcpy(thread->frames, frames, sizeof *frames * (size_t)thread->frame_count);
-    return 0;
+    return process_unwind(process, thread, &copy);
 }
 
 /* The frames of one that its worker runs are the thread's. */

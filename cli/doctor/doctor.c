@@ -76,7 +76,9 @@ int doctor_run(int argc, char **argv)
     trouble_speaker("doctor");
     const struct look_options how = {
         .interval = options.interval, .stop = options.stop, .lines = !options.no_lines};
-    if (look_at(&look, options.pid, &how, message, sizeof message) < 0) {
+    int rc = options.core ? look_at_core(&look, options.core, &how, message, sizeof message)
+                          : look_at(&look, options.pid, &how, message, sizeof message);
+    if (rc < 0) {
         trouble_print("%s", message);
         return STATUS_FAILED;
     }

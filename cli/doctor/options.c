@@ -8,6 +8,12 @@
 static const struct option_row rows[] = {
     {'p', "pid", "PID", "The process to examine.", "The number of one of its threads will do.",
      OPTION_COUNT, INTO(pid), 1, INT_MAX},
+#if defined(__x86_64__)
+    {'c', "core", "FILE", "Examine a core file instead of a process.",
+     "Threads have no names there, and nothing is suspected, as a core file shows one moment only. The program and its "
+     "libraries are needed, too: those parts that are not in the core file are read from them.",
+     OPTION_TEXT, INTO(core), .completion = COMPLETE_FILE},
+#endif
     {'i', "interval", "TIME",
      "How long nothing may move before a deadlock is suspected (default 300ms).",
      "It is waited for only if every thread waits for an object that has no owner. A proven deadlock is "
@@ -60,6 +66,9 @@ static const struct help_section sections[] = {
 static const struct help_term examples[] = {
     {"thrum doctor -p 4711", "Why does process 4711 hang?"},
     {"thrum doctor -p $(pidof server) --json | jq .verdict", "The verdict alone, for a script."},
+#if defined(__x86_64__)
+    {"thrum doctor --core core.4711", "Why did it hang, after kill -ABRT 4711?"},
+#endif
     {"thrum doctor -p 4711 --watch 5s", "What moves, every five seconds, until it hangs or ends."},
     {"sudo thrum doctor -p 4711 --stop", "With the stacks of running threads."},
     {0},
@@ -69,7 +78,11 @@ const struct command_line doctor_line = {
     .name = "doctor",
     .summary = "Explain why a process hangs: threads, locks, owners, deadlocks.",
     .title = "explain why a process hangs",
+#if defined(__x86_64__)
+    .usages = (const char *const[]){"-p PID [OPTION...]", "--core FILE [OPTION...]", NULL},
+#else
     .usages = (const char *const[]){"-p PID [OPTION...]", NULL},
+#endif
     .about =
         "Looks at a process that uses threads, and prints what each thread does, what it waits for, "
         "which thread holds that, and all stacks. If threads wait for each other in a circle, it "
@@ -90,7 +103,11 @@ enum options_verdict doctor_options_parse(int argc, char **argv, struct doctor_o
     *ret = (struct doctor_options){.interval = 0.3};
     enum options_verdict verdict =
         command_line_parse(&doctor_line, argc, argv, ret, &first, message, size);
-    if (verdict == OPTIONS_RUN && ret->pid == 0)
+    if (verdict == OPTIONS_RUN && ret->core && ret->pid)
+        return command_line_wrong(message, size, "--core and --pid exclude each other");
+    if (verdict == OPTIONS_RUN && ret->core && (ret->watch > 0 || ret->stop))
+        return command_line_wrong(message, size, "--core goes with neither --watch nor --stop");
+    if (verdict == OPTIONS_RUN && ret->pid == 0 && !ret->core)
         return command_line_wrong(message, size, "no process given; it is given by -p PID");
     return verdict;
 }

@@ -5,9 +5,10 @@
 #include "command_line.h"
 
 struct doctor_options {
-    int pid;         /* 0: not given */
-    double interval; /* seconds */
-    double watch;    /* seconds; 0: look once */
+    int pid;          /* 0: not given */
+    const char *core; /* or NULL */
+    double interval;  /* seconds */
+    double watch;     /* seconds; 0: look once */
     bool json, stop, no_lines;
 };
 

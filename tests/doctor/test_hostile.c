@@ -10,12 +10,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -69,6 +71,7 @@ static struct modules one_module(const struct memory *memory, int file, size_t s
     CHECK(modules_add(&modules, (struct mapping){.start = end, .end = end + 65536, .write = true},
                       NULL, 0, 0));
     modules.list[0].file = file;
+    modules.list[0].read = true;
     elf_read(&modules.list[0], memory);
     return modules;
 }
@@ -251,3 +254,121 @@ TEST(a_process_in_a_container_is_understood_from_outside)
     end(mover);
     rmdir(folder);
 }
+
+/* Waits until the sample hangs as it is to. */
+static void await_deadlock(pid_t child)
+{
+    char message[512];
+    struct look look;
+    for (bool hung = false; !hung;) {
+        CHECK_INT(look_at(&look, child, &(struct look_options){0}, message, sizeof message), ==, 0);
+        hung = look.verdict == VERDICT_DEADLOCK;
+        look_free(&look);
+    }
+}
+
+/* A core file of a hung program, by the system or else by gdb's gcore; false if neither makes one. */
+static bool make_core(const char *folder, char *ret_path, size_t size)
+{
+    char path[4096], pattern[4096], command[8192];
+    glob_t found;
+    sample_path("hung", path, sizeof path);
+    pid_t child = fork();
+    if (child == 0) {
+        struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+        int nothing = open("/dev/null", O_WRONLY);
+        dup2(nothing, 1);
+        if (chdir(folder) == 0 && setrlimit(RLIMIT_CORE, &all) == 0)
+            execl(path, path, "abba", (char *)NULL);
+        _exit(127);
+    }
+    CHECK(child > 0);
+    await_deadlock(child);
+    snprintf(pattern, sizeof pattern, "%s/core*", folder);
+    kill(child, SIGABRT);
+    waitpid(child, NULL, 0);
+    if (glob(pattern, 0, NULL, &found) != 0) {
+        child = start(path, "abba");
+        await_deadlock(child);
+        snprintf(command, sizeof command, "gcore -o %s/core %d >/dev/null 2>&1", folder,
+                 (int)child);
+        int status = system(command);
+        end(child);
+        if (status != 0 || glob(pattern, 0, NULL, &found) != 0)
+            return false;
+    }
+    snprintf(ret_path, size, "%s", found.gl_pathv[0]);
+    globfree(&found);
+    return true;
+}
+
+#if defined(__x86_64__)
+
+TEST_DEADLINE(a_core_file_tells_of_the_deadlock, 60)
+{
+    char folder[] = "/tmp/thrum-doctor-XXXXXX", path[4096], message[512];
+    struct look look;
+    CHECK(mkdtemp(folder) != NULL);
+    if (!make_core(folder, path, sizeof path)) {
+        printf("# neither the system nor gcore writes a core file here\n");
+        rmdir(folder);
+        return;
+    }
+    int rc = look_at_core(&look, path, &(struct look_options){0}, message, sizeof message);
+    unlink(path);
+    rmdir(folder);
+    CHECK_INT(rc, ==, 0);
+    CHECK_INT(look.verdict, ==, VERDICT_DEADLOCK);
+    CHECK_INT(look.process.count, ==, 3);
+    CHECK_STR(look.process.name, "hung");
+    CHECK_INT(look.deadlocks[0].count, ==, 2);
+    const struct thread *first = &look.process.threads[look.deadlocks[0].threads[0]];
+    CHECK(strcmp(first->wait.name, "lock_a") == 0 || strcmp(first->wait.name, "lock_b") == 0);
+    CHECK_STR(first->frames[first->wait.caller].place->function, "take_pair");
+    CHECK_INT(first->end, ==, UNWIND_COMPLETE);
+    look_free(&look);
+}
+
+/* Bytes of the headers and notes are replaced, and put back. */
+TEST_DEADLINE(damaged_core_files_are_survived, 120)
+{
+    enum { HEAD = 24000, DAMAGE = 12 };
+    const char *text = getenv("HOSTILE_ROUNDS");
+    int rounds = text ? atoi(text) : 100;
+    char folder[] = "/tmp/thrum-doctor-XXXXXX", path[4096], message[512], head[HEAD], wrong[HEAD];
+    struct look look;
+    CHECK(mkdtemp(folder) != NULL);
+    if (!make_core(folder, path, sizeof path)) {
+        printf("# neither the system nor gcore writes a core file here\n");
+        rmdir(folder);
+        return;
+    }
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    CHECK(file >= 0);
+    CHECK_INT(pread(file, head, HEAD, 0), ==, HEAD);
+    for (int i = 0; i < rounds; i++) {
+        memcpy(wrong, head, HEAD);
+        for (int j = 0; j < DAMAGE; j++)
+            wrong[noise() % (noise() % 2 ? 2048 : HEAD)] = (char)noise();
+        CHECK_INT(pwrite(file, wrong, HEAD, 0), ==, HEAD);
+        if (look_at_core(&look, path, &(struct look_options){0}, message, sizeof message) == 0)
+            look_free(&look);
+    }
+    close(file);
+    unlink(path);
+    rmdir(folder);
+}
+
+TEST(what_is_no_core_file_is_refused)
+{
+    char path[4096], message[512];
+    struct look look;
+    sample_path("hung", path, sizeof path);
+    CHECK_INT(look_at_core(&look, path, &(struct look_options){0}, message, sizeof message), ==,
+              -EINVAL);
+    CHECK(strstr(message, "is no core file") != NULL);
+    CHECK_INT(look_at_core(&look, "/nowhere", &(struct look_options){0}, message, sizeof message),
+              ==, -ENOENT);
+}
+
+#endif
