@@ -58,6 +58,7 @@ static thrum__waiter *note(thrum__future_watch *watch)
 static bool is_met(thrum_future *const *futures, size_t count, thrum_wait_condition condition)
 {
     struct waiting look = {.condition = condition, .left = count};
+    thrum__memory_live(&look); /* an earlier wait may have ended here */
     bool met = false;
     for (size_t i = 0; i < count && !met; i++)
         if (thrum_future_done(futures[i]))

@@ -84,7 +84,7 @@ static void end(struct future *mine, unsigned value)
         return;
     }
     if (value & 1)
-        thrum_yield();
+        fuzz_give_way();
     if (value & 2)
         rc = thrum_future_set_error(mine->future, -EIO, "planned");
     else
@@ -199,9 +199,14 @@ static void set_up(void)
     chained_count = chained_ran = 0;
     memset(chained, 0, sizeof chained);
     thrum_pool_options options = {.max_workers = 2};
-    runner = fuzz_program->seed % 3 == 0   ? thrum_thread_pool_new(&options)
+#ifdef THRUM_EXPLORE
+    bool simple = true;
+#else
+    bool simple = fuzz_program->seed % 3 == 2;
+#endif
+    runner = simple                        ? thrum_inline_new()
              : fuzz_program->seed % 3 == 1 ? thrum_fiber_pool_new(NULL)
-                                           : thrum_inline_new();
+                                           : thrum_thread_pool_new(&options);
     FUZZ_CHECK(runner != NULL);
     for (unsigned i = 0; i < FUZZ_EVENTS; i++) {
         thrum_event_init(&events[i]);

@@ -127,7 +127,8 @@ const struct fuzz_kind *fuzz_kind(unsigned index);
 const struct fuzz_concern *fuzz_concern(unsigned index); /* NULL after the last */
 bool fuzz_has(const struct fuzz_actor *actor, unsigned op);
 bool fuzz_program_uses(void (*run)(struct fuzz_self *, const struct fuzz_op *), unsigned object);
-void fuzz_generate(struct fuzz_program *program, uint64_t seed);
+/* Draws a program of 2 to `actors` actors with 1 to `ops` operations each. */
+void fuzz_generate(struct fuzz_program *program, uint64_t seed, unsigned actors, unsigned ops);
 void fuzz_print(const struct fuzz_program *program);
 uint64_t fuzz_random(uint64_t *state);
 
@@ -148,6 +149,14 @@ void fuzz_fail(const char *file, int line, const char *format, ...)
 void fuzz_leaf(struct fuzz_self *self, uint64_t random); /* one or two leaf operations */
 void fuzz_cancel(unsigned actor);                        /* asks an actor to stop */
 bool fuzz_fault(const char *name);
+
+/* Gives the processor away, so that others meet what the caller holds. The explorer switches anywhere. */
+static inline void fuzz_give_way(void)
+{
+#ifndef THRUM_EXPLORE
+    thrum_yield();
+#endif
+}
 
 #define FUZZ_CHECK(condition)                                                                      \
     ((condition) ? (void)0 : fuzz_fail(__FILE__, __LINE__, "%s is false", #condition))

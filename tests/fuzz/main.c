@@ -315,7 +315,7 @@ int main(int count, char **arguments)
          seed++) {
         if (settings.seconds && test_now() - began >= settings.seconds)
             break;
-        fuzz_generate(&program, seed);
+        fuzz_generate(&program, seed, FUZZ_ACTORS, FUZZ_OPS - 1);
         if (settings.keep && !keep(&program, settings.keep)) {
             fprintf(stderr, "fuzz: not the masks of that program: %s\n", settings.keep);
             return 2;

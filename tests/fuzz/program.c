@@ -20,8 +20,16 @@
 
 #include <stdio.h>
 
+/* The explorer runs the same programs, small ones, in every interleaving: without what needs the system. */
+#ifdef THRUM_EXPLORE
+enum { CONCERNS = 3, STREAM_KINDS = FUZZ_PIPE };
+static const struct fuzz_concern *const concerns[] = {&fuzz_sync, &fuzz_streams, &fuzz_futures,
+                                                      NULL};
+#else
+enum { CONCERNS = 5, STREAM_KINDS = FUZZ_STREAM_KINDS };
 static const struct fuzz_concern *const concerns[] = {&fuzz_sync,  &fuzz_streams, &fuzz_futures,
                                                       &fuzz_pools, &fuzz_system,  NULL};
+#endif
 
 static const char *const role_names[] = {"worker", "producer", "consumer", "party"};
 static const char *const carrier_names[] = {"thread", "bare", "fiber", "fibers", "pool", "inline"};
@@ -116,7 +124,8 @@ static struct fuzz_op draw(uint64_t *state, unsigned role, const struct fuzz_con
                             .value = (uint16_t)fuzz_random(state)};
 }
 
-static void generate_actor(struct fuzz_program *program, unsigned number, uint64_t *state)
+static void generate_actor(struct fuzz_program *program, unsigned number, unsigned ops,
+                           uint64_t *state)
 {
     static const uint8_t roles[] = {FUZZ_WORKER,   FUZZ_WORKER, FUZZ_PRODUCER, FUZZ_CONSUMER,
                                     FUZZ_CONSUMER, FUZZ_PARTY,  FUZZ_PRODUCER, FUZZ_WORKER};
@@ -125,29 +134,29 @@ static void generate_actor(struct fuzz_program *program, unsigned number, uint64
     actor->stream = (uint8_t)below(state, FUZZ_STREAMS);
     /* Half of the threads are such as the library did not start. */
     actor->carrier = (uint8_t)(below(state, 3) ? below(state, FUZZ_CARRIERS) : FUZZ_BARE);
-    actor->count = (uint8_t)(1 + below(state, FUZZ_OPS - 1));
+    actor->count = (uint8_t)(1 + below(state, ops));
     actor->mask = UINT64_MAX;
-    const struct fuzz_concern *favoured = concerns[below(state, 5)];
+    const struct fuzz_concern *favoured = concerns[below(state, CONCERNS)];
     for (unsigned i = 0; i < actor->count; i++)
         actor->op[i] = draw(state, actor->role, favoured);
 }
 
-void fuzz_generate(struct fuzz_program *program, uint64_t seed)
+void fuzz_generate(struct fuzz_program *program, uint64_t seed, unsigned actors, unsigned ops)
 {
     *program = (struct fuzz_program){.seed = seed};
     uint64_t state = seed;
-    program->actors = 2 + below(&state, FUZZ_ACTORS - 1);
+    program->actors = 2 + below(&state, actors - 1);
     program->rounds = below(&state, 8) ? 2 : 10;
     program->permits = 1 + below(&state, 3);
     program->workers = 1 + below(&state, 4);
     program->fiber_stack = below(&state, 3) ? 0 : (size_t)32 << 10;
     for (unsigned i = 0; i < FUZZ_STREAMS; i++) {
-        program->stream[i].kind = (uint8_t)below(&state, FUZZ_STREAM_KINDS);
+        program->stream[i].kind = (uint8_t)below(&state, STREAM_KINDS);
         program->stream[i].end = (uint8_t)below(&state, 3);
         program->stream[i].capacity = (uint8_t)(1 + below(&state, 4));
     }
     for (unsigned i = 0; i < program->actors; i++)
-        generate_actor(program, i, &state);
+        generate_actor(program, i, ops, &state);
 }
 
 void fuzz_print(const struct fuzz_program *program)

@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#ifdef THRUM_EXPLORE
+enum { LOCKS = 2, ROUNDS = 1 };
+#else
 enum { LOCKS = 3, ROUNDS = 12 };
+#endif
 
 static struct {
     thrum_rlock rlock;
@@ -33,7 +37,7 @@ static uint32_t loose_count; /* under its lock */
 static void dwell(struct fuzz_self *self)
 {
     if (fuzz_random(&self->random) % 4 == 0)
-        thrum_yield();
+        fuzz_give_way();
 }
 
 static int take_lock(struct fuzz_self *self, thrum_lock *lock, unsigned wait)
@@ -57,6 +61,7 @@ static void use_lock(struct fuzz_self *self, const struct fuzz_op *op)
     unsigned i = op->object;
     if (take_lock(self, &at[i].lock, op->wait) < 0)
         return;
+    thrum__plain_write(&at[i].inside);
     FUZZ_CHECK(++at[i].inside == 1);
     at[i].entered++;
     dwell(self);
@@ -90,6 +95,7 @@ static void use_rlock(struct fuzz_self *self, const struct fuzz_op *op)
         FUZZ_ALLOWED(self, wait, rc);
         if (rc < 0)
             break;
+        thrum__plain_write(&at[op->object].depth);
         FUZZ_CHECK(at[op->object].depth == held); /* plain: 0 if nobody else is in */
         at[op->object].depth = ++held;
         FUZZ_CHECK(thrum_rlock_depth(lock) == held);
@@ -117,6 +123,7 @@ static void read_lock(struct fuzz_self *self, const struct fuzz_op *op)
     if (rc < 0)
         return;
     thrum__add_relaxed(&at[op->object].reading, 1);
+    thrum__plain_read(&at[op->object].writing);
     FUZZ_CHECK(at[op->object].writing == 0);
     dwell(self);
     FUZZ_CHECK(at[op->object].writing == 0);
@@ -137,6 +144,7 @@ static void write_lock(struct fuzz_self *self, const struct fuzz_op *op)
     FUZZ_ALLOWED(self, op->wait, rc);
     if (rc < 0)
         return;
+    thrum__plain_write(&at[op->object].writing);
     FUZZ_CHECK(++at[op->object].writing == 1);
     dwell(self);
     FUZZ_CHECK(thrum__load_relaxed(&at[op->object].reading) == 0);
@@ -212,7 +220,7 @@ void fuzz_parties(unsigned count)
 static int run_once(void *context)
 {
     (void)context;
-    thrum_yield();
+    fuzz_give_way();
     if (once_fails++ < 2)
         return -EIO;
     once_runs++;
