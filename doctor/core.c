@@ -324,10 +324,10 @@ static int open_core(struct process *process, struct core *core)
         rc = add_maps(process, headers, count, files);
     if (rc == 0 && process->count == 0)
         rc = -EINVAL;
-    if (rc == 0 && process->modules.count > 0) {
-        const char *program = process->modules.list[0].path, *slash = strrchr(program, '/');
-        snprintf(process->name, sizeof process->name, "%s", slash ? slash + 1 : program);
-    }
+    const struct module *program = rc == 0 ? process_program(process) : NULL;
+    const char *slash = program ? strrchr(program->path, '/') : NULL;
+    if (slash)
+        snprintf(process->name, sizeof process->name, "%s", slash + 1);
     free(notes.bytes);
     free(headers);
     return rc;

@@ -23,6 +23,7 @@
 
 #include "core.h"
 #include "lines.h"
+#include "python.h"
 #include "runtime.h"
 #include "stop.h"
 #include "thrum_objects.h"
@@ -300,6 +301,8 @@ static int look_at_threads(struct look *look, const struct look_options *options
     }
     if (rc == 0)
         rc = thrum_look(process, buffer);
+    if (rc == 0)
+        rc = python_look(process);
     free(buffer);
     if (rc < 0)
         return process_refusal(process->pid, rc, message, size);

@@ -236,6 +236,22 @@ static int open_memory(struct process *process)
     return process->memory.read ? 0 : rc;
 }
 
+struct module *process_program(struct process *process)
+{
+    struct module *first = NULL;
+    for (int i = 0; i < process->modules.count; i++) {
+        struct module *module = &process->modules.list[i];
+        const char *slash = strrchr(module->path, '/');
+        if (!module->code || !slash)
+            continue;
+        if (!first)
+            first = module;
+        if (strncmp(slash + 1, process->name, sizeof process->name - 1) == 0)
+            return modules_find(&process->modules, module->start);
+    }
+    return first ? modules_find(&process->modules, first->start) : NULL;
+}
+
 /* musl is told by its file, or by a function that only it has. */
 bool process_is_musl(struct process *process)
 {
@@ -243,9 +259,7 @@ bool process_is_musl(struct process *process)
     for (int i = 0; i < process->modules.count; i++)
         if (strstr(process->modules.list[i].path, "musl"))
             return true;
-    const struct module *program =
-        process->modules.count ? modules_find(&process->modules, process->modules.list[0].start)
-                               : NULL;
+    const struct module *program = process_program(process);
     return program && !program->has_interpreter && module_named(program, "__init_libc", &symbol);
 }
 
@@ -283,14 +297,26 @@ int process_open(struct process *process, int pid, char *message, size_t size)
     }
     process->modules.memory = &process->memory;
     process->places.modules = &process->modules;
+    const struct module *program = process_program(process);
+    if (program && program->foreign) {
+        snprintf(
+            message, size,
+            "process %d runs a program for another kind of processor, or a 32-bit one, which is not "
+            "supported",
+            process->pid);
+        process_close(process);
+        return -ENOEXEC;
+    }
     process->musl = process_is_musl(process);
     return 0;
 }
 
 void process_close(struct process *process)
 {
-    for (int i = 0; i < process->count; i++)
+    for (int i = 0; i < process->count; i++) {
         free(process->threads[i].frames);
+        free(process->threads[i].script);
+    }
     free(process->threads);
     places_free(&process->places);
     modules_free(&process->modules);

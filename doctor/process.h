@@ -55,6 +55,13 @@ struct wait {
     int owner;     /* the index of the thread; -1: none */
 };
 
+/* A frame of a language that is interpreted. */
+struct script_frame {
+    char function[96];
+    char file[160];
+    int line; /* 0: not known */
+};
+
 struct thread {
     int tid;       /* as we see it */
     int inner_tid; /* as its own process sees it: in a container another number */
@@ -69,6 +76,8 @@ struct thread {
     struct frame *frames;
     int frame_count;
     enum unwind_end end;
+    struct script_frame *script; /* Python's frames, the innermost first; NULL: none */
+    int script_count;
     struct wait wait; /* .kind is OBJECT_NONE if it waits for no object */
     char doing[200];  /* the system call as a person says it */
     bool stuck;       /* part of a deadlock, or waiting behind one */
@@ -115,6 +124,9 @@ int process_look(struct process *process, int index, uint8_t *buffer);
 
 /* Unwinds from the registers of the thread, and gives it the frames. Returns 0 or -ENOMEM. */
 int process_unwind(struct process *process, struct thread *thread, const struct stack_copy *copy);
+
+/* The file of its program, read; NULL if there is none. */
+struct module *process_program(struct process *process);
 
 /* True if its C library is musl. */
 bool process_is_musl(struct process *process);

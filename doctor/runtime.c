@@ -7,9 +7,7 @@ static bool has_go(struct process *process)
 {
     static const char magic[] = "\xff Go buildinf:";
     char bytes[sizeof magic - 1];
-    const struct module *module =
-        process->modules.count ? modules_find(&process->modules, process->modules.list[0].start)
-                               : NULL;
+    const struct module *module = process_program(process);
     if (!module)
         return false;
     for (int i = 0; i < module->segment_count; i++) {

@@ -81,9 +81,10 @@ static uint32_t half_of(const struct context *context, uint32_t offset)
 static bool find_layout(struct process *process, uint64_t *ret)
 {
     struct symbol symbol;
+    const struct module *program = process_program(process);
     for (int i = 0; i < process->modules.count; i++) {
         const char *name = strrchr(process->modules.list[i].path, '/');
-        if (i > 0 && !(name && strncmp(name, "/libthrum", 9) == 0))
+        if (&process->modules.list[i] != program && !(name && strncmp(name, "/libthrum", 9) == 0))
             continue;
         const struct module *module =
             modules_find(&process->modules, process->modules.list[i].start);

@@ -87,6 +87,22 @@ static json_t *stack_json(const struct thread *thread, bool *ok)
     return stack;
 }
 
+static json_t *script_json(const struct thread *thread, bool *ok)
+{
+    if (thread->script_count == 0)
+        return json_null();
+    json_t *list = json_array();
+    for (int i = 0; i < thread->script_count; i++) {
+        const struct script_frame *frame = &thread->script[i];
+        json_t *object = json_object();
+        put(object, "function", text_or_null(frame->function), ok);
+        put(object, "file", text_or_null(frame->file), ok);
+        put(object, "line", frame->line ? json_integer(frame->line) : json_null(), ok);
+        *ok &= json_array_append_new(list, object) == 0;
+    }
+    return list;
+}
+
 static json_t *thread_json(const struct process *process, const struct thread *thread, bool *ok)
 {
     static const char *const wheres[] = {"running", "in call", "outside", "ended", "fiber"};
@@ -107,6 +123,7 @@ static json_t *thread_json(const struct process *process, const struct thread *t
         thread->where == THREAD_IN_CALL ? json_integer(thread->call) : json_null(), ok);
     put(object, "wait", wait_json(process, &thread->wait, ok), ok);
     put(object, "stack", stack_json(thread, ok), ok);
+    put(object, "python", script_json(thread, ok), ok);
     put(object, "stack_end", thread->frame_count ? json_string(ends[thread->end]) : json_null(),
         ok);
     return object;

@@ -52,8 +52,18 @@ static void put_frame(const struct out *out, const struct thread *thread, int in
     fputc('\n', out->file);
 }
 
+/* The frames of Python code come before those of its interpreter. */
+static void put_script(const struct out *out, const struct thread *thread)
+{
+    for (int i = 0; i < thread->script_count; i++) {
+        const struct script_frame *frame = &thread->script[i];
+        fprintf(out->file, "    python %s  %s:%d\n", frame->function, frame->file, frame->line);
+    }
+}
+
 static void put_stack(const struct out *out, const struct thread *thread)
 {
+    put_script(out, thread);
     for (int i = 0; i < thread->frame_count; i++)
         put_frame(out, thread, i);
     if (thread->frame_count > 0 && thread->end == UNWIND_CUT)
@@ -151,6 +161,10 @@ static void put_verdict(const struct out *out, const struct look *look)
 
 static bool same(const struct thread *a, const struct thread *b)
 {
+    if (a->script_count != b->script_count ||
+        (a->script_count &&
+         memcmp(a->script, b->script, sizeof *a->script * (size_t)a->script_count) != 0))
+        return false;
     if (a->where != b->where || a->fiber != b->fiber || a->frame_count != b->frame_count ||
         a->wait.kind != b->wait.kind || a->wait.object != b->wait.object || a->stuck != b->stuck ||
         a->call != b->call || strcmp(a->doing, b->doing) != 0 || a->where == THREAD_ENDED)

@@ -114,21 +114,19 @@ struct running {
 
 extern char **environ;
 
-/* Starts the sample and waits until it is ready. */
-static struct running start_sample(const char *build, const char *name)
+/* Starts a program and waits until it says that it is ready. */
+static struct running start_program(const char *const *words)
 {
-    char path[4096], text[256];
+    char text[256];
     size_t length = 0;
     int ends[2];
     posix_spawn_file_actions_t actions;
     struct running running = {0};
-    snprintf(path, sizeof path, "%s/%s", getenv("DOCTOR_SAMPLES"), build);
     CHECK(pipe(ends) == 0);
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_adddup2(&actions, ends[1], 1);
     posix_spawn_file_actions_addclose(&actions, ends[0]);
-    char *words[] = {path, (char *)name, NULL};
-    CHECK_INT(posix_spawn(&running.pid, path, &actions, NULL, words, environ), ==, 0);
+    CHECK_INT(posix_spawnp(&running.pid, words[0], &actions, NULL, (char **)words, environ), ==, 0);
     posix_spawn_file_actions_destroy(&actions);
     close(ends[1]);
     running.output = ends[0];
@@ -145,6 +143,13 @@ static struct running start_sample(const char *build, const char *name)
     if (sscanf(text, "child %d", &child) == 1)
         running.subject = child;
     return running;
+}
+
+static struct running start_sample(const char *build, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s", getenv("DOCTOR_SAMPLES"), build);
+    return start_program((const char *[]){path, name, NULL});
 }
 
 static void end_sample(struct running *running, int signal)
@@ -446,6 +451,36 @@ TEST(a_watch_ends_with_the_process)
     CHECK_INT(command.status, ==, 0);
     CHECK(strstr(command.out, "has ended\n") != NULL);
     spawn_free(&command);
+}
+
+TEST(python_3_11_shows_its_own_frames)
+{
+    static char program[] = "import threading\n"
+                            "def hang():\n"
+                            "    print('ready', flush=True)\n"
+                            "    threading.Lock().acquire() and threading.Event().wait()\n"
+                            "hang()\n";
+    if (access("/usr/bin/python3.11", X_OK) != 0) {
+        printf("# there is no /usr/bin/python3.11\n");
+        return;
+    }
+    struct running running =
+        start_program((const char *[]){"/usr/bin/python3.11", "-c", program, NULL});
+    char line[64];
+    snprintf(line, sizeof line, "doctor -p %d --no-lines", (int)running.subject);
+    for (bool there = false; !there;) {
+        struct spawned command = spawn_run(line);
+        CHECK_INT(command.status, ==, 0);
+        there = strstr(command.out, "waits for semaphore") != NULL;
+        if (there) {
+            CHECK(strstr(command.out, ", Python, 1 thread,") != NULL);
+            CHECK(strstr(command.out, "    python Condition.wait  ") != NULL);
+            CHECK(strstr(command.out, "    python hang  <string>:4\n") != NULL);
+            CHECK(strstr(command.out, "    python <module>  <string>:5\n") != NULL);
+        }
+        spawn_free(&command);
+    }
+    end_sample(&running, SIGKILL);
 }
 
 TEST(names_of_cxx_are_decoded)
