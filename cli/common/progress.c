@@ -81,23 +81,29 @@ static double share(void)
     return part < all ? part / all : 1;
 }
 
-/* "45.2 MB/s" or "120 files/s", or nothing if it is too early to tell. */
-static void describe_rate(double seconds, char *text, size_t size)
+/* "45.2 MB" */
+static void describe_bytes(double bytes, char *text, size_t size)
 {
     static const char *const units[] = {"B", "kB", "MB", "GB", "TB"};
     size_t unit = 0;
+    for (; bytes >= 999.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
+        bytes /= 1000;
+    snprintf(text, size, "%.*f %s", bytes < 10 ? 1 : 0, bytes, units[unit]);
+}
+
+/* " 45.2 MB/s" or " 120 files/s", or nothing if it is too early to tell. */
+static void describe_rate(double seconds, char *text, size_t size)
+{
+    char bytes[24];
     text[0] = '\0';
-    if (seconds < 0.5 || done == 0)
+    if (seconds < 0.5 || (done == 0 && done_bytes == 0))
         return;
-    double rate = (double)done_bytes / seconds;
-    if (done_bytes == 0) {
+    describe_bytes((double)done_bytes / seconds, bytes, sizeof bytes);
+    if (done_bytes > 0)
+        snprintf(text, size, " %s/s", bytes);
+    else
         snprintf(text, size, " %.*f %s/s", (double)done / seconds < 10 ? 1 : 0,
                  (double)done / seconds, noun);
-        return;
-    }
-    for (; rate >= 999.5 && unit + 1 < sizeof units / sizeof units[0]; unit++)
-        rate /= 1000;
-    snprintf(text, size, " %.*f %s/s", rate < 10 ? 1 : 0, rate, units[unit]);
 }
 
 /* "1:05" or "2:01:05" */
@@ -110,22 +116,26 @@ static void describe_time(double seconds, char *text, size_t size)
         snprintf(text, size, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-/* " 12/100 45.2 MB/s 3.1 s, 0:20 left" */
+/* " 12/100 17% of 1.2 GB 45.2 MB/s 3.1 s, 0:20 left" */
 static void describe_state(char *text, size_t size)
 {
     double seconds = progress_seconds(), part = share();
-    char count[48], rate[32], left[32] = "", time[24];
+    char count[48], rate[32], left[32] = "", time[24], bytes[24], percent[40] = "";
     if (total)
         snprintf(count, sizeof count, "%*ju/%ju", total > 99 ? 3 : 2, (uintmax_t)done,
                  (uintmax_t)total);
     else
         snprintf(count, sizeof count, "%ju %s", (uintmax_t)done, noun);
     describe_rate(seconds, rate, sizeof rate);
+    if (total_bytes > 0) {
+        describe_bytes((double)total_bytes, bytes, sizeof bytes);
+        snprintf(percent, sizeof percent, " %d%% of %s", (int)(100 * part), bytes);
+    }
     if (part > 0 && part < 1 && seconds >= 1) {
         describe_time(seconds / part - seconds, time, sizeof time);
         snprintf(left, sizeof left, ", %s left", time);
     }
-    snprintf(text, size, " %s%s %.1f s%s", count, rate, seconds, left);
+    snprintf(text, size, " %s%s%s %.1f s%s", count, percent, rate, seconds, left);
 }
 
 static void draw(void)

@@ -101,6 +101,20 @@ TEST(a_large_answer_is_printed_whole_and_leaves_nothing)
     end();
 }
 
+TEST(a_file_that_is_known_to_be_long_has_a_bar_of_bytes)
+{
+    char line[160];
+    begin();
+    snprintf(line, sizeof line, "fetch --retries 0 --timeout 1s -o %s http://127.0.0.1:%d/drip",
+             directory, server.port);
+    struct spawned run = spawn(line, true);
+    spawn_wait(&run);
+    CHECK(strstr(run.err, "0% of 1.0 MB"));
+    CHECK(strstr(run.err, "B/s"));
+    spawn_free(&run);
+    end();
+}
+
 TEST(links_are_checked_without_a_page)
 {
     begin();
