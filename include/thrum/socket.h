@@ -96,9 +96,9 @@ THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_soc
                                   thrum_time deadline);
 
 /* Connects to `host` and `port` by TCP. A name is resolved on another thread (thrum_blocking) if a fiber
- * calls; its addresses are tried in turn, within the one deadline. `host` NULL means this machine.
- * Returns 0 and a socket to be given to thrum_socket_free; -ETIMEDOUT, -ECANCELED; -ENOENT for a
- * name that nobody has, -EHOSTUNREACH where no name server answers; -ECONNREFUSED and the like, of
+ * calls; its addresses are tried in turn, within the one deadline; an address that the system gives up is passed
+ * over. `host` NULL means this machine. Returns 0 and a socket to be given to thrum_socket_free; -ETIMEDOUT for
+ * the deadline, or if the system gave up the last address; -ECANCELED; -ENOENT for a name that nobody has, -EHOSTUNREACH where no name server answers; -ECONNREFUSED and the like, of
  * the last address; -EAGAIN if it would have to wait; -EINVAL, -ENOMEM, -EMFILE. Blocks.
  * Python: socket.create_connection. */
 THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,

@@ -21,6 +21,7 @@ enum thrum__fault_site {
     THRUM__FAULT_WAKE,         /* ... a wake descriptor: EMFILE */
     THRUM__FAULT_SOCKET,       /* ... a socket: EMFILE */
     THRUM__FAULT_ACCEPT,       /* ... one for a connection that has come: EMFILE */
+    THRUM__FAULT_CONNECT,      /* a connect that the system gives up: ETIMEDOUT */
     THRUM__FAULT_LIFE,         /* ... to say how another process is: EMFILE */
     THRUM__FAULT_SHARED,       /* ... memory between processes: ENOMEM, EMFILE */
     THRUM__FAULT_SPAWN,        /* ... a process: EAGAIN */

@@ -78,6 +78,8 @@ int thrum__socket_accept(int socket)
 /* A connect that was interrupted goes on by itself. */
 int thrum__socket_connect(int socket, const thrum__address *address)
 {
+    if (thrum__fault(THRUM__FAULT_CONNECT))
+        return -ETIMEDOUT;
     if (connect(socket, (const struct sockaddr *)&address->storage, address->length) == 0)
         return 0;
     return errno == EINTR ? -EINPROGRESS : -errno;

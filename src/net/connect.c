@@ -1,4 +1,7 @@
-/* Connecting: each address of a name in turn, until one answers or the deadline passes. */
+/* Connecting: each address of a name in turn, until one answers or the deadline passes.
+ *
+ * The kernel gives up an address after a time of its own, with ETIMEDOUT. That is the end of this address, not
+ * of the call: the next one is tried, as long as the caller's deadline has not passed. */
 #include "base/clock.h"
 #include "net/socket.h"
 
@@ -51,15 +54,26 @@ static int connect_to(const thrum__address *address, thrum_time deadline, thrum_
     return rc;
 }
 
+static bool is_over(int rc, thrum_time deadline)
+{
+    return rc == 0 || rc == -ECANCELED || (rc == -ETIMEDOUT && thrum__clock_now() >= deadline);
+}
+
+int thrum__connect_first(const thrum__address *addresses, int count, thrum_time deadline,
+                         thrum_socket **ret_socket)
+{
+    int rc = -ENOENT;
+    for (int i = 0; i < count && !is_over(rc, deadline); i++)
+        rc = connect_to(&addresses[i], deadline, ret_socket);
+    return rc;
+}
+
 int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,
                          thrum_socket **ret_socket)
 {
     thrum__address addresses[THRUM__ADDRESSES];
     int count = thrum__addresses_of(host, port, false, deadline, addresses);
-    int rc = count < 0 ? count : -ENOENT;
-    for (int i = 0; i < count && rc < 0 && rc != -ETIMEDOUT && rc != -ECANCELED; i++)
-        rc = connect_to(&addresses[i], deadline, ret_socket);
-    return rc;
+    return count < 0 ? count : thrum__connect_first(addresses, count, deadline, ret_socket);
 }
 
 int thrum_socket_connect_unix(const char *path, thrum_time deadline, thrum_socket **ret_socket)

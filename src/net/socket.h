@@ -28,6 +28,10 @@ enum { THRUM__ADDRESSES = 8 }; /* of one name, the most that are tried */
 int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_time deadline,
                         thrum__address *ret_addresses);
 
+/* Connects to the first of the addresses that answers. Returns as thrum_socket_connect. */
+int thrum__connect_first(const thrum__address *addresses, int count, thrum_time deadline,
+                         thrum_socket **ret_socket);
+
 /* That of a path. Returns 0 or -EINVAL. */
 int thrum__address_of_path(const char *path, thrum__address *ret_address);
 

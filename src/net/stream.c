@@ -5,6 +5,11 @@
  * (fiber/reactor.c). After each wait the try is repeated, as a wake is only a hint: another fiber may
  * have read what came.
  *
+ * A read that finds less than it has room for marks the descriptor dry, so that the next read waits without a
+ * try. Between the read and the mark the fiber must not switch: the worker may ask the poller meanwhile, take
+ * the edge of what has come since, and the mark would then hide it. So the turn that a fiber now and then gives
+ * to others is the last step of a call, after the mark.
+ *
  * To write all is to write some, again and again, over one deadline. Parts that were written are
  * skipped in a copy of at most WINDOW parts, so that the caller's are not changed and nothing is
  * allocated.
@@ -17,9 +22,11 @@ enum { WINDOW = 16 };
 
 typedef ptrdiff_t transfer_fn(int number, const struct iovec *parts, size_t count);
 
-/* Tries and waits in turns; waits first if `late`, and then tries even after the deadline. */
+/* Tries and waits in turns; waits first if `late`, and then tries even after the deadline. Tells whether it
+ * waited. */
 static ptrdiff_t transfer(thrum_socket *socket, transfer_fn *try, int side, bool late,
-                          const struct iovec *parts, size_t count, thrum_time deadline)
+                          const struct iovec *parts, size_t count, thrum_time deadline,
+                          bool *ret_waited)
 {
     bool waited = false;
     for (;;) {
@@ -31,8 +38,7 @@ static ptrdiff_t transfer(thrum_socket *socket, transfer_fn *try, int side, bool
         if (moved == -EAGAIN && rc < 0)
             return rc;
         if (moved != -EAGAIN) {
-            if (!waited)
-                thrum__socket_turn(socket);
+            *ret_waited = waited;
             return moved;
         }
         late = true;
@@ -49,11 +55,25 @@ static ptrdiff_t receive(thrum_socket *socket, const struct iovec *parts, size_t
         room += parts[i].iov_len;
     bool late = socket->tcp && deadline != THRUM_NOW && room > 0 &&
                 thrum__descriptor_is_dry(&socket->descriptor);
-    ptrdiff_t got =
-        transfer(socket, thrum__socket_receive, THRUM__READABLE, late, parts, count, deadline);
+    bool waited = true;
+    ptrdiff_t got = transfer(socket, thrum__socket_receive, THRUM__READABLE, late, parts, count,
+                             deadline, &waited);
     if (socket->tcp && got > 0 && (size_t)got < room)
         thrum__descriptor_dry(&socket->descriptor);
+    if (!waited)
+        thrum__socket_turn(socket);
     return got;
+}
+
+static ptrdiff_t send_some(thrum_socket *socket, const struct iovec *parts, size_t count,
+                           thrum_time deadline)
+{
+    bool waited = true;
+    ptrdiff_t put = transfer(socket, thrum__socket_send, THRUM__WRITABLE, false, parts, count,
+                             deadline, &waited);
+    if (!waited)
+        thrum__socket_turn(socket);
+    return put;
 }
 
 ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts, size_t count,
@@ -80,7 +100,7 @@ ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data, size_t
     ptrdiff_t put = size ? thrum__descriptor_enter(&socket->descriptor) : 0;
     if (put < 0 || size == 0)
         return put;
-    put = transfer(socket, thrum__socket_send, THRUM__WRITABLE, false, &part, 1, deadline);
+    put = send_some(socket, &part, 1, deadline);
     thrum__socket_leave(socket);
     return put;
 }
@@ -110,8 +130,7 @@ static int write_all(thrum_socket *socket, const struct iovec *parts, size_t cou
         if (count == 0)
             return 0;
         size_t filled = window(parts, count, skip, left);
-        ptrdiff_t put =
-            transfer(socket, thrum__socket_send, THRUM__WRITABLE, false, left, filled, deadline);
+        ptrdiff_t put = send_some(socket, left, filled, deadline);
         if (put < 0)
             return (int)put;
         skip += (size_t)put;

@@ -204,6 +204,51 @@ static int receive_any(thrum_task *self)
     return receive_sized(thrum_arg(self, thrum_pipe *), 0, THRUM_FOREVER);
 }
 
+/* Each call that fails lets the next one in, of whatever thread. */
+
+static int send_to_nobody(thrum_task *self)
+{
+    (void)self;
+    return thrum_pipe_send(here, "lost", 4, thrum_in(10));
+}
+
+static int receive_from_nobody(thrum_task *self)
+{
+    char message[8];
+    size_t size;
+    (void)self;
+    return thrum_pipe_receive(here, message, sizeof message, &size, thrum_in(10));
+}
+
+static int send_in_vain(thrum_task *self)
+{
+    (void)self;
+    return send_sized(here, LARGE, thrum_in(0.01));
+}
+
+static int receive_in_vain(thrum_task *self)
+{
+    char message[8];
+    size_t size;
+    (void)self;
+    return thrum_pipe_receive(here, message, sizeof message, &size, thrum_in(0.01));
+}
+
+TEST(a_call_that_fails_lets_the_next_one_in)
+{
+    open_pipe();
+    for (int i = 0; i < 2; i++) {
+        JOIN(thrum_thread_start(send_in_vain, THRUM_NOTHING), -ETIMEDOUT);
+        JOIN(thrum_thread_start(receive_in_vain, THRUM_NOTHING), -ETIMEDOUT);
+    }
+    thrum_pipe_free(there);
+    for (int i = 0; i < 2; i++) {
+        JOIN(thrum_thread_start(send_to_nobody, THRUM_NOTHING), -EPIPE);
+        JOIN(thrum_thread_start(receive_from_nobody, THRUM_NOTHING), -EPIPE);
+    }
+    thrum_pipe_free(here);
+}
+
 TEST(a_close_ends_the_wait)
 {
     open_pipe();
