@@ -63,6 +63,7 @@ enum fuzz_stream_kind {
     FUZZ_DEQUE, /* with a semaphore */
     FUZZ_PIPE,
     FUZZ_SOCKET,
+    FUZZ_SHARED, /* a queue as processes share it */
     FUZZ_STREAM_KINDS,
 };
 
@@ -117,7 +118,8 @@ struct fuzz_concern {
     void (*finish)(void); /* all actors have ended: checks, and ends the objects */
 };
 
-extern const struct fuzz_concern fuzz_sync, fuzz_streams, fuzz_futures, fuzz_pools, fuzz_system;
+extern const struct fuzz_concern fuzz_sync, fuzz_streams, fuzz_futures, fuzz_pools, fuzz_system,
+    fuzz_net, fuzz_shared;
 
 #define FUZZ_ALL ((1u << FUZZ_ROLES) - 1)
 

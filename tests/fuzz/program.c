@@ -22,20 +22,21 @@
 
 /* The explorer runs the same programs, small ones, in every interleaving: without what needs the system. */
 #ifdef THRUM_EXPLORE
-enum { CONCERNS = 3, STREAM_KINDS = FUZZ_PIPE };
+enum { STREAM_KINDS = FUZZ_PIPE };
 static const struct fuzz_concern *const concerns[] = {&fuzz_sync, &fuzz_streams, &fuzz_futures,
                                                       NULL};
 #else
-enum { CONCERNS = 5, STREAM_KINDS = FUZZ_STREAM_KINDS };
-static const struct fuzz_concern *const concerns[] = {&fuzz_sync,  &fuzz_streams, &fuzz_futures,
-                                                      &fuzz_pools, &fuzz_system,  NULL};
+enum { STREAM_KINDS = FUZZ_STREAM_KINDS };
+static const struct fuzz_concern *const concerns[] = {&fuzz_sync,   &fuzz_streams, &fuzz_futures,
+                                                      &fuzz_pools,  &fuzz_system,  &fuzz_net,
+                                                      &fuzz_shared, NULL};
 #endif
 
 static const char *const role_names[] = {"worker", "producer", "consumer", "party"};
 static const char *const carrier_names[] = {"thread", "bare", "fiber", "fibers", "pool", "inline"};
 static const char *const wait_names[] = {"forever", "now", "past", "tiny", "short"};
 static const char *const stream_names[] = {"unbounded", "bounded", "lifo", "priority", "locked",
-                                           "condition", "deque",   "pipe", "socket"};
+                                           "condition", "deque",   "pipe", "socket",   "shared"};
 static const char *const end_names[] = {"tickets", "closed", "abrupt"};
 
 /* splitmix64: a permutation of a counter. */
@@ -136,7 +137,8 @@ static void generate_actor(struct fuzz_program *program, unsigned number, unsign
     actor->carrier = (uint8_t)(below(state, 3) ? below(state, FUZZ_CARRIERS) : FUZZ_BARE);
     actor->count = (uint8_t)(1 + below(state, ops));
     actor->mask = UINT64_MAX;
-    const struct fuzz_concern *favoured = concerns[below(state, CONCERNS)];
+    const struct fuzz_concern *favoured =
+        concerns[below(state, sizeof concerns / sizeof *concerns - 1)];
     for (unsigned i = 0; i < actor->count; i++)
         actor->op[i] = draw(state, actor->role, favoured);
 }

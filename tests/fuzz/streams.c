@@ -28,6 +28,7 @@ static struct stream {
     size_t capacity, count;
     thrum_pipe *ends[2];
     thrum_socket *sockets[2];
+    thrum_shared_queue *shared;
     thrum_lock sending, receiving; /* of the socket: an item must not be torn */
 } streams[FUZZ_STREAMS];
 
@@ -141,6 +142,8 @@ static int put_one(struct stream *stream, const struct item *item, thrum_time un
         return put_into_deque(stream, item);
     case FUZZ_PIPE:
         return thrum_pipe_send(stream->ends[0], item, sizeof *item, until);
+    case FUZZ_SHARED:
+        return thrum_shared_queue_put(stream->shared, item, until);
     case FUZZ_SOCKET:
         return put_into_socket(stream, item);
     default:
@@ -158,6 +161,8 @@ static int get_one(struct stream *stream, struct item *item, thrum_time until)
         return get_from_deque(stream, item, until);
     case FUZZ_PIPE:
         return thrum_pipe_receive(stream->ends[1], item, size, &size, until);
+    case FUZZ_SHARED:
+        return thrum_shared_queue_get(stream->shared, item, until);
     case FUZZ_SOCKET:
         return get_from_socket(stream, item, until);
     default:
@@ -345,6 +350,15 @@ void fuzz_leave_stream(struct fuzz_self *self)
     }
 }
 
+static void new_shared(struct stream *stream)
+{
+    size_t size =
+        (thrum_shared_queue_size(sizeof(struct item), stream->capacity) + 15) & ~(size_t)15;
+    FUZZ_CHECK((stream->shared = aligned_alloc(16, size)) != NULL);
+    memset(stream->shared, 0, size);
+    FUZZ_CHECK(thrum_shared_queue_init(stream->shared, sizeof(struct item), stream->capacity) == 0);
+}
+
 static void set_up_one(struct stream *stream, unsigned number)
 {
     *stream = (struct stream){.kind = fuzz_program->stream[number].kind,
@@ -364,6 +378,8 @@ static void set_up_one(struct stream *stream, unsigned number)
         FUZZ_CHECK((stream->deque = thrum_deque_new(sizeof(struct item), NULL)) != NULL);
     else if (stream->kind == FUZZ_PIPE)
         FUZZ_CHECK(thrum_pipe_new(&stream->ends[0], &stream->ends[1]) == 0);
+    else if (stream->kind == FUZZ_SHARED)
+        new_shared(stream);
     else if (stream->kind == FUZZ_SOCKET)
         FUZZ_CHECK(thrum_socket_pair(&stream->sockets[0], &stream->sockets[1]) == 0);
 }
@@ -389,6 +405,8 @@ static void finish_one(struct stream *stream)
     thrum_queue_free(stream->queue); /* stops the program if anyone waits */
     FUZZ_CHECK(stream->kind != FUZZ_DEQUE || thrum_deque_size(stream->deque) == 0);
     thrum_deque_free(stream->deque);
+    FUZZ_CHECK(!stream->shared || thrum_shared_queue_length(stream->shared) == 0);
+    free(stream->shared);
     thrum_semaphore_finish(&stream->items);
     thrum_condition_finish(&stream->changed);
     for (unsigned i = 0; i < 2; i++) {

@@ -149,6 +149,38 @@ static void timer(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_thread_free(started);
 }
 
+static int tick(thrum_task *task)
+{
+    uint32_t *ticks = thrum_arg(task, uint32_t *);
+    thrum__add_relaxed(ticks, 1);
+    return 0;
+}
+
+static void tick_on(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    uint32_t ticks = 0, *address = &ticks;
+    thrum_periodic_options options = {.period = 1e-5 * (1 + op->value % 50),
+                                      .beat = (thrum_periodic_beat)(op->value / 64 % 3),
+                                      .ticks = op->value / 256 % 8};
+    thrum_periodic *periodic = thrum_periodic_start(&options, tick, &address, sizeof address);
+    FUZZ_CHECK(periodic != NULL);
+    thrum_shield_begin();
+    thrum_sleep(fuzz_deadline(self, FUZZ_TINY));
+    if (op->value & 1)
+        thrum_periodic_cancel(periodic);
+    else if (op->value & 2)
+        FUZZ_CHECK(thrum_periodic_stop(periodic, THRUM_FOREVER) == 0);
+    else if (options.ticks)
+        FUZZ_CHECK(thrum_periodic_join(periodic, THRUM_FOREVER) == 0);
+    uint64_t ended = thrum_periodic_ticks(periodic);
+    if (!(op->value & 1) && (op->value & 2 || options.ticks))
+        FUZZ_CHECK(ended == thrum__load_acquire(&ticks));
+    if (!(op->value & 3) && options.ticks)
+        FUZZ_CHECK(ended == options.ticks);
+    thrum_periodic_free(periodic);
+    thrum_shield_end();
+}
+
 static void cancel(struct fuzz_self *self, const struct fuzz_op *op)
 {
     (void)self;
@@ -229,6 +261,7 @@ static const struct fuzz_kind kinds[] = {
     {"visitors", FUZZ_ALL, 4, 1, false, visitors},
     {"thread", FUZZ_ALL, 3, 1, false, thread},
     {"timer", FUZZ_ALL, 2, 1, false, timer},
+    {"periodic", FUZZ_ALL, 2, 1, false, tick_on},
     {"cancel", 1u << FUZZ_WORKER, 4, FUZZ_ACTORS, false, cancel},
     {"fork", 1u << FUZZ_WORKER, 1, 1, false, fork_child},
 };
