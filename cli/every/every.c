@@ -19,6 +19,7 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -288,7 +289,8 @@ static int prepare(struct every *every, thrum_error *ret_error)
     if (!isatty(STDOUT_FILENO))
         return trouble(ret_error, -ENOTTY, "--screen: standard output is no terminal");
     every->output = memfd_create("output", MFD_CLOEXEC);
-    if (every->output < 0)
+    /* Each run begins with an empty file, so each write must go to its end. */
+    if (every->output < 0 || fcntl(every->output, F_SETFL, O_APPEND) != 0)
         return trouble(ret_error, -errno, "--screen: %s", thrum_strerror(errno));
     every->screen = screen_open();
     return every->screen ? 0 : trouble(ret_error, -ENOMEM, "out of memory");

@@ -51,7 +51,7 @@ struct run {
     thrum_group *group;
 
     thrum_lock lock;      /* over the next six */
-    uint64_t found;       /* jobs that have been submitted */
+    uint64_t found;       /* jobs that have been taken, and are to run */
     bool inputs_open;     /* may be asked how many are left */
     uint64_t counted;     /* outcomes that --halt counts */
     bool *slot_taken;     /* by number - 1 */
@@ -120,8 +120,6 @@ static int run_job(thrum_task *self)
 static int submit(struct run *run, struct job *job, uint64_t *turn)
 {
     job->turn = (*turn)++;
-    thrum_with (&run->lock)
-        run->found++;
     thrum_future *future =
         thrum_group_submit(run->group, run->pool, run_job, thrum_value(struct job_arg, run, job));
     int rc = 0;
@@ -156,6 +154,8 @@ static int add_job(struct run *run, uint64_t number, struct fields fields, uint6
         job_free(job);
         return rc;
     }
+    thrum_with (&run->lock)
+        run->found++; /* even if it has to wait for a slot: it is no longer among those that are left */
     thrum_semaphore_acquire(&run->window);
     int rc = take_slot(run, job);
     if (rc < 0) {

@@ -5,6 +5,7 @@
 #
 # THRUM is the command, PAGES the program that makes them, DIRECTORY where the build has put them.
 # zsh and fish are asked only where they are.
+# shellcheck disable=SC2030,SC2031,SC2086 # PATH of a subshell; lists of words
 set -u
 thrum=$(realpath "$1") pages=$(realpath "$2") made=$(cd "$3" && pwd)
 work=$(mktemp -d)

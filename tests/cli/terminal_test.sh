@@ -1,0 +1,211 @@
+#!/bin/bash
+# `thrum run` and `thrum every` on a terminal: a shell with job control in tmux. Keys are pressed, the screen
+# is looked at.
+#
+#     terminal_test.sh THRUM [TEST...]
+#
+# Without tmux the tests are skipped.
+#
+# What stands in single quotes is typed into the shell.
+# shellcheck disable=SC2016,SC2015,SC1003,SC2317
+set -u
+thrum=$(realpath "$1")
+self=$(realpath "$0")
+shift
+command -v tmux >/dev/null || { echo '1..0 # SKIP there is no tmux'; exit 0; }
+work=$(mktemp -d)
+number=0 server=thrum-test-$$
+trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+terminal() { tmux -L "$server" -f /dev/null "$@"; }
+
+# begin WIDTH HEIGHT: a shell in a terminal of that size.
+begin() {
+    terminal kill-server 2>/dev/null
+    server=thrum-test-$$-$((number += 1)) # a server that ends may still be in the way of another
+    printf 'PS1="ready> "; bind "set enable-bracketed-paste off"; unset NO_COLOR; thrum=%s\n' "$thrum" >rc
+    terminal new-session -d -x "$1" -y "$2" "env -u TMPDIR TERM=screen LC_ALL=C.UTF-8 bash --noprofile --rcfile rc -i" &&
+        shown 'ready>'
+}
+
+typed() { terminal send-keys -l "$1" && terminal send-keys Enter; }
+key() { terminal send-keys "$1"; }
+screen() { terminal capture-pane -p; }
+
+until_true() {
+    local tries=0
+    until "$@"; do
+        [ $((tries += 1)) -le 600 ] || return 1
+        sleep 0.05
+    done
+}
+
+on_screen() { screen | grep -q -F -- "$1"; }
+not_on_screen() { ! on_screen "$1"; }
+lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+# A shell that has just started a process by vfork waits for it in state D, also if that one is stopped.
+in_state() { grep -q "^State:.$1" "/proc/$2/status" 2>/dev/null; }
+gone() { ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null); }
+
+# shown TEXT: it appears on the screen.
+shown() { until_true on_screen "$1" || { screen | sed 's/^/# /'; return 1; }; }
+
+# status NUMBER: the last command had it. The text is not what is typed.
+status() { typed 'echo "status=$?."' && shown "status=$1."; }
+
+# A job writes its number to `begun` and waits for a file `go`.
+job='sh -c "echo \$\$ >>begun; until test -e go; do sleep 0.01; done; echo end \$1" sh'
+
+a_bar_fits_into_80_columns() { bar 80 24; }
+a_bar_fits_into_40_columns() { bar 40 10; }
+
+# bar WIDTH HEIGHT: it has a total, takes one line, and is gone in the end.
+bar() {
+    begin "$1" "$2" || return 1
+    typed "clear; seq 30 | \$thrum run -j 1 -- sh -c 'test \"\$1\" -lt 5 || until test -e go; do sleep 0.01; done' sh"
+    shown '4/30' || return 1
+    [ "$(screen | grep -c '/30')" -eq 1 ] && ! screen | grep -q ".\\{$1\\}" || { screen | sed 's/^/# /'; return 1; }
+    [ "$1" -lt 80 ] || on_screen 'running [##' || { screen | sed 's/^/# /'; return 1; }
+    touch go
+    shown 'ready>' && until_true not_on_screen '/30'
+}
+
+a_bar_follows_the_size_of_the_window() {
+    begin 100 24 || return 1
+    typed "clear; seq 30 | \$thrum run -j 1 -- sh -c 'test \"\$1\" -lt 5 || until test -e go; do sleep 0.01; done' sh"
+    shown 'running [####' || return 1
+    terminal resize-window -x 40 -y 24
+    # What is drawn from now on takes one line of the smaller window.
+    touch go
+    shown 'ready>' && ! screen | grep -q '.\{40\}'
+}
+
+the_bar_has_colour_unless_no_color_is_set() {
+    begin 80 24 || return 1
+    typed "clear; seq 3 | \$thrum run -j 1 -- sh -c 'test \"\$1\" = 1 || until test -e go; do sleep 0.01; done' sh"
+    shown '1/3' && terminal capture-pane -p -e | grep -q $'running \\[\033\\[32m#' || return 1
+    touch go && shown 'ready>' && rm go
+    typed "clear; seq 4 | NO_COLOR=1 \$thrum run -j 1 -- sh -c 'test \"\$1\" = 1 || until test -e go; do sleep 0.01; done' sh"
+    shown '1/4' && ! terminal capture-pane -p -e | grep -q $'\033\\[3[0-9]m' && touch go
+}
+
+ctrl_c_once_waits_for_the_jobs() {
+    begin 80 24 || return 1
+    typed "\$thrum run -j 2 -- $job ::: 1 2 3 4"
+    until_true lines_in begun 2 && key C-c && shown 'waiting for 2 jobs to end; once more ends them' || return 1
+    touch go
+    shown 'interrupted by SIGINT after 2 jobs' && shown 'end 2' && status 130 && [ "$(wc -l <begun)" -eq 2 ]
+}
+
+ctrl_c_twice_ends_the_jobs() {
+    begin 80 24 || return 1
+    typed "\$thrum run -j 2 -- $job ::: 1 2 3 4"
+    until_true lines_in begun 2 && key C-c && shown 'waiting for 2 jobs' && key C-c && shown 'interrupted by SIGINT' &&
+        status 130 || return 1
+    while read -r pid; do until_true gone "$pid" || return 1; done <begun
+}
+
+ctrl_backslash_ends_the_jobs() {
+    begin 80 24 || return 1
+    typed "ulimit -c 0; \$thrum run -j 2 -- $job ::: 1 2 3 4"
+    until_true lines_in begun 2 && key 'C-\' && shown 'Quit' && status 131 || return 1
+    while read -r pid; do until_true gone "$pid" || return 1; done <begun
+}
+
+a_terminal_that_goes_away_ends_the_jobs() {
+    begin 80 24 || return 1
+    typed "\$thrum run -j 2 -- $job ::: 1 2 3 4"
+    until_true lines_in begun 2 && terminal kill-server || return 1
+    while read -r pid; do until_true gone "$pid" || return 1; done <begun
+}
+
+ctrl_z_stops_the_jobs_and_fg_continues_them() {
+    begin 80 24 || return 1
+    typed "\$thrum run -j 2 -- $job ::: 1 2"
+    until_true lines_in begun 2 || return 1
+    for time in 1 2; do
+        key C-z
+        shown 'Stopped' || return 1
+        while read -r pid; do until_true in_state '[TD]' "$pid" || return 1; done <begun
+        typed "clear; echo again$time" && shown "again$time" && typed fg || return 1
+        while read -r pid; do until_true in_state '[SRD]' "$pid" || return 1; done <begun
+    done
+    touch go
+    shown 'end 1' && shown 'end 2' && status 0
+}
+
+# The whole pipeline stops, and jobs that a nested run has started.
+ctrl_z_reaches_nested_jobs() {
+    begin 80 24 || return 1
+    typed "\$thrum run -- sh -c '\$0 run -- sh -c \"echo \\\$\\\$ >>begun; until test -e go; do sleep 0.01; done\" ::: 1 ' ::: \$thrum | cat"
+    until_true lines_in begun 1 && key C-z && shown 'Stopped' && until_true in_state T "$(cat begun)" || return 1
+    typed 'clear; fg' && until_true in_state '[SR]' "$(cat begun)" && touch go && status 0
+}
+
+a_job_that_reads_the_terminal_fails_at_once() {
+    begin 80 24 || return 1
+    typed "\$thrum run -- sh -c 'read line </dev/tty; echo got' ::: a"
+    shown 'sh used the terminal; give it the terminal by --tty' && status 1
+}
+
+tty_gives_a_job_the_terminal() {
+    begin 80 24 || return 1
+    typed "\$thrum run --tty -- sh -c 'echo \"ask \$0\"; read line; echo \"got <\$line>\"' ::: a b"
+    shown 'ask a' && typed one && shown 'got <one>' && shown 'ask b' || return 1
+    # Ctrl-Z goes to the job, and stops all.
+    key C-z
+    shown 'Stopped' && typed 'clear; fg' || return 1
+    typed two
+    shown 'got <two>' && status 0
+}
+
+a_pipe_to_head_is_quiet() {
+    begin 80 24 || return 1
+    typed "clear; seq 1000 | \$thrum run -k -j 2 -- echo line | head -n 1; echo \"\${PIPESTATUS[1]}.\""
+    shown '141.' && [ "$(screen | grep -c '^line')" -eq 1 ] && ! on_screen 'thrum run:'
+}
+
+arguments_from_a_terminal_are_announced() {
+    begin 80 24 || return 1
+    typed "\$thrum run -- echo got"
+    shown 'reads arguments from the terminal' && typed word && shown 'got word' && key C-d && status 0
+}
+
+every_shows_a_screen_with_differences_marked() {
+    begin 100 20 || return 1
+    typed "echo before; \$thrum every 0.3 --screen -- sh -c 'echo x >>runs; echo count \$(wc -l <runs)'"
+    shown 'count 1' && until_true not_on_screen before && shown 'status 0: sh' && until_true marked || return 1
+    terminal resize-window -x 90 -y 18
+    lines=$(wc -l <runs)
+    until_true lines_in runs $((lines + 2)) && shown 'count' || return 1
+    key C-z
+    shown 'Stopped' && on_screen before || { screen | sed 's/^/# /'; return 1; }
+    typed fg
+    shown 'count' && until_true not_on_screen before && key C-c && shown before && shown 'interrupted by SIGINT' && status 130
+}
+marked() {
+    begin 100 20 || return 1
+    echo 'count 1' >text
+    typed 'echo before; $thrum every 0.2 --screen -- cat text'
+    shown 'count 1' && not_on_screen before && on_screen 'status 0: cat' || return 1
+    echo 'count 2' >text
+    # The mark is there until the next run.
+    until_true marked || return 1
+    terminal resize-window -x 90 -y 18
+    shown 'count 2' && key C-z && shown 'Stopped' && on_screen before || return 1
+    typed fg && shown 'count 2' && not_on_screen before && key C-c && shown before && shown 'interrupted by SIGINT' && status 130
+}
+marked() { terminal capture-pane -p -e | grep -q $'count [0-9]*\033\\[7m[0-9]'; }
+
+if [ $# -eq 0 ]; then
+    # shellcheck disable=SC2046 # a list of words
+    set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*_[a-z0-9_]*\)() {.*/\1/p' "$self" | grep -v not_on_screen)
+fi
+echo "1..$#"
+count=0
+for test; do
+    count=$((count + 1))
+    mkdir "$work/$test" && cd "$work/$test" || exit 1
+    if "$test"; then echo "ok $count - $test"; else echo "not ok $count - $test"; fi
+done
