@@ -3,10 +3,11 @@
 #
 #     bench/doctor.sh THRUM [ROUNDS]
 #
-# THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4 and with
-# 500 threads. Prints a line for each program: the median, the least and the most of the seconds, whether
-# it named the deadlock, and how many of six blocking system calls of another process returned early because of
-# one look. A round that does not count comes first. A program that is not installed is left out.
+# THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4
+# and with 500 threads. Prints a line for each program: the median, the least and the most of the
+# seconds, whether it named the deadlock, and how many of six blocking system calls of another process
+# returned early because of one look. A round that does not count comes first. A program that is not
+# installed is left out.
 set -eu
 thrum=$(realpath "$1") rounds=${2:-9}
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -92,8 +93,9 @@ measure() {
         sort -n "$work/$1-$program" | awk -v name="$program" -v early="$early" '
             { seconds[NR] = $1 / 1e9; named = $2 }
             END {
-                printf "%-20s %7.4f s %7.4f s %7.4f s  %-9s %d of 6\n", name, seconds[int((NR + 1) / 2)],
-                    seconds[1], seconds[NR], named == "yes" ? "named" : "-", early
+                printf "%-20s %7.4f s %7.4f s %7.4f s  %-9s %d of 6\n", name,
+                    seconds[int((NR + 1) / 2)], seconds[1], seconds[NR],
+                    named == "yes" ? "named" : "-", early
             }'
     done
 }

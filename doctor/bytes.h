@@ -1,8 +1,8 @@
 /* A cursor over bytes that another process wrote: every read is checked against the end.
  *
- * ELF files, unwind tables and stacks come from a program that may be broken or hostile. A read past
- * the end gives 0 and sets `failed`; it stays set, so a parser asks once, after a run of reads. All
- * supported machines are little-endian.
+ * ELF files, unwind tables and stacks come from a program that may be broken or hostile. A read
+ * past the end gives 0 and sets `failed`; it stays set, so a parser asks once, after a run of
+ * reads. All supported machines are little-endian.
  */
 #ifndef DOCTOR_BYTES_H
 #define DOCTOR_BYTES_H

@@ -1,4 +1,5 @@
-/* System calls as a person says them. Those that wait are here; another one is given by its number. */
+/* System calls as a person says them. Those that wait are here; another one is given by its number.
+ */
 #include "wait.h"
 
 #include <poll.h>

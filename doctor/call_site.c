@@ -1,6 +1,6 @@
-/* What was called is in the code: a stripped library does not say which function a place belongs to,
- * but the program that called it does, by its call to an exported name. And a function that ends by a
- * jump to another (sem_wait does) has no frame of its own; the call to it is still there.
+/* What was called is in the code: a stripped library does not say which function a place belongs
+ * to, but the program that called it does, by its call to an exported name. And a function that
+ * ends by a jump to another (sem_wait does) has no frame of its own; the call to it is still there.
  *
  * A call by the procedure linkage table goes to a stub, which jumps to where a slot of the global
  * offset table points. The slot was filled in by the time the function ran.

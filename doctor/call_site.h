@@ -10,8 +10,8 @@ enum call_kind {
     CALL_KNOWN,
 };
 
-/* Looks at the code before `address`. With CALL_KNOWN, `ret_function` is where the call ends up: a call by
- * the procedure linkage table is followed to the function. */
+/* Looks at the code before `address`. With CALL_KNOWN, `ret_function` is where the call ends up: a
+ * call by the procedure linkage table is followed to the function. */
 enum call_kind call_before(const struct modules *modules, uint64_t address, uint64_t *ret_function);
 
 #endif

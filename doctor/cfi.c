@@ -1,16 +1,16 @@
 /* The interpreter of .eh_frame.
  *
- * .eh_frame is a list of entries: a CIE says what many functions have in common, an FDE has the range
- * of one function and a program. The program builds a table with one row for each place: where the
- * frame's address is, and where the caller's registers are saved. It is run up to the place that is
- * asked for.
+ * .eh_frame is a list of entries: a CIE says what many functions have in common, an FDE has the
+ * range of one function and a program. The program builds a table with one row for each place:
+ * where the frame's address is, and where the caller's registers are saved. It is run up to the
+ * place that is asked for.
  *
- * .eh_frame_hdr has a table of all functions in order of addresses, which is searched by halves. Without
- * it (a static program that is not position independent) the entries are walked.
+ * .eh_frame_hdr has a table of all functions in order of addresses, which is searched by halves.
+ * Without it (a static program that is not position independent) the entries are walked.
  *
- * Everything is bounded: the cursor ends with the entry, the number of remembered rows is fixed, a register
- * that is not known to us is ignored. A program that is wrong gives no row, or a wrong one; a wrong
- * one leads unwind.c to an address that is not code, where it stops.
+ * Everything is bounded: the cursor ends with the entry, the number of remembered rows is fixed, a
+ * register that is not known to us is ignored. A program that is wrong gives no row, or a wrong
+ * one; a wrong one leads unwind.c to an address that is not code, where it stops.
  *
  * libgcc's unwinder works on its own process and takes locks; libunwind and libdw read another
  * process, but ask for registers that only ptrace can give.

@@ -36,8 +36,8 @@ struct cfi_row {
 /* The row for an address as the file was linked; false if the module has none. */
 bool cfi_find(const struct module *module, uint64_t address, struct cfi_row *ret);
 
-/* Evaluates a DWARF expression; `frame` is pushed first if not NULL. False if it needs a register that
- * is not known, memory that cannot be read, or an operation that call frames do not use. */
+/* Evaluates a DWARF expression; `frame` is pushed first if not NULL. False if it needs a register
+ * that is not known, memory that cannot be read, or an operation that call frames do not use. */
 bool expression_run(const struct rule *rule, const struct registers *registers,
                     const struct memory *memory, const uint64_t *frame, uint64_t *ret);
 

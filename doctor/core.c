@@ -1,16 +1,19 @@
-/* A core file is an ELF file whose segments are the memory of a process, and whose notes are the rest: the registers
- * of each thread (NT_PRSTATUS), its name and number (NT_PRPSINFO), the files that were mapped (NT_FILE).
+/* A core file is an ELF file whose segments are the memory of a process, and whose notes are the
+ * rest: the registers of each thread (NT_PRSTATUS), its name and number (NT_PRPSINFO), the files
+ * that were mapped (NT_FILE).
  *
- * What was read-only in a file is usually not in the core; it is read from the file, if that is still what it was:
- * the first page of each file is in the core, and must be equal. Otherwise the file was replaced, and is left alone.
+ * What was read-only in a file is usually not in the core; it is read from the file, if that is
+ * still what it was: the first page of each file is in the core, and must be equal. Otherwise the
+ * file was replaced, and is left alone.
  *
- * A thread that slept in a system call was woken to die. Its registers tell: the result is one of those by which
- * the kernel says "interrupted, to be done again", which a program never sees; then the number and the arguments
- * are still there. On aarch64 the first argument is lost, so only x86-64 is supported.
+ * A thread that slept in a system call was woken to die. Its registers tell: the result is one of
+ * those by which the kernel says "interrupted, to be done again", which a program never sees; then
+ * the number and the arguments are still there. On aarch64 the first argument is lost, so only
+ * x86-64 is supported.
  *
- * The names of threads are not in a core file. Whether other processes shared memory, which signals had handlers, and
- * whether anything moved is not known, so nothing is suspected from a core file; deadlocks are proven as in a
- * living process.
+ * The names of threads are not in a core file. Whether other processes shared memory, which signals
+ * had handlers, and whether anything moved is not known, so nothing is suspected from a core file;
+ * deadlocks are proven as in a living process.
  *
  * The file is as hostile as any: sizes are bounded, offsets checked by what pread gives.
  */
@@ -163,8 +166,8 @@ struct pieces {
     size_t count;
 };
 
-/* NT_FILE: a count, the page size, then start, end and page of each, then the names. Fills in `files`, which has
- * room for `room`. */
+/* NT_FILE: a count, the page size, then start, end and page of each, then the names. Fills in
+ * `files`, which has room for `room`. */
 static void read_files(struct cursor note, struct pieces *files, size_t room)
 {
     uint64_t count = cursor_number(&note, 8), page = cursor_number(&note, 8);
@@ -208,7 +211,8 @@ static struct piece *piece_at(const struct pieces *pieces, uint64_t address)
                                                                              : NULL;
 }
 
-/* Segments with the files behind them, and files of which no segment tells: gdb leaves out what a file has. */
+/* Segments with the files behind them, and files of which no segment tells: gdb leaves out what a
+ * file has. */
 static size_t join_pieces(struct piece *all, const struct pieces *files, const Elf64_Phdr *headers,
                           size_t count)
 {

@@ -4,8 +4,8 @@
 
 #include "process.h"
 
-/* Opens a core file: threads with their registers, memory, modules. Returns 0, or a negative errno with the reason
- * in `message`. */
+/* Opens a core file: threads with their registers, memory, modules. Returns 0, or a negative errno
+ * with the reason in `message`. */
 int core_open(struct process *process, const char *path, char *message, size_t size);
 
 /* Looks at thread `index`, as process_look does for a live one. Returns 0 or -ENOMEM. */

@@ -1,5 +1,5 @@
-/* __cxa_demangle of the C++ library decodes names, and any machine that runs a C++ program has it. It is
- * loaded when the first such name is met. Decoded names are kept: a look has few.
+/* __cxa_demangle of the C++ library decodes names, and any machine that runs a C++ program has it.
+ * It is loaded when the first such name is met. Decoded names are kept: a look has few.
  */
 #include "demangle.h"
 

@@ -2,9 +2,9 @@
  *
  * What an executable or library needs while it runs is described by program headers, and lies in
  * memory: .eh_frame_hdr with the address of .eh_frame, and the dynamic section with the exported
- * symbols. That is read from the file where there is one, else from memory. The rest is described by
- * section headers and is in the file alone: all symbols (.symtab), and .eh_frame of a static program
- * that is not position independent, which has no .eh_frame_hdr.
+ * symbols. That is read from the file where there is one, else from memory. The rest is described
+ * by section headers and is in the file alone: all symbols (.symtab), and .eh_frame of a static
+ * program that is not position independent, which has no .eh_frame_hdr.
  *
  * Without .symtab, the debug file is asked, as packages with debug symbols install it:
  * /usr/lib/debug/.build-id/ab/cdef....debug.
@@ -113,7 +113,8 @@ static void read_dynamic(struct module *module, const struct memory *memory, uin
         blob_free(&module->dynamic.names);
 }
 
-/* .eh_frame_hdr begins with the encoded address of .eh_frame, in practice 4 bytes relative to itself. */
+/* .eh_frame_hdr begins with the encoded address of .eh_frame, in practice 4 bytes relative to
+ * itself. */
 static void read_unwind(struct module *module, const struct memory *memory,
                         const Elf64_Phdr *header)
 {

@@ -1,5 +1,5 @@
-/* DWARF expressions, as far as call frames use them: the stack of a PLT entry, and the frame of a signal
- * handler, whose registers lie in what the kernel pushed.
+/* DWARF expressions, as far as call frames use them: the stack of a PLT entry, and the frame of a
+ * signal handler, whose registers lie in what the kernel pushed.
  *
  * A small stack machine without loops: a branch goes forward only, so every run ends.
  */

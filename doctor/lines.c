@@ -1,11 +1,13 @@
-/* Lines, by libdw of elfutils, which reads DWARF of all versions, compressed or split, and finds debug
- * files where distributions install them. It is loaded when it is wanted, so the command runs without it;
- * the few declarations that are needed stand here, as its header may be missing where thrum is built.
+/* Lines, by libdw of elfutils, which reads DWARF of all versions, compressed or split, and finds
+ * debug files where distributions install them. It is loaded when it is wanted, so the command runs
+ * without it; the few declarations that are needed stand here, as its header may be missing where
+ * thrum is built.
  *
- * Debug files are taken from the machine only: libdw would ask servers if DEBUGINFOD_URLS is set, and a
- * look is not to wait for a network.
+ * Debug files are taken from the machine only: libdw would ask servers if DEBUGINFOD_URLS is set,
+ * and a look is not to wait for a network.
  *
- * Each module is given to libdw at its address in the process, so that addresses need no translation.
+ * Each module is given to libdw at its address in the process, so that addresses need no
+ * translation.
  */
 #include "lines.h"
 

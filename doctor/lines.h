@@ -4,8 +4,8 @@
 
 #include "process.h"
 
-/* Fills them in where debug information is to be had. Needs the library libdw of elfutils; without it
- * nothing is filled in. Returns false then. */
+/* Fills them in where debug information is to be had. Needs the library libdw of elfutils; without
+ * it nothing is filled in. Returns false then. */
 bool lines_find(struct process *process);
 
 #endif

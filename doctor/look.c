@@ -1,23 +1,24 @@
 /* A look, and what follows from it.
  *
- * Each thread waits for at most one thing, and what it waits for has at most one owner that is known. So
- * "waits for what is held by" leads from a thread to at most one other, and a circle is found by following
- * it. Threads are looked at one after the other, not at one moment. That is mended at the end: if no thread
- * of the circle has run since it was looked at (its count of time slices is the same), then all the waits
- * were there at the same time, and are still. None of them ends by itself, as none has a time limit; none is
- * ended by another thread, as only the owner releases a lock. That is the proof of a deadlock. A signal
- * handler could jump out of a wait; that is not looked at.
+ * Each thread waits for at most one thing, and what it waits for has at most one owner that is
+ * known. So "waits for what is held by" leads from a thread to at most one other, and a circle is
+ * found by following it. Threads are looked at one after the other, not at one moment. That is
+ * mended at the end: if no thread of the circle has run since it was looked at (its count of time
+ * slices is the same), then all the waits were there at the same time, and are still. None of them
+ * ends by itself, as none has a time limit; none is ended by another thread, as only the owner
+ * releases a lock. That is the proof of a deadlock. A signal handler could jump out of a wait; that
+ * is not looked at.
  *
- * An owner that does not exist proves it, too: a mutex that its owner did not release before it ended, or that a
- * thread of the parent held at a fork. Nobody else may unlock it, by POSIX. The list of threads is read again
- * first: the owner may just have been made.
+ * An owner that does not exist proves it, too: a mutex that its owner did not release before it
+ * ended, or that a thread of the parent held at a fork. Nobody else may unlock it, by POSIX. The
+ * list of threads is read again first: the owner may just have been made.
  *
  * Conditions, semaphores, barriers and readers of a rwlock have no owner: any thread might end the
- * wait. Only if every thread waits in a futex without a time limit, on memory that no other process shares,
- * and no signal handler can run, and nothing has moved for a while, is there nothing left that could. That is
- * "suspected" and not "proven": a debugger, a process that writes into this one, or a handler of a
- * terminating signal could still end it. Programs in Go and Java, whose runtimes sleep so by design, are not
- * suspected.
+ * wait. Only if every thread waits in a futex without a time limit, on memory that no other process
+ * shares, and no signal handler can run, and nothing has moved for a while, is there nothing left
+ * that could. That is "suspected" and not "proven": a debugger, a process that writes into this
+ * one, or a handler of a terminating signal could still end it. Programs in Go and Java, whose
+ * runtimes sleep so by design, are not suspected.
  */
 #include "look.h"
 
@@ -96,8 +97,9 @@ static enum circle circle_kind(const struct process *process, const int *threads
     return CIRCLE_PROVEN;
 }
 
-/* Follows the waits from each thread. `mark` holds 0, or 1 + the thread that a walk began at; `path` has room
- * for all threads. Sets *ret_moved if a circle has moved on. False if memory ran out. */
+/* Follows the waits from each thread. `mark` holds 0, or 1 + the thread that a walk began at;
+ * `path` has room for all threads. Sets *ret_moved if a circle has moved on. False if memory ran
+ * out. */
 static bool find_circles(struct look *look, int *mark, int *path, bool *ret_moved)
 {
     struct process *process = &look->process;

@@ -11,8 +11,8 @@ enum verdict {
     VERDICT_DEADLOCK,  /* proven */
 };
 
-/* A deadlock: threads[i] waits for what threads[i + 1] holds, the last for what the first holds; or one
- * thread that waits for what nobody can release any more. */
+/* A deadlock: threads[i] waits for what threads[i + 1] holds, the last for what the first holds; or
+ * one thread that waits for what nobody can release any more. */
 struct deadlock {
     int *threads; /* indices */
     int count;

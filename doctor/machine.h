@@ -1,4 +1,5 @@
-/* What differs between processors: registers as DWARF numbers them, and calls as code writes them. */
+/* What differs between processors: registers as DWARF numbers them, and calls as code writes them.
+ */
 #ifndef DOCTOR_MACHINE_H
 #define DOCTOR_MACHINE_H
 

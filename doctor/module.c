@@ -1,8 +1,8 @@
 /* What is mapped into a process, and the files behind it.
  *
- * A module is one file with at least one executable mapping, or the kernel's [vdso]. Mappings come in
- * the order of addresses; those of one file that follow each other belong to one module, until the
- * file's beginning is mapped again.
+ * A module is one file with at least one executable mapping, or the kernel's [vdso]. Mappings come
+ * in the order of addresses; those of one file that follow each other belong to one module, until
+ * the file's beginning is mapped again.
  *
  * The file behind a mapping is found in this order:
  *   /proc/PID/map_files/START-END  is the file itself, even if it was deleted or replaced; the system

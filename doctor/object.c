@@ -20,12 +20,13 @@
  *   semaphore  value 0, waiters 4
  *   join       a state in the thread's descriptor; the thread's number lies 8 bytes before it
  *
- * Which of the possible places a condition begins at is told by its waiter: pthread_cond_wait keeps the
- * addresses of condition and mutex side by side on its stack, for cancellation.
+ * Which of the possible places a condition begins at is told by its waiter: pthread_cond_wait keeps
+ * the addresses of condition and mutex side by side on its stack, for cancellation.
  *
- * If no function is known (a stripped static program) the bytes must do: a mutex is a word of 1, 2 or an owner
- * with that thread's number at 8 and a legal kind at 16; a join is a word that holds a thread's number
- * and is expected to. What fits neither stays a futex. A number that no thread has proves nothing here.
+ * If no function is known (a stripped static program) the bytes must do: a mutex is a word of 1, 2
+ * or an owner with that thread's number at 8 and a legal kind at 16; a join is a word that holds a
+ * thread's number and is expected to. What fits neither stays a futex. A number that no thread has
+ * proves nothing here.
  */
 #include "wait.h"
 
@@ -65,8 +66,9 @@ static void set_owner(struct wait *wait, int tid)
     wait->owner_state = tid > 0 ? OWNER_GONE : OWNER_NONE; /* until wait_owners has found it */
 }
 
-/* The system refuses to let a thread wait for mutexes with priority inheritance in a circle, and the C library
- * then lets the thread wait for ever, on a word of its own stack. Which mutex it was is not kept. */
+/* The system refuses to let a thread wait for mutexes with priority inheritance in a circle, and
+ * the C library then lets the thread wait for ever, on a word of its own stack. Which mutex it was
+ * is not kept. */
 static bool is_refused(const struct process *process, const struct thread *thread, uint64_t word)
 {
     uint64_t sp = thread->registers.value[REGISTER_STACK];
@@ -140,8 +142,8 @@ static void glibc_rwlock(const struct process *process, struct wait *wait, uint3
                  readers >> READER_SHIFT, readers >> READER_SHIFT == 1 ? "" : "s");
 }
 
-/* A pair of neighbouring words in the inner frames: the first is `first`, or the second is `second`, and the
- * other one is an address. Returns the other one; 0 if there is no such pair. */
+/* A pair of neighbouring words in the inner frames: the first is `first`, or the second is
+ * `second`, and the other one is an address. Returns the other one; 0 if there is no such pair. */
 static uint64_t pair_on_stack(const struct process *process, const struct thread *thread,
                               uint64_t first, uint64_t second)
 {
@@ -217,8 +219,8 @@ static void semaphore(const struct process *process, struct wait *wait)
     snprintf(wait->detail, sizeof wait->detail, "value %u", value);
 }
 
-/* The owner of a FILE's lock is the address of a thread's descriptor, which holds the thread's number
- * somewhere; it begins with its own address at 16. */
+/* The owner of a FILE's lock is the address of a thread's descriptor, which holds the thread's
+ * number somewhere; it begins with its own address at 16. */
 static void stream(const struct process *process, struct wait *wait)
 {
     enum { DESCRIPTOR = 0x400 };

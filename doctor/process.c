@@ -1,7 +1,7 @@
 /* Looking at threads without stopping them.
  *
- * A thread that is stopped by ptrace notices: epoll_wait, semop, a timed recv and others return EINTR. So
- * nothing is stopped. For each thread, in this order:
+ * A thread that is stopped by ptrace notices: epoll_wait, semop, a timed recv and others return
+ * EINTR. So nothing is stopped. For each thread, in this order:
  *
  *   1. /proc/PID/task/T/schedstat   its third number counts how often it was given a processor
  *   2. /proc/PID/task/T/syscall     the system call in which it sleeps, arguments, stack and code pointer
@@ -9,10 +9,11 @@
  *   4. schedstat again
  *
  * If 1 and 4 are equal, the thread did not run in between, so 2 and 3 belong together: the copy is
- * exact, as its stack is changed by nothing but the thread itself (or a program that writes into another
- * thread's stack, which cannot hurt more than a wrong name). Otherwise it is tried again, and after four tries the
- * thread is said to be running. Reads that come later, of stack beyond the copy or of a lock, are
- * covered by asking again at the end (process_unmoved): look.c does that before it calls anything proven.
+ * exact, as its stack is changed by nothing but the thread itself (or a program that writes into
+ * another thread's stack, which cannot hurt more than a wrong name). Otherwise it is tried again,
+ * and after four tries the thread is said to be running. Reads that come later, of stack beyond the
+ * copy or of a lock, are covered by asking again at the end (process_unmoved): look.c does that
+ * before it calls anything proven.
  *
  * A kernel without schedstat has voluntary_ctxt_switches in `status`, which also counts.
  *

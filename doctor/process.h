@@ -112,8 +112,8 @@ int process_thread(const struct process *process, int inner_tid);
 /* Adds one, all zero but for its number; NULL if memory ran out. */
 struct thread *process_add(struct process *process, int tid);
 
-/* Opens a process and lists its threads. Returns 0, or a negative errno with the reason and what to do in
- * `message`. */
+/* Opens a process and lists its threads. Returns 0, or a negative errno with the reason and what to
+ * do in `message`. */
 int process_open(struct process *process, int pid, char *message, size_t size);
 void process_close(struct process *process);
 

@@ -1,14 +1,15 @@
-/* CPython 3.11 keeps its state in _PyRuntime: a list of interpreters, each with a list of threads, each with the
- * system's number of the thread and a chain of frames. A frame has its code object, with file, name and a table of
- * lines, and the instruction that it is at.
+/* CPython 3.11 keeps its state in _PyRuntime: a list of interpreters, each with a list of threads,
+ * each with the system's number of the thread and a chain of frames. A frame has its code object,
+ * with file, name and a table of lines, and the instruction that it is at.
  *
- * Where all this lies in memory is fixed for a minor version, but described nowhere in the process (3.13 began to), so it
- * is written here, for 3.11 alone; the variable Py_Version tells which it is. Only threads whose stack was copied exactly
- * are looked at: such a thread does not change its own frames, and no other thread does.
+ * Where all this lies in memory is fixed for a minor version, but described nowhere in the process
+ * (3.13 began to), so it is written here, for 3.11 alone; the variable Py_Version tells which it
+ * is. Only threads whose stack was copied exactly are looked at: such a thread does not change its
+ * own frames, and no other thread does.
  *
- * The table of lines (Objects/locations.md in CPython's sources) is a list of entries. The first byte has the upper bit,
- * four bits of a form and three of a length in instructions; the form says how the change of the line is written.
- * Everything is bounded: steps, text, table.
+ * The table of lines (Objects/locations.md in CPython's sources) is a list of entries. The first
+ * byte has the upper bit, four bits of a form and three of a length in instructions; the form says
+ * how the change of the line is written. Everything is bounded: steps, text, table.
  */
 #include "python.h"
 

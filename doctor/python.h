@@ -4,8 +4,8 @@
 
 #include "process.h"
 
-/* Gives each thread that slept its Python frames, the innermost first. Nothing is done for another version.
- * Returns 0 or -ENOMEM. */
+/* Gives each thread that slept its Python frames, the innermost first. Nothing is done for another
+ * version. Returns 0 or -ENOMEM. */
 int python_look(struct process *process);
 
 #endif

@@ -1,5 +1,5 @@
-/* A Go program has a section named .go.buildinfo, whose first bytes are fixed, at the start of its data. Java has
- * libjvm.so; Python has the variable _PyRuntime, in the program or in libpython.
+/* A Go program has a section named .go.buildinfo, whose first bytes are fixed, at the start of its
+ * data. Java has libjvm.so; Python has the variable _PyRuntime, in the program or in libpython.
  */
 #include "runtime.h"
 

@@ -1,7 +1,7 @@
-/* A thread that runs has no stack to be copied; ptrace stops it. Only threads that were found running
- * are stopped, for about a tenth of a millisecond, so a system call is interrupted only if one begins in
- * that moment. PTRACE_SEIZE sends no signal and leaves no trace; a doctor that is killed meanwhile lets
- * the thread go, as the system detaches what it traced.
+/* A thread that runs has no stack to be copied; ptrace stops it. Only threads that were found
+ * running are stopped, for about a tenth of a millisecond, so a system call is interrupted only if
+ * one begins in that moment. PTRACE_SEIZE sends no signal and leaves no trace; a doctor that is
+ * killed meanwhile lets the thread go, as the system detaches what it traced.
  */
 #include "stop.h"
 

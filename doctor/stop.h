@@ -4,8 +4,9 @@
 
 #include "process.h"
 
-/* Stops thread `index` by ptrace, takes its registers and frames, and lets it go. Returns 0 or a negative
- * errno. A thread that ended meanwhile is not an error. `buffer` holds STACK_COPY bytes. */
+/* Stops thread `index` by ptrace, takes its registers and frames, and lets it go. Returns 0 or a
+ * negative errno. A thread that ended meanwhile is not an error. `buffer` holds STACK_COPY bytes.
+ */
 int stop_and_look(struct process *process, int index, uint8_t *buffer);
 
 /* Registers and system call of a thread, as ptrace and core files have them. */

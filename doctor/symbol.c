@@ -2,8 +2,8 @@
  *
  * The tables are searched from end to end: a look asks for few addresses (unwind.c remembers the
  * answers), so sorting them would take longer. One place often has several names, as
- * pthread_mutex_lock and __pthread_mutex_lock; the one with the fewest leading underscores is what a
- * program calls.
+ * pthread_mutex_lock and __pthread_mutex_lock; the one with the fewest leading underscores is what
+ * a program calls.
  */
 #include "module.h"
 
@@ -34,8 +34,8 @@ static bool kind_fits(const Elf64_Sym *symbol, enum wanted wanted)
     return type == STT_FUNC || type == STT_GNU_IFUNC || (type == STT_NOTYPE && symbol->st_size > 0);
 }
 
-/* Code without sizes, as written in assembler, is named by the nearest function before it, if no other
- * symbol lies between and it is not far. */
+/* Code without sizes, as written in assembler, is named by the nearest function before it, if no
+ * other symbol lies between and it is not far. */
 static void search(const struct module *module, const struct symbols *symbols, uint64_t address,
                    enum wanted wanted, struct symbol *best, struct symbol *nearest)
 {

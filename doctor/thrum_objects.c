@@ -1,16 +1,18 @@
-/* libthrum has a record for each thread and fiber, its context: name, what it waits for, and a claim word, which
- * changes with each wait. Locks hold the number of a context. Where all this lies is written in the library
- * (src/park/layout.h), at a symbol with a version; without it, or with another version, nothing is guessed.
+/* libthrum has a record for each thread and fiber, its context: name, what it waits for, and a
+ * claim word, which changes with each wait. Locks hold the number of a context. Where all this lies
+ * is written in the library (src/park/layout.h), at a symbol with a version; without it, or with
+ * another version, nothing is guessed.
  *
- * A fiber is shown as a thread is. While it is switched out, its registers are in its record, and nothing can run on
- * its stack: the claim word takes the place of the count of time slices. It counts waits, so if it is the same
- * before and after, and says "waiting", the fiber has not moved. A fiber that is its worker's running one
- * stands on the stack of the worker's thread, asleep or not: then its frames are that thread's (a worker
- * that finds nothing to do sleeps where it is).
+ * A fiber is shown as a thread is. While it is switched out, its registers are in its record, and
+ * nothing can run on its stack: the claim word takes the place of the count of time slices. It
+ * counts waits, so if it is the same before and after, and says "waiting", the fiber has not moved.
+ * A fiber that is its worker's running one stands on the stack of the worker's thread, asleep or
+ * not: then its frames are that thread's (a worker that finds nothing to do sleeps where it is).
  *
- * Owners: locks and rwlocks hold one. The readers of a rwlock list it in their contexts, up to four each; of several
- * readers the one is named that leads back to the waiter, if one does. A future that is waited for is
- * held by the context whose task it is. A join waits for an event in the thread's record.
+ * Owners: locks and rwlocks hold one. The readers of a rwlock list it in their contexts, up to four
+ * each; of several readers the one is named that leads back to the waiter, if one does. A future
+ * that is waited for is held by the context whose task it is. A join waits for an event in the
+ * thread's record.
  *
  * A process may hold a million fibers; the first FIBERS_MOST that wait are shown.
  */
@@ -150,8 +152,8 @@ static void read_text(const struct memory *memory, uint64_t address, char *text,
     text[got] = 0;
 }
 
-/* The frame that called libthrum: the innermost outside of it, or where it is a part of the program the one that
- * called a public function. */
+/* The frame that called libthrum: the innermost outside of it, or where it is a part of the program
+ * the one that called a public function. */
 static int caller_of(const struct thread *thread)
 {
     for (int i = 0; i < thread->frame_count; i++) {
@@ -378,7 +380,8 @@ static bool leads_to(const struct process *process, int from, int to)
     return false;
 }
 
-/* The owner that contexts tell: of a future, of a thread that is joined, the readers of a rwlock. */
+/* The owner that contexts tell: of a future, of a thread that is joined, the readers of a rwlock.
+ */
 static void search_owner(struct thrum *thrum, int waiter, struct wait *wait)
 {
     struct context context;

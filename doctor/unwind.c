@@ -1,27 +1,28 @@
 /* The unwinder.
  *
- * Of a thread that sleeps in a system call, only two registers are to be had without stopping it: the
- * program counter and the stack pointer. For most functions that is enough: compilers address the frame
- * by the stack pointer, and say so in the unwind tables. Two kinds of frame need more.
+ * Of a thread that sleeps in a system call, only two registers are to be had without stopping it:
+ * the program counter and the stack pointer. For most functions that is enough: compilers address
+ * the frame by the stack pointer, and say so in the unwind tables. Two kinds of frame need more.
  *
- * A frame that is addressed by the frame pointer (rbp; a function with alloca, or without optimization),
- * when no inner frame has saved that register. The frame pointer is then searched: the return address
- * of the frame lies above the stack pointer, and the code before it calls this function. The lowest slot
- * with a call of just this function is taken; if there is none, as a thread's first function is called by
- * pointer, the lowest with a call by pointer whose saved frame pointer makes sense. Slots that were left
- * by earlier calls could mislead it, so such frames are marked (FRAME_SEARCHED).
+ * A frame that is addressed by the frame pointer (rbp; a function with alloca, or without
+ * optimization), when no inner frame has saved that register. The frame pointer is then searched:
+ * the return address of the frame lies above the stack pointer, and the code before it calls this
+ * function. The lowest slot with a call of just this function is taken; if there is none, as a
+ * thread's first function is called by pointer, the lowest with a call by pointer whose saved frame
+ * pointer makes sense. Slots that were left by earlier calls could mislead it, so such frames are
+ * marked (FRAME_SEARCHED).
  *
- * A frame without unwind data (musl, hand-written code, code made at run time). If the frame pointer is
- * known and leads to a return address, it is followed. Else the lowest slot that holds the address after
- * a call is taken, a call of this function first (FRAME_GUESSED).
+ * A frame without unwind data (musl, hand-written code, code made at run time). If the frame
+ * pointer is known and leads to a return address, it is followed. Else the lowest slot that holds
+ * the address after a call is taken, a call of this function first (FRAME_GUESSED).
  *
- * A return address is looked up one byte before itself, as the call may be the last thing in its function.
- * The address in the frame above a signal handler was not called, but interrupted: it is exact. So is
- * the innermost.
+ * A return address is looked up one byte before itself, as the call may be the last thing in its
+ * function. The address in the frame above a signal handler was not called, but interrupted: it is
+ * exact. So is the innermost.
  *
- * The end: the tables say that the return address is undefined (_start, clone), or it is 0. The stack only
- * shrinks on the way out, except across a signal frame (which may lie on another stack), so a broken
- * stack ends the run instead of turning in circles.
+ * The end: the tables say that the return address is undefined (_start, clone), or it is 0. The
+ * stack only shrinks on the way out, except across a signal frame (which may lie on another stack),
+ * so a broken stack ends the run instead of turning in circles.
  */
 #include "unwind.h"
 
@@ -61,8 +62,8 @@ static uint64_t slot_at(const struct stack_copy *copy, uint64_t address)
     return return_address(value);
 }
 
-/* The lowest slot of the stack with a return address of a call to `function`; if there is none, the lowest with
- * a call whose function cannot be told, or (with `any`) any call. 0 for none. */
+/* The lowest slot of the stack with a return address of a call to `function`; if there is none, the
+ * lowest with a call whose function cannot be told, or (with `any`) any call. 0 for none. */
 static uint64_t search_return(const struct modules *modules, const struct stack_copy *copy,
                               uint64_t from, uint64_t size, uint64_t function, bool any)
 {

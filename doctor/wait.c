@@ -1,12 +1,13 @@
 /* What a thread waits for.
  *
- * Any sleep on a lock is the system call futex; which lock is told by the function that called it. That
- * function is the innermost one on the stack whose name, or whose name at the call, stands in the table
- * below. The name at the call matters: a stripped C library has no names for the functions in between,
- * and sem_wait ends in a jump, so that it has no frame.
+ * Any sleep on a lock is the system call futex; which lock is told by the function that called it.
+ * That function is the innermost one on the stack whose name, or whose name at the call, stands in
+ * the table below. The name at the call matters: a stripped C library has no names for the
+ * functions in between, and sem_wait ends in a jump, so that it has no frame.
  *
- * A futex wait without a time limit ends only by a wake-up. With a limit it ends by itself, so it is never part
- * of a deadlock, however it looks. A word in memory that is shared with other processes can be woken by them.
+ * A futex wait without a time limit ends only by a wake-up. With a limit it ends by itself, so it
+ * is never part of a deadlock, however it looks. A word in memory that is shared with other
+ * processes can be woken by them.
  */
 #include "wait.h"
 
@@ -94,8 +95,8 @@ static const struct named_call *call_named(const char *name)
     return NULL;
 }
 
-/* What stands between the program and a function of the table: another of the table, as pthread_cond_wait calls
- * pthread_mutex_cond_lock, or the C++ library. */
+/* What stands between the program and a function of the table: another of the table, as
+ * pthread_cond_wait calls pthread_mutex_cond_lock, or the C++ library. */
 static bool is_wrapper(const char *name)
 {
     return name && (call_named(name) || strncmp(name, "std::", 5) == 0 ||
@@ -207,8 +208,8 @@ void wait_decode(struct process *process, struct thread *thread)
     object_decode(process, thread, wait, expected);
 }
 
-/* The thread that runs the initializer of a once: pthread_once keeps the address of the object on its stack,
- * so that a cancelled initializer can be undone. */
+/* The thread that runs the initializer of a once: pthread_once keeps the address of the object on
+ * its stack, so that a cancelled initializer can be undone. */
 static int once_owner(const struct process *process, int waiter, uint64_t object)
 {
     enum { FRAME_SIZE = 4096 }; /* of pthread_once; a wrong frame may seem to have any size */

@@ -18,8 +18,8 @@ void wait_name(struct process *process, uint64_t address, char *text, size_t siz
 void call_describe(const struct process *process, struct thread *thread);
 
 /* How the C library lays out its objects: reads what the bytes of `wait` tell. `wait->kind` says
- * which it is, by the function that waits, or OBJECT_FUTEX if the bytes have to. `expected` is the value of
- * the word that it sleeps on. */
+ * which it is, by the function that waits, or OBJECT_FUTEX if the bytes have to. `expected` is the
+ * value of the word that it sleeps on. */
 void object_decode(struct process *process, const struct thread *thread, struct wait *wait,
                    uint32_t expected);
 

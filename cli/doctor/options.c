@@ -10,22 +10,23 @@ static const struct option_row rows[] = {
      OPTION_COUNT, INTO(pid), 1, INT_MAX},
 #if defined(__x86_64__)
     {'c', "core", "FILE", "Examine a core file instead of a process.",
-     "Threads have no names there, and nothing is suspected, as a core file shows one moment only. The program and its "
-     "libraries are needed, too: those parts that are not in the core file are read from them.",
+     "Threads have no names there, and nothing is suspected, as a core file shows one moment "
+     "only. The program and its libraries are needed, too: those parts that are not in the core "
+     "file are read from them.",
      OPTION_TEXT, INTO(core), .completion = COMPLETE_FILE},
 #endif
     {'i', "interval", "TIME",
      "How long nothing may move before a deadlock is suspected (default 300ms).",
-     "It is waited for only if every thread waits for an object that has no owner. A proven deadlock is "
-     "reported at once.",
+     "It is waited for only if every thread waits for an object that has no owner. A proven "
+     "deadlock is reported at once.",
      OPTION_SECONDS, INTO(interval)},
     {'s', "stop", NULL, "Stop each running thread for a moment, to see its stack.",
-     "Threads that sleep are never stopped. A running thread is stopped by ptrace for about a tenth of a "
-     "millisecond. If it begins a system call just then, the call may return EINTR.",
+     "Threads that sleep are never stopped. A running thread is stopped by ptrace for about a "
+     "tenth of a millisecond. If it begins a system call just then, the call may return EINTR.",
      OPTION_FLAG, INTO(stop)},
     {'w', "watch", "TIME", "Look again each TIME, and show what changed.",
-     "It ends when the process ends (status 0), or when a deadlock is proven: then the whole report follows. With "
-     "--json each look is an object on a line of its own.",
+     "It ends when the process ends (status 0), or when a deadlock is proven: then the whole "
+     "report follows. With --json each look is an object on a line of its own.",
      OPTION_SECONDS, INTO(watch)},
     {'j', "json", NULL, "Print one JSON object instead of text.", NULL, OPTION_FLAG, INTO(json)},
     {0, "no-lines", NULL, "Do not look for source files and lines.",
@@ -36,12 +37,12 @@ static const struct option_row rows[] = {
 
 static const struct help_term verdicts[] = {
     {"DEADLOCK",
-     "Proven: threads wait for each other in a circle without a time limit, or a thread waits for a lock "
-     "whose owner no longer exists. The exit status is 66."},
+     "Proven: threads wait for each other in a circle without a time limit, or a thread waits "
+     "for a lock whose owner no longer exists. The exit status is 66."},
     {"SUSPECTED",
-     "No owner is known, as conditions, semaphores, barriers and readers of a rwlock have none. But all "
-     "threads wait without a time limit, none has run for the interval, and no other process and no "
-     "signal handler could end a wait. The exit status is 0."},
+     "No owner is known, as conditions, semaphores, barriers and readers of a rwlock have none. "
+     "But all threads wait without a time limit, none has run for the interval, and no other "
+     "process and no signal handler could end a wait. The exit status is 0."},
     {"no deadlock", "None of these. The exit status is 0."},
     {0},
 };
@@ -49,11 +50,10 @@ static const struct help_term verdicts[] = {
 static const struct help_section sections[] = {
     {.title = "Verdicts", .terms = verdicts},
     {.title = "How it looks",
-     .text =
-         "Sleeping threads are not stopped, so none of their system calls is interrupted. The command "
-         "copies their stacks from outside, and takes a copy for exact only if the thread did not run "
-         "meanwhile. The program needs no preparation and no debug information; with debug "
-         "information, lines and more names are shown.",
+     .text = "Sleeping threads are not stopped, so none of their system calls is interrupted. The "
+             "command copies their stacks from outside, and takes a copy for exact only if the "
+             "thread did not run meanwhile. The program needs no preparation and no debug "
+             "information; with debug information, lines and more names are shown.",
      .manual_only = true},
     {.title = "Permission",
      .text = "The system must allow the user to trace the process: the same user, if "
@@ -84,9 +84,10 @@ const struct command_line doctor_line = {
     .usages = (const char *const[]){"-p PID [OPTION...]", NULL},
 #endif
     .about =
-        "Looks at a process that uses threads, and prints what each thread does, what it waits for, "
-        "which thread holds that, and all stacks. If threads wait for each other in a circle, it "
-        "draws the circle. It works for any program on this machine, and does not disturb it.",
+        "Looks at a process that uses threads, and prints what each thread does, what it waits "
+        "for, which thread holds that, and all stacks. If threads wait for each other in a "
+        "circle, it draws the circle. It works for any program on this machine, and does not "
+        "disturb it.",
     .options = rows,
     .sections = sections,
     .examples = examples,

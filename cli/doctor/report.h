@@ -6,7 +6,8 @@
 
 #include <stdio.h>
 
-/* What a thread waits for or does, in a clause: "waits to lock mutex a, held by thread 12 (main)". */
+/* What a thread waits for or does, in a clause: "waits to lock mutex a, held by thread 12 (main)".
+ */
 void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
                         size_t size);
 

@@ -1,12 +1,12 @@
 /* The report for a person.
  *
- * First the verdict with the circle, then the threads: those in the deadlock, then the others. Threads
- * that stand at the same places and wait for the same thing are shown once, with their numbers: a pool of
- * a hundred idle workers takes a few lines.
+ * First the verdict with the circle, then the threads: those in the deadlock, then the others.
+ * Threads that stand at the same places and wait for the same thing are shown once, with their
+ * numbers: a pool of a hundred idle workers takes a few lines.
  *
- * Names come from another process, which may have put anything into them; a control character would reach the
- * terminal. So the text is made in memory, with marks for styles, and all other control characters are
- * replaced when it is written.
+ * Names come from another process, which may have put anything into them; a control character would
+ * reach the terminal. So the text is made in memory, with marks for styles, and all other control
+ * characters are replaced when it is written.
  */
 #include "report.h"
 

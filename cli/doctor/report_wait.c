@@ -100,9 +100,13 @@ void doctor_report_wait(const struct process *process, const struct thread *thre
 const char *doctor_report_function(const struct thread *thread, int frame)
 {
     const struct place *place = thread->frames[frame].place;
-    const char *called =
-        frame + 1 < thread->frame_count ? thread->frames[frame + 1].place->callee : NULL;
     if (place->function)
         return place->function;
-    return called ? called : "?";
+    /* A function of the same file is the one that was called, or one that it called. */
+    const struct place *outer =
+        frame + 1 < thread->frame_count ? thread->frames[frame + 1].place : NULL;
+    bool inside = outer && outer->callee && place->module &&
+                  outer->callee_start >= place->module->start &&
+                  outer->callee_start < place->module->end;
+    return inside ? outer->callee : "?";
 }

@@ -1,5 +1,5 @@
-/* Two looks are compared thread by thread, by number. A clause such as "waits to lock mutex a, held by thread 12"
- * says what a thread does; times that run down are no change.
+/* Two looks are compared thread by thread, by number. A clause such as "waits to lock mutex a, held
+ * by thread 12" says what a thread does; times that run down are no change.
  */
 #include "watch.h"
 

@@ -6,8 +6,8 @@
 
 #include <stdio.h>
 
-/* Prints a line with the time of day and the verdict, and one for each thread that began, ended or does
- * something else than before. A thread that ran, but does what it did, is counted only. */
+/* Prints a line with the time of day and the verdict, and one for each thread that began, ended or
+ * does something else than before. A thread that ran, but does what it did, is counted only. */
 void watch_print_changes(const struct look *before, const struct look *after, FILE *out);
 
 #endif

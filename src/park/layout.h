@@ -1,9 +1,10 @@
 /* Where things lie, for one that looks at the process from outside: `thrum doctor`.
  *
- * It finds `thrum__doctor_layout` by its name in the library's symbols, reads it, and follows the context
- * table with it. It has a declaration of its own of this struct (doctor/thrum_objects.c), so a field is never moved or given
- * another meaning: new ones are added at the end, and `size` grows. If that is not enough, `version` changes, and
- * a doctor that does not know it leaves thrum's objects alone.
+ * It finds `thrum__doctor_layout` by its name in the library's symbols, reads it, and follows the
+ * context table with it. It has a declaration of its own of this struct (doctor/thrum_objects.c),
+ * so a field is never moved or given another meaning: new ones are added at the end, and `size`
+ * grows. If that is not enough, `version` changes, and a doctor that does not know it leaves
+ * thrum's objects alone.
  */
 #ifndef THRUM_PARK_LAYOUT_H
 #define THRUM_PARK_LAYOUT_H
@@ -15,8 +16,8 @@ enum { THRUM__LAYOUT_VERSION = 1, THRUM__CONTEXT_CHUNK = 64 };
 typedef struct thrum__layout {
     uint32_t version, size;
 
-    /* Addresses of: a pointer to the pointers to chunks of contexts; a pointer to the number of idents
-     * given out; the generation of the process. */
+    /* Addresses of: a pointer to the pointers to chunks of contexts; a pointer to the number of
+     * idents given out; the generation of the process. */
     thrum__context *const *const *chunks;
     const uint32_t *const *used;
     const uint32_t *generation;

@@ -1,5 +1,5 @@
-/* park/layout.h says what it is for. It stands here because it names what several layers have. It has no
- * code, and costs nothing.
+/* park/layout.h says what it is for. It stands here because it names what several layers have. It
+ * has no code, and costs nothing.
  */
 #include "park/layout.h"
 

@@ -207,7 +207,8 @@ static void contended(void)
     pthread_join(last, NULL);
 }
 
-/* A thread in each system call that a stop by ptrace would interrupt. One that returns early says so. */
+/* A thread in each system call that a stop by ptrace would interrupt. One that returns early says
+ * so. */
 static int waiting_set; /* of System V semaphores */
 
 static void *call_epoll(void *argument)

@@ -1,7 +1,8 @@
 /* What the sample programs have in common: threads with names, and a meeting before they block.
  *
- * A sample is called with the name of a case. It says "ready" on stdout once each of its threads is about to
- * do what it is there for, and then stays as it is until it is killed, at most two minutes.
+ * A sample is called with the name of a case. It says "ready" on stdout once each of its threads is
+ * about to do what it is there for, and then stays as it is until it is killed, at most two
+ * minutes.
  */
 #ifndef TESTS_DOCTOR_SAMPLE_H
 #define TESTS_DOCTOR_SAMPLE_H

@@ -1,5 +1,5 @@
-/* The doctor reads what other processes made, and believes nothing. ELF files with wrong bytes, stacks of noise,
- * processes that may not be examined, or that live in a container.
+/* The doctor reads what other processes made, and believes nothing. ELF files with wrong bytes,
+ * stacks of noise, processes that may not be examined, or that live in a container.
  *
  * $HOSTILE_ROUNDS is how many broken files are tried (300); under sanitizers every read is checked.
  */
@@ -267,7 +267,8 @@ static void await_deadlock(pid_t child)
     }
 }
 
-/* A core file of a hung program, by the system or else by gdb's gcore; false if neither makes one. */
+/* A core file of a hung program, by the system or else by gdb's gcore; false if neither makes one.
+ */
 static bool make_core(const char *folder, char *ret_path, size_t size)
 {
     char path[4096], pattern[4096], command[8192];
