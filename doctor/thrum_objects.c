@@ -47,6 +47,7 @@ struct layout {
     uint32_t fiber_size, fiber_worker, fiber_task, fiber_ticket;
     uint32_t worker_running, worker_native_id;
     uint32_t fiber_place, fiber_stack, fiber_frame, fiber_base;
+    uint32_t look_at;
 };
 
 /* A context, copied. */
@@ -101,9 +102,9 @@ static bool find_layout(struct process *process, uint64_t *ret)
 /* Offsets must lie in what is copied. */
 static bool fits(const struct layout *at)
 {
-    const uint32_t in_context[] = {
-        at->claim,  at->fiber, at->process,     at->scope, at->native_id, at->wait_kind, at->rest,
-        at->thread, at->name,  at->wait_object, 0};
+    const uint32_t in_context[] = {at->claim,     at->fiber,       at->process, at->scope,
+                                   at->native_id, at->wait_kind,   at->rest,    at->thread,
+                                   at->name,      at->wait_object, at->look_at};
     const uint32_t in_fiber[] = {at->fiber_worker, at->fiber_task,  at->fiber_ticket,
                                  at->fiber_place,  at->fiber_stack, at->fiber_frame,
                                  at->fiber_base};
@@ -196,6 +197,10 @@ static void take_wait(struct thrum *thrum, const struct context *context, struct
     wait->detail[0] = wait->name[0] = 0;
     wait->owner_state = OWNER_NONE;
     wait->owner = -1;
+    if (word_of(context, thrum->at.look_at) != 0) { /* woken now and then, to look for a deadlock */
+        wait->limited = false;
+        wait->left = -1;
+    }
     snprintf(wait->type, sizeof wait->type, "%s", kind);
 }
 
@@ -309,7 +314,7 @@ static int add_fiber(struct thrum *thrum, const struct context *context, uint8_t
              carrier >= 0 ? process->threads[carrier].doing : "is ready to run");
     if (waits) {
         take_wait(thrum, context, thread);
-        thread->wait.limited = ticket == thread->claim;
+        thread->wait.limited = ticket == thread->claim && word_of(context, at->look_at) == 0;
         thread->wait.left = -1;
     } else if (carrier >= 0 && process->threads[carrier].wait.kind != OBJECT_NONE)
         thread->wait = process->threads[carrier].wait;

@@ -23,10 +23,11 @@ typedef struct thrum_error {
  * Takes 0, a negative errno or a positive one. Never NULL; the text is constant. Does not block. */
 THRUM_API const char *thrum_strerror(int code);
 
-/* A failure that nobody asked for, as the failure hook sees it. All pointers are valid only during
- * the call. `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber",
- * "process" or "socket"; `name` is the name of the thread, process, pool or periodic task, the address of a listener, and
- * for the others the place of the function, or where a group or a future made by hand was made. */
+/* An unobserved failure, as the failure hook sees it. All pointers are valid only during the call.
+ * `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber", "process",
+ * "socket" or "deadlock". `name` is the name of the thread, process, pool or periodic task, the
+ * address of a listener, the report of a deadlock in several lines, and for the others the place of
+ * the function, or where a group or a future made by hand was made. */
 typedef struct thrum_failure {
     const char *kind;
     const char *name;
@@ -37,9 +38,9 @@ typedef void thrum_failure_hook(const thrum_failure *failure, void *context);
 
 /* Sets what happens to failures that nobody asked for: `hook` is called with `context`, on the
  * thread that noticed (the one that failed if detached, else the one that freed the handle).
- * NULL restores the default, which prints one line on stderr. The hook may be called by several
- * threads at once and must not free the object concerned. Blocks only for a hook being exchanged.
- * Python: threading.excepthook. */
+ * NULL restores the default, which prints it on stderr. A deadlock is reported by a thread of its
+ * own. The hook may be called by several threads at once and must not free the object concerned.
+ * Blocks only for a hook being exchanged. Python: threading.excepthook. */
 THRUM_API void thrum_failure_hook_set(thrum_failure_hook *hook, void *context);
 
 THRUM_END

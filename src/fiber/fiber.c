@@ -23,7 +23,9 @@
  *
  * A deadline stands in the worker's timers from park to resume. When it passes, the worker moves the
  * claim to TIMED_OUT; if it loses to a release or a cancellation, the unpark of that one is on its
- * way, and the deadline is forgotten. Whether a wait timed out is read from the claim.
+ * way, and the deadline is forgotten. Whether a wait timed out is read from the claim. The moment at
+ * which a wait without a deadline is looked at (park/deadlock.c) stands there, too: the worker looks,
+ * and the fiber stays where it is.
  *
  * Across a switch `errno` is kept for each wait, as the C library has one for the thread. Other
  * variables of the thread (__thread) are those of the worker: a task that waits meanwhile shares them
@@ -61,12 +63,13 @@ static int park(thrum__context *self, uint64_t ticket, thrum_time deadline)
     thrum__fiber *fiber = self->fiber;
     thrum__fiber_worker *worker = fiber->worker;
     int error = errno;
-    if (deadline != THRUM_FOREVER) {
+    thrum_time limit = self->look_at ? self->look_at : deadline;
+    if (limit != THRUM_FOREVER) {
         fiber->ticket = ticket;
-        thrum__timers_insert(&worker->timers, fiber->slot, deadline);
+        thrum__timers_insert(&worker->timers, fiber->slot, limit);
     }
     thrum__worker_wait(worker, fiber);
-    if (deadline != THRUM_FOREVER)
+    if (limit != THRUM_FOREVER)
         thrum__timers_remove(&worker->timers, fiber->slot);
     errno = error;
     uint64_t state = thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES;

@@ -50,6 +50,7 @@
 #include "fiber/idle.h"
 #include "fiber/inbox.h"
 #include "fiber/scheduler.h"
+#include "park/deadlock.h"
 #include "park/local.h"
 #include "park/park.h"
 
@@ -81,6 +82,17 @@ static void open_inbox(thrum__fiber_worker *worker)
     }
 }
 
+/* A fiber waits long for what another must do. */
+static void look_again(thrum__fiber_worker *worker, thrum__fiber *fiber)
+{
+    thrum__context *context = fiber->context;
+    context->look_at = thrum__deadlock_look(context);
+    if (context->look_at)
+        thrum__timers_insert(&worker->timers, fiber->slot, context->look_at);
+    else
+        fiber->ticket = 0; /* nothing limits the wait any more */
+}
+
 /* Ends waits whose deadline has passed: a few, which run before the next are looked for. After a
  * long sleep nothing of a fiber is in the cache. What is touched of it here is still there when it
  * runs, as long as there are not thousands before it; and the memory of all of them is asked for
@@ -98,7 +110,9 @@ static void expire(thrum__fiber_worker *worker)
         thrum__fiber_fetch_more(owners[i]);
     for (uint32_t i = 0; i < count; i++) {
         thrum__fiber *fiber = owners[i];
-        if (thrum__claim(fiber->context, fiber->ticket, THRUM__CLAIM_TIMED_OUT))
+        if (fiber->context->look_at)
+            look_again(worker, fiber);
+        else if (thrum__claim(fiber->context, fiber->ticket, THRUM__CLAIM_TIMED_OUT))
             thrum__fiber_ready(fiber);
     }
 }

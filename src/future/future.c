@@ -44,7 +44,9 @@
  * Source: Python's concurrent.futures.Future; reference counts in place of its garbage collector.
  */
 #include "future/future.h"
+#include "base/panic.h"
 #include "future/stock.h"
+#include "park/deadlock.h"
 #include "park/park.h"
 #include "park/scope.h"
 
@@ -246,7 +248,21 @@ static thrum__waiter *wake(thrum__future_watch *watch)
     return thrum__future_claim(&((struct waiting *)watch)->waiter);
 }
 
-static int wait_for_end(thrum_future *future, thrum_time deadline)
+/* The context that runs it; none while it is pending or runs elsewhere. */
+static uint32_t runner_of(const void *object)
+{
+    thrum_future *future = (thrum_future *)(uintptr_t)object;
+    uint32_t word = thrum__future_guard(future);
+    thrum__plain_read(&future->runner);
+    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    uint32_t ident = runner && !thrum__load_relaxed(&runner->far) ? runner->context->ident : 0;
+    thrum__future_unguard(future, word);
+    return ident;
+}
+
+static const thrum__wait_kind future_wait = {"future", "run by", runner_of};
+
+static int wait_for_end(thrum_future *future, thrum_time deadline, const void *place)
 {
     struct waiting waiting = {.watch.fire = wake};
     int rc = thrum__wait_begin(&waiting.waiter, true);
@@ -254,7 +270,7 @@ static int wait_for_end(thrum_future *future, thrum_time deadline)
         return rc;
     thrum__memory_live(&waiting);
     if (thrum__future_watch_begin(future, &waiting.watch)) {
-        rc = thrum__wait(&waiting.waiter, deadline, "future", future);
+        rc = thrum__wait_owned(&waiting.waiter, deadline, &future_wait, future, place);
         if (rc < 0)
             thrum__future_watch_end(future, &waiting.watch);
     } else {
@@ -288,7 +304,7 @@ static int wait_far(thrum_future *future, thrum_time deadline)
     return rc;
 }
 
-int thrum_future_wait(thrum_future *future, thrum_time deadline)
+static int wait(thrum_future *future, thrum_time deadline, const void *place)
 {
     if (thrum_future_done(future))
         return 0;
@@ -300,14 +316,19 @@ int thrum_future_wait(thrum_future *future, thrum_time deadline)
     thrum__futures_wait_begin();
     int rc = self->fiber || !thrum_future_running(future) ? 1 : wait_far(future, deadline);
     if (rc > 0)
-        rc = wait_for_end(future, deadline);
+        rc = wait_for_end(future, deadline, place);
     thrum__futures_wait_end(self);
     return rc;
 }
 
+int thrum_future_wait(thrum_future *future, thrum_time deadline)
+{
+    return wait(future, deadline, thrum__caller());
+}
+
 int thrum_future_result(thrum_future *future, void *ret_result, size_t size, thrum_time deadline)
 {
-    int rc = thrum_future_wait(future, deadline);
+    int rc = wait(future, deadline, thrum__caller());
     if (rc < 0)
         return rc;
     const thrum_error *error = error_of(future);

@@ -119,6 +119,7 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
     context->daemon = false;
     context->thread = NULL;
     thrum__store_relaxed(&context->fiber, NULL);
+    context->look_at = 0;
     context->executor = NULL;
     context->worker = NULL;
     thrum__store_relaxed(&context->native_id, 0);

@@ -42,7 +42,8 @@ typedef struct thrum__context thrum__context;
 /* How a kind of context sleeps and is woken. */
 typedef struct thrum__context_ops {
     /* Sleeps until an unpark came (0) or the claim `ticket` was moved to TIMED_OUT because
-     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. */
+     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the context
+     * comes first, it calls thrum__deadlock_look and sleeps on. */
     int (*park)(thrum__context *self, uint64_t ticket, thrum_time deadline);
     /* Ends one park, begun or yet to begin. Called by whoever claimed it, exactly once. */
     void (*unpark)(thrum__context *context);
@@ -97,6 +98,16 @@ typedef struct thrum__reading {
     uint32_t depth;
 } thrum__reading;
 
+/* A wait that one context must end: deadlock.h. Its context writes it, all but `state` before the wait;
+ * who looks for deadlocks reads it while `state` says that the wait lasts. */
+typedef struct thrum__owned_wait {
+    uint32_t state;
+    const struct thrum__wait_kind *kind;
+    const void *object, *place;
+    thrum_time pause; /* until the next look */
+    uint64_t told;    /* the ticket of the wait that was reported last */
+} thrum__owned_wait;
+
 /* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and
  * it costs them no memory. Like the context it is of its place in the table, for ever. */
 typedef struct thrum__context_rest {
@@ -113,6 +124,7 @@ typedef struct thrum__context_rest {
     uint32_t *shared_word;
     uint32_t shared_expected;
 
+    thrum__owned_wait wait;
     thrum__scope base; /* of a thread; a fiber has its own */
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
 
@@ -136,8 +148,9 @@ struct thrum__context {
     const void *wait_object; /* the object */
 
     /* Its own alone. */
-    thrum_time tenure; /* when it last got a lock that it had to sleep for */
-    void *executor;    /* whose worker it is, or NULL */
+    thrum_time tenure;  /* when it last got a lock that it had to sleep for */
+    thrum_time look_at; /* when its wait is to be looked at: deadlock.h; 0 for never */
+    void *executor;     /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;

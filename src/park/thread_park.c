@@ -15,10 +15,14 @@
  * before, the woken sees. After the exchange the waker touches nothing but the address of the word
  * in the futex call, and the word is immortal.
  *
+ * A wait that another context must end has no deadline but moments at which it is looked at
+ * (deadlock.c): the sleep ends there and is begun again, and nobody else notices.
+ *
  * There is no spinning before the sleep: on few cores it steals the processor from the waker.
  */
 #include "park/thread_park.h"
 #include "base/futex.h"
+#include "park/deadlock.h"
 #include "park/park.h"
 
 #include <errno.h>
@@ -28,8 +32,14 @@ static int thread_park(thrum__context *self, uint64_t ticket, thrum_time deadlin
     uint32_t signal = THRUM__SIGNAL_EMPTY;
     if (thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP)) {
         while (thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
-            if (thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, deadline) != -ETIMEDOUT)
+            thrum_time look_at = self->look_at; /* only of a wait that has no deadline */
+            thrum_time until = look_at ? look_at : deadline;
+            if (thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, until) != -ETIMEDOUT)
                 continue;
+            if (look_at) {
+                self->look_at = thrum__deadlock_look(self);
+                continue;
+            }
             if (thrum__claim(self, ticket, THRUM__CLAIM_TIMED_OUT)) {
                 thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
                 return -ETIMEDOUT;

@@ -16,11 +16,11 @@
  * clear may run at any time and touches only SET. One that falls into a set with waiters is
  * overwritten by it, as if it had come first.
  */
+#include "sync/event.h"
 #include "base/panic.h"
 #include "base/probe.h"
 #include "park/guard.h"
 #include "park/park.h"
-#include <thrum/event.h>
 
 #include <errno.h>
 
@@ -87,7 +87,8 @@ static bool enqueue(thrum_event *event, thrum__waiter *waiter)
     return true;
 }
 
-int thrum_event_wait(thrum_event *event, thrum_time deadline)
+int thrum__event_wait_owned(thrum_event *event, thrum_time deadline, const thrum__wait_kind *kind,
+                            const void *place)
 {
     if (thrum_event_is_set(event))
         return 0;
@@ -99,7 +100,8 @@ int thrum_event_wait(thrum_event *event, thrum_time deadline)
         return rc;
     thrum__memory_live(&waiter);
     if (enqueue(event, &waiter)) {
-        rc = thrum__wait(&waiter, deadline, "event", event);
+        rc = kind ? thrum__wait_owned(&waiter, deadline, kind, event, place)
+                  : thrum__wait(&waiter, deadline, "event", event);
         if (rc < 0)
             thrum__waiter_withdraw(&waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
     } else {
@@ -107,4 +109,9 @@ int thrum_event_wait(thrum_event *event, thrum_time deadline)
     }
     thrum__memory_dead(&waiter);
     return rc;
+}
+
+int thrum_event_wait(thrum_event *event, thrum_time deadline)
+{
+    return thrum__event_wait_owned(event, deadline, NULL, NULL);
 }

@@ -59,6 +59,7 @@
 #include "base/panic.h"
 #include "base/probe.h"
 #include "base/process.h"
+#include "park/deadlock.h"
 #include "park/guard.h"
 #include "park/owner.h"
 #include "park/park.h"
@@ -112,6 +113,7 @@ void thrum_lock_finish(thrum_lock *lock)
 /* One waiting for a lock: what it carries from one attempt to the next. */
 struct attempt {
     thrum__context *self;
+    const void *place; /* where the caller asks for it */
     thrum_time deadline;
     bool cancellable;
     bool on_the_way;  /* WAKING stands for us */
@@ -139,6 +141,13 @@ static bool spin(thrum_lock *lock, struct attempt *attempt, uint32_t state)
     return true;
 }
 
+static uint32_t owner_of(const void *lock)
+{
+    return thrum__owner_peek(&((const thrum_lock *)lock)->owner_);
+}
+
+static const thrum__wait_kind lock_wait = {"lock", "held by", owner_of};
+
 /* Queues and sleeps; the caller has GUARD, and the lock is held by another. Returns 0 with
  * waiter->granted if the lock was handed over, 0 without it to try again, or the wait's error. */
 static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__waiter *waiter)
@@ -155,7 +164,7 @@ static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__wait
     else
         thrum__waiters_push_back(&lock->waiters_, waiter);
     thrum__guard_release(&lock->state_, GUARD);
-    rc = thrum__wait(waiter, attempt->deadline, "lock", lock);
+    rc = thrum__wait_owned(waiter, attempt->deadline, &lock_wait, lock, attempt->place);
     if (rc < 0)
         thrum__waiter_withdraw(waiter, &lock->waiters_, &lock->state_, GUARD, WAITERS);
     return rc;
@@ -221,7 +230,7 @@ static __attribute__((noinline)) void acquire_contended(thrum_lock *lock, const 
 {
     if (thrum__owner_is_self(&lock->owner_))
         thrum__lock_misuse(lock, "acquired a second time", place);
-    struct attempt attempt = {.self = thrum__self(), .deadline = THRUM_FOREVER};
+    struct attempt attempt = {.self = thrum__self(), .place = place, .deadline = THRUM_FOREVER};
     acquire_slow(lock, &attempt);
 }
 
@@ -230,6 +239,13 @@ void thrum_lock_acquire(thrum_lock *lock)
     uint32_t ident = thrum__local_number();
     if (__builtin_expect(!ident || !acquire_fast(lock, ident), 0))
         acquire_contended(lock, thrum__caller());
+}
+
+void thrum__lock_acquire(thrum_lock *lock, const void *place)
+{
+    uint32_t ident = thrum__local_number();
+    if (__builtin_expect(!ident || !acquire_fast(lock, ident), 0))
+        acquire_contended(lock, place);
 }
 
 int thrum_lock_try(thrum_lock *lock)
@@ -245,7 +261,7 @@ int thrum_lock_try(thrum_lock *lock)
     return -EAGAIN;
 }
 
-int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
+int thrum__lock_acquire_until(thrum_lock *lock, thrum_time deadline, const void *place)
 {
     uint32_t ident = thrum__self_ident();
     if (acquire_fast(lock, ident))
@@ -254,8 +270,18 @@ int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
         return -EDEADLK;
     if (deadline == THRUM_NOW)
         return thrum_lock_try(lock);
-    struct attempt attempt = {.self = thrum__self(), .deadline = deadline, .cancellable = true};
+    struct attempt attempt = {
+        .self = thrum__self(),
+        .place = place,
+        .deadline = deadline,
+        .cancellable = true,
+    };
     return acquire_slow(lock, &attempt);
+}
+
+int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
+{
+    return thrum__lock_acquire_until(lock, deadline, thrum__caller());
 }
 
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter)

@@ -45,7 +45,7 @@ void thrum_rlock_finish(thrum_rlock *lock)
 void thrum_rlock_acquire(thrum_rlock *lock)
 {
     if (!deepen(lock, thrum__caller()))
-        thrum_lock_acquire(&lock->lock_);
+        thrum__lock_acquire(&lock->lock_, thrum__caller());
 }
 
 int thrum_rlock_try(thrum_rlock *lock)
@@ -55,7 +55,8 @@ int thrum_rlock_try(thrum_rlock *lock)
 
 int thrum_rlock_acquire_until(thrum_rlock *lock, thrum_time deadline)
 {
-    return deepen(lock, thrum__caller()) ? 0 : thrum_lock_acquire_until(&lock->lock_, deadline);
+    const void *place = thrum__caller();
+    return deepen(lock, place) ? 0 : thrum__lock_acquire_until(&lock->lock_, deadline, place);
 }
 
 void thrum_rlock_release(thrum_rlock *lock)

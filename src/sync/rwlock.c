@@ -31,6 +31,7 @@
  */
 #include "base/panic.h"
 #include "base/probe.h"
+#include "park/deadlock.h"
 #include "park/guard.h"
 #include "park/owner.h"
 #include "park/park.h"
@@ -180,8 +181,17 @@ static bool take_or_guard(thrum_rwlock *lock, uint32_t add, uint32_t busy)
     }
 }
 
+static uint32_t writer_of(const void *lock)
+{
+    return thrum__owner_peek(&((const thrum_rwlock *)lock)->owner_);
+}
+
+static const thrum__wait_kind read_wait = {"rwlock read", "written by", writer_of};
+static const thrum__wait_kind write_wait = {"rwlock write", "written by", writer_of};
+
 static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t add, uint32_t busy,
-                                                  thrum_time deadline, bool cancellable)
+                                                  thrum_time deadline, bool cancellable,
+                                                  const void *place)
 {
     if (deadline == THRUM_NOW)
         return take(lock, add, busy) ? 0 : -EAGAIN;
@@ -194,7 +204,8 @@ static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t a
     if (take_or_guard(lock, add, busy)) {
         thrum__waiters_push_back(&lock->waiters_, &waiter);
         thrum__guard_release(&lock->state_, GUARD);
-        rc = thrum__wait(&waiter, deadline, waiter.shared ? "rwlock read" : "rwlock write", lock);
+        rc = thrum__wait_owned(&waiter, deadline, add == READER ? &read_wait : &write_wait, lock,
+                               place);
         if (rc < 0)
             withdraw(lock, &waiter);
     } else {
@@ -218,21 +229,23 @@ static bool join_readers(thrum_rwlock *lock)
     return false;
 }
 
-static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+                                  const void *place)
 {
     enum { BUSY = WRITER | WAITERS | GUARD };
     uint32_t state = thrum__load_relaxed(&lock->state_);
     if (!(state & BUSY) && thrum__cas_acquire(&lock->state_, &state, state + READER))
         return 0;
-    return acquire_slow(lock, READER, BUSY, deadline, cancellable);
+    return acquire_slow(lock, READER, BUSY, deadline, cancellable, place);
 }
 
-static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+                                  const void *place)
 {
     const uint32_t busy = ~(uint32_t)0;
     if (thrum__owner_take_fast(&lock->state_, &lock->owner_, busy, WRITER, thrum__local_number()))
         return 0;
-    return acquire_slow(lock, WRITER, busy, deadline, cancellable);
+    return acquire_slow(lock, WRITER, busy, deadline, cancellable, place);
 }
 
 /* Reads again, past the waiters, as they wait for the caller. */
@@ -249,12 +262,13 @@ static bool writes(const thrum_rwlock *lock)
     return thrum__owner_is_self(&lock->owner_);
 }
 
-static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+                        const void *place)
 {
     thrum__context *self = thrum__self();
     if (writes(lock))
         return -EDEADLK;
-    int rc = read_again(lock, self) ? 0 : acquire_reading(lock, deadline, cancellable);
+    int rc = read_again(lock, self) ? 0 : acquire_reading(lock, deadline, cancellable, place);
     if (rc == 0)
         note_reading(self, lock);
     return rc;
@@ -262,27 +276,28 @@ static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellabl
 
 void thrum_rwlock_acquire_read(thrum_rwlock *lock)
 {
-    if (acquire_read(lock, THRUM_FOREVER, false) == -EDEADLK)
+    if (acquire_read(lock, THRUM_FOREVER, false, thrum__caller()) == -EDEADLK)
         misuse(lock, "acquired for reading by its writer,", thrum__caller());
 }
 
 int thrum_rwlock_try_read(thrum_rwlock *lock)
 {
-    int rc = acquire_read(lock, THRUM_NOW, false);
+    int rc = acquire_read(lock, THRUM_NOW, false, NULL);
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
 int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_time deadline)
 {
-    return acquire_read(lock, deadline, true);
+    return acquire_read(lock, deadline, true, thrum__caller());
 }
 
-static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellable)
+static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+                         const void *place)
 {
     thrum__context *self = thrum__self();
     if (writes(lock) || reading_of(self, lock))
         return -EDEADLK;
-    int rc = acquire_writing(lock, deadline, cancellable);
+    int rc = acquire_writing(lock, deadline, cancellable, place);
     if (rc == 0)
         thrum__probe(acquired, "rwlock write", lock);
     return rc;
@@ -290,19 +305,19 @@ static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellab
 
 void thrum_rwlock_acquire_write(thrum_rwlock *lock)
 {
-    if (acquire_write(lock, THRUM_FOREVER, false) == -EDEADLK)
+    if (acquire_write(lock, THRUM_FOREVER, false, thrum__caller()) == -EDEADLK)
         misuse(lock, "acquired for writing by one who holds it,", thrum__caller());
 }
 
 int thrum_rwlock_try_write(thrum_rwlock *lock)
 {
-    int rc = acquire_write(lock, THRUM_NOW, false);
+    int rc = acquire_write(lock, THRUM_NOW, false, NULL);
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
 int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_time deadline)
 {
-    return acquire_write(lock, deadline, true);
+    return acquire_write(lock, deadline, true, thrum__caller());
 }
 
 /* Takes `held` from the word; the one who leaves the lock free to those who wait lets them in. */

@@ -5,6 +5,7 @@
  * another hook.
  */
 #include "base/place.h"
+#include "park/deadlock.h"
 #include "park/guard.h"
 #include "sync/fork_lock.h"
 #include "sync/lock.h"
@@ -19,6 +20,26 @@ static thrum_lock hook_lock;
 static thrum_failure_hook *hook;
 static void *hook_context;
 
+/* Calls the hook, if there is one; false if there is none. */
+static bool call_hook(const thrum_failure *failure)
+{
+    thrum_lock_acquire(&hook_lock);
+    thrum_failure_hook *current = hook;
+    void *context = hook_context;
+    thrum_lock_release(&hook_lock);
+    if (current)
+        current(failure, context);
+    return current != NULL;
+}
+
+static void tell_deadlock(const char *text, const char *summary)
+{
+    thrum_error error = {.code = -EDEADLK};
+    strncpy(error.message, summary, sizeof error.message - 1);
+    if (!call_hook(&(thrum_failure){.kind = "deadlock", .name = text, .error = &error}))
+        thrum__deadlock_print(text);
+}
+
 void thrum_failure_hook_set(thrum_failure_hook *new_hook, void *context)
 {
     thrum__lock_across_fork(&hook_lock);
@@ -26,6 +47,7 @@ void thrum_failure_hook_set(thrum_failure_hook *new_hook, void *context)
     hook = new_hook;
     hook_context = context;
     thrum_lock_release(&hook_lock);
+    thrum__deadlock_tell_to(tell_deadlock);
 }
 
 /* One write, so that lines of several threads do not mix. */
@@ -45,13 +67,7 @@ void thrum__failure_report(const char *kind, const char *name, const thrum_error
 {
     thrum_failure failure = {.kind = kind, .name = name, .error = error};
     thrum__lock_across_fork(&hook_lock);
-    thrum_lock_acquire(&hook_lock);
-    thrum_failure_hook *current = hook;
-    void *context = hook_context;
-    thrum_lock_release(&hook_lock);
-    if (current)
-        current(&failure, context);
-    else
+    if (!call_hook(&failure))
         print_failure(&failure);
 }
 

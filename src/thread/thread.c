@@ -31,6 +31,7 @@
 #include "park/local.h"
 #include "park/park.h"
 #include "park/scope.h"
+#include "sync/event.h"
 #include "thread/living.h"
 #include <thrum/with.h>
 
@@ -76,6 +77,7 @@ static void *run(void *memory)
         thrum__store_relaxed(&thread->seen, 1); /* whoever cancelled it knows */
     }
     thrum__locals_destroy(self);
+    thrum__store_relaxed(&thread->ident, 0);
     thrum_with (&thread->lock)
         thread->running = NULL;
     thrum__probe(thread_end, self->ident);
@@ -96,6 +98,7 @@ static int launch(state *thread, size_t stack_size)
     context->daemon = thread->daemon;
     context->thread = thread;
     thread->running = context;
+    thrum__store_relaxed(&thread->ident, context->ident);
     thread->references = 2;
     if (!thread->daemon)
         thrum__living_enter();
@@ -191,8 +194,17 @@ int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_options *opti
     return begin(made, options, function, &thread, sizeof thread);
 }
 
+/* The context of the thread whose end sets the event. */
+static uint32_t ident_of(const void *finished)
+{
+    const char *thread = (const char *)finished - offsetof(state, finished);
+    return thrum__load_relaxed(&((const state *)(const void *)thread)->ident);
+}
+
+static const thrum__wait_kind end_wait = {"event", "the end of", ident_of};
+
 /* Waits for the end, and for the OS thread with it. */
-static int wait_for_end(state *thread, thrum_time deadline)
+static int wait_for_end(state *thread, thrum_time deadline, const void *place)
 {
     if (!thrum_event_is_set(&thread->finished)) {
         if (thread->process != thrum__process_generation)
@@ -200,7 +212,7 @@ static int wait_for_end(state *thread, thrum_time deadline)
         if (thrum__self()->thread == thread)
             return -EDEADLK;
     }
-    int rc = thrum_event_wait(&thread->finished, deadline);
+    int rc = thrum__event_wait_owned(&thread->finished, deadline, &end_wait, place);
     if (rc == 0 && !thrum__exchange_acquire(&thread->reaped, 1) &&
         thread->process == thrum__process_generation)
         thrum__os_thread_join(thread->os);
@@ -212,20 +224,26 @@ static const thrum_error *error_of(state *thread)
     return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&thread->task);
 }
 
-int thrum_thread_join(thrum_thread *thread, thrum_time deadline)
-{
-    return thrum_thread_result(thread, NULL, 0, deadline);
-}
-
-int thrum_thread_result(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline)
+static int result_of(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline,
+                     const void *place)
 {
     state *thread = handle->state_;
-    int rc = wait_for_end(thread, deadline);
+    int rc = wait_for_end(thread, deadline, place);
     if (rc < 0)
         return rc;
     const thrum_error *error = error_of(thread);
     thrum__store_relaxed(&thread->seen, 1);
     return error ? error->code : thrum__task_result(&thread->task, ret_result, size);
+}
+
+int thrum_thread_join(thrum_thread *thread, thrum_time deadline)
+{
+    return result_of(thread, NULL, 0, deadline, thrum__caller());
+}
+
+int thrum_thread_result(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline)
+{
+    return result_of(handle, ret_result, size, deadline, thrum__caller());
 }
 
 const thrum_error *thrum_thread_error(thrum_thread *handle)

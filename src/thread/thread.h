@@ -23,6 +23,7 @@ struct thrum__thread {
     thrum_event finished;
     thrum_lock lock;
     thrum__context *running; /* under the lock */
+    uint32_t ident;          /* of its context, 0 once its task has ended; for messages */
     thrum__os_thread os;
     uint32_t references;
     uint32_t process;      /* the generation in which it was started */

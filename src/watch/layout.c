@@ -17,6 +17,7 @@
 
 THRUM_API const thrum__layout thrum__doctor_layout = {
     .version = THRUM__LAYOUT_VERSION,
+    .look_at = IN_CONTEXT(look_at),
     .size = sizeof(thrum__layout),
     .chunks = &thrum__context_chunks,
     .used = &thrum__context_used,
