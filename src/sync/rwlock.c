@@ -195,6 +195,8 @@ static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t a
 {
     if (deadline == THRUM_NOW)
         return take(lock, add, busy) ? 0 : -EAGAIN;
+    if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
+        misuse(lock, "waited for, after a fork that left its writer behind,", NULL);
     thrum__waiter waiter;
     int rc = thrum__wait_begin(&waiter, cancellable);
     if (rc < 0)
