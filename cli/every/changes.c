@@ -181,7 +181,7 @@ void changes_close(struct changes *changes)
     if (!changes)
         return;
     if (changes->descriptor >= 0)
-        close(changes->descriptor);
+        (void)close(changes->descriptor);
     for (size_t i = 0; i < changes->count; i++) {
         free(changes->watches[i].path);
         free(changes->watches[i].name);

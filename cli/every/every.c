@@ -334,6 +334,6 @@ int every_run(int argc, char **argv)
     screen_close(every.screen);
     changes_close(every.changes);
     if (every.output >= 0)
-        close(every.output);
+        (void)close(every.output);
     return rc == 0 ? conclude(&every) : STATUS_FAILED;
 }
