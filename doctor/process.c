@@ -218,7 +218,6 @@ static int describe_process(struct process *process)
 /* Memory and files, by way of a thread that lives. */
 static int open_memory(struct process *process)
 {
-    int rc = -ESRCH;
     for (int i = 0; i < process->count; i++) {
         struct thread *thread = &process->threads[i];
         if (!describe(process, thread) || thread->state == 'Z' || thread->state == 'X') {
@@ -228,13 +227,13 @@ static int open_memory(struct process *process)
         if (process->memory.read)
             continue;
         process->memory = memory_live(thread->tid);
-        rc = modules_read(&process->modules, thread->tid, &process->memory);
+        int rc = modules_read(&process->modules, thread->tid, &process->memory);
         if (rc < 0)
             return rc;
         if (process->modules.map_count == 0)
             process->memory.read = NULL;
     }
-    return process->memory.read ? 0 : rc;
+    return process->memory.read ? 0 : -ESRCH;
 }
 
 struct module *process_program(struct process *process)
@@ -284,9 +283,11 @@ int process_open(struct process *process, int pid, char *message, size_t size)
             return rc;
         }
         if (rc == -ESRCH && process->count > 0 && process->threads[0].where != THREAD_ENDED) {
-            snprintf(message, size,
-                     "process %d is a thread of the kernel, which has no memory of its own",
-                     process->pid);
+            snprintf(
+                message, size,
+                "process %d is a thread of the kernel, which has no memory of its own, or it is "
+                "about to end",
+                process->pid);
             process_close(process);
             return rc;
         }

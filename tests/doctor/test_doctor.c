@@ -396,6 +396,38 @@ TEST(a_process_that_does_not_exist_is_named)
     spawn_free(&command);
 }
 
+TEST(a_process_that_nobody_has_collected_is_named)
+{
+    char line[64];
+    siginfo_t about;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(0);
+    CHECK(waitid(P_PID, (id_t)child, &about, WEXITED | WNOWAIT) == 0);
+    snprintf(line, sizeof line, "doctor -p %d", (int)child);
+    struct spawned command = spawn_run(line);
+    CHECK_INT(command.status, ==, 1);
+    CHECK(strstr(command.err, "has ended; its parent") != NULL);
+    spawn_free(&command);
+    waitpid(child, NULL, 0);
+}
+
+TEST(a_thread_of_the_kernel_is_named)
+{
+    char name[32] = "";
+    FILE *file = fopen("/proc/2/comm", "re");
+    if (!file || !fgets(name, sizeof name, file) || strcmp(name, "kthreadd\n") != 0 ||
+        geteuid() != 0) {
+        printf("# no thread of the kernel can be examined here\n");
+        return;
+    }
+    fclose(file);
+    struct spawned command = spawn_run("doctor -p 2");
+    CHECK_INT(command.status, ==, 1);
+    CHECK(strstr(command.err, "is a thread of the kernel") != NULL);
+    spawn_free(&command);
+}
+
 TEST(a_command_line_without_a_process_is_wrong)
 {
     struct spawned command = spawn_run("doctor");
