@@ -117,12 +117,14 @@ zsh_completes_the_command_that_is_run() {
 fpath=($work/zsh \$fpath); PATH=$work/bin:${thrum%/*}:\$PATH; autoload -Uz compinit; compinit -u -D
 PS1='ready> '; cd $work/here
 END
+    server=0
     for before in 'run --' 'every 2s --'; do
-        tmux -L thrum-zsh-$$ -f /dev/null new-session -d -x 100 -y 10 "ZDOTDIR=$work/zsh TERM=screen zsh -i" || return 1
-        shown 'ready>' && tmux -L thrum-zsh-$$ send-keys "thrum $before thrummi" Tab && shown thrumming &&
-            tmux -L thrum-zsh-$$ send-keys 'arg' Tab && shown 'argument.txt'
+        server=$((server + 1)) # one that was told to end may not have ended yet
+        tmux -L "thrum-zsh-$$-$server" -f /dev/null new-session -d -x 100 -y 10 "ZDOTDIR=$work/zsh TERM=screen zsh -i" || return 1
+        shown 'ready>' && tmux -L "thrum-zsh-$$-$server" send-keys "thrum $before thrummi" Tab && shown thrumming &&
+            tmux -L "thrum-zsh-$$-$server" send-keys 'arg' Tab && shown 'argument.txt'
         status=$?
-        tmux -L thrum-zsh-$$ kill-server
+        tmux -L "thrum-zsh-$$-$server" kill-server
         [ $status -eq 0 ] || return 1
     done
 }
@@ -130,8 +132,8 @@ END
 # shown TEXT: the terminal shows it.
 shown() {
     tries=0
-    until tmux -L thrum-zsh-$$ capture-pane -p | grep -q -F -- "$1"; do
-        [ $((tries += 1)) -le 600 ] || { tmux -L thrum-zsh-$$ capture-pane -p | sed 's/^/# /'; return 1; }
+    until tmux -L "thrum-zsh-$$-$server" capture-pane -p | grep -q -F -- "$1"; do
+        [ $((tries += 1)) -le 600 ] || { tmux -L "thrum-zsh-$$-$server" capture-pane -p | sed 's/^/# /'; return 1; }
         sleep 0.05
     done
 }
