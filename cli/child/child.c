@@ -6,8 +6,9 @@
  * A process number may be used again once its process has been waited for. So all that are not waited
  * for yet are in a list, and a child leaves it, and is waited for, under the list's lock: a signal is
  * never sent to a number that is no longer ours. The end itself is noticed by a descriptor (pidfd), for
- * which a fiber or a thread waits as for any other. The descriptor's number is reserved before the child
- * starts: a command that has begun is never killed because there was no descriptor for it.
+ * which a fiber or a thread waits as for any other. Its number is reserved before the child starts. If
+ * the system gives no descriptor all the same, the child is looked at again and again: a command that
+ * has begun is not begun a second time.
  *
  * What is left of a group when its leader ends is left alone, as a shell does. If its end was asked for,
  * everything below it is ended: its group, and its descendants in other groups (descendants.c). Before
@@ -139,14 +140,7 @@ int child_start(struct child *child, const struct child_options *options)
             break;
         child->terminal = terminal;
         child->descriptor = pidfd_open(child->pid, 0);
-        if (child->descriptor >= 0) {
-            children.items[children.count++] = child;
-            break;
-        }
-        rc = -errno;
-        kill(-child->pid, SIGKILL);
-        waitpid(child->pid, NULL, 0);
-        child->pid = 0;
+        children.items[children.count++] = child;
     }
     return rc;
 }
@@ -198,11 +192,31 @@ static int collect(struct child *child)
     return status;
 }
 
+bool child_has_ended(const struct child *child)
+{
+    siginfo_t ended = {0};
+    return waitid(P_PID, (id_t)child->pid, &ended, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+           ended.si_pid != 0;
+}
+
+/* Waits for the end without a descriptor. */
+static int look_until(const struct child *child, thrum_time deadline)
+{
+    while (!child_has_ended(child)) {
+        thrum_time next = thrum_in(look_seconds);
+        if (thrum_now() >= deadline)
+            return -ETIMEDOUT;
+        thrum_sleep(next < deadline ? next : deadline);
+    }
+    return 0;
+}
+
 int child_wait(struct child *child, thrum_time deadline, int *ret_status)
 {
     int rc;
     do
-        rc = thrum_wait_readable(child->descriptor, deadline);
+        rc = child->descriptor < 0 ? look_until(child, deadline)
+                                   : thrum_wait_readable(child->descriptor, deadline);
     while (rc == -EINTR || rc == -ENOMEM);
     if (rc < 0)
         return rc;

@@ -34,6 +34,9 @@ int child_start(struct child *child, const struct child_options *options);
  * what is left of it is killed. Returns 0 or -ETIMEDOUT. Blocks; in a fiber, the fiber only. */
 int child_wait(struct child *child, thrum_time deadline, int *ret_status);
 
+/* True if it has ended. Does not block. */
+bool child_has_ended(const struct child *child);
+
 /* Asks the child and all that it has started to end by SIGTERM, kills what is left after `grace` seconds,
  * and gives its status. Blocks. */
 int child_end(struct child *child, double grace, int *ret_status);

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 static const double grace_seconds = 2, settle_seconds = 0.05, settle_most_seconds = 1,
-                    redraw_seconds = 0.25;
+                    redraw_seconds = 0.25, look_seconds = 0.02;
 
 enum { SHOWN_MOST = 1 << 20 };
 
@@ -169,7 +169,12 @@ static enum reason wait_once(struct every *every, thrum_time deadline, bool for_
 static enum reason wait_for(struct every *every, thrum_time deadline, bool for_changes)
 {
     for (;;) {
-        thrum_time slice = every->screen ? thrum_in(redraw_seconds) : deadline;
+        bool blind = every->child.pid != 0 && every->child.descriptor < 0;
+        if (blind && child_has_ended(&every->child))
+            return REASON_CHILD;
+        thrum_time slice = blind           ? thrum_in(look_seconds)
+                           : every->screen ? thrum_in(redraw_seconds)
+                                           : deadline;
         enum reason reason = wait_once(every, slice < deadline ? slice : deadline, for_changes);
         if (reason == REASON_CHANGED && !changes_take(every->changes))
             continue;

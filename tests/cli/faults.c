@@ -197,6 +197,10 @@ WRAP(int, -1, poll, poll, (struct pollfd * files, nfds_t count, int timeout), fi
 WRAP(int, -1, ppoll, ppoll,
      (struct pollfd * files, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
      files, count, timeout, mask)
+WRAP(int, -1, pidfd_open, pidfd_open, (pid_t pid, unsigned flags), pid, flags)
+WRAP(int, -1, eventfd, eventfd, (unsigned value, int flags), value, flags)
+WRAP(int, -1, memfd_create, memfd_create, (const char *label, unsigned flags), label, flags)
+WRAP(char *, NULL, strndup, strndup, (const char *text, size_t length), text, length)
 WRAP(int, -1, inotify_init1, inotify_init1, (int flags), flags)
 WRAP(int, -1, inotify_add_watch, inotify_add_watch, (int file, const char *path, uint32_t mask),
      file, path, mask)

@@ -38,8 +38,8 @@ errors_of() {
     open | openat | fopen | opendir | fdopendir | mkostemp) echo EMFILE EACCES EINTR ;;
     close | fclose | fflush | fsync | fdatasync | fwrite) echo EIO ENOSPC ;;
     rename | renameat | renameat2 | link | linkat | unlink | unlinkat | mkdir | mkdirat) echo EIO ENOSPC ;;
-    malloc | calloc | realloc | strdup | asprintf | vasprintf | open_memstream) echo ENOMEM ;;
-    pipe | pipe2 | dup | dup2 | dup3 | inotify_init1) echo EMFILE ;;
+    malloc | calloc | realloc | strdup | strndup | asprintf | vasprintf | open_memstream) echo ENOMEM ;;
+    pipe | pipe2 | dup | dup2 | dup3 | inotify_init1 | eventfd | memfd_create | pidfd_open) echo EMFILE ENOMEM ;;
     fork | posix_spawnp) echo EAGAIN ENOMEM ;;
     poll | ppoll | waitpid) echo EINTR ;;
     fcntl | flock) echo EINTR ENOMEM ;;

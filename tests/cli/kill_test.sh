@@ -22,7 +22,7 @@ url=http://127.0.0.1:$(cat port)
 killed() {
     local output=$1
     shift
-    "$thrum" "$@" >>"$output" 2>/dev/null &
+    "$thrum" "$@" <&0 >>"$output" 2>/dev/null &
     local process=$!
     sleep "0.0$((RANDOM % 100))"
     kill -KILL $process 2>/dev/null
@@ -71,6 +71,29 @@ a_hash_that_was_killed_goes_on() {
     done
 }
 
+# Each job is done at least once, and once only if the log says so; what was printed is in order of its log.
+a_run_that_was_killed_goes_on() {
+    local round=0 before
+    seq 40 >list
+    while [ $round -lt "$kills" ]; do
+        rm -f out joblog
+        : >out
+        while killed out run -q -j 3 --joblog joblog --resume -- echo <list; do
+            round=$((round + 1))
+            # No job is logged whose output is not there.
+            [ ! -e joblog ] || awk -F '\t' 'NR > 1 && NF == 9 {print $1}' joblog | sort | comm -23 - <(sort -u out) >lost
+            [ ! -s lost ] || return 1
+            [ $((RANDOM % 4)) -ne 0 ] || break
+        done
+        before=$(awk -F '\t' 'NR > 1 && NF == 9' joblog 2>/dev/null | wc -l)
+        "$thrum" run -q -j 3 --joblog joblog --resume -- echo <list >last || return 1
+        [ "$(wc -l <last)" -eq $((40 - before)) ] || return 1
+        cat last >>out
+        [ "$(sort -n -u out)" = "$(seq 40)" ] && [ "$(tail -n +2 joblog | cut -f 1 | sort -n)" = "$(seq 40)" ] || return 1
+        [ "$(tail -n +2 joblog | cut -f 7,8,9 | sort -u | wc -l)" -eq 40 ] || return 1
+    done
+}
+
 # The lines are longer than what a pipe takes in one piece.
 long_lines_of_several_fetches_are_whole() {
     local i name long
@@ -84,9 +107,10 @@ long_lines_of_several_fetches_are_whole() {
         [ "$(head -n 1 log | wc -c)" -gt 4096 ]
 }
 
-echo 1..3
+echo 1..4
 number=0
-for test in a_fetch_that_was_killed_goes_on a_hash_that_was_killed_goes_on long_lines_of_several_fetches_are_whole; do
+for test in a_fetch_that_was_killed_goes_on a_hash_that_was_killed_goes_on a_run_that_was_killed_goes_on \
+    long_lines_of_several_fetches_are_whole; do
     number=$((number + 1))
     if "$test" >said 2>&1; then
         echo "ok $number - $test"
