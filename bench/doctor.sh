@@ -50,7 +50,8 @@ programs() {
 
 # begin SAMPLE CASE: starts it and waits until it is ready; its number is in `subject`.
 begin() {
-    "$work/$1" "$2" >"$work/said" &
+    : >"$work/said"
+    "$work/$1" "$2" >>"$work/said" &
     subject=$!
     while ! grep -q ready "$work/said"; do sleep 0.05; done
     sleep 0.5 # until its threads have gone from "about to block" to blocked
