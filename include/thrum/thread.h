@@ -10,6 +10,11 @@
  * a thread that has already failed: joining it gives -EAGAIN or -ENOMEM and thrum_thread_error the
  * reason, so that one path handles all failures.
  *
+ * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to stop.
+ * A task ends by its return: one that calls pthread_exit stops the program. Waits of thrum are no
+ * cancellation points. Other calls may be, so a thread that thrum did not start, and that may be
+ * cancelled, must disable that around calls of thrum (pthread_setcancelstate).
+ *
  * At the end of the program (exit, or return from main) thrum waits for every thread that is not a
  * daemon, as Python does; daemons end with the process, wherever they are.
  *

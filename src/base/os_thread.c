@@ -1,6 +1,13 @@
+/* Threads of the system.
+ *
+ * pthread_cancel has no effect on a thread that is started here: it would unwind the stack of a task, and with it
+ * whatever the library is amid. A task ends by its return. One that ends its thread by pthread_exit, or
+ * allows cancellation again and is cancelled, would take a worker or a result along; it stops the program.
+ */
 #include "base/os_thread.h"
 #include "base/fault.h"
 #include "base/memory.h"
+#include "base/panic.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -74,11 +81,45 @@ void thrum__os_thread_detach(thrum__os_thread thread)
 
 #else
 
+struct start {
+    void *(*run)(void *);
+    void *argument;
+};
+
+/* Runs where the stack of a thread is unwound, also from the stack of a fiber. */
+static void ended_early(void *unused)
+{
+    char name[16] = "";
+    (void)unused;
+    pthread_getname_np(pthread_self(), name, sizeof name);
+    thrum__panic(
+        NULL,
+        "thread \"%s\" ended by pthread_exit or pthread_cancel inside its task; a task ends "
+        "by its return",
+        name);
+}
+
+static void *begin(void *memory)
+{
+    struct start start = *(struct start *)memory;
+    void *result;
+    thrum__free(memory);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    pthread_cleanup_push(ended_early, NULL);
+    result = start.run(start.argument);
+    pthread_cleanup_pop(0);
+    return result;
+}
+
 int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void *(*run)(void *),
                            void *argument)
 {
     if (thrum__fault(THRUM__FAULT_THREAD_START))
         return -EAGAIN;
+    struct start *start = thrum__alloc(sizeof *start);
+    if (!start)
+        return -ENOMEM;
+    *start = (struct start){run, argument};
     pthread_attr_t attributes;
     pthread_t thread;
     int rc = -pthread_attr_init(&attributes);
@@ -87,11 +128,13 @@ int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void
         if (stack_size)
             rc = -pthread_attr_setstacksize(&attributes, stack_size < least ? least : stack_size);
         if (rc == 0)
-            rc = -pthread_create(&thread, &attributes, run, argument);
+            rc = -pthread_create(&thread, &attributes, begin, start);
         pthread_attr_destroy(&attributes);
     }
     if (rc == 0)
         ret_thread->id = (uintptr_t)thread;
+    else
+        thrum__free(start);
     return rc;
 }
 

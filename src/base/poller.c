@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -86,7 +87,11 @@ int thrum__poll(int descriptor, int side, int wake, thrum_time deadline)
         {.fd = descriptor, .events = side == THRUM__READABLE ? POLLIN | POLLRDHUP : POLLOUT},
         {.fd = wake, .events = POLLIN}};
     struct timespec rest = until(deadline);
-    if (ppoll(asked, 2, deadline == THRUM_FOREVER ? NULL : &rest, NULL) <= 0)
+    int cancellable; /* a pthread_cancel waits until the caller is out of its wait */
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
+    int count = ppoll(asked, 2, deadline == THRUM_FOREVER ? NULL : &rest, NULL);
+    pthread_setcancelstate(cancellable, NULL);
+    if (count <= 0)
         return 0;
     return (asked[0].revents ? THRUM__POLL_READY : 0) |
            (asked[0].revents & POLLNVAL ? THRUM__POLL_INVALID : 0) |

@@ -203,8 +203,18 @@ void thrum__context_leave(thrum__context *context)
     thrum__context_free(context);
 }
 
-static void end_of_foreign_thread(void *context)
+/* One that ends amid a wait stands in a queue, with a waiter on a stack that is going. */
+static void end_of_foreign_thread(void *memory)
 {
+    thrum__context *context = memory;
+    uint64_t state = thrum__load_relaxed(&context->claim) % THRUM__CLAIM_STATES;
+    if (state == THRUM__CLAIM_WAITING || state == THRUM__CLAIM_SHIELDED)
+        thrum__panic(
+            NULL,
+            "thread \"%s\" ended by pthread_cancel or pthread_exit while it waits for %s %p; "
+            "disable its cancellation around calls of thrum",
+            context->name, context->wait_kind ? context->wait_kind : "nothing",
+            context->wait_object);
     clear(context);
     thrum__context_free(context);
 }
