@@ -101,6 +101,42 @@ TEST(a_large_answer_is_printed_whole_and_leaves_nothing)
     end();
 }
 
+TEST(in_order_the_first_answer_is_printed_first)
+{
+    begin();
+    struct spawned run =
+        start("fetch --in-order http://127.0.0.1:%d/held/a http://127.0.0.1:%d/ok/b "
+              "http://127.0.0.1:%d/big/c http://127.0.0.1:%d/status/404 "
+              "http://127.0.0.1:%d/ok/d",
+              server.port, server.port, server.port, server.port, server.port);
+    while (hostile_server_requests(&server) < 5)
+        thrum_yield();
+    thrum_event_set(&server.gate);
+    spawn_wait(&run);
+    CHECK_INT(run.status, ==, 1);
+    CHECK(strncmp(run.out, "/held/a/ok/bbig", 15) == 0);
+    CHECK(strstr(run.err, "status 404"));
+    CHECK(spawn_left_nothing(&run));
+    spawn_free(&run);
+    end();
+}
+
+TEST(in_order_a_stop_prints_what_has_come)
+{
+    begin();
+    struct spawned run =
+        start("fetch --in-order --json -j 3 --deadline 2s http://127.0.0.1:%d/held/a "
+              "http://127.0.0.1:%d/ok/b http://127.0.0.1:%d/ok/c",
+              server.port, server.port, server.port);
+    spawn_wait(&run);
+    CHECK_INT(run.status, ==, 1);
+    CHECK_INT(lines_in(run.out), ==, 2);
+    CHECK(strstr(run.out, "/ok/b\"") < strstr(run.out, "/ok/c\""));
+    CHECK(strstr(run.err, "1 cut off"));
+    spawn_free(&run);
+    end();
+}
+
 TEST(a_file_that_is_known_to_be_long_has_a_bar_of_bytes)
 {
     char line[160];
