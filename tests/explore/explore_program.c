@@ -2,10 +2,11 @@
  * tries in the few schedules that the system gives is tried here in all, and a failure replays.
  *
  * The operations and what they check are the fuzzer's own. Only this differs: all actors are threads of
- * the explorer, there is no cancel, and deadlines pass when the explorer says so. A program is small
+ * the explorer, and deadlines pass when it says so. A program is small
  * enough if it has two or three actors with up to three operations each. */
 #include "../fuzz/fuzz.h"
 #include "explore.h"
+#include "park/scope.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -16,7 +17,39 @@ enum { ACTORS = 3, OPS = 3, PROGRAMS = 32 };
 const struct fuzz_program *fuzz_program;
 
 static struct fuzz_self actors[ACTORS];
-static uint32_t asked;
+
+/* Requests to stop. A context may be asked only while its actor is there: under the lock. */
+static struct {
+    thrum_lock lock;
+    thrum__context *context[ACTORS];
+    uint32_t asked[ACTORS];
+} requests;
+
+static void set_present(unsigned actor, thrum__context *context)
+{
+    thrum_lock_acquire(&requests.lock);
+    requests.context[actor] = context;
+    thrum_lock_release(&requests.lock);
+}
+
+static void cancel(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    (void)self;
+    thrum_lock_acquire(&requests.lock);
+    if (requests.context[op->object]) {
+        thrum__store_release(&requests.asked[op->object], 1);
+        thrum__cancel(requests.context[op->object]);
+    }
+    thrum_lock_release(&requests.lock);
+}
+
+static void nothing(void)
+{
+}
+
+static const struct fuzz_kind kinds[] = {{"cancel", 1u << FUZZ_WORKER, 6, ACTORS, false, cancel}};
+
+const struct fuzz_concern fuzz_requests = {kinds, 1, nothing, nothing};
 
 void fuzz_fail(const char *file, int line, const char *format, ...)
 {
@@ -51,7 +84,8 @@ thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait)
 
 void fuzz_allowed(const struct fuzz_self *self, unsigned wait, int rc, const char *file, int line)
 {
-    (void)self;
+    if (rc == -ECANCELED && thrum__load_acquire(self->asked))
+        return;
     if (rc == 0 || (wait == FUZZ_NOW && rc == -EAGAIN) ||
         (wait != FUZZ_NOW && wait != FUZZ_FOREVER && rc == -ETIMEDOUT))
         return;
@@ -62,12 +96,14 @@ static void act(void *argument)
 {
     struct fuzz_self *self = argument;
     const struct fuzz_actor *actor = &fuzz_program->actor[self->actor];
+    set_present(self->actor, thrum__self());
     for (unsigned i = 0; i < actor->count; i++)
         fuzz_kind(actor->op[i].kind)->run(self, &actor->op[i]);
     if (actor->role == FUZZ_PRODUCER || actor->role == FUZZ_CONSUMER)
         fuzz_leave_stream(self);
     else if (actor->role == FUZZ_PARTY)
         fuzz_leave_barrier(self);
+    set_present(self->actor, NULL);
 }
 
 static void run(uint64_t seed)
@@ -85,7 +121,7 @@ static void run(uint64_t seed)
     }
     fuzz_parties(parties);
     for (unsigned a = 0; a < program.actors; a++) {
-        actors[a] = (struct fuzz_self){a, seed + a, &asked};
+        actors[a] = (struct fuzz_self){a, seed + a, &requests.asked[a]};
         explore_spawn(names[a], act, &actors[a]);
     }
     explore_join_all();

@@ -119,7 +119,7 @@ struct fuzz_concern {
 };
 
 extern const struct fuzz_concern fuzz_sync, fuzz_streams, fuzz_futures, fuzz_pools, fuzz_system,
-    fuzz_net, fuzz_shared;
+    fuzz_net, fuzz_shared, fuzz_requests; /* the last is of the explorer alone */
 
 #define FUZZ_ALL ((1u << FUZZ_ROLES) - 1)
 

@@ -24,7 +24,7 @@
 #ifdef THRUM_EXPLORE
 enum { STREAM_KINDS = FUZZ_PIPE };
 static const struct fuzz_concern *const concerns[] = {&fuzz_sync, &fuzz_streams, &fuzz_futures,
-                                                      NULL};
+                                                      &fuzz_requests, NULL};
 #else
 enum { STREAM_KINDS = FUZZ_STREAM_KINDS };
 static const struct fuzz_concern *const concerns[] = {&fuzz_sync,   &fuzz_streams, &fuzz_futures,
