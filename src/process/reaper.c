@@ -6,10 +6,8 @@
  *
  * It sleeps in its poller, which holds an eventfd and a descriptor of each child. It is woken by
  * thrum__reaper_wake within the program, by a child that writes to the eventfd, by the end of a child, and
- * by a request to stop a future whose runner it is. `wanted` and `asleep` make the first of these cheap: a
- * caller sets `wanted` and then reads `asleep`; the reaper sets `asleep` and then reads `wanted`. Both are
- * sequentially consistent, so one of them sees the other. With children the task slots (task_slots.h) do the
- * same: `sleeps` writes to each that the reaper sleeps, and then checks its slots.
+ * by a request to stop a future whose runner it is. The first of these is cheap (reaper_sleep.h). With children
+ * the task slots (task_slots.h) do the same: `sleeps` writes to each that the reaper sleeps, and then checks its slots.
  *
  * The poller tells only that some child has ended, not which: a child made by a plain fork has copies of the
  * descriptors, so a descriptor may be reported after it was closed here. So each client asks for the end of
@@ -26,6 +24,7 @@
 #include "base/poller.h"
 #include "base/process.h"
 #include "park/poll_park.h"
+#include "process/reaper_sleep.h"
 #include "sync/fork_lock.h"
 #include "thread/thread.h"
 #include <thrum/thread.h>
@@ -40,7 +39,7 @@ static uint32_t process; /* the generation whose reaper runs; 0 for none */
 static thrum__reaper_client *first;
 static int poller, wakeup;
 static thrum__context *context;
-static uint32_t wanted, asleep;
+static thrum__reaper_sleep resting;
 
 thrum__scope *thrum__reaper_scope(void)
 {
@@ -59,8 +58,7 @@ int thrum__reaper_watch(int pidfd)
 
 void thrum__reaper_wake(void)
 {
-    thrum__store_seq_cst(&wanted, 1);
-    if (thrum__load_seq_cst(&asleep))
+    if (thrum__reaper_want(&resting))
         thrum__wake_send(wakeup);
 }
 
@@ -118,15 +116,15 @@ static bool take_events(void)
 /* Sleeps until there may be something to do, at the latest at `until`. */
 static void sleep_until(thrum__context *self, thrum_time until)
 {
-    thrum__store_seq_cst(&asleep, 1);
-    if (!tell_clients(true) && !thrum__load_seq_cst(&wanted)) {
+    bool unwanted = thrum__reaper_may_sleep(&resting);
+    if (!tell_clients(true) && unwanted) {
         thrum__waiter waiter;
         thrum__poll_park_begin(self, poller, THRUM__READABLE);
         if (thrum__wait_begin(&waiter, true) == 0)
             (void)thrum__wait(&waiter, until, "processes", NULL);
         thrum__poll_park_end(self);
     }
-    thrum__store_relaxed(&asleep, 0);
+    thrum__reaper_awake(&resting);
     (void)tell_clients(false);
 }
 
@@ -138,7 +136,7 @@ __attribute__((noreturn)) static int keep(thrum_task *task)
     for (;;) {
         /* One step, so that no request falls between two; and before the look at who was asked. */
         round.asked = thrum__exchange_acquire(&self->scope->cancelled, 0);
-        thrum__store_seq_cst(&wanted, 0);
+        thrum__reaper_begin_round(&resting);
         round.next = THRUM_FOREVER;
         make_round(&round);
         sleep_until(self, round.next);
@@ -180,7 +178,7 @@ static int start_thread(void)
 static int start(void)
 {
     first = NULL;
-    thrum__store_relaxed(&asleep, 0);
+    resting = (thrum__reaper_sleep){0};
     int rc = make_descriptors();
     if (rc < 0)
         return rc;
