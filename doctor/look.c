@@ -3,11 +3,13 @@
  * Each thread waits for at most one thing, and what it waits for has at most one owner that is
  * known. So "waits for what is held by" leads from a thread to at most one other, and a circle is
  * found by following it. Threads are looked at one after the other, not at one moment. That is
- * mended at the end: if no thread of the circle has run since it was looked at (its count of time
- * slices is the same), then all the waits were there at the same time, and are still. None of them
- * ends by itself, as none has a time limit; none is ended by another thread, as only the owner
- * releases a lock. That is the proof of a deadlock. A signal handler could jump out of a wait; that
- * is not looked at.
+ * mended at the end, when the owners are read once more. If each is the same, and no thread of the
+ * circle has run since it was looked at (its count of time slices is the same) or is about to (it is
+ * still asleep in its system call: a thread that was woken may wait long for a processor), then all
+ * the waits were there at the same time, and are still. None of them ends by itself, as none has a
+ * time limit; none is ended by another thread, as only the owner releases a lock. That is the proof
+ * of a deadlock. A signal handler could jump out of a wait, and a thread outside of the circle could
+ * cancel one that joins; the doctor does not look for code that would do so.
  *
  * An owner that does not exist proves it, too: a mutex that its owner did not release before it
  * ended, or that a thread of the parent held at a fork. Nobody else may unlock it, by POSIX. The
@@ -86,13 +88,14 @@ static bool add_deadlock(struct look *look, const int *threads, int count, bool 
 
 enum circle { CIRCLE_NONE, CIRCLE_TIMED, CIRCLE_MOVED, CIRCLE_PROVEN };
 
-static enum circle circle_kind(const struct process *process, const int *threads, int count)
+static enum circle circle_kind(struct process *process, const int *threads, int count)
 {
     for (int i = 0; i < count; i++)
         if (process->threads[threads[i]].wait.limited)
             return CIRCLE_TIMED;
     for (int i = 0; i < count; i++)
-        if (!process_unmoved(process, threads[i]))
+        if (!wait_same_owner(process, &process->threads[threads[i]]) ||
+            !process_unmoved(process, threads[i]))
             return CIRCLE_MOVED;
     return CIRCLE_PROVEN;
 }
@@ -136,7 +139,8 @@ static bool find_abandoned(struct look *look, bool *ret_moved)
             (wait->kind != OBJECT_MUTEX && wait->kind != OBJECT_RWLOCK &&
              wait->kind != OBJECT_THRUM))
             continue;
-        if (!process_unmoved(process, i) || !process_same_threads(process))
+        if (!wait_same_owner(process, &process->threads[i]) || !process_unmoved(process, i) ||
+            !process_same_threads(process))
             *ret_moved = true;
         else if (!add_deadlock(look, &i, 1, !wait->hopeless))
             return false;

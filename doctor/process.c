@@ -438,14 +438,18 @@ int process_look(struct process *process, int index, uint8_t *buffer)
 bool process_unmoved(const struct process *process, int index)
 {
     const struct thread *thread = &process->threads[index];
-    char slices[sizeof thread->slices];
+    struct thread now = {.where = THREAD_RUNNING};
+    char name[64], text[256], slices[sizeof thread->slices];
     if (process->tasks < 0)
         return true;
     if (thread->fiber)
         return thread->exact && thrum_fiber_unmoved(process, thread) &&
                (thread->carrier < 0 || process_unmoved(process, thread->carrier));
+    snprintf(name, sizeof name, "%d/syscall", thread->tid);
     return thread->exact && read_slices(process, thread->tid, slices, sizeof slices) >= 0 &&
-           strcmp(slices, thread->slices) == 0;
+           strcmp(slices, thread->slices) == 0 &&
+           read_file(process->tasks, name, text, sizeof text) >= 0 && parse_call(&now, text) &&
+           now.where == thread->where && now.call == thread->call;
 }
 
 bool process_same_threads(const struct process *process)

@@ -1,6 +1,6 @@
 /* The unwinder.
  *
- * Of a thread that sleeps in a system call, only two registers are to be had without stopping it:
+ * Without stopping a thread that sleeps in a system call, only two of its registers can be read:
  * the program counter and the stack pointer. For most functions that is enough: compilers address
  * the frame by the stack pointer, and say so in the unwind tables. Two kinds of frame need more.
  *

@@ -208,6 +208,20 @@ void wait_decode(struct process *process, struct thread *thread)
     object_decode(process, thread, wait, expected);
 }
 
+bool wait_same_owner(struct process *process, const struct thread *thread)
+{
+    struct wait again = thread->wait;
+    /* The owners of these were found once all threads had been looked at. */
+    if (again.kind == OBJECT_THRUM || again.kind == OBJECT_ONCE || again.word == 0 || thread->fiber)
+        return true;
+    if (again.kind == OBJECT_THREAD && again.call == NULL && again.object != again.word)
+        return true; /* a join of thrum's */
+    again.owner_state = OWNER_NONE;
+    again.owner_tid = 0;
+    object_decode(process, thread, &again, (uint32_t)thread->arguments[2]);
+    return again.owner_tid == thread->wait.owner_tid;
+}
+
 /* The thread that runs the initializer of a once: pthread_once keeps the address of the object on
  * its stack, so that a cancelled initializer can be undone. */
 static int once_owner(const struct process *process, int waiter, uint64_t object)

@@ -11,6 +11,9 @@ void wait_decode(struct process *process, struct thread *thread);
  * its index. */
 void wait_owners(struct process *process);
 
+/* True if what the thread waits for still has the owner that was found. */
+bool wait_same_owner(struct process *process, const struct thread *thread);
+
 /* Leaves the name of what is at an address: a variable, or in whose memory it is. */
 void wait_name(struct process *process, uint64_t address, char *text, size_t size);
 

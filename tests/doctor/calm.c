@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
@@ -279,7 +280,56 @@ static void calls(void)
     semctl(waiting_set, 0, IPC_RMID);
 }
 
+/* A thread that is woken, but gets no processor for a while: it is asked for by a signal. */
+static void on_first(int policy, int priority)
+{
+    cpu_set_t first;
+    struct sched_param parameters = {.sched_priority = priority};
+    CPU_ZERO(&first);
+    CPU_SET(0, &first);
+    pthread_setaffinity_np(pthread_self(), sizeof first, &first);
+    pthread_setschedparam(pthread_self(), policy, &parameters);
+}
+
+static void *wait_behind(void *argument)
+{
+    on_first(SCHED_IDLE, 0);
+    return take_one(argument);
+}
+
+static void *occupy(void *argument)
+{
+    struct timespec begin, now;
+    on_first(SCHED_FIFO, 1);
+    clock_gettime(CLOCK_MONOTONIC, &begin);
+    meet();
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - begin.tv_sec) * 1000000000 + now.tv_nsec - begin.tv_nsec < 600000000);
+    return argument;
+}
+
+static void starved(void)
+{
+    sigset_t asked;
+    int number;
+    sigemptyset(&asked);
+    sigaddset(&asked, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &asked, NULL);
+    announce(2);
+    pthread_mutex_lock(&lock_a);
+    start("a", wait_behind, &lock_a);
+    meet();
+    ready();
+    sigwait(&asked, &number);
+    start("busy", occupy, NULL);
+    meet();
+    pthread_mutex_unlock(&lock_a);
+    sleep_on();
+}
+
 static const struct sample samples[] = {
+    {"starved", starved},
     {"calls", calls},
     {"owner_sleeps", owner_sleeps},
     {"owner_computes", owner_computes},

@@ -255,6 +255,57 @@ TEST(a_process_in_a_container_is_understood_from_outside)
     rmdir(folder);
 }
 
+/* The state of a thread, as the system shows it. */
+static char state_of(pid_t pid, int tid)
+{
+    char name[64], text[512] = "";
+    snprintf(name, sizeof name, "/proc/%d/task/%d/stat", (int)pid, tid);
+    FILE *file = fopen(name, "re");
+    if (!file)
+        return 0; /* it ran, and ended */
+    if (!fgets(text, sizeof text, file))
+        text[0] = 0;
+    fclose(file);
+    const char *end = strrchr(text, ')');
+    return end ? end[2] : 0;
+}
+
+/* A thread that was woken, and waits for a processor, has not run; its count of time slices is what
+ * it was. It must not count as asleep: a lock that was just released would make a circle. */
+TEST_DEADLINE(a_thread_that_was_woken_but_has_not_run_counts_as_moved, 60)
+{
+    char path[4096], message[512];
+    uint8_t *buffer = malloc(STACK_COPY);
+    struct process process;
+    if (geteuid() != 0) {
+        printf("# only root can keep a thread from running\n");
+        return;
+    }
+    pid_t child = start(sample_path("calm", path, sizeof path), "starved");
+    int waiter = -1;
+    while (waiter < 0) {
+        CHECK_INT(process_open(&process, child, message, sizeof message), ==, 0);
+        for (int i = 0; i < process.count && waiter < 0; i++) {
+            CHECK_INT(process_look(&process, i, buffer), ==, 0);
+            wait_decode(&process, &process.threads[i]);
+            if (process.threads[i].wait.kind == OBJECT_MUTEX)
+                waiter = i;
+        }
+        if (waiter < 0)
+            process_close(&process);
+    }
+    CHECK(process_unmoved(&process, waiter));
+    CHECK(wait_same_owner(&process, &process.threads[waiter]));
+    kill(child, SIGUSR1);
+    while (state_of(child, process.threads[waiter].tid) == 'S')
+        ;
+    CHECK(!process_unmoved(&process, waiter));
+    CHECK(!wait_same_owner(&process, &process.threads[waiter]));
+    process_close(&process);
+    end(child);
+    free(buffer);
+}
+
 /* Waits until the sample hangs as it is to. */
 static void await_deadlock(pid_t child)
 {
