@@ -30,7 +30,7 @@ typedef struct thrum_executor thrum_executor;
 /* What thrum_submit does when a pool's backlog is full. A worker of the pool itself, which must not
  * wait for itself, always runs the task. */
 typedef enum thrum_when_full {
-    THRUM_WHEN_FULL_WAIT,   /* waits for room */
+    THRUM_WHEN_FULL_WAIT,   /* waits for room; waiting submitters are served in order */
     THRUM_WHEN_FULL_REFUSE, /* the future fails with -EAGAIN */
     THRUM_WHEN_FULL_RUN, /* runs the task in the caller, which slows the caller down as it should */
 } thrum_when_full;
@@ -163,17 +163,21 @@ THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                           thrum_task_fn *function);
 
-/* Refuses further tasks, waits until all that were submitted are done, and frees the executor;
- * NULL is accepted. Futures stay valid. Waits even if the running task was cancelled. Called from
- * a task of the executor itself it would wait for itself: that stops the program. Blocks.
+/* Refuses further tasks, waits until all that were submitted are done, and frees the executor.
+ * NULL is accepted. Futures stay valid. Waits even if the running task was cancelled. Blocks.
+ * A shutdown by a task of the executor itself would wait for itself: it stops the program. So does a
+ * second shutdown, and each use of the handle after a shutdown. A thread that was waiting in
+ * thrum_submit for room meanwhile is refused with -EPIPE. A use after a shutdown is recognised until
+ * some dozens of later executors were shut down, too; beyond that it is undefined.
  * Python: Executor.shutdown(). */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
 
 /* How a shutdown is to be; zero means the default. */
 typedef struct thrum_shutdown_options {
-    bool cancel_pending; /* what no worker has begun is cancelled */
-    bool cancel_running; /* what runs is asked to stop */
-    bool no_wait;        /* returns at once; the executor frees itself when its last task is done */
+    bool cancel_pending; /* cancel what no worker has begun */
+    bool cancel_running; /* ask what runs to stop, with all that it runs in place of its waits */
+    bool no_wait; /* return at once. The executor frees itself when its last task is done; the end
+                            of the program waits for that */
 } thrum_shutdown_options;
 
 /* The same with options, which may be NULL. With `no_wait` it may be called from a task of the
@@ -194,7 +198,9 @@ typedef struct thrum_executor_stats {
                                 the pool; in nanoseconds */
 } thrum_executor_stats;
 
-/* Takes a look; the figures belong together. The inline executor has none but zeros. */
+/* Fills `*ret_stats`. For a thread or process pool it is a consistent snapshot. The workers of a fiber
+ * pool count for themselves: its figures are from slightly different moments, but no more are idle than
+ * there are, and running and pending are never negative. For the inline executor all are zero. */
 THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
 
 /* Changes the most workers of a thread pool while it runs, to at least 1 (less stops the program).

@@ -33,7 +33,7 @@
  */
 #include "base/panic.h"
 #include "base/place.h"
-#include "executor/executor.h"
+#include "executor/core/executor.h"
 #include <thrum/condition.h>
 #include <thrum/group.h>
 #include <thrum/thread.h>
@@ -168,6 +168,7 @@ thrum_group *thrum_group_new(void)
 thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
                                  thrum_task_fn *function, const void *arg, size_t size)
 {
+    thrum__executor_check(executor, thrum__caller());
     struct member *member = thrum__alloc(sizeof *member);
     thrum_future *future =
         member ? thrum__future_new(function, arg, size) : thrum__future_no_memory();

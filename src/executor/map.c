@@ -8,13 +8,17 @@
  * longer one is a task of our own, which gets a copy of the arguments (the caller may give up, and
  * free them, while it runs) and calls the function for one after another, each with a task of its
  * own on the stack. Its result is a `struct outcome` with the results so far behind it, so that
- * those before a failed item are not lost.
+ * those before a failed item are not lost. A task that goes to another process must not carry the address
+ * of a function, which may be another one there. So for an executor whose tasks run elsewhere (`far`), a
+ * chunk names the caller's function by its module and place, as the executor itself names tasks.
  *
  * On failure, or when the mapping is freed, the rest of the ring is cancelled and let go of: what is
  * pending never runs, what runs is asked to stop and finishes on its own. Those failures are a
  * consequence and not told.
  */
-#include "executor/executor.h"
+#include "base/panic.h"
+#include "executor/core/executor.h"
+#include "process/module.h"
 
 #include <errno.h>
 #include <string.h>
@@ -26,6 +30,8 @@ struct thrum_mapping {
     thrum_task_fn *function;
     thrum_map_options items; /* window and chunk at least 1 */
     struct chunk *argument;  /* of the next chunk, if they are longer than 1 */
+    void *memory;            /* that this is in */
+    struct far_name *name;   /* before it, if it goes to another process; else NULL */
     size_t submitted;        /* items */
     size_t given;            /* items */
     bool failed;
@@ -48,12 +54,19 @@ struct outcome {
     char results[] __attribute__((aligned(16)));
 };
 
+/* Stands before a chunk that goes to another process. */
+struct far_name {
+    thrum__module module;
+    uint64_t offset;
+} __attribute__((aligned(16)));
+
 /* One item of a chunk. Returns 0 or the error's code, with the error in `outcome`. */
-static int run_item(const struct chunk *chunk, size_t index, struct outcome *outcome)
+static int run_item(const struct chunk *chunk, thrum_task_fn *function, size_t index,
+                    struct outcome *outcome)
 {
     thrum_task task = {0};
-    int rc = thrum__task_init(&task, chunk->function, chunk->args + index * chunk->arg_size,
-                              chunk->arg_size);
+    int rc =
+        thrum__task_init(&task, function, chunk->args + index * chunk->arg_size, chunk->arg_size);
     if (rc == 0) {
         thrum__task_run(&task);
         rc = thrum__task_code(&task);
@@ -69,19 +82,38 @@ static int run_item(const struct chunk *chunk, size_t index, struct outcome *out
     return rc;
 }
 
-static int run_chunk(thrum_task *self)
+static int run_items(thrum_task *self, const struct chunk *chunk, thrum_task_fn *function)
 {
-    const struct chunk *chunk = thrum_task_arg(self, thrum_task_arg_size(self));
     size_t size = sizeof(struct outcome) + chunk->count * chunk->result_size;
     struct outcome *outcome = thrum__alloc(size);
     if (!outcome)
         return -ENOMEM;
     while (outcome->code == 0 && outcome->done < chunk->count && !thrum_cancelled(self)) {
-        outcome->code = run_item(chunk, outcome->done, outcome);
+        outcome->code = run_item(chunk, function, outcome->done, outcome);
         outcome->done += outcome->code == 0;
     }
     thrum__task_give(self, outcome, size);
     return 0;
+}
+
+static int run_chunk(thrum_task *self)
+{
+    const struct chunk *chunk = thrum_task_arg(self, thrum_task_arg_size(self));
+    return run_items(self, chunk, chunk->function);
+}
+
+static int run_far_chunk(thrum_task *self)
+{
+    const struct far_name *name = thrum_task_arg(self, thrum_task_arg_size(self));
+    thrum__module_place place;
+    int rc = thrum__module_find(&name->module, &place);
+    if (rc < 0)
+        return thrum_fail(self, rc, "the worker process does not have the module of the function");
+    uint64_t address = place.base + name->offset;
+    if (address < place.code_begin || address >= place.code_end)
+        return thrum_fail(self, -EINVAL, "the chunk names a function outside of its module's code");
+    thrum_task_fn *function = (thrum_task_fn *)(uintptr_t)address;
+    return run_items(self, (const struct chunk *)(const void *)(name + 1), function);
 }
 
 /* How many items the chunk that begins with item `first` has. */
@@ -107,8 +139,10 @@ static void submit_next(thrum_mapping *m)
         *m->argument = (struct chunk){m->function, count, size, m->items.result_size};
         if (size)
             memcpy(m->argument->args, args, count * size);
-        *place =
-            thrum_submit(m->executor, run_chunk, m->argument, sizeof *m->argument + count * size);
+        size_t length = sizeof *m->argument + count * size;
+        *place = m->name
+                     ? thrum_submit(m->executor, run_far_chunk, m->name, sizeof *m->name + length)
+                     : thrum_submit(m->executor, run_chunk, m->argument, length);
     }
     m->submitted += count;
 }
@@ -135,7 +169,13 @@ static void abandon(thrum_mapping *m)
 thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *function,
                                  const thrum_map_options *items)
 {
+    thrum__executor_check(executor, thrum__caller());
     size_t window = items->window, chunk = items->chunk ? items->chunk : 1, room;
+    uint32_t module = 0;
+    uint64_t offset = 0;
+    bool far = executor->ops->far && chunk > 1;
+    if (far && thrum__module_of(function, &module, &offset) < 0)
+        chunk = 1; /* each task fails for this reason, and says so */
     if (window == 0)
         window = executor->ops->width(executor) * WINDOW_PER_WORKER;
     if (chunk > items->count && items->count)
@@ -143,11 +183,11 @@ thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *functi
     if (window > items->count / chunk + 1)
         window = items->count / chunk + 1;
     if (__builtin_mul_overflow(chunk, items->arg_size, &room) ||
-        __builtin_add_overflow(room, sizeof(struct chunk), &room))
+        __builtin_add_overflow(room, sizeof(struct far_name) + sizeof(struct chunk), &room))
         return NULL;
     thrum_mapping *m = thrum__alloc(sizeof *m + window * sizeof m->ring[0]);
-    struct chunk *argument = m && chunk > 1 ? thrum__alloc(room) : NULL;
-    if (!m || (chunk > 1 && !argument)) {
+    struct far_name *name = m && chunk > 1 ? thrum__alloc_line(room) : NULL;
+    if (!m || (chunk > 1 && !name)) {
         thrum__free(m);
         return NULL;
     }
@@ -156,7 +196,12 @@ thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *functi
     m->items = *items;
     m->items.window = window;
     m->items.chunk = chunk;
-    m->argument = argument;
+    m->memory = name;
+    m->argument = name ? (struct chunk *)(void *)(name + 1) : NULL;
+    if (name && far) {
+        *name = (struct far_name){*thrum__module_at(module), offset};
+        m->name = name;
+    }
     keep_full(m);
     return m;
 }
@@ -222,7 +267,7 @@ void thrum_mapping_free(thrum_mapping *m)
         return;
     if (!m->failed && m->given < m->items.count)
         abandon(m);
-    thrum__free(m->argument);
+    thrum__free(m->memory);
     thrum__free(m);
 }
 

@@ -14,7 +14,8 @@
  * References: the second future's owner has one, and the callback the executor's, which it passes
  * on. The first future needs none of its own: its end calls the callback, and every future ends.
  */
-#include "executor/executor.h"
+#include "base/panic.h"
+#include "executor/core/executor.h"
 
 #include <errno.h>
 
@@ -52,6 +53,7 @@ static void first_done(thrum__future_callback *callback, thrum_future *first)
 thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                 thrum_task_fn *function)
 {
+    thrum__executor_check(executor, thrum__caller());
     struct chain *chain = thrum__alloc(sizeof *chain);
     if (!chain)
         return thrum__future_no_memory();

@@ -24,13 +24,18 @@
  * Step 1 comes before step 2, and a poke goes round all inboxes: so whom the count names is found
  * asleep, or has been woken meanwhile by something else and looks for itself before it sleeps again.
  *
- * The role is handed to a sleeper by the poke (inbox.h); whoever wants to poke takes it first. If
- * nobody is asleep after all, it is given back: who fell asleep meanwhile has looked after that.
+ * The role is handed to a sleeper by the poke (inbox.h); whoever wants to poke takes it first. A submitter
+ * that finds nobody asleep after all gives it back, and then looks again: another submitter may have seen
+ * SEARCHING meanwhile and left its task, and a worker may have fallen asleep behind the round of the first
+ * before that task was there. After a fence, with the role given back, each worker is either seen asleep,
+ * and is poked, or its step 3 comes after that fence, and so its step 4 sees the task.
  */
 #ifndef THRUM_FIBER_IDLE_H
 #define THRUM_FIBER_IDLE_H
 
 #include "base/atomic.h"
+
+#include <stdbool.h>
 
 #define THRUM__IDLE_SEARCHING UINT32_C(0x80000000)
 
@@ -89,6 +94,24 @@ static inline bool thrum__idle_return(uint32_t *idle)
 {
     thrum__sub_relaxed(idle, 1);
     return thrum__idle_search(idle);
+}
+
+/* What a round over the workers needs to know of them. */
+typedef struct thrum__idle_workers {
+    bool (*poke_one)(void *workers); /* hands the role to one that sleeps; false if none does */
+    bool (*someone_sleeps)(void *workers); /* whether an inbox says so */
+    bool (*have_work)(void *workers);      /* whether a task is left in a queue */
+} thrum__idle_workers;
+
+/* After work was put in: wakes a sleeper for it, if there is one and nobody else is to. */
+static inline void thrum__idle_notify(uint32_t *idle, const thrum__idle_workers *ops, void *workers)
+{
+    while (thrum__idle_wants_poke(idle) && !ops->poke_one(workers)) {
+        thrum__idle_found(idle);
+        thrum__fence_seq_cst();
+        if (!ops->someone_sleeps(workers) || !ops->have_work(workers))
+            return;
+    }
 }
 
 #endif

@@ -34,7 +34,7 @@
  * counted; and with nothing running and nobody allowed to submit, that is so for ever. Two workers that
  * do their last tasks at once: each counts (release), falls asleep (a fence, idle.h) and adds up; at
  * least one sees the count of the other. It sets `ended` and rouses all, who then free their fibers and
- * leave. The last to leave sets `gone`, or frees the pool if nobody waits.
+ * leave. The last to leave calls `end`.
  *
  * A thread in a submit or a close may still be at work on the pool when the task that it brought is
  * done; `inside` counts them, and the last worker waits for it to be 0: a few instructions, and perhaps
@@ -108,20 +108,40 @@ bool thrum__fibers_have_work(thrum__fibers *fibers)
     return false;
 }
 
-void thrum__fibers_notify(thrum__fibers *fibers)
+static bool poke_one(void *workers)
 {
-    if (!thrum__idle_wants_poke(&fibers->idle))
-        return;
+    thrum__fibers *fibers = workers;
     uint32_t started = thrum__load_acquire(&fibers->started);
     for (uint32_t i = 0; i < started; i++) {
         uint32_t *inbox = &fibers->workers[i]->inbox;
         uint32_t slept = thrum__inbox_poke(inbox);
         if (slept) {
             thrum__inbox_wake(inbox, slept);
-            return;
+            return true;
         }
     }
-    thrum__idle_found(&fibers->idle);
+    return false;
+}
+
+static bool someone_sleeps(void *workers)
+{
+    thrum__fibers *fibers = workers;
+    uint32_t started = thrum__load_acquire(&fibers->started);
+    for (uint32_t i = 0; i < started; i++)
+        if (thrum__inbox_sleeps(thrum__load_relaxed(&fibers->workers[i]->inbox)))
+            return true;
+    return false;
+}
+
+static bool have_work(void *workers)
+{
+    return thrum__fibers_have_work(workers);
+}
+
+void thrum__fibers_notify(thrum__fibers *fibers)
+{
+    static const thrum__idle_workers ops = {poke_one, someone_sleeps, have_work};
+    thrum__idle_notify(&fibers->idle, &ops, fibers);
 }
 
 void thrum__fibers_rouse(thrum__fibers *fibers)
@@ -200,10 +220,7 @@ void thrum__fibers_leave(thrum__fibers *fibers)
     uint32_t turn = 0;
     while (thrum__load_acquire(&fibers->inside))
         thrum__spin(&turn);
-    if (fibers->abandoned)
-        fibers->tasks->end(fibers);
-    else
-        thrum_event_set(&fibers->gone);
+    fibers->tasks->end(fibers);
 }
 
 /* ------------------------------------------------------------------------------- tasks in and out */
@@ -251,7 +268,7 @@ static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_re
     bool closing = fibers->closing;
     if (!closing) {
         thrum__add_relaxed(&fibers->inside, 1);
-        fibers->injected_total++;
+        thrum__store_relaxed(&fibers->injected_total, fibers->injected_total + 1);
         thrum__fiber_list_push(fibers, &fibers->injected, task);
         thrum__store_relaxed(&fibers->injected_count, fibers->injected_count + 1);
     }
@@ -265,8 +282,6 @@ static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_re
 
 int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason)
 {
-    if (fibers->process != thrum__process_generation)
-        return -ESRCH;
     thrum__context *self = thrum__self();
     if (self->executor == fibers->owner && self->fiber)
         return submit_here(fibers, ((thrum__fiber *)self->fiber)->worker, task);
@@ -337,7 +352,7 @@ static void ask_running(thrum__fibers *fibers)
     thrum__sub_release(&fibers->asking, 1);
 }
 
-bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel, bool abandon)
+bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel)
 {
     bool none = false;
     thrum_with (&fibers->start_lock) { /* nobody starts workers after this */
@@ -347,7 +362,6 @@ bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel, bool aba
             thrum__store_relaxed(&fibers->drop, 1);
         if (cancel)
             thrum__store_relaxed(&fibers->cancel, 1);
-        fibers->abandoned = abandon;
         thrum__guard_acquire(&fibers->guard, 1);
         thrum__store_release(&fibers->closing, 1);
         thrum__guard_release(&fibers->guard, 1);

@@ -28,7 +28,7 @@ typedef struct thrum__fiber_tasks {
     void (*cancel)(void *task);
     /* The code that it runs, for a message. */
     const void *(*place)(void *task);
-    /* The last worker of an abandoned pool has left: frees it. */
+    /* The last worker has left: the last touch of the fibers. */
     void (*end)(thrum__fibers *fibers);
     /* Where in a task there is room for a pointer to the next in a list. */
     size_t link;
@@ -112,9 +112,7 @@ struct thrum__fibers {
     uint32_t asking;  /* threads that ask what runs to stop */
     uint32_t inside;  /* threads that are in a call which may outlast the last task */
     uint32_t left;    /* workers, and the monitor, that have not left */
-    bool abandoned;   /* written before `closing` */
     thrum_event stop; /* for the monitor */
-    thrum_event gone; /* all have left */
 };
 
 /* Makes zeroed memory a pool; `workers` at least 1. Returns 0 or -ENOMEM, and then has taken
@@ -128,9 +126,9 @@ void thrum__fibers_finish(thrum__fibers *fibers);
 /* Takes a task over. Returns 0, or a code, and then has not. */
 int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason);
 
-/* Refuses further tasks and lets the workers leave when all are done. True if there are none to
- * wait for; else it ends by `gone`, or, abandoned, frees itself and may be gone already. */
-bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel, bool abandon);
+/* Refuses further tasks and lets the workers leave when all are done. Returns true if there are none to
+ * wait for; else the last of them calls `end`, and may have done so when this returns. */
+bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel);
 
 /* Takes off what was injected and not taken yet: what there is of a pool without workers. */
 void *thrum__fibers_take_injected(thrum__fibers *fibers);

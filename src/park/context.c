@@ -115,6 +115,7 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
         base = &context->rest->base;
     *base = (thrum__scope){.context = context};
     thrum__store_relaxed(&context->scope, base);
+    thrum__store_relaxed(&context->stop, 0);
     context->ops = &thrum__thread_park_ops;
     context->daemon = false;
     context->thread = NULL;

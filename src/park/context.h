@@ -136,6 +136,8 @@ struct thrum__context {
     uint32_t wake_next; /* in its worker's inbox; fibers only */
 
     /* Fixed while it is in use. */
+    uint32_t
+        stop; /* 1 once all tasks that run in it were asked to stop; a worker's pool writes it */
     uint32_t ident; /* its number in the table, for ever */
     const thrum__context_ops *ops;
     void *fiber;      /* the fiber that it is of, or NULL */

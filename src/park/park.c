@@ -15,7 +15,8 @@ int thrum__wait_begin(thrum__waiter *waiter, bool cancellable)
     uint64_t ticket = generation * THRUM__CLAIM_STATES | state;
     *waiter = (thrum__waiter){.context = self, .ticket = ticket};
     thrum__store_seq_cst(&self->claim, ticket);
-    if (!cancellable || !thrum__load_seq_cst(&scope->cancelled))
+    if (!cancellable ||
+        (!thrum__load_seq_cst(&scope->cancelled) && !thrum__load_seq_cst(&self->stop)))
         return 0;
     thrum__wait_abandon(waiter);
     return -ECANCELED;

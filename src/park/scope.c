@@ -25,14 +25,20 @@ void thrum__scope_reset(thrum__scope *scope, void *task)
     scope->task = task;
 }
 
-bool thrum__scope_cancel_claim(thrum__scope *scope)
+/* Ends the wait that the context is in, if it may be cancelled and is one of `scope`; NULL is any. After
+ * the flag was set. */
+static bool claim_wait(thrum__context *context, const thrum__scope *scope)
 {
-    thrum__context *context = scope->context;
-    thrum__store_seq_cst(&scope->cancelled, 1);
     uint64_t ticket = thrum__load_seq_cst(&context->claim);
     return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
-           thrum__load_acquire(&context->scope) == scope &&
+           (!scope || thrum__load_acquire(&context->scope) == scope) &&
            thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
+}
+
+bool thrum__scope_cancel_claim(thrum__scope *scope)
+{
+    thrum__store_seq_cst(&scope->cancelled, 1);
+    return claim_wait(scope->context, scope);
 }
 
 void thrum__scope_cancel(thrum__scope *scope)
@@ -41,9 +47,16 @@ void thrum__scope_cancel(thrum__scope *scope)
         thrum__unpark(scope->context);
 }
 
+bool thrum__scopes_stop(thrum__context *context)
+{
+    thrum__store_seq_cst(&context->stop, 1);
+    return claim_wait(context, NULL);
+}
+
 bool thrum__scope_cancelled(const thrum__scope *scope)
 {
-    return thrum__load_relaxed(&scope->cancelled) ||
+    bool stopped = !scope->shields && thrum__load_relaxed(&scope->context->stop);
+    return stopped || thrum__load_relaxed(&scope->cancelled) ||
            (scope->ends_at && thrum__clock_now() >= scope->ends_at);
 }
 

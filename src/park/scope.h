@@ -32,6 +32,11 @@
  * change in between. A request that comes while an inner scope is open stays in its own scope, and the
  * task finds it when the inner one is closed.
  *
+ * A pool that asks all that runs on one of its workers to stop means every scope of that context, those of
+ * tasks that run in place of a wait included. It sets `context->stop` in place of a scope's `cancelled`, by
+ * the same protocol without the look at the scope, while it knows that the worker runs a task, and clears
+ * it when the worker's outermost task has ended. Callbacks are shielded from it.
+ *
  * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
  * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock. Nothing is
  * ever taken back: a request that comes too late finds no scope.
@@ -62,6 +67,10 @@ void thrum__scope_cancel(thrum__scope *scope);
 /* The same for a caller that holds a guard. Returns true if the caller owes the scope's context an
  * unpark, which follows when the guard was given back. The task cannot end before that came. */
 bool thrum__scope_cancel_claim(thrum__scope *scope);
+
+/* Asks all tasks that run in the context to stop. Returns true if the caller owes it an unpark. The caller
+ * sees to it that the context runs a task of the caller's, and clears `stop` when that has ended. */
+bool thrum__scopes_stop(thrum__context *context);
 
 /* Whether the task was asked to stop, or is past its deadline. */
 bool thrum__scope_cancelled(const thrum__scope *scope);

@@ -10,7 +10,7 @@ void thrum__living_enter(void);
 void thrum__living_leave(void);
 
 /* Sees to it that the end of the program is attended to even if no thread is counted. `drain`, if
- * not NULL, is called before the wait for threads; there is one for all (executor/pools.c). */
+ * not NULL, is called before the wait for threads; there is one for all (executor/core/pool.c). */
 void thrum__living_at_exit(void (*drain)(void));
 
 #endif

@@ -248,17 +248,34 @@ EXPLORE(fiber_inbox_freed, .preemptions = EXPLORE_ALL, .spurious = 1)
 
 static uint32_t idle, inboxes[2], pending, finished;
 
-/* As thrum__fibers_notify. */
-static void notify(void)
+static bool poke_one(void *workers)
 {
-    if (!thrum__idle_wants_poke(&idle))
-        return;
+    (void)workers;
     for (int i = 0; i < 2; i++)
         if (thrum__inbox_poke(&inboxes[i])) {
             thrum__futex_wake(&inboxes[i], 1);
-            return;
+            return true;
         }
-    thrum__idle_found(&idle);
+    return false;
+}
+
+static bool someone_sleeps(void *workers)
+{
+    (void)workers;
+    return thrum__inbox_sleeps(thrum__load_relaxed(&inboxes[0])) ||
+           thrum__inbox_sleeps(thrum__load_relaxed(&inboxes[1]));
+}
+
+static bool have_work(void *workers)
+{
+    (void)workers;
+    return thrum__load_relaxed(&pending) > 0;
+}
+
+static void notify(void)
+{
+    static const thrum__idle_workers ops = {poke_one, someone_sleeps, have_work};
+    thrum__idle_notify(&idle, &ops, NULL);
 }
 
 static bool take_pending(void)
@@ -277,10 +294,12 @@ static void submit(void *argument)
     notify();
 }
 
-/* As a worker of worker.c, that ends with its first task. */
+static uint32_t tasks; /* that a worker does before it ends; 0 for 1 */
+
+/* As a worker of worker.c, that ends after so many tasks. */
 static void work(void *argument)
 {
-    uint32_t *own_inbox = argument;
+    uint32_t *own_inbox = argument, done = 0;
     bool searching = false, search;
     for (;;) {
         if (thrum__load_relaxed(own_inbox)) {
@@ -296,9 +315,12 @@ static void work(void *argument)
                 thrum__fence_seq_cst();
                 if (thrum__load_relaxed(&pending))
                     notify();
+                searching = false;
             }
             thrum__add_relaxed(&finished, 1);
-            return;
+            if (++done >= tasks)
+                return;
+            continue;
         }
         if (!thrum__inbox_sleep(own_inbox))
             continue;
@@ -328,6 +350,27 @@ EXPLORE(fiber_idle_two, .preemptions = 2, .stale = 1, .long_preemptions = 3, .se
     explore_spawn("worker", work, &inboxes[0]);
     explore_spawn("worker", work, &inboxes[1]);
     submit(NULL);
+    submit(NULL);
+    explore_join_all();
+    EXPLORE_CHECK(finished == 2);
+}
+
+/* Wakes a worker for another reason than a task, as a fiber of it that becomes ready does. */
+static void wake_worker(void *argument)
+{
+    (void)argument;
+    if (thrum__inbox_rouse(&inboxes[0]))
+        thrum__futex_wake(&inboxes[0], 1);
+}
+
+/* Several submitters: each may leave its task to the role that another has at the moment, and that one may
+ * find a worker that is counted as asleep but was woken. */
+EXPLORE(fiber_idle_submitters, .preemptions = 3, .sees = "asleep")
+{
+    tasks = 2;
+    explore_spawn("worker", work, &inboxes[0]);
+    explore_spawn("waker", wake_worker, NULL);
+    explore_spawn("submitter", submit, NULL);
     submit(NULL);
     explore_join_all();
     EXPLORE_CHECK(finished == 2);

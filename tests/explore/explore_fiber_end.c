@@ -88,7 +88,7 @@ static void begin(void)
 static void close_and_look(void *unused)
 {
     (void)unused;
-    thrum__fibers_close(&fibers, false, false, false);
+    thrum__fibers_close(&fibers, false, false);
     if (thrum__fibers_all_done(&fibers))
         check_end();
 }
@@ -118,7 +118,7 @@ EXPLORE(fiber_end_stolen, .preemptions = 2, .long_preemptions = 3, .sees = "stol
     begin();
     explore_spawn("worker", work, fibers.workers[0]);
     explore_spawn("thief", steal, fibers.workers[1]);
-    thrum__fibers_close(&fibers, false, false, false);
+    thrum__fibers_close(&fibers, false, false);
     explore_join_all();
     EXPLORE_CHECK(thrum__fibers_all_done(&fibers));
     check_end();
@@ -140,7 +140,7 @@ static void submit_and_close(void *unused)
     const char *reason;
     (void)unused;
     EXPLORE_CHECK(thrum__fibers_submit(&fibers, &late, &reason) == 0);
-    thrum__fibers_close(&fibers, false, false, false);
+    thrum__fibers_close(&fibers, false, false);
 }
 
 EXPLORE(fiber_end_open, .preemptions = EXPLORE_ALL)

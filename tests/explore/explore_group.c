@@ -1,6 +1,6 @@
 /* Groups and chains: a join returns when all tasks are done and the group may go, the first failure
  * reaches it, and each chained task runs once or never. */
-#include "executor/executor.h"
+#include "executor/core/executor.h"
 #include "explore.h"
 #include <thrum/group.h>
 

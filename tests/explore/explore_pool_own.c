@@ -274,3 +274,29 @@ EXPLORE(pool_own_priority, .preemptions = 2, .long_preemptions = 3)
     thrum_executor_shutdown(pool);
     EXPLORE_CHECK(EXPLORE_READ(position) == 2);
 }
+
+static int fork_and_join_while_closing(thrum_task *self)
+{
+    (void)self;
+    thrum_future *forked = thrum_submit(pool, count, THRUM_NOTHING);
+    int rc = thrum_future_result(forked, NULL, 0, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
+    thrum_future_free(forked);
+    return 0;
+}
+
+static void shut_down(void *argument)
+{
+    (void)argument;
+    thrum_executor_shutdown(pool);
+}
+
+/* A task forks and joins while another thread shuts the pool down, which empties the worker's inbox. */
+EXPLORE(pool_own_close, .preemptions = 2, .long_preemptions = 3)
+{
+    make(1);
+    thrum_future *future = thrum_submit(pool, fork_and_join_while_closing, THRUM_NOTHING);
+    explore_spawn("shutdown", shut_down, NULL);
+    finish(future);
+    explore_join_all();
+}

@@ -4,7 +4,7 @@
 #include "support_gate.h"
 #include "support_process.h"
 
-#include "executor/process_pool.h"
+#include "executor/process/process_pool.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -169,22 +169,22 @@ TEST(who_waits_for_a_task_that_went_away_leaves_the_next_one_alone)
     thrum__process_pool *pool =
         (thrum__process_pool *)process_pool(.max_workers = 1, .descriptors = gate_descriptors(),
                                             .descriptor_count = 2);
-    thrum_future *held = submit_gate(&pool->base);
+    thrum_future *held = submit_gate(&pool->pool.base);
     until_said();
-    struct wait first = {.future = thrum_submit(&pool->base, sleep_a_little, THRUM_NOTHING)};
+    struct wait first = {.future = thrum_submit(&pool->pool.base, sleep_a_little, THRUM_NOTHING)};
     thrum_thread *thread = thrum_thread_start(wait_on, thrum_value(struct wait *, &first));
     uint32_t at = first.future->place;
-    thrum__held_task *account = &pool->hands[0].held[at];
-    thrum__task_slot *slot = &pool->hands[0].child.slots->slot[at];
+    thrum__held_task *account = &pool->all_workers[0].held[at];
+    thrum__task_slot *slot = &pool->all_workers[0].child.slots->slot[at];
     UNTIL(thrum__load_relaxed(&slot->state) & THRUM__TASK_SLOT_DIRECT);
-    thrum_with (&pool->lock) {
+    thrum_with (&pool->pool.lock) {
         CHECK(thrum__task_slot_take_back(slot));
         UNTIL(waits_for(&first.ident, "lock"));
         account->direct = &slot;
         thrum__store_release(&slot->state, THRUM__TASK_SLOT_READY | THRUM__TASK_SLOT_DIRECT);
     }
     UNTIL(waits_for(&first.ident, "future"));
-    thrum_with (&pool->lock) {
+    thrum_with (&pool->pool.lock) {
         CHECK(account->direct == &slot);
         CHECK_INT(thrum__load_relaxed(&slot->state), ==,
                   THRUM__TASK_SLOT_READY | THRUM__TASK_SLOT_DIRECT);
@@ -195,7 +195,7 @@ TEST(who_waits_for_a_task_that_went_away_leaves_the_next_one_alone)
     JOIN(thread, 0);
     CHECK_INT(result_of(first.future, NULL, 0), ==, 0);
     CHECK_INT(result_of(held, NULL, 0), ==, 0);
-    thrum_executor_shutdown(&pool->base);
+    thrum_executor_shutdown(&pool->pool.base);
 }
 
 TEST(a_map_keeps_its_order)
@@ -321,5 +321,37 @@ TEST(a_worker_may_have_workers_of_its_own)
     CHECK_INT(result_of(thrum_submit(pool, use_pool_inside, THRUM_NOTHING), &result, sizeof result),
               ==, 0);
     CHECK_INT(result, ==, 144);
+    thrum_executor_shutdown(pool);
+}
+
+static int square_of_natural(thrum_task *self)
+{
+    int n = thrum_arg(self, int);
+    if (n < 0)
+        return thrum_fail(self, -EDOM, "%d is negative", n);
+    return thrum_return(self, thrum_value(int, n *n));
+}
+
+TEST(a_map_in_chunks_finds_its_function_in_the_worker)
+{
+    enum { COUNT = 50 };
+    int args[COUNT], results[COUNT] = {0};
+    for (int i = 0; i < COUNT; i++)
+        args[i] = i;
+    thrum_executor *pool = process_pool(.max_workers = 2);
+    thrum_map_options items = {.count = COUNT,
+                               .args = args,
+                               .arg_size = sizeof args[0],
+                               .ret_results = results,
+                               .result_size = sizeof results[0],
+                               .chunk = 7};
+    CHECK_INT(thrum_map(pool, square_of_natural, &items), ==, 0);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(results[i], ==, i * i);
+    args[30] = -1;
+    size_t failed = 0;
+    items.ret_failed = &failed;
+    CHECK_INT(thrum_map(pool, square_of_natural, &items), ==, -EDOM);
+    CHECK_INT(failed, ==, 30);
     thrum_executor_shutdown(pool);
 }

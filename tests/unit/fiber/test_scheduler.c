@@ -57,11 +57,20 @@ static const void *place(void *task)
     return task;
 }
 
+static thrum_event gone;
+
+static void end(thrum__fibers *ended)
+{
+    (void)ended;
+    thrum_event_set(&gone);
+}
+
 static const thrum__fiber_tasks kind = {
     .run = run,
     .release = release,
     .cancel = cancel,
     .place = place,
+    .end = end,
     .link = offsetof(struct task, next),
 };
 
@@ -75,10 +84,10 @@ TEST(a_task_that_is_being_given_up_is_not_asked_to_stop)
     CHECK_INT(thrum__fibers_submit(&fibers, &ends, &reason), ==, 0);
     CHECK_INT(thrum__fibers_submit(&fibers, &stays, &reason), ==, 0);
     UNTIL(thrum__load_acquire(&waiting) == 2);
-    CHECK(!thrum__fibers_close(&fibers, false, true, false)); /* asks all that run to stop */
-    UNTIL(thrum__load_acquire(&stays.asked));                 /* the second of the two */
+    CHECK(!thrum__fibers_close(&fibers, false, true)); /* asks all that run to stop */
+    UNTIL(thrum__load_acquire(&stays.asked));          /* the second of the two */
     thrum_event_set(&go_on);
-    CHECK_INT(thrum_event_wait(&fibers.gone, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_event_wait(&gone, THRUM_FOREVER), ==, 0);
     CHECK_INT(ends.asked, ==, 0);
     CHECK_INT(ends.given_up && stays.given_up, ==, 1);
     thrum__fibers_finish(&fibers);

@@ -6,15 +6,12 @@
  *
  * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
  * who waited for the task may free what they lean on.
- *
- * One that was not shut down is drained at the end of the program (pools.c).
  */
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/panic.h"
 #include "base/process.h"
-#include "executor/executor.h"
-#include "executor/pools.h"
+#include "executor/core/pool.h"
 #include "fiber/idle.h"
 #include "fiber/scheduler.h"
 #include "park/local.h"
@@ -27,9 +24,8 @@
 #include <stddef.h>
 
 typedef struct fiber_pool {
-    thrum_executor base;
+    thrum__pool pool;
     thrum__fibers fibers;
-    thrum__listed_pool listed;
 } fiber_pool;
 
 /* ---------------------------------------------------------------------------------------- tasks */
@@ -75,15 +71,10 @@ static const void *place(void *task)
     return (const void *)(uintptr_t)future->task.function;
 }
 
-static void free_pool(fiber_pool *pool)
-{
-    thrum__fibers_finish(&pool->fibers);
-    thrum__free(pool);
-}
-
+/* The last worker has left. */
 static void end(thrum__fibers *fibers)
 {
-    free_pool((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)));
+    thrum__pool_gone(&((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)))->pool);
 }
 
 static const thrum__fiber_tasks tasks = {
@@ -94,7 +85,9 @@ static const thrum__fiber_tasks tasks = {
 
 static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
 {
-    fiber_pool *pool = (fiber_pool *)executor; /* its first member */
+    fiber_pool *pool = (fiber_pool *)executor; /* its first member's first */
+    if (thrum__pool_lost(&pool->pool))
+        return -ESRCH;
     future->executor = pool;
     return thrum__fibers_submit(&pool->fibers, future, ret_reason);
 }
@@ -104,11 +97,14 @@ static size_t width(const thrum_executor *executor)
     return ((const fiber_pool *)executor)->fibers.width;
 }
 
-/* Each figure is right at some moment of the look; they may be of different ones. */
+/* The workers count for themselves, so the figures are of different moments. They are read in an order, and
+ * cut, such that each makes sense beside the others: no more are idle than there are, and what was done was
+ * begun, and what was begun was submitted. */
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
     thrum__fibers *fibers = &((fiber_pool *)executor)->fibers;
     uint64_t done = 0, begun = 0, submitted = 0;
+    uint32_t idle = thrum__load_acquire(&fibers->idle) & ~THRUM__IDLE_SEARCHING;
     uint32_t started = thrum__load_acquire(&fibers->started);
     for (uint32_t i = 0; i < started; i++) {
         thrum__fiber_worker *worker = fibers->workers[i];
@@ -122,7 +118,7 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
         submitted += thrum__load_acquire(&fibers->workers[i]->submitted);
     submitted += thrum__load_relaxed(&fibers->injected_total);
     ret_stats->workers = started;
-    ret_stats->idle = thrum__load_relaxed(&fibers->idle) & ~THRUM__IDLE_SEARCHING;
+    ret_stats->idle = idle < started ? idle : started;
     ret_stats->done = done;
     ret_stats->running = (size_t)(begun - done);
     ret_stats->pending = submitted > begun ? (size_t)(submitted - begun) : 0;
@@ -130,61 +126,31 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 
 /* -------------------------------------------------------------------------------------- the end */
 
-static void wait_until_gone(fiber_pool *pool)
+/* What was not begun in the parent is cancelled in the child. The pool stays, as the child may run on one of
+ * its stacks. */
+static bool forsake(thrum__pool *common)
 {
-    thrum_shield_begin(); /* a pool that is left half shut down would be lost */
-    thrum_event_wait(&pool->fibers.gone, THRUM_FOREVER);
-    thrum_shield_end();
+    (void)thrum__pool_cancel(thrum__fibers_take_injected(&((fiber_pool *)common)->fibers));
+    return false;
 }
 
-/* In a child of fork: what was not begun in the parent is cancelled here. The stacks are left, as the
- * child may run on one of them. */
-static void shut_down_lost(fiber_pool *pool)
+static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
-    thrum_future *future = thrum__fibers_take_injected(&pool->fibers);
-    while (future) {
-        thrum_future *next = future->next;
-        thrum_future_cancel(future);
-        thrum__future_unreference(future);
-        future = next;
-    }
+    fiber_pool *pool = (fiber_pool *)common; /* its first member */
+    return thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running);
 }
 
-static void shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
-                     const void *caller)
+static void finish(thrum__pool *common)
 {
-    fiber_pool *pool = (fiber_pool *)executor;
-    if (thrum__self()->executor == pool && !options->no_wait)
-        thrum__panic(caller,
-                     "fiber pool \"%s\" shut down by its own fiber \"%s\", which would wait for "
-                     "itself",
-                     pool->fibers.name_prefix, thrum__self()->name);
-    bool ours = thrum__pools_leave(&pool->listed);
-    if (pool->fibers.process != thrum__process_generation) {
-        shut_down_lost(pool);
-        return;
-    }
-    bool abandon = options->no_wait && ours;
-    bool none = thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running,
-                                    abandon);
-    if (!none && options->no_wait)
-        return;
-    if (!none)
-        wait_until_gone(pool);
-    if (ours)
-        free_pool(pool);
-}
-
-static void drain(thrum__listed_pool *listed)
-{
-    fiber_pool *pool = (fiber_pool *)((char *)listed - offsetof(fiber_pool, listed));
-    if (!thrum__fibers_close(&pool->fibers, false, false, false))
-        wait_until_gone(pool);
+    thrum__fibers_finish(&((fiber_pool *)common)->fibers);
 }
 
 /* ----------------------------------------------------------------------------------- the beginning */
 
-static const thrum__executor_ops fiber_pool_ops = {submit, width, shutdown, stats};
+static const thrum__executor_ops fiber_pool_ops = {
+    .submit = submit, .width = width, .shutdown = thrum__pool_shutdown, .stats = stats};
+static const thrum__pool_kind kind = {
+    .name = "fiber pool", .close = close_pool, .forsake = forsake, .finish = finish};
 
 enum { MOST_SECONDS = 1000000000 };
 
@@ -201,7 +167,6 @@ static thrum_executor *make(const thrum_fiber_options *options, const void *call
         return NULL;
     int workers = options->workers ? options->workers : thrum__cpu_count();
     const char *prefix = options->name_prefix ? options->name_prefix : "fiber";
-    pool->base.ops = &fiber_pool_ops;
     pool->fibers.tasks = &tasks;
     pool->fibers.owner = pool;
     if (options->hold_limit > 0)
@@ -213,9 +178,12 @@ static thrum_executor *make(const thrum_fiber_options *options, const void *call
         thrum__free(pool);
         return NULL;
     }
-    pool->listed.drain = drain;
-    thrum__pools_enter(&pool->listed, pool);
-    return &pool->base;
+    if (thrum__pool_init(&pool->pool, &fiber_pool_ops, &kind, prefix) < 0) {
+        thrum__fibers_finish(&pool->fibers);
+        thrum__free(pool);
+        return NULL;
+    }
+    return &pool->pool.base;
 }
 
 thrum_executor *thrum_fiber_pool_new(const thrum_fiber_options *options)

@@ -2,7 +2,7 @@
  *
  * A thread that waits for a task in a task slot sleeps on the task's slot itself: it sets DIRECT there
  * (process/task_slots.h), the worker wakes it, and it collects the outcome and ends the future, as the reaper
- * would have. So a task to another process and back costs two hand-offs and not three. The wait remains
+ * would have. So a task to another process and back costs two worker-offs and not three. The wait remains
  * one like any other, with a deadline and open to cancellation (park/shared_park.c).
  *
  * The slot may be taken back and given to another worker, or the worker may die: then the reaper clears
@@ -15,7 +15,7 @@
  * no future that it had is between its outcome and its end.
  */
 #include "base/futex.h"
-#include "executor/process_pool.h"
+#include "executor/process/process_pool.h"
 #include <thrum/with.h>
 
 #include <errno.h>
@@ -23,7 +23,7 @@
 
 /* Where a waiter sleeps. */
 struct spot {
-    thrum__hand *hand;
+    thrum__process_worker *worker;
     thrum__mapping *mapping;
     uint32_t slot;
 };
@@ -31,14 +31,14 @@ struct spot {
 /* Whether the task is in the slot. */
 static bool is_there(const struct spot *spot, const thrum_future *future)
 {
-    return spot->hand->child.mapping == spot->mapping &&
-           spot->hand->held[spot->slot].future == future;
+    return spot->worker->child.mapping == spot->mapping &&
+           spot->worker->held[spot->slot].future == future;
 }
 
 /* Whether the task has been there all the time: it may have gone and come back, with another who waits. */
 static bool stayed_there(const struct spot *spot, const thrum_future *future)
 {
-    return is_there(spot, future) && spot->hand->held[spot->slot].direct == spot;
+    return is_there(spot, future) && spot->worker->held[spot->slot].direct == spot;
 }
 
 static thrum__task_slot *slot_of(const struct spot *spot)
@@ -50,13 +50,13 @@ static thrum__task_slot *slot_of(const struct spot *spot)
 static bool settle_down(thrum__process_pool *pool, thrum_future *future, struct spot *ret_spot)
 {
     uint32_t place = future->place;
-    *ret_spot = (struct spot){.hand = &pool->hands[place / THRUM__TASK_SLOTS],
+    *ret_spot = (struct spot){.worker = &pool->all_workers[place / THRUM__TASK_SLOTS],
                               .slot = place % THRUM__TASK_SLOTS};
-    ret_spot->mapping = ret_spot->hand->child.mapping;
+    ret_spot->mapping = ret_spot->worker->child.mapping;
     if (place / THRUM__TASK_SLOTS >= pool->max_workers || !ret_spot->mapping ||
-        !is_there(ret_spot, future) || ret_spot->hand->held[ret_spot->slot].direct)
+        !is_there(ret_spot, future) || ret_spot->worker->held[ret_spot->slot].direct)
         return false;
-    ret_spot->hand->held[ret_spot->slot].direct = ret_spot;
+    ret_spot->worker->held[ret_spot->slot].direct = ret_spot;
     ret_spot->mapping->users++;
     (void)thrum__task_slot_set_direct(slot_of(ret_spot)); /* else it is done */
     return true;
@@ -68,8 +68,8 @@ static bool concerns_reaper(const thrum__process_pool *pool)
 {
     bool waits_behind = false;
     for (size_t i = 0; i < pool->max_workers; i++)
-        waits_behind |= pool->hands[i].in_flight > 1;
-    return waits_behind || pool->closing || pool->max_tasks || pool->pending_count;
+        waits_behind |= pool->all_workers[i].in_flight > 1;
+    return waits_behind || pool->pool.closing || pool->max_tasks || pool->pool.pending_count;
 }
 
 /* Takes the outcome if it is there. Under the lock. True if the reaper is to look, too. */
@@ -77,14 +77,14 @@ static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct
                    thrum__outcomes *outcomes)
 {
     if (stayed_there(spot, future)) {
-        spot->hand->held[spot->slot].direct = NULL;
+        spot->worker->held[spot->slot].direct = NULL;
         if (!thrum__task_slot_clear_direct(slot_of(spot))) {
-            thrum__process_pool_collect_one(pool, spot->hand, spot->slot, outcomes);
+            thrum__process_pool_collect_one(pool, spot->worker, spot->slot, outcomes);
             thrum__process_pool_fill(pool, outcomes);
         }
     }
     thrum__mapping_release(spot->mapping);
-    return spot->hand->in_flight || concerns_reaper(pool);
+    return spot->worker->in_flight || concerns_reaper(pool);
 }
 
 static bool enter(void *argument)
@@ -103,17 +103,17 @@ static int wait(void *argument, thrum_time deadline)
     struct spot spot;
     bool there = false, ring = false;
     int rc = 1;
-    thrum_with (&pool->lock)
+    thrum_with (&pool->pool.lock)
         there = settle_down(pool, future, &spot);
     if (there) {
         rc = thrum__task_slot_sleep_direct(slot_of(&spot), future, deadline);
-        thrum_with (&pool->lock)
+        thrum_with (&pool->pool.lock)
             ring = get_up(pool, future, &spot, &outcomes);
         thrum__outcomes_settle(&outcomes);
     }
-    thrum_with (&pool->lock) {
+    thrum_with (&pool->pool.lock) {
         thrum__sub_release(&pool->visitors, 1);
-        ring |= pool->closing;
+        ring |= pool->pool.closing;
     }
     if (ring)
         thrum__reaper_wake();

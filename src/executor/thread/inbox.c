@@ -29,7 +29,7 @@
  *
  * Sources: work stealing is Cilk's (Blumofe, Leiserson); see thread_pool.c for what differs.
  */
-#include "executor/inbox.h"
+#include "executor/thread/inbox.h"
 #include "park/guard.h"
 
 #include <stddef.h>
@@ -122,6 +122,10 @@ bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future)
     if (!(thrum__load_relaxed(&inbox->word) & FILLED))
         return false;
     uint32_t word = guard(inbox);
+    if (!(word & FILLED)) { /* a shutdown has emptied it meanwhile */
+        unguard(inbox, word);
+        return false;
+    }
     thrum__plain_read(&inbox->list);
     bool found = newest(inbox) == future || inbox->list.first == future;
     unguard(inbox, found ? take_end(inbox, future, word) : word);

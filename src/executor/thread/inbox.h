@@ -1,13 +1,8 @@
 /* Inboxes of a pool: where tasks are left without the pool's lock. */
-#ifndef THRUM_EXECUTOR_INBOX_H
-#define THRUM_EXECUTOR_INBOX_H
+#ifndef THRUM_EXECUTOR_THREAD_INBOX_H
+#define THRUM_EXECUTOR_THREAD_INBOX_H
 
-#include "future/future.h"
-
-/* Futures in the order of their coming, linked by `next`; ended by `last` alone. */
-typedef struct thrum__pending {
-    thrum_future *first, **last;
-} thrum__pending;
+#include "executor/core/pool.h"
 
 /* On a line of its own: those who submit write it, the others only when they run dry. */
 typedef struct thrum__inbox {

@@ -3,7 +3,7 @@
  * It has no state. The task runs on the caller's stack, in a scope of its own (park/scope.h): a request to
  * stop the caller does not reach it, and one for the task does not reach the caller.
  */
-#include "executor/executor.h"
+#include "executor/core/executor.h"
 
 static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
 {
@@ -23,7 +23,7 @@ static void shutdown(thrum_executor *executor, const thrum_shutdown_options *opt
                      const void *place)
 {
     (void)options, (void)place;
-    thrum__free(executor);
+    thrum__executor_retire(executor);
 }
 
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
@@ -31,7 +31,8 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
     (void)executor, (void)ret_stats;
 }
 
-static const thrum__executor_ops inline_ops = {submit, width, shutdown, stats};
+static const thrum__executor_ops inline_ops = {
+    .submit = submit, .width = width, .shutdown = shutdown, .stats = stats};
 
 thrum_executor *thrum_inline_new(void)
 {

@@ -1,0 +1,129 @@
+/* What the public functions on executors do before the table.
+ *
+ * A handle that is used after its shutdown leads to memory that was freed. So that such a use stops with a
+ * message instead of a crash in some later, unrelated call, the memory of the last RETIRED executors is
+ * kept, marked by a table without functions. Beyond that a use cannot be recognised. Where memory is plain
+ * (base/memory.h), a checker sees to it, and nothing is kept.
+ */
+#include "executor/core/executor.h"
+#include "base/cpu.h"
+#include "base/panic.h"
+#include "executor/deadline.h"
+#include "sync/fork_lock.h"
+#include <thrum/lock.h>
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+
+enum { RETIRED = 64 };
+
+static const thrum__executor_ops retired_ops;
+static thrum_lock lock; /* for these: */
+static thrum_executor *retired[RETIRED];
+static size_t oldest;
+
+void thrum__executor_retire(thrum_executor *executor)
+{
+    if (THRUM__MEMORY_PLAIN) {
+        thrum__free(executor);
+        return;
+    }
+    thrum__store_relaxed(&executor->ops, &retired_ops);
+    thrum_executor *freed = NULL;
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
+        freed = retired[oldest];
+        retired[oldest] = executor;
+        oldest = (oldest + 1) % RETIRED;
+    }
+    thrum__free(freed);
+}
+
+void thrum__executor_misused(const thrum_executor *executor, const void *place)
+{
+    const char *thread = thrum__self()->name;
+    if (!executor)
+        thrum__panic(place, "an executor that is NULL was used by thread \"%s\"", thread);
+    thrum__panic(place, "executor %p was used by thread \"%s\" after its shutdown",
+                 (const void *)executor, thread);
+}
+
+static const char *reason_of(int code)
+{
+    switch (code) {
+    case -EPIPE:
+        return "submitted to an executor that is being shut down";
+    case -ESRCH:
+        return "the executor's threads do not exist in this child of a fork";
+    default:
+        return NULL;
+    }
+}
+
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+{
+    const char *reason = NULL;
+    int rc = executor->ops->submit(executor, future, &reason);
+    if (rc < 0)
+        thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
+}
+
+thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
+                                thrum_task_fn *function, const void *arg, size_t size)
+{
+    thrum__executor_check(executor, thrum__caller());
+    thrum_future *future = options && options->deadline
+                               ? thrum__future_new_until(options->deadline, function, arg, size)
+                               : thrum__future_new(function, arg, size);
+    if (thrum_future_done(future))
+        return future;                                         /* no memory */
+    if (options && options->priority != THRUM_PRIORITY_NORMAL) /* nobody else has it yet */
+        thrum__store_relaxed(&future->state,
+                             options->priority < 0 ? THRUM__FUTURE_LOW : THRUM__FUTURE_HIGH);
+    thrum__executor_submit(executor, future);
+    return future;
+}
+
+thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, const void *arg,
+                           size_t size)
+{
+    thrum__executor_check(executor, thrum__caller());
+    thrum_future *future = thrum__future_new(function, arg, size);
+    if (!thrum_future_done(future)) /* else there was no memory */
+        thrum__executor_submit(executor, future);
+    return future;
+}
+
+static void shut_down(thrum_executor *executor, const thrum_shutdown_options *options,
+                      const void *place)
+{
+    static const thrum_shutdown_options defaults;
+    if (!executor)
+        return;
+    thrum__executor_check(executor, place);
+    executor->ops->shutdown(executor, options ? options : &defaults, place);
+}
+
+void thrum_executor_shutdown(thrum_executor *executor)
+{
+    shut_down(executor, NULL, thrum__caller());
+}
+
+void thrum_executor_shutdown_with(thrum_executor *executor, const thrum_shutdown_options *options)
+{
+    shut_down(executor, options, thrum__caller());
+}
+
+void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats)
+{
+    thrum__executor_check(executor, thrum__caller());
+    thrum_executor_stats stats = {0};
+    executor->ops->stats(executor, &stats);
+    *ret_stats = stats;
+}
+
+int thrum_cpu_count(void)
+{
+    return thrum__cpu_count();
+}

@@ -1,0 +1,47 @@
+/* An executor: the table behind thrum_submit, thrum_map and thrum_executor_shutdown. pool.h is what all
+ * pools have in common; inline/, thread/, fiber/ and process/ are what differs. */
+#ifndef THRUM_EXECUTOR_CORE_EXECUTOR_H
+#define THRUM_EXECUTOR_CORE_EXECUTOR_H
+
+#include "future/future.h"
+#include <thrum/executor.h>
+
+typedef struct thrum__executor_ops {
+    /* Takes a pending future over, with the executor's reference. Returns 0, or an error, and then
+     * has not taken it; `*ret_reason` may then be set to a text that stays. */
+    int (*submit)(thrum_executor *executor, thrum_future *future, const char **ret_reason);
+    /* How many tasks it can run at once. */
+    size_t (*width)(const thrum_executor *executor);
+    /* Ends and frees the executor; `place` is the caller's, for a message. */
+    void (*shutdown)(thrum_executor *executor, const thrum_shutdown_options *options,
+                     const void *place);
+    void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
+    /* Its tasks run in other processes: what they are given must be addressed by name. */
+    bool far;
+} thrum__executor_ops;
+
+/* The first member of every executor. */
+struct thrum_executor {
+    const thrum__executor_ops *ops;
+};
+
+/* Stops the program with a message: the executor is NULL, or was shut down. */
+void thrum__executor_misused(const thrum_executor *executor, const void *place)
+    __attribute__((noreturn, cold));
+
+/* Every public function checks its executor by this before it uses it. */
+static inline void thrum__executor_check(const thrum_executor *executor, const void *place)
+{
+    if (__builtin_expect(!executor || !executor->ops->submit, false))
+        thrum__executor_misused(executor, place);
+}
+
+/* Gives a pending future to the executor; where it refuses, the future fails and says why. Takes the
+ * executor's reference either way. */
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future);
+
+/* Frees the memory of an executor that is over: it is marked as shut down, and given back some time
+ * later, so that a use of a handle that is still about is recognised. */
+void thrum__executor_retire(thrum_executor *executor);
+
+#endif

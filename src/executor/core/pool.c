@@ -1,0 +1,273 @@
+/* The life of a pool, whatever carries its tasks.
+ *
+ *     open ----> closing ----> gone ----> retired
+ *
+ * A shutdown claims the pool, which only one may do, closes it, and waits until it is gone; then it
+ * frees it. A shutdown with `no_wait` abandons it: then the last carrier frees it. At the end of the
+ * program every pool that is listed is drained: closed, unless it is already, and waited for. An abandoned
+ * pool stays in the list until it is gone, so the end of the program finishes what it was given, as
+ * Python's does: its carriers are daemons, and nothing else would wait for them.
+ *
+ * Who frees a pool is decided under the lock of the list, at one moment:
+ *
+ *     gone, abandoned, not drained     the last carrier takes it off the list and frees it
+ *     gone, else                       the last carrier sets the event `gone`, its last touch
+ *     gone, claimed, not drained       the shutdown, which has waited, takes it off and frees it
+ *     drained                          nobody: the program ends
+ *
+ * The list is looked at anew after each pool is drained, so tasks that submit to other pools are waited
+ * for too. A task that calls exit would wait for itself: its own pool is left as it is.
+ *
+ * Everything else about a pool is under the pool's own lock, but for what its kind says. Nothing is done
+ * to a future under it, and no waiter is unparked: such work is collected in chains and done after the
+ * lock is released. The lock of the list is taken alone, never inside a pool's or around one.
+ *
+ * Fork: a child has the pool but none of its carriers. It refuses to submit; a shutdown gives up what is
+ * pending (`forsake`) and frees the memory if nothing else in the child may touch it; the end of the program leaves the pool as it is. The lock of
+ * the list is held across a fork.
+ *
+ * A second shutdown, or a use after a shutdown, stops the program (executor.c).
+ *
+ * Tests: tests/unit/executor, tests/explore/explore_pool*.c for each kind of shutdown.
+ */
+#include "executor/core/pool.h"
+#include "base/panic.h"
+#include "base/process.h"
+#include "sync/fork_lock.h"
+#include "thread/living.h"
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <string.h>
+
+static thrum_lock list_lock; /* for the list, and what the header says in each pool */
+static thrum__pool *first;
+
+bool thrum__pool_lost(const thrum__pool *pool)
+{
+    return pool->process != thrum__process_generation;
+}
+
+/* --------------------------------------------------------------------------------------- the list */
+
+/* Under the lock of the list. */
+static void unlist(thrum__pool *pool)
+{
+    if (pool->prev)
+        pool->prev->next = pool->next;
+    else
+        first = pool->next;
+    if (pool->next)
+        pool->next->prev = pool->prev;
+}
+
+/* Takes the pool off the list. Returns true if the caller is to free it. */
+static bool take_off(thrum__pool *pool)
+{
+    bool ours = false;
+    thrum_with (&list_lock) {
+        ours = !pool->drained;
+        if (ours)
+            unlist(pool);
+    }
+    return ours;
+}
+
+static void wait_until_gone(thrum__pool *pool)
+{
+    thrum_shield_begin(); /* a pool that is left half shut down would be lost */
+    thrum_event_wait(&pool->gone, THRUM_FOREVER);
+    thrum_shield_end();
+}
+
+/* Whether the caller is a task of the pool, or runs inside of one. */
+static bool is_inside(const thrum__pool *pool)
+{
+    const thrum__context *self = thrum__self();
+    if (self->executor == pool)
+        return true;
+    for (const thrum__scope *scope = self->scope; scope; scope = scope->outer)
+        if (scope->task && ((const thrum_future *)scope->task)->executor == pool)
+            return true;
+    return false;
+}
+
+/* Whether the end of the program is to wait for the pool. */
+static bool is_due(const thrum__pool *pool)
+{
+    return !pool->drained && !thrum__pool_lost(pool) && !is_inside(pool);
+}
+
+size_t thrum__pool_drain_all(void)
+{
+    static const thrum_shutdown_options finish;
+    for (size_t count = 0;; count++) {
+        thrum__pool *pool = NULL;
+        bool closes = false;
+        thrum_with (&list_lock) {
+            pool = first;
+            while (pool && !is_due(pool))
+                pool = pool->next;
+            if (pool) {
+                closes = !pool->closed;
+                pool->drained = pool->closed = true;
+            }
+        }
+        if (!pool)
+            return count;
+        if (closes && pool->kind->close(pool, &finish))
+            thrum__pool_gone(pool);
+        wait_until_gone(pool);
+    }
+}
+
+static void at_exit(void)
+{
+    (void)thrum__pool_drain_all();
+}
+
+/* ------------------------------------------------------------------------------ beginning and end */
+
+int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
+                     const thrum__pool_kind *kind, const char *prefix)
+{
+    size_t length = strlen(prefix) + 1;
+    pool->name_prefix = thrum__alloc(length);
+    if (!pool->name_prefix)
+        return -ENOMEM;
+    memcpy(pool->name_prefix, prefix, length);
+    pool->base.ops = ops;
+    pool->kind = kind;
+    pool->process = thrum__process_generation;
+    for (int rank = 0; rank < THRUM__RANKS; rank++)
+        pool->pending[rank].last = &pool->pending[rank].first;
+    thrum__living_at_exit(at_exit);
+    thrum__lock_across_fork(&list_lock);
+    thrum_with (&list_lock) {
+        pool->next = first;
+        if (first)
+            first->prev = pool;
+        first = pool;
+    }
+    return 0;
+}
+
+static void free_pool(thrum__pool *pool)
+{
+    if (pool->kind->finish)
+        pool->kind->finish(pool);
+    thrum__free(pool->name_prefix);
+    thrum__executor_retire(&pool->base);
+}
+
+void thrum__pool_discard(thrum__pool *pool)
+{
+    if (!take_off(pool)) {
+        thrum_event_set(&pool->gone); /* the end of the program has found it */
+        return;
+    }
+    if (pool->kind->finish)
+        pool->kind->finish(pool);
+    thrum__free(pool->name_prefix);
+    thrum__free(pool);
+}
+
+void thrum__pool_gone(thrum__pool *pool)
+{
+    bool ours = false;
+    thrum_with (&list_lock) {
+        ours = pool->abandoned && !pool->drained;
+        if (ours)
+            unlist(pool);
+    }
+    if (ours)
+        free_pool(pool);
+    else
+        thrum_event_set(&pool->gone);
+}
+
+/* Takes the pool for a shutdown. Returns true if the shutdown is to close it. */
+static bool claim(thrum__pool *pool, bool abandons, const void *place)
+{
+    bool again = false, closes = false;
+    thrum_with (&list_lock) {
+        again = pool->claimed;
+        closes = !again && !pool->closed;
+        pool->claimed = true;
+        if (closes) {
+            pool->closed = true;
+            pool->abandoned = abandons;
+        }
+    }
+    if (again)
+        thrum__panic(place, "%s \"%s\" shut down a second time, by thread \"%s\"", pool->kind->name,
+                     pool->name_prefix, thrum__self()->name);
+    return closes;
+}
+
+void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
+                          const void *place)
+{
+    thrum__pool *pool = (thrum__pool *)executor; /* its first member */
+    bool lost = thrum__pool_lost(pool);
+    if (!lost && !options->no_wait && is_inside(pool))
+        thrum__panic(place,
+                     "%s \"%s\" shut down by its own worker \"%s\", which would wait for itself",
+                     pool->kind->name, pool->name_prefix, thrum__self()->name);
+    bool closes = claim(pool, options->no_wait && !lost, place);
+    if (lost) {
+        bool stays = !pool->kind->forsake(pool);
+        if (take_off(pool) && !stays)
+            free_pool(pool);
+        return;
+    }
+    if (closes && pool->kind->close(pool, options))
+        thrum__pool_gone(pool);
+    if (options->no_wait)
+        return;
+    wait_until_gone(pool);
+    if (take_off(pool))
+        free_pool(pool);
+}
+
+/* ------------------------------------------------------------------------------ running and counting */
+
+thrum__ending thrum__pool_run(thrum_future *future)
+{
+    bool ran = thrum__future_run(future);
+    return (thrum__ending){
+        .ran = ran,
+        .failed = ran && thrum__task_error(&future->task),
+        .cancelled = !ran && thrum_future_cancelled(future),
+    };
+}
+
+void thrum__pool_count(thrum__pool *pool, thrum__ending ending)
+{
+    pool->done += ending.ran || ending.cancelled;
+    pool->failed += ending.failed || ending.cancelled;
+    pool->cancelled += ending.cancelled;
+}
+
+void thrum__pool_run_here(thrum__pool *pool, thrum_future *future)
+{
+    thrum__store_release(&future->executor, (void *)pool);
+    thrum__ending ending = thrum__pool_run(future);
+    thrum_with (&pool->lock)
+        thrum__pool_count(pool, ending);
+    thrum__future_unreference(future);
+}
+
+size_t thrum__pool_cancel(thrum_future *chain)
+{
+    size_t cancelled = 0;
+    while (chain) {
+        thrum_future *next = chain->next;
+        if (!thrum_future_running(chain))
+            cancelled += thrum_future_cancel(chain) == 0;
+        thrum__future_unreference(chain);
+        chain = next;
+    }
+    return cancelled;
+}

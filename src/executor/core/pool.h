@@ -1,0 +1,143 @@
+/* A pool: what the executors that own carriers have in common. pool.c has the essay.
+ *
+ * A kind of pool embeds this as its first member and adds how a task gets a carrier (a thread, a fiber, a
+ * worker process), and nothing else: states, admission, counters, shutdown, the end of the program and
+ * fork are here. */
+#ifndef THRUM_EXECUTOR_CORE_POOL_H
+#define THRUM_EXECUTOR_CORE_POOL_H
+
+#include "executor/core/executor.h"
+#include "park/park.h"
+#include <thrum/event.h>
+#include <thrum/lock.h>
+
+typedef struct thrum__pool thrum__pool;
+
+/* What differs between kinds. */
+typedef struct thrum__pool_kind {
+    const char *name; /* for messages */
+    /* Refuses further tasks, does as the options say, and lets the carriers leave when all is done. Called
+     * once. Returns true if there is no carrier to wait for; else the last one calls thrum__pool_gone. */
+    bool (*close)(thrum__pool *pool, const thrum_shutdown_options *options);
+    /* A submitter that was inside has left. Under the lock. Returns true if the pool is
+     * closing and nothing else keeps it: then the caller calls thrum__pool_gone. NULL without a backlog. */
+    bool (*left)(thrum__pool *pool);
+    /* In a child of fork, which has none of the carriers: gives up what is pending. Returns false if the
+     * pool's memory must stay. */
+    bool (*forsake)(thrum__pool *pool);
+    /* Gives back what the pool holds, but not the pool itself; NULL for nothing. */
+    void (*finish)(thrum__pool *pool);
+} thrum__pool_kind;
+
+/* The order in which tasks leave the backlog. */
+enum thrum__rank {
+    THRUM__RANK_AGAIN,
+    THRUM__RANK_HIGH,
+    THRUM__RANK_MIDDLE,
+    THRUM__RANK_LOW,
+    THRUM__RANKS
+};
+
+/* Futures in the order of their coming, linked by `next`; ended by `last` alone. */
+typedef struct thrum__pending {
+    thrum_future *first, **last;
+} thrum__pending;
+
+struct thrum__pool {
+    thrum_executor base;
+
+    /* Fixed. */
+    const thrum__pool_kind *kind;
+    char *name_prefix;
+    uint32_t process; /* the generation in which it was made */
+    size_t max_pending;
+    thrum_when_full when_full;
+
+    thrum_lock lock; /* for all that follows, and what the kind says */
+    thrum__pending pending[THRUM__RANKS];
+    size_t pending_count;
+    void *submitters; /* the queue of those that wait for room */
+    size_t invited;   /* places that were handed to one of them, which has not come for it yet */
+    size_t inside; /* submitters that wait, or run a task: the pool stands until they have left */
+    uint64_t done, failed, cancelled;
+    bool closing;
+    int broken; /* the code of an initializer that failed */
+    char why_broken[200];
+
+    /* Under the lock of the list of all pools. */
+    bool claimed;   /* a shutdown has it */
+    bool abandoned; /* and does not wait: whoever calls thrum__pool_gone frees it */
+    bool drained;   /* the end of the program waits for it, and it is never freed */
+    bool closed;    /* its kind's `close` was called */
+    thrum__pool *next, *prev;
+
+    thrum_event gone; /* closing, and the last carrier has left */
+};
+
+/* ------------------------------------------------------------------------------ beginning and end */
+
+/* Makes zeroed memory a pool and lists it. `prefix` is copied. Returns 0 or -ENOMEM, and then has taken
+ * nothing. */
+int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
+                     const thrum__pool_kind *kind, const char *prefix);
+
+/* Takes back thrum__pool_init for a pool that could not be completed, and frees its memory. */
+void thrum__pool_discard(thrum__pool *pool);
+
+/* The last carrier of a pool that is closing has left: its last touch of the pool. */
+void thrum__pool_gone(thrum__pool *pool);
+
+/* What the end of the program does: closes all pools that are open, and waits until all are gone. Returns how
+ * many it waited for. */
+size_t thrum__pool_drain_all(void);
+
+/* The `shutdown` of every pool's table. */
+void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
+                          const void *place);
+
+/* Whether the pool has its carriers in this process, or a fork has left them behind. */
+bool thrum__pool_lost(const thrum__pool *pool);
+
+/* -------------------------------------------------------------- admission: all under the lock */
+
+/* What becomes of a task that is submitted: 0 takes it into the backlog, THRUM__ADMIT_RUN has the caller
+ * run it (thrum__pool_run_here), a negative code refuses it, with `*ret_reason`. May wait for room, and
+ * gives up the lock meanwhile. If it sets `*ret_inside`, the caller ends its submit by thrum__pool_leave. */
+enum { THRUM__ADMIT_RUN = 1 };
+int thrum__pool_admit(thrum__pool *pool, const char **ret_reason, bool *ret_inside);
+
+/* Ends such a submit. Without the lock; the pool may be gone when it returns. */
+void thrum__pool_leave(thrum__pool *pool);
+
+/* The rank that a task was submitted with. */
+enum thrum__rank thrum__pool_rank(const thrum_future *future);
+
+/* Takes a future in, or the next one out: the oldest of the first rank that has one, or NULL. */
+void thrum__pool_push(thrum__pool *pool, thrum_future *future, enum thrum__rank rank);
+thrum_future *thrum__pool_pop(thrum__pool *pool);
+
+/* Hands the places that there are to those that wait for room; all are told to go on if the pool is
+ * closing or broken. Returns a chain to unpark when the lock is released. */
+thrum__waiter *thrum__pool_invite(thrum__pool *pool);
+
+/* ------------------------------------------------------------------------------- running and counting */
+
+/* How a task ended: it ran, and failed; or it was cancelled before it ran. */
+typedef struct thrum__ending {
+    bool ran, failed, cancelled;
+} thrum__ending;
+
+/* Runs a task in the calling context. Without the lock. */
+thrum__ending thrum__pool_run(thrum_future *future);
+
+/* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
+void thrum__pool_count(thrum__pool *pool, thrum__ending ending);
+
+/* Runs a task in its submitter, counts it, and gives up the executor's reference. Without the lock. */
+void thrum__pool_run_here(thrum__pool *pool, thrum_future *future);
+
+/* Cancels a chain of pending futures, linked by `next`, and gives up the references; those that a waiter
+ * has begun go on. Returns how many were cancelled. Without the lock. */
+size_t thrum__pool_cancel(thrum_future *chain);
+
+#endif

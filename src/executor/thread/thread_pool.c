@@ -1,0 +1,276 @@
+/* The thread pool: how tasks get in, and how it begins and ends.
+ *
+ * Everything about a pool is under its one lock, but for the inboxes (inbox.c). A task runs without the
+ * lock. A task from outside goes into the common inbox, one from a task of the pool into its worker's own,
+ * if the pool has a worker already, its backlog has no bound and the task no priority; else it goes through
+ * the lock into the backlog. tasks.c says where pending tasks are, worker.c how workers come for them.
+ *
+ * Nothing is done to a future, and no hook called, under the pool's lock; only threads are started
+ * there. The guards of inboxes are taken inside of it.
+ *
+ * The end: close_pool is one more that has to leave (`closer`), so the pool stands while it cancels. Tasks
+ * that run are asked to stop one by one, each with all that it runs in place of its waits: the request goes
+ * to the worker's context (park/scope.h), under the lock, while the worker runs that task.
+ *
+ * What limits it: a task from outside costs its submitter the future's memory and one visit to the
+ * inbox, the worker one visit to the lock, and each of the two the future's first line from the
+ * other's cache. A task that forks and joins costs two visits to an inbox and four changes of the
+ * future's two words, all of them in the cache of its worker.
+ *
+ * Rejected: to hand tasks to workers in batches. It saves visits to the lock, but the tasks behind
+ * one that takes long, or that waits for them, would have to be taken back from its worker.
+ *
+ * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
+ * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).
+ */
+#include "executor/thread/thread_pool.h"
+#include "base/cpu.h"
+#include "base/panic.h"
+#include "park/scope.h"
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+
+/* --------------------------------------------------------------------------------------- submit */
+
+/* Takes the future into the backlog. Under the lock; `*ret_called` as thrum__thread_pool_staff. Returns 0,
+ * THRUM__ADMIT_RUN, or a code. */
+static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const char **ret_reason,
+                         thrum__context **ret_called, bool *ret_inside)
+{
+    int rc = thrum__pool_admit(&pool->pool, ret_reason, ret_inside);
+    if (rc != 0)
+        return rc;
+    thrum__thread_pool_push(pool, future);
+    rc = thrum__thread_pool_staff(pool, ret_called);
+    if (pool->workers > 0) {
+        if (pool->direct)
+            thrum__inbox_open(&pool->inbox);
+        return 0; /* with fewer workers than wished for it still runs */
+    }
+    *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
+    (void)thrum__pool_pop(&pool->pool); /* the one just pushed: nobody was there to take another */
+    return rc;
+}
+
+/* Leaves the future in the inbox, if that is open to it; true if it did. */
+static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
+{
+    if (!pool->direct ||
+        thrum__load_relaxed(&future->state) & (THRUM__FUTURE_LOW | THRUM__FUTURE_HIGH))
+        return false;
+    enum thrum__inbox_outcome outcome;
+    thrum__context *self = thrum__self();
+    if (self->executor == pool) {
+        thrum__thread_pool_begin_to_pend(pool, future, THRUM__UNTIMED);
+        outcome = thrum__inbox_put_own(&thrum__thread_pool_worker_of(self)->own, future);
+    } else {
+        thrum__thread_pool_begin_to_pend(pool, future, thrum__load_relaxed(&pool->inbox.put));
+        outcome = thrum__inbox_put(&pool->inbox, future);
+    }
+    if (outcome == THRUM__INBOX_CALLS) {
+        thrum__context *called = NULL;
+        thrum_with (&pool->pool.lock)
+            (void)thrum__thread_pool_staff(pool, &called);
+        if (called)
+            thrum__unpark(called);
+    }
+    return outcome != THRUM__INBOX_CLOSED;
+}
+
+static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
+{
+    thrum__thread_pool *pool = (thrum__thread_pool *)executor; /* its first member's first */
+    if (thrum__pool_lost(&pool->pool))
+        return -ESRCH;
+    if (submit_directly(pool, future))
+        return 0;
+    int rc = 0;
+    bool inside = false;
+    thrum__context *called = NULL;
+    thrum_with (&pool->pool.lock)
+        rc = submit_locked(pool, future, ret_reason, &called, &inside);
+    if (called)
+        thrum__unpark(called);
+    if (rc == THRUM__ADMIT_RUN) {
+        thrum__pool_run_here(&pool->pool, future);
+        rc = 0;
+    }
+    if (inside)
+        thrum__pool_leave(&pool->pool);
+    return rc;
+}
+
+static size_t width(const thrum_executor *executor)
+{
+    return ((const thrum__thread_pool *)executor)->max_workers;
+}
+
+static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
+{
+    thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    thrum_with (&pool->pool.lock) {
+        size_t pending = pool->pool.pending_count + thrum__inbox_count(&pool->inbox);
+        uint64_t done = pool->pool.done, failed = pool->pool.failed;
+        for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next) {
+            pending += thrum__inbox_count(&worker->own);
+            done += thrum__load_relaxed(&worker->helped);
+            failed += thrum__load_relaxed(&worker->helped_failed);
+        }
+        *ret_stats = (thrum_executor_stats){
+            .workers = pool->workers,
+            .idle = pool->idle_count,
+            .pending = pending,
+            .running = pool->running,
+            .done = done,
+            .failed = failed,
+            .cancelled = pool->pool.cancelled,
+            .longest_wait = pool->longest_wait,
+        };
+    }
+}
+
+static const thrum__executor_ops thread_pool_ops = {
+    .submit = submit, .width = width, .shutdown = thrum__pool_shutdown, .stats = stats};
+
+int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
+{
+    thrum__executor_check(executor, thrum__caller());
+    if (executor->ops != &thread_pool_ops)
+        return -EINVAL;
+    if (max_workers < 1)
+        thrum__panic(thrum__caller(), "a thread pool cannot be resized to %d workers", max_workers);
+    thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    thrum__waiter *roused = NULL;
+    thrum__context *called = NULL;
+    thrum_with (&pool->pool.lock) {
+        pool->max_workers = (size_t)max_workers;
+        if (pool->workers > pool->max_workers)
+            roused = thrum__thread_pool_rouse(pool);
+        thrum__thread_pool_empty_inbox(pool);
+        for (size_t i = 0; i <= pool->pool.pending_count && i < pool->max_workers; i++) {
+            if (called)
+                thrum__unpark(called);
+            (void)thrum__thread_pool_staff(pool,
+                                           &called); /* once in any case: see `coming` above */
+        }
+    }
+    thrum__unpark_chain(roused);
+    if (called)
+        thrum__unpark(called);
+    return 0;
+}
+
+/* --------------------------------------------------------------------------------------- the end */
+
+/* Asks the tasks that ran when the pool was closed to stop, a batch at a time, as nothing is done to a future
+ * under the lock. */
+static void stop_running(thrum__thread_pool *pool)
+{
+    enum { BATCH = 32 };
+    thrum_future *futures[BATCH];
+    thrum__context *owed[BATCH];
+    size_t count;
+    do {
+        count = 0;
+        thrum_with (&pool->pool.lock)
+            for (thrum__thread_pool_worker *w = pool->all_workers; w && count < BATCH; w = w->next)
+                if (w->stop == THRUM__STOP_WANTED) {
+                    w->stop = THRUM__STOP_ASKED;
+                    thrum__future_reference(w->future);
+                    owed[count] = thrum__scopes_stop(w->context) ? w->context : NULL;
+                    futures[count++] = w->future;
+                }
+        for (size_t i = 0; i < count; i++) {
+            if (owed[i])
+                thrum__unpark(owed[i]);
+            thrum_future_cancel(futures[i]);
+            thrum__future_unreference(futures[i]);
+        }
+    } while (count > 0);
+}
+
+static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
+{
+    thrum__thread_pool *pool = (thrum__thread_pool *)common; /* its first member */
+    bool empty = false;
+    thrum__waiter *idle = NULL, *refused = NULL;
+    thrum_future *pending = NULL;
+    thrum_with (&common->lock) {
+        common->closing = true;
+        pool->closer = true;
+        thrum__inbox_close(&pool->inbox);
+        thrum__thread_pool_empty_inbox(pool);
+        for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next)
+            thrum__thread_pool_close_own(pool, worker);
+        for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next)
+            if (worker->future && options->cancel_running)
+                worker->stop = THRUM__STOP_WANTED;
+        if (options->cancel_pending)
+            pending = thrum__thread_pool_take_all(pool);
+        idle = thrum__thread_pool_rouse(pool);
+        refused = thrum__pool_invite(common);
+    }
+    thrum__unpark_chain(idle);
+    thrum__unpark_chain(refused);
+    if (options->cancel_running)
+        stop_running(pool);
+    size_t cancelled = thrum__pool_cancel(pending);
+    thrum_with (&common->lock) {
+        common->done += cancelled;
+        common->failed += cancelled;
+        common->cancelled += cancelled;
+        pool->closer = false;
+        empty = thrum__thread_pool_is_empty(pool);
+    }
+    return empty;
+}
+
+static bool left(thrum__pool *common)
+{
+    return thrum__thread_pool_is_empty((thrum__thread_pool *)common);
+}
+
+static bool forsake(thrum__pool *common)
+{
+    (void)thrum__pool_cancel(thrum__thread_pool_take_all((thrum__thread_pool *)common));
+    return true;
+}
+
+/* ----------------------------------------------------------------------------------- the beginning */
+
+static size_t default_workers(void)
+{
+    enum { DEFAULT_MOST = 32, DEFAULT_EXTRA = 4 };
+    int count = thrum__cpu_count() + DEFAULT_EXTRA;
+    return (size_t)(count < DEFAULT_MOST ? count : DEFAULT_MOST);
+}
+
+static const thrum__pool_kind thread_pool = {
+    .name = "thread pool", .close = close_pool, .left = left, .forsake = forsake};
+
+thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
+{
+    static const thrum_pool_options defaults;
+    if (!options)
+        options = &defaults;
+    if (options->max_workers < 0)
+        thrum__panic(thrum__caller(), "a thread pool cannot have %d workers", options->max_workers);
+    thrum__thread_pool *pool = thrum__alloc_line(sizeof *pool);
+    if (!pool)
+        return NULL;
+    pool->max_workers = options->max_workers ? (size_t)options->max_workers : default_workers();
+    pool->pool.max_pending = options->max_pending;
+    pool->pool.when_full = options->when_full;
+    pool->initializer = options->initializer;
+    pool->context = options->context;
+    pool->direct = !options->max_pending && !options->initializer;
+    thrum__inbox_init(&pool->inbox);
+    if (thrum__pool_init(&pool->pool, &thread_pool_ops, &thread_pool,
+                         options->name_prefix ? options->name_prefix : "pool") < 0) {
+        thrum__free(pool);
+        return NULL;
+    }
+    return &pool->pool.base;
+}

@@ -1,0 +1,331 @@
+/* The workers of a thread pool: how they start, run tasks, sleep, wait, and leave.
+ *
+ * Workers are idle, at work, or waiting for futures inside of their task:
+ *
+ *     workers == idle_count + waiting + at work
+ *
+ * At most max_workers are at work at once: a worker takes a task only while `running - waiting` is
+ * less. Whoever makes work or room (a submit, a worker that begins to wait) wakes an idle worker, or
+ * starts one; a worker that ends a task looks for the next itself. Idle workers sleep; the last to
+ * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
+ * first: then it is idle again.
+ *
+ * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
+ * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
+ * submit do not even ask. That worker, and every worker that takes a task, calls the next one if there is
+ * more to do, or else has the inboxes call (CALL) if there may be more workers. So whenever the lock is
+ * free:
+ *
+ *     fewer than max_workers are at work  =>  one is coming, or else nothing is pending, and each
+ *                                             inbox has CALL, or a task whose bringer saw it there
+ *                                             and is on its way to the lock
+ *
+ * (or a start was refused, or all SPARES are in use: then workers look when they end their tasks).
+ * Whatever makes fewer be at work has to see to that: a worker that sleeps, waits, or leaves, and a
+ * pool that grows. A pool with a bounded backlog, where each submit must look at the count, or with an
+ * initializer, which may take as long as it likes and may meet that of another worker, does without
+ * inboxes, and each submit calls one.
+ *
+ * A task that waits for another of its pool must not hold the pool up. If that other is pending, and
+ * the wait has no deadline, the worker runs it itself, on its own stack: it is the very thing that it
+ * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. A task
+ * that joins what it has forked finds it, most times, at an end of its own inbox, and neither the lock
+ * nor another worker has heard of it. If it runs elsewhere, or the wait has a deadline, the worker
+ * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
+ * over there is one worker too many, which leaves as soon as it is idle.
+ *
+ * A worker is a detached daemon thread. Its last touch of the pool is thrum__pool_gone, or nothing if
+ * others are left.
+ */
+#include "executor/thread/thread_pool.h"
+#include <thrum/thread.h>
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { SPARES = 256 };
+
+static bool has_room(const thrum__thread_pool *pool)
+{
+    return pool->running - pool->waiting < pool->max_workers;
+}
+
+thrum__waiter *thrum__thread_pool_rouse(thrum__thread_pool *pool)
+{
+    uint32_t roused = 0;
+    thrum__waiter *chain = thrum__waiters_claim_chain(&pool->idle, UINT32_MAX, &roused);
+    pool->idle_count -= roused;
+    return chain;
+}
+
+/* Sleeps until it is roused, unless there is something to do. Under the lock, which it gives up
+ * meanwhile. */
+static void be_idle(thrum__thread_pool *pool)
+{
+    thrum__waiter waiter;
+    if (pool->direct && has_room(pool) && thrum__thread_pool_is_pending(pool))
+        return;
+    thrum__wait_begin(&waiter, false);
+    thrum__waiters_push_front(&pool->idle, &waiter);
+    pool->idle_count++;
+    thrum_lock_release(&pool->pool.lock);
+    thrum__wait(&waiter, THRUM_FOREVER, "pool", pool);
+    thrum_lock_acquire(&pool->pool.lock);
+    pool->coming = false;
+}
+
+/* Takes the next task for a worker, if there is one that it may begin. Under the lock. */
+static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+{
+    if (pool->pool.broken || !has_room(pool))
+        return NULL;
+    thrum_future *future = thrum__thread_pool_take(pool, worker);
+    if (!future)
+        return NULL;
+    worker->admitted = thrum__pool_invite(&pool->pool);
+    if (pool->direct)
+        (void)thrum__thread_pool_staff(pool, &worker->called);
+    return future;
+}
+
+/* Whether a worker that has found no task is to leave. One who was woken for a task never comes here
+ * before he has looked for it. Under the lock. */
+static bool is_to_leave(const thrum__thread_pool *pool)
+{
+    return pool->pool.broken || (pool->pool.closing && !pool->pool.pending_count) ||
+           pool->workers > pool->max_workers + pool->waiting;
+}
+
+/* Runs one task. Under the lock, which it gives up meanwhile; `previous` is dropped then, too, as
+ * that may free it and call the failure hook. */
+static void run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
+                     thrum_future *future, thrum_future *previous)
+{
+    worker->future = future;
+    pool->running++;
+    thrum_lock_release(&pool->pool.lock);
+    if (worker->called)
+        thrum__unpark(worker->called);
+    worker->called = NULL;
+    thrum__unpark_chain(worker->admitted);
+    if (previous)
+        thrum__future_unreference(previous);
+    thrum__ending ending = thrum__pool_run(future);
+    thrum_lock_acquire(&pool->pool.lock);
+    worker->future = NULL;
+    if (worker->stop == THRUM__STOP_ASKED)
+        thrum__store_relaxed(&worker->context->stop, 0);
+    worker->stop = THRUM__STOP_NONE;
+    pool->running--;
+    thrum__pool_count(&pool->pool, ending);
+}
+
+/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. */
+static void run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+{
+    thrum_future *previous = NULL;
+    for (;;) {
+        thrum_future *future = next_task(pool, worker);
+        if (future) {
+            run_task(pool, worker, future, previous);
+            previous = future;
+        } else if (previous) {
+            thrum_lock_release(&pool->pool.lock);
+            thrum__future_unreference(previous);
+            previous = NULL;
+            thrum_lock_acquire(&pool->pool.lock);
+        } else if (is_to_leave(pool)) {
+            return;
+        } else {
+            be_idle(pool);
+        }
+    }
+}
+
+/* Breaks the pool: fails all that is pending. Under the lock, which it gives up meanwhile. */
+static void break_pool(thrum__thread_pool *pool, int code)
+{
+    thrum__pool *common = &pool->pool;
+    thrum_error error = {.code = code};
+    snprintf(error.message, sizeof error.message,
+             "the initializer of thread pool \"%.64s\" failed in \"%.64s\": %s",
+             common->name_prefix, thrum__self()->name, thrum_strerror(code));
+    bool first = !common->broken;
+    if (first)
+        snprintf(common->why_broken, sizeof common->why_broken,
+                 "the pool is broken: the initializer of a worker failed");
+    common->broken = code;
+    thrum__inbox_close(&pool->inbox);
+    thrum_future *pending = thrum__thread_pool_take_all(pool);
+    thrum__waiter *invited = thrum__pool_invite(common);
+    thrum_lock_release(&common->lock);
+    thrum__unpark_chain(invited);
+    if (first)
+        thrum__failure_report("executor", common->name_prefix, &error);
+    while (pending) {
+        thrum_future *next = pending->next;
+        thrum__future_ignore(pending); /* it was told above, once */
+        thrum__future_fail(pending, code, error.message);
+        pending = next;
+    }
+    thrum_lock_acquire(&common->lock);
+}
+
+static void enter(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+{
+    if (pool->direct && !pool->pool.closing)
+        thrum__inbox_open(&worker->own);
+    worker->next = pool->all_workers;
+    if (worker->next)
+        worker->next->prev = worker;
+    pool->all_workers = worker;
+}
+
+bool thrum__thread_pool_is_empty(const thrum__thread_pool *pool)
+{
+    return pool->pool.closing && !pool->workers && !pool->closer && !pool->pool.inside;
+}
+
+/* Ends a worker. Takes the lock over. The pool may be gone when it returns. */
+static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+{
+    if (worker->prev)
+        worker->prev->next = worker->next;
+    else
+        pool->all_workers = worker->next;
+    if (worker->next)
+        worker->next->prev = worker->prev;
+    if (pool->robbed == worker)
+        pool->robbed = NULL;
+    pool->workers--;
+    pool->pool.done += worker->helped;
+    pool->pool.failed += worker->helped_failed;
+    thrum__thread_pool_close_own(pool, worker);
+    thrum__context *called = NULL;
+    if (!pool->pool.closing && !pool->pool.broken)
+        (void)thrum__thread_pool_staff(pool, &called); /* there may be one less at work */
+    bool last = thrum__thread_pool_is_empty(pool);
+    thrum__waiter *roused =
+        pool->pool.closing || pool->pool.broken ? thrum__thread_pool_rouse(pool) : NULL;
+    thrum_lock_release(&pool->pool.lock);
+    thrum__unpark_chain(roused);
+    if (called)
+        thrum__unpark(called);
+    if (last)
+        thrum__pool_gone(&pool->pool);
+}
+
+static bool run_awaited(thrum__context *self, void *memory)
+{
+    thrum_future *future = memory;
+    thrum__thread_pool *pool = self->executor;
+    if (thrum__load_acquire(&future->executor) != pool)
+        return false;
+    thrum__thread_pool_worker *worker = thrum__thread_pool_worker_of(self);
+    bool taken = thrum__inbox_take_own(&worker->own, future);
+    thrum__ending ending = thrum__pool_run(future);
+    if (ending.ran)
+        thrum__store_relaxed(&worker->helped, worker->helped + 1);
+    if (ending.failed)
+        thrum__store_relaxed(&worker->helped_failed, worker->helped_failed + 1);
+    if (taken && ending.cancelled)
+        thrum_with (&pool->pool.lock)
+            thrum__pool_count(&pool->pool, ending);
+    if (taken)
+        thrum__future_unreference(future); /* the executor's; the one who waits has another */
+    return ending.ran;
+}
+
+static void begin_to_wait(thrum__context *self)
+{
+    thrum__thread_pool *pool = self->executor;
+    thrum__context *called = NULL;
+    thrum_with (&pool->pool.lock) {
+        pool->waiting++;
+        (void)thrum__thread_pool_staff(pool, &called); /* or it goes on with those that it has */
+    }
+    if (called)
+        thrum__unpark(called);
+}
+
+static void end_waiting(thrum__context *self)
+{
+    thrum__thread_pool *pool = self->executor;
+    thrum_with (&pool->pool.lock)
+        pool->waiting--;
+}
+
+static int work(thrum_task *self)
+{
+    thrum__thread_pool_worker *worker = thrum_arg(self, thrum__thread_pool_worker *);
+    thrum__thread_pool *pool = worker->pool;
+    thrum__context *context = thrum__self();
+    int rc = pool->initializer ? pool->initializer(pool->context) : 0;
+    thrum_lock_acquire(&pool->pool.lock);
+    enter(pool, worker);
+    if (rc < 0)
+        break_pool(pool, rc);
+    worker->context = context;
+    context->executor = pool;
+    context->worker = &worker->ops;
+    pool->coming = false;
+    run_tasks(pool, worker);
+    context->worker = NULL;
+    context->executor = NULL;
+    leave(pool, worker);
+    thrum__free(worker);
+    return 0;
+}
+
+/* Starts one more worker. Under the lock. Returns 0 or the error of the start. */
+static int start_worker(thrum__thread_pool *pool)
+{
+    thrum__thread_pool_worker *worker = thrum__alloc_line(sizeof *worker);
+    if (!worker)
+        return -ENOMEM;
+    thrum__inbox_init(&worker->own);
+    worker->ops = (thrum__worker_ops){run_awaited, begin_to_wait, end_waiting};
+    worker->pool = pool;
+    char name[128];
+    snprintf(name, sizeof name, "%s-%zu", pool->pool.name_prefix, pool->named);
+    thrum_thread *thread =
+        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
+                                thrum_value(thrum__thread_pool_worker *, worker));
+    const thrum_error *error = thrum_thread_error(thread);
+    int code = error ? error->code : 0;
+    thrum_thread_free(thread);
+    if (code == 0) {
+        pool->named++;
+        pool->workers++;
+    } else {
+        thrum__free(worker);
+    }
+    return code;
+}
+
+/* Whether one more may be at work than are, or are coming. */
+static bool wants_worker(const thrum__thread_pool *pool)
+{
+    size_t at_work = pool->workers - pool->idle_count - pool->waiting;
+    return at_work < pool->max_workers && !pool->coming;
+}
+
+int thrum__thread_pool_staff(thrum__thread_pool *pool, thrum__context **ret_called)
+{
+    *ret_called = NULL;
+    if (!wants_worker(pool) || !thrum__thread_pool_is_pending(pool))
+        return 0;
+    thrum__waiter *idle = thrum__waiters_claim_first(&pool->idle);
+    if (idle) {
+        pool->idle_count--;
+        pool->coming = pool->direct;
+        *ret_called = idle->context;
+        return 0;
+    }
+    if (pool->workers >= pool->max_workers + SPARES)
+        return 0;
+    int rc = start_worker(pool);
+    pool->coming = pool->direct && rc == 0;
+    return rc;
+}
