@@ -338,7 +338,8 @@ static int conclude(const struct fetch *fetch, int rc)
     if (rc < 0)
         trouble_print("the list cannot be read on: %s",
                       rc == -EMSGSIZE ? "a line is longer than 1 MiB" : thrum_strerror(rc));
-    if (!fetch->options.quiet && (!fine || fetch->options.progress))
+    /* Of what was fetched and could not be printed the count would be misleading. */
+    if (!fetch->options.quiet && !fetch->report.broken && (!fine || fetch->options.progress))
         summarize(fetch, late);
     if (interrupt_asked())
         return STATUS_SIGNAL + interrupt_signal();
