@@ -126,9 +126,9 @@ static inline bool thrum__owner_take_fast(uint32_t *state, uint32_t *owner, uint
                                           uint32_t add, uint32_t ident)
 {
     (void)owner;
-    uint64_t both = thrum__load_relaxed(state); /* of a free lock: the owner is 0 */
-    return !(both & busy) && thrum__cas_acquire((thrum__state_and_owner *)state, &both,
-                                                (uint64_t)ident << 32 | (both + add));
+    uint64_t both = thrum__load_relaxed((thrum__state_and_owner *)state);
+    return !((uint32_t)both & busy) && thrum__cas_acquire((thrum__state_and_owner *)state, &both,
+                                                          both + ((uint64_t)ident << 32 | add));
 }
 
 static inline bool thrum__owner_give_fast(uint32_t *state, uint32_t *owner, uint32_t busy,
