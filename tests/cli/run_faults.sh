@@ -20,7 +20,7 @@ lines_run() {
     thrum run -k -j 2 -- sh -c "$job" sh <list
     local status=$?
     sorted
-    return $status
+    return "$status"
 }
 # What is printed is whole, and was asked for.
 lines_broken() { ! grep -v -x 'out [1-5]' out; }
