@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate results sizes format tree shellcheck headers readme manual \
+all="selftest layers gate results sizes format tree shellcheck headers readme mutants-match manual \
 gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread musl aarch64 ucontext mutants"
@@ -155,6 +155,8 @@ step_ucontext() {
 }
 
 # Some of them by the fuzzer, too, which would else pass if it checked nothing.
+# A change of the sources must not leave a planted fault without a place.
+step_mutants_match() { tests/mutants/run "$build-check" --match; }
 step_mutants() { tests/mutants/run "$build-check" --short && tests/mutants/run "$build-check" --fuzz; }
 
 # What to show of a failed step: each failed test with what it said, and the end.
