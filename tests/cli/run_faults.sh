@@ -25,7 +25,7 @@ lines_run() {
 # What is printed is whole, and was asked for.
 lines_broken() { ! grep -v -x 'out [1-5]' out; }
 
-crossed_run() { thrum run -k -j 2 -a list -a other --tag echo {1} {2}; }
+crossed_run() { thrum run -k -j 2 -a list -a other --tag echo "{1}" "{2}"; }
 
 buffered_run() { thrum run -k -j 1 --line-buffer -- sh -c 'echo "out $1"; echo "end $1"' sh <list; }
 
@@ -34,7 +34,7 @@ retried_run() {
         touch "tried$1"; exit 1' sh <list
 }
 
-dry_run() { thrum run --dry-run --colsep , echo {2} {1} ::: a,b c,d; }
+dry_run() { thrum run --dry-run --colsep , echo "{2}" "{1}" ::: a,b c,d; }
 
 timed_run() {
     thrum run -j 1 --timeout 0.1 -- sh -c 'exec sleep 1000' ::: a
