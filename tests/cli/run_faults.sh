@@ -39,7 +39,7 @@ dry_run() { thrum run --dry-run --colsep , echo "{2}" "{1}" ::: a,b c,d; }
 timed_run() {
     thrum run -j 1 --timeout 0.1 -- sh -c 'exec sleep 1000' ::: a
     local status=$?
-    [ $status -ne 1 ] || ! grep -q 'took longer than' err || return 0
+    [ "$status" -ne 1 ] || ! grep -q 'took longer than' err || return 0
     return $status
 }
 
