@@ -75,7 +75,7 @@ EXPLORE(event_two, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
     spread(2, listen);
 }
 
-EXPLORE(event_three, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+EXPLORE(event_three, .preemptions = 1, .long_preemptions = 2)
 {
     spread(3, listen);
 }

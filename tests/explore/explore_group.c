@@ -53,7 +53,7 @@ static void submit(thrum_group *group, thrum_task_fn *function)
     thrum_future_free(thrum_group_submit(group, &hand, function, THRUM_NOTHING));
 }
 
-EXPLORE(group_join, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(group_join, .preemptions = 1, .long_preemptions = 3)
 {
     thrum_group *group = thrum_group_new();
     submit(group, succeed);
@@ -66,7 +66,7 @@ EXPLORE(group_join, .preemptions = 2, .long_preemptions = 3)
     explore_join_all();
 }
 
-EXPLORE(group_failure, .preemptions = 2, .long_preemptions = 3, .sees = "cancelled")
+EXPLORE(group_failure, .preemptions = 1, .long_preemptions = 3, .sees = "cancelled")
 {
     thrum_group *group = thrum_group_new();
     submit(group, fail);
@@ -85,7 +85,7 @@ EXPLORE(group_failure, .preemptions = 2, .long_preemptions = 3, .sees = "cancell
 }
 
 /* A task is submitted while the first one fails. */
-EXPLORE(group_submit_against_failure, .preemptions = 2, .long_preemptions = 3, .sees = "refused")
+EXPLORE(group_submit_against_failure, .preemptions = 1, .long_preemptions = 3, .sees = "refused")
 {
     thrum_group *group = thrum_group_new();
     submit(group, fail);

@@ -36,10 +36,10 @@ for fault in lock permit drop order twice descriptor; do
         --seed 1 --programs 200 --shrink 5 --no-fork --fault $fault
 done
 says 'and one that hangs' 1 'it hangs: ' --seed 1 --programs 200 --deadline 1 --shrink 0 --no-fork --fault hang
-says 'with the stacks of those that wait' 1 'thrum_event_wait' \
+says 'with the stacks of those that wait' 1 'thrum__wait+' \
     --seed 1 --programs 200 --deadline 1 --shrink 0 --no-fork --fault hang
 says 'which it makes smaller' 1 'carried by [a-z]*:\( [a-z_]*([0-9a-z,]*)\)\{1,3\}$' \
-    --seed 1 --programs 200 --shrink 20 --no-fork --fault lock
+    --seed 1 --programs 200 --shrink 300 --no-fork --fault lock
 
 echo "1..$number"
 exit $failed
