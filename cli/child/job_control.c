@@ -36,6 +36,7 @@ static const double grace_seconds = 2;
 
 static thrum_signals *signals;
 static void (*clear_terminal)(void), (*take_terminal_again)(void);
+static thrum_event quitting;    /* SIGQUIT has come */
 static bool foreground_stopped; /* by the look at the children: the one with the terminal */
 
 static void give_terminal(struct child *child)
@@ -91,11 +92,20 @@ static int watch(thrum_task *self)
         if (number == SIGTSTP || (number == SIGCHLD && foreground_stopped))
             stop();
         if (number == SIGQUIT) {
+            thrum_event_set(&quitting);
             children_end_all(SIGQUIT, grace_seconds);
             clear_terminal();
             interrupt_die(SIGQUIT);
         }
     }
+}
+
+void job_control_finish(void)
+{
+    if (!thrum_event_is_set(&quitting))
+        return;
+    clear_terminal();
+    interrupt_die(SIGQUIT);
 }
 
 int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error)

@@ -9,4 +9,8 @@
  * is continued. Starts a thread. Returns 0 or a negative errno. */
 int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error);
 
+/* Ends the program by SIGQUIT if that has come: the children may have ended before the program has. Call
+ * it before the program ends by itself. */
+void job_control_finish(void);
+
 #endif

@@ -306,6 +306,7 @@ static int conclude(const struct every *every)
 {
     char text[32];
     bool quiet = every->options.quiet || every->reader_gone;
+    job_control_finish();
     if (interrupt_asked() && !quiet)
         trouble_print("interrupted by %s after %d runs%s%s", interrupt_name(interrupt_signal()),
                       every->runs, every->runs ? "; the last ended with " : "",

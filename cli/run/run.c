@@ -377,6 +377,7 @@ static int conclude(const struct run *run, bool fine)
 {
     bool quiet = run->options.quiet;
     progress_end();
+    job_control_finish();
     if (run->reader_gone && !interrupt_asked())
         return STATUS_SIGNAL + SIGPIPE;
     if (run->failed > 0 && !quiet)
