@@ -27,6 +27,8 @@
 static const char head[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
 
+static const double lock_seconds = 1, look_seconds = 0.02;
+
 struct known {
     uint64_t number, hash;
 };
@@ -114,11 +116,24 @@ static int read_log(struct joblog *log)
     return rc;
 }
 
+/* Takes the lock; false if another run has it. The child of a run that was killed may have it for a moment,
+ * until it becomes its command. Any other error means a file system without locks. */
+static bool lock(int file)
+{
+    thrum_time most = thrum_in(lock_seconds);
+    while (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+        if (thrum_now() >= most)
+            return false;
+        thrum_sleep(thrum_in(look_seconds));
+    }
+    return true;
+}
+
 /* Prepares the open file. Returns 0 or a negative errno. */
 static int begin(struct joblog *log, bool resume)
 {
-    if (flock(log->file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
-        return -EBUSY; /* another error: a file system without locks */
+    if (!lock(log->file))
+        return -EBUSY;
     struct stat about;
     if (fstat(log->file, &about) != 0)
         return -errno;
