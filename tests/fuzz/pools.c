@@ -198,7 +198,7 @@ static void map(struct fuzz_self *self, const struct fuzz_op *op)
                                  .ret_results = results,
                                  .result_size = sizeof *results,
                                  .window = op->value / 32 % 4,
-                                 .chunk = pool == processes ? 1 : op->value / 128 % 4};
+                                 .chunk = op->value / 128 % 4};
     int rc = thrum_map(pool, triple, &options);
     if (rc < 0 && rc != -ECANCELED)
         fuzz_fail(__FILE__, __LINE__, "a map fails: %s", error.message);
@@ -276,11 +276,9 @@ static void own_pool(struct fuzz_self *self, const struct fuzz_op *op)
         if (i == 2 && !(op->value & 1))
             FUZZ_CHECK(thrum_thread_pool_resize(pool, 1 + op->value / 8192 % 4) == 0);
     }
-    if (!(op->value & 1)) { /* a thread pool */
-        thrum_executor_stats stats;
-        thrum_executor_stats_get(pool, &stats);
-        FUZZ_CHECK(stats.done <= count && stats.running <= count);
-    }
+    thrum_executor_stats stats;
+    thrum_executor_stats_get(pool, &stats);
+    FUZZ_CHECK(stats.done <= count && stats.running <= count && stats.idle <= stats.workers);
     thrum_executor_shutdown_with(pool, &end);
     for (unsigned i = 0; i < count; i++) {
         FUZZ_CHECK(end.no_wait || thrum_future_done(futures[i]));
@@ -295,6 +293,7 @@ static void resize(struct fuzz_self *self, const struct fuzz_op *op)
     FUZZ_CHECK(thrum_thread_pool_resize(shared[0], 1 + op->value % 5) == 0);
     thrum_executor_stats stats;
     thrum_executor_stats_get(shared[0], &stats);
+    FUZZ_CHECK(stats.idle <= stats.workers);
 }
 
 bool fuzz_uses_processes(void)

@@ -434,11 +434,3 @@ void fuzz_run(const struct fuzz_program *program)
         fuzz_fail(__FILE__, __LINE__, "%zu bytes after half of the rounds, %zu at the end", used,
                   memory());
 }
-
-/* Known races of the library, each to be taken out when it is mended: a map asks for the width of a pool
- * that is being resized. Other programs do not have this function. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race:^width$\n";
-}

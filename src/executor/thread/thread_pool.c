@@ -104,7 +104,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
 
 static size_t width(const thrum_executor *executor)
 {
-    return ((const thrum__thread_pool *)executor)->max_workers;
+    return thrum__load_relaxed(&((const thrum__thread_pool *)executor)->max_workers);
 }
 
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
@@ -145,7 +145,7 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
     thrum__waiter *roused = NULL;
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock) {
-        pool->max_workers = (size_t)max_workers;
+        thrum__store_relaxed(&pool->max_workers, (size_t)max_workers); /* `width` reads it */
         if (pool->workers > pool->max_workers)
             roused = thrum__thread_pool_rouse(pool);
         thrum__thread_pool_empty_inbox(pool);

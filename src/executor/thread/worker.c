@@ -98,8 +98,9 @@ static bool is_to_leave(const thrum__thread_pool *pool)
 }
 
 /* Runs one task. Under the lock, which it gives up meanwhile; `previous` is dropped then, too, as
- * that may free it and call the failure hook. */
-static void run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
+ * that may free it and call the failure hook. Returns false, without the lock, if the task has forked and
+ * this is the child: the pool is the parent's. */
+static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
                      thrum_future *future, thrum_future *previous)
 {
     worker->future = future;
@@ -112,6 +113,8 @@ static void run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
     if (previous)
         thrum__future_unreference(previous);
     thrum__ending ending = thrum__pool_run(future);
+    if (thrum__pool_lost(&pool->pool))
+        return false;
     thrum_lock_acquire(&pool->pool.lock);
     worker->future = NULL;
     if (worker->stop == THRUM__STOP_ASKED)
@@ -119,16 +122,19 @@ static void run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
     worker->stop = THRUM__STOP_NONE;
     pool->running--;
     thrum__pool_count(&pool->pool, ending);
+    return true;
 }
 
-/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. */
-static void run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. Returns false as
+ * run_task. */
+static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
     thrum_future *previous = NULL;
     for (;;) {
         thrum_future *future = next_task(pool, worker);
         if (future) {
-            run_task(pool, worker, future, previous);
+            if (!run_task(pool, worker, future, previous))
+                return false;
             previous = future;
         } else if (previous) {
             thrum_lock_release(&pool->pool.lock);
@@ -136,7 +142,7 @@ static void run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worke
             previous = NULL;
             thrum_lock_acquire(&pool->pool.lock);
         } else if (is_to_leave(pool)) {
-            return;
+            return true;
         } else {
             be_idle(pool);
         }
@@ -270,9 +276,11 @@ static int work(thrum_task *self)
     context->executor = pool;
     context->worker = &worker->ops;
     pool->coming = false;
-    run_tasks(pool, worker);
+    bool leaves = run_tasks(pool, worker);
     context->worker = NULL;
     context->executor = NULL;
+    if (!leaves)
+        return 0;
     leave(pool, worker);
     thrum__free(worker);
     return 0;

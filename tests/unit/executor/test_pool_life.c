@@ -212,3 +212,57 @@ TEST_STOPS(a_shutdown_by_a_task_in_its_submitter_stops, "which would wait for it
     thrum_future_free(thrum_submit(pool, nothing, THRUM_NOTHING)); /* fills the backlog */
     thrum_future_free(thrum_submit(pool, shut_down_from_inside, THRUM_NOTHING));
 }
+
+/* ------------------------------------------------------------------------------------------ fork */
+
+static int square(thrum_task *self)
+{
+    int n = thrum_arg(self, int);
+    return thrum_return(self, thrum_value(int, n *n));
+}
+
+/* The child of a worker is no worker: it makes a pool of its own and waits for it. When the task returns in
+ * the child, the child ends. */
+static int fork_in_a_task(thrum_task *self)
+{
+    int status = 0, result = 0;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        thrum_executor *own = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+        thrum_future *future = thrum_submit(own, square, thrum_value(int, 6));
+        CHECK_INT(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER), ==, 0);
+        CHECK_INT(result, ==, 36);
+        thrum_future_free(future);
+        thrum_executor_shutdown(own);
+        return 0;
+    }
+    (void)self;
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    return 0;
+}
+
+static int submit_without_end(thrum_task *self)
+{
+    while (!thrum_cancelled(self))
+        thrum_future_free(thrum_submit(pool, nothing, THRUM_NOTHING));
+    return 0;
+}
+
+TEST_DEADLINE(a_task_may_fork_and_the_child_uses_a_pool_of_its_own, 60)
+{
+    enum { FORKS = 30 };
+    if (THRUM__MEMORY_PLAIN) /* a sanitizer cannot start threads in such a child */
+        return;
+    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_thread *busy = thrum_thread_start(submit_without_end, THRUM_NOTHING);
+    for (int i = 0; i < FORKS; i++) {
+        thrum_future *future = thrum_submit(pool, fork_in_a_task, THRUM_NOTHING);
+        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(future);
+    }
+    CHECK_INT(thrum_thread_cancel(busy), ==, 0);
+    JOIN(busy, 0);
+    thrum_executor_shutdown(pool);
+}
