@@ -3,6 +3,7 @@
 #include <thrum/event.h>
 #include <thrum/fiber.h>
 #include <thrum/lock.h>
+#include <thrum/thread.h>
 
 #include <errno.h>
 
@@ -210,5 +211,79 @@ EXPLORE(fiber_deadline_twice, .preemptions = 1, .timeouts = 1, .rescue = true, .
     thrum_future *future = thrum_submit(pool, wait_twice, THRUM_NOTHING);
     thrum_event_set(&event);
     expect(future, 0);
+    thrum_executor_shutdown(pool);
+}
+
+static int leave_a_shield(thrum_task *self)
+{
+    (void)self;
+    thrum_shield_begin();
+    return 0;
+}
+
+/* A shield that a task leaves behind does not keep the next task of its fiber from being cancelled. */
+EXPLORE(fiber_shields_end, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    make(1);
+    expect(thrum_submit(pool, leave_a_shield, THRUM_NOTHING), 0);
+    thrum_future *future = thrum_submit(pool, read_after_event, THRUM_NOTHING);
+    while (!thrum_future_running(future))
+        thrum_yield();
+    EXPLORE_CHECK(thrum_future_cancel(future) == -EINPROGRESS);
+    expect(future, -ECANCELED);
+    thrum_executor_shutdown(pool);
+}
+
+enum {
+    PATIENCE = 20,
+    TURNS = 100
+}; /* the second: more than worker.c lets a task from outside wait */
+static uint32_t turns, is_there, came;
+static bool alone; /* the second worker could not start */
+
+static int come(thrum_task *self)
+{
+    (void)self;
+    thrum__store_relaxed(&came, 1);
+    return 0;
+}
+
+/* Submits itself again until the task from outside has come, so the ring of its worker is never empty; gives
+ * up if none was submitted in time. */
+static int go_on(thrum_task *self)
+{
+    (void)self;
+    bool waits = thrum__load_acquire(&is_there);
+    turns += waits;
+    EXPLORE_CHECK(turns < TURNS);
+    static uint32_t before;
+    if (!before)
+        thrum_event_set(&event);
+    if (!thrum__load_relaxed(&came) && (waits || before++ < PATIENCE))
+        thrum_future_free(thrum_submit(pool, go_on, THRUM_NOTHING));
+    return 0;
+}
+
+static void hear(const thrum_failure *failure, void *context)
+{
+    (void)failure, (void)context;
+}
+
+/* A task from outside is not kept waiting by tasks that go on for ever on the only worker that could start. */
+EXPLORE(fiber_injected_come, .preemptions = 1, .no_thread = 1, .steps = 100000, .sees = "one")
+{
+    thrum_failure_hook_set(hear, NULL); /* of a pool without any worker */
+    make(2);
+    thrum_future_free(thrum_submit(pool, go_on, THRUM_NOTHING));
+    thrum_executor_stats stats;
+    thrum_executor_stats_get(pool, &stats);
+    alone = stats.workers == 1;
+    if (alone) {
+        thrum_event_wait(&event, THRUM_FOREVER);
+        thrum_future *future = thrum_submit(pool, come, THRUM_NOTHING);
+        thrum__store_release(&is_there, 1);
+        expect(future, 0);
+        explore_seen("one");
+    }
     thrum_executor_shutdown(pool);
 }

@@ -6,6 +6,7 @@
 #include <thrum/event.h>
 #include <thrum/executor.h>
 #include <thrum/fiber.h>
+#include <thrum/group.h>
 #include <thrum/thread.h>
 
 #include <errno.h>
@@ -306,4 +307,26 @@ EXPLORE(pool_drain_open, .preemptions = 1, .long_preemptions = 2, .sees = "drain
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     drain();
     EXPLORE_CHECK(thrum__load_relaxed(&ran) == 1);
+}
+
+static int join_a_group(thrum_task *self)
+{
+    (void)self;
+    thrum_group *group = thrum_group_new();
+    for (int i = 0; i < 2; i++)
+        thrum_future_free(thrum_group_submit(group, pool, count, THRUM_NOTHING));
+    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == 0);
+    thrum_group_free(group);
+    return 0;
+}
+
+/* The only worker waits in the join of a group whose tasks are in its own pool: another steps in. */
+EXPLORE(pool_group_joined_inside, .preemptions = 1, .long_preemptions = 2)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    thrum_future *future = thrum_submit(pool, join_a_group, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == 2);
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
 }
