@@ -1,0 +1,341 @@
+/* Compositions: two features of an executor that meet, the same on thread pools and on fiber pools, of one
+ * worker and of two. docs/explorer.md has the table; a row of it names a client without the kind of pool.
+ *
+ * A pool may only be used before its shutdown, or by what the shutdown waits for. So what meets a shutdown
+ * here is a task of the pool, or a callback of one, while the main thread shuts the pool down. Which
+ * shutdown is the first choice of each run. In every run each future must end, with a code that the
+ * composition allows, and each task runs at most once.
+ */
+#include "base/spin.h"
+#include "explore.h"
+#include <thrum/event.h>
+#include <thrum/executor.h>
+#include <thrum/fiber.h>
+#include <thrum/group.h>
+#include <thrum/thread.h>
+
+#include <errno.h>
+
+static thrum_executor *pool;
+static thrum_event go;
+static uint32_t ran;
+
+static void make_thread(int workers)
+{
+    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+}
+
+static void make_fiber(int workers)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+}
+
+/* Defines a client for each kind of pool, and is followed by the body of all of them. Within the short bounds
+ * `seen` is reached by all but the last, which is the largest. */
+#define EXPLORE_POOLS(client, seen, ...)                                                           \
+    static void body_##client(void);                                                               \
+    EXPLORE(client##_thread_1, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__) \
+    {                                                                                              \
+        make_thread(1);                                                                            \
+        body_##client();                                                                           \
+    }                                                                                              \
+    EXPLORE(client##_thread_2, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__) \
+    {                                                                                              \
+        make_thread(2);                                                                            \
+        body_##client();                                                                           \
+    }                                                                                              \
+    EXPLORE(client##_fiber_1, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__)  \
+    {                                                                                              \
+        make_fiber(1);                                                                             \
+        body_##client();                                                                           \
+    }                                                                                              \
+    EXPLORE(client##_fiber_2, .preemptions = EXPLORE_NONE, .long_preemptions = 1, __VA_ARGS__)     \
+    {                                                                                              \
+        make_fiber(2);                                                                             \
+        body_##client();                                                                           \
+    }                                                                                              \
+    static void body_##client(void)
+
+/* Each variant of a shutdown, and two together. */
+static const thrum_shutdown_options variants[] = {
+    {0},
+    {.cancel_pending = true},
+    {.cancel_running = true},
+    {.no_wait = true},
+    {.cancel_pending = true, .cancel_running = true, .no_wait = true},
+};
+
+static void shut_down(void)
+{
+    thrum_executor_shutdown_with(pool, &variants[explore_any(5)]);
+}
+
+/* Waits until the task has ended. Its code is 0, -EPIPE or -ECANCELED. */
+static int end_of(thrum_future *future)
+{
+    EXPLORE_CHECK(thrum_future_wait(future, THRUM_FOREVER) == 0);
+    int rc = thrum_future_result(future, NULL, 0, THRUM_NOW);
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
+    if (rc == -EPIPE)
+        explore_seen("refused");
+    thrum_future_free(future);
+    return rc;
+}
+
+static int count(thrum_task *self)
+{
+    (void)self;
+    thrum__add_relaxed(&ran, 1);
+    return 0;
+}
+
+static int wait_for_go(thrum_task *self)
+{
+    (void)self;
+    thrum__add_relaxed(&ran, 1);
+    return thrum_event_wait(&go, THRUM_FOREVER);
+}
+
+/* Waits for a future in a task, and returns what it became. A wait that is cancelled leaves it to end alone. */
+static int join(thrum_future *future)
+{
+    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
+    (void)thrum_future_error(future);
+    thrum_future_free(future);
+    return rc;
+}
+
+/* ---------------------------------------------------------------------------------- a shutdown */
+
+static int fork_and_join(thrum_task *self)
+{
+    (void)self;
+    return join(thrum_submit(pool, count, THRUM_NOTHING));
+}
+
+/* A task waits for a task that it has submitted. */
+EXPLORE_POOLS(compose_join_shutdown, "refused")
+{
+    thrum_future *outer = thrum_submit(pool, fork_and_join, THRUM_NOTHING);
+    shut_down();
+    if (end_of(outer) == 0)
+        EXPLORE_CHECK(thrum__load_relaxed(&ran) == 1);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 1);
+}
+
+static int map(thrum_task *self)
+{
+    (void)self;
+    int rc = thrum_map(pool, count, &(thrum_map_options){.count = 2, .window = 1});
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
+    return rc;
+}
+
+/* A task maps a function over items. */
+EXPLORE_POOLS(compose_map_shutdown, "refused")
+{
+    thrum_future *outer = thrum_submit(pool, map, THRUM_NOTHING);
+    shut_down();
+    if (end_of(outer) == 0)
+        EXPLORE_CHECK(thrum__load_relaxed(&ran) == 2);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 2);
+}
+
+static int join_group(thrum_task *self)
+{
+    (void)self;
+    thrum_group *group = thrum_group_new();
+    thrum_future_free(thrum_group_submit(group, pool, count, THRUM_NOTHING));
+    thrum_future_free(thrum_group_submit(group, pool, count, THRUM_NOTHING));
+    int rc = thrum_group_join(group, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
+    thrum_group_free(group);
+    return rc;
+}
+
+/* A task joins a group. Cancelled members are no failure of the group. */
+EXPLORE_POOLS(compose_group_shutdown, "refused")
+{
+    thrum_future *outer = thrum_submit(pool, join_group, THRUM_NOTHING);
+    shut_down();
+    (void)end_of(outer);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 2);
+}
+
+/* A task is chained to one of its own executor. */
+EXPLORE_POOLS(compose_then_shutdown, "refused")
+{
+    thrum_future *first = thrum_submit(pool, count, THRUM_NOTHING);
+    thrum_future *second = thrum_future_then(first, pool, count);
+    shut_down();
+    unsigned succeeded = end_of(first) == 0;
+    succeeded += end_of(second) == 0;
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == succeeded);
+}
+
+static thrum_future *late;
+
+static int submit_late(thrum_future *future, void *context)
+{
+    (void)future, (void)context;
+    thrum__store_release(&late, thrum_submit(pool, count, THRUM_NOTHING));
+    return 0;
+}
+
+/* The callback of a task submits another. Where the shutdown cancels the task, it makes that call. */
+EXPLORE_POOLS(compose_callback_shutdown, "refused")
+{
+    thrum_future *first = thrum_submit(pool, count, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_add_done_callback(first, submit_late, NULL) == 0);
+    shut_down();
+    unsigned succeeded = end_of(first) == 0;
+    thrum_future *second; /* the callback may come after the end of its future is known */
+    while (!(second = thrum__load_acquire(&late)))
+        thrum__pause();
+    succeeded += end_of(second) == 0;
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == succeeded);
+}
+
+static thrum_future *submit_ranked(thrum_priority priority)
+{
+    return thrum_submit_with(pool, &(thrum_submit_options){.priority = priority}, count,
+                             THRUM_NOTHING);
+}
+
+/* Tasks of all priorities are pending. */
+EXPLORE_POOLS(compose_priority_shutdown, "cancelled")
+{
+    thrum_future *futures[] = {submit_ranked(THRUM_PRIORITY_LOW),
+                               submit_ranked(THRUM_PRIORITY_NORMAL),
+                               submit_ranked(THRUM_PRIORITY_HIGH)};
+    shut_down();
+    unsigned succeeded = 0;
+    for (int i = 0; i < 3; i++)
+        succeeded += end_of(futures[i]) == 0;
+    if (succeeded < 3)
+        explore_seen("cancelled");
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == succeeded);
+}
+
+static int resize(thrum_task *self)
+{
+    int most = thrum_arg(self, int);
+    EXPLORE_CHECK(thrum_thread_pool_resize(pool, most) == 0);
+    return 0;
+}
+
+static void resize_against_shutdown(int from, int to)
+{
+    make_thread(from);
+    thrum_future *first = thrum_submit(pool, resize, thrum_value(int, to));
+    thrum_future *second = thrum_submit(pool, count, THRUM_NOTHING);
+    shut_down();
+    (void)end_of(first);
+    unsigned succeeded = end_of(second) == 0;
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == succeeded);
+}
+
+/* A task gives its pool more workers, or fewer. */
+EXPLORE(compose_resize_shutdown_grows, .preemptions = 1, .long_preemptions = 2)
+{
+    resize_against_shutdown(1, 2);
+}
+
+EXPLORE(compose_resize_shutdown_shrinks, .preemptions = 1, .long_preemptions = 2)
+{
+    resize_against_shutdown(2, 1);
+}
+
+/* ----------------------------------------------------------------------- cancel, failure, deadline */
+
+/* A group is cancelled while its tasks start and wait. */
+EXPLORE_POOLS(compose_group_cancel, NULL)
+{
+    thrum_group *group = thrum_group_new();
+    thrum_future *futures[2];
+    for (int i = 0; i < 2; i++)
+        futures[i] = thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING);
+    thrum_group_cancel(group);
+    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ECANCELED);
+    thrum_group_free(group);
+    for (int i = 0; i < 2; i++)
+        EXPLORE_CHECK(end_of(futures[i]) == -ECANCELED);
+    thrum_executor_shutdown(pool);
+}
+
+static int fail(thrum_task *self)
+{
+    return thrum_fail(self, -ERANGE, "on purpose");
+}
+
+/* A task of a group fails: the other one, which would wait for ever, is stopped. */
+EXPLORE_POOLS(compose_group_failure, NULL)
+{
+    thrum_group *group = thrum_group_new();
+    thrum_future_free(thrum_group_submit(group, pool, fail, THRUM_NOTHING));
+    thrum_future *other = thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    thrum_group_free(group);
+    EXPLORE_CHECK(thrum_future_wait(other, THRUM_NOW) == 0);
+    thrum_future_free(other);
+    thrum_executor_shutdown(pool);
+}
+
+static thrum_future *inner;
+static thrum_event inner_is_there;
+
+/* Submits a task that waits, tells of it, and waits for it: a thread runs it in place of the wait. */
+static int join_a_waiter(thrum_task *self)
+{
+    inner = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    thrum_event_set(&inner_is_there);
+    thrum_shield_begin(); /* so that a cancelled task can tell what the inner one became */
+    int rc = thrum_future_wait(inner, THRUM_FOREVER);
+    thrum_shield_end();
+    EXPLORE_CHECK(rc == 0);
+    return thrum_cancelled(self) ? -ECANCELED : 0;
+}
+
+/* The outer task is cancelled while it waits for the inner one, which must not notice. */
+EXPLORE_POOLS(compose_join_cancel_outer, NULL)
+{
+    thrum_future *outer = thrum_submit(pool, join_a_waiter, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&inner_is_there, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_future_cancel(outer) == -EINPROGRESS);
+    thrum_event_set(&go);
+    EXPLORE_CHECK(end_of(outer) == -ECANCELED);
+    EXPLORE_CHECK(end_of(inner) == 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* The inner task is cancelled, before it runs or while it does; the outer one goes on. */
+EXPLORE_POOLS(compose_join_cancel_inner, NULL)
+{
+    thrum_future *outer = thrum_submit(pool, join_a_waiter, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&inner_is_there, THRUM_FOREVER) == 0);
+    int rc = thrum_future_cancel(inner);
+    EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS);
+    EXPLORE_CHECK(end_of(outer) == 0);
+    EXPLORE_CHECK(end_of(inner) == -ECANCELED);
+    thrum_executor_shutdown(pool);
+}
+
+/* The deadline of the outer task passes, or not, while the inner one runs in place of its wait: the inner
+ * one has none. */
+EXPLORE_POOLS(compose_nested_deadline, NULL, .timeouts = 1)
+{
+    thrum_future *outer =
+        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_now() + 1000},
+                          join_a_waiter, THRUM_NOTHING);
+    while (!thrum_future_done(outer) && !thrum_event_is_set(&inner_is_there))
+        thrum_yield();
+    thrum_event_set(&go);
+    EXPLORE_CHECK(thrum_future_wait(outer, THRUM_FOREVER) == 0);
+    int rc = thrum_future_result(outer, NULL, 0, THRUM_NOW);
+    EXPLORE_CHECK(rc == 0 || rc == -ETIMEDOUT);
+    thrum_future_free(outer);
+    if (inner)
+        EXPLORE_CHECK(end_of(inner) == 0);
+    thrum_executor_shutdown(pool);
+}
