@@ -200,12 +200,14 @@ typedef struct thrum_executor_stats {
 
 /* Fills `*ret_stats`. For a thread or process pool it is a consistent snapshot. The workers of a fiber
  * pool count for themselves: its figures are from slightly different moments, but no more are idle than
- * there are, and running and pending are never negative. For the inline executor all are zero. */
+ * there are, and running and pending are never negative. For the inline executor, and for a pool of the parent in
+ * a child made by fork, all are zero. */
 THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
 
 /* Changes the most workers of a thread pool while it runs, to at least 1 (less stops the program).
  * With fewer, workers that are too many end when they have done their tasks. Returns 0, -ENOMEM,
- * or -EINVAL if the executor is not a thread pool. Does not wait. */
+ * -EINVAL if the executor is not a thread pool, or -ESRCH in a child made by fork, which has none of
+ * the pool's threads. Does not wait. */
 THRUM_API int thrum_thread_pool_resize(thrum_executor *executor, int max_workers);
 
 /* The number of processors that this process may use: what its affinity mask and its cgroup's CPU

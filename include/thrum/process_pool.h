@@ -82,7 +82,7 @@ typedef struct thrum_process_pool_options {
 THRUM_API thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options);
 
 /* Writes the process numbers of at most `most` workers that live. Returns how many live, or 0 if the
- * executor is not a process pool. Does not block. */
+ * executor is not a process pool, or is one of the parent in a child made by fork. Does not block. */
 THRUM_API size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids, size_t most);
 
 THRUM_END

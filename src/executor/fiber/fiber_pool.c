@@ -102,7 +102,10 @@ static size_t width(const thrum_executor *executor)
  * begun, and what was begun was submitted. */
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
-    thrum__fibers *fibers = &((fiber_pool *)executor)->fibers;
+    fiber_pool *pool = (fiber_pool *)executor;
+    thrum__fibers *fibers = &pool->fibers;
+    if (thrum__pool_lost(&pool->pool))
+        return;
     uint64_t done = 0, begun = 0, submitted = 0;
     uint32_t idle = thrum__load_acquire(&fibers->idle) & ~THRUM__IDLE_SEARCHING;
     uint32_t started = thrum__load_acquire(&fibers->started);

@@ -76,6 +76,8 @@ static size_t width(const thrum_executor *executor)
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
     thrum__process_pool *pool = (thrum__process_pool *)executor;
+    if (thrum__pool_lost(&pool->pool))
+        return; /* a lost thread may hold the lock */
     thrum_with (&pool->pool.lock) {
         size_t idle = 0, running = 0, live = 0;
         for (size_t i = 0; i < pool->max_workers; i++) {
@@ -111,6 +113,8 @@ size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids, size
         return 0;
     thrum__process_pool *pool = (thrum__process_pool *)executor;
     size_t count = 0;
+    if (thrum__pool_lost(&pool->pool))
+        return 0;
     thrum_with (&pool->pool.lock)
         for (size_t i = 0; i < pool->max_workers; i++)
             if (pool->all_workers[i].child.slots) {

@@ -110,6 +110,8 @@ static size_t width(const thrum_executor *executor)
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
     thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    if (thrum__pool_lost(&pool->pool))
+        return; /* a lost thread may hold the lock */
     thrum_with (&pool->pool.lock) {
         size_t pending = pool->pool.pending_count + thrum__inbox_count(&pool->inbox);
         uint64_t done = pool->pool.done, failed = pool->pool.failed;
@@ -142,6 +144,8 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
     if (max_workers < 1)
         thrum__panic(thrum__caller(), "a thread pool cannot be resized to %d workers", max_workers);
     thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    if (thrum__pool_lost(&pool->pool))
+        return -ESRCH; /* a lost worker may hold the lock */
     thrum__waiter *roused = NULL;
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock) {
