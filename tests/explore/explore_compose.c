@@ -19,9 +19,11 @@
 static thrum_executor *pool;
 static thrum_event go;
 static uint32_t ran;
+static bool on_threads;
 
 static void make_thread(int workers)
 {
+    on_threads = true;
     pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
 }
 
@@ -30,30 +32,23 @@ static void make_fiber(int workers)
     pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
 }
 
+/* Defines the client of one kind of pool, whose body follows later. */
+#define EXPLORE_POOL(client, kind, workers, bound, long_bound, ...)                                \
+    static void body_##client(void);                                                               \
+    EXPLORE(client##_##kind##_##workers, .preemptions = bound, .long_preemptions = long_bound,     \
+            __VA_ARGS__)                                                                           \
+    {                                                                                              \
+        make_##kind(workers);                                                                      \
+        body_##client();                                                                           \
+    }
+
 /* Defines a client for each kind of pool, and is followed by the body of all of them. Within the short bounds
  * `seen` is reached by all but the last, which is the largest. */
 #define EXPLORE_POOLS(client, seen, ...)                                                           \
-    static void body_##client(void);                                                               \
-    EXPLORE(client##_thread_1, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__) \
-    {                                                                                              \
-        make_thread(1);                                                                            \
-        body_##client();                                                                           \
-    }                                                                                              \
-    EXPLORE(client##_thread_2, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__) \
-    {                                                                                              \
-        make_thread(2);                                                                            \
-        body_##client();                                                                           \
-    }                                                                                              \
-    EXPLORE(client##_fiber_1, .preemptions = 1, .long_preemptions = 2, .sees = seen, __VA_ARGS__)  \
-    {                                                                                              \
-        make_fiber(1);                                                                             \
-        body_##client();                                                                           \
-    }                                                                                              \
-    EXPLORE(client##_fiber_2, .preemptions = EXPLORE_NONE, .long_preemptions = 1, __VA_ARGS__)     \
-    {                                                                                              \
-        make_fiber(2);                                                                             \
-        body_##client();                                                                           \
-    }                                                                                              \
+    EXPLORE_POOL(client, thread, 1, 1, 2, .sees = seen, __VA_ARGS__)                               \
+    EXPLORE_POOL(client, thread, 2, 1, 2, .sees = seen, __VA_ARGS__)                               \
+    EXPLORE_POOL(client, fiber, 1, 1, 2, .sees = seen, __VA_ARGS__)                                \
+    EXPLORE_POOL(client, fiber, 2, EXPLORE_NONE, 1, __VA_ARGS__)                                   \
     static void body_##client(void)
 
 /* Each variant of a shutdown, and two together. */
@@ -337,5 +332,100 @@ EXPLORE_POOLS(compose_nested_deadline, NULL, .timeouts = 1)
     thrum_future_free(outer);
     if (inner)
         EXPLORE_CHECK(end_of(inner) == 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* A task with a deadline waits for ever while its pool is shut down: one of the two ends it. */
+EXPLORE_POOLS(compose_deadline_shutdown, NULL, .timeouts = 1, .rescue = true)
+{
+    thrum_future *future = thrum_submit_with(
+        pool, &(thrum_submit_options){.deadline = thrum_now() + 1000}, wait_for_go, THRUM_NOTHING);
+    shut_down();
+    EXPLORE_CHECK(thrum_future_wait(future, THRUM_FOREVER) == 0);
+    int rc = thrum_future_result(future, NULL, 0, THRUM_NOW);
+    EXPLORE_CHECK(rc == -ETIMEDOUT || rc == -ECANCELED);
+    thrum_future_free(future);
+}
+
+static thrum_event outer_runs;
+
+static int map_waiters(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&outer_runs);
+    return thrum_map(pool, wait_for_go, &(thrum_map_options){.count = 2, .window = 2});
+}
+
+static int join_waiters(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&outer_runs);
+    thrum_group *group = thrum_group_new();
+    thrum_future_free(thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING));
+    int rc = thrum_group_join(group, THRUM_FOREVER);
+    thrum_group_free(group);
+    return rc;
+}
+
+/* Cancels a task whose parts wait for ever: they end with it, or the pool could not be shut down. */
+static void cancel_outer(thrum_task_fn *function)
+{
+    thrum_future *outer = thrum_submit(pool, function, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&outer_runs, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_future_cancel(outer) == -EINPROGRESS);
+    bool in_place = on_threads && function == map_waiters;
+    if (in_place)
+        thrum_event_set(&go);
+    int rc = end_of(outer);
+    EXPLORE_CHECK(rc == -ECANCELED || (in_place && rc == 0));
+    thrum_executor_shutdown(pool);
+}
+
+/* A worker of a thread pool runs an item in place of its wait for it, so there the map looks at the request
+ * after that item: here the items end then. */
+EXPLORE_POOLS(compose_map_cancel, NULL)
+{
+    cancel_outer(map_waiters);
+}
+
+EXPLORE_POOL(compose_group_cancel_outer, thread, 1, 1, 2)
+EXPLORE_POOL(compose_group_cancel_outer, thread, 2, EXPLORE_NONE, 1)
+EXPLORE_POOL(compose_group_cancel_outer, fiber, 1, 1, 2)
+EXPLORE_POOL(compose_group_cancel_outer, fiber, 2, EXPLORE_NONE, 1)
+static void body_compose_group_cancel_outer(void)
+{
+    cancel_outer(join_waiters);
+}
+
+static int fail_at_one(thrum_task *self)
+{
+    return thrum_arg(self, int) == 1 ? thrum_fail(self, -ERANGE, "on purpose") : count(self);
+}
+
+/* An item fails: no later one is left behind. */
+EXPLORE_POOLS(compose_map_failure, NULL)
+{
+    int items[] = {0, 1, 2};
+    size_t failed = 0;
+    thrum_map_options options = {
+        .count = 3, .window = 2, .args = items, .arg_size = sizeof *items, .ret_failed = &failed};
+    EXPLORE_CHECK(thrum_map(pool, fail_at_one, &options) == -ERANGE);
+    EXPLORE_CHECK(failed == 1);
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 2);
+}
+
+/* One of a chain is cancelled while the first ends: a cancel of the second spares the first. */
+EXPLORE_POOLS(compose_then_cancel, NULL)
+{
+    thrum_future *first = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    thrum_future *second = thrum_future_then(first, pool, count);
+    bool cancels_first = explore_any(2);
+    thrum_event_set(&go);
+    int rc = thrum_future_cancel(cancels_first ? first : second);
+    int first_rc = end_of(first), second_rc = end_of(second);
+    EXPLORE_CHECK(cancels_first || first_rc == 0);
+    EXPLORE_CHECK(rc != 0 || second_rc == -ECANCELED);
+    EXPLORE_CHECK(first_rc == 0 || second_rc == -ECANCELED);
     thrum_executor_shutdown(pool);
 }
