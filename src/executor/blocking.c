@@ -4,6 +4,7 @@
  * of fork has none of the threads: it makes a pool of its own, and leaves the other as it is.
  */
 #include "base/process.h"
+#include "executor/core/pool.h"
 #include "fiber/scheduler.h"
 #include "sync/fork_lock.h"
 #include "thread/task.h"
@@ -40,6 +41,9 @@ static thrum_executor *get_helpers(void)
         if (!helpers)
             helpers = thrum_thread_pool_new(
                 &(thrum_pool_options){.max_workers = helper_count(), .name_prefix = "blocking"});
+        if (helpers)
+            ((thrum__pool *)helpers)->claimed =
+                true; /* nobody shuts it down: it is the library's */
         found = helpers;
     }
     return found;

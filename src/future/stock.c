@@ -25,6 +25,11 @@
  * A fiber that waits for the lock lets others of its worker run, who use the same bundles meanwhile.
  * So they are made right before each wait, and looked at anew after it.
  *
+ * At the end of the program every place that was given out is looked at for a failure that nobody has
+ * read, as its future may never be freed. A place that is not in use has no outcome. Threads that are not
+ * waited for may free futures meanwhile, so the look takes a reference; that of a future whose last
+ * reference goes at the same moment may come too late, and the failure is then told twice or as it is freed.
+ *
  * Fork: the lock is held across it. The bundles of the parent's other threads are lost in the child,
  * two for each.
  *
@@ -38,7 +43,10 @@
  */
 #include "future/stock.h"
 #include "sync/fork_lock.h"
+#include "thread/living.h"
 #include <thrum/with.h>
+
+#include <stdio.h>
 
 enum { BUNDLE = 64, SLAB = 1 << 20, KEEP = 4, PLACES = SLAB / sizeof(thrum_future) };
 
@@ -49,15 +57,17 @@ struct free_place {
 
 struct slab {
     struct slab *next, *prev; /* in the ring of those with something to give */
-    struct free_place *back;  /* given back */
-    uint32_t given;           /* places ever given out, the head's included */
-    uint32_t out;             /* places that are out */
+    struct slab *next_of_all, *prev_of_all;
+    struct free_place *back; /* given back */
+    uint32_t given;          /* places ever given out, the head's included */
+    uint32_t out;            /* places that are out */
 };
 
 _Static_assert(sizeof(struct slab) <= sizeof(thrum_future), "the head fits into a place");
 
 static thrum_lock lock; /* for all of these */
 static struct slab open = {.next = &open, .prev = &open};
+static struct slab *all;
 static uint32_t empty_count;
 
 static struct free_place *left; /* behind, by contexts that ended while another had the lock */
@@ -88,6 +98,10 @@ static struct slab *open_slab(void)
         return open.next;
     struct slab *slab = thrum__alloc_slab(SLAB);
     if (slab) {
+        slab->next_of_all = all;
+        if (all)
+            all->prev_of_all = slab;
+        all = slab;
         slab->given = 1;
         empty_count++;
         enter(slab);
@@ -123,7 +137,70 @@ static void put_back(struct free_place *place)
         return;
     }
     leave(slab);
+    if (slab->prev_of_all)
+        slab->prev_of_all->next_of_all = slab->next_of_all;
+    else
+        all = slab->next_of_all;
+    if (slab->next_of_all)
+        slab->next_of_all->prev_of_all = slab->prev_of_all;
     thrum__free_slab(slab, SLAB);
+}
+
+/* Whether a place holds a future. The first eight bytes of a place that is not in use are a pointer, whose
+ * upper half is no likely count of references. */
+static bool is_in_use(const thrum_future *future)
+{
+    enum { LIKELY = 1 << 14 };
+    uint32_t count = thrum__load_acquire(&future->references);
+    return count > 0 && count < LIKELY;
+}
+
+static bool is_unread(const thrum_future *future)
+{
+    uint32_t word = thrum__load_acquire(&future->state);
+    return thrum__task_error(&future->task) && (word & THRUM__FUTURE_DONE) &&
+           !(word & THRUM__FUTURE_SEEN);
+}
+
+/* A future whose failure nobody has read, with a reference, or NULL. */
+static thrum_future *find_unread(void)
+{
+    thrum_with (&lock)
+        for (struct slab *slab = all; slab; slab = slab->next_of_all)
+            for (uint32_t i = 1; i < slab->given; i++) {
+                thrum_future *future = (thrum_future *)(void *)slab + i;
+                uint32_t count = thrum__load_acquire(&future->references);
+                if (is_in_use(future) && is_unread(future) &&
+                    thrum__cas_acq_rel(&future->references, &count, count + 1))
+                    return future;
+            }
+    return NULL;
+}
+
+static uint32_t count_in_use(void)
+{
+    uint32_t count = 0;
+    thrum_with (&lock)
+        for (struct slab *slab = all; slab; slab = slab->next_of_all)
+            for (uint32_t i = 1; i < slab->given; i++)
+                count += is_in_use((thrum_future *)(void *)slab + i);
+    return count;
+}
+
+/* At the end of the program. */
+static void report(bool leaks)
+{
+    enum { MOST = 100 };
+    thrum_future *future;
+    for (int told = 0; told < MOST && (future = find_unread()); told++) {
+        thrum__failure_report_task("future", &future->task);
+        thrum__future_ignore(future);
+        thrum__future_unreference(future);
+    }
+    uint32_t unfreed = leaks ? count_in_use() : 0;
+    if (unfreed)
+        fprintf(stderr, "thrum: %u future%s not freed\n", unfreed,
+                unfreed == 1 ? " was" : "s were");
 }
 
 /* A bundle from the stock, as many as there are. In the order of their addresses, where they are
@@ -132,6 +209,7 @@ static struct free_place *fetch(uint32_t *ret_count)
 {
     struct free_place *first = NULL, **last = &first;
     uint32_t count = 0;
+    thrum__living_report_at_exit(report);
     thrum__lock_across_fork(&lock);
     thrum_with (&lock) {
         struct slab *slab;

@@ -1,4 +1,5 @@
-/* The report of leaks: threads that were started and neither joined nor let go of.
+/* The report at the end of the program: threads whose failure nobody has read, and, if wanted, those that
+ * were neither joined nor let go of.
  *
  * All threads stand in one list from their start until their state is freed. At the end of the
  * program, after the wait for those that are not daemons, what is in it with `reaped` unset was
@@ -54,16 +55,38 @@ void thrum_thread_report_leaks(bool on)
     thrum__living_at_exit(NULL);
 }
 
-static bool is_wanted(void)
+bool thrum__leaks_wanted(void)
 {
     const char *environment = thrum__process_environment("THRUM_LEAKS");
     return wanted || (environment && *environment && strcmp(environment, "0") != 0);
 }
 
+/* Takes one failure that nobody has read; false if there is none. A copy, as the hook is called without the
+ * lock. */
+static bool take_unread(char *name, size_t size, thrum_error *ret_error)
+{
+    bool found = false;
+    thrum_with (&lock)
+        for (struct thrum__thread *thread = first; thread && !found; thread = thread->next) {
+            bool ended = thrum_event_is_set(&thread->finished);
+            const thrum_error *error = ended ? thrum__task_error(&thread->task) : NULL;
+            if (!error || thrum__exchange_acquire(&thread->seen, 1))
+                continue;
+            snprintf(name, size, "%s", thread->name);
+            *ret_error = *error;
+            found = true;
+        }
+    return found;
+}
+
 void thrum__leaks_report(void)
 {
+    char name[256];
+    thrum_error error;
+    while (take_unread(name, sizeof name, &error))
+        thrum__failure_report("thread", name, &error);
     thrum_with (&lock) {
-        if (!is_wanted())
+        if (!thrum__leaks_wanted())
             break;
         for (const struct thrum__thread *thread = first; thread; thread = thread->next)
             if (!thrum__load_relaxed(&thread->reaped))

@@ -26,6 +26,16 @@ static uint32_t count;
 static pid_t process; /* whose threads are counted; 0 before the handler is registered */
 static void (*drain)(void);
 
+enum { REPORTS = 4 };
+static void (*reports[REPORTS])(bool leaks); /* one for each layer that has handles */
+
+static void report_all(void)
+{
+    thrum__leaks_report();
+    for (int i = 0; i < REPORTS && reports[i]; i++)
+        reports[i](thrum__leaks_wanted());
+}
+
 static void wait_for_threads(void)
 {
     if (process != getpid())
@@ -37,7 +47,7 @@ static void wait_for_threads(void)
         while (count > own)
             thrum_condition_wait(&changed, THRUM_FOREVER);
     }
-    thrum__leaks_report();
+    report_all();
 }
 
 /* Under the lock. In a child made by fork the handler is there, and the count starts anew. */
@@ -59,6 +69,19 @@ void thrum__living_at_exit(void (*function)(void))
         register_handler();
         if (function)
             drain = function;
+    }
+}
+
+void thrum__living_report_at_exit(void (*report)(bool leaks))
+{
+    thrum__lock_across_fork(&changed.own_);
+    thrum_with (&changed) {
+        int i = 0;
+        register_handler();
+        while (i < REPORTS && reports[i] && reports[i] != report)
+            i++;
+        if (i < REPORTS)
+            reports[i] = report;
     }
 }
 

@@ -44,6 +44,9 @@ void thrum__leaks_leave(struct thrum__thread *thread);
 /* Prints what was leaked, if that was asked for. */
 void thrum__leaks_report(void);
 
+/* Whether the program wants to hear of handles that it has not freed. */
+bool thrum__leaks_wanted(void);
+
 /* Sleeps until the thread's task may begin. Returns 0 or -ECANCELED. */
 int thrum__timer_wait(struct thrum__thread *thread);
 

@@ -39,6 +39,7 @@
 #include <thrum/with.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static thrum_lock list_lock; /* for the list, and what the header says in each pool */
@@ -127,6 +128,18 @@ static void at_exit(void)
     (void)thrum__pool_drain_all();
 }
 
+/* Tells of pools that were not shut down, if the program wants to hear of it. */
+static void report(bool leaks)
+{
+    if (!leaks)
+        return;
+    thrum_with (&list_lock)
+        for (const thrum__pool *pool = first; pool; pool = pool->next)
+            if (!pool->claimed && !thrum__pool_lost(pool))
+                fprintf(stderr, "thrum: %s \"%s\" was not shut down\n", pool->kind->name,
+                        pool->name_prefix);
+}
+
 /* ------------------------------------------------------------------------------ beginning and end */
 
 int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
@@ -143,6 +156,7 @@ int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
     for (int rank = 0; rank < THRUM__RANKS; rank++)
         pool->pending[rank].last = &pool->pending[rank].first;
     thrum__living_at_exit(at_exit);
+    thrum__living_report_at_exit(report);
     thrum__lock_across_fork(&list_lock);
     thrum_with (&list_lock) {
         pool->next = first;

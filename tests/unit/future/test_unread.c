@@ -1,0 +1,101 @@
+/* What the end of the program tells: failures that nobody has read, though their handles were never freed,
+ * and, if asked to, the handles. */
+#include "base/memory.h"
+#include "harness.h"
+#include "support.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int fail(thrum_task *self)
+{
+    return thrum_fail(self, -EDOM, "number %d", thrum_arg(self, int));
+}
+
+/* What a child that ends by exit after `body` prints on its standard error. */
+static void run_to_the_end(void (*body)(void), char *ret_text, size_t size)
+{
+    int ends[2], status;
+    CHECK_INT(pipe(ends), ==, 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        body();
+        exit(0);
+    }
+    close(ends[1]);
+    size_t length = 0;
+    for (ssize_t got; (got = read(ends[0], ret_text + length, size - 1 - length)) > 0;)
+        length += (size_t)got;
+    ret_text[length] = '\0';
+    close(ends[0]);
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+}
+
+static int count_of(const char *text, const char *word)
+{
+    int count = 0;
+    for (; (text = strstr(text, word)); text++)
+        count++;
+    return count;
+}
+
+static void fail_and_forget(void)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    for (int i = 0; i < 3; i++)
+        (void)thrum_submit(pool, fail, thrum_value(int, i)); /* the handle is lost */
+    thrum_future *read_one = thrum_submit(pool, fail, thrum_value(int, 3));
+    (void)thrum_future_wait(read_one, THRUM_FOREVER);
+    (void)thrum_future_error(read_one);
+    thrum_executor_shutdown(pool);
+    (void)thrum_thread_start(fail, thrum_value(int, 7));
+}
+
+TEST(failures_of_lost_handles_are_told_at_the_end)
+{
+    static char text[8192];
+    if (THRUM__MEMORY_PLAIN) /* futures are then blocks of the heap, which nobody lists */
+        return;
+    run_to_the_end(fail_and_forget, text, sizeof text);
+    CHECK_INT(count_of(text, "thrum: future "), ==, 3);
+    for (int i = 0; i < 3; i++) {
+        char wanted[16];
+        snprintf(wanted, sizeof wanted, "number %d", i);
+        CHECK_INT(count_of(text, wanted), ==, 1);
+    }
+    CHECK_INT(count_of(text, "number 3"), ==, 0);
+    CHECK_INT(count_of(text, "number 7"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: thread "), ==, 1);
+}
+
+static int succeed(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
+static void leave_handles(void)
+{
+    setenv("THRUM_LEAKS", "1", 1);
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.name_prefix = "left"});
+    for (int i = 0; i < 2; i++)
+        (void)thrum_submit(pool, succeed, THRUM_NOTHING);
+}
+
+TEST(handles_that_were_not_freed_are_told_if_wanted)
+{
+    static char text[8192];
+    if (THRUM__MEMORY_PLAIN)
+        return;
+    run_to_the_end(leave_handles, text, sizeof text);
+    CHECK_INT(count_of(text, "thrum: 2 futures were not freed"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: thread pool \"left\" was not shut down"), ==, 1);
+}
