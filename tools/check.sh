@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate results sizes format tree shellcheck headers readme mutants-match manual \
+all="selftest layers gate results sizes format tree shellcheck headers readme matrix mutants-match manual \
 gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread musl aarch64 ucontext mutants"
@@ -45,6 +45,7 @@ step_format() { tools/check_format.sh; }
 step_tree() { tools/check_tree.sh; }
 step_headers() { tools/check_headers.sh; }
 step_readme() { tools/check_readme.sh; }
+step_matrix() { tools/check_matrix.sh; }
 step_shellcheck() {
     # shellcheck disable=SC2046,SC2016 # a list of words; awk's own variable
     shellcheck $(git ls-files -co --exclude-standard | xargs awk \

@@ -106,6 +106,19 @@ END
     sed 's/^\.TH thrum 7/.TH thrum 3/' docs/man/thrum.7 >build/docs/man/thrum.3
 }
 
+# Adds the tables of what meets what, a client and a test.
+fresh_tables() {
+    fresh
+    mkdir -p docs tests/explore
+    printf 'EXPLORE(thing_twice, .preemptions = 1)\n{\n}\n' >tests/explore/explore_thing.c
+    printf '\nTEST(it_does)\n{\n}\n' >tests/unit/sync/test_thing.c
+    {
+        printf '# The explorer\n\n## Executors\n\n| | stop |\n|---|---|\n'
+        # shellcheck disable=SC2016 # a quotation
+        printf '| do | `thing_twice` |\n| do not | `thing::it_does` |\n'
+    } >docs/explorer.md
+}
+
 # Compiles what check_symbols looks at.
 link_library() {
     gcc -fvisibility=hidden -Iinclude -Isrc -fPIC -c src/sync/thing.c -o build/thing.o &&
@@ -227,6 +240,20 @@ rejects tree '' 'tools/odd' 'one without a suffix, too'
 # README.
 fresh && echo '/* more */' >>examples/first.c
 rejects readme '' 'differs' 'a README whose program is not the example'
+
+# The tables of what meets what.
+fresh_tables
+accepts matrix
+fresh_tables && sed -i 's/thing_twice/thing_thrice/' docs/explorer.md
+rejects matrix '' 'docs/explorer.md:7: there is no client thing_thrice' 'a client that is not there'
+fresh_tables && sed -i 's/::it_does/::it_did/' docs/explorer.md
+rejects matrix '' 'docs/explorer.md:8: there is no test thing::it_did' 'a test that is not there'
+fresh_tables && sed -i 's/thing::it_does/other::it_does/' docs/explorer.md
+rejects matrix '' 'docs/explorer.md:8: there is no test other::it_does' 'a test in another file'
+fresh_tables && sed -i 's/[^ ]*thing::it_does[^ ]*//' docs/explorer.md
+rejects matrix '' 'docs/explorer.md:8: a cell is empty' 'an empty cell'
+fresh_tables && sed -i 's/^## Executors/## Others/' docs/explorer.md
+rejects matrix '' 'name no client and no test' 'a page without the tables'
 
 # Symbols.
 fresh && link_library
