@@ -10,7 +10,7 @@ logs=$build-logs
 all="selftest layers gate results sizes format tree shellcheck headers readme matrix mutants-match manual \
 gcc-O2 tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
-address-undefined thread musl aarch64 ucontext mutants"
+address-undefined thread fuzz musl aarch64 ucontext mutants"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
