@@ -10,7 +10,7 @@
  * in `waiter`; the watch that takes it out claims it.
  */
 #include "future/future.h"
-#include "park/park.h"
+#include "park/queued.h"
 
 #include <errno.h>
 
@@ -87,22 +87,33 @@ static struct watched *take(thrum_as_completed *done, thrum__waiter *waiter)
     return first;
 }
 
+/* A wait in `next`, and what it took. */
+struct waiting {
+    thrum__waiter waiter; /* first: enqueue and withdraw are given it */
+    struct watched *first;
+};
+
+static bool enqueue(void *done, thrum__waiter *waiter)
+{
+    struct waiting *waiting = (struct waiting *)waiter;
+    waiting->first = take(done, waiter);
+    return !waiting->first;
+}
+
+/* Takes one that became ready after the wait had ended. */
+static void withdraw(void *done, thrum__waiter *waiter)
+{
+    ((struct waiting *)waiter)->first = take(done, NULL);
+}
+
 /* Waits until one is ready, or takes it if it is. */
 static int wait_for_one(thrum_as_completed *done, thrum_time deadline, struct watched **ret_first)
 {
-    thrum__waiter waiter;
-    int rc = thrum__wait_begin(&waiter, true);
-    if (rc < 0)
-        return rc;
-    thrum__memory_live(&waiter);
-    *ret_first = take(done, &waiter);
-    if (*ret_first) {
-        thrum__wait_abandon(&waiter);
-    } else {
-        rc = thrum__wait(&waiter, deadline, "futures", done);
-        *ret_first = take(done, NULL);
-    }
-    thrum__memory_dead(&waiter);
+    static const thrum__queue_ops queue = {enqueue, withdraw};
+    static const thrum__wait_kind kind = {.name = "futures"};
+    struct waiting waiting = {.first = NULL};
+    int rc = thrum__wait_queued(done, &queue, &waiting.waiter, &kind, deadline, true, NULL);
+    *ret_first = rc == 0 && !waiting.first ? take(done, NULL) : waiting.first;
     return *ret_first ? 0 : rc;
 }
 

@@ -48,6 +48,7 @@
 #include "future/stock.h"
 #include "park/deadlock.h"
 #include "park/park.h"
+#include "park/queued.h"
 #include "park/scope.h"
 
 #include <errno.h>
@@ -237,15 +238,16 @@ int thrum_future_cancel(thrum_future *future)
     }
 }
 
-/* One who waits for one future: the watch that wakes him. */
+/* A wait for one future: the waiter, and the watch that wakes it. */
 struct waiting {
+    thrum__waiter waiter; /* first: enqueue and withdraw are given it */
     thrum__future_watch watch;
-    thrum__waiter waiter;
 };
 
 static thrum__waiter *wake(thrum__future_watch *watch)
 {
-    return thrum__future_claim(&((struct waiting *)watch)->waiter);
+    char *waiting = (char *)watch - offsetof(struct waiting, watch);
+    return thrum__future_claim(&((struct waiting *)(void *)waiting)->waiter);
 }
 
 /* The context that runs it; none while it is pending or runs elsewhere. */
@@ -260,22 +262,25 @@ static uint32_t runner_of(const void *object)
     return ident;
 }
 
-static const thrum__wait_kind future_wait = {"future", "run by", runner_of};
+static bool enqueue(void *future, thrum__waiter *waiter)
+{
+    struct waiting *waiting = (struct waiting *)waiter;
+    waiting->watch = (thrum__future_watch){.fire = wake};
+    return thrum__future_watch_begin(future, &waiting->watch);
+}
+
+static void withdraw(void *future, thrum__waiter *waiter)
+{
+    thrum__future_watch_end(future, &((struct waiting *)waiter)->watch);
+}
 
 static int wait_for_end(thrum_future *future, thrum_time deadline, const void *place)
 {
-    struct waiting waiting = {.watch.fire = wake};
-    int rc = thrum__wait_begin(&waiting.waiter, true);
-    if (rc < 0)
-        return rc;
+    static const thrum__queue_ops queue = {enqueue, withdraw};
+    static const thrum__wait_kind kind = {"future", "run by", runner_of};
+    struct waiting waiting;
     thrum__memory_live(&waiting);
-    if (thrum__future_watch_begin(future, &waiting.watch)) {
-        rc = thrum__wait_owned(&waiting.waiter, deadline, &future_wait, future, place);
-        if (rc < 0)
-            thrum__future_watch_end(future, &waiting.watch);
-    } else {
-        thrum__wait_abandon(&waiting.waiter);
-    }
+    int rc = thrum__wait_queued(future, &queue, &waiting.waiter, &kind, deadline, true, place);
     thrum__memory_dead(&waiting);
     return rc;
 }

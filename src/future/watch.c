@@ -63,6 +63,7 @@ void thrum__future_watch_end(thrum_future *future, thrum__future_watch *watch)
 
 thrum__waiter *thrum__future_claim(thrum__waiter *waiter)
 {
+    thrum__plain_read(&waiter->next); /* the waiter must be alive */
     if (thrum__context_lost(waiter->context->ident))
         return NULL; /* this is a child of a fork: it will never wake */
     return thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED) ? waiter : NULL;

@@ -21,6 +21,7 @@
 #include "base/probe.h"
 #include "park/guard.h"
 #include "park/park.h"
+#include "park/queued.h"
 
 #include <errno.h>
 
@@ -70,8 +71,9 @@ void thrum_event_set(thrum_event *event)
 }
 
 /* Queues `waiter` unless the flag is set; true if it did. */
-static bool enqueue(thrum_event *event, thrum__waiter *waiter)
+static bool enqueue(void *object, thrum__waiter *waiter)
 {
+    thrum_event *event = object;
     uint32_t turns = 0;
     for (;;) {
         uint32_t state = thrum__load_acquire(&event->state_);
@@ -87,31 +89,26 @@ static bool enqueue(thrum_event *event, thrum__waiter *waiter)
     return true;
 }
 
+static void withdraw(void *object, thrum__waiter *waiter)
+{
+    thrum_event *event = object;
+    thrum__waiter_withdraw(waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
+}
+
 int thrum__event_wait_owned(thrum_event *event, thrum_time deadline, const thrum__wait_kind *kind,
                             const void *place)
 {
+    static const thrum__queue_ops queue = {enqueue, withdraw};
     if (thrum_event_is_set(event))
         return 0;
     if (deadline == THRUM_NOW)
         return -EAGAIN;
     thrum__waiter waiter;
-    int rc = thrum__wait_begin(&waiter, true);
-    if (rc < 0)
-        return rc;
-    thrum__memory_live(&waiter);
-    if (enqueue(event, &waiter)) {
-        rc = kind ? thrum__wait_owned(&waiter, deadline, kind, event, place)
-                  : thrum__wait(&waiter, deadline, "event", event);
-        if (rc < 0)
-            thrum__waiter_withdraw(&waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
-    } else {
-        thrum__wait_abandon(&waiter);
-    }
-    thrum__memory_dead(&waiter);
-    return rc;
+    return thrum__wait_queued(event, &queue, &waiter, kind, deadline, true, place);
 }
 
 int thrum_event_wait(thrum_event *event, thrum_time deadline)
 {
-    return thrum__event_wait_owned(event, deadline, NULL, NULL);
+    static const thrum__wait_kind kind = {.name = "event"};
+    return thrum__event_wait_owned(event, deadline, &kind, NULL);
 }

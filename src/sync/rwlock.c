@@ -35,11 +35,16 @@
 #include "park/guard.h"
 #include "park/owner.h"
 #include "park/park.h"
+#include "park/queued.h"
 #include <thrum/rwlock.h>
 
 #include <errno.h>
 
 enum { WRITER = 1, WAITERS = 2, GUARD = 4, READER = 16 };
+
+/* What keeps a reader out, and a writer. */
+#define READ_BUSY  ((uint32_t)(WRITER | WAITERS | GUARD))
+#define WRITE_BUSY UINT32_MAX
 
 static void misuse(const thrum_rwlock *lock, const char *what, const void *place)
 {
@@ -140,9 +145,10 @@ static void settle(thrum_rwlock *lock, uint32_t removed, struct admitted in)
     thrum__unpark_chain(in.chain);
 }
 
-/* Takes a waiter out that gave up, and lets in who stood behind him for his sake. */
-static void withdraw(thrum_rwlock *lock, thrum__waiter *waiter)
+/* Takes a waiter out that gave up, and lets in those that it kept out. */
+static void withdraw(void *object, thrum__waiter *waiter)
 {
+    thrum_rwlock *lock = object;
     uint32_t state = thrum__guard_acquire(&lock->state_, GUARD);
     if (thrum__waiter_queued(waiter))
         thrum__waiters_remove(&lock->waiters_, waiter);
@@ -166,8 +172,8 @@ static bool take(thrum_rwlock *lock, uint32_t add, uint32_t busy)
     return false;
 }
 
-/* Takes the lock or GUARD, to queue: true for GUARD. */
-static bool take_or_guard(thrum_rwlock *lock, uint32_t add, uint32_t busy)
+/* Takes the lock at once if that is fair, and else queues `waiter`; true if it did. */
+static bool enqueue(thrum_rwlock *lock, thrum__waiter *waiter, uint32_t add, uint32_t busy)
 {
     uint32_t turns = 0;
     for (;;) {
@@ -177,8 +183,12 @@ static bool take_or_guard(thrum_rwlock *lock, uint32_t add, uint32_t busy)
         if (state & GUARD)
             thrum__spin(&turns);
         else if (state & busy && thrum__guard_try(&lock->state_, &state, state | GUARD | WAITERS))
-            return true;
+            break;
     }
+    waiter->shared = add == READER;
+    thrum__waiters_push_back(&lock->waiters_, waiter);
+    thrum__guard_release(&lock->state_, GUARD);
+    return true;
 }
 
 static uint32_t writer_of(const void *lock)
@@ -186,35 +196,39 @@ static uint32_t writer_of(const void *lock)
     return thrum__owner_peek(&((const thrum_rwlock *)lock)->owner_);
 }
 
-static const thrum__wait_kind read_wait = {"rwlock read", "written by", writer_of};
-static const thrum__wait_kind write_wait = {"rwlock write", "written by", writer_of};
+static bool enqueue_reader(void *lock, thrum__waiter *waiter)
+{
+    return enqueue(lock, waiter, READER, READ_BUSY);
+}
 
-static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, uint32_t add, uint32_t busy,
+static bool enqueue_writer(void *lock, thrum__waiter *waiter)
+{
+    return enqueue(lock, waiter, WRITER, WRITE_BUSY);
+}
+
+/* What differs between the two ways in, once the fast one has failed. */
+struct access {
+    uint32_t add, busy;
+    thrum__queue_ops queue;
+    thrum__wait_kind kind;
+};
+
+static const struct access to_read = {
+    READER, READ_BUSY, {enqueue_reader, withdraw}, {"rwlock read", "written by", writer_of}};
+static const struct access to_write = {
+    WRITER, WRITE_BUSY, {enqueue_writer, withdraw}, {"rwlock write", "written by", writer_of}};
+
+static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, const struct access *access,
                                                   thrum_time deadline, bool cancellable,
                                                   const void *place)
 {
     if (deadline == THRUM_NOW)
-        return take(lock, add, busy) ? 0 : -EAGAIN;
+        return take(lock, access->add, access->busy) ? 0 : -EAGAIN;
     if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
         misuse(lock, "waited for, after a fork that left its writer behind,", NULL);
     thrum__waiter waiter;
-    int rc = thrum__wait_begin(&waiter, cancellable);
-    if (rc < 0)
-        return rc;
-    thrum__memory_live(&waiter);
-    waiter.shared = add == READER;
-    if (take_or_guard(lock, add, busy)) {
-        thrum__waiters_push_back(&lock->waiters_, &waiter);
-        thrum__guard_release(&lock->state_, GUARD);
-        rc = thrum__wait_owned(&waiter, deadline, add == READER ? &read_wait : &write_wait, lock,
-                               place);
-        if (rc < 0)
-            withdraw(lock, &waiter);
-    } else {
-        thrum__wait_abandon(&waiter);
-    }
-    thrum__memory_dead(&waiter);
-    return rc;
+    return thrum__wait_queued(lock, &access->queue, &waiter, &access->kind, deadline, cancellable,
+                              place);
 }
 
 /* Adds a reading beside those that there are; false if there is none. The caller need not be one of the
@@ -234,20 +248,19 @@ static bool join_readers(thrum_rwlock *lock)
 static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
                                   const void *place)
 {
-    enum { BUSY = WRITER | WAITERS | GUARD };
     uint32_t state = thrum__load_relaxed(&lock->state_);
-    if (!(state & BUSY) && thrum__cas_acquire(&lock->state_, &state, state + READER))
+    if (!(state & READ_BUSY) && thrum__cas_acquire(&lock->state_, &state, state + READER))
         return 0;
-    return acquire_slow(lock, READER, BUSY, deadline, cancellable, place);
+    return acquire_slow(lock, &to_read, deadline, cancellable, place);
 }
 
 static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
                                   const void *place)
 {
-    const uint32_t busy = ~(uint32_t)0;
-    if (thrum__owner_take_fast(&lock->state_, &lock->owner_, busy, WRITER, thrum__local_number()))
+    if (thrum__owner_take_fast(&lock->state_, &lock->owner_, WRITE_BUSY, WRITER,
+                               thrum__local_number()))
         return 0;
-    return acquire_slow(lock, WRITER, busy, deadline, cancellable, place);
+    return acquire_slow(lock, &to_write, deadline, cancellable, place);
 }
 
 /* Reads again, past the waiters, as they wait for the caller. */

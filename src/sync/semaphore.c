@@ -20,6 +20,7 @@
 #include "base/probe.h"
 #include "park/guard.h"
 #include "park/park.h"
+#include "park/queued.h"
 #include <thrum/semaphore.h>
 
 #include <errno.h>
@@ -61,16 +62,16 @@ static bool take(thrum_semaphore *semaphore)
             thrum__spin(&turns);
             state = thrum__load_relaxed(&semaphore->state_);
         } else if (thrum__cas_weak_acquire(&semaphore->state_, &state, state - PERMIT)) {
-            thrum__probe(acquired, "semaphore", semaphore);
             return true;
         }
     }
     return false;
 }
 
-/* Takes GUARD to queue, or a permit if there is one; true for GUARD. */
-static bool guard_or_take(thrum_semaphore *semaphore)
+/* Takes a permit if there is one, and else queues `waiter`; true if it did. */
+static bool enqueue(void *object, thrum__waiter *waiter)
 {
+    thrum_semaphore *semaphore = object;
     uint32_t turns = 0;
     for (;;) {
         uint32_t state = thrum__load_relaxed(&semaphore->state_);
@@ -80,9 +81,18 @@ static bool guard_or_take(thrum_semaphore *semaphore)
             if (take(semaphore))
                 return false;
         } else if (thrum__guard_try(&semaphore->state_, &state, GUARD | WAITERS)) {
-            return true;
+            break;
         }
     }
+    thrum__waiters_push_back(&semaphore->waiters_, waiter);
+    thrum__guard_release(&semaphore->state_, GUARD);
+    return true;
+}
+
+static void withdraw(void *object, thrum__waiter *waiter)
+{
+    thrum_semaphore *semaphore = object;
+    thrum__waiter_withdraw(waiter, &semaphore->waiters_, &semaphore->state_, GUARD, WAITERS);
 }
 
 /* Takes a permit in one attempt: the fast path, which saves no registers. */
@@ -93,31 +103,26 @@ static inline bool take_fast(thrum_semaphore *semaphore)
            thrum__cas_acquire(&semaphore->state_, &state, state - PERMIT);
 }
 
+int thrum_semaphore_try(thrum_semaphore *semaphore)
+{
+    bool taken = take(semaphore);
+    if (taken)
+        thrum__probe(acquired, "semaphore", semaphore);
+    return taken ? 0 : -EAGAIN;
+}
+
 static __attribute__((noinline)) int acquire(thrum_semaphore *semaphore, thrum_time deadline,
                                              bool cancellable)
 {
-    if (take(semaphore))
-        return 0;
-    if (deadline == THRUM_NOW)
-        return -EAGAIN;
-    thrum__waiter waiter;
-    int rc = thrum__wait_begin(&waiter, cancellable);
-    if (rc < 0)
+    static const thrum__queue_ops queue = {enqueue, withdraw};
+    static const thrum__wait_kind kind = {.name = "semaphore"};
+    int rc = thrum_semaphore_try(semaphore);
+    if (rc == 0 || deadline == THRUM_NOW)
         return rc;
-    thrum__memory_live(&waiter);
-    if (guard_or_take(semaphore)) {
-        thrum__waiters_push_back(&semaphore->waiters_, &waiter);
-        thrum__guard_release(&semaphore->state_, GUARD);
-        rc = thrum__wait(&waiter, deadline, "semaphore", semaphore);
-        if (rc < 0)
-            thrum__waiter_withdraw(&waiter, &semaphore->waiters_, &semaphore->state_, GUARD,
-                                   WAITERS);
-        else
-            thrum__probe(acquired, "semaphore", semaphore);
-    } else {
-        thrum__wait_abandon(&waiter);
-    }
-    thrum__memory_dead(&waiter);
+    thrum__waiter waiter;
+    rc = thrum__wait_queued(semaphore, &queue, &waiter, &kind, deadline, cancellable, NULL);
+    if (rc == 0)
+        thrum__probe(acquired, "semaphore", semaphore);
     return rc;
 }
 
@@ -125,11 +130,6 @@ void thrum_semaphore_acquire(thrum_semaphore *semaphore)
 {
     if (!take_fast(semaphore))
         acquire(semaphore, THRUM_FOREVER, false);
-}
-
-int thrum_semaphore_try(thrum_semaphore *semaphore)
-{
-    return take(semaphore) ? 0 : -EAGAIN;
 }
 
 int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_time deadline)

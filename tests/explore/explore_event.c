@@ -5,6 +5,7 @@
 #include "park/park.h"
 #include "park/scope.h"
 #include <thrum/event.h>
+#include <thrum/thread.h>
 
 #include <errno.h>
 
@@ -162,6 +163,7 @@ EXPLORE(event_free_after_wait, .preemptions = EXPLORE_ALL, .spurious = 1)
 
 struct cancelled {
     struct news news;
+    thrum_event again;
     thrum__context *context;
     uint32_t ready;
     int rc;
@@ -201,4 +203,55 @@ EXPLORE(event_cancel, .preemptions = 3, .sees = "cancelled")
     EXPLORE_CHECK(!c.news.event.waiters_);
     if (c.rc)
         explore_seen("cancelled");
+}
+
+/* A wait that finds the flag set against a cancellation: the wake-up that the canceller owes does not
+ * end the next wait. */
+
+static void listen_again(void *argument)
+{
+    struct cancelled *c = argument;
+    listen_cancellable(c);
+    if (c->rc == 0)
+        explore_seen("in time");
+    thrum_shield_begin();
+    EXPLORE_CHECK(thrum_event_wait(&c->again, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(EXPLORE_READ(c->news.data) == 2);
+    thrum_shield_end();
+}
+
+static void tell_again(void *argument)
+{
+    struct cancelled *c = argument;
+    thrum_event_set(&c->news.event);
+    EXPLORE_WRITE(c->news.data, 2);
+    thrum_event_set(&c->again);
+}
+
+EXPLORE(event_abandon, .preemptions = 3, .sees = "in time")
+{
+    static struct cancelled c;
+    name_news(&c.news);
+    explore_spawn("listener", listen_again, &c);
+    explore_spawn("canceller", cancel_it, &c);
+    explore_spawn("teller", tell_again, &c);
+    explore_join_all();
+    EXPLORE_CHECK(!c.news.event.waiters_ && !c.again.waiters_);
+}
+
+/* A clear leaves those that wait in the queue: the next set wakes them. */
+static void clear_and_set(void *argument)
+{
+    struct news *news = argument;
+    thrum_event_clear(&news->event);
+    thrum_event_set(&news->event);
+}
+
+EXPLORE(event_clear_waited, .preemptions = EXPLORE_ALL)
+{
+    struct news news = {.event = THRUM_EVENT_INIT};
+    name_news(&news);
+    explore_spawn("listener", listen_only, &news);
+    explore_spawn("setter", clear_and_set, &news);
+    explore_join_all();
 }

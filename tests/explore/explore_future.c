@@ -233,6 +233,27 @@ EXPLORE(future_as_completed, .preemptions = 1, .long_preemptions = 2)
     thrum_future_free(futures[1]);
 }
 
+/* A wait for the next whose deadline passes leaves nothing behind that a later end finds. */
+EXPLORE(future_as_completed_until, .preemptions = 2, .long_preemptions = 3, .timeouts = 1,
+        .sees = "too late")
+{
+    new_future();
+    thrum_as_completed *done = thrum_as_completed_new(&future, 1);
+    explore_spawn("runner", run_other, future);
+    size_t index = 9;
+    int rc = thrum_as_completed_next(done, &index, thrum_in(1));
+    EXPLORE_CHECK(rc == 0 || rc == -ETIMEDOUT);
+    if (rc < 0) {
+        explore_seen("too late");
+        explore_join_all();
+        EXPLORE_CHECK(thrum_as_completed_next(done, &index, THRUM_NOW) == 0);
+    }
+    EXPLORE_CHECK(index == 0);
+    thrum_as_completed_free(done);
+    explore_join_all();
+    thrum_future_free(future);
+}
+
 /* Stops watching while the future ends. */
 EXPLORE(future_unwatch, .preemptions = 3)
 {

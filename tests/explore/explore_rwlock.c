@@ -9,8 +9,9 @@
 #include <errno.h>
 
 struct table {
-    thrum_rwlock lock;
-    int data; /* written alone, read together */
+    thrum_rwlock lock, again;
+    int data;  /* written alone, read together */
+    int later; /* the same, under `again` */
     uint32_t reading;
     thrum__context *victim;
 };
@@ -203,6 +204,33 @@ EXPLORE(rwlock_cancel, .preemptions = 2, .sees = "cancelled")
     explore_join(reader);
     explore_join_all();
     EXPLORE_CHECK(table.lock.state_ == 0 && !table.lock.waiters_);
+}
+
+/* A wait that finds the lock free against a cancellation: the wake-up that the canceller owes does not
+ * end the next wait. */
+
+static void read_again_cancelled(void *argument)
+{
+    struct table *table = argument;
+    read_cancellably(table);
+    thrum_rwlock_acquire_read(&table->again);
+    EXPLORE_CHECK(EXPLORE_READ(table->later) == 1);
+    thrum_rwlock_release_read(&table->again);
+}
+
+EXPLORE(rwlock_abandon, .preemptions = 3, .sees = "cancelled")
+{
+    struct table table = {.lock = THRUM_RWLOCK_INIT, .again = THRUM_RWLOCK_INIT};
+    name_table(&table);
+    thrum_rwlock_acquire_write(&table.lock);
+    thrum_rwlock_acquire_write(&table.again);
+    explore_spawn("reader", read_again_cancelled, &table);
+    explore_spawn("canceller", cancel, &table);
+    thrum_rwlock_release_write(&table.lock);
+    EXPLORE_WRITE(table.later, 1);
+    thrum_rwlock_release_write(&table.again);
+    explore_join_all();
+    EXPLORE_CHECK(table.lock.state_ == 0 && table.again.state_ == 0);
 }
 
 /* The last to hold it may free it. */

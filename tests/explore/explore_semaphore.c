@@ -205,6 +205,7 @@ EXPLORE(semaphore_free_after_acquire, .preemptions = EXPLORE_ALL)
 
 struct cancelled {
     struct room room;
+    thrum_semaphore again;
     thrum__context *context;
     uint32_t ready;
     int rc;
@@ -245,6 +246,38 @@ EXPLORE(semaphore_cancel, .preemptions = 3, .sees = "cancelled")
         explore_seen("cancelled");
 }
 
+/* A wait that finds a permit against a cancellation: the wake-up that the canceller owes does not end
+ * the next wait. */
+
+static void take_again(void *argument)
+{
+    struct cancelled *c = argument;
+    take_cancellable(c);
+    if (c->rc == 0)
+        explore_seen("in time");
+    thrum_semaphore_acquire(&c->again);
+    EXPLORE_CHECK(EXPLORE_READ(c->room.data) == 1);
+}
+
+static void give_again(void *argument)
+{
+    struct cancelled *c = argument;
+    thrum_semaphore_release(&c->room.semaphore, 1);
+    EXPLORE_WRITE(c->room.data, 1);
+    thrum_semaphore_release(&c->again, 1);
+}
+
+EXPLORE(semaphore_abandon, .preemptions = 3, .sees = "in time")
+{
+    static struct cancelled c;
+    explore_spawn("taker", take_again, &c);
+    explore_spawn("canceller", cancel_it, &c);
+    explore_spawn("giver", give_again, &c);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_semaphore_value(&c.room.semaphore) == (c.rc != 0));
+    EXPLORE_CHECK(thrum_semaphore_value(&c.again) == 0 && !c.again.waiters_);
+}
+
 EXPLORE(semaphore_bound, .panic = "released too often")
 {
     thrum_semaphore semaphore;
@@ -252,4 +285,21 @@ EXPLORE(semaphore_bound, .panic = "released too often")
     thrum_semaphore_acquire(&semaphore);
     thrum_semaphore_release(&semaphore, 1);
     thrum_semaphore_release(&semaphore, 1);
+}
+
+/* The bound counts for what is left after the waiters are served. */
+
+static void take_forever(void *argument)
+{
+    thrum_semaphore_acquire(argument);
+}
+
+EXPLORE(semaphore_bound_served, .preemptions = 2, .panic = "released too often")
+{
+    thrum_semaphore semaphore;
+    thrum_semaphore_init_bounded(&semaphore, 1);
+    thrum_semaphore_acquire(&semaphore);
+    explore_spawn("taker", take_forever, &semaphore);
+    thrum_semaphore_release(&semaphore, 3);
+    EXPLORE_CHECK(!"the release went beyond the bound");
 }
