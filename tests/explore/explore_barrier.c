@@ -1,5 +1,7 @@
 /* The barrier: all or none, whatever deadlines, aborts and resets come between. */
 #include "explore.h"
+#include "park/context.h"
+#include "park/scope.h"
 #include <thrum/barrier.h>
 
 #include <errno.h>
@@ -159,4 +161,58 @@ EXPLORE(barrier_reset, .preemptions = 2, .rescue = true)
     explore_join(one);
     explore_join_all();
     EXPLORE_CHECK(!thrum_barrier_broken(&meeting.barrier));
+}
+
+/* A party that is asked to stop before it waits breaks the barrier for those that wait already. */
+
+static void meet_cancelled(void *argument)
+{
+    struct meeting *meeting = argument;
+    thrum__cancel(thrum__self());
+    int rc = thrum_barrier_wait(&meeting->barrier, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == -ECANCELED || rc == -EPIPE);
+    if (rc == -ECANCELED)
+        explore_seen("cancelled");
+}
+
+static void meet_and_fail(void *argument)
+{
+    struct meeting *meeting = argument;
+    EXPLORE_CHECK(thrum_barrier_wait(&meeting->barrier, THRUM_FOREVER) == -EPIPE);
+}
+
+EXPLORE(barrier_cancelled_on_the_way, .preemptions = 2, .long_preemptions = 3, .sees = "cancelled")
+{
+    struct meeting meeting = {.parties = 3};
+    thrum_barrier_init(&meeting.barrier, 3, NULL, NULL);
+    explore_spawn("patient", meet_and_fail, &meeting);
+    explore_spawn("cancelled", meet_cancelled, &meeting);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_barrier_broken(&meeting.barrier));
+    EXPLORE_CHECK(thrum_barrier_waiting(&meeting.barrier) == 0);
+}
+
+/* The action of a round ends before any party goes on. */
+
+static void act(void *argument)
+{
+    struct meeting *meeting = argument;
+    EXPLORE_WRITE(meeting->data[0], EXPLORE_READ(meeting->data[0]) + 1);
+}
+
+static void meet_after_action(void *argument)
+{
+    struct meeting *meeting = argument;
+    EXPLORE_CHECK(thrum_barrier_wait(&meeting->barrier, THRUM_FOREVER) >= 0);
+    EXPLORE_CHECK(EXPLORE_READ(meeting->data[0]) == 1);
+}
+
+EXPLORE(barrier_action, .preemptions = 2, .long_preemptions = 3)
+{
+    struct meeting meeting = {.parties = 2};
+    thrum_barrier_init(&meeting.barrier, 2, act, &meeting);
+    explore_spawn("one", meet_after_action, &meeting);
+    explore_spawn("two", meet_after_action, &meeting);
+    explore_join_all();
+    EXPLORE_CHECK(meeting.data[0] == 1);
 }

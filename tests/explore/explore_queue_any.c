@@ -239,3 +239,21 @@ ANY(makes_room, .preemptions = 1, .long_preemptions = 2)
     free_queues();
     EXPLORE_CHECK(got[0] == 3);
 }
+
+/* A queue that is closed and empty does not speak for the others, in whatever place it stands. */
+ANY(close_one, .preemptions = 1, .long_preemptions = 2)
+{
+    thrum_queue *turned[2];
+    size_t index = 9;
+    int value = 0;
+    new_queues();
+    thrum_queue_close(queues[1]);
+    turned[0] = queues[1];
+    turned[1] = queues[0];
+    EXPLORE_CHECK(thrum_queue_get_any(queues, 2, &index, &value, THRUM_NOW) == -EAGAIN);
+    EXPLORE_CHECK(thrum_queue_get_any(turned, 2, &index, &value, THRUM_NOW) == -EAGAIN);
+    explore_spawn("getter", get_any, (void *)0);
+    explore_spawn("putter", put_to, (void *)0);
+    free_queues();
+    EXPLORE_CHECK(got[0] == 1);
+}

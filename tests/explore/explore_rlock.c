@@ -123,6 +123,30 @@ EXPLORE(rlock_condition_two, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(account.balance == 0 && account.lock.lock_.state_ == 0);
 }
 
+/* A condition on it: each way to acquire goes in again. */
+
+static void acquire_each_way(void *argument)
+{
+    struct account *account = argument;
+    thrum_condition_acquire(&account->changed);
+    EXPLORE_CHECK(thrum_condition_try(&account->changed) == 0);
+    EXPLORE_CHECK(thrum_condition_acquire_until(&account->changed, thrum_now() + 1000) == 0);
+    EXPLORE_CHECK(thrum_rlock_depth(&account->lock) == 3);
+    EXPLORE_WRITE(account->balance, EXPLORE_READ(account->balance) + 1);
+    for (int i = 0; i < 3; i++)
+        thrum_condition_release(&account->changed);
+}
+
+EXPLORE(rlock_condition_again, .preemptions = 2)
+{
+    struct account account = {.lock = THRUM_RLOCK_INIT};
+    thrum_condition_init_reentrant(&account.changed, &account.lock);
+    explore_spawn("first", acquire_each_way, &account);
+    explore_spawn("second", acquire_each_way, &account);
+    explore_join_all();
+    EXPLORE_CHECK(account.balance == 2 && account.lock.lock_.state_ == 0);
+}
+
 EXPLORE(rlock_release_foreign, .preemptions = 2, .panic = "released")
 {
     struct account account = {.lock = THRUM_RLOCK_INIT};

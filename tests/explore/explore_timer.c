@@ -1,5 +1,6 @@
 /* Timers and shields: cancel against the start, and waits that cancellation must leave alone. */
 #include "explore.h"
+#include "fiber/timers.h"
 #include "park/context.h"
 #include "park/park.h"
 #include "park/scope.h"
@@ -86,4 +87,25 @@ EXPLORE(shield_holds, .preemptions = 3, .spurious = 1)
     thrum_event_set(&shielded.event);
     explore_join(waiter);
     explore_join_all();
+}
+
+/* The deadlines of a worker's fibers come out in order, whichever was taken out before. Here the last
+ * entry of the heap is earlier than the parent of the place that becomes free. */
+EXPLORE(timers_remove, .preemptions = EXPLORE_NONE)
+{
+    enum { COUNT = 10 };
+    static const int deadlines[COUNT] = {1, 50, 2, 70, 71, 60, 61, 62, 63, 5};
+    void *expired[COUNT];
+    int64_t slots[COUNT];
+    thrum__timers timers = {0};
+    for (int i = 0; i < COUNT; i++) {
+        slots[i] = thrum__timers_slot_new(&timers, (void *)&deadlines[i]);
+        EXPLORE_CHECK(slots[i] >= 0);
+        thrum__timers_insert(&timers, (uint32_t)slots[i], deadlines[i]);
+    }
+    thrum__timers_remove(&timers, (uint32_t)slots[5]);
+    EXPLORE_CHECK(thrum__timers_expire(&timers, 100, expired, COUNT) == COUNT - 1);
+    for (int i = 1; i < COUNT - 1; i++)
+        EXPLORE_CHECK(*(const int *)expired[i - 1] < *(const int *)expired[i]);
+    thrum__timers_finish(&timers);
 }
