@@ -45,7 +45,7 @@
  */
 #include "future/future.h"
 #include "base/panic.h"
-#include "future/stock.h"
+#include "future/future_cache.h"
 #include "park/deadlock.h"
 #include "park/park.h"
 #include "park/queued.h"
@@ -78,12 +78,12 @@ thrum_future *thrum__future_no_memory(void)
 
 thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size)
 {
-    thrum_future *future = thrum__stock_take();
+    thrum_future *future = thrum__future_cache_take();
     if (!future)
         return &no_memory;
     *future = (thrum_future){.references = 2};
     if (thrum__task_init(&future->task, function, arg, size) < 0) {
-        thrum__stock_give(future);
+        thrum__future_cache_give(future);
         return &no_memory;
     }
     return future;
@@ -108,7 +108,7 @@ void thrum__future_unreference(thrum_future *future)
     if (thrum__task_error(&future->task) && !(thrum__load_relaxed(&future->state) & SEEN))
         thrum__failure_report_task("future", &future->task);
     thrum__task_finish(&future->task);
-    thrum__stock_give(future);
+    thrum__future_cache_give(future);
 }
 
 static const thrum_error *error_of(const thrum_future *future)

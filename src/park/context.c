@@ -152,12 +152,12 @@ thrum__context *thrum__context_new(const char *name, thrum__scope *base)
     return context;
 }
 
-static void give_stock_back(thrum__context *context)
+static void give_bundles_back(thrum__context *context)
 {
     thrum__context_rest *own = context->rest;
-    if (own->stock_end)
-        own->stock_end(own);
-    own->stock_end = NULL;
+    if (own->bundle_end)
+        own->bundle_end(own);
+    own->bundle_end = NULL;
 }
 
 void thrum__context_free(thrum__context *context)
@@ -197,7 +197,7 @@ void thrum__context_enter(thrum__context *context)
 static void clear(thrum__context *context)
 {
     thrum__locals_destroy(context);
-    give_stock_back(context);
+    give_bundles_back(context);
 }
 
 void thrum__context_leave(thrum__context *context)

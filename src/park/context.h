@@ -114,11 +114,11 @@ typedef struct thrum__context_rest {
     thrum__reading reading[THRUM__READINGS]; /* its context's alone */
     uint32_t unlisted_readings;
 
-    /* Memory that is kept at hand for whoever runs on this thread: see future/stock.c. `stock_end`
+    /* Memory that is kept at hand for whoever runs on this thread: see future/future_cache.c. `bundle_end`
      * gives it back at the thread's end. */
-    uint32_t stock_count;
-    void *stock, *full_stock;
-    void (*stock_end)(struct thrum__context_rest *self);
+    uint32_t bundle_count;
+    void *bundle, *full_bundle;
+    void (*bundle_end)(struct thrum__context_rest *self);
 
     /* For waits on words of other processes: shared_park.c. */
     uint32_t *shared_word;
@@ -156,7 +156,8 @@ struct thrum__context {
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
-    thrum__context_rest *keep; /* whose stock it uses: its own, or that of a fiber's thread */
+    thrum__context_rest
+        *keep; /* whose bundles of futures it uses: its own, or that of a fiber's thread */
 
     /* Fixed while it is in use. */
     thrum__context_rest *rest;    /* its own */

@@ -8,7 +8,7 @@
  *               thread that takes and gives in turns at the edge of a bundle stays with its own.
  *               Fibers use those of their worker's thread (`keep` in the context): a million that
  *               end bring their futures by the bundle, too
- *     stock     slabs, under one lock. A thread comes with a full bundle, or leaves with one: one
+ *     slabs     all of them, under one lock. A thread comes with a full bundle, or leaves with one: one
  *               visit for BUNDLE futures
  *     system    a slab is given back once all of its futures are, but for KEEP empty ones
  *
@@ -41,7 +41,7 @@
  *
  * Source: Bonwick, Adams: Magazines and Vmem, 2001.
  */
-#include "future/stock.h"
+#include "future/future_cache.h"
 #include "sync/fork_lock.h"
 #include "thread/living.h"
 #include <thrum/with.h>
@@ -203,7 +203,7 @@ static void report(bool leaks)
                 unfreed == 1 ? " was" : "s were");
 }
 
-/* A bundle from the stock, as many as there are. In the order of their addresses, where they are
+/* A bundle from the slabs, as many as there are. In the order of their addresses, where they are
  * fresh: those who walk through futures in the order of their making walk forwards. */
 static struct free_place *fetch(uint32_t *ret_count)
 {
@@ -253,9 +253,9 @@ static void leave_behind(struct free_place *bundle)
 /* The end of a thread, after which nobody may wait for anything. */
 static void end(thrum__context_rest *keep)
 {
-    struct free_place *bundle[] = {keep->stock, keep->full_stock};
-    keep->stock = keep->full_stock = NULL;
-    keep->stock_count = 0;
+    struct free_place *bundle[] = {keep->bundle, keep->full_bundle};
+    keep->bundle = keep->full_bundle = NULL;
+    keep->bundle_count = 0;
     bool mine = thrum_lock_try(&lock) == 0;
     for (int i = 0; i < 2; i++) {
         if (mine)
@@ -271,49 +271,49 @@ static void end(thrum__context_rest *keep)
 static bool refill(thrum__context_rest *keep)
 {
     uint32_t count = BUNDLE;
-    struct free_place *bundle = keep->full_stock;
-    keep->full_stock = NULL;
-    keep->stock_end = end;
+    struct free_place *bundle = keep->full_bundle;
+    keep->full_bundle = NULL;
+    keep->bundle_end = end;
     if (!bundle)
         bundle = fetch(&count); /* may wait */
-    if (!keep->stock) {
-        keep->stock = bundle;
-        keep->stock_count = bundle ? count : 0;
+    if (!keep->bundle) {
+        keep->bundle = bundle;
+        keep->bundle_count = bundle ? count : 0;
     } else if (bundle) { /* another fiber has, meanwhile */
         leave_behind(bundle);
     }
-    return keep->stock != NULL;
+    return keep->bundle != NULL;
 }
 
-thrum_future *thrum__stock_take(void)
+thrum_future *thrum__future_cache_take(void)
 {
     if (THRUM__MEMORY_PLAIN)
         return thrum__alloc_line(sizeof(thrum_future));
     if (thrum__alloc_refused())
         return NULL;
     thrum__context_rest *keep = thrum__self()->keep;
-    if (!keep->stock && !refill(keep))
+    if (!keep->bundle && !refill(keep))
         return NULL;
-    struct free_place *place = keep->stock;
-    keep->stock = place->next;
-    keep->stock_count--;
+    struct free_place *place = keep->bundle;
+    keep->bundle = place->next;
+    keep->bundle_count--;
     return (thrum_future *)(void *)place;
 }
 
 /* Sees to room in the bundle in use. */
 static void unload(thrum__context_rest *keep)
 {
-    while (keep->stock_count == BUNDLE) {
-        struct free_place *full = keep->full_stock;
-        keep->full_stock = keep->stock;
-        keep->stock = NULL;
-        keep->stock_count = 0;
+    while (keep->bundle_count == BUNDLE) {
+        struct free_place *full = keep->full_bundle;
+        keep->full_bundle = keep->bundle;
+        keep->bundle = NULL;
+        keep->bundle_count = 0;
         if (full)
             bring(full); /* may wait */
     }
 }
 
-void thrum__stock_give(thrum_future *future)
+void thrum__future_cache_give(thrum_future *future)
 {
     if (THRUM__MEMORY_PLAIN) {
         thrum__free(future);
@@ -322,8 +322,8 @@ void thrum__stock_give(thrum_future *future)
     thrum__context_rest *keep = thrum__self()->keep;
     unload(keep);
     struct free_place *place = (struct free_place *)(void *)future;
-    place->next = keep->stock;
-    keep->stock = place;
-    keep->stock_count++;
-    keep->stock_end = end;
+    place->next = keep->bundle;
+    keep->bundle = place;
+    keep->bundle_count++;
+    keep->bundle_end = end;
 }

@@ -1,13 +1,13 @@
 /* The memory of futures. */
-#ifndef THRUM_FUTURE_STOCK_H
-#define THRUM_FUTURE_STOCK_H
+#ifndef THRUM_FUTURE_FUTURE_CACHE_H
+#define THRUM_FUTURE_FUTURE_CACHE_H
 
 #include "future/future.h"
 
 /* Memory for a future, with anything in it; NULL if there is none. */
-thrum_future *thrum__stock_take(void);
+thrum_future *thrum__future_cache_take(void);
 
 /* Gives it back. By any thread. */
-void thrum__stock_give(thrum_future *future);
+void thrum__future_cache_give(thrum_future *future);
 
 #endif
