@@ -165,8 +165,8 @@ bool source_line_read(char *line, size_t length, struct source_line *ret_line)
 
 static int next_listed(struct source *source, struct source_line *ret_line)
 {
-    char *line;
-    size_t length;
+    char *line = NULL;
+    size_t length = 0;
     int rc;
     while ((rc = next_line(source, &line, &length)) == 1)
         if (source_line_read(line, length, ret_line))
