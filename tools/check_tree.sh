@@ -39,6 +39,12 @@ for file in include/*.h include/thrum/*.h; do
     grep -q "'${file#include/}'" include/meson.build || complain "$file" "not named in include/meson.build"
 done
 
+# What a merge left behind.
+for file in $(find . -name .git -prune -o -path './build*' -prune -o -type f -size -2000k -print |
+    xargs -r grep -lE '^(<<<<<<<|>>>>>>>) ' 2>/dev/null); do
+    complain "$file" "has marks of a merge conflict"
+done
+
 foreign=$(find . -name .git -prune -o -path './build*' -prune -o -path ./python -prune -o \
     -path ./bench/peers -prune -o -type f \( -name '*.py' -o -name '*.pl' -o -name '*.rb' -o -name '*.js' \) -print)
 for file in $foreign; do

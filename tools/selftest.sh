@@ -232,6 +232,8 @@ fresh && mkdir tests/cli && echo >tests/cli/test_forgotten.c
 rejects tree '' 'tests/cli/test_forgotten.c' 'a test in a folder that is not run'
 fresh && echo >include/thrum/forgotten.h
 rejects tree '' 'include/thrum/forgotten.h' 'a header that is not listed'
+fresh && printf '%s HEAD\n' '<<<<<<<' >>README.md
+rejects tree '' 'README.md: has marks of a merge conflict' 'a conflict that was not resolved'
 fresh && echo >tools/odd.py
 rejects tree '' 'tools/odd.py' 'a script in another language'
 fresh && printf '#!/usr/bin/env perl\n' >tools/odd

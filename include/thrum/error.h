@@ -37,7 +37,8 @@ typedef struct thrum_failure {
 typedef void thrum_failure_hook(const thrum_failure *failure, void *context);
 
 /* Sets what happens to failures that nobody asked for: `hook` is called with `context`, on the
- * thread that noticed (the one that failed if detached, else the one that freed the handle).
+ * thread that noticed (the one that failed if detached, else the one that freed the handle), or on a
+ * background thread for a task or a process that ended after its handle was freed. It may wait for processes.
  * NULL restores the default, which prints it on stderr. A deadlock is reported by a thread of its
  * own. The hook may be called by several threads at once and must not free the object concerned.
  * Blocks only for a hook being exchanged. Python: threading.excepthook. */

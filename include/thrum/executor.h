@@ -157,7 +157,7 @@ THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
  * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
  * shut down by then refuses, and the new future fails with -EPIPE.
  *
- * The thread that ends `future` makes the submit, as it calls a callback. If `future` is done, the
+ * The thread that calls the callbacks of `future` makes the submit. If `future` is done, the
  * caller makes it. That thread may block: a bounded pool that is full does what its `when_full`
  * says, and an inline executor runs the task at once. Otherwise it does not block. */
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,

@@ -85,13 +85,15 @@ typedef int thrum_done_callback(thrum_future *future, void *context);
 
 /* Has `function` called with `future` and `context` once it is done, however it ended: by the
  * thread that ends it (the worker, or one that cancels it), or at once by the caller if it is done.
+ * For a task of a process pool a background thread of the library calls it: the callback may start
+ * and wait for processes, and callbacks of other futures may run at the same time.
  * Callbacks are called in the order of adding, but one that is added to a future that is done does
  * not wait for earlier ones that are being called just then. Waiters may go on before callbacks
  * have been called; a shutdown of the executor comes after them.
  *
  * No lock is held: the callback may use the future as the owner may, even free it. It is shielded
- * from cancellation. What it waits for, the worker waits for, too, so it should be short; it must
- * not shut down the executor whose worker it is called by. Returns 0; -ENOMEM, and then it is never
+ * from cancellation. What it waits for, the worker waits for, too, so it should be short. It must
+ * not shut down the executor whose worker or background thread calls it: that stops the program. Returns 0; -ENOMEM, and then it is never
  * called. Does not block but for the callback itself. Python: Future.add_done_callback(). */
 THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,
                                              void *context);

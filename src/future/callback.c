@@ -13,9 +13,13 @@
  * its own (park/scope.h) that no request can reach: its waits do not end with -ECANCELED because of a
  * request, or at a deadline, that was meant for another task.
  *
+ * A future of a process pool is ended by the reaper or by a thread that waits. Neither may run code of the
+ * user there: a callback that waits for a process would wait for the reaper, that is, for itself. So a
+ * background thread calls these callbacks (executor/process/assign.c), those of one future in their order.
+ *
  * Rejected: to call them under the guard (a callback that asks for its future would wait for
- * itself), and to hand them to a thread of their own (Python does not, and order would cost more
- * than it is worth). Source: Python's Future.add_done_callback.
+ * itself), and to hand all of them to threads of their own (Python does not, and each end would cost a
+ * switch). Source: Python's Future.add_done_callback.
  */
 #include "base/place.h"
 #include "future/future.h"
@@ -51,6 +55,8 @@ static void call_user(thrum__future_callback *callback, thrum_future *future)
 
 void thrum__future_call_back(thrum_future *future, thrum__future_watch *first)
 {
+    if (!first)
+        return;
     thrum__scope scope;
     thrum__scope_open(&scope, NULL);
     scope.shields = 1;

@@ -101,14 +101,34 @@ static bool give_up_reference(thrum_future *future)
            thrum__sub_acq_rel(&future->references, 1) == 1;
 }
 
+/* Whether it failed and nobody has asked. By the last who has a reference. */
+static bool is_unobserved(const thrum_future *future)
+{
+    return thrum__task_error(&future->task) && !(thrum__load_relaxed(&future->state) & SEEN);
+}
+
 void thrum__future_unreference(thrum_future *future)
 {
     if (future == &no_memory || !give_up_reference(future))
         return;
-    if (thrum__task_error(&future->task) && !(thrum__load_relaxed(&future->state) & SEEN))
+    if (is_unobserved(future))
         thrum__failure_report_task("future", &future->task);
     thrum__task_finish(&future->task);
     thrum__future_cache_give(future);
+}
+
+bool thrum__future_unreference_quietly(thrum_future *future)
+{
+    if (!give_up_reference(future))
+        return true;
+    if (is_unobserved(future)) {
+        if (!thrum__load_relaxed(&future->references))
+            thrum__store_relaxed(&future->references, 1); /* it was subtracted: take it back */
+        return false;
+    }
+    thrum__task_finish(&future->task);
+    thrum__future_cache_give(future);
+    return true;
 }
 
 static const thrum_error *error_of(const thrum_future *future)
@@ -145,7 +165,7 @@ bool thrum__future_start(thrum_future *future, thrum__scope *runner)
     return pending;
 }
 
-void thrum__future_end(thrum_future *future)
+thrum__future_watch *thrum__future_end_quietly(thrum_future *future)
 {
     uint32_t turns = 0;
     for (;;) {
@@ -155,12 +175,16 @@ void thrum__future_end(thrum_future *future)
             thrum__spin(&turns);
         } else if (!(word & WATCHED)) {
             if (thrum__cas_acq_rel(&future->state, &word, next))
-                return;
+                return NULL;
         } else if (thrum__guard_try(&future->state, &word, word | GUARD)) {
-            thrum__future_tell(future, next);
-            return;
+            return thrum__future_tell(future, next);
         }
     }
+}
+
+void thrum__future_end(thrum_future *future)
+{
+    thrum__future_call_back(future, thrum__future_end_quietly(future));
 }
 
 bool thrum__future_run(thrum_future *future)
@@ -186,11 +210,11 @@ void thrum__future_fail(thrum_future *future, int code, const char *message)
     thrum__future_unreference(future);
 }
 
-void thrum__future_end_unrun(thrum_future *future)
+thrum__future_watch *thrum__future_end_unrun(thrum_future *future)
 {
     uint32_t word = thrum__future_guard(future);
     thrum__task_fail_constant(&future->task, -ECANCELED);
-    thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
+    return thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
 }
 
 bool thrum__future_is_asked(thrum_future *future)
@@ -227,7 +251,8 @@ int thrum_future_cancel(thrum_future *future)
     switch (word & PHASE) {
     case PENDING:
         thrum__task_fail_constant(&future->task, -ECANCELED);
-        thrum__future_tell(future, (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN);
+        word = (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN;
+        thrum__future_call_back(future, thrum__future_tell(future, word));
         return 0;
     case RUNNING:
         ask(future, word);

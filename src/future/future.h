@@ -4,6 +4,7 @@
 
 #include "park/guard.h"
 #include "park/waiter.h"
+#include "thread/background.h"
 #include "thread/task.h"
 #include <thrum/future.h>
 
@@ -18,7 +19,7 @@ typedef struct thrum__future_watch {
 } thrum__future_watch;
 
 /* One that is to be called when a future is done: once, without any guard, by the thread that ends
- * it. `run` may free its callback and the owner's reference to the future. See callback.c. */
+ * it, or for a process pool by a background thread. `run` may free its callback and the owner's reference to the future. See callback.c. */
 typedef struct thrum__future_callback {
     thrum__future_watch watch;
     void (*run)(struct thrum__future_callback *callback, thrum_future *future);
@@ -47,18 +48,25 @@ enum {
 struct thrum_future {
     uint32_t state;
     uint32_t references;
-    thrum__future_watch *watches; /* the last of a ring, in the order of coming; under the guard */
-    thrum_future *next;           /* in its executor's queue; the executor's, as are these: */
-    void *executor;
+    thrum__future_watch
+        *watches; /* the last of a ring, in the order of coming; under the guard. Once the
+                                     future is done: callbacks for a background thread */
+    union {
+        struct {
+            thrum_future *next;   /* in its executor's queue; the executor's */
+            thrum__scope *runner; /* in which it runs, once it does; under the guard */
+        };
+        thrum__job job; /* once it is done, for a background thread; the executor's */
+    };
+    void *executor; /* the executor's, as are these: */
     union {
         thrum_time submitted;
         thrum_future *previous;
         struct {
             uint32_t attempts; /* how often a process pool has begun it */
-            uint32_t place;    /* where */
+            uint32_t place;    /* where; a direct waiter reads it even when the future is done */
         };
     };
-    thrum__scope *runner; /* in which it runs, once it does; under the guard */
     thrum_task task;
 } __attribute__((aligned(THRUM__CACHE_LINE)));
 
@@ -110,6 +118,10 @@ thrum_future *thrum__future_no_memory(void);
 void thrum__future_reference(thrum_future *future);
 void thrum__future_unreference(thrum_future *future);
 
+/* The same without a call of the failure hook. Returns false if that is due: then the reference, which is
+ * the last, is the caller's still. */
+bool thrum__future_unreference_quietly(thrum_future *future);
+
 /* Takes the guard and gives the state word, without its bit; gives the guard back with a new word. */
 static inline uint32_t thrum__future_guard(thrum_future *future)
 {
@@ -126,14 +138,18 @@ static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
  * reference. */
 void thrum__future_end(thrum_future *future);
 
+/* The same, but it calls no callbacks. Returns them, linked by `next`, for thrum__future_call_back; NULL
+ * for none. */
+thrum__future_watch *thrum__future_end_quietly(thrum_future *future);
+
 /* Makes a future that was started, but whose task has not run and never will, one that was cancelled
- * before it ran. The caller has a reference. */
-void thrum__future_end_unrun(thrum_future *future);
+ * before it ran. The caller has a reference. Returns the callbacks as thrum__future_end_quietly. */
+thrum__future_watch *thrum__future_end_unrun(thrum_future *future);
 
 /* Whether a future that was started was asked to stop. One who was told so as its runner sees it here. */
 bool thrum__future_is_asked(thrum_future *future);
 
-/* Calls callbacks, linked by `next`, and gives up the reference that was taken for them. */
+/* Calls callbacks, linked by `next`, and gives up the reference that was taken for them. NULL is accepted. */
 void thrum__future_call_back(thrum_future *future, thrum__future_watch *first);
 
 /* Has `callback` called when the future is done, at once and here if it is. The caller has a
@@ -150,7 +166,7 @@ void thrum__future_watch_end(thrum_future *future, thrum__future_watch *watch);
 thrum__waiter *thrum__future_claim(thrum__waiter *waiter);
 
 /* Takes all watches off a future that ends, tells them, and publishes `word`. Under the guard,
- * which it gives back. */
-void thrum__future_tell(thrum_future *future, uint32_t word);
+ * which it gives back. Returns the callbacks as thrum__future_end_quietly. */
+thrum__future_watch *thrum__future_tell(thrum_future *future, uint32_t word);
 
 #endif

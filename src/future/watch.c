@@ -9,8 +9,8 @@
  * kept: who learns of it from a watch, awake and without a wait, can ask for the result at once.
  * Then, still under the guard, it tells each watch: the owner of a watch that was ended under the
  * guard knows that it is not being told any more, and may let its memory go. The store that gives
- * the guard back is its last touch of the future; what was found is done after that: waiters, whose
- * claims were won, are unparked, and the callbacks, for which it took a reference, are called.
+ * the guard back is its last touch of the future. After that it unparks the waiters whose claims it won.
+ * It took a reference for the callbacks and returns them: the caller calls them or has them called.
  */
 #include "future/future.h"
 #include "park/park.h"
@@ -91,7 +91,7 @@ static void tell(struct told *told, thrum__future_watch *watch)
     }
 }
 
-void thrum__future_tell(thrum_future *future, uint32_t word)
+thrum__future_watch *thrum__future_tell(thrum_future *future, uint32_t word)
 {
     struct told told = {.last_callback = &told.callbacks};
     thrum__plain_write(&future->watches);
@@ -108,6 +108,5 @@ void thrum__future_tell(thrum_future *future, uint32_t word)
         thrum__future_reference(future);
     thrum__future_unguard(future, word);
     thrum__unpark_chain(told.waiters);
-    if (told.callbacks)
-        thrum__future_call_back(future, told.callbacks);
+    return told.callbacks;
 }

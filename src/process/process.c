@@ -13,6 +13,7 @@
 #include "base/process.h"
 #include "base/panic.h"
 #include "process/reaper.h"
+#include "thread/background.h"
 #include "thread/living.h"
 #include <thrum/event.h>
 #include <thrum/process.h>
@@ -21,6 +22,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,6 +42,7 @@ struct thrum_process {
     uint32_t slot;
     int32_t pid;
     thrum__exit exit;
+    thrum__job job; /* for the failure hook, when the reaper has the last reference */
 };
 
 static thrum_process no_memory = {
@@ -53,11 +56,21 @@ static const thrum_error *error_of(const thrum_process *process)
                                  : thrum__task_error(&process->task);
 }
 
-static void unreference(thrum_process *process)
+/* Gives up a reference. True if it was the last. */
+static bool give_up(thrum_process *process)
 {
-    if (process == &no_memory || thrum__sub_acq_rel(&process->references, 1) != 1)
-        return;
-    if (thrum__task_error(&process->task) && !thrum__load_relaxed(&process->seen))
+    return process != &no_memory && thrum__sub_acq_rel(&process->references, 1) == 1;
+}
+
+/* Whether it failed and nobody has asked. By the last who has a reference. */
+static bool is_unobserved(thrum_process *process)
+{
+    return thrum__task_error(&process->task) && !thrum__load_relaxed(&process->seen);
+}
+
+static void dispose(thrum_process *process)
+{
+    if (is_unobserved(process))
         thrum__failure_report("process", process->name, thrum__task_error(&process->task));
     thrum__task_finish(&process->task);
     thrum__free(process);
@@ -135,15 +148,35 @@ static bool sleeps(thrum__reaper_client *client, bool asleep)
     return false;
 }
 
+/* Frees it where the reaper had the last reference. The end of the program waits for this. */
+static void end_last(thrum_process *process)
+{
+    bool daemon = process->daemon;
+    dispose(process);
+    if (!daemon)
+        thrum__living_leave();
+}
+
+static void end_in_background(thrum__job *job)
+{
+    end_last((thrum_process *)(void *)((char *)job - offsetof(thrum_process, job)));
+}
+
 static void gone(thrum__reaper_client *client)
 {
     thrum_process *process = process_of(client);
     bool daemon = process->daemon;
     thrum_event_set(&process->ended);
     thrum_event_set(&process->started); /* for one that never was */
-    unreference(process);
-    if (!daemon)
-        thrum__living_leave();
+    if (!give_up(process)) {
+        if (!daemon)
+            thrum__living_leave();
+    } else if (is_unobserved(process)) {
+        process->job.run = end_in_background;
+        thrum__background_run(&process->job);
+    } else {
+        end_last(process);
+    }
 }
 
 /* ---------------------------------------------------------------------------------------- the start */
@@ -287,6 +320,6 @@ int thrum_process_kill(thrum_process *process)
 
 void thrum_process_free(thrum_process *process)
 {
-    if (process)
-        unreference(process);
+    if (process && give_up(process))
+        dispose(process);
 }

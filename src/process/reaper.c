@@ -16,6 +16,9 @@
  * The list of clients grows at its head, under the lock, and only the reaper removes from it. So the reaper
  * walks it without the lock.
  *
+ * It runs no code of the user: that may wait for a process, and so for the reaper. Clients give callbacks and
+ * calls of the failure hook to a background thread (thread/background.c), which the reaper helps to start.
+ *
  * A child process made by a plain fork has no reaper. It starts its own when it needs one; the clients of the
  * parent stay with the parent.
  */
@@ -26,6 +29,7 @@
 #include "park/poll_park.h"
 #include "process/reaper_sleep.h"
 #include "sync/fork_lock.h"
+#include "thread/background.h"
 #include "thread/thread.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
@@ -33,6 +37,8 @@
 #include <errno.h>
 
 enum { WAKEUP, DEATH };
+
+#define RETRY 0.05 /* seconds until a refused background thread is tried again */
 
 static thrum_lock lock;  /* for what follows, as far as others than the reaper write it */
 static uint32_t process; /* the generation whose reaper runs; 0 for none */
@@ -84,6 +90,7 @@ static thrum__reaper_client *first_client(void)
 
 static void make_round(thrum__reaper_round *round)
 {
+    round->next = thrum__background_retry() ? THRUM_FOREVER : thrum_in(RETRY);
     thrum__reaper_client *next;
     for (thrum__reaper_client *client = first_client(); client; client = next) {
         next = client->next;
@@ -137,7 +144,6 @@ __attribute__((noreturn)) static int keep(thrum_task *task)
         /* One step, so that no request falls between two; and before the look at who was asked. */
         round.asked = thrum__exchange_acquire(&self->scope->cancelled, 0);
         thrum__reaper_begin_round(&resting);
-        round.next = THRUM_FOREVER;
         make_round(&round);
         sleep_until(self, round.next);
         round.deaths = take_events();
@@ -179,6 +185,7 @@ static int start(void)
 {
     first = NULL;
     resting = (thrum__reaper_sleep){0};
+    thrum__background_on_refusal(thrum__reaper_wake);
     int rc = make_descriptors();
     if (rc < 0)
         return rc;

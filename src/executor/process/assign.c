@@ -6,8 +6,10 @@
  */
 #include "executor/deadline.h"
 #include "executor/process/process_pool.h"
+#include <thrum/with.h>
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* --------------------------------------------------------------------------------------- outcomes */
@@ -18,22 +20,57 @@ static void add_to(thrum_future **chain, thrum_future *future)
     *chain = future;
 }
 
-void thrum__outcomes_settle(const thrum__outcomes *outcomes)
+void thrum__process_pool_leave(thrum__process_pool *pool, bool wakes)
+{
+    thrum_with (&pool->pool.lock) {
+        thrum__sub_release(&pool->visitors, 1);
+        wakes |= pool->pool.closing;
+    }
+    if (wakes)
+        thrum__reaper_wake();
+}
+
+/* Calls the callbacks of a future that is done, and the failure hook: on a background thread, which is
+ * a worker of the pool meanwhile, so that a shutdown knows it. */
+static void call_user(thrum__job *job)
+{
+    thrum_future *future = (thrum_future *)(void *)((char *)job - offsetof(thrum_future, job));
+    thrum__process_pool *pool = future->executor;
+    thrum__context *self = thrum__self();
+    self->executor = pool;
+    thrum__future_call_back(future, future->watches);
+    thrum__future_unreference(future);
+    self->executor = NULL;
+    if (!thrum__pool_lost(&pool->pool)) /* else a callback has forked, and this is the child */
+        thrum__process_pool_leave(pool, false);
+}
+
+/* Gives up the pool's reference to a future that is done. Code of the user that is to be called goes
+ * to a background thread, with the reference. It is a visitor: a shutdown waits for it. */
+static void let_go(thrum__process_pool *pool, thrum_future *future, thrum__future_watch *callbacks)
+{
+    if (!callbacks && thrum__future_unreference_quietly(future))
+        return;
+    future->watches = callbacks;
+    future->job.run = call_user;
+    thrum__add_relaxed(&pool->visitors, 1);
+    thrum__background_run(&future->job);
+}
+
+void thrum__outcomes_settle(thrum__process_pool *pool, const thrum__outcomes *outcomes)
 {
     thrum_future *next;
     for (thrum_future *future = outcomes->ended; future; future = next) {
         next = future->next;
-        thrum__future_end(future);
-        thrum__future_unreference(future);
+        let_go(pool, future, thrum__future_end_quietly(future));
     }
     for (thrum_future *future = outcomes->unrun; future; future = next) {
         next = future->next;
-        thrum__future_end_unrun(future);
-        thrum__future_unreference(future);
+        let_go(pool, future, thrum__future_end_unrun(future));
     }
     for (thrum_future *future = outcomes->dropped; future; future = next) {
         next = future->next;
-        thrum__future_unreference(future);
+        let_go(pool, future, NULL);
     }
     thrum__unpark_chain(outcomes->admitted);
 }

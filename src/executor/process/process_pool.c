@@ -18,7 +18,8 @@
  *
  * All of the pool's own state is under its one lock, taken by those who submit and by the reaper for about
  * a microsecond at a time, or for as long as a large argument takes to be copied. What is to be done to
- * futures, which may call callbacks, is noted there and done after it (thrum__outcomes). The parent goes
+ * futures is noted there and done after it (thrum__outcomes). Callbacks and the failure hook run on a
+ * background thread (thread/background.c), never on the reaper: they may wait for processes. The parent goes
  * by its own account of each slot (held), and of the slots' words believes only what can do no harm.
  *
  * Rejected: one queue for all workers in memory they share, as in Python. A worker that dies while it has
@@ -58,7 +59,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     }
     if (wakes)
         thrum__reaper_wake();
-    thrum__outcomes_settle(&outcomes);
+    thrum__outcomes_settle(pool, &outcomes);
     if (rc == THRUM__ADMIT_RUN) {
         thrum__pool_run_here(&pool->pool, future);
         rc = 0;

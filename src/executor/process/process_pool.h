@@ -61,7 +61,7 @@ typedef struct thrum__process_pool {
     size_t named;
     bool start_refused; /* the system would not give another worker the last time */
     unsigned early_deaths;
-    uint32_t visitors; /* direct waiters, from their entry to their last touch */
+    uint32_t visitors; /* direct waiters and jobs of background threads, to their last touch */
     bool drop_pending, stop_running;
     thrum_time stop_by;
 
@@ -76,8 +76,13 @@ typedef struct thrum__outcomes {
     thrum__waiter *admitted; /* who waited for room */
 } thrum__outcomes;
 
-/* Does it. Without the lock. */
-void thrum__outcomes_settle(const thrum__outcomes *outcomes);
+/* Does it, and has callbacks and the failure hook called by a background thread. Without the lock. The
+ * caller keeps the pool from being over. */
+void thrum__outcomes_settle(thrum__process_pool *pool, const thrum__outcomes *outcomes);
+
+/* A visitor's last touch of the pool. Wakes the reaper if the pool is closing, or if `wakes`. Without the
+ * lock. */
+void thrum__process_pool_leave(thrum__process_pool *pool, bool wakes);
 
 /* ----------------------------------------------------------------------- assign.c: under the lock */
 

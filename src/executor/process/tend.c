@@ -449,7 +449,7 @@ bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round 
         over = is_over(pool);
     }
     bool settles = outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted;
-    thrum__outcomes_settle(&outcomes);
+    thrum__outcomes_settle(pool, &outcomes);
     if (over && settles) { /* one who waits for these may just have entered: look once more */
         over = false;
         thrum__reaper_wake();

@@ -109,14 +109,9 @@ static int wait(void *argument, thrum_time deadline)
         rc = thrum__task_slot_sleep_direct(slot_of(&spot), future, deadline);
         thrum_with (&pool->pool.lock)
             ring = get_up(pool, future, &spot, &outcomes);
-        thrum__outcomes_settle(&outcomes);
+        thrum__outcomes_settle(pool, &outcomes);
     }
-    thrum_with (&pool->pool.lock) {
-        thrum__sub_release(&pool->visitors, 1);
-        ring |= pool->pool.closing;
-    }
-    if (ring)
-        thrum__reaper_wake();
+    thrum__process_pool_leave(pool, ring);
     return rc;
 }
 
