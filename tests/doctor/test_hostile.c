@@ -159,8 +159,20 @@ TEST_DEADLINE(damaged_unwind_tables_are_survived, 120)
 }
 
 /* Starts a sample with its output thrown away, in what `prepare` makes of the child. */
+/* A pipe whose writing end closes when a child has become another program: in the middle of that it has
+ * no memory to look at. */
+static void await_exec(const int ends[2])
+{
+    char byte;
+    close(ends[1]);
+    CHECK_INT(read(ends[0], &byte, 1), ==, 0);
+    close(ends[0]);
+}
+
 static pid_t start(const char *path, const char *name)
 {
+    int ends[2];
+    CHECK_INT(pipe2(ends, O_CLOEXEC), ==, 0);
     pid_t child = fork();
     if (child == 0) {
         int nothing = open("/dev/null", O_WRONLY);
@@ -169,6 +181,7 @@ static pid_t start(const char *path, const char *name)
         _exit(127);
     }
     CHECK(child > 0);
+    await_exec(ends);
     return child;
 }
 
@@ -325,6 +338,8 @@ static bool make_core(const char *folder, char *ret_path, size_t size)
     char path[4096], pattern[4096], command[8192];
     glob_t found;
     sample_path("hung", path, sizeof path);
+    int ends[2];
+    CHECK_INT(pipe2(ends, O_CLOEXEC), ==, 0);
     pid_t child = fork();
     if (child == 0) {
         struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
@@ -335,6 +350,7 @@ static bool make_core(const char *folder, char *ret_path, size_t size)
         _exit(127);
     }
     CHECK(child > 0);
+    await_exec(ends);
     await_deadlock(child);
     snprintf(pattern, sizeof pattern, "%s/core*", folder);
     kill(child, SIGABRT);
