@@ -248,8 +248,8 @@ static void read_headers(void)
 static void read_logs(void)
 {
     static const char *const samples[] = {
-        "{\"url\": \"http://a/b\", \"status\": 200, \"path\": \"x/b\", \"error\": null}\n"
-        "{\"url\": \"http://a/c\", \"error\": \"no\"}\n",
+        ("{\"url\": \"http://a/b\", \"status\": 200, \"path\": \"x/b\", \"error\": null}\n"
+         "{\"url\": \"http://a/c\", \"error\": \"no\"}\n"),
         "{\"url\": \"http://a/b\", \"name\": \"n\", \"digest\": \"md5:00\", \"error\": \"no\"}\n{\"url\": \"cut",
         "junk\n\n"};
     size_t length;

@@ -32,7 +32,7 @@ static void make_fiber(int workers)
     pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
 }
 
-/* Defines the client of one kind of pool, whose body follows later. */
+/* Defines the client of one kind of pool, whose body follows later, with at least one option of a client. */
 #define EXPLORE_POOL(client, kind, workers, bound, long_bound, ...)                                \
     static void body_##client(void);                                                               \
     EXPLORE(client##_##kind##_##workers, .preemptions = bound, .long_preemptions = long_bound,     \
@@ -110,7 +110,7 @@ static int fork_and_join(thrum_task *self)
 }
 
 /* A task waits for a task that it has submitted. */
-EXPLORE_POOLS(compose_join_shutdown, "refused")
+EXPLORE_POOLS(compose_join_shutdown, "refused", .leaks = false)
 {
     thrum_future *outer = thrum_submit(pool, fork_and_join, THRUM_NOTHING);
     shut_down();
@@ -128,7 +128,7 @@ static int map(thrum_task *self)
 }
 
 /* A task maps a function over items. */
-EXPLORE_POOLS(compose_map_shutdown, "refused")
+EXPLORE_POOLS(compose_map_shutdown, "refused", .leaks = false)
 {
     thrum_future *outer = thrum_submit(pool, map, THRUM_NOTHING);
     shut_down();
@@ -150,7 +150,7 @@ static int join_group(thrum_task *self)
 }
 
 /* A task joins a group. Cancelled members are no failure of the group. */
-EXPLORE_POOLS(compose_group_shutdown, "refused")
+EXPLORE_POOLS(compose_group_shutdown, "refused", .leaks = false)
 {
     thrum_future *outer = thrum_submit(pool, join_group, THRUM_NOTHING);
     shut_down();
@@ -159,7 +159,7 @@ EXPLORE_POOLS(compose_group_shutdown, "refused")
 }
 
 /* A task is chained to one of its own executor. */
-EXPLORE_POOLS(compose_then_shutdown, "refused")
+EXPLORE_POOLS(compose_then_shutdown, "refused", .leaks = false)
 {
     thrum_future *first = thrum_submit(pool, count, THRUM_NOTHING);
     thrum_future *second = thrum_future_then(first, pool, count);
@@ -179,7 +179,7 @@ static int submit_late(thrum_future *future, void *context)
 }
 
 /* The callback of a task submits another. Where the shutdown cancels the task, it makes that call. */
-EXPLORE_POOLS(compose_callback_shutdown, "refused")
+EXPLORE_POOLS(compose_callback_shutdown, "refused", .leaks = false)
 {
     thrum_future *first = thrum_submit(pool, count, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_future_add_done_callback(first, submit_late, NULL) == 0);
@@ -199,7 +199,7 @@ static thrum_future *submit_ranked(thrum_priority priority)
 }
 
 /* Tasks of all priorities are pending. */
-EXPLORE_POOLS(compose_priority_shutdown, "cancelled")
+EXPLORE_POOLS(compose_priority_shutdown, "cancelled", .leaks = false)
 {
     thrum_future *futures[] = {submit_ranked(THRUM_PRIORITY_LOW),
                                submit_ranked(THRUM_PRIORITY_NORMAL),
@@ -245,7 +245,7 @@ EXPLORE(compose_resize_shutdown_shrinks, .preemptions = 1, .long_preemptions = 2
 /* ----------------------------------------------------------------------- cancel, failure, deadline */
 
 /* A group is cancelled while its tasks start and wait. */
-EXPLORE_POOLS(compose_group_cancel, NULL)
+EXPLORE_POOLS(compose_group_cancel, NULL, .leaks = false)
 {
     thrum_group *group = thrum_group_new();
     thrum_future *futures[2];
@@ -265,7 +265,7 @@ static int fail(thrum_task *self)
 }
 
 /* A task of a group fails: the other one, which would wait for ever, is stopped. */
-EXPLORE_POOLS(compose_group_failure, NULL)
+EXPLORE_POOLS(compose_group_failure, NULL, .leaks = false)
 {
     thrum_group *group = thrum_group_new();
     thrum_future_free(thrum_group_submit(group, pool, fail, THRUM_NOTHING));
@@ -293,7 +293,7 @@ static int join_a_waiter(thrum_task *self)
 }
 
 /* The outer task is cancelled while it waits for the inner one, which must not notice. */
-EXPLORE_POOLS(compose_join_cancel_outer, NULL)
+EXPLORE_POOLS(compose_join_cancel_outer, NULL, .leaks = false)
 {
     thrum_future *outer = thrum_submit(pool, join_a_waiter, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_event_wait(&inner_is_there, THRUM_FOREVER) == 0);
@@ -305,7 +305,7 @@ EXPLORE_POOLS(compose_join_cancel_outer, NULL)
 }
 
 /* The inner task is cancelled, before it runs or while it does; the outer one goes on. */
-EXPLORE_POOLS(compose_join_cancel_inner, NULL)
+EXPLORE_POOLS(compose_join_cancel_inner, NULL, .leaks = false)
 {
     thrum_future *outer = thrum_submit(pool, join_a_waiter, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_event_wait(&inner_is_there, THRUM_FOREVER) == 0);
@@ -383,15 +383,15 @@ static void cancel_outer(thrum_task_fn *function)
 
 /* A worker of a thread pool runs an item in place of its wait for it, so there the map looks at the request
  * after that item: here the items end then. */
-EXPLORE_POOLS(compose_map_cancel, NULL)
+EXPLORE_POOLS(compose_map_cancel, NULL, .leaks = false)
 {
     cancel_outer(map_waiters);
 }
 
-EXPLORE_POOL(compose_group_cancel_outer, thread, 1, 1, 2)
-EXPLORE_POOL(compose_group_cancel_outer, thread, 2, EXPLORE_NONE, 1)
-EXPLORE_POOL(compose_group_cancel_outer, fiber, 1, 1, 2)
-EXPLORE_POOL(compose_group_cancel_outer, fiber, 2, EXPLORE_NONE, 1)
+EXPLORE_POOL(compose_group_cancel_outer, thread, 1, 1, 2, .leaks = false)
+EXPLORE_POOL(compose_group_cancel_outer, thread, 2, EXPLORE_NONE, 1, .leaks = false)
+EXPLORE_POOL(compose_group_cancel_outer, fiber, 1, 1, 2, .leaks = false)
+EXPLORE_POOL(compose_group_cancel_outer, fiber, 2, EXPLORE_NONE, 1, .leaks = false)
 static void body_compose_group_cancel_outer(void)
 {
     cancel_outer(join_waiters);
@@ -403,7 +403,7 @@ static int fail_at_one(thrum_task *self)
 }
 
 /* An item fails: no later one is left behind. */
-EXPLORE_POOLS(compose_map_failure, NULL)
+EXPLORE_POOLS(compose_map_failure, NULL, .leaks = false)
 {
     int items[] = {0, 1, 2};
     size_t failed = 0;
@@ -416,7 +416,7 @@ EXPLORE_POOLS(compose_map_failure, NULL)
 }
 
 /* One of a chain is cancelled while the first ends: a cancel of the second spares the first. */
-EXPLORE_POOLS(compose_then_cancel, NULL)
+EXPLORE_POOLS(compose_then_cancel, NULL, .leaks = false)
 {
     thrum_future *first = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     thrum_future *second = thrum_future_then(first, pool, count);
