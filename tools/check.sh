@@ -102,7 +102,8 @@ step_address_undefined() {
 }
 step_thread() {
     make_build tsan gcc -Db_sanitize=thread &&
-        TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1 tools/run_tests.sh "$build-tsan"
+        TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tools/tsan.supp \
+            tools/run_tests.sh "$build-tsan"
 }
 
 # Another C library. Debian's wrapper for it finds no headers of the kernel.

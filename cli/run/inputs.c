@@ -201,7 +201,8 @@ static int next_combination(struct inputs *inputs, struct fields *fields)
     for (size_t i = 0; rc == 0 && i < inputs->count; i++)
         rc = add_argument(inputs, fields, inputs->sources[i].words[inputs->at[i]]);
     if (rc == 0) {
-        inputs->given++;
+        thrum_with (&inputs->lock)
+            inputs->given++;
         advance(inputs);
     }
     return rc;
@@ -236,7 +237,8 @@ bool inputs_left(struct inputs *inputs, uint64_t *ret_count)
 {
     if (inputs->streaming)
         return arguments_left(&inputs->stream, ret_count);
-    *ret_count = inputs->total - inputs->given;
+    thrum_with (&inputs->lock)
+        *ret_count = inputs->total - inputs->given;
     return true;
 }
 

@@ -5,6 +5,7 @@
 #include "arguments.h"
 
 #include <regex.h>
+#include <thrum.h>
 
 enum { SOURCES_MOST = 32 };
 
@@ -29,6 +30,7 @@ struct inputs {
     struct arguments stream; /* of the only source, if that is a file */
     size_t at[SOURCES_MOST]; /* the combination that comes next, by index in each source */
     uint64_t given, total;   /* combinations; the total is that of lists */
+    thrum_lock lock;         /* for `given`, which the progress bar reads */
 };
 
 /* The arguments of one job. */
