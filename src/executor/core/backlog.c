@@ -130,7 +130,17 @@ int thrum__pool_admit(thrum__pool *pool, const char **ret_reason, bool *ret_insi
     return pool->closing ? -EPIPE : 0;
 }
 
-void thrum__pool_leave(thrum__pool *pool)
+/* Runs a task in its submitter, counts it, and gives up the executor's reference. */
+static void run_here(thrum__pool *pool, thrum_future *future)
+{
+    thrum__store_release(&future->executor, (void *)pool);
+    thrum__ending ending = thrum__pool_run(future);
+    thrum_with (&pool->lock)
+        thrum__pool_count(pool, ending);
+    thrum__future_unreference(future);
+}
+
+static void leave(thrum__pool *pool)
 {
     bool last = false;
     thrum_with (&pool->lock) {
@@ -139,4 +149,13 @@ void thrum__pool_leave(thrum__pool *pool)
     }
     if (last)
         thrum__pool_gone(pool);
+}
+
+int thrum__pool_end_submit(thrum__pool *pool, thrum_future *future, int rc, bool inside)
+{
+    if (rc == THRUM__ADMIT_RUN)
+        run_here(pool, future);
+    if (inside)
+        leave(pool);
+    return rc == THRUM__ADMIT_RUN ? 0 : rc;
 }

@@ -167,11 +167,16 @@ int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
     return 0;
 }
 
-static void free_pool(thrum__pool *pool)
+static void finish(thrum__pool *pool)
 {
     if (pool->kind->finish)
         pool->kind->finish(pool);
     thrum__free(pool->name_prefix);
+}
+
+static void free_pool(thrum__pool *pool)
+{
+    finish(pool);
     thrum__executor_retire(&pool->base);
 }
 
@@ -181,9 +186,7 @@ void thrum__pool_discard(thrum__pool *pool)
         thrum_event_set(&pool->gone); /* the end of the program has found it */
         return;
     }
-    if (pool->kind->finish)
-        pool->kind->finish(pool);
-    thrum__free(pool->name_prefix);
+    finish(pool);
     thrum__free(pool);
 }
 
@@ -262,15 +265,6 @@ void thrum__pool_count(thrum__pool *pool, thrum__ending ending)
     pool->done += ending.ran || ending.cancelled;
     pool->failed += ending.failed || ending.cancelled;
     pool->cancelled += ending.cancelled;
-}
-
-void thrum__pool_run_here(thrum__pool *pool, thrum_future *future)
-{
-    thrum__store_release(&future->executor, (void *)pool);
-    thrum__ending ending = thrum__pool_run(future);
-    thrum_with (&pool->lock)
-        thrum__pool_count(pool, ending);
-    thrum__future_unreference(future);
 }
 
 size_t thrum__pool_cancel(thrum_future *chain)

@@ -101,13 +101,16 @@ bool thrum__pool_lost(const thrum__pool *pool);
 /* -------------------------------------------------------------- admission: all under the lock */
 
 /* What becomes of a task that is submitted: 0 takes it into the backlog, THRUM__ADMIT_RUN has the caller
- * run it (thrum__pool_run_here), a negative code refuses it, with `*ret_reason`. May wait for room, and
- * gives up the lock meanwhile. If it sets `*ret_inside`, the caller ends its submit by thrum__pool_leave. */
+ * run it, a negative code refuses it, with `*ret_reason`. May wait for room, and
+ * gives up the lock meanwhile. The caller ends its submit by
+ * thrum__pool_end_submit, with what `*ret_inside` was set to. */
 enum { THRUM__ADMIT_RUN = 1 };
 int thrum__pool_admit(thrum__pool *pool, const char **ret_reason, bool *ret_inside);
 
-/* Ends such a submit. Without the lock; the pool may be gone when it returns. */
-void thrum__pool_leave(thrum__pool *pool);
+/* Ends every submit that has asked thrum__pool_admit and came to `rc`: runs the task here if it is to, and
+ * leaves the pool if the submitter was inside. Returns 0 or the code. Without the lock; the pool may be gone
+ * when it returns. */
+int thrum__pool_end_submit(thrum__pool *pool, thrum_future *future, int rc, bool inside);
 
 /* The rank that a task was submitted with. */
 enum thrum__rank thrum__pool_rank(const thrum_future *future);
@@ -132,9 +135,6 @@ thrum__ending thrum__pool_run(thrum_future *future);
 
 /* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
 void thrum__pool_count(thrum__pool *pool, thrum__ending ending);
-
-/* Runs a task in its submitter, counts it, and gives up the executor's reference. Without the lock. */
-void thrum__pool_run_here(thrum__pool *pool, thrum_future *future);
 
 /* Cancels a chain of pending futures, linked by `next`, and gives up the references; those that a waiter
  * has begun go on. Returns how many were cancelled. Without the lock. */

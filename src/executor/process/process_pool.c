@@ -60,13 +60,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     if (wakes)
         thrum__reaper_wake();
     thrum__outcomes_settle(pool, &outcomes);
-    if (rc == THRUM__ADMIT_RUN) {
-        thrum__pool_run_here(&pool->pool, future);
-        rc = 0;
-    }
-    if (inside)
-        thrum__pool_leave(&pool->pool);
-    return rc;
+    return thrum__pool_end_submit(&pool->pool, future, rc, inside);
 }
 
 static size_t width(const thrum_executor *executor)

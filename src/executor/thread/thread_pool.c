@@ -93,13 +93,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
         rc = submit_locked(pool, future, ret_reason, &called, &inside);
     if (called)
         thrum__unpark(called);
-    if (rc == THRUM__ADMIT_RUN) {
-        thrum__pool_run_here(&pool->pool, future);
-        rc = 0;
-    }
-    if (inside)
-        thrum__pool_leave(&pool->pool);
-    return rc;
+    return thrum__pool_end_submit(&pool->pool, future, rc, inside);
 }
 
 static size_t width(const thrum_executor *executor)
