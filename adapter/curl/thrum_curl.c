@@ -13,16 +13,16 @@
  * newest, as his request will probably be the last to end. So a client needs no thread and no fiber of its
  * own, works whatever carries its callers, and costs nothing when nobody waits.
  *
- *     poller   an epoll descriptor with libcurl's sockets and the bell, by levels, so that news which one
+ *     poller   an epoll descriptor with libcurl's sockets and `wakeup`, by levels, so that news which one
  *              leader has not taken is there for the next
- *     bell     an eventfd that ends the leader's sleep
+ *     wakeup     an eventfd that ends the leader's sleep
  *
  * All of the client, the multi handle included, is behind one lock. The leader waits without it, in
  * thrum_wait_readable for the poller, until `timer`. Others may then change what he waits for:
  *
  *     new sockets            are in the poller, which shows them to a wait that has begun
- *     an earlier timer       rings the bell, if it is before `sleeps_until`
- *     the end of his request rings the bell
+ *     an earlier timer       writes to `wakeup`, if it is before `sleeps_until`
+ *     the end of his request writes to `wakeup`
  *
  * The first two come from whoever adds a request. A thread also makes its first step, the connecting; a
  * fiber leaves it to the leader, lest each of a thousand has touched as much stack as libcurl needs.
@@ -72,10 +72,10 @@ enum { EVENTS = 64 };
 struct thrum_curl {
     thrum_curl_options options;
     struct names names;
-    int poller, bell;
+    int poller, wakeup;
     thrum_lock lock;         /* all that follows */
     CURLM *multi;            /* NULL if it was given up */
-    bool rung;               /* the bell, and nobody has heard it yet */
+    bool woken;              /* the leader has not read `wakeup` yet */
     thrum_time timer;        /* when libcurl wants to be called; THRUM_FOREVER for not */
     thrum_time sleeps_until; /* the leader, at most; THRUM_NOW if he is awake */
     struct request *leader;
@@ -127,16 +127,16 @@ static void hand_over(thrum_curl *client)
 static void ring(thrum_curl *client)
 {
     static const uint64_t once = 1;
-    if (client->sleeps_until == THRUM_NOW || client->rung)
+    if (client->sleeps_until == THRUM_NOW || client->woken)
         return;
-    client->rung = write(client->bell, &once, sizeof once) == sizeof once;
+    client->woken = write(client->wakeup, &once, sizeof once) == sizeof once;
 }
 
 static void hear(thrum_curl *client)
 {
     uint64_t count;
-    if (read(client->bell, &count, sizeof count) == sizeof count)
-        client->rung = false;
+    if (read(client->wakeup, &count, sizeof count) == sizeof count)
+        client->woken = false;
 }
 
 /* Lets the others in, once the leader knows how long he may sleep. */
@@ -313,7 +313,7 @@ static void look(thrum_curl *client)
         bool wrong = found & (EPOLLERR | EPOLLHUP);
         int news = (wrong || (found & EPOLLIN) ? CURL_CSELECT_IN : 0) |
                    (wrong || (found & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
-        if (events[i].data.fd == client->bell)
+        if (events[i].data.fd == client->wakeup)
             hear(client);
         else
             act(client, events[i].data.fd, news);
@@ -443,10 +443,10 @@ int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline, CURL
 static bool assemble(thrum_curl *client)
 {
     client->poller = epoll_create1(EPOLL_CLOEXEC);
-    client->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->bell};
-    if (client->poller < 0 || client->bell < 0 ||
-        epoll_ctl(client->poller, EPOLL_CTL_ADD, client->bell, &event) < 0 ||
+    client->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = client->wakeup};
+    if (client->poller < 0 || client->wakeup < 0 ||
+        epoll_ctl(client->poller, EPOLL_CTL_ADD, client->wakeup, &event) < 0 ||
         thrum_curl__requests_init(&client->requests) < 0)
         return false;
     return make_multi(client);
@@ -458,8 +458,8 @@ static void dismantle(thrum_curl *client)
     curl_global_cleanup();
     thrum_curl__requests_finish(&client->requests);
     thrum_curl__names_finish(&client->names);
-    if (client->bell >= 0)
-        close(client->bell);
+    if (client->wakeup >= 0)
+        close(client->wakeup);
     if (client->poller >= 0)
         close(client->poller);
     free(client);

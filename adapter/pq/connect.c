@@ -14,7 +14,7 @@
  * asked for before each wait. Nobody waits for it while libpq closes it, as the one who waits is the one who asks for
  * the next step.
  */
-#include "errand.h"
+#include "detached_call.h"
 #include "thrum_pq.h"
 
 #include <errno.h>
@@ -99,7 +99,7 @@ static int wait_for_server(const struct attempt *attempt, thrum_time deadline)
 static int take_steps(struct attempt *attempt, thrum_time deadline)
 {
     int rc;
-    while ((rc = thrum_pq__errand(take_step, drop_attempt, attempt, deadline)) == 0) {
+    while ((rc = thrum_pq__detached_call(take_step, drop_attempt, attempt, deadline)) == 0) {
         if (attempt->next == PGRES_POLLING_OK || attempt->next == PGRES_POLLING_FAILED)
             return 0;
         rc = wait_for_server(attempt, deadline);

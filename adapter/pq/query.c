@@ -7,12 +7,12 @@
  * so, and then none; it is told apart from an answer of the server by the connection's status.
  *
  * Stopping a query takes a connection of its own to the server, and libpq makes it by a call that
- * blocks: an errand. The server has done what it was asked when it closes that connection, which
+ * blocks: a detached call. The server has done what it was asked when it closes that connection, which
  * libpq waits for; so a request that has returned cannot hit a later query. But one that comes before
  * the server has begun the query is ignored. So it is made again, after pauses that grow, until
  * the query is over.
  */
-#include "errand.h"
+#include "detached_call.h"
 #include "thrum_pq.h"
 
 #include <errno.h>
@@ -146,7 +146,7 @@ static int ask_to_stop(PGconn *connection, thrum_time deadline)
     *request = (struct request){.cancel = PQgetCancel(connection)};
     int rc = -ENOMEM;
     if (request->cancel)
-        rc = thrum_pq__errand(make_request, drop_request, request, deadline);
+        rc = thrum_pq__detached_call(make_request, drop_request, request, deadline);
     else
         free(request);
     if (rc < 0)

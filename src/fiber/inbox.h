@@ -10,7 +10,7 @@
  *
  *     push    any thread          ident over whatever is there; over a sleep: it calls the kernel
  *     poke    the searching role  ASLEEP or POLLING -> SEARCH, and calls the kernel
- *     rouse   any thread          ASLEEP or POLLING -> 0, and calls the kernel
+ *     interrupt  any thread       ASLEEP or POLLING -> 0, and calls the kernel
  *     take    the worker          everything -> 0
  *     sleep   the worker          0 -> ASLEEP or POLLING, fails if something has come
  *
@@ -93,7 +93,7 @@ static inline uint32_t thrum__inbox_poke(uint32_t *inbox)
 }
 
 /* Wakes a worker that sleeps, to look round. */
-static inline uint32_t thrum__inbox_rouse(uint32_t *inbox)
+static inline uint32_t thrum__inbox_interrupt(uint32_t *inbox)
 {
     return thrum__inbox_rise(inbox, 0);
 }

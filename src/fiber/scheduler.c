@@ -33,7 +33,7 @@
  * equal, nothing was running in between, as a task counts as done only after all that it submitted was
  * counted; and with nothing running and nobody allowed to submit, that is so for ever. Two workers that
  * do their last tasks at once: each counts (release), falls asleep (a fence, idle.h) and adds up; at
- * least one sees the count of the other. It sets `ended` and rouses all, who then free their fibers and
+ * least one sees the count of the other. It sets `ended` and wakes all, who then free their fibers and
  * leave. The last to leave calls `end`.
  *
  * A thread in a submit or a close may still be at work on the pool when the task that it brought is
@@ -144,13 +144,13 @@ void thrum__fibers_notify(thrum__fibers *fibers)
     thrum__idle_notify(&fibers->idle, &ops, fibers);
 }
 
-void thrum__fibers_rouse(thrum__fibers *fibers)
+void thrum__fibers_wake_all(thrum__fibers *fibers)
 {
     thrum__fence_seq_cst();
     uint32_t started = thrum__load_acquire(&fibers->started);
     for (uint32_t i = 0; i < started; i++) {
         uint32_t *inbox = &fibers->workers[i]->inbox;
-        thrum__inbox_wake(inbox, thrum__inbox_rouse(inbox));
+        thrum__inbox_wake(inbox, thrum__inbox_interrupt(inbox));
     }
 }
 
@@ -330,7 +330,7 @@ bool thrum__fibers_all_done(thrum__fibers *fibers)
         return false;
     if (!thrum__load_relaxed(&fibers->ended)) {
         thrum__store_release(&fibers->ended, 1);
-        thrum__fibers_rouse(fibers);
+        thrum__fibers_wake_all(fibers);
         thrum_event_set(&fibers->stop);
     }
     return true;
@@ -369,7 +369,7 @@ bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel)
     if (cancel)
         ask_running(fibers);
     if (!none)
-        thrum__fibers_rouse(fibers);
+        thrum__fibers_wake_all(fibers);
     thrum__sub_release(&fibers->inside, 1);
     return none;
 }

@@ -145,7 +145,7 @@ void *thrum__fiber_list_pop(const thrum__fibers *fibers, thrum__fiber_list *list
 void thrum__fibers_notify(thrum__fibers *fibers);
 
 /* Tells all workers that sleep to look round. */
-void thrum__fibers_rouse(thrum__fibers *fibers);
+void thrum__fibers_wake_all(thrum__fibers *fibers);
 
 /* Whether tasks that nobody has begun are somewhere for any worker to take. */
 bool thrum__fibers_have_work(thrum__fibers *fibers);

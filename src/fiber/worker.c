@@ -38,7 +38,7 @@
  * its share (is_crowded) begins no task while another searches for one: that one takes it, or gives
  * the role up and looks after that, as idle.h demands, and then wakes a sleeper for what is left. It
  * may sleep itself meanwhile, for CROWDED_NS at the most: the other may be held up or find no memory.
- * CROWD fibers are no crowd, so that tasks which wait for what they start keep it near.
+ * Up to MANY fibers stay, so that a task finds what it started near.
  *
  * Without memory for a fiber a task that would need one stays where it is: it begins when a task here
  * has ended and its fiber takes it, or another worker does, or when memory has come back, for which
@@ -59,9 +59,9 @@ enum { EXPIRED = TIMER_TURN }; /* no more at once than run until the next look *
 enum { STARVED_NS = 10000000, CROWDED_NS = 1000000, POLL_NS = 500000 };
 
 #ifdef THRUM_EXPLORE
-enum { SPARES = 1, CROWD = 0 };
+enum { SPARES = 1, MANY = 0 };
 #else
-enum { SPARES = 256, CROWD = 32 };
+enum { SPARES = 256, MANY = 32 };
 #endif
 
 /* Stands for a task: ask all that run here to stop. */
@@ -165,7 +165,7 @@ static bool is_crowded(const thrum__fiber_worker *worker)
 {
     const thrum__fibers *fibers = worker->fibers;
     uint64_t own = worker->begun - worker->done, all = 0;
-    if (own <= CROWD || worker->searching || !thrum__idle_is_searched(&fibers->idle))
+    if (own <= MANY || worker->searching || !thrum__idle_is_searched(&fibers->idle))
         return false;
     uint32_t started = thrum__load_acquire(&fibers->started);
     for (uint32_t i = 0; i < started; i++)

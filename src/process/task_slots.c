@@ -17,7 +17,7 @@ bool thrum__task_slots_has_room(thrum__task_slots *slots, uint32_t position)
 }
 
 /* Wakes the worker if it sleeps, or is about to. */
-static void rouse(thrum__task_slots *slots)
+static void wake(thrum__task_slots *slots)
 {
     if (!thrum__load_relaxed(&slots->worker_sleeps))
         return;
@@ -29,7 +29,7 @@ void thrum__task_slots_put(thrum__task_slots *slots, uint32_t position)
 {
     thrum__store_release(&thrum__task_slots_at(slots, position)->state, THRUM__TASK_SLOT_READY);
     thrum__fence_seq_cst(); /* pairs with the one in thrum__task_slots_rest */
-    rouse(slots);
+    wake(slots);
 }
 
 bool thrum__task_slot_take_back(thrum__task_slot *slot)
@@ -125,7 +125,7 @@ bool thrum__task_slots_hold(thrum__task_slots *slots, const thrum__task_slot *sl
         return true;
     thrum__store_relaxed(&slots->hold, 0);
     thrum__fence_seq_cst();
-    rouse(slots);
+    wake(slots);
     return false;
 }
 
@@ -133,7 +133,7 @@ void thrum__task_slots_leave(thrum__task_slots *slots)
 {
     thrum__store_release(&slots->leave, 1);
     thrum__fence_seq_cst();
-    rouse(slots);
+    wake(slots);
 }
 
 /* ------------------------------------------------------------------------------------ the worker */

@@ -7,11 +7,11 @@
  *
  *     enter   a fiber writes its waiter and its word into its spot, and rings if the proxy sleeps
  *     turn    under the guard the proxy takes out each fiber whose word is not what it expects, and notes
- *             the words of all others; then it unparks, and sleeps on those words and its bell. The
+ *             the words of all others; then it unparks, and sleeps on those words and its wake word. The
  *             kernel compares them all once more, so nothing gets lost in between
  *     leave   after its wait the fiber takes itself out, if the proxy has not
  *
- * The bell is QUIET or RUNG. The proxy makes it QUIET under the guard, with the list of what it sleeps on; a
+ * The wake word is QUIET or RUNG. The proxy makes it QUIET under the guard, with the list of what it sleeps on; a
  * fiber that comes later finds it so, under the guard, makes it RUNG and wakes. So a ring costs a
  * system call only where the proxy does not look anyway.
  *
@@ -67,12 +67,12 @@ void thrum__proxy_enter(const thrum__proxy_place *place, thrum__waiter *waiter, 
     spot->word = word;
     spot->expected = expected;
     spot->serial = ++proxy->serials;
-    bool quiet = thrum__load_relaxed(&proxy->bell) == QUIET;
+    bool quiet = thrum__load_relaxed(&proxy->wake_word) == QUIET;
     if (quiet)
-        thrum__store_relaxed(&proxy->bell, RUNG);
+        thrum__store_relaxed(&proxy->wake_word, RUNG);
     thrum__guard_release(&proxy->guard, 1);
     if (quiet)
-        thrum__futex_wake(&proxy->bell, 1);
+        thrum__futex_wake(&proxy->wake_word, 1);
 }
 
 void thrum__proxy_leave(const thrum__proxy_place *place)
@@ -143,12 +143,12 @@ static void look(thrum__proxy *proxy, struct decisions *decisions)
 /* Gives the index of a word that was woken, or an error. */
 static int doze(thrum__proxy *proxy)
 {
-    proxy->words[0] = (thrum__futex_place){&proxy->bell, QUIET, false};
+    proxy->words[0] = (thrum__futex_place){&proxy->wake_word, QUIET, false};
     int rc = thrum__futex_wait_any(proxy->words, proxy->watched + 1, THRUM_FOREVER);
     if (rc != -ENOSYS)
         return rc;
     thrum_time limit = proxy->watched ? thrum__clock_now() + LOOK_NS : THRUM_FOREVER;
-    thrum__futex_wait(&proxy->bell, QUIET, limit);
+    thrum__futex_wait(&proxy->wake_word, QUIET, limit);
     return -EAGAIN;
 }
 
@@ -160,7 +160,7 @@ void thrum__proxy_turn(thrum__proxy *proxy)
     if (rc >= 0)
         judge(proxy, (unsigned)rc, &decisions);
     look(proxy, &decisions);
-    thrum__store_relaxed(&proxy->bell, QUIET);
+    thrum__store_relaxed(&proxy->wake_word, QUIET);
     thrum__guard_release(&proxy->guard, 1);
     thrum__unpark_chain(decisions.woken);
     for (unsigned i = 0; i < decisions.passes; i++)

@@ -20,8 +20,8 @@ typedef struct thrum__proxy_place {
 } thrum__proxy_place;
 
 struct thrum__proxy {
-    uint32_t guard; /* of all up to `watched` */
-    uint32_t bell;  /* where the proxy sleeps as well */
+    uint32_t guard;     /* of all up to `watched` */
+    uint32_t wake_word; /* where the proxy sleeps as well */
     uint32_t serials;
     struct thrum__proxy_spot {
         bool reserved;
@@ -31,7 +31,7 @@ struct thrum__proxy {
         uint32_t serial; /* of the sleep: unlike that of each other */
     } spots[THRUM__PROXY_PLACES];
 
-    /* The proxy's own: what it sleeps on, the bell first, and whose each is. */
+    /* The proxy's own: what it sleeps on, the wake word first, and whose each is. */
     unsigned watched;
     thrum__futex_place words[THRUM__PROXY_PLACES + 1];
     struct {

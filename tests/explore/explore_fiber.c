@@ -359,7 +359,7 @@ EXPLORE(fiber_idle_two, .preemptions = 2, .stale = 1, .long_preemptions = 3, .se
 static void wake_worker(void *argument)
 {
     (void)argument;
-    if (thrum__inbox_rouse(&inboxes[0]))
+    if (thrum__inbox_interrupt(&inboxes[0]))
         thrum__futex_wake(&inboxes[0], 1);
 }
 

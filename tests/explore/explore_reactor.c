@@ -38,10 +38,10 @@ static void push(void *argument)
     wake(thrum__inbox_push(&inbox, woken[number]));
 }
 
-static void rouse(void *argument)
+static void interrupt(void *argument)
 {
     (void)argument;
-    wake(thrum__inbox_rouse(&inbox));
+    wake(thrum__inbox_interrupt(&inbox));
 }
 
 /* As a wait in the poller: what was written before counts. */
@@ -92,10 +92,10 @@ EXPLORE(reactor_sleep, .preemptions = 3, .spurious = 1, .sees = "polling")
 }
 
 /* One that only lets it look round may come between, and takes no wake away. */
-EXPLORE(reactor_rouse, .preemptions = 3, .spurious = 1, .sees = "polling")
+EXPLORE(reactor_interrupt, .preemptions = 3, .spurious = 1, .sees = "polling")
 {
     make_contexts();
-    explore_spawn("rouser", rouse, NULL);
+    explore_spawn("interrupter", interrupt, NULL);
     explore_spawn("waker", push, &numbers[0]);
     receive(1);
     explore_join_all();

@@ -35,9 +35,9 @@ static void leave_proxy(struct proxied *p)
     if (thrum__sub_acq_rel(&p->left, 1) != 1)
         return;
     thrum__guard_acquire(&p->proxy.guard, 1);
-    thrum__store_relaxed(&p->proxy.bell, 1);
+    thrum__store_relaxed(&p->proxy.wake_word, 1);
     thrum__guard_release(&p->proxy.guard, 1);
-    thrum__futex_wake(&p->proxy.bell, 1);
+    thrum__futex_wake(&p->proxy.wake_word, 1);
 }
 
 static void wait_for_change(void *argument)

@@ -105,25 +105,25 @@ static void visitors(struct fuzz_self *self, const struct fuzz_op *op)
         FUZZ_CHECK(pthread_join(threads[i], NULL) == 0);
 }
 
-struct errand {
+struct chore {
     uint64_t random;
     uint32_t *ran, *asked;
 };
 
-static int run_errand(thrum_task *task)
+static int run_chore(thrum_task *task)
 {
-    struct errand errand = thrum_arg(task, struct errand);
-    FUZZ_CHECK(thrum__add_relaxed(errand.ran, 1) == 0);
-    struct fuzz_self self = {FUZZ_ACTORS, errand.random, errand.asked};
-    fuzz_leaf(&self, errand.random);
+    struct chore chore = thrum_arg(task, struct chore);
+    FUZZ_CHECK(thrum__add_relaxed(chore.ran, 1) == 0);
+    struct fuzz_self self = {FUZZ_ACTORS, chore.random, chore.asked};
+    fuzz_leaf(&self, chore.random);
     return 0;
 }
 
 static void thread(struct fuzz_self *self, const struct fuzz_op *op)
 {
     uint32_t ran = 0, asked = 0;
-    struct errand errand = {fuzz_random(&self->random), &ran, &asked};
-    thrum_thread *started = thrum_thread_start(run_errand, &errand, sizeof errand);
+    struct chore chore = {fuzz_random(&self->random), &ran, &asked};
+    thrum_thread *started = thrum_thread_start(run_chore, &chore, sizeof chore);
     if (op->value % 3 == 0) {
         thrum__store_release(&asked, 1);
         thrum_thread_cancel(started);
@@ -137,10 +137,10 @@ static void thread(struct fuzz_self *self, const struct fuzz_op *op)
 static void timer(struct fuzz_self *self, const struct fuzz_op *op)
 {
     uint32_t ran = 0, asked = 0;
-    struct errand errand = {fuzz_random(&self->random), &ran, &asked};
+    struct chore chore = {fuzz_random(&self->random), &ran, &asked};
     unsigned wait = op->wait == FUZZ_FOREVER ? FUZZ_TINY : op->wait;
     thrum_thread *started =
-        thrum_timer_start(fuzz_deadline(self, wait), run_errand, &errand, sizeof errand);
+        thrum_timer_start(fuzz_deadline(self, wait), run_chore, &chore, sizeof chore);
     bool kept = op->value % 2 && thrum_timer_cancel(started) == 0;
     thrum_shield_begin();
     int rc = thrum_thread_join(started, THRUM_FOREVER);

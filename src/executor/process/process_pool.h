@@ -1,5 +1,5 @@
 /* A process pool as the files of this folder see it. process_pool.c has the essay, and what callers do;
- * tend.c is what the reaper does, wait.c how a thread waits without the reaper, assign.c how tasks get into
+ * reap.c is what the reaper does, wait.c how a thread waits without the reaper, assign.c how tasks get into
  * task slots and outcomes out of them. Each calls only those after it. */
 #ifndef THRUM_EXECUTOR_PROCESS_POOL_H
 #define THRUM_EXECUTOR_PROCESS_POOL_H
@@ -128,7 +128,7 @@ void thrum__process_pool_invite(thrum__process_pool *pool, thrum__outcomes *outc
 /* How a thread waits for one future of a pool: wait.c. */
 extern const thrum__far_ops thrum__process_pool_far;
 
-/* The reaper's calls: tend.c. */
+/* The reaper's calls: reap.c. */
 bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round *round);
 bool thrum__process_pool_sleeps(thrum__reaper_client *client, bool sleeps);
 

@@ -98,12 +98,12 @@ bool thrum__thread_pool_is_pending(thrum__thread_pool *pool)
 /* The oldest that another worker's tasks have submitted; of each worker in turn. */
 static thrum_future *steal(thrum__thread_pool *pool, const thrum__thread_pool_worker *thief)
 {
-    thrum__thread_pool_worker *from = pool->robbed;
+    thrum__thread_pool_worker *from = pool->steal_from;
     for (size_t i = 0; i < pool->workers; i++) {
         from = from && from->next ? from->next : pool->all_workers;
         thrum_future *future = from == thief ? NULL : thrum__inbox_take_oldest(&from->own);
         if (future) {
-            pool->robbed = from;
+            pool->steal_from = from;
             return future;
         }
     }

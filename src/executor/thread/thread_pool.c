@@ -140,12 +140,12 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
     thrum__thread_pool *pool = (thrum__thread_pool *)executor;
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH; /* a lost worker may hold the lock */
-    thrum__waiter *roused = NULL;
+    thrum__waiter *woken = NULL;
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock) {
         thrum__store_relaxed(&pool->max_workers, (size_t)max_workers); /* `width` reads it */
         if (pool->workers > pool->max_workers)
-            roused = thrum__thread_pool_rouse(pool);
+            woken = thrum__thread_pool_wake_all(pool);
         thrum__thread_pool_empty_inbox(pool);
         for (size_t i = 0; i <= pool->pool.pending_count && i < pool->max_workers; i++) {
             if (called)
@@ -154,7 +154,7 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
                                            &called); /* once in any case: see `coming` above */
         }
     }
-    thrum__unpark_chain(roused);
+    thrum__unpark_chain(woken);
     if (called)
         thrum__unpark(called);
     return 0;
@@ -207,7 +207,7 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
                 worker->stop = THRUM__STOP_WANTED;
         if (options->cancel_pending)
             pending = thrum__thread_pool_take_all(pool);
-        idle = thrum__thread_pool_rouse(pool);
+        idle = thrum__thread_pool_wake_all(pool);
         refused = thrum__pool_invite(common);
     }
     thrum__unpark_chain(idle);

@@ -42,7 +42,7 @@ struct thrum__thread_pool {
 
     void *idle; /* the queue of idle workers, last come first */
     thrum__thread_pool_worker *all_workers;
-    thrum__thread_pool_worker *robbed; /* the last one that a task was stolen from, or NULL */
+    thrum__thread_pool_worker *steal_from; /* the last one that a task was stolen from, or NULL */
     size_t workers, max_workers, idle_count;
     size_t waiting; /* workers in a wait for futures */
     size_t running; /* tasks, those of waiting workers included */
@@ -95,6 +95,6 @@ int thrum__thread_pool_staff(thrum__thread_pool *pool, thrum__context **ret_call
 bool thrum__thread_pool_is_empty(const thrum__thread_pool *pool);
 
 /* Tells all idle workers to look again. Returns a chain to unpark when the lock is released. */
-thrum__waiter *thrum__thread_pool_rouse(thrum__thread_pool *pool);
+thrum__waiter *thrum__thread_pool_wake_all(thrum__thread_pool *pool);
 
 #endif

@@ -51,15 +51,15 @@ static bool has_room(const thrum__thread_pool *pool)
     return pool->running - pool->waiting < pool->max_workers;
 }
 
-thrum__waiter *thrum__thread_pool_rouse(thrum__thread_pool *pool)
+thrum__waiter *thrum__thread_pool_wake_all(thrum__thread_pool *pool)
 {
-    uint32_t roused = 0;
-    thrum__waiter *chain = thrum__waiters_claim_chain(&pool->idle, UINT32_MAX, &roused);
-    pool->idle_count -= roused;
+    uint32_t woken = 0;
+    thrum__waiter *chain = thrum__waiters_claim_chain(&pool->idle, UINT32_MAX, &woken);
+    pool->idle_count -= woken;
     return chain;
 }
 
-/* Sleeps until it is roused, unless there is something to do. Under the lock, which it gives up
+/* Sleeps until it is woken, unless there is something to do. Under the lock, which it gives up
  * meanwhile. */
 static void be_idle(thrum__thread_pool *pool)
 {
@@ -202,8 +202,8 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
         pool->all_workers = worker->next;
     if (worker->next)
         worker->next->prev = worker->prev;
-    if (pool->robbed == worker)
-        pool->robbed = NULL;
+    if (pool->steal_from == worker)
+        pool->steal_from = NULL;
     pool->workers--;
     pool->pool.done += worker->helped;
     pool->pool.failed += worker->helped_failed;
@@ -212,10 +212,10 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     if (!pool->pool.closing && !pool->pool.broken)
         (void)thrum__thread_pool_staff(pool, &called); /* there may be one less at work */
     bool last = thrum__thread_pool_is_empty(pool);
-    thrum__waiter *roused =
-        pool->pool.closing || pool->pool.broken ? thrum__thread_pool_rouse(pool) : NULL;
+    thrum__waiter *woken =
+        pool->pool.closing || pool->pool.broken ? thrum__thread_pool_wake_all(pool) : NULL;
     thrum_lock_release(&pool->pool.lock);
-    thrum__unpark_chain(roused);
+    thrum__unpark_chain(woken);
     if (called)
         thrum__unpark(called);
     if (last)

@@ -1,6 +1,6 @@
-/* What the reaper does for a process pool, in each of its rounds: collect what workers have done, bury the
- * dead, pass on requests to stop, enforce deadlines, level the workers, start workers, let them leave. All of
- * it is under the pool's lock but the start of a worker; what follows for futures comes after it.
+/* What the reaper does for a process pool in each of its rounds: collect results, handle dead workers, pass on
+ * requests to stop, enforce deadlines, balance the workers, start workers and let idle ones exit. The pool's lock is
+ * held for all of it except the start of a worker. Futures are resolved after the lock is released.
  */
 #include "base/clock.h"
 #include "executor/deadline.h"
