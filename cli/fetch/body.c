@@ -23,10 +23,13 @@
 
 enum { TEXT_MOST = 65536, PIECE = 16384 };
 
-int body_place_open(struct body_place *place, const char *directory, thrum_error *ret_error)
+int body_place_open(struct body_place *place, const char *directory, bool sync,
+                    thrum_error *ret_error)
 {
     place->files.folder = -1;
-    return place->kind == BODY_FILE ? folder_place_open(directory, &place->files, ret_error) : 0;
+    if (place->kind != BODY_FILE)
+        return 0;
+    return folder_place_open(directory, sync, &place->files, ret_error);
 }
 
 void body_place_close(struct body_place *place)

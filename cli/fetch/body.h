@@ -45,7 +45,8 @@ struct body {
 };
 
 /* Opens the directory, if there is one. Returns 0 or a negative errno. */
-int body_place_open(struct body_place *place, const char *directory, thrum_error *ret_error);
+int body_place_open(struct body_place *place, const char *directory, bool sync,
+                    thrum_error *ret_error);
 void body_place_close(struct body_place *place);
 uint64_t body_place_received(struct body_place *place);
 /* How many bytes all have to come, if that is known of `count` bodies; else 0. */

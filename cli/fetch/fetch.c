@@ -227,7 +227,7 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
     fetch->place.kind = options->directory                     ? BODY_FILE
                         : options->json || options->check_only ? BODY_DROP
                                                                : BODY_PRINT;
-    rc = body_place_open(&fetch->place, options->directory, ret_error);
+    rc = body_place_open(&fetch->place, options->directory, options->sync, ret_error);
     if (rc == 0)
         rc = source_init(&fetch->source, options, &fetch->log.failed, stopping, fetch, ret_error);
     if (rc == 0 &&

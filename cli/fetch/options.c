@@ -33,6 +33,10 @@ static const struct option_row rows[] = {
      "With -o: take a file's name from the server, if it gives one.",
      "Only the last part of it counts. It replaces what the URL or the list says, also with --tree.",
      OPTION_FLAG, INTO(disposition)},
+    {0, "sync", NULL, "With -o: write each file to the disk before it gets its name.",
+     "Without this the system writes when it chooses, as for curl and wget: after a power cut a file may have its "
+     "name and lack its bytes. The directories are written, too, and then the line of --json.",
+     OPTION_FLAG, INTO(sync)},
     {0, "in-order", NULL, "Print in the order of the list rather than as answers come.",
      "At most 512 answers wait for an earlier one; then no further request begins.", OPTION_FLAG,
      INTO(in_order)},
@@ -223,6 +227,9 @@ static enum options_verdict check_whole(const struct fetch_options *o, char *mes
     if (!o->directory && (o->tree || o->disposition))
         return command_line_wrong(message, size, "--%s names files: it needs --output",
                                   o->tree ? "tree" : "content-disposition");
+    if (!o->directory && o->sync)
+        return command_line_wrong(message, size,
+                                  "--sync writes files to the disk: it needs --output");
     if (o->quiet && o->progress)
         return command_line_wrong(message, size, "--quiet and --progress contradict each other");
     if (o->directory && !*o->directory)

@@ -15,7 +15,7 @@ struct fetch_options {
     int jobs, per_host, retries;
     double rate, host_rate;   /* attempts per second; 0 for no bound */
     double timeout, deadline; /* in seconds; 0 for none */
-    bool json, check_only, quiet, progress, tree, compressed, netrc, disposition, in_order;
+    bool json, check_only, quiet, progress, tree, compressed, netrc, disposition, in_order, sync;
     bool asks_range; /* a header of the user's is Range */
     const char *cookies;
     struct curl_slist *headers;

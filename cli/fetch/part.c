@@ -12,6 +12,11 @@
  * Where the system has no O_TMPFILE, or no /proc to name such a file by, files have partial names from
  * the beginning, made with O_EXCL; the next free one of a few.
  *
+ * Durability. As with curl and wget, the kernel writes a file to the disk when it chooses: after a power cut,
+ * a file may have its name and lack its bytes. With --sync the file is written (fsync) before it gets its name, and
+ * the directories that lead to the name after that. The line of a log comes last, so a name in a log is on the disk.
+ * --sync is not the default: on a disk it costs a write of the journal for each file.
+ *
  * No URL gives such a name (address.c), and the user's list must not (is_part_name).
  */
 #include "part.h"
@@ -71,10 +76,39 @@ static int make_directories(int folder, const char *path)
     return rc;
 }
 
-int folder_place_open(const char *name, struct folder_place *ret_place, thrum_error *ret_error)
+/* Writes a directory to the disk. Returns 0 or a negative errno. */
+static int sync_directory(int folder, const char *path)
 {
-    *ret_place = (struct folder_place){.name = name, .folder = -1};
+    int file = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (file < 0)
+        return -errno;
+    int rc = fsync(file) == 0 || errno == EINVAL ? 0 : -errno; /* EINVAL: there is no disk */
+    (void)close(file);                                         /* it was only read */
+    return rc;
+}
+
+/* Writes the directories that lead to `path` to the disk, the last part excluded. Returns 0 or a negative errno. */
+static int sync_directories(int folder, const char *path)
+{
+    char *copy = strdup(path);
+    int rc = copy ? 0 : -ENOMEM;
+    for (char *slash; rc == 0 && (slash = strrchr(copy, '/')) && slash > copy;) {
+        *slash = '\0';
+        rc = sync_directory(folder, copy);
+    }
+    if (rc == 0)
+        rc = sync_directory(folder, *path == '/' ? "/" : ".");
+    free(copy);
+    return rc;
+}
+
+int folder_place_open(const char *name, bool sync, struct folder_place *ret_place,
+                      thrum_error *ret_error)
+{
+    *ret_place = (struct folder_place){.name = name, .folder = -1, .sync = sync};
     int rc = make_directories(AT_FDCWD, name);
+    if (rc == 0 && sync)
+        rc = sync_directories(AT_FDCWD, name);
     if (rc < 0)
         return trouble(ret_error, rc, "cannot make the directory %.160s: %s", name,
                        thrum_strerror(rc));
@@ -308,6 +342,9 @@ static bool is_same(const struct part *part)
         same = same && count > 0;
         at += count > 0 ? count : 0;
     }
+    /* Another run has written it; that run may not have had --sync. */
+    if (same && part->place->sync)
+        same = fsync(file) == 0;
     if (file >= 0)
         (void)close(file); /* it was only read */
     return same;
@@ -332,9 +369,11 @@ static int move_to_name(struct part *part)
 }
 
 /* Some file systems report only when a file is closed that they could not write it. A copy of the descriptor
- * is closed while the file has no name yet. */
+ * is closed while the file has no name yet. With --sync the bytes are on the disk, too, by then. */
 static int write_back(const struct part *part)
 {
+    if (part->place->sync && fsync(part->file) != 0)
+        return -errno;
     int copy = fcntl(part->file, F_DUPFD_CLOEXEC, 0);
     return copy >= 0 && close(copy) == 0 ? 0 : -errno;
 }
@@ -367,7 +406,10 @@ int part_name(struct part *part, bool may_be_there, thrum_error *ret_error)
     if (rc < 0)
         return fail(part, rc, "cannot name", ret_error);
     part->whole = true;
-    return 0;
+    if (!part->place->sync)
+        return 0;
+    rc = sync_directories(folder, part->name);
+    return rc < 0 ? fail(part, rc, "cannot write to the disk the name of", ret_error) : 0;
 }
 
 void part_finish(struct part *part, bool resumed)

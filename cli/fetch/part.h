@@ -14,6 +14,7 @@ struct folder_place {
     const char *name; /* as the user called it */
     int folder;       /* the same, open; -1 for none */
     bool unnamed;     /* files need no name there while they are written */
+    bool sync;        /* bytes and names are written to the disk */
 };
 
 struct part {
@@ -27,8 +28,10 @@ struct part {
     char validator[VALIDATOR_SIZE]; /* by which a server knows the version; empty for none */
 };
 
-/* Makes the directory, if need be, and opens it. Returns 0 or a negative errno. */
-int folder_place_open(const char *name, struct folder_place *ret_place, thrum_error *ret_error);
+/* Makes the directory, if need be, and opens it. With `sync`, files there survive a power cut once part_name
+ * has returned. Returns 0 or a negative errno. */
+int folder_place_open(const char *name, bool sync, struct folder_place *ret_place,
+                      thrum_error *ret_error);
 void folder_place_close(struct folder_place *place);
 
 /* True for names that only partial files have. */

@@ -47,6 +47,21 @@ list_broken() { files_are_whole; }
 
 tree_run() { thrum fetch --retries 0 -j 1 --tree -o got/x/y "$url/ok/a" "$url/ok/b/"; }
 
+# Each file is on the disk before it has its name, and each name before its line is in the log.
+sync_run() {
+    without_times thrum fetch --sync --retries 0 -j 1 --json --tree -o got/x "$url/ok/a" "$url/ok/b/c" || return
+    [ -n "$fault" ] || in_order "$calls"
+}
+sync_broken() { files_are_whole; }
+
+# in_order CALLS: the order of the calls that matter, as the log of calls has them.
+in_order() {
+    local order
+    order=$(grep -xE 'fsync|linkat|write' "$1" | tr '\n' ' ')
+    [[ $order =~ ^fsync\ fsync\ (write\ fsync\ linkat\ (fsync\ )+write\ ){2}$ ]] ||
+        { echo "not in order: $order" >&2; return 1; }
+}
+
 # A body that is too long for memory, and comes back from a file.
 print_run() { thrum fetch --retries 0 -j 1 --in-order "$url/ok/a" "$url/big/b" "$url/ok/c"; }
 
@@ -74,4 +89,4 @@ retry_run() {
 }
 retry_broken() { files_are_whole; }
 
-sweep list tree print check_only part resume retry
+sweep list sync tree print check_only part resume retry

@@ -1,4 +1,4 @@
-/* Hostile text for `thrum run` and `thrum every`: command lines, lists of arguments, columns, templates, logs.
+/* Hostile text for `thrum run` and `thrum every`, and the command lines of all commands: command lines, lists of arguments, columns, templates, logs.
  * Texts are made from samples by random changes, the same for the same seed. What is checked besides
  * memory (run it under a sanitizer):
  *   - a list is split as memchr would split it, whatever the pieces are, and its count is right;
@@ -9,6 +9,8 @@
  *     fuzz_jobs [CASES [SEED]]     3000 cases of each by default; TAP
  */
 #include "every/options.h"
+#include "fetch/options.h"
+#include "hash/options.h"
 #include "run/admission.h"
 #include "run/joblog.h"
 #include "run/options.h"
@@ -279,6 +281,80 @@ static void fuzz_options(void)
     }
 }
 
+/* The command lines of `fetch` and `hash`. */
+static void fuzz_tool_options(void)
+{
+    static const char *const pieces[] = {"\n",
+                                         "-",
+                                         "--",
+                                         "-i",
+                                         "--output=",
+                                         "-o",
+                                         "--rate",
+                                         "100/s",
+                                         "1/m",
+                                         "0/h",
+                                         "inf/s",
+                                         "1e400",
+                                         "nan",
+                                         "--resume",
+                                         "log",
+                                         "--json",
+                                         "--tree",
+                                         "-H",
+                                         "Name: value",
+                                         ":",
+                                         "\r",
+                                         "--header",
+                                         "-a",
+                                         "--length",
+                                         "512",
+                                         "-c",
+                                         "--check",
+                                         "--zero",
+                                         "--tag",
+                                         "--new-in",
+                                         "--base64",
+                                         "--coreutils",
+                                         "--raw",
+                                         "--status",
+                                         "--cache",
+                                         "\xff",
+                                         "=",
+                                         "http://h/p",
+                                         "--sync",
+                                         "--jobs",
+                                         "-99999999999999999999"};
+    static const char *const samples[] = {
+        "-o\npages\n-i\nurls\n--rate\n20/s\n-H\nAccept: text/html\n--sync",
+        "--json\n--resume\nlog\n--timeout\n3s\nhttp://h/a\nhttp://h/b",
+        "-a\nsha512\n--tree\n--cache\nfile\n.",
+        "-c\n--new-in\ndir\n--ignore-missing\n--warn\nlist"};
+    char *words[WORDS_MOST + 2], message[256] = "";
+    MAKE_TEXT(samples[draw(4)], pieces);
+    words[0] = (char[]){"fetch"};
+    int count = split(words + 1) + 1;
+    enum options_verdict verdict;
+    if (draw(2)) {
+        struct fetch_options options;
+        verdict = fetch_options_parse(count, words, &options, message, sizeof message);
+        check(verdict != OPTIONS_RUN || options.url_count > 0 || options.input ||
+                  options.retry_failed,
+              "what is taken has something to fetch");
+        check(verdict != OPTIONS_RUN || (options.jobs > 0 && options.per_host > 0 &&
+                                         options.rate >= 0 && options.host_rate >= 0),
+              "what is taken makes sense");
+        fetch_options_finish(&options);
+    } else {
+        struct hash_options options;
+        verdict = hash_options_parse(count, words, &options, message, sizeof message);
+        check(verdict != OPTIONS_RUN || (options.path_count > 0 && options.paths[0]),
+              "what is taken has something to hash");
+        hash_options_finish(&options);
+    }
+    check((verdict == OPTIONS_WRONG) == (*message != '\0'), "what is refused has a message");
+}
+
 static void fuzz_columns(void)
 {
     static const char *const pieces[] = {",", "\t", "a", "*", "[",   "(",  ")", "\\",
@@ -317,6 +393,7 @@ int main(int argc, char **argv)
                    {"templates", fuzz_template},
                    {"logs", fuzz_log},
                    {"command lines", fuzz_options},
+                   {"command lines of fetch and hash", fuzz_tool_options},
                    {"columns", fuzz_columns}};
     size_t count = sizeof targets / sizeof targets[0];
     if (argc > 1)
