@@ -32,6 +32,7 @@ struct hash {
     struct cache *cache;
     struct line_writer *out;
     struct line_style style;
+    bool to_terminal; /* standard output is one */
     bool fine;
     uint64_t hashed;
     /* Of a tree, with --tree. */
@@ -45,7 +46,7 @@ static void tell(const struct hash *hash, const struct batch *batch, const struc
 {
     char *path = path_for_message(batch, item);
     const char *name = path ? path : "a file";
-    if (isatty(STDOUT_FILENO))
+    if (hash->to_terminal)
         line_writer_flush(hash->out);
     if (item->state == ITEM_CHANGED)
         trouble_print("%s: was changed while it was read", name);
@@ -61,7 +62,7 @@ static void tell(const struct hash *hash, const struct batch *batch, const struc
 /* Notes and tells how it went with an item. Returns false if it has no digest that counts. */
 static bool note(struct hash *hash, const struct batch *batch, const struct item *item)
 {
-    if (isatty(STDOUT_FILENO))
+    if (hash->to_terminal)
         progress_clear();
     if (item->state != ITEM_DONE)
         tell(hash, batch, item);
@@ -275,6 +276,7 @@ static int run(struct hash *hash)
         trouble_print("%s", error.message);
         return STATUS_FAILED;
     }
+    hash->to_terminal = isatty(STDOUT_FILENO);
     hash->out = line_writer_new(STDOUT_FILENO);
     if (hash->out)
         return line_writer_close(hash->out, work(hash));
