@@ -1,9 +1,10 @@
 /* Progress on stderr, by one renderer for all subcommands.
  *
- * On a terminal a bar is drawn in one line, at most ten times a second however often counts come,
- * and taken away before anything else is printed: "\r" goes to the line's begin, "\x1b[K" clears
- * the rest. The width is asked at each drawing, so that a resized window is noticed. A window too
- * narrow for a bar gets the numbers alone.
+ * On a terminal a bar is drawn in one line. The first drawing comes after half a second: a shorter
+ * command shows no bar. After that the bar is drawn at most ten times a second. It is cleared before
+ * anything else is printed: "\r" goes to the start of the line, "\x1b[K" clears the rest. Each
+ * drawing asks for the width, so a resized window is noticed. A window too narrow for a bar gets the
+ * numbers alone.
  *
  * Elsewhere, and on a terminal that calls itself dumb, a line each ten seconds: what takes less says
  * nothing. Nobody wants a log of bars.
@@ -25,7 +26,7 @@
 #include <thrum.h>
 #include <unistd.h>
 
-static const double redraw_seconds = 0.1, line_seconds = 10;
+static const double first_seconds = 0.5, redraw_seconds = 0.1, line_seconds = 10;
 
 static thrum_lock drawing; /* over all that follows */
 static bool bars, lines, last_line, colours;
@@ -191,7 +192,7 @@ void progress_begin(const char *what, const char *many)
         snprintf(noun, sizeof noun, "%s", many);
         total = total_bytes = done = done_bytes = 0;
         begun = thrum_now();
-        next_drawing = bars ? 0 : thrum_in(line_seconds);
+        next_drawing = thrum_in(bars ? first_seconds : line_seconds);
         counting = true;
         clear();
     }

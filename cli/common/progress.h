@@ -29,7 +29,8 @@ void progress_begin(const char *label, const char *noun);
  * number, decide how far the bar is. May grow as it goes on. */
 void progress_expect(uint64_t total, uint64_t total_bytes);
 
-/* So much is done. Redraws at most ten times a second. May go back, which is not shown. */
+/* So much is done. The first bar is drawn half a second after the begin, others at most ten times a
+ * second. May go back, which is not shown. */
 void progress_show(uint64_t done, uint64_t bytes);
 
 /* It has ended; the bar is taken away. */

@@ -222,6 +222,7 @@ static void note_broken(struct run *run, int rc)
     if (rc == -EPIPE && output_reader_gone()) {
         run->reader_gone = true;
         stop_set();
+        progress_end();
         children_end_all(SIGTERM, grace_seconds); /* nobody wants what they print */
     } else if (!run->broken) {
         trouble_print("the output or the log could not be written: %s", thrum_strerror(rc));
