@@ -100,9 +100,11 @@ step_address_undefined() {
             LSAN_OPTIONS=suppressions=$PWD/tools/lsan.supp:print_suppressions=0 \
             UBSAN_OPTIONS=print_stacktrace=1 tools/run_tests.sh "$build-asan"
 }
+# The thread sanitizer waits a second at the end of each process that has other threads, for reports that come
+# late. A test is a process, so that took most of the time of this step; 50 ms are enough for what is amid a race.
 step_thread() {
     make_build tsan gcc -Db_sanitize=thread &&
-        TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1:suppressions=$PWD/tools/tsan.supp \
+        TEST_DEADLINE_SCALE=6 TSAN_OPTIONS=halt_on_error=1:atexit_sleep_ms=50:suppressions=$PWD/tools/tsan.supp \
             tools/run_tests.sh "$build-tsan"
 }
 
@@ -126,7 +128,7 @@ step_musl() {
 # Two minutes of random programs; ./dev fuzz runs them at length, and from another seed each time. Under the
 # thread sanitizer a storm of signals leaves so little time that programs seem to hang: there they run without.
 fuzz_for() {
-    make_build "$1" gcc "$3" && TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_stack_use_after_return=1 \
+    make_build "$1" gcc "$3" && TSAN_OPTIONS=halt_on_error=1:atexit_sleep_ms=50 ASAN_OPTIONS=detect_stack_use_after_return=1 \
         UBSAN_OPTIONS=print_stacktrace=1 "$build-$1/tests/fuzz/fuzz" ${4:+"$4"} --seed 1 --seconds "$2" \
         --shrink 60 --deadline 300
 }
