@@ -1,26 +1,24 @@
 /* Lookups of names.
  *
- * libcurl looks a name up on a thread that it starts for the purpose: three hundred requests to three
- * hundred hosts start three hundred threads at once, and to one host as many, as each finds the cache empty.
- * Besides, to take a request out in the middle of that means to wait for the thread. So the name in a
- * request's URL is looked up before libcurl sees the request, on the helpers of thrum_blocking, of which
- * there is a bounded number; in a thread, which may wait, by that itself. The answer goes into the
- * cache of the multi handle (`introduce` in thrum_curl.c), where libcurl finds it.
+ * libcurl starts a thread for each lookup: three hundred requests start three hundred threads at once, even for
+ * one host, because each finds the cache empty. To remove a request in the middle of a lookup is to wait for that
+ * thread. So this file looks up the name in a request's URL before libcurl sees the request. In a fiber the lookup
+ * runs on a helper of thrum_blocking, whose number is bounded; in a thread it runs in the caller. The answer
+ * goes into the cache of the multi handle (`introduce` in thrum_curl.c).
  *
- * Each name is looked up by one caller at a time; others that want it wait for him:
+ * One caller at a time looks up a name; other callers that want it wait:
  *
  *     (none) --> looking --> known, for GOOD_SECONDS --> looking ...
- *                       \--> (none), if he gave up: one of those who wait takes over
+ *                       \--> (none), if that caller gave up: one of the waiters takes over
  *
- * libcurl keeps an answer for 60 seconds by default: a name counts as known for a little less. A lookup
- * that failed counts as known, too, though for a moment only: what is wrong is libcurl's to say, as
- * only it knows whether the name is needed at all (a proxy, CURLOPT_CONNECT_TO). Nothing here decides
- * over a request: in the worst case libcurl looks up once more.
+ * libcurl keeps an answer for 60 seconds by default; a name counts as known for a little less. A failed lookup
+ * also counts as known, for a moment. Only libcurl knows whether it needs the name at all (a proxy,
+ * CURLOPT_CONNECT_TO), so only libcurl reports the failure. In the worst case it looks up the name again.
  *
- * A record lives while it is known or somebody uses it; the rest of its slot is tidied when another
- * comes into that. `known` is set when the lookup is over, and everybody who waits then looks again.
+ * A record lives while it is known or in use. Expired records of a slot are removed when another name comes into
+ * that slot. `known` is set when the lookup is over; every waiter then looks again.
  *
- * Left to libcurl are numbers, "localhost", names with letters beyond ASCII, and everything if the environment
+ * libcurl itself handles numbers, "localhost", names with letters beyond ASCII, and everything if the environment
  * names a proxy.
  */
 #include "names.h"
@@ -42,9 +40,9 @@ struct name {
     struct name *next;
     char key[KEY_SIZE]; /* "host:port" */
     bool looking;
-    int users; /* who wait, and who looks up */
+    int users; /* callers that wait or look up */
     thrum_time good_until;
-    thrum_event known; /* set while nobody looks up */
+    thrum_event known; /* set while no caller looks up */
 };
 
 /* ------------------------------------------------------------------------------------- what to ask */
@@ -144,7 +142,7 @@ static struct name *record_of(struct names *names, const char *key)
     return found;
 }
 
-/* Waits, if somebody looks the name up. Returns 0 and, if the caller is to do it, the name. */
+/* Waits while another caller looks up the name. Returns 0 and, if this caller must look it up, the name. */
 static int claim(struct names *names, const char *key, thrum_time deadline, struct name **ret_name)
 {
     int rc = 0;

@@ -26,10 +26,13 @@ void thrum_curl__names_init(struct names *names, bool left_to_libcurl);
 /* Nobody may be in a lookup. */
 void thrum_curl__names_finish(struct names *names);
 
-/* Waits until the name in the handle's URL needs no lookup by libcurl, or is known to have no answer.
- * Returns 0 and, if the caller is the one who has looked it up, the answer and the name, for
- * thrum_curl__names_done; else the name is NULL. Or -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED.
- * Blocks. */
+/* Waits until libcurl needs no lookup for the name in the handle's URL, or the name is known to have no answer.
+ * If this caller has looked it up, gives the answer and the name, for thrum_curl__names_done; otherwise the name
+ * is NULL. Blocks. Returns:
+ *     0           the request can start
+ *     -ETIMEDOUT  the deadline has passed; -EAGAIN if it is THRUM_NOW
+ *     -ECANCELED  the running task was cancelled
+ */
 int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadline,
                               char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name);
 

@@ -16,7 +16,7 @@ struct request {
     int rc;           /* 0, or why it cannot go on */
     CURLcode code;    /* if `rc` is 0 */
     thrum_event told; /* set once: it is done, or leads. The last touch by another if done */
-    struct request *newer, *older; /* neighbours among those who follow */
+    struct request *newer, *older; /* neighbours in the list of followers */
     struct request *next;          /* in the same slot of the table */
 };
 
@@ -40,7 +40,7 @@ struct request *thrum_curl__requests_find(const struct requests *table, const CU
 /* Sets the `rc` of all. */
 void thrum_curl__requests_refuse_all(struct requests *table, int rc);
 
-/* One whose `rc` is set, or NULL. Looks at all. */
+/* A request whose `rc` is set, or NULL. Looks at all. */
 struct request *thrum_curl__requests_refused(const struct requests *table);
 
 #endif

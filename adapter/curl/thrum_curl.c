@@ -1,57 +1,54 @@
-/* A client: many requests on one multi handle of libcurl, driven by those who wait for them.
+/* A client: many requests on one multi handle of libcurl, driven by the callers that wait for them.
  *
- * libcurl's multi handle does all transfers at once and waits for none: it names the sockets that it
- * wants watched and a moment at which it wants to be called, and somebody has to call it when one of
- * them has news. That somebody could be a thread of the client; but then each answer would cost two
- * switches between threads. Here it is one of the callers themselves:
+ * libcurl's multi handle does all transfers at once and waits for none. It names the sockets to watch and the
+ * moment of its next timer. Some thread must call it when a socket is ready or the timer expires. A thread of the
+ * client would cost two switches for each answer. Here one of the callers does it:
  *
- *     the leader     waits for the sockets and for libcurl's moment, and tells those who are done.
- *     followers      each wait for an event of their own.
+ *     the leader     waits for the sockets and the timer, and wakes the callers whose requests are done
+ *     followers      each wait for an event of their own
  *
- * Whoever adds a request while nobody leads becomes the leader. One who leaves, because his request is
- * done, his deadline has passed or his task was cancelled, makes one of the followers the leader: the
- * newest, as his request will probably be the last to end. So a client needs no thread and no fiber of its
- * own, works whatever carries its callers, and costs nothing when nobody waits.
+ * A caller that adds a request while there is no leader becomes the leader. A leader leaves when its request is done,
+ * its deadline has passed or its task was cancelled. It then makes the newest follower the leader, because the
+ * newest request will probably end last. So a client needs no thread or fiber of its own, works on every carrier,
+ * and costs nothing while no caller waits.
  *
- *     poller   an epoll descriptor with libcurl's sockets and `wakeup`, by levels, so that news which one
- *              leader has not taken is there for the next
- *     wakeup     an eventfd that ends the leader's sleep
+ *     poller   an epoll descriptor with libcurl's sockets and `wakeup`, level-triggered: what one leader has not
+ *              handled is still ready for the next
+ *     wakeup   an eventfd that ends the leader's sleep
  *
- * All of the client, the multi handle included, is behind one lock. The leader waits without it, in
- * thrum_wait_readable for the poller, until `timer`. Others may then change what he waits for:
+ * One lock guards the client, the multi handle included. The leader waits without the lock, in thrum_wait_readable
+ * for the poller, until `timer`. Meanwhile other callers may change what it waits for:
  *
- *     new sockets            are in the poller, which shows them to a wait that has begun
- *     an earlier timer       writes to `wakeup`, if it is before `sleeps_until`
- *     the end of his request writes to `wakeup`
+ *     new sockets               are added to the poller, which shows them to a wait that has begun
+ *     an earlier timer          writes to `wakeup` if it is before `sleeps_until`
+ *     the end of its request    writes to `wakeup`
  *
- * The first two come from whoever adds a request. A thread also makes its first step, the connecting; a
- * fiber leaves it to the leader, lest each of a thousand has touched as much stack as libcurl needs.
+ * A caller that adds a request causes the first two. A thread also takes its request's first step, connecting. A
+ * fiber leaves that to the leader: otherwise each of a thousand fibers would touch as much stack as libcurl needs.
  *
- * Ends. A request is done when libcurl says so; whoever drives then takes it out of the multi handle,
- * and, unless it is the leader's, sets its event. That is the last touch of the request, which stands
- * on the stack of one who may now return, without the lock. `leads` is set before the event, if at all,
- * and tells the two apart: one told to lead goes on under the lock. A follower whose wait ends otherwise
- * (deadline, cancellation) takes the lock first; he may find himself done, which counts, or the leader by
- * now, and then passes that on as any leader who leaves. So the role is never lost: it is held by
- * somebody in the table for as long as there is one, and each way out of it leads through the lock.
+ * The end of a request. libcurl says when a request is done. The driving caller takes it out of the multi handle and
+ * sets its event, unless it is the leader's own. That is the last touch of the request, which lies on the stack of a
+ * caller that may now return without the lock. `leads` is set before the event: a follower that wakes as the leader
+ * continues under the lock. A follower whose wait ends otherwise (deadline, cancellation) takes the lock first. If
+ * its request is done meanwhile, that counts. If it is the leader meanwhile, it passes the role on. So the role is
+ * never lost: a caller in the table holds it as long as the table is not empty, and gives it up under the lock.
  *
- * The leader looks after each round whether his time is over or his task cancelled: with news at any
- * time his wait would never tell him. If he is a fiber he lets others of his worker run in each round,
- * those that he has just woken among them.
+ * After each round the leader checks its own deadline and cancellation, because a steady stream of ready sockets
+ * would hide them from its wait. A leader that is a fiber yields in each round, so the callers that it has just
+ * woken run.
  *
- * The poller is one descriptor in the reactor of each worker that ever had a leader, and news in it wakes
- * all of these that sleep, though only one has somebody who waits. With as many workers as processors
- * that is a wake for nothing now and then.
+ * The poller is one descriptor in the reactor of each worker that ever had a leader. A ready socket wakes all such
+ * workers that sleep, though only one has the leader. With as many workers as processors that is a rare wake in
+ * vain.
  *
- * Failures. A socket that cannot be watched fails the request that it is for. An error of the multi handle
- * itself, which is want of memory, might leave a transfer without anybody who watches it, and its
- * tables half done: then all that are under way fail, and a new multi handle takes its place. Neither
- * may hang.
+ * Failures. A socket that cannot be watched fails its request. An error of the multi handle itself, which means that
+ * memory ran out, may leave a transfer unwatched and the tables incomplete. Then all running requests fail, and a
+ * new multi handle replaces the old. No request may hang.
  *
- * Rejected: a multi handle for each worker of a pool. It would spare the lock, and part the connections
- * of one client; and a thread that calls has no worker.
+ * Rejected: a multi handle for each worker of a pool. It would spare the lock, but it would divide the connections of
+ * one client, and a calling thread has no worker.
  *
- * Source: leader and followers is Schmidt's pattern of that name.
+ * Source: Schmidt's leader/followers pattern.
  */
 #include "thrum_curl.h"
 
@@ -77,7 +74,7 @@ struct thrum_curl {
     CURLM *multi;            /* NULL if it was given up */
     bool woken;              /* the leader has not read `wakeup` yet */
     thrum_time timer;        /* when libcurl wants to be called; THRUM_FOREVER for not */
-    thrum_time sleeps_until; /* the leader, at most; THRUM_NOW if he is awake */
+    thrum_time sleeps_until; /* the leader's deadline; THRUM_NOW if it is awake */
     struct request *leader;
     struct request *newest; /* of the followers */
     bool refused;           /* a request has an `rc`, but could not be ended where it got it */
@@ -139,7 +136,7 @@ static void hear(thrum_curl *client)
         client->woken = false;
 }
 
-/* Lets the others in, once the leader knows how long he may sleep. */
+/* Releases the lock once the leader knows how long it may sleep. */
 static void let_go(thrum_curl *client)
 {
     if (client->timer < client->sleeps_until)
@@ -149,7 +146,7 @@ static void let_go(thrum_curl *client)
 
 /* ------------------------------------------------------------------------------------ the transfers */
 
-/* Takes a request out of the multi handle; nobody will find it any more. */
+/* Takes a request out of the multi handle. No other caller finds it after this. */
 static void take_out(thrum_curl *client, struct request *request)
 {
     curl_multi_remove_handle(client->multi, request->easy);
@@ -204,10 +201,9 @@ static int set_timer(CURLM *multi, long milliseconds, void *context)
     return 0;
 }
 
-/* Watches a socket as libcurl wants. `known` is not NULL for one that is in the poller; it is what
- * curl_multi_assign has left. Some versions of libcurl close a socket that is about to connect before
- * they say so: its number may then be that of another file, which the poller does not have, or of another
- * socket of libcurl, which it does not have yet. */
+/* Watches a socket as libcurl wants. `known` is what curl_multi_assign has stored: not NULL if the socket is in the
+ * poller. Some versions of libcurl close a connecting socket before they say so. Its number may then belong to
+ * another file, which is not in the poller, or to another socket of libcurl, which is not in it yet. */
 static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
 {
     thrum_curl *client = context;
@@ -384,8 +380,8 @@ static int wait_for_end(thrum_curl *client, struct request *request, bool leads,
     return rc;
 }
 
-/* Puts an answer into libcurl's cache of names: by a handle that has it as its CURLOPT_RESOLVE, which
- * is read first of all, and a URL that nobody can fetch. What fails here libcurl looks up itself. */
+/* Puts an answer into libcurl's cache of names: performs a handle with that CURLOPT_RESOLVE, which libcurl reads first,
+ * and a URL that cannot be fetched. If that fails, libcurl looks up the name itself. */
 static void introduce(thrum_curl *client, const char *answer)
 {
     CURL *easy = curl_easy_init();

@@ -1,18 +1,16 @@
-/* Connecting: libpq's steps, each on a helper thread, and between two of them a wait of the caller.
+/* Connecting: libpq's steps, each on a helper thread, with a wait of the caller between two steps.
  *
- * A step of PQconnectPoll is said not to block, and does not wait for the server. But it looks for
- * names, in the first step and again for each further host; reads the files of passwords, services
- * and certificates; may ask a ticket server; and hashes the password some thousand times, which takes
- * milliseconds of a processor. In a fiber that would hold all others of the worker up. A hand-over to
- * a helper costs some microseconds, where the server starts a process for a connection.
+ * A step of PQconnectPoll does not wait for the server. But it resolves names, in the first step and for each further
+ * host. It reads files of passwords, services and certificates, may ask a ticket server, and hashes the password some
+ * thousand times, which takes milliseconds. In a fiber that would block all other fibers of the worker. A hand-off to
+ * a helper costs some microseconds, and the server starts a process for each connection anyway.
  *
- * Rejected: looking for the name first and passing its address as "hostaddr". There may be several
- * hosts, each with several addresses, from a service file or the environment; libpq knows best.
- * Rejected: PQconnectdb as a whole on a helper: servers that do not answer would take all of them.
+ * Rejected: resolving the name first and passing "hostaddr". There may be several hosts with several addresses, from a
+ * service file or the environment; libpq knows best.
+ * Rejected: PQconnectdb as a whole on a helper: servers that do not answer would occupy all helpers.
  *
- * The descriptor of a connection in the making changes with each address that is tried, so it is
- * asked for before each wait. Nobody waits for it while libpq closes it, as the one who waits is the one who asks for
- * the next step.
+ * While it connects, the descriptor of a connection changes with each address, so it is read before each wait. No
+ * caller waits for it while libpq closes it, because the caller that waits also takes the next step.
  */
 #include "detached_call.h"
 #include "thrum_pq.h"

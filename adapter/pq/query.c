@@ -1,16 +1,15 @@
-/* Queries: sent, waited for and gathered by libpq's asynchronous calls.
+/* Queries: sent, waited for and collected through libpq's asynchronous calls.
  *
- * A caller waits to write only while the query is sent and to read only after that: the server reads
- * the whole of a query before it answers with more than its buffers take.
+ * A caller waits for the socket to be writable only while it sends the query, and for readable only afterwards: the
+ * server reads the whole query before its answer exceeds its buffers.
  *
- * Once PQisBusy says no, PQgetResult does not wait. A connection that is lost gives a result that says
- * so, and then none; it is told apart from an answer of the server by the connection's status.
+ * When PQisBusy says no, PQgetResult does not wait. A lost connection gives one result that says so and then no more.
+ * The connection's status tells it apart from an answer of the server.
  *
- * Stopping a query takes a connection of its own to the server, and libpq makes it by a call that
- * blocks: a detached call. The server has done what it was asked when it closes that connection, which
- * libpq waits for; so a request that has returned cannot hit a later query. But one that comes before
- * the server has begun the query is ignored. So it is made again, after pauses that grow, until
- * the query is over.
+ * To stop a query libpq opens another connection to the server, through a call that blocks: a detached call. The
+ * server has handled the request when it closes that connection, and libpq waits for that. So a request that has
+ * returned cannot stop a later query. But the server ignores a request that comes before the query has begun. So
+ * the request is repeated, after growing pauses, until the query is over.
  */
 #include "detached_call.h"
 #include "thrum_pq.h"
