@@ -1,25 +1,27 @@
 /* Lookups of names.
  *
- * libcurl starts a thread for each lookup: three hundred requests start three hundred threads at once, even for
- * one host, because each finds the cache empty. To remove a request in the middle of a lookup is to wait for that
- * thread. So this file looks up the name in a request's URL before libcurl sees the request. In a fiber the lookup
- * runs on a helper of thrum_blocking, whose number is bounded; in a thread it runs in the caller. The answer
- * goes into the cache of the multi handle (`introduce` in thrum_curl.c).
+ * libcurl starts a thread for each lookup: three hundred requests start three hundred threads at
+ * once, even for one host, because each finds the cache empty. To remove a request in the middle of
+ * a lookup is to wait for that thread. So this file looks up the name in a request's URL before
+ * libcurl sees the request. In a fiber the lookup runs on a helper of thrum_blocking, whose number
+ * is bounded; in a thread it runs in the caller. The answer goes into the cache of the multi handle
+ * (`introduce` in thrum_curl.c).
  *
  * One caller at a time looks up a name; other callers that want it wait:
  *
  *     (none) --> looking --> known, for GOOD_SECONDS --> looking ...
  *                       \--> (none), if that caller gave up: one of the waiters takes over
  *
- * libcurl keeps an answer for 60 seconds by default; a name counts as known for a little less. A failed lookup
- * also counts as known, for a moment. Only libcurl knows whether it needs the name at all (a proxy,
- * CURLOPT_CONNECT_TO), so only libcurl reports the failure. In the worst case it looks up the name again.
+ * libcurl keeps an answer for 60 seconds by default; a name counts as known for a little less. A
+ * failed lookup also counts as known, for a moment. Only libcurl knows whether it needs the name at
+ * all (a proxy, CURLOPT_CONNECT_TO), so only libcurl reports the failure. In the worst case it
+ * looks up the name again.
  *
- * A record lives while it is known or in use. Expired records of a slot are removed when another name comes into
- * that slot. `known` is set when the lookup is over; every waiter then looks again.
+ * A record lives while it is known or in use. Expired records of a slot are removed when another
+ * name comes into that slot. `known` is set when the lookup is over; every waiter then looks again.
  *
- * libcurl itself handles numbers, "localhost", names with letters beyond ASCII, and everything if the environment
- * names a proxy.
+ * libcurl itself handles numbers, "localhost", names with letters beyond ASCII, and everything if
+ * the environment names a proxy.
  */
 #include "names.h"
 

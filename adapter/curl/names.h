@@ -19,16 +19,16 @@ struct names {
     struct name *slots[NAME_SLOTS];
 };
 
-/* Fills in what all-zero memory does not say: whether the environment names a proxy, which looks names
- * up itself. */
+/* Fills in what all-zero memory does not say: whether the environment names a proxy, which looks
+ * names up itself. */
 void thrum_curl__names_init(struct names *names, bool left_to_libcurl);
 
 /* Nobody may be in a lookup. */
 void thrum_curl__names_finish(struct names *names);
 
-/* Waits until libcurl needs no lookup for the name in the handle's URL, or the name is known to have no answer.
- * If this caller has looked it up, gives the answer and the name, for thrum_curl__names_done; otherwise the name
- * is NULL. Blocks. Returns:
+/* Waits until libcurl needs no lookup for the name in the handle's URL, or the name is known to
+ * have no answer. If this caller has looked it up, gives the answer and the name, for
+ * thrum_curl__names_done; otherwise the name is NULL. Blocks. Returns:
  *     0           the request can start
  *     -ETIMEDOUT  the deadline has passed; -EAGAIN if it is THRUM_NOW
  *     -ECANCELED  the running task was cancelled

@@ -1,5 +1,5 @@
-/* A table of chains. The links are in the requests, so adding a request needs no memory. The table grows when there
- * are more requests than slots. */
+/* A table of chains. The links are in the requests, so adding a request needs no memory. The table
+ * grows when there are more requests than slots. */
 #include "requests.h"
 
 #include <errno.h>

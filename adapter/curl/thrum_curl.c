@@ -1,52 +1,58 @@
 /* A client: many requests on one multi handle of libcurl, driven by the callers that wait for them.
  *
- * libcurl's multi handle does all transfers at once and waits for none. It names the sockets to watch and the
- * moment of its next timer. Some thread must call it when a socket is ready or the timer expires. A thread of the
- * client would cost two switches for each answer. Here one of the callers does it:
+ * libcurl's multi handle does all transfers at once and waits for none. It names the sockets to
+ * watch and the moment of its next timer. Some thread must call it when a socket is ready or the
+ * timer expires. A thread of the client would cost two switches for each answer. Here one of the
+ * callers does it:
  *
- *     the leader     waits for the sockets and the timer, and wakes the callers whose requests are done
+ *     the leader     waits for the sockets and the timer, and wakes the callers whose requests are
+ *                    done
  *     followers      each wait for an event of their own
  *
- * A caller that adds a request while there is no leader becomes the leader. A leader leaves when its request is done,
- * its deadline has passed or its task was cancelled. It then makes the newest follower the leader, because the
- * newest request will probably end last. So a client needs no thread or fiber of its own, works on every carrier,
- * and costs nothing while no caller waits.
+ * A caller that adds a request while there is no leader becomes the leader. A leader leaves when
+ * its request is done, its deadline has passed or its task was cancelled. It then makes the newest
+ * follower the leader, because the newest request will probably end last. So a client needs no
+ * thread or fiber of its own, works on every carrier, and costs nothing while no caller waits.
  *
- *     poller   an epoll descriptor with libcurl's sockets and `wakeup`, level-triggered: what one leader has not
- *              handled is still ready for the next
+ *     poller   an epoll descriptor with libcurl's sockets and `wakeup`, level-triggered: what one
+ *              leader has not handled is still ready for the next
  *     wakeup   an eventfd that ends the leader's sleep
  *
- * One lock guards the client, the multi handle included. The leader waits without the lock, in thrum_wait_readable
- * for the poller, until `timer`. Meanwhile other callers may change what it waits for:
+ * One lock guards the client, the multi handle included. The leader waits without the lock, in
+ * thrum_wait_readable for the poller, until `timer`. Meanwhile other callers may change what it
+ * waits for:
  *
  *     new sockets               are added to the poller, which shows them to a wait that has begun
  *     an earlier timer          writes to `wakeup` if it is before `sleeps_until`
  *     the end of its request    writes to `wakeup`
  *
- * A caller that adds a request causes the first two. A thread also takes its request's first step, connecting. A
- * fiber leaves that to the leader: otherwise each of a thousand fibers would touch as much stack as libcurl needs.
+ * A caller that adds a request causes the first two. A thread also takes its request's first step,
+ * connecting. A fiber leaves that to the leader: otherwise each of a thousand fibers would touch as
+ * much stack as libcurl needs.
  *
- * The end of a request. libcurl says when a request is done. The driving caller takes it out of the multi handle and
- * sets its event, unless it is the leader's own. That is the last touch of the request, which lies on the stack of a
- * caller that may now return without the lock. `leads` is set before the event: a follower that wakes as the leader
- * continues under the lock. A follower whose wait ends otherwise (deadline, cancellation) takes the lock first. If
- * its request is done meanwhile, that counts. If it is the leader meanwhile, it passes the role on. So the role is
- * never lost: a caller in the table holds it as long as the table is not empty, and gives it up under the lock.
+ * The end of a request. libcurl says when a request is done. The driving caller takes it out of the
+ * multi handle and sets its event, unless it is the leader's own. That is the last touch of the
+ * request, which lies on the stack of a caller that may now return without the lock. `leads` is set
+ * before the event: a follower that wakes as the leader continues under the lock. A follower whose
+ * wait ends otherwise (deadline, cancellation) takes the lock first. If its request is done
+ * meanwhile, that counts. If it is the leader meanwhile, it passes the role on. So the role is
+ * never lost: a caller in the table holds it as long as the table is not empty, and gives it up
+ * under the lock.
  *
- * After each round the leader checks its own deadline and cancellation, because a steady stream of ready sockets
- * would hide them from its wait. A leader that is a fiber yields in each round, so the callers that it has just
- * woken run.
+ * After each round the leader checks its own deadline and cancellation, because a steady stream of
+ * ready sockets would hide them from its wait. A leader that is a fiber yields in each round, so
+ * the callers that it has just woken run.
  *
- * The poller is one descriptor in the reactor of each worker that ever had a leader. A ready socket wakes all such
- * workers that sleep, though only one has the leader. With as many workers as processors that is a rare wake in
- * vain.
+ * The poller is one descriptor in the reactor of each worker that ever had a leader. A ready socket
+ * wakes all such workers that sleep, though only one has the leader. With as many workers as
+ * processors that is a rare wake in vain.
  *
- * Failures. A socket that cannot be watched fails its request. An error of the multi handle itself, which means that
- * memory ran out, may leave a transfer unwatched and the tables incomplete. Then all running requests fail, and a
- * new multi handle replaces the old. No request may hang.
+ * Failures. A socket that cannot be watched fails its request. An error of the multi handle itself,
+ * which means that memory ran out, may leave a transfer unwatched and the tables incomplete. Then
+ * all running requests fail, and a new multi handle replaces the old. No request may hang.
  *
- * Rejected: a multi handle for each worker of a pool. It would spare the lock, but it would divide the connections of
- * one client, and a calling thread has no worker.
+ * Rejected: a multi handle for each worker of a pool. It would spare the lock, but it would divide
+ * the connections of one client, and a calling thread has no worker.
  *
  * Source: Schmidt's leader/followers pattern.
  */
@@ -201,9 +207,10 @@ static int set_timer(CURLM *multi, long milliseconds, void *context)
     return 0;
 }
 
-/* Watches a socket as libcurl wants. `known` is what curl_multi_assign has stored: not NULL if the socket is in the
- * poller. Some versions of libcurl close a connecting socket before they say so. Its number may then belong to
- * another file, which is not in the poller, or to another socket of libcurl, which is not in it yet. */
+/* Watches a socket as libcurl wants. `known` is what curl_multi_assign has stored: not NULL if the
+ * socket is in the poller. Some versions of libcurl close a connecting socket before they say so.
+ * Its number may then belong to another file, which is not in the poller, or to another socket of
+ * libcurl, which is not in it yet. */
 static int watch(CURL *easy, curl_socket_t socket, int what, void *context, void *known)
 {
     thrum_curl *client = context;
@@ -380,8 +387,9 @@ static int wait_for_end(thrum_curl *client, struct request *request, bool leads,
     return rc;
 }
 
-/* Puts an answer into libcurl's cache of names: performs a handle with that CURLOPT_RESOLVE, which libcurl reads first,
- * and a URL that cannot be fetched. If that fails, libcurl looks up the name itself. */
+/* Puts an answer into libcurl's cache of names: performs a handle with that CURLOPT_RESOLVE, which
+ * libcurl reads first, and a URL that cannot be fetched. If that fails, libcurl looks up the name
+ * itself. */
 static void introduce(thrum_curl *client, const char *answer)
 {
     CURL *easy = curl_easy_init();

@@ -18,19 +18,20 @@
  *     thrum_curl_free(client);
  *
  * curl_easy_perform holds the thread up, and in a fiber all other fibers of its worker.
- * thrum_curl_perform does the same and lets only its caller wait, be that a fiber or a thread. A client is
- * a set of connections that all requests share: one that is over leaves its connection for the next.
+ * thrum_curl_perform does the same and lets only its caller wait, be that a fiber or a thread. A
+ * client is a set of connections that all requests share: one that is over leaves its connection
+ * for the next.
  *
  * Callbacks (CURLOPT_WRITEFUNCTION and all others) are called by whoever of the callers drives the
- * client just then, one at a time in a client, not by the one whose request it is. So a callback must
- * not wait, must not pause its transfer, as nobody could resume it, must not count on thread or fiber, and
- * must not call the client; what it writes is seen by the request's caller after thrum_curl_perform has
- * returned.
+ * client just then, one at a time in a client, not by the one whose request it is. So a callback
+ * must not wait, must not pause its transfer, as nobody could resume it, must not count on thread
+ * or fiber, and must not call the client; what it writes is seen by the request's caller after
+ * thrum_curl_perform has returned.
  *
- * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name only once
- * at a time; libcurl by itself starts a thread for each request that needs one. What it looks up beyond that,
- * such as the name of a proxy or of a redirect's target, it does as ever; a request that is taken out in the
- * middle of such a lookup may have to wait for its end.
+ * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name only
+ * once at a time; libcurl by itself starts a thread for each request that needs one. What it looks
+ * up beyond that, such as the name of a proxy or of a redirect's target, it does as ever; a request
+ * that is taken out in the middle of such a lookup may have to wait for its end.
  *
  * In a child of fork a client is of no use, but to nobody else's harm; it is not to be freed there.
  *
@@ -60,24 +61,26 @@ typedef struct thrum_curl_options {
                             proxy does it. Proxies that the environment names are seen by itself */
 } thrum_curl_options;
 
-/* Makes a client. `options` may be NULL; negative numbers count as zero. It has two descriptors of its
- * own besides those of its connections. The caller owns it and gives it to thrum_curl_free. Returns
- * NULL if memory or descriptors are out. Does not block. Python: aiohttp.ClientSession(). */
+/* Makes a client. `options` may be NULL; negative numbers count as zero. It has two descriptors of
+ * its own besides those of its connections. The caller owns it and gives it to thrum_curl_free.
+ * Returns NULL if memory or descriptors are out. Does not block. Python: aiohttp.ClientSession().
+ * */
 THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
 
-/* Performs the transfer that `easy` describes, as curl_easy_perform, and waits until it is over. The
- * handle stays the caller's, who must not touch it meanwhile; its CURLOPT_NOSIGNAL is set. Returns 0
- * when the transfer has ended, by success or otherwise, and leaves in `ret_code`, which may be NULL,
- * what curl_easy_perform would have returned. Else the transfer was taken out, its connection closed,
- * and `ret_code` not touched: -ETIMEDOUT when the deadline passes, -EAGAIN if that is THRUM_NOW,
- * -ECANCELED if the running task was cancelled; -EBUSY for a handle that is in use, -EINVAL for
- * none; -ENOMEM, also for other requests of the client where libcurl could not go on. May be called by
- * any number of fibers and threads at once; not from a callback of the client. Blocks. */
+/* Performs the transfer that `easy` describes, as curl_easy_perform, and waits until it is over.
+ * The handle stays the caller's, who must not touch it meanwhile; its CURLOPT_NOSIGNAL is set.
+ * Returns 0 when the transfer has ended, by success or otherwise, and leaves in `ret_code`, which
+ * may be NULL, what curl_easy_perform would have returned. Else the transfer was taken out, its
+ * connection closed, and `ret_code` not touched: -ETIMEDOUT when the deadline passes, -EAGAIN if
+ * that is THRUM_NOW, -ECANCELED if the running task was cancelled; -EBUSY for a handle that is in
+ * use, -EINVAL for none; -ENOMEM, also for other requests of the client where libcurl could not go
+ * on. May be called by any number of fibers and threads at once; not from a callback of the client.
+ * Blocks. */
 THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline,
                                  CURLcode *ret_code);
 
-/* Closes the connections and gives the client back; NULL is accepted. Requests that are under way stop
- * the program. Does not block. */
+/* Closes the connections and gives the client back; NULL is accepted. Requests that are under way
+ * stop the program. Does not block. */
 THRUM_API void thrum_curl_free(thrum_curl *client);
 
 THRUM_END

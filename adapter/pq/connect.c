@@ -1,16 +1,18 @@
 /* Connecting: libpq's steps, each on a helper thread, with a wait of the caller between two steps.
  *
- * A step of PQconnectPoll does not wait for the server. But it resolves names, in the first step and for each further
- * host. It reads files of passwords, services and certificates, may ask a ticket server, and hashes the password some
- * thousand times, which takes milliseconds. In a fiber that would block all other fibers of the worker. A hand-off to
- * a helper costs some microseconds, and the server starts a process for each connection anyway.
+ * A step of PQconnectPoll does not wait for the server. But it resolves names, in the first step
+ * and for each further host. It reads files of passwords, services and certificates, may ask a
+ * ticket server, and hashes the password some thousand times, which takes milliseconds. In a fiber
+ * that would block all other fibers of the worker. A hand-off to a helper costs some microseconds,
+ * and the server starts a process for each connection anyway.
  *
- * Rejected: resolving the name first and passing "hostaddr". There may be several hosts with several addresses, from a
- * service file or the environment; libpq knows best.
- * Rejected: PQconnectdb as a whole on a helper: servers that do not answer would occupy all helpers.
+ * Rejected: resolving the name first and passing "hostaddr". There may be several hosts with
+ * several addresses, from a service file or the environment; libpq knows best. Rejected:
+ * PQconnectdb as a whole on a helper: servers that do not answer would occupy all helpers.
  *
- * While it connects, the descriptor of a connection changes with each address, so it is read before each wait. No
- * caller waits for it while libpq closes it, because the caller that waits also takes the next step.
+ * While it connects, the descriptor of a connection changes with each address, so it is read before
+ * each wait. No caller waits for it while libpq closes it, because the caller that waits also takes
+ * the next step.
  */
 #include "detached_call.h"
 #include "thrum_pq.h"

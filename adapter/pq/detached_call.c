@@ -1,21 +1,22 @@
-/* Detached calls: calls that block, on a helper thread, whose caller may give up before they return.
+/* Detached calls: calls that block, on a helper thread, whose caller may give up before they
+ * return.
  *
- * thrum_blocking copies its argument and its result, so a caller that gives up leaves nothing behind. A connection
- * cannot be copied. While a helper uses it, a fiber that gives up can neither free it nor leave it. The list of calls
- * says who owns the connection:
+ * thrum_blocking copies its argument and its result, so a caller that gives up leaves nothing
+ * behind. A connection cannot be copied. While a helper uses it, a fiber that gives up can neither
+ * free it nor leave it. The list of calls says who owns the connection:
  *
  *     begun   over    owner
  *     no      no      the caller
  *     yes     no      the helper
  *     yes     yes     the caller
  *
- * The caller can give up in each state. If the helper is the owner, the caller sets `left`, and the helper drops the
- * connection when the call has returned. Otherwise the caller takes the call off the list, and a helper that starts
- * later does not find it. The helper gets a number, not an address, because it cannot tell a withdrawn call from a
- * call that is about to begin.
+ * The caller can give up in each state. If the helper is the owner, the caller sets `left`, and the
+ * helper drops the connection when the call has returned. Otherwise the caller takes the call off
+ * the list, and a helper that starts later does not find it. The helper gets a number, not an
+ * address, because it cannot tell a withdrawn call from a call that is about to begin.
  *
- * The list has one entry for each call in progress. One lock guards it and is held for a few instructions; each call
- * costs a hand-off to another thread anyway.
+ * The list has one entry for each call in progress. One lock guards it and is held for a few
+ * instructions; each call costs a hand-off to another thread anyway.
  */
 #include "detached_call.h"
 

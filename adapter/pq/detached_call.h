@@ -1,13 +1,13 @@
-/* A call that blocks, on an object with one owner, on a helper thread. The caller may give up before it
- * returns. */
+/* A call that blocks, on an object with one owner, on a helper thread. The caller may give up
+ * before it returns. */
 #ifndef ADAPTER_PQ_DETACHED_CALL_H
 #define ADAPTER_PQ_DETACHED_CALL_H
 
 #include <thrum/time.h>
 
-/* Runs `work(thing)` where it may block: in a fiber on a helper thread, in a thread at once. Returns 0
- * when it has returned. Every other code, those of thrum_blocking, means that `thing` is lost to the
- * caller: `drop(thing)` was called, or will be once `work` has returned. Blocks. */
+/* Runs `work(thing)` where it may block: in a fiber on a helper thread, in a thread at once.
+ * Returns 0 when it has returned. Every other code, those of thrum_blocking, means that `thing` is
+ * lost to the caller: `drop(thing)` was called, or will be once `work` has returned. Blocks. */
 int thrum_pq__detached_call(void (*work)(void *thing), void (*drop)(void *thing), void *thing,
                             thrum_time deadline);
 

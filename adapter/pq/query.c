@@ -1,15 +1,16 @@
 /* Queries: sent, waited for and collected through libpq's asynchronous calls.
  *
- * A caller waits for the socket to be writable only while it sends the query, and for readable only afterwards: the
- * server reads the whole query before its answer exceeds its buffers.
+ * A caller waits for the socket to be writable only while it sends the query, and for readable only
+ * afterwards: the server reads the whole query before its answer exceeds its buffers.
  *
- * When PQisBusy says no, PQgetResult does not wait. A lost connection gives one result that says so and then no more.
- * The connection's status tells it apart from an answer of the server.
+ * When PQisBusy says no, PQgetResult does not wait. A lost connection gives one result that says so
+ * and then no more. The connection's status tells it apart from an answer of the server.
  *
- * To stop a query libpq opens another connection to the server, through a call that blocks: a detached call. The
- * server has handled the request when it closes that connection, and libpq waits for that. So a request that has
- * returned cannot stop a later query. But the server ignores a request that comes before the query has begun. So
- * the request is repeated, after growing pauses, until the query is over.
+ * To stop a query libpq opens another connection to the server, through a call that blocks: a
+ * detached call. The server has handled the request when it closes that connection, and libpq waits
+ * for that. So a request that has returned cannot stop a later query. But the server ignores a
+ * request that comes before the query has begun. So the request is repeated, after growing pauses,
+ * until the query is over.
  */
 #include "detached_call.h"
 #include "thrum_pq.h"

@@ -1,41 +1,42 @@
 /* The fiber: a context with a stack of its own.
  *
  * A fiber waits as a thread does: its context has `park` and `unpark`, and no primitive knows the
- * difference. What is special is that a fiber never leaves its worker. So all of a fiber is that
- * worker's alone, and the whole question of when it may be resumed has a simple answer:
+ * difference. A fiber never leaves its worker, so only that worker touches it. A fiber is in one of
+ * these states:
  *
  *     running            on the worker's thread
- *     parked             in no list; `claim` in its context is open, or was won by someone who owes
+ *     parked             in no list; `claim` in its context is open, or a waker has won it and owes
  *                        an unpark
- *     woken              in the worker's inbox (unpark by another thread), or among the ready
+ *     woken              in the worker's inbox (unpark by another thread), or in the ready list
  *                        (unpark on the worker's own thread, a deadline, a yield)
  *     spare              has no task; in the worker's list of spares
  *
- * A wait that was claimed has exactly one unpark (park/park.h), which puts the fiber into one list,
- * once. Whoever does that touches no register and no stack of the fiber: only the worker takes it
- * out of the list and resumes it, and the worker comes to that only after it has left the fiber,
- * when the registers are saved. So a wake that comes between the decision to wait and the save of
- * the registers, or before `park` was even called, is not lost and resumes nothing twice. The fiber
- * finds itself first of the ready and just goes on, without a switch.
+ * A claimed wait has exactly one unpark (park/park.h), which puts the fiber into one list once. The
+ * waker touches no register and no stack of the fiber. Only the worker takes the fiber out of the
+ * list and resumes it, and it does so after it has left the fiber and saved its registers. So a
+ * wake between the decision to wait and the save of the registers, or before `park` was called, is
+ * not lost and resumes nothing twice. In that case the fiber finds itself first in the ready list
+ * and continues without a switch.
  *
- * `unpark` is the last touch of the fiber by its waker: the context is immortal, the fiber and the
- * worker are read before the push that lets the fiber go on, and inbox.h says what follows it.
+ * `unpark` is the waker's last touch of the fiber. The context is immortal. The fiber and the
+ * worker are read before the push that lets the fiber run; inbox.h says what follows the push.
  *
- * A deadline stands in the worker's timers from park to resume. When it passes, the worker moves the
- * claim to TIMED_OUT; if it loses to a release or a cancellation, the unpark of that one is on its
- * way, and the deadline is forgotten. Whether a wait timed out is read from the claim. The moment at
- * which a wait without a deadline is looked at (park/deadlock.c) stands there, too: the worker looks,
- * and the fiber stays where it is.
+ * A deadline is in the worker's timers from park to resume. When it passes, the worker moves the
+ * claim to TIMED_OUT. If a release or a cancellation has won the claim, its unpark is under way and
+ * the deadline is dropped. The claim says whether a wait timed out. The moment at which a wait
+ * without a deadline is checked for a deadlock (park/deadlock.c) is also a timer: the worker
+ * checks, and the fiber stays parked.
  *
- * Across a switch `errno` is kept for each wait, as the C library has one for the thread. Other
- * variables of the thread (__thread) are those of the worker: a task that waits meanwhile shares them
- * with the other tasks there. thrum_local has values for each task.
+ * `errno` is saved across a switch, because the C library has one for each thread. Other
+ * thread-local variables (__thread) belong to the worker, and the tasks of a worker share them.
+ * thrum_local has values for each task.
  *
- * The memory of a fiber is its stack: this struct stands at its top. Its context comes from the
- * table of contexts. Its slot among the timers is room for its deadline, so that to wait never fails.
+ * The memory of a fiber is its stack; this struct lies at its top. Its context comes from the table
+ * of contexts. Its slot in the timers has room for its deadline, so a wait never fails for memory.
  *
- * fork in a fiber: the child has this one fiber, on its stack, and no worker; its context becomes
- * that of a thread (park/context.c), and it waits like one. When its task returns, the thread ends.
+ * fork in a fiber: the child has only this fiber, on its stack, and no worker. Its context becomes
+ * the context of a thread (park/context.c), and it waits as a thread. When its task returns, the
+ * thread ends.
  */
 #include "base/futex.h"
 #include "base/local.h"
@@ -110,8 +111,9 @@ void thrum_yield(void)
 
 /* --------------------------------------------------------------------------------- the switch */
 
-/* A fiber that has slept long is in no cache: these ask for the memory that it is about to be resumed
- * with, first for itself, and later, through it, for its context and its stack where it stopped. */
+/* A fiber that has slept long is in no cache: these ask for the memory that it is about to be
+ * resumed with, first for itself, and later, through it, for its context and its stack where it
+ * stopped. */
 void thrum__fiber_fetch(const thrum__fiber *fiber)
 {
     for (size_t at = 0; at < sizeof *fiber; at += THRUM__CACHE_LINE)
@@ -244,8 +246,8 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     return fiber;
 }
 
-/* Waits until nobody asks the running to stop (scheduler.c: ask_running). A child of fork has none who
- * could: one who did so in the parent has left its mark for ever. */
+/* Waits until no thread asks the running tasks to stop (scheduler.c: ask_running). In a child of
+ * fork no thread does; a mark that another thread of the parent had left there stays. */
 static void await_askers(thrum__fibers *fibers)
 {
     uint32_t turn = 0;

@@ -1,40 +1,42 @@
-/* The inbox of a worker: one word for its fibers that others have woken, and for its own sleep.
+/* The inbox of a worker: one word for its fibers that other threads have woken, and for its own
+ * sleep.
  *
- *     0                the worker is awake, nothing has come
+ *     0                the worker is awake, the inbox is empty
  *     an ident         of the context that was pushed last; its `wake_next` leads to the one before
- *     SEARCH | ident   the same (or no ident), and the worker was given the role of the one who
- *                      searches for work (idle.h)
+ *                      it
+ *     SEARCH | ident   the same (or no ident), and the worker has been given the searcher's role
+ *                      (idle.h)
  *     ASLEEP           the worker sleeps on this word, or is about to
- *     POLLING | wake   the same, but in its poller (reactor.c): a write to the wake descriptor with
- *                      that number, and nothing else, ends that
+ *     POLLING | wake   the same, but in its poller (reactor.c): only a write to the wake descriptor
+ *                      with that number ends the sleep
  *
- *     push    any thread          ident over whatever is there; over a sleep: it calls the kernel
- *     poke    the searching role  ASLEEP or POLLING -> SEARCH, and calls the kernel
- *     interrupt  any thread       ASLEEP or POLLING -> 0, and calls the kernel
- *     take    the worker          everything -> 0
- *     sleep   the worker          0 -> ASLEEP or POLLING, fails if something has come
+ *     push        any thread          ident over whatever is there; over a sleep: it calls the
+ *                 kernel
+ *     poke        the searcher        ASLEEP or POLLING -> SEARCH, and calls the kernel
+ *     interrupt   any thread          ASLEEP or POLLING -> 0, and calls the kernel
+ *     take        the worker          everything -> 0
+ *     sleep       the worker          0 -> ASLEEP or POLLING, fails if the inbox is not empty
  *
- * Which of the two sleeps it is, and the descriptor, stand in the word, and not beside it: the swap
- * that ends the sleep tells its maker how to wake, with no doubt about the order, and with nothing to
- * be read from the worker's memory after it.
+ * The kind of the sleep and the descriptor are in the word itself. The swap that ends the sleep
+ * tells its caller how to wake, and the caller reads nothing of the worker's memory after it.
  *
- * A push is a release that the worker's take acquires: what the waker did before, the fiber sees. A
- * push over another's keeps the chain of releases, as it is a compare-and-swap.
+ * A push is a release that the worker's take acquires: the fiber sees what the waker did before. A
+ * push over another push keeps the chain of releases, because it is a compare-and-swap.
  *
  * A fiber has one unpark for each wait (park/park.h), so its context is in the inbox at most once,
  * and its `wake_next` is free for that.
  *
- * The successful swap is the last touch of the worker's memory, as the fiber may then run, end, and
- * its whole pool with it. What follows, if it was asleep, passes an address to the kernel and reads
- * nothing, or writes to a descriptor that is never closed (park/poll_park.c); someone else who sleeps
- * there by then wakes for no reason, which every sleeper bears.
+ * The successful swap is the last touch of the worker's memory: the fiber may then run and end, and
+ * its whole pool with it. If the worker slept, the caller then passes an address to the kernel and
+ * reads nothing, or writes to a descriptor that is never closed (park/poll_park.c). Another thread
+ * that sleeps there by then has a spurious wake-up.
  *
- * The first pushed comes out first. A stack with one word for a head cannot suffer from ABA here:
- * nobody pops one, all are taken at once.
+ * The context pushed first comes out first. A stack with one head word cannot suffer from ABA here:
+ * all entries are taken at once.
  *
  * Rejected: a state word in each fiber for "parked", "waking", "woken". Only its own worker resumes
- * a fiber, and that worker is busy with the fiber until its registers are saved; so a wake that
- * comes at any moment lies in the inbox until then, and there is nothing to decide.
+ * a fiber, and that worker is busy with the fiber until its registers are saved. A wake lies in the
+ * inbox until then.
  */
 #ifndef THRUM_FIBER_INBOX_H
 #define THRUM_FIBER_INBOX_H
@@ -122,8 +124,8 @@ static inline bool thrum__inbox_sleep(uint32_t *inbox)
     return thrum__cas_acquire(inbox, &empty, THRUM__INBOX_ASLEEP);
 }
 
-/* The same in its poller, which a write to `wake` ends. A release, too: whoever finds the number of the
- * descriptor here uses it after it was made. */
+/* The same in its poller, which a write to `wake` ends. Also a release: a waker that reads the
+ * descriptor's number here uses it after it was made. */
 static inline bool thrum__inbox_poll(uint32_t *inbox, int wake)
 {
     uint32_t empty = 0;

@@ -1,12 +1,12 @@
-/* Who overflows its stack touches the guard page, and the process dies by SIGSEGV, as with any stack.
- * But a plain SIGSEGV says nothing, and a fiber's stack is smaller than a thread's; so the handler
- * looks whether the address lies in the guard of the fiber that runs here, and names it.
+/* Who overflows its stack touches the guard page, and the process dies by SIGSEGV, as with any
+ * stack. But a plain SIGSEGV says nothing, and a fiber's stack is smaller than a thread's; so the
+ * handler looks whether the address lies in the guard of the fiber that runs here, and names it.
  *
- * The handler runs on the worker's stack for signals, as the fiber's is full. It reads the slot of the
- * running context, the context and the fiber at the top of its stack, all of which are the own of the
- * thread that was interrupted, and writes one line; nothing else. A frame larger than a page that does
- * not touch it on the way can jump over the guard, as everywhere; -fstack-clash-protection, which
- * distributions use, forbids that.
+ * The handler runs on the worker's stack for signals, as the fiber's is full. It reads the slot of
+ * the running context, the context and the fiber at the top of its stack, all of which are the own
+ * of the thread that was interrupted, and writes one line; nothing else. A frame larger than a page
+ * that does not touch it on the way can jump over the guard, as everywhere;
+ * -fstack-clash-protection, which distributions use, forbids that.
  */
 #include "fiber/overflow.h"
 #include "base/crash.h"

@@ -1,54 +1,52 @@
 /* The reactor: how fibers wait for descriptors.
  *
- * Each worker has a poller of its own (base/poller.h), made when one of its fibers first waits for
- * a descriptor. A fiber never leaves its worker, so nobody else could run it anyway: the worker that
- * asks the kernel is the one that goes on with the fiber, on its own thread, and a wait for a
- * descriptor has no lock, no atomic and no wake of another thread in it. All of a reactor is its
- * worker's alone. While a worker is held by a task that computes, its events wait as its fibers do;
- * no other worker could do anything about it.
+ * Each worker has its own poller (base/poller.h), made when one of its fibers first waits for a
+ * descriptor. A fiber never leaves its worker, so the worker that asks the kernel also resumes the
+ * fiber, on its own thread. A wait for a descriptor needs no lock, no atomic and no wake of another
+ * thread. Only the worker touches its reactor. While a task computes, the worker's events wait, as
+ * its fibers do.
  *
  * The worker asks the poller
- *     instead of the sleep on its inbox, when it has nothing to do and somebody waits here;
- *     without waiting, now and then as it chooses what to do next (worker.c: POLL_TURN, POLL_NS), so
- *     that fibers which are always ready do not starve those that wait for descriptors.
+ *     instead of sleeping on its inbox, when it has nothing to do and a fiber waits here;
+ *     without waiting, now and then while it chooses what to run next (worker.c: POLL_TURN, POLL_NS), so that fibers
+ *     which are always ready do not starve fibers that wait for descriptors.
  *
- * A descriptor is armed once, by edges, for both directions, and stays so until it is closed: a
- * wait costs no system call of its own. The danger of edges is one that comes between the moment when
- * read said "not yet" and the moment when the fiber waits. It cannot be lost here: the kernel keeps
- * it in the poller until the worker asks, and the worker, which is busy with the fiber until that
- * waits, asks later. So there is no state word for "ready, but nobody waited": that word is the
- * kernel's. An edge that was told while nobody waited came before the read that follows, which
- * therefore sees what it was about.
+ * A descriptor is armed once, edge-triggered, for both directions, and stays armed until it is
+ * closed: a wait costs no system call of its own. The danger is an edge between the moment when
+ * read returned -EAGAIN and the moment when the fiber waits. It is not lost: the kernel keeps it in
+ * the poller until the worker asks, and the worker asks only after the fiber waits. So no state
+ * word is needed for "ready, but no waiter". An edge that was reported without a waiter came before
+ * the next read, and that read sees its data.
  *
- * A read that finds less than it has room for has emptied the connection; whatever comes then is an
- * edge. So the entry is `dry` until an event says otherwise, and the next read waits without a try
- * that would be in vain: a system call less for each request that is answered. The end of a connection
- * is no edge of its own if it came with the last data: it is told by the event of that (`over`), after
- * which nothing is dry. This holds for TCP; a read from a Unix socket may stop where descriptors were
- * passed. (One from TCP stops at urgent data, too: who sends such makes his own connection wait.)
+ * A read that returns less than its buffer has emptied the connection; later data is an edge. So
+ * the entry is `dry` until an event says otherwise, and the next read waits without trying first:
+ * one system call less for each request. The end of a connection is no edge of its own if it came
+ * with the last data: the event of that data reports it (`over`), and after it no entry is dry.
+ * This holds for TCP. A read from a Unix socket may stop where descriptors were passed. A read from
+ * TCP also stops at urgent data; a peer that sends it delays only its own connection.
  *
- * An event wakes all who wait on its side, as one edge may stand for several connections; each
- * tries again and waits again if it was not lucky. A wait that was claimed by somebody else (a close,
- * a cancellation, its deadline) is passed over: park.h.
+ * An event wakes all waiters on its side, because one edge may stand for several connections. Each
+ * tries again, and waits again if another was faster. A wait that a close, a cancellation or its
+ * deadline has claimed is passed over (park.h).
  *
  * The table has an entry for each descriptor number. `owner` says for which use of the number the
- * poller was armed: when a socket is closed the kernel forgets it, and the next with this number has
- * another owner and is armed anew, under the next `generation`. An event carries number and
- * generation; one that is late (of a descriptor that a child of fork still has open, so that the
- * kernel did not forget) has an old generation and wakes nobody. The table grows as numbers come and
- * is as large as the largest.
+ * poller was armed. When a socket is closed, the kernel forgets it; the next socket with this
+ * number has another owner and is armed again under the next `generation`. An event carries number
+ * and generation. A late event has an old generation and wakes no waiter: a child of fork may still
+ * have the descriptor open, so that the kernel has not forgotten it. The table is as large as the
+ * largest number.
  *
- * The sleep in the poller must end when something comes into the worker's inbox. Its word says
- * POLLING then and not ASLEEP, with the number of the wake descriptor of the worker's thread
- * (inbox.h), and who finds that writes to it. Between POLLING and the sleep lies a moment; a write in
- * it is an edge that the poller has when it is asked. Who writes touches nothing of the worker: the
- * descriptor belongs to the context of the thread and is never closed (park/poll_park.c).
+ * The sleep in the poller must end when something enters the worker's inbox. The inbox then says
+ * POLLING instead of ASLEEP, with the number of the wake descriptor of the worker's thread
+ * (inbox.h), and the waker writes to it. A write between POLLING and the sleep is an edge that the
+ * poller has when it is asked. The waker touches nothing of the worker: the descriptor belongs to
+ * the context of the thread and is never closed (park/poll_park.c).
  *
- * Rejected: one poller for the pool or the process. Whoever asks it would have to wake the workers
- * that the fibers belong to, and leave the role to another when it has work itself. One shot arming:
- * a system call for each wait.
+ * Rejected: one poller for the pool or the process. The thread that asks it would have to wake the
+ * workers that own the fibers, and hand the role to another when it has work itself. One-shot
+ * arming: a system call for each wait.
  *
- * Sources: Seastar and nginx for a poller to each core; Go's netpoller for what is armed once.
+ * Sources: Seastar and nginx for a poller on each core; Go's netpoller for arming once.
  */
 #include "fiber/reactor.h"
 #include "base/memory.h"
@@ -62,7 +60,7 @@
 enum { CHUNK = 256 };
 
 struct entry {
-    uint64_t owner; /* for whom the poller was armed last; 0: nobody that is known */
+    uint64_t owner; /* the owner for which the poller was armed last; 0: no known owner */
     uint32_t generation;
     bool dry;                    /* there was nothing left to read, and no event has come since */
     bool over;                   /* an event has told of the end */
@@ -134,8 +132,8 @@ int thrum__reactor_arm(thrum__reactor *reactor, int descriptor, uint64_t owner)
         return -ENOMEM;
     if (owner && entry->owner == owner)
         return 0;
-    /* One who does not know whether the number still means the same may meet one who does, and then
-     * must not make its events look late. */
+    /* A caller without a known owner may meet one with a known owner, and must not make its events
+     * look late. */
     uint32_t generation = owner ? entry->generation + 1 : entry->generation;
     int rc = thrum__poller_arm(reactor->poller, descriptor,
                                (uint64_t)generation << 32 | (uint32_t)descriptor);

@@ -1,21 +1,21 @@
-/* The ring of a worker: tasks that nobody has begun, first in, first out.
+/* The ring of a worker: tasks that have not started, first in, first out.
  *
- * `tail` counts what the owner has put in and is written by it alone; `head` counts what was taken
- * out, by the owner one at a time and by thieves up to half of what is there, each by one
- * compare-and-swap. Both run on and wrap; what lies from head to tail is in the ring.
+ * `tail` counts what the owner has put in; only the owner writes it. `head` counts what was taken
+ * out: by the owner one task at a time, by thieves up to half of what is there, each with one
+ * compare-and-swap. Both counters wrap. The tasks from head to tail are in the ring.
  *
  *     put     by the owner     slot, then tail with release
  *     take    by the owner     slot, then head by compare-and-swap
  *     steal   by any other     tail with acquire, slots, then head by compare-and-swap
  *
- * A thief's acquire of `tail` pairs with the release of the put: it sees the slot and the task. The
- * owner acquires `head` before it writes over a slot (put; the thief's own ring in steal), and a
- * thief's swap is a release: so nobody reads a slot that is being filled again. One who reads slots
- * and then loses its swap has read perhaps what is there no more, and drops it. Slots are atomic for
- * that alone.
+ * A thief's acquire of `tail` pairs with the release of the put: the thief sees the slot and the
+ * task. The owner acquires `head` before it overwrites a slot (in put; in steal for the thief's own
+ * ring), and a thief's swap is a release, so no thread reads a slot while it is refilled. A thread
+ * that reads slots and then loses its swap may have read stale values and drops them. Slots are
+ * atomic only for that.
  *
- * A put and a thief's look at the tail do not order each other; whoever must not miss a task has
- * a fence of his own: see idle.h.
+ * A put and a thief's read of the tail are not ordered with each other. A caller that must not miss
+ * a task has a fence of its own: idle.h.
  *
  * Source: the run queues of Go's scheduler.
  */
@@ -85,9 +85,10 @@ static inline bool thrum__ring_empty(thrum__run_ring *ring)
     return thrum__load_relaxed(&ring->tail) == head;
 }
 
-/* Moves half of what `victim` has, rounded up, to `own`, as far as there is room, but for the first,
- * which it gives; NULL if there is nothing. By the owner of `own`. Mostly that is empty; it is not if
- * its owner left tasks to another or had no memory for a fiber, and either has changed since. */
+/* Moves half of what `victim` has, rounded up, to `own`, as far as there is room, but for the
+ * first, which it gives; NULL if there is nothing. By the owner of `own`. Mostly that is empty; it
+ * is not if its owner left tasks to another or had no memory for a fiber, and either has changed
+ * since. */
 static inline void *thrum__ring_steal(thrum__run_ring *own, thrum__run_ring *victim)
 {
     for (;;) {

@@ -1,18 +1,18 @@
 /* The pool of fibers: how tasks get in, and how it ends.
  *
- * Who owns what:
+ * Ownership:
  *
- *     a worker's thread     its fibers and their stacks, its ready, its spares, its timers; no other
- *                           thread reads or writes them
- *     the inbox             written by whoever wakes one of its fibers: inbox.h
+ *     a worker's thread     its fibers and their stacks, its ready list, its spares, its timers; no
+ *                           other thread reads or writes them
+ *     the inbox             written by each thread that wakes one of its fibers: inbox.h
  *     the ring              filled by the worker, emptied by all: run_ring.h
- *     the injected          a list under `guard`: what other threads have submitted, and what a ring
- *                           had no room for
- *     idle                  who sleeps and who searches: idle.h
+ *     the injected          a list under `guard`: tasks of other threads, and what a ring had no
+ *                           room for
+ *     idle                  which workers sleep and which one searches: idle.h
  *
- * A task is in one queue until a worker takes it. Then a fiber of that worker runs it to its end; it
- * never moves. So what a task does between two waits is not interrupted by another task of the same
- * worker, and in a pool of one worker tasks need no locks for what they do between two waits.
+ * A task is in one queue until a worker takes it. Then a fiber of that worker runs it to its end;
+ * it never moves. So between two waits of a task no other task of the same worker runs, and in a
+ * pool of one worker tasks need no locks for what they do between two waits.
  *
  * What can race with what:
  *
@@ -20,30 +20,30 @@
  *     unpark with sleep         one word: the inbox
  *     submit with sleep         the fences: idle.h
  *     take with steal           one word: `head` of the ring
- *     submit with close         under `guard` from outside; a task of the pool itself is not done, so
- *                               it holds the end up
+ *     submit with close         under `guard` from outside; a task of the pool itself is not done,
+ *                               so the pool cannot end meanwhile
  *     the end with all of these below
  *
- * Workers are started at the first submit, as many as there may be, each a daemon thread; where the
- * system refuses some, the pool goes on with fewer.
+ * The first submit starts the workers, up to the maximum, each a daemon thread. If the system
+ * refuses some, the pool runs with fewer.
  *
- * The end: a pool that is closing takes no more tasks. It has ended when all that were submitted are
- * done. No counter is shared for that: each worker counts what it has submitted and what it has done;
- * a worker with nothing to do adds up, first what was done and then what was submitted. If they are
- * equal, nothing was running in between, as a task counts as done only after all that it submitted was
- * counted; and with nothing running and nobody allowed to submit, that is so for ever. Two workers that
- * do their last tasks at once: each counts (release), falls asleep (a fence, idle.h) and adds up; at
- * least one sees the count of the other. It sets `ended` and wakes all, who then free their fibers and
- * leave. The last to leave calls `end`.
+ * The end. A closing pool takes no more tasks. It has ended when all submitted tasks are done. No
+ * counter is shared for that: each worker counts what it has submitted and what it has done. An
+ * idle worker adds up, first the done and then the submitted tasks. If the sums are equal, no task
+ * was running in between, because a task counts as done only after all that it submitted was
+ * counted. No task runs and none can be submitted, so the sums stay equal. If two workers finish
+ * their last tasks at once, each counts (release), falls asleep (a fence, idle.h) and adds up; at
+ * least one sees the count of the other. That worker sets `ended` and wakes all, which then free
+ * their fibers and leave. The last to leave calls `end`.
  *
- * A thread in a submit or a close may still be at work on the pool when the task that it brought is
- * done; `inside` counts them, and the last worker waits for it to be 0: a few instructions, and perhaps
- * a system call.
+ * A thread in a submit or a close may still touch the pool when the task that it submitted is done.
+ * `inside` counts these threads, and the last worker waits until it is 0: a few instructions, and
+ * perhaps a system call.
  *
  * A child of fork has none of the workers and refuses.
  *
- * Sources: the scheduler of Go by Vyukov (rings, one searcher at a time, the fence before sleep);
- * asyncio for what one worker promises.
+ * Sources: the scheduler of Go by Vyukov (rings, one searcher, the fence before sleep); asyncio for
+ * the promises of one worker.
  */
 #include "fiber/scheduler.h"
 #include "base/crash.h"
@@ -337,8 +337,9 @@ bool thrum__fibers_all_done(thrum__fibers *fibers)
 }
 
 /* Asks the tasks that run at the moment to stop: their workers may be far from looking round. The
- * context may carry the next task by then, which runs as well; it is not freed meanwhile, as a fiber
- * is freed only after another runs in its place, and `asking` is 0 then (thrum__fiber_free). */
+ * context may carry the next task by then, which runs as well; it is not freed meanwhile, as a
+ * fiber is freed only after another runs in its place, and `asking` is 0 then (thrum__fiber_free).
+ * */
 static void ask_running(thrum__fibers *fibers)
 {
     thrum__add_relaxed(&fibers->asking, 1);
@@ -355,7 +356,7 @@ static void ask_running(thrum__fibers *fibers)
 bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel)
 {
     bool none = false;
-    thrum_with (&fibers->start_lock) { /* nobody starts workers after this */
+    thrum_with (&fibers->start_lock) { /* no thread starts workers after this */
         thrum__add_relaxed(&fibers->inside, 1);
         none = fibers->started == 0;
         if (drop)

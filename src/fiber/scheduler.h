@@ -18,11 +18,11 @@ typedef struct thrum__fiber_worker thrum__fiber_worker;
 /* How a task ended. */
 enum { THRUM__FIBER_RAN = 1, THRUM__FIBER_FAILED = 2, THRUM__FIBER_CANCELLED = 4 };
 
-/* What the tasks are, to whom fibers carry them. */
+/* What fibers need to know of the tasks that they carry. */
 typedef struct thrum__fiber_tasks {
     /* Runs the task in the calling context, or cancels it if `drop`. Says how it ended. */
     int (*run)(void *task, bool drop);
-    /* Gives a task up that was run. May wait, and the task is nobody's by then. */
+    /* Gives back a task that has run. May wait; no list has the task any more. */
     void (*release)(void *task);
     /* Asks a task that runs to stop, or that has and was not given up; that one is left alone. */
     void (*cancel)(void *task);
@@ -34,7 +34,7 @@ typedef struct thrum__fiber_tasks {
     size_t link;
 } thrum__fiber_tasks;
 
-/* A fiber: a stack, at whose top this stands, and who runs on it. Its worker's alone. */
+/* A fiber: a stack with this struct at its top, and what runs on it. Only its worker touches it. */
 typedef struct thrum__fiber {
     thrum__coroutine coroutine;
     thrum__context *context;
@@ -68,9 +68,9 @@ struct thrum__fiber_worker {
     thrum__fiber *first_ready, *last_ready;
     thrum__fiber *spare; /* without a task, to be taken for one */
     uint32_t spares;
-    thrum__fiber *dead;      /* has left for good, and is freed by the next who runs */
+    thrum__fiber *dead;      /* has ended; the next fiber that runs frees it */
     void *handed;            /* the task for the spare that is switched to */
-    thrum__fiber_list local; /* of a pool of one: tasks that nobody has begun */
+    thrum__fiber_list local; /* of a pool of one: tasks that have not started */
     thrum__timers timers;
     thrum__stacks stacks;
     thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
@@ -106,7 +106,7 @@ struct thrum__fibers {
     uint64_t injected_total;
 
     uint32_t idle __attribute__((aligned(THRUM__CACHE_LINE))); /* see idle.h */
-    uint32_t drop;    /* tasks that nobody has begun are cancelled */
+    uint32_t drop;    /* tasks that have not started are cancelled */
     uint32_t cancel;  /* those that run are asked to stop */
     uint32_t ended;   /* closing, and all is done */
     uint32_t asking;  /* threads that ask what runs to stop */
@@ -126,8 +126,8 @@ void thrum__fibers_finish(thrum__fibers *fibers);
 /* Takes a task over. Returns 0, or a code, and then has not. */
 int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason);
 
-/* Refuses further tasks and lets the workers leave when all are done. Returns true if there are none to
- * wait for; else the last of them calls `end`, and may have done so when this returns. */
+/* Refuses further tasks and lets the workers leave when all are done. Returns true if there are
+ * none to wait for; else the last of them calls `end`, and may have done so when this returns. */
 bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel);
 
 /* Takes off what was injected and not taken yet: what there is of a pool without workers. */
@@ -147,7 +147,7 @@ void thrum__fibers_notify(thrum__fibers *fibers);
 /* Tells all workers that sleep to look round. */
 void thrum__fibers_wake_all(thrum__fibers *fibers);
 
-/* Whether tasks that nobody has begun are somewhere for any worker to take. */
+/* Whether tasks that have not started are in a queue that every worker can reach. */
 bool thrum__fibers_have_work(thrum__fibers *fibers);
 
 /* Takes a share of the injected to the worker's own queue, and gives the first. */

@@ -1,44 +1,46 @@
 /* Stacks: much address space, little memory.
  *
- * A stack is `size` bytes of reserved addresses. Memory comes as it is touched, page by page; the
- * lowest page is a guard, which faults when it is touched (overflow.c says then who it was).
+ * A stack is `size` bytes of reserved addresses. Memory is committed page by page when it is
+ * touched. The lowest page is a guard, which faults when it is touched; overflow.c then names the
+ * fiber.
  *
- * They are cut from slabs of 16 MiB, each one mapping; neighbours of the same kind the kernel makes
- * into one. So a million stacks are some thousand mappings at most, where vm.max_map_count allows
- * 65 530. That holds while guards are no mappings of their own, as since Linux 6.13; on an older
- * kernel each splits its slab, and beyond some 30 000 stacks the system refuses: a task then waits
- * until a fiber has ended.
+ * Stacks are cut from slabs of 16 MiB, each one mapping; the kernel merges neighbours of the same
+ * kind. So a million stacks are some thousand mappings, where vm.max_map_count allows 65 530. That
+ * holds while guards are no mappings of their own, as since Linux 6.13. On an older kernel each
+ * guard splits its slab, and the system refuses beyond some 30 000 stacks; a task then waits until
+ * a fiber has ended.
  *
- * A guard is put in when a stack is first taken: a slab that is used up slowly pays slowly. To put
- * in several by one call (process_madvise) saves a tenth of it, and would pay for stacks that may
- * never be taken.
+ * A guard is installed when a stack is first taken, so a slab that is used up slowly costs little.
+ * Installing several with one call (process_madvise) saves a tenth, but would pay for stacks that
+ * may never be taken.
  *
  * A stack of a slab is in one of these states:
  *
  *     never taken      has no guard and no memory; those behind `cut`
  *     in use           no bit is set
  *     worn             its bits in `free` and `worn` are set: it was given back and has its memory
- *     bare             its bit in `free` alone: it was given back, and its memory went to the system
+ *     bare             only its bit in `free` is set: it was given back, and its memory went to the
+ *                      system
  *
- * The lowest worn one is taken first, as it costs no page fault; then the lowest bare one.
+ * The lowest worn stack is taken first, because it costs no page fault; then the lowest bare stack.
  *
- * What goes back to the system goes by the range and not one by one: a call of madvise costs ten
- * times the page that it is about, and stacks that were taken one after another tend to be given
- * back one after another. So what is given back is worn for a while:
+ * Memory goes back to the system in ranges: a call of madvise costs ten times the page that it
+ * frees, and stacks that were taken one after another tend to be given back one after another. So a
+ * returned stack stays worn for a while:
  *
  *     a quarter of a slab is worn     its free stacks go back, each run of neighbours by one call
- *     a whole slab is free            it is unmapped, with its page tables, but for one that is kept
- *     the worker has nothing to do    all that is worn goes back (worker.c)
+ *     a whole slab is free            it is unmapped, with its page tables; one such slab is kept
+ *     the worker has nothing to do    all worn stacks go back (worker.c)
  *
- * Therefore a process that once had a million fibers does not keep their memory, whoever looks, and
- * a storm of ends is no storm of system calls. MADV_FREE would be cheaper still, but leaves the
- * memory to the process until the system is in need.
+ * So a process that once had a million fibers does not keep their memory, and many ends at once are
+ * few system calls. MADV_FREE would be cheaper, but it leaves the memory to the process until the
+ * system needs it.
  *
- * Each worker has its own, so nothing here is locked, and the stacks of one slab belong to fibers
- * that were begun, and mostly end, one after another.
+ * Each worker has its own slabs, so nothing here is locked. The stacks of one slab belong to fibers
+ * that began, and mostly end, one after another.
  *
- * A slab with something to take is in the list, one without is not: its stacks know it. The worn
- * slabs come first in the list, so that the next to be taken and the next to be swept are at hand.
+ * A slab with a stack to take is in the list; a full slab is not, and its stacks know it. Slabs
+ * with worn stacks come first, because they are the next to be taken from and the next to be swept.
  */
 #include "fiber/stack.h"
 #include "base/memory.h"
@@ -133,8 +135,8 @@ static void release(thrum__stacks *stacks, thrum__stack_slab *slab)
     thrum__free(slab);
 }
 
-/* Gives back what the free stacks from `first` on have, up to the next that is in use, and says which
- * that is. The guards between them stay. */
+/* Gives back what the free stacks from `first` on have, up to the next that is in use, and says
+ * which that is. The guards between them stay. */
 static uint32_t drop_run(const thrum__stacks *stacks, const thrum__stack_slab *slab, uint32_t first)
 {
     uint32_t end = first;
@@ -171,8 +173,8 @@ void thrum__stacks_finish(thrum__stacks *stacks)
 
 /* ------------------------------------------------------------------------------- take and give */
 
-/* The first of the slabs' stacks that is to be taken next; one that was never taken gets its guard.
- * False if the system refuses that. */
+/* Takes the best stack of the slabs. A stack that was never taken gets its guard. False if the
+ * system refuses the guard. */
 static bool choose(const thrum__stacks *stacks, thrum__stack_slab *slab, uint32_t *ret_at)
 {
     bool again = slab->out < slab->cut;

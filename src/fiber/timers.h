@@ -1,16 +1,15 @@
-/* The deadlines of a worker's fibers: a heap of four children to a node.
+/* The deadlines of a worker's fibers: a heap with four children to a node.
  *
  * Each fiber of a worker has a slot, a small number, from its birth to its end, and at most one
  * deadline. `entries` is the heap: a deadline and a slot. `places` says where in the heap a slot's
- * deadline stands, so that it is taken out at once when its wait ends early; deadlines that are
- * never reached, as most are, leave nothing behind. Both are dense arrays: with a million sleepers
- * a step of the heap stays away from their stacks, each on a page of its own.
+ * deadline is, so that it is removed at once when its wait ends early; most deadlines are never
+ * reached and leave nothing behind. Both are dense arrays: with a million sleepers a step of the
+ * heap touches none of their stacks, each of which has a page of its own.
  *
- * There is room for one deadline for each slot, made when the slot is: so to wait needs no memory
- * and cannot fail.
+ * The slot comes with room for one deadline, so a wait needs no memory and cannot fail.
  *
- * Only the worker itself comes here. One who ends a wait from elsewhere wakes the fiber, and the
- * worker takes the deadline out when the fiber goes on; therefore there is no inbox for timers.
+ * Only the worker uses this. Another thread that ends a wait wakes the fiber, and the worker
+ * removes the deadline when it resumes the fiber, so timers need no inbox.
  */
 #ifndef THRUM_FIBER_TIMERS_H
 #define THRUM_FIBER_TIMERS_H
@@ -55,8 +54,8 @@ static inline thrum_time thrum__timers_first(const thrum__timers *timers)
     return timers->count ? timers->entries[0].deadline : THRUM_FOREVER;
 }
 
-/* Takes those out whose deadline is not after `now`, the first `most` at the most, and gives their
- * owners in the order of the deadlines. Says how many. */
+/* Removes the entries whose deadline is not after `now`, at most `most`, and gives their owners in
+ * the order of the deadlines. Returns how many. */
 uint32_t thrum__timers_expire(thrum__timers *timers, thrum_time now, void **ret_owners,
                               uint32_t most);
 

@@ -1,48 +1,48 @@
 /* What a worker does next.
  *
- * There is no stack for the scheduler. Whoever has nothing to do, as its task has ended or waits,
- * looks on its own stack for what is next:
+ * The scheduler has no stack of its own. A fiber whose task has ended or waits looks, on its own
+ * stack, for what is next:
  *
- *     a fiber that is ready     it is switched to
- *     a task nobody has begun   a fiber without a task runs it where it is, with no switch at all; a
- *                               fiber that waits takes a spare one for it
- *     nothing                   the worker sleeps, on the stack of whoever came here
+ *     a ready fiber            the worker switches to it
+ *     a task not yet started   a fiber without a task runs it in place, with no switch; a fiber
+ *                              that waits takes a spare fiber for it
+ *     nothing                  the worker sleeps, on the stack of the current fiber
  *
- * So a task that never waits costs no stack and no switch: the fiber that ran the one before runs it.
- * Only when it waits does its stack become its own, and the worker goes on with another. A fiber whose
+ * So a task that never waits costs no stack and no switch: the fiber that ran the task before runs
+ * it. Only when it waits does it keep its stack, and the worker continues on another. A fiber whose
  * task has ended while others are ready becomes a spare; beyond SPARES it ends, and its memory goes
- * back. SPARES bounds what a worker holds on to (its spares may have touched all of their stacks) and
- * is enough that a load with some hundred waits at once makes no fiber at all after a while.
+ * back. SPARES bounds what a worker keeps (its spares may have touched all of their stacks). It
+ * suffices that a load with some hundred waits at once soon makes no new fibers.
  *
  * The code here never waits by park: the fiber on whose stack it runs may be in a wait itself. It
  * takes no lock, only guards and atomics, and calls no task.
  *
- * The order: fibers that are ready come before tasks that nobody has begun, as they hold memory.
- * Each FAIR_TURN-th choice asks the other way round, so that tasks begin even if fibers are always
- * ready. The inbox is looked at each time (one load), the timers each TIMER_TURN-th time, as the
- * clock costs more than a switch, and whenever nothing else is ready; the reactor each POLL_TURN-th
- * time, as it costs a system call, and in place of the sleep; but with the timers if it was not asked
- * for POLL_NS: fibers that compute between their yields are to keep the others waiting for a few turns
- * and not for all of POLL_TURN. A look at the timers takes out as
- * many as fibers run until the next, so that those of a crowd come among the ready as fast as others
- * leave them, and each runs while it is in the cache.
+ * The order. Ready fibers come before tasks that have not started, because they hold memory. Each
+ * FAIR_TURN-th choice asks the other way round, so that tasks start even if fibers are always
+ * ready. The inbox is read each time (one load). The timers are checked each TIMER_TURN-th time,
+ * because the clock costs more than a switch, and whenever nothing else is ready. The reactor is
+ * asked each POLL_TURN-th time, because it costs a system call, and instead of the sleep; also
+ * together with the timers if it was not asked for POLL_NS, so that fibers which compute between
+ * their yields delay the others by a few turns and not by all of POLL_TURN. A check of the timers
+ * removes as many entries as fibers run until the next check, so that many woken fibers become
+ * ready as fast as others leave, and each runs while it is in the cache.
  *
- * Tasks come from the worker's own ring, from what was injected, and from the rings of others; the
- * only worker of a pool has no thief to fear and uses a plain list, which keeps the order of
- * submission. A worker that finds nothing takes the role of the searcher, if nobody has it (idle.h),
- * and goes round the others.
+ * Tasks come from the worker's own ring, from the injected list, and from the rings of others. The
+ * only worker of a pool has no thieves and uses a plain list, which keeps the order of submission.
+ * A worker that finds nothing takes the searcher's role, if it is free (idle.h), and visits the
+ * others.
  *
- * A task that was begun stays where it began, and so do its waits. If whoever submits were always the
- * first to begin what he submits, as the one whom he wakes for it comes too late, the worker that
- * accepts connections would have them all for as long as they last. So a worker with more fibers than
- * its share (is_crowded) begins no task while another searches for one: that one takes it, or gives
- * the role up and looks after that, as idle.h demands, and then wakes a sleeper for what is left. It
- * may sleep itself meanwhile, for CROWDED_NS at the most: the other may be held up or find no memory.
- * Up to MANY fibers stay, so that a task finds what it started near.
+ * A started task stays on its worker, and so do its waits. Without the next rule a submitter would
+ * always be the first to start what it submits, because the worker that it wakes comes too late;
+ * then the worker that accepts connections would keep them all. So a worker with more fibers than
+ * its share (is_crowded) starts no task while another worker searches. The searcher takes the task,
+ * or gives up the role and looks afterwards, as idle.h demands, and then wakes a sleeper for what
+ * is left. The crowded worker may itself sleep meanwhile, for at most CROWDED_NS: the searcher may
+ * be delayed or find no memory. Up to MANY fibers stay, so a task finds what it started near.
  *
- * Without memory for a fiber a task that would need one stays where it is: it begins when a task here
- * has ended and its fiber takes it, or another worker does, or when memory has come back, for which
- * the worker looks again every STARVED_NS.
+ * Without memory for a fiber a task stays where it is. It starts when a task here has ended and its
+ * fiber takes it, when another worker takes it, or when memory is available again; the worker looks
+ * every STARVED_NS.
  */
 #include "base/clock.h"
 #include "base/futex.h"
@@ -93,10 +93,10 @@ static void look_again(thrum__fiber_worker *worker, thrum__fiber *fiber)
         fiber->ticket = 0; /* nothing limits the wait any more */
 }
 
-/* Ends waits whose deadline has passed: a few, which run before the next are looked for. After a
- * long sleep nothing of a fiber is in the cache. What is touched of it here is still there when it
- * runs, as long as there are not thousands before it; and the memory of all of them is asked for
- * before the first is needed, so that the worker waits for it once and not for each. */
+/* Ends waits whose deadline has passed: a few, which run before the next are removed. After a long
+ * sleep nothing of a fiber is in the cache. What is touched of it here is still cached when it
+ * runs, unless thousands are before it. The memory of all of them is prefetched first, so that the
+ * worker waits for it once and not for each. */
 static void expire(thrum__fiber_worker *worker)
 {
     if (thrum__timers_first(&worker->timers) == THRUM_FOREVER)
@@ -160,7 +160,7 @@ static uint64_t fibers_of(const thrum__fiber_worker *worker)
     return begun > done ? begun - done : 0;
 }
 
-/* Whether it has more than its share, and another searches for tasks, who may have this one, too. */
+/* Whether this worker has more than its share, and another worker searches and may take this task. */
 static bool is_crowded(const thrum__fiber_worker *worker)
 {
     const thrum__fibers *fibers = worker->fibers;

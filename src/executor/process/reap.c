@@ -1,6 +1,7 @@
-/* What the reaper does for a process pool in each of its rounds: collect results, handle dead workers, pass on
- * requests to stop, enforce deadlines, balance the workers, start workers and let idle ones exit. The pool's lock is
- * held for all of it except the start of a worker. Futures are resolved after the lock is released.
+/* What the reaper does for a process pool in each of its rounds: collect results, handle dead
+ * workers, pass on requests to stop, enforce deadlines, balance the workers, start workers and let
+ * idle ones exit. The pool's lock is held for all of it except the start of a worker. Futures are
+ * resolved after the lock is released.
  */
 #include "base/clock.h"
 #include "executor/deadline.h"
