@@ -205,8 +205,8 @@ fresh && {
     echo '}'
 } >src/sync/long.c
 rejects sizes '' 'a function of 71 lines' 'a long function'
-fresh && awk 'BEGIN { for (i = 0; i < 501; i++) print "int x;" }' >src/sync/long.c
-rejects sizes '' 'a file of 501 lines' 'a long file'
+fresh && awk 'BEGIN { for (i = 0; i < 601; i++) print "int x;" }' >src/sync/long.c
+rejects sizes '' 'a file of 601 lines' 'a long file'
 
 # Format.
 fresh && printf 'int  x ;\n' >src/sync/ugly.c
