@@ -2,7 +2,7 @@
  * a line here. */
 #include "command.h"
 
-#include "bench/options.h"
+#include "demo/options.h"
 #include "doctor/options.h"
 #include "every/options.h"
 #include "fetch/options.h"
@@ -10,7 +10,7 @@
 #include "run/options.h"
 
 const struct command commands[] = {
-    {&bench_line, bench_run},
+    {&demo_line, demo_run},
     {&fetch_line, fetch_run},
     {&hash_line, hash_run},
     {&every_line, every_run},

@@ -83,7 +83,7 @@ step_install() { make_build check gcc && tools/check_install.sh "$build-check"; 
 # shellcheck disable=SC2016 # the inner shell reads that
 step_postgres() {
     make_build check gcc && tools/with_postgres.sh sh -c '
-        "$1/cli/thrum" bench --quick --only db --postgres "$POSTGRES_URL" || exit
+        "$1/cli/thrum" demo --quick --only db --postgres "$POSTGRES_URL" || exit
         for carrier in threads fibers asyncio mixed; do
             TEST_CARRIER=$carrier "$1/tests/adapter/test_pq_server" || exit
         done' sh "$build-check"

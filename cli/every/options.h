@@ -21,7 +21,7 @@ struct every_options {
 
 extern const struct command_line every_line;
 
-/* Reads the command line, as options_parse of bench does. */
+/* Reads the command line, as demo_options_parse does. */
 enum options_verdict every_options_parse(int argc, char **argv, struct every_options *ret,
                                          char *message, size_t size);
 

@@ -25,7 +25,7 @@ struct fetch_options {
 
 extern const struct command_line fetch_line;
 
-/* Reads the command line, as options_parse of bench does. Whatever the verdict, the headers are to be
+/* Reads the command line, as demo_options_parse does. Whatever the verdict, the headers are to be
  * given to fetch_options_finish. */
 enum options_verdict fetch_options_parse(int argc, char **argv, struct fetch_options *ret,
                                          char *message, size_t size);

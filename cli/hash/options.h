@@ -20,7 +20,7 @@ struct hash_options {
 
 extern const struct command_line hash_line;
 
-/* Reads the command line, as options_parse of bench does. hash_options_finish is due whatever the verdict. */
+/* Reads the command line, as demo_options_parse does. hash_options_finish is due whatever the verdict. */
 enum options_verdict hash_options_parse(int argc, char **argv, struct hash_options *ret,
                                         char *message, size_t size);
 void hash_options_finish(struct hash_options *options);

@@ -29,7 +29,7 @@ struct run_options {
 
 extern const struct command_line run_line;
 
-/* Reads the command line, as options_parse of bench does. */
+/* Reads the command line, as demo_options_parse does. */
 enum options_verdict run_options_parse(int argc, char **argv, struct run_options *ret,
                                        char *message, size_t size);
 

@@ -85,8 +85,8 @@ the_first_signal_ends_a_wait_for_a_pipe() {
 
 wrong_command_lines_give_2() {
     for line in '' nonsense --nonsense 'hash --nonsense' 'fetch --nonsense' 'run --nonsense' 'every --nonsense' \
-        'bench --nonsense' 'hash -j' 'hash --workers x a' 'fetch --retries x http://h/' 'run --jobs x a' \
-        'every' 'every x' 'run' 'fetch' 'hash --algorithm nothing a' 'bench extra' 'run -- ' 'every 1s --' \
+        'demo --nonsense' 'hash -j' 'hash --workers x a' 'fetch --retries x http://h/' 'run --jobs x a' \
+        'every' 'every x' 'run' 'fetch' 'hash --algorithm nothing a' 'demo extra' 'run -- ' 'every 1s --' \
         'hash --quiet=3 a' 'run --halt x a'; do
         # shellcheck disable=SC2086 # a list of words
         "$thrum" $line >out 2>err </dev/null
@@ -114,7 +114,7 @@ not_said() {
 only_what_may_have_been_meant_is_offered() {
     said "option '--st' is ambiguous: it may be --status, --strict" hash --st x &&
         not_said 'did you mean' hash --st x && not_said 'did you mean' ls && not_said 'did you mean' cp &&
-        said 'did you mean hash?' ha && said 'did you mean fetch?' fecth && said 'did you mean bench?' benhc &&
+        said 'did you mean hash?' ha && said 'did you mean fetch?' fecth && said 'did you mean demo?' deom &&
         not_said 'did you mean' hahaha && not_said 'did you mean' hash --xyz x
 }
 

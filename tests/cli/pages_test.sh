@@ -67,13 +67,13 @@ bash_completes_subcommands_and_options() {
             offered thrum "$name" "--$option" | grep -q -x -- "--$option" || return 1
         done
     done
-    offers --quick thrum bench --qu
+    offers --quick thrum demo --qu
 }
 
 bash_completes_values() {
-    offers cpu thrum bench --only c && offers cpu thrum bench -o c &&
-        offers cpu thrum bench --only = c && offers '' thrum bench --workers '' &&
-        (cd "$made" && offers thrum.bash thrum bench --json thrum.ba)
+    offers cpu thrum demo --only c && offers cpu thrum demo -o c &&
+        offers cpu thrum demo --only = c && offers '' thrum demo --workers '' &&
+        (cd "$made" && offers thrum.bash thrum demo --json thrum.ba)
 }
 
 # Behind -- there is another command: its name, then its files.
@@ -144,9 +144,9 @@ zsh_reads_its_file() {
 
 fish_completes_options() {
     command -v fish >/dev/null || return 0
-    fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum bench --qui'" |
+    fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum demo --qui'" |
         grep -q '^--quick' &&
-        fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum bench --only c'" |
+        fish --no-config -c "source '$made/thrum.fish'; complete -C 'thrum demo --only c'" |
         grep -q '^cpu'
 }
 

@@ -1,7 +1,7 @@
 /* The formula of the bound, and what goes into it: rows, their order, their best width. */
-#include "bench/bounds.h"
-#include "bench/others.h"
-#include "bench/results.h"
+#include "demo/bounds.h"
+#include "demo/others.h"
+#include "demo/results.h"
 #include "harness.h"
 
 #include <math.h>
@@ -132,7 +132,7 @@ static struct row_result settled(const char *name, const struct setting *setting
 
 TEST(a_cell_takes_the_median)
 {
-    struct bench_options options = {.workers = 4, .repeats = 3};
+    struct demo_options options = {.workers = 4, .repeats = 3};
     struct setting setting = {.options = &options, .cores = 2, .scale = 1};
     const struct sample samples[] = {{.seconds = 9}, {.seconds = 5}, {.seconds = 6}};
     struct row_result result = settled("http", &setting, samples, 3);
@@ -147,7 +147,7 @@ TEST(a_cell_takes_the_median)
 
 TEST(computing_bounds_come_from_the_sequential_column)
 {
-    struct bench_options options = {.workers = 4, .repeats = 1};
+    struct demo_options options = {.workers = 4, .repeats = 1};
     struct setting setting = {.options = &options, .cores = 2, .scale = 1};
     const struct sample sample = {.seconds = 12.5, .cpu_seconds = 12};
     struct row_result result = settled("cpu", &setting, &sample, 1);
@@ -164,7 +164,7 @@ TEST(computing_bounds_come_from_the_sequential_column)
 
 TEST(a_foreign_servers_latency_is_measured)
 {
-    struct bench_options options = {.workers = 4, .repeats = 1, .url = "http://example.org/"};
+    struct demo_options options = {.workers = 4, .repeats = 1, .url = "http://example.org/"};
     struct setting setting = {.options = &options, .cores = 2, .scale = 1};
     const struct sample sample = {.seconds = 8, .wait_seconds = 8};
     struct row_result result = settled("http", &setting, &sample, 1);
@@ -176,7 +176,7 @@ TEST(a_foreign_servers_latency_is_measured)
 
 TEST(without_a_sequential_time_there_is_no_measured_bound)
 {
-    struct bench_options options = {.workers = 4, .repeats = 1};
+    struct demo_options options = {.workers = 4, .repeats = 1};
     struct setting setting = {.options = &options, .cores = 2, .scale = 1};
     struct row_result result;
     CHECK_INT(row_result_init(&result, row_at((size_t)row_find("cpu", 3)), &setting), ==, 0);

@@ -31,22 +31,23 @@ TEST(help_and_version_go_to_stdout)
 {
     expect("--help", 0, "Usage: thrum COMMAND", NULL);
     expect("--version", 0, "thrum 0.", NULL);
-    expect("bench --help", 0, "Usage: thrum bench", NULL);
-    expect("bench --help", 0, "--postgres URL", NULL);
-    expect("bench --version", 0, "thrum 0.", NULL);
+    expect("demo --help", 0, "Usage: thrum demo", NULL);
+    expect("demo --help", 0, "--postgres URL", NULL);
+    expect("demo --version", 0, "thrum 0.", NULL);
 }
 
 TEST(what_is_wrong_in_the_command_line_is_said_with_status_2)
 {
     expect("", 2, NULL, "thrum --help");
     expect("dance", 2, NULL, "unknown command dance");
-    expect("benhc", 2, NULL, "unknown command benhc; did you mean bench?");
+    expect("bench --quick", 2, NULL, "the command bench is now called demo; try 'thrum demo'");
+    expect("deom", 2, NULL, "unknown command deom; did you mean demo?");
     expect("--dance", 2, NULL, "unknown option --dance");
-    expect("bench --worker-count 3", 2, NULL, "--worker-count");
-    expect("bench --onyl cpu", 2, NULL, "did you mean --only?");
-    expect("bench --onyl cpu", 2, NULL, "Try 'thrum bench --help'.");
-    expect("bench --workers none", 2, NULL, "--workers takes a number");
-    expect("bench --only disk", 2, NULL, "story, http, file, cpu, db, mixed");
+    expect("demo --worker-count 3", 2, NULL, "--worker-count");
+    expect("demo --onyl cpu", 2, NULL, "did you mean --only?");
+    expect("demo --onyl cpu", 2, NULL, "Try 'thrum demo --help'.");
+    expect("demo --workers none", 2, NULL, "--workers takes a number");
+    expect("demo --only disk", 2, NULL, "story, http, file, cpu, db, mixed");
 }
 
 TEST(what_cannot_be_reached_is_said_with_status_1)
@@ -61,12 +62,12 @@ TEST(what_cannot_be_reached_is_said_with_status_1)
     CHECK_INT(getsockname(listener, (struct sockaddr *)&address, &size), ==, 0);
     close(listener);
     int port = ntohs(address.sin_port);
-    snprintf(line, sizeof line, "bench --quick --only http --url http://127.0.0.1:%d/", port);
+    snprintf(line, sizeof line, "demo --quick --only http --url http://127.0.0.1:%d/", port);
     expect(line, 1, NULL, "--url: cannot fetch");
     snprintf(line, sizeof line,
-             "bench --quick --only db --postgres postgresql://nobody@127.0.0.1:%d/none", port);
+             "demo --quick --only db --postgres postgresql://nobody@127.0.0.1:%d/none", port);
     expect(line, 1, NULL, "--postgres: connection to server at");
-    expect("bench --quick --only file --json /nonexistent/out.json", 1, NULL,
+    expect("demo --quick --only file --json /nonexistent/out.json", 1, NULL,
            "--json: cannot write /nonexistent/out.json");
 }
 
@@ -107,7 +108,7 @@ static json_t *run_json(const char *line)
 
 TEST(the_story_as_json_holds_sane_figures)
 {
-    json_t *report = run_json("bench --quick --only story --json -");
+    json_t *report = run_json("demo --quick --only story --json -");
     json_t *cells = only_row(report, "story"), *cell;
     double sequential = 0;
     size_t i;
@@ -140,7 +141,7 @@ TEST_DEADLINE(every_kind_of_work_succeeds, 60)
     static const char *const rows[] = {"file", "db", "cpu"};
     for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
         char line[100];
-        snprintf(line, sizeof line, "bench --quick --only %s --workers 8 --json -", rows[r]);
+        snprintf(line, sizeof line, "demo --quick --only %s --workers 8 --json -", rows[r]);
         json_t *report = run_json(line), *cells = only_row(report, rows[r]), *cell;
         size_t i;
         json_array_foreach(cells, i, cell)
@@ -155,7 +156,7 @@ TEST_DEADLINE(every_kind_of_work_succeeds, 60)
 
 TEST(repeats_are_listed_as_samples)
 {
-    json_t *report = run_json("bench --quick --only file --repeat 3 --json -");
+    json_t *report = run_json("demo --quick --only file --repeat 3 --json -");
     json_t *cells = only_row(report, "file");
     CHECK_INT(json_array_size(json_object_get(json_array_get(cells, 1), "samples")), ==, 3);
     json_decref(report);
@@ -163,7 +164,7 @@ TEST(repeats_are_listed_as_samples)
 
 TEST(csv_has_a_line_for_each_cell)
 {
-    struct spawned run = spawn_run("bench --quick --only file --csv -");
+    struct spawned run = spawn_run("demo --quick --only file --csv -");
     static const char head[] =
         "row,column,executor,workers,status,tasks,tasks_done,tasks_failed,seconds,bound_seconds,"
         "ratio,guide_seconds,others_share,error\n";
@@ -184,7 +185,7 @@ TEST(csv_has_a_line_for_each_cell)
 
 TEST(piped_output_has_no_escapes)
 {
-    struct spawned run = spawn_run("bench --quick --only file");
+    struct spawned run = spawn_run("demo --quick --only file");
     CHECK_INT(run.status, ==, 0);
     CHECK(!strpbrk(run.out, "\r\x1b"));
     CHECK(!strpbrk(run.err, "\r\x1b"));
@@ -201,7 +202,7 @@ TEST(piped_output_has_no_escapes)
 
 TEST(a_terminal_gets_a_bar_that_is_removed)
 {
-    struct spawned run = spawn("bench --quick --only story", true);
+    struct spawned run = spawn("demo --quick --only story", true);
     spawn_wait(&run);
     CHECK_INT(run.status, ==, 0);
     CHECK(strstr(run.err, "story  sequential"));
@@ -212,7 +213,7 @@ TEST(a_terminal_gets_a_bar_that_is_removed)
     CHECK(!strpbrk(run.out, "\r\x1b"));
     spawn_free(&run);
     setenv("NO_COLOR", "1", 1);
-    run = spawn("bench --quick --only file", true);
+    run = spawn("demo --quick --only file", true);
     spawn_wait(&run);
     CHECK(strstr(run.err, "/100"));
     CHECK(!strstr(run.err, "m[") && !strstr(run.err, "\x1b[32m"));
@@ -234,7 +235,7 @@ static struct spawned interrupted(const char *line, const char *text, int signal
 TEST(ctrl_c_prints_what_is_known_and_leaves_nothing)
 {
     pid_t server;
-    struct spawned run = interrupted("bench --only story,file", NULL, SIGINT, &server);
+    struct spawned run = interrupted("demo --only story,file", NULL, SIGINT, &server);
     CHECK_INT(run.status, ==, 130);
     CHECK(strstr(run.out, "50 API calls, 200 ms"));
     CHECK(strstr(run.out, "interrupted"));
@@ -249,7 +250,7 @@ TEST(ctrl_c_prints_what_is_known_and_leaves_nothing)
 TEST(sigterm_keeps_finished_cells)
 {
     pid_t server;
-    struct spawned run = interrupted("bench --quick --workers 2 --only story,http --json -",
+    struct spawned run = interrupted("demo --quick --workers 2 --only story,http --json -",
                                      "http, sequential", SIGTERM, &server);
     json_error_t error;
     CHECK_INT(run.status, ==, 143);
@@ -274,7 +275,7 @@ TEST(sigterm_keeps_finished_cells)
 
 TEST(a_second_ctrl_c_ends_at_once)
 {
-    struct spawned run = spawn("bench --only cpu,http", false);
+    struct spawned run = spawn("demo --only cpu,http", false);
     pid_t server = spawn_child_of(run.pid);
     CHECK(server > 0);
     CHECK(spawn_said(run.out_file, "sequential"));
@@ -290,7 +291,7 @@ TEST(a_second_ctrl_c_ends_at_once)
 TEST(a_killed_parent_leaves_no_server)
 {
     prctl(PR_SET_CHILD_SUBREAPER, 1); /* the orphan is to come to us */
-    struct spawned run = spawn("bench --only story", false);
+    struct spawned run = spawn("demo --only story", false);
     pid_t server = spawn_child_of(run.pid);
     CHECK(server > 0);
     CHECK_INT(kill(run.pid, SIGKILL), ==, 0);
@@ -302,7 +303,7 @@ TEST(a_killed_parent_leaves_no_server)
 
 TEST(a_server_that_dies_fails_the_row)
 {
-    struct spawned run = spawn("bench --quick --only story", false);
+    struct spawned run = spawn("demo --quick --only story", false);
     pid_t server = spawn_child_of(run.pid);
     CHECK(server > 0);
     CHECK(spawn_said(run.out_file, "sequential"));

@@ -1,6 +1,6 @@
 /* The server of the HTTP rows: it holds answers for the time asked, many at once, and ends with
  * whoever started it. */
-#include "bench/http_server.h"
+#include "demo/http_server.h"
 #include "harness.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* One measurement: all tasks of a row on one executor. */
-#ifndef CLI_BENCH_MEASURE_H
-#define CLI_BENCH_MEASURE_H
+#ifndef CLI_DEMO_MEASURE_H
+#define CLI_DEMO_MEASURE_H
 
 #include "results.h"
 

@@ -1,6 +1,6 @@
 /* The three forms of the results: a table for a person, JSON and CSV for programs. */
-#ifndef CLI_BENCH_REPORT_H
-#define CLI_BENCH_REPORT_H
+#ifndef CLI_DEMO_REPORT_H
+#define CLI_DEMO_REPORT_H
 
 #include "results.h"
 

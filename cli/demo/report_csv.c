@@ -1,4 +1,4 @@
-/* The results as CSV: a line of names, then one line for each cell. docs/bench.md lists
+/* The results as CSV: a line of names, then one line for each cell. docs/demo.md lists
  * the columns.
  *
  * Numbers always have a point, as nothing here sets a locale. What there is not is empty. Only

@@ -1,6 +1,6 @@
 /* A limit on how many tasks of a column run at a time. */
-#ifndef CLI_BENCH_TURNS_H
-#define CLI_BENCH_TURNS_H
+#ifndef CLI_DEMO_TURNS_H
+#define CLI_DEMO_TURNS_H
 
 #include "rows.h"
 

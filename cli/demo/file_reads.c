@@ -64,7 +64,7 @@ static void path_of(int index, char *ret_path, size_t size)
     scratch_path(name, ret_path, size);
 }
 
-static int make_files(const struct bench_options *options, thrum_error *ret_error)
+static int make_files(const struct demo_options *options, thrum_error *ret_error)
 {
     (void)options;
     int rc = scratch_make(ret_error);

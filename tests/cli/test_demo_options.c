@@ -1,26 +1,26 @@
-/* The command line of `thrum bench`, as a function: what it reads, what it refuses and how. */
-#include "bench/cpu_sum.h"
-#include "bench/options.h"
+/* The command line of `thrum demo`, as a function: what it reads, what it refuses and how. */
+#include "demo/cpu_sum.h"
+#include "demo/options.h"
 #include "harness.h"
 
 #include <string.h>
 
 enum { WORDS_MAX = 16 };
 
-static struct bench_options options;
+static struct demo_options options;
 static char message[256];
 
 /* Parses a line of words separated by single spaces. */
 static enum options_verdict parse(const char *line)
 {
     static char words[512];
-    char *argv[WORDS_MAX + 1] = {(char[]){"bench"}};
+    char *argv[WORDS_MAX + 1] = {(char[]){"demo"}};
     int argc = 1;
     snprintf(words, sizeof words, "%s", line);
     for (char *word = strtok(words, " "); word && argc < WORDS_MAX; word = strtok(NULL, " "))
         argv[argc++] = word;
     message[0] = '\0';
-    return options_parse(argc, argv, &options, message, sizeof message);
+    return demo_options_parse(argc, argv, &options, message, sizeof message);
 }
 
 /* Parses what must be refused with words that contain `text`. */

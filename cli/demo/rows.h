@@ -1,6 +1,6 @@
 /* The rows of the table: which tasks each consists of, and what the guide says of it. */
-#ifndef CLI_BENCH_ROWS_H
-#define CLI_BENCH_ROWS_H
+#ifndef CLI_DEMO_ROWS_H
+#define CLI_DEMO_ROWS_H
 
 #include <stddef.h>
 

@@ -30,7 +30,7 @@ int scratch_make(thrum_error *ret_error)
     if (!parent || !*parent)
         parent = "/tmp";
     char path[DIRECTORY_MAX];
-    int length = snprintf(path, sizeof path, "%s/thrum-bench-XXXXXX", parent);
+    int length = snprintf(path, sizeof path, "%s/thrum-demo-XXXXXX", parent);
     if (length < 0 || (size_t)length >= sizeof path)
         return trouble(ret_error, -ENAMETOOLONG, "TMPDIR is too long: %.100s...", parent);
     if (!mkdtemp(path))

@@ -1,4 +1,4 @@
-/* The command line of `thrum bench`. */
+/* The command line of `thrum demo`. */
 #include "options.h"
 
 #include "rows.h"
@@ -11,7 +11,7 @@ enum { WORKERS_MAX = 10000, REPEATS_MAX = 1000 };
 /* Adds the rows of a list with commas. */
 static bool take_rows(void *into, const char *list, char *message, size_t size)
 {
-    struct bench_options *options = into;
+    struct demo_options *options = into;
     while (true) {
         size_t length = strcspn(list, ",");
         int index = row_find(list, length);
@@ -31,7 +31,7 @@ static bool take_rows(void *into, const char *list, char *message, size_t size)
 
 static const char *const row_words[] = {"story", "http", "file", "cpu", "db", "mixed", NULL};
 
-#define INTO(field) offsetof(struct bench_options, field)
+#define INTO(field) offsetof(struct demo_options, field)
 
 static const struct option_row rows[] = {
     {'q', "quick", NULL, "A tenth of every latency; the whole takes under 15 s.", NULL, OPTION_FLAG,
@@ -89,8 +89,8 @@ static const struct help_section sections[] = {
 };
 
 static const struct help_term examples[] = {
-    {"thrum bench --quick", "The whole, in a tenth of the time."},
-    {"thrum bench --only http --workers 16 --repeat 5 --json -",
+    {"thrum demo --quick", "The whole, in a tenth of the time."},
+    {"thrum demo --only http --workers 16 --repeat 5 --json -",
      "Requests with 16 workers, five times, for a program to read."},
     {0},
 };
@@ -100,8 +100,8 @@ static const struct help_term environment[] = {
     {0},
 };
 
-const struct command_line bench_line = {
-    .name = "bench",
+const struct command_line demo_line = {
+    .name = "demo",
     .summary = "Run the same tasks on each executor and print the times beside their bounds.",
     .title = "run tasks on one executor after another and compare",
     .usages = (const char *const[]){"[OPTION...]", NULL},
@@ -121,13 +121,13 @@ const struct command_line bench_line = {
     .operand_hint = "rows are chosen by --only",
 };
 
-double options_scale(const struct bench_options *options)
+double options_scale(const struct demo_options *options)
 {
     return options->quick ? 0.1 : 1.0;
 }
 
 /* What each option allows by itself but not together, or not as it stands. */
-static enum options_verdict check_whole(const struct bench_options *options, char *message,
+static enum options_verdict check_whole(const struct demo_options *options, char *message,
                                         size_t size)
 {
     if (options->json && options->csv && strcmp(options->json, "-") == 0 &&
@@ -152,13 +152,13 @@ static enum options_verdict check_whole(const struct bench_options *options, cha
     return OPTIONS_RUN;
 }
 
-enum options_verdict options_parse(int argc, char **argv, struct bench_options *ret,
-                                   char *ret_message, size_t message_size)
+enum options_verdict demo_options_parse(int argc, char **argv, struct demo_options *ret,
+                                        char *ret_message, size_t message_size)
 {
     int first;
-    *ret = (struct bench_options){.workers = 4, .repeats = 1};
+    *ret = (struct demo_options){.workers = 4, .repeats = 1};
     enum options_verdict verdict =
-        command_line_parse(&bench_line, argc, argv, ret, &first, ret_message, message_size);
+        command_line_parse(&demo_line, argc, argv, ret, &first, ret_message, message_size);
     if (verdict != OPTIONS_RUN)
         return verdict;
     if (ret->rows == 0)

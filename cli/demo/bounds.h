@@ -1,6 +1,6 @@
 /* The time that no executor can beat. */
-#ifndef CLI_BENCH_BOUNDS_H
-#define CLI_BENCH_BOUNDS_H
+#ifndef CLI_DEMO_BOUNDS_H
+#define CLI_DEMO_BOUNDS_H
 
 /* What a row amounts to. */
 struct load {

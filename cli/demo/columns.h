@@ -1,6 +1,6 @@
 /* The columns of the table: the executors on which every row's tasks run, unchanged. */
-#ifndef CLI_BENCH_COLUMNS_H
-#define CLI_BENCH_COLUMNS_H
+#ifndef CLI_DEMO_COLUMNS_H
+#define CLI_DEMO_COLUMNS_H
 
 #include <stdbool.h>
 #include <stddef.h>

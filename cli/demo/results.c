@@ -1,7 +1,7 @@
 /* From samples to figures: medians, and the bounds that go with them.
  *
  * A cell's time is the median of its samples, which with one sample is that sample. Samples of one
- * row are taken in turn over its columns (bench.c), so a disturbance that lasts meets all columns
+ * row are taken in turn over its columns (demo.c), so a disturbance that lasts meets all columns
  * alike rather than one.
  *
  * Which times the bound is made of:

@@ -1,6 +1,6 @@
 /* What was measured: rows of cells. */
-#ifndef CLI_BENCH_RESULTS_H
-#define CLI_BENCH_RESULTS_H
+#ifndef CLI_DEMO_RESULTS_H
+#define CLI_DEMO_RESULTS_H
 
 #include "columns.h"
 #include "options.h"
@@ -45,7 +45,7 @@ struct row_result {
 
 /* The setting that all reports state. */
 struct setting {
-    const struct bench_options *options;
+    const struct demo_options *options;
     int cores;
     double scale;
     char notes[WORKLOAD_KINDS][256]; /* what the tasks really do; "" for a kind that is not used */

@@ -47,7 +47,7 @@ struct run {
     bool stopping; /* everything has been cancelled */
 };
 
-const struct workload *workload_for(enum workload_kind kind, const struct bench_options *options)
+const struct workload *workload_for(enum workload_kind kind, const struct demo_options *options)
 {
     switch (kind) {
     case WORKLOAD_HTTP:

@@ -1,4 +1,4 @@
-/* The results as JSON; docs/bench.md lists the fields.
+/* The results as JSON; docs/demo.md lists the fields.
  *
  * Everything that the table shows is here and unrounded. What there is not is null and not left
  * out, so a reader need not ask whether a field exists.

@@ -109,7 +109,7 @@ static int connect_all(int workers, thrum_error *ret_error)
                                          : "the server allows too few connections");
 }
 
-static int connect_first(const struct bench_options *options, thrum_error *ret_error)
+static int connect_first(const struct demo_options *options, thrum_error *ret_error)
 {
     if (strlen(options->postgres) >= sizeof database_url)
         return trouble(ret_error, -ENAMETOOLONG, "--postgres: the address is longer than %zu bytes",
@@ -118,7 +118,7 @@ static int connect_first(const struct bench_options *options, thrum_error *ret_e
     if (!PQisthreadsafe())
         return trouble(ret_error, -ENOTSUP, "this libpq cannot be used by several threads");
     /* What the server shows its connections under, unless the address or the environment says. */
-    setenv("PGAPPNAME", "thrum bench", 0);
+    setenv("PGAPPNAME", "thrum demo", 0);
     int rc = connect_all(1, ret_error);
     if (rc == 0)
         server_version = PQserverVersion(connections.idle[0]);

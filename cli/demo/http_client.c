@@ -195,7 +195,7 @@ static int try_foreign(thrum_error *ret_error)
     return 0;
 }
 
-static int open_http(const struct bench_options *options, thrum_error *ret_error)
+static int open_http(const struct demo_options *options, thrum_error *ret_error)
 {
     /* The server first: it is a fork of this process, which should not hold a library's state. */
     if (!options->url) {

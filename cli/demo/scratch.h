@@ -1,6 +1,6 @@
 /* The directory for the files of this run: made when first needed, removed at the end. */
-#ifndef CLI_BENCH_SCRATCH_H
-#define CLI_BENCH_SCRATCH_H
+#ifndef CLI_DEMO_SCRATCH_H
+#define CLI_DEMO_SCRATCH_H
 
 #include <stddef.h>
 #include <thrum.h>

@@ -99,7 +99,7 @@ static int compare_doubles(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int calibrate(const struct bench_options *options, thrum_error *ret_error)
+static int calibrate(const struct demo_options *options, thrum_error *ret_error)
 {
     (void)options;
     (void)ret_error;

@@ -1,6 +1,6 @@
 /* An HTTP server on loopback, in a process of its own, that holds each answer for a given time. */
-#ifndef CLI_BENCH_HTTP_SERVER_H
-#define CLI_BENCH_HTTP_SERVER_H
+#ifndef CLI_DEMO_HTTP_SERVER_H
+#define CLI_DEMO_HTTP_SERVER_H
 
 #include <stddef.h>
 #include <sys/types.h>

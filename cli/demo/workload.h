@@ -4,8 +4,8 @@
  * stands. It finds all it needs in its argument, which travels by value, and leaves the time that
  * it took as its result.
  */
-#ifndef CLI_BENCH_WORKLOAD_H
-#define CLI_BENCH_WORKLOAD_H
+#ifndef CLI_DEMO_WORKLOAD_H
+#define CLI_DEMO_WORKLOAD_H
 
 #include "options.h"
 #include "rows.h"
@@ -18,7 +18,7 @@ enum { TASK_ARG_MAX = 1024 };
 
 struct workload {
     /* Sets up what tasks need, before there are threads. Returns 0 or a negative errno. */
-    int (*open)(const struct bench_options *options, thrum_error *ret_error);
+    int (*open)(const struct demo_options *options, thrum_error *ret_error);
 
     /* Sees to what `workers` tasks at once need, outside the measured time; may be NULL. */
     int (*prepare)(int workers, thrum_error *ret_error);
@@ -44,6 +44,6 @@ extern const struct workload sqlite_workload;
 extern const struct workload postgres_workload;
 
 /* The workload for a kind of task under the given options. */
-const struct workload *workload_for(enum workload_kind kind, const struct bench_options *options);
+const struct workload *workload_for(enum workload_kind kind, const struct demo_options *options);
 
 #endif

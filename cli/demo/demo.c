@@ -1,4 +1,4 @@
-/* `thrum bench`: the order of events.
+/* `thrum demo`: the order of events.
  *
  *   1. read the command line;
  *   2. hold Ctrl-C, open the report files: an hour's results should not be lost to a wrong path;
@@ -26,8 +26,8 @@
 #include <sys/prctl.h>
 
 /* What one run has open. */
-struct bench {
-    struct bench_options options;
+struct demo {
+    struct demo_options options;
     struct setting setting;
     bool opened[WORKLOAD_KINDS];
     bool watching; /* signals are acted on */
@@ -38,15 +38,15 @@ struct bench {
     size_t result_count; /* rows that were begun */
 };
 
-static bool row_chosen(const struct bench *bench, size_t index)
+static bool row_chosen(const struct demo *demo, size_t index)
 {
-    return bench->options.rows >> index & 1;
+    return demo->options.rows >> index & 1;
 }
 
-static bool kind_needed(const struct bench *bench, enum workload_kind kind)
+static bool kind_needed(const struct demo *demo, enum workload_kind kind)
 {
     for (size_t i = 0; i < row_count(); i++)
-        for (int p = 0; row_chosen(bench, i) && p < row_at(i)->part_count; p++)
+        for (int p = 0; row_chosen(demo, i) && p < row_at(i)->part_count; p++)
             if (row_at(i)->parts[p].kind == kind)
                 return true;
     return false;
@@ -70,37 +70,37 @@ static int open_report(const char *option, const char *path, FILE **ret_file,
 }
 
 /* Begins to act on signals, unless that was done. It starts a thread. */
-static int watch_signals(struct bench *bench, thrum_error *ret_error)
+static int watch_signals(struct demo *demo, thrum_error *ret_error)
 {
-    if (bench->watching)
+    if (demo->watching)
         return 0;
-    bench->watching = true;
+    demo->watching = true;
     return interrupt_watch((struct interrupt_answers){.cleanup = scratch_remove}, ret_error);
 }
 
-static int open_workloads(struct bench *bench, thrum_error *ret_error)
+static int open_workloads(struct demo *demo, thrum_error *ret_error)
 {
     static const char *const steps[WORKLOAD_KINDS] = {"preparing: HTTP", "preparing: files",
                                                       "preparing: calibrating the CPU task",
                                                       "preparing: database"};
     for (int kind = 0; kind < WORKLOAD_KINDS; kind++) {
-        if (!kind_needed(bench, kind))
+        if (!kind_needed(demo, kind))
             continue;
-        const struct workload *workload = workload_for(kind, &bench->options);
-        int rc = kind == WORKLOAD_HTTP ? 0 : watch_signals(bench, ret_error);
+        const struct workload *workload = workload_for(kind, &demo->options);
+        int rc = kind == WORKLOAD_HTTP ? 0 : watch_signals(demo, ret_error);
         if (rc < 0)
             return rc;
         progress_step(steps[kind]);
-        bench->opened[kind] = true;
-        rc = workload->open(&bench->options, ret_error);
+        demo->opened[kind] = true;
+        rc = workload->open(&demo->options, ret_error);
         progress_clear();
         if (rc == 0 && kind == WORKLOAD_HTTP)
-            rc = watch_signals(bench, ret_error);
+            rc = watch_signals(demo, ret_error);
         if (interrupt_asked())
             return trouble(ret_error, -ECANCELED, "stopped");
         if (rc < 0)
             return rc;
-        workload->describe(bench->setting.notes[kind], sizeof bench->setting.notes[kind]);
+        workload->describe(demo->setting.notes[kind], sizeof demo->setting.notes[kind]);
     }
     return 0;
 }
@@ -113,76 +113,75 @@ static void sleep_precisely(void)
     prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
-static int bench_open(struct bench *bench, thrum_error *ret_error)
+static int demo_open(struct demo *demo, thrum_error *ret_error)
 {
     sleep_precisely();
-    bench->setting = (struct setting){
-        .options = &bench->options,
+    demo->setting = (struct setting){
+        .options = &demo->options,
         .cores = thrum_cpu_count(),
-        .scale = options_scale(&bench->options),
+        .scale = options_scale(&demo->options),
     };
     progress_open(PROGRESS_AUTO);
     int rc = interrupt_hold(ret_error);
     if (rc == 0)
-        rc = open_report("--json", bench->options.json, &bench->json, ret_error);
+        rc = open_report("--json", demo->options.json, &demo->json, ret_error);
     if (rc == 0)
-        rc = open_report("--csv", bench->options.csv, &bench->csv, ret_error);
-    bench->table = bench->json == stdout || bench->csv == stdout ? NULL : stdout;
-    bench->results = calloc(row_count(), sizeof *bench->results);
-    if (rc == 0 && !bench->results)
+        rc = open_report("--csv", demo->options.csv, &demo->csv, ret_error);
+    demo->table = demo->json == stdout || demo->csv == stdout ? NULL : stdout;
+    demo->results = calloc(row_count(), sizeof *demo->results);
+    if (rc == 0 && !demo->results)
         rc = trouble(ret_error, -ENOMEM, "out of memory");
-    return rc == 0 ? open_workloads(bench, ret_error) : rc;
+    return rc == 0 ? open_workloads(demo, ret_error) : rc;
 }
 
-static void bench_close(struct bench *bench)
+static void demo_close(struct demo *demo)
 {
     for (int kind = WORKLOAD_KINDS - 1; kind >= 0; kind--)
-        if (bench->opened[kind])
-            workload_for(kind, &bench->options)->close();
-    for (size_t i = 0; i < bench->result_count; i++)
-        row_result_finish(&bench->results[i]);
-    free(bench->results);
+        if (demo->opened[kind])
+            workload_for(kind, &demo->options)->close();
+    for (size_t i = 0; i < demo->result_count; i++)
+        row_result_finish(&demo->results[i]);
+    free(demo->results);
     scratch_remove();
 }
 
 /* Measures a row. Returns whether all of it succeeded. */
-static bool run_row(struct bench *bench, const struct row *row)
+static bool run_row(struct demo *demo, const struct row *row)
 {
-    struct row_result *result = &bench->results[bench->result_count];
+    struct row_result *result = &demo->results[demo->result_count];
     bool fine = true;
-    if (row_result_init(result, row, &bench->setting) < 0) {
+    if (row_result_init(result, row, &demo->setting) < 0) {
         trouble_print("out of memory");
         return false;
     }
-    bench->result_count++;
-    for (int repeat = 0; repeat < bench->options.repeats; repeat++) {
+    demo->result_count++;
+    for (int repeat = 0; repeat < demo->options.repeats; repeat++) {
         for (size_t i = 0; i < column_count() && !interrupt_asked(); i++) {
             struct cell *cell = &result->cells[i];
             if (repeat > 0 && cell->status != CELL_DONE)
                 continue; /* it failed before */
-            measure_cell(cell, row, column_at(i), &bench->setting);
+            measure_cell(cell, row, column_at(i), &demo->setting);
             fine &= cell->status != CELL_FAILED;
         }
     }
-    row_result_settle(result, &bench->setting);
+    row_result_settle(result, &demo->setting);
     return fine;
 }
 
 /* Measures the chosen rows. Returns whether all succeeded. */
-static bool run_rows(struct bench *bench)
+static bool run_rows(struct demo *demo)
 {
     bool fine = true;
-    if (bench->table)
-        report_table_begin(bench->table, &bench->setting);
+    if (demo->table)
+        report_table_begin(demo->table, &demo->setting);
     for (size_t i = 0; i < row_count() && !interrupt_asked(); i++) {
-        if (!row_chosen(bench, i))
+        if (!row_chosen(demo, i))
             continue;
-        fine &= run_row(bench, row_at(i));
+        fine &= run_row(demo, row_at(i));
         progress_clear();
-        if (bench->table && bench->result_count > 0) {
-            report_table_row(bench->table, &bench->results[bench->result_count - 1],
-                             &bench->setting);
-            if (ferror(bench->table))
+        if (demo->table && demo->result_count > 0) {
+            report_table_row(demo->table, &demo->results[demo->result_count - 1], &demo->setting);
+            if (ferror(demo->table))
                 return false; /* nobody reads it; main says so */
         }
     }
@@ -199,52 +198,52 @@ static bool finish_report(const char *option, const char *path, FILE *file, int 
     return rc == 0;
 }
 
-static bool write_reports(struct bench *bench)
+static bool write_reports(struct demo *demo)
 {
-    const struct setting *setting = &bench->setting;
-    const struct row_result *results = bench->results;
-    size_t count = bench->result_count;
+    const struct setting *setting = &demo->setting;
+    const struct row_result *results = demo->results;
+    size_t count = demo->result_count;
     int signal = interrupt_signal(), json = 0, csv = 0;
-    if (bench->table)
-        report_table_end(bench->table, results, count, setting, signal);
-    if (bench->json)
-        json = report_json(bench->json, results, count, setting, signal);
-    if (bench->csv)
-        csv = report_csv(bench->csv, results, count, setting);
-    bool fine = finish_report("--json", bench->options.json, bench->json, json);
-    return finish_report("--csv", bench->options.csv, bench->csv, csv) && fine;
+    if (demo->table)
+        report_table_end(demo->table, results, count, setting, signal);
+    if (demo->json)
+        json = report_json(demo->json, results, count, setting, signal);
+    if (demo->csv)
+        csv = report_csv(demo->csv, results, count, setting);
+    bool fine = finish_report("--json", demo->options.json, demo->json, json);
+    return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
 }
 
 /* A failed task is told in the table; without one it must be told elsewhere. */
-static void tell_failures(const struct bench *bench)
+static void tell_failures(const struct demo *demo)
 {
-    for (size_t i = 0; i < bench->result_count && !bench->table; i++)
+    for (size_t i = 0; i < demo->result_count && !demo->table; i++)
         for (size_t j = 0; j < column_count(); j++)
-            if (bench->results[i].cells[j].status == CELL_FAILED)
-                trouble_print("%s: %s", bench->results[i].row->name,
-                              bench->results[i].cells[j].error.message);
+            if (demo->results[i].cells[j].status == CELL_FAILED)
+                trouble_print("%s: %s", demo->results[i].row->name,
+                              demo->results[i].cells[j].error.message);
 }
 
-int bench_run(int argc, char **argv)
+int demo_run(int argc, char **argv)
 {
-    struct bench bench = {0};
+    struct demo demo = {0};
     thrum_error error = {0};
     char message[256];
     enum options_verdict verdict =
-        options_parse(argc, argv, &bench.options, message, sizeof message);
+        demo_options_parse(argc, argv, &demo.options, message, sizeof message);
     if (verdict != OPTIONS_RUN)
-        return command_line_answer(&bench_line, verdict, message);
+        return command_line_answer(&demo_line, verdict, message);
     int status = STATUS_OK;
-    if (bench_open(&bench, &error) < 0) {
+    if (demo_open(&demo, &error) < 0) {
         if (!interrupt_asked())
             trouble_print("%s", error.message);
         status = STATUS_FAILED;
     } else {
-        bool fine = run_rows(&bench);
-        fine &= write_reports(&bench);
-        tell_failures(&bench);
+        bool fine = run_rows(&demo);
+        fine &= write_reports(&demo);
+        tell_failures(&demo);
         status = fine ? STATUS_OK : STATUS_FAILED;
     }
-    bench_close(&bench);
+    demo_close(&demo);
     return interrupt_asked() ? STATUS_SIGNAL + interrupt_signal() : status;
 }

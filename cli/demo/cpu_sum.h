@@ -1,6 +1,6 @@
 /* The CPU task: the guide's sum of squares. */
-#ifndef CLI_BENCH_CPU_SUM_H
-#define CLI_BENCH_CPU_SUM_H
+#ifndef CLI_DEMO_CPU_SUM_H
+#define CLI_DEMO_CPU_SUM_H
 
 #include <stdint.h>
 

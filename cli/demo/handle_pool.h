@@ -1,7 +1,7 @@
 /* Things that one task at a time may use and that are dear to make: libcurl handles, connections to
  * a database. Taken from the pool at a task's beginning and given back at its end. */
-#ifndef CLI_BENCH_HANDLE_POOL_H
-#define CLI_BENCH_HANDLE_POOL_H
+#ifndef CLI_DEMO_HANDLE_POOL_H
+#define CLI_DEMO_HANDLE_POOL_H
 
 #include <stddef.h>
 #include <thrum.h>

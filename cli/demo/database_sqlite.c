@@ -168,7 +168,7 @@ static int write_orders(sqlite3 *database)
     return rc == SQLITE_OK ? sqlite3_exec(database, "COMMIT", NULL, NULL, NULL) : rc;
 }
 
-static int make_database(const struct bench_options *options, thrum_error *ret_error)
+static int make_database(const struct demo_options *options, thrum_error *ret_error)
 {
     (void)options;
     /* Both must precede SQLite's first use; SQLITE_MISUSE means that it was used before. */

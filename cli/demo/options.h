@@ -1,6 +1,6 @@
-/* What `thrum bench` was asked to do: its command line as a struct. */
-#ifndef CLI_BENCH_OPTIONS_H
-#define CLI_BENCH_OPTIONS_H
+/* What `thrum demo` was asked to do: its command line as a struct. */
+#ifndef CLI_DEMO_OPTIONS_H
+#define CLI_DEMO_OPTIONS_H
 
 #include "command_line.h"
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct bench_options {
+struct demo_options {
     bool quick;           /* a tenth of every latency */
     int workers;          /* of the columns with a given number; 4 */
     int repeats;          /* measurements of each cell, of which the median counts; 1 */
@@ -19,14 +19,14 @@ struct bench_options {
     const char *postgres; /* query this instead of SQLite, or NULL */
 };
 
-extern const struct command_line bench_line;
+extern const struct command_line demo_line;
 
 /* Reads the command line; argv[0] is skipped. With OPTIONS_WRONG `ret_message` names the option
  * and what is wrong with it. The strings of `ret` point into argv. */
-enum options_verdict options_parse(int argc, char **argv, struct bench_options *ret,
-                                   char *ret_message, size_t message_size);
+enum options_verdict demo_options_parse(int argc, char **argv, struct demo_options *ret,
+                                        char *ret_message, size_t message_size);
 
 /* The factor on every latency. */
-double options_scale(const struct bench_options *options);
+double options_scale(const struct demo_options *options);
 
 #endif

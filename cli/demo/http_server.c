@@ -8,7 +8,7 @@
  * Why a process. The server stands for a machine elsewhere: it must not share the measured
  * program's locks, memory allocator or scheduler, nor be counted in its time.
  *
- * Its end. No way of ending `thrum bench` may leave it behind:
+ * Its end. No way of ending `thrum demo` may leave it behind:
  *  - normally, the parent closes the leash, a pipe of which only it holds the writing end, and
  *    waits;
  *  - however the parent dies, SIGKILL included, the kernel closes that end for it, and the server,
