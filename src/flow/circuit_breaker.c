@@ -1,23 +1,24 @@
 /* The circuit breaker.
  *
- *     CLOSED     -> OPEN        a call fails, and was one too many
- *     OPEN       -> HALF_OPEN   a call is asked for when `until_` has passed: it is the probe
+ *     CLOSED     -> OPEN        a call fails and exceeds the threshold
+ *     OPEN       -> HALF_OPEN   a call asks after `until_`: it is the probe
  *     HALF_OPEN  -> CLOSED      the probe succeeds
- *     HALF_OPEN  -> OPEN        it fails, or is cancelled: then `until_` is now
- *     HALF_OPEN  -> HALF_OPEN   a call is asked for when `until_` has passed: the probe is lost
+ *     HALF_OPEN  -> OPEN        the probe fails, or is cancelled: then `until_` is now
+ *     HALF_OPEN  -> HALF_OPEN   a call asks after `until_`: the probe is lost
  *
  * Each of these begins a new turn. A call carries the number of the turn in which it began, and its
- * end counts in that turn alone. So late comers of a closed time do not disturb a probe, and a probe
- * that was given up does not close or open anything when it ends after all.
+ * end counts only in that turn. So late calls of an earlier turn do not disturb a probe, and a lost
+ * probe changes nothing when it ends.
  *
- * The window of the share is eight slices of an eighth each. A slice has the number of its stretch
- * of time; one that is met with an old number is begun anew, so that no timer is needed. The
- * window reaches over seven to eight eighths of what was asked for.
+ * The window of the failure share is eight slices of an eighth each. A slice has the number of its
+ * stretch of time. A slice with an old number starts anew, so no timer is needed. The window covers
+ * seven to eight eighths of its length.
  *
- * All under one lock, held for a few instructions; nothing waits in it and nobody is called from it.
+ * One lock guards everything. It is held for a few instructions; nothing waits under it and no user
+ * code runs under it.
  *
- * Rejected: closing only after several probes, one setting more for what a low threshold of failures
- * does as well; a share of probes let through at random, as one slow server then holds many callers.
+ * Rejected: closing only after several probes: one more setting for what a low threshold does as
+ * well. A share of probes at random: one slow server then blocks many callers.
  */
 #include "flow/circuit_breaker.h"
 #include "base/clock.h"

@@ -1,22 +1,23 @@
 /* The keyed rate limiter: a table of schedules.
  *
- * A key's state is the moment of rate_limiter.c. A schedule that lies behind (next <= now) is that
- * of a full bucket, which is what a key that nobody has heard of has as well. So forgetting such a
- * key changes nothing, and the table needs to remember only those that owe something: it is kept
- * to its bound by sweeping out the others when a new key finds it full. A sweep looks at all keys;
- * when it has found none to go it also knows when the first one will, and until then new keys are
- * refused without looking. So a flood of keys costs a sweep for each key that falls due, not for
- * each that is refused.
+ * The state of a key is the moment of rate_limiter.c. A schedule in the past (next <= now) is that
+ * of a full bucket, and an unknown key has a full bucket, too. So forgetting such a key changes
+ * nothing, and the table needs to keep only keys whose bucket is not full. When a new key finds the
+ * table full, a sweep removes the other keys. A sweep looks at all keys. If it finds none to
+ * remove, it knows when the first can be removed, and new keys are refused until then without a
+ * sweep. So a flood of keys costs a sweep for each key that falls due, not for each key that is
+ * refused.
  *
- * The table is a fixed array of chains, under a lock that is held for the look-up alone. A sleeper
- * holds neither the lock nor a pointer to its key: cancelled, it looks its key up again. The key is
- * there still, for a sleeper's moment lies before the key's `next`, but it would do no harm if not.
+ * The table is a fixed array of chains, under a lock that is held only for the look-up. A sleeper
+ * holds neither the lock nor a pointer to its key. A cancelled sleeper looks up its key again. The
+ * key is still there, because a sleeper's moment lies before the key's `next`; its absence would do
+ * no harm.
  *
- * The hash takes eight bytes at a time and starts from a seed of the limiter's own, so that keys of
- * strangers do not fall into one chain by a list that was made elsewhere.
+ * The hash takes eight bytes at a time and starts from a random seed, so that an attacker cannot
+ * prepare keys that fall into one chain.
  *
- * Rejected: throwing out the key used least recently, which lets a flood of keys reset the limit of
- * those that matter; buckets shared by keys of the same hash, which throttle the innocent.
+ * Rejected: removing the least recently used key, which lets a flood of keys reset the limit of the
+ * others; buckets shared by keys of the same hash, which throttle the wrong keys.
  */
 #include "base/clock.h"
 #include "base/memory.h"

@@ -6,7 +6,8 @@
  * counted from the last moment, not from the end of the tick, so lateness does not add up.
  *
  * Each tick is a task of its own (thread/task.h) in the context of the thread, with a fresh copy of
- * the argument. So it fails as tasks do, with a message, and a cancelled thread is a cancelled tick.
+ * the argument. So it fails as tasks do, with a message, and a cancelled thread is a cancelled
+ * tick.
  *
  * Who owns what: the handle owns everything; the thread uses it until it has finished, and
  * thrum_periodic_free joins it before anything goes. The counts are written by the thread alone and

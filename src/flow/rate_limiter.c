@@ -1,37 +1,37 @@
 /* The rate limiter.
  *
- * A bucket that drips need not be emptied by a timer, nor counted at all. It is one moment, `next_`:
- * the one until which what was granted so far uses up the rate. A request of n tokens moves it n
- * intervals on, from now if it lies behind:
+ * A bucket of tokens needs no timer and no counter. Its state is one moment, `next_`: until then
+ * what was granted so far uses up the rate. A request of n tokens moves it n intervals on, from now
+ * if it lies in the past:
  *
  *     next' = max(next, now) + n * interval
  *     due   = max(now, next' - burst * interval)
  *
- * With burst 1 and single tokens the moments `due` are at least an interval apart; a larger burst
- * lets as many go ahead of the schedule. This is the bucket of tokens told as a schedule: the bucket
- * holds burst - (next - now) / interval tokens.
+ * With burst 1 and single tokens the moments `due` are at least an interval apart. A larger burst
+ * lets as many requests run ahead of the schedule. The bucket holds burst - (next - now) / interval
+ * tokens.
  *
- * So the state is one word, and taking a place in the schedule one compare-and-swap of it: there is
- * no lock to be held, least of all in sleep, no queue, and nobody to wake. Places go in the order of
- * the swaps. The word orders nothing else, so that all its accesses are relaxed.
+ * So the state is one word, and taking a place in the schedule is one compare-and-swap: no lock, no
+ * queue, no wakes. Places go in the order of the swaps. The word orders nothing else, so all its
+ * accesses are relaxed.
  *
- * Deadlines: the place is known before it is taken, so one that would come too late is not taken.
+ * Deadlines: the place is known before it is taken, so a place after the deadline is not taken.
  *
- * Cancellation: a sleeper that is cancelled puts `next_` back to what it was, if it is still what he
- * made it. Then nobody stands behind him. Otherwise those behind keep their moments: to take his
- * tokens off the end of the schedule would give the next comer the moment of the last one, two at
- * once, and to move all those behind forward would mean to find and wake them. As `next_` grows with
- * each place, it can only be as he made it if all later places were given back, too. An equal
- * value by chance is no matter: it is the same schedule.
+ * Cancellation: a cancelled sleeper restores `next_` if it still has the value that the sleeper
+ * gave it. Then no later place exists. Otherwise the later places keep their moments. To remove its
+ * tokens from the end of the schedule would give the next caller the moment of the last one, two at
+ * once. To move the later places forward would mean to find and wake their sleepers. `next_` grows
+ * with each place, so it has the sleeper's value only if all later places were given back. An equal
+ * value by chance is the same schedule.
  *
- * Precision: an interval is a double in nanoseconds. What a request costs is rounded up to a
+ * Precision: an interval is a double in nanoseconds. The cost of a request is rounded up to a
  * nanosecond, so the rate is never exceeded.
  *
- * Fork: a child inherits the schedule, and sleeps of its own. Signals: trying is one
- * compare-and-swap and reading the clock.
+ * Fork: a child inherits the schedule, and sleeps on its own. Signals: trying is one
+ * compare-and-swap and a read of the clock.
  *
- * Rejected: the bucket as a count with the time of its last refill, two words and so a lock; a queue
- * of sleepers woken by a timer, which can move up when one gives up, for its cost to each call.
+ * Rejected: a count with the time of its last refill: two words and so a lock. A queue of sleepers
+ * woken by a timer, which can move up when one gives up: its cost for each call.
  */
 #include "flow/rate_limiter.h"
 #include "base/atomic.h"

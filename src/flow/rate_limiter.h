@@ -21,7 +21,7 @@ struct thrum__slot {
 int thrum__slot_find(double interval, double burst, thrum_time next, uint64_t tokens,
                      thrum_time now, thrum_time deadline, struct thrum__slot *ret_slot);
 
-/* Takes a slot for one who asks at `now`; returns as thrum__slot_find. */
+/* Takes a slot for a request at `now`; returns as thrum__slot_find. */
 int thrum__rate_limiter_reserve(thrum_rate_limiter *limiter, uint64_t tokens, thrum_time now,
                                 thrum_time deadline, struct thrum__slot *ret_slot);
 

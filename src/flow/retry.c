@@ -10,8 +10,9 @@
  * A retry belongs to one thread and is no place of meeting, so there is nothing to synchronise. The
  * pause is a sleep like any other: cancelling the task ends it, and the loop.
  *
- * The pause is drawn from [0, ceiling], and the ceiling grows by the factor after each failure until
- * it meets the cap. Multiplied step by step it needs no power, and cannot overflow: the cap stops it.
+ * The pause is drawn from [0, ceiling], and the ceiling grows by the factor after each failure
+ * until it meets the cap. Multiplied step by step it needs no power, and cannot overflow: the cap
+ * stops it.
  *
  * The random numbers are those of splitmix64. Their quality matters little; what matters is that
  * two callers do not draw the same, and so the seed comes of the clock, the thread and the object.
@@ -20,8 +21,9 @@
  * that will not be made. The code is then -ETIMEDOUT, since that is what happened to the
  * whole, and the error still that of the last attempt, since that is what a person wants to know.
  *
- * Rejected: a function that is given the attempt as a callback (in C the attempt then loses sight of
- * its variables); "equal" and "decorrelated" jitter (no better by the measurements of the source).
+ * Rejected: a function that is given the attempt as a callback (in C the attempt then loses sight
+ * of its variables); "equal" and "decorrelated" jitter (no better by the measurements of the
+ * source).
  *
  * Sources: Marc Brooker, "Exponential backoff and jitter"; Steele, Lea and Flood, "Fast splittable
  * pseudorandom number generators".

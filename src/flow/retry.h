@@ -11,8 +11,8 @@ uint64_t thrum__retry_random(uint64_t *state);
  * it if `exact`. */
 thrum_time thrum__retry_pause(double ceiling, bool exact, uint64_t random);
 
-/* What follows, at `now`, on an attempt that has failed: 0 and when the next one is to begin, or the
- * code with which it all ends. Moves the retry on. */
+/* What follows, at `now`, on an attempt that has failed: 0 and when the next one is to begin, or
+ * the code with which it all ends. Moves the retry on. */
 int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_time *ret_until);
 
 #endif

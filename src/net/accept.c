@@ -1,13 +1,13 @@
 /* Listening and accepting.
  *
- * What a connection needs is there before it is accepted, so that none is lost for want of memory. A
- * connection for which there is no descriptor stays in the backlog. The listener is ready all the
- * while, so that to wait for it would be a loop that burns a processor; what is waited for is that
- * somebody closes something, of which nobody tells. So accept sleeps BACKOFF_NS between tries. It says
- * so once, until a connection was accepted again.
+ * The memory for a connection is allocated before it is accepted, so no connection is lost when
+ * memory runs out. A connection for which there is no descriptor stays in the backlog. The listener
+ * is ready all the while, so a wait for it would be a busy loop. Only a close of some descriptor
+ * helps, and the kernel does not report that. So accept sleeps BACKOFF_NS between tries. It reports
+ * this once, until it has accepted a connection again.
  *
- * Rejected: a spare descriptor that is closed to accept and drop a connection: the other side would
- * see a server that hangs up, where a little patience serves it.
+ * Rejected: a spare descriptor that is closed to accept and drop a connection. The peer would see a
+ * server that hangs up, and a little patience serves it.
  */
 #include "base/clock.h"
 #include "base/memory.h"

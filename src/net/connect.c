@@ -1,13 +1,16 @@
 /* Connecting: each address of a name in turn, until one answers or the deadline passes.
  *
- * The kernel gives up an address after a time of its own, with ETIMEDOUT. That is the end of this address, not
- * of the call: the next one is tried, as long as the caller's deadline has not passed. */
+ * The kernel gives up an address after a time of its own, with ETIMEDOUT. That is the end of this
+ * address, not of the call: the next one is tried, as long as the caller's deadline has not passed.
+ * */
 #include "base/clock.h"
 #include "net/socket.h"
 
 #include <errno.h>
 
-enum { FULL_NS = 2000000 }; /* how long to wait for room in a backlog, of which nobody tells */
+enum {
+    FULL_NS = 2000000
+}; /* how long to wait for room in a backlog; the kernel does not report it */
 
 /* Waits for the end of a connect that is under way. A wake is a hint: the look tells. */
 static int settle(thrum__descriptor *descriptor, thrum_time deadline)

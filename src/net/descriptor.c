@@ -1,45 +1,46 @@
-/* A descriptor in use by several, and the waits for it.
+/* A descriptor that several callers use, and the waits for it.
  *
- * The number of a descriptor must not be given back to the system while somebody is about to use it:
- * the next to open a file would get it, and read() would read from that. So a descriptor counts the
- * calls that are under way, and the last of them gives it back once it is closed.
+ * A descriptor must not be closed in the kernel while a caller is about to use it: the next open
+ * would get its number, and read() would read from that file. So a descriptor counts the calls in
+ * progress, and the last of them closes it in the kernel.
  *
  *     state      means
- *     CLOSED     no call may begin; those that wait are woken
+ *     CLOSED     no call may begin; waiters are woken
  *     LET_GO     the owner has freed it: the last call frees the memory
- *     GUARD      someone is at the queue of waiters
+ *     GUARD      a thread uses the queue of waiters
  *     ONE        counts the calls
  *
  *     enter   any           + ONE unless CLOSED; in a child of fork, all anew first
- *     leave   any           - ONE; who brings it to no calls with CLOSED closes the number, and with
- *                           LET_GO frees the memory
+ *     leave   any           - ONE; the call that leaves no calls behind closes the number if
+ *             CLOSED, and frees the
+ *                           memory if LET_GO
  *     shut    within a call + CLOSED under the guard
- *     let go  the owner     + LET_GO; frees the memory if no call is under way
+ *     let go  the owner     + LET_GO; frees the memory if no call is in progress
  *
- * With CLOSED set no call begins, so no calls is for ever, and exactly one leave sees it. That one
- * has read the number before, and after its subtraction touches the memory only if it found LET_GO in
- * the very word: else the owner finds no calls when it sets that, and frees.
+ * With CLOSED set no call begins, so the count stays at none once it is there, and exactly one
+ * leave sees it. That leave has read the number before. After its subtraction it touches the memory
+ * only if it found LET_GO in the same word; otherwise the owner finds no calls when it sets LET_GO,
+ * and frees.
  *
- * A wait stands in two queues with one claim: in the descriptor's, where a close finds it, from
- * whatever thread; and where the news of readiness comes, which is no business of other threads: a
- * fiber's in the reactor of its worker (fiber/reactor.c), a thread's in its own poll
- * (park/poll_park.c). Whichever of the two, the deadline or a cancellation comes first wins the claim.
- * A wait that finds CLOSED under the guard does not begin; one that was queued before is claimed by the
- * close. So none sleeps through it.
+ * A wait stands in two queues with one claim. A close finds it in the descriptor's queue, from any
+ * thread. Readiness finds it in the reactor of a fiber's worker (fiber/reactor.c) or in a thread's
+ * own poll (park/poll_park.c), which other threads do not touch. Whichever of these, the deadline
+ * or a cancellation comes first wins the claim. A wait that finds CLOSED under the guard does not
+ * begin; a wait that was queued before is claimed by the close. So no wait misses a close.
  *
- * Where the system gives a worker no poller, or no memory to watch one more descriptor, a fiber's wait
- * ends after SLICE_NS, and whoever waits tries again. So waits never fail for want of anything.
+ * If the system gives a worker no poller, or no memory to watch one more descriptor, a fiber's wait
+ * ends after SLICE_NS and its caller tries again. So waits never fail for lack of anything.
  *
- * A child of fork has the descriptor, and none of the threads and fibers that were in calls: their count
- * would never fall, and those that wait stand on stacks that new threads are given. So the first call
- * in the child forgets them (settle), and closes the number if it was the last of them who would
- * have. The parent has words of its own and sees nothing of that; nor does its poller, as a descriptor
+ * A child of fork has the descriptor, and none of the threads and fibers that were in calls. Their
+ * count would never fall, and the waiters lie on stacks that new threads get. So the first call in
+ * the child forgets them (settle), and closes the number if the last of them would have done so.
+ * The parent has its own words and sees nothing of that; nor does its poller, because a descriptor
  * leaves it only when no process has the connection any more.
  *
- * Rejected: shutdown(2) to wake those who wait: it would end the connection for other processes that
- * have it, too, and there are descriptors that cannot be shut down.
+ * Rejected: shutdown(2) to wake waiters: it would end the connection for other processes that have
+ * it, and some descriptors cannot be shut down.
  *
- * Source: the count of users and the deferred close are those of Go's internal/poll.FD.
+ * Source: Go's internal/poll.FD counts users and defers the close in the same way.
  */
 #include "net/descriptor.h"
 #include "base/clock.h"
@@ -218,7 +219,7 @@ int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
 
 /* ------------------------------------------------------------------ descriptors of whatever kind */
 
-/* What was there while nobody waited is seen by a look before each wait. */
+/* A check before each wait sees what came without a waiter. */
 static int wait_for_any(int number, int side, thrum_time deadline)
 {
     thrum__descriptor descriptor = {.number = number};

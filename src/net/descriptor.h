@@ -11,7 +11,7 @@ typedef struct thrum__descriptor {
     uint32_t state;
     uint32_t process; /* the generation whose calls and waiters it has */
     int number;
-    uint64_t owner; /* unlike that of every other; 0 for one that is not ours to close */
+    uint64_t owner; /* differs from that of every other; 0 for a number that is not ours to close */
     void *waiters;  /* tail */
 } thrum__descriptor;
 

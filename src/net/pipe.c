@@ -1,29 +1,33 @@
 /* The pipe for messages: a pair of sockets that keep packets apart (SOCK_SEQPACKET).
  *
- * The kernel takes a packet whole or not at all, and gives it so. That decides what is otherwise hard about
- * messages with deadlines: there is no half packet to be finished later. A message of up to THRUM_PIPE_ATOMIC bytes is
- * one packet; a larger one is several, each with a head that says of which message it is, of how many
- * bytes in all, and where in it the packet belongs:
+ * The kernel takes a packet whole or not at all, and delivers it so. So after a deadline no half
+ * packet is left to be finished. A message of up to THRUM_PIPE_ATOMIC bytes is one packet. A larger
+ * message is several packets, each with a head: the message's number, its size, and the packet's
+ * offset in it.
  *
- *     offset 0    a message begins. What has come of another that is not whole is forgotten: its
- *                 sender gave up, or died
- *     else        it goes on, if it is the one at hand and this is the place; else it is the rest of
- *                 one that was forgotten, and is dropped
+ *     offset 0    a message begins. An incomplete earlier message is dropped: its sender gave up,
+ *                 or died
+ *     else        the next packet of the current message, if number and offset fit; otherwise the
+ *                 rest of a message that was dropped, and dropped too
  *
- * So a sender whose deadline passes in the middle just stops. Nothing need be told or repaired, by him or in
- * the other process.
+ * So a sender whose deadline passes in the middle just stops. Neither process has anything to
+ * repair.
  *
- * One who receives reads a packet into the end's own room and copies from there: a message in one packet to where
- * it is wanted, pieces into memory that grows as they come (what a head claims is not believed). What he
- * cannot deliver, for want of room or time or memory, stays for the next.
+ * A receiver reads a packet into the end's own buffer and copies from there: a message in one
+ * packet to the caller's buffer, packets of a larger message into memory that grows as they come
+ * (the size in a head is not believed). What it cannot deliver, for lack of room, time or memory,
+ * stays for the next receiver.
  *
- * Senders take turns by a lock, receivers by another. Who closes wakes the one that waits for the descriptor
- * (descriptor.c), and the others find it closed as they get the lock. The last call under way frees.
+ * Senders take turns by a lock, receivers by another. A close wakes the caller that waits for the
+ * descriptor (descriptor.c); the others find it closed when they get the lock. The last call in
+ * progress frees.
  *
- * A peer that is gone with packets unread leaves -ECONNRESET once, in front of what it had sent.
+ * A peer that is gone with unread packets leaves -ECONNRESET once, before the packets that it had
+ * sent.
  *
- * Rejected: a stream and a length before each message: after a deadline somebody has to remember the rest of a message
- * that its sender has back already. Large messages by shared memory: another descriptor for each.
+ * Rejected: a stream and a length before each message: after a deadline some caller must remember
+ * the rest of a message that its sender already has back. Large messages by shared memory: another
+ * descriptor for each.
  */
 #include "base/life.h"
 #include "base/memory.h"

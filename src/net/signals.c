@@ -1,12 +1,12 @@
 /* Signals as events.
  *
- * The handler (base/signal.c) sets a flag for the number and writes to a wake descriptor, for which a
- * fiber or thread waits as for every descriptor. Who wakes drains it first and then looks at the flags,
- * so that a signal which comes between the two is seen, or wakes again. One who takes a flag while
- * others are set writes for the next who waits.
+ * The handler (base/signal.c) sets a flag for the number and writes to a wake descriptor. A fiber
+ * or thread waits for that as for every descriptor. A waiter that wakes drains it first and then
+ * reads the flags, so a signal between the two is seen, or wakes again. A waiter that takes one
+ * flag while others are set writes for the next waiter.
  *
- * Rejected: signalfd. The signals would have to be blocked in every thread, those included that other
- * libraries have started, and would stay blocked in programs started by exec.
+ * Rejected: signalfd. The signals would have to be blocked in every thread, also in threads of
+ * other libraries, and would stay blocked in programs started by exec.
  */
 #include "base/memory.h"
 #include "base/poller.h"

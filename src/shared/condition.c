@@ -1,20 +1,21 @@
 /* The condition between processes.
  *
- * One word: the number of notifies, and below it WAITERS: somebody has begun to wait since the last time that
- * nobody slept. Who holds the lock alone changes it: a waiter puts WAITERS there before he gives the lock back,
- * and then sleeps while the word is as he left it; a notify counts one up, which ends every wait that
- * had begun, and wakes as many sleepers as it is for. The others go on sleeping, as the kernel compares
- * only at the beginning; those who were not asleep yet do not fall asleep. That is why a wait may end
- * without a notify of its own, and never misses one.
+ * One word: a count of notifies, and below it the bit WAITERS, which says that a waiter has come
+ * since the last time that all were awake. Only the owner of the lock changes the word. A waiter
+ * sets WAITERS before it releases the lock and then sleeps while the word is unchanged. A notify
+ * increments the count, which ends every wait that had begun, and wakes as many sleepers as it is
+ * for. Other sleepers continue, because the kernel compares only at the beginning. Waiters that
+ * were not yet asleep do not fall asleep. So a wait may end without a notify of its own, and never
+ * misses one.
  *
- * If a notify woke fewer than it wanted, nobody sleeps any more, and it takes WAITERS off: without waiters a
- * notify makes no system call and changes nothing. It does not do so for one who waits with a proxy, which may be
- * awake for a moment: he finds his word changed.
+ * If a notify woke fewer than it wanted, no waiter sleeps any more, and it clears WAITERS. Without
+ * waiters a notify makes no system call and changes nothing. It does not clear WAITERS for a waiter
+ * with a proxy, which may be awake for a moment; that waiter finds its word changed.
  *
- * A notify comes in two halves for those who must be safe from death in between (queue.c): first the count,
- * then the change that it announces, then the wake. Whoever dies after the first half has at least ended all
- * waits, and the sleepers find that out at the end of their slice; then they wait for the lock, and learn
- * there that it was left behind.
+ * A notify has two halves for a caller that must be safe from death in between (queue.c): first the
+ * count, then the change that it announces, then the wake. A process that dies after the first half
+ * has at least ended all waits. The sleepers find that out at the end of their slice, wait for the
+ * lock, and learn that its owner died.
  */
 #include "shared/condition.h"
 #include "base/futex.h"

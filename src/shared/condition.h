@@ -1,4 +1,4 @@
-/* A notify in two halves, for one who changes what the lock protects in between: condition.c. */
+/* A notify in two halves, for a caller that changes what the lock protects in between: condition.c. */
 #ifndef THRUM_SHARED_CONDITION_INNER_H
 #define THRUM_SHARED_CONDITION_INNER_H
 

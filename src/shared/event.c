@@ -3,13 +3,13 @@
  * One word:
  *
  *     SET       the flag
- *     WAITERS   somebody sleeps, or is about to; only while SET is not
- *     above     counts the sets, so that a waiter knows of one that was taken back before he ran
+ *     WAITERS   a waiter sleeps, or is about to; only while SET is clear
+ *     above     counts the sets, so that a waiter learns of a set that was cleared before it ran
  *
- * A wait puts WAITERS to the word that it has seen and sleeps while the word is just that. A set changes the
- * word in one step, takes WAITERS off, and wakes all if it was there. Set and wait pair by release and
- * acquire. A set that is already there is left alone, but by a step that orders: what was written before
- * the second set is seen, too.
+ * A wait adds WAITERS to the word that it has seen and sleeps while the word is exactly that. A set
+ * changes the word in one step, clears WAITERS, and wakes all if it was set. Set and wait pair by
+ * release and acquire. A second set changes nothing but still orders: what was written before it is
+ * seen, too.
  */
 #include "base/futex.h"
 #include "shared/wait.h"

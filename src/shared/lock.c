@@ -1,37 +1,40 @@
 /* The lock between processes.
  *
- * The state is one word of 64 bits, so that who takes the lock says in the same step who he is: were that
- * two steps, a process that dies between them would leave a lock that is held by nobody.
+ * The state is one word of 64 bits. A process takes the lock and names itself in the same step.
+ * With two steps a process that dies between them would leave a lock without a known owner.
  *
- *     bits  0 - 21   the holder's pid, 0 for a free lock
- *     bit  22        WAITERS: somebody sleeps, or has slept: the release wakes one
- *     bit  23        DIED: a holder died, and nobody has said since that all is in order
- *     bit  24        BROKEN: given back with DIED; for good
- *     bits 25 - 63   when the holder's process began, so that a pid that is used again is told
+ *     bits  0 - 21   the owner's pid, 0 for a free lock
+ *     bit  22        WAITERS: a waiter sleeps, or has slept: the release wakes one
+ *     bit  23        DIED: an owner died, and no later owner has marked the lock consistent
+ *     bit  24        BROKEN: released with DIED; for good
+ *     bits 25 - 63   when the owner's process began, to detect a reused pid
  *
- * The low half is what sleepers sleep on (wait.c). It is the same for all holders of one process, and a sleeper
- * need not know of their changes: WAITERS is carried on, as who has slept takes the lock with it. So
- * while the low half is what a sleeper expects, the lock is held and its release will wake somebody.
+ * Sleepers sleep on the low half (wait.c). It is the same for all owners of one process, and a
+ * sleeper need not know of their changes: WAITERS stays set, because a waiter that has slept takes
+ * the lock with it. So while the low half is what a sleeper expects, the lock is held and its
+ * release will wake a waiter.
  *
- * `owner_` names the context that holds it by the low bits of its process's start, the pid and the
- * ident. The holder writes it after the acquire and clears it before the release; park/owner.h says
- * what a reader learns. What a dead holder leaves there names a process that has ended.
+ * `owner_` names the owning context by the low bits of its process's start, the pid and the ident.
+ * The owner writes it after the acquire and clears it before the release; park/owner.h says what a
+ * reader learns. What a dead owner leaves there names a process that has ended.
  *
- * Acquire is a compare-and-swap from a free word (acquire), release one to a free word (release): they
- * pair, and the release's is its last touch of the lock. The wake that follows goes to an address that
- * may be gone by then, which the kernel minds as little as we.
+ * Acquire is a compare-and-swap from a free word (acquire), release one to a free word (release).
+ * They pair, and the release is the last touch of the lock. The wake that follows goes to an
+ * address that may be gone, which is harmless in the kernel.
  *
- * A dead holder: a waiter sleeps in slices that grow from FIRST_NS to that of all waits, and asks after
- * each that brought no change whether the holder's process lives (base/life.h). If not, it takes the lock over by a
- * compare-and-swap from the very word that named the dead (which only one can), and adds DIED. To ask at once
- * would cost every contended acquire some system calls. A thread or fiber that ends with a lock, in a
- * process that goes on, is a mistake of the program as with thrum_lock, and is not noticed.
+ * A dead owner. A waiter sleeps in slices that grow from FIRST_NS to the slice of all waits. After
+ * each slice without a change it asks whether the owner's process lives (base/life.h). If not, it
+ * takes over the lock by a compare-and-swap from the word that named the dead owner (only one
+ * waiter can), and adds DIED. To ask at once would cost every contended acquire some system calls.
+ * A thread or fiber that ends with a lock, in a process that goes on, is a mistake of the program,
+ * as with thrum_lock, and is not detected.
  *
- * fork: the child is another process and holds nothing. What the parent holds, the child may wait for.
+ * fork: the child is another process and owns nothing. The child may wait for what the parent
+ * holds.
  *
- * Rejected: a queue of waiters in the shared memory (the dead stay in it). A pthread mutex that is robust
- * and shared: its holder is a thread of the system, which two fibers have in common, and a fiber
- * that waits would hold its worker.
+ * Rejected: a queue of waiters in the shared memory, because the dead stay in it. A robust shared
+ * pthread mutex: its owner is an OS thread, which two fibers have in common, and a waiting fiber
+ * would block its worker.
  */
 #include "base/futex.h"
 #include "base/life.h"

@@ -1,9 +1,9 @@
 /* Blocks of shared memory.
  *
- * The blocks with a name that this process has made stand in a list, so that their names go with the end of the
- * program even if nobody frees them. The list is the process's own: a child of fork finds in each block
- * who made it, and leaves the names alone. A name is removed only while it still stands for the block: others
- * may have removed it and made another of that name.
+ * The named blocks that this process has made are in a list, so that their names are removed at the
+ * end of the program even if no caller frees them. A child of fork finds in each block which
+ * process made it, and leaves the names alone. A name is removed only while it still stands for the
+ * block: another process may have removed it and made another block of that name.
  */
 #include "base/memory.h"
 #include "base/poller.h"

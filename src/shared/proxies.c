@@ -1,8 +1,8 @@
-/* The proxies of the process: as many as there were ever fibers that waited at once, by 127. They are made
- * as they are needed, stay, and sleep while they have nothing to watch.
+/* The proxies of the process: as many as there were ever fibers that waited at once, by 127. They
+ * are made as they are needed, stay, and sleep while they have nothing to watch.
  *
- * The list only grows, at its head, under the lock; it is read without. A child of fork has none of the
- * threads, and begins a list of its own.
+ * The list only grows, at its head, under the lock; it is read without. A child of fork has none of
+ * the threads, and begins a list of its own.
  */
 #include "base/memory.h"
 #include "base/process.h"
@@ -14,7 +14,7 @@
 
 static thrum_lock lock;
 static thrum__proxy *first;
-static uint32_t process; /* whose they are */
+static uint32_t process; /* the process that they belong to */
 
 static int serve(thrum_task *self)
 {

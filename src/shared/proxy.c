@@ -1,34 +1,35 @@
 /* The proxy: a thread that sleeps on shared words for fibers.
  *
- * A fiber that waits must not hold its worker, and a futex holds the thread that sleeps on it. So the
- * fiber leaves its word with a proxy and parks, as for anything else; the proxy sleeps on the words of
- * up to 127 fibers at once (futex_waitv) and unparks a fiber when its word says so. For more fibers there are
- * more proxies (proxies.c).
+ * A waiting fiber must not block its worker, and a futex blocks the thread that sleeps on it. So
+ * the fiber leaves its word with a proxy and parks as usual. The proxy sleeps on the words of up to
+ * 127 fibers at once (futex_waitv) and unparks a fiber when its word says so. For more fibers there
+ * are more proxies (proxies.c).
  *
- *     enter   a fiber writes its waiter and its word into its spot, and rings if the proxy sleeps
- *     turn    under the guard the proxy takes out each fiber whose word is not what it expects, and notes
- *             the words of all others; then it unparks, and sleeps on those words and its wake word. The
- *             kernel compares them all once more, so nothing gets lost in between
- *     leave   after its wait the fiber takes itself out, if the proxy has not
+ *     enter   a fiber writes its waiter and its word into its spot, and wakes the proxy if it
+ *             sleeps
+ *     turn    under the guard the proxy removes each fiber whose word is not what it expects, and
+ *             notes the words of all others. Then it unparks, and sleeps on those words and its
+ *             wake word. The kernel compares them all once more, so no change is lost in between
+ *     leave   after its wait the fiber removes itself, if the proxy has not
  *
- * The wake word is QUIET or RUNG. The proxy makes it QUIET under the guard, with the list of what it sleeps on; a
- * fiber that comes later finds it so, under the guard, makes it RUNG and wakes. So a ring costs a
- * system call only where the proxy does not look anyway.
+ * The wake word is QUIET or RUNG. The proxy makes it QUIET under the guard, together with the list
+ * of its words. A fiber that comes later finds it so, under the guard, makes it RUNG and wakes the
+ * proxy. So a wake costs a system call only while the proxy is not about to look anyway.
  *
- * Who left, by a deadline or a cancellation, stays in the kernel's queue until the proxy's next turn: he is
- * stale there, told by the serial number of his sleep, and a wake that falls on him is one that another
- * sleeper lacks. The proxy knows only of one word that it was woken for, so after each wake it
- * wakes one other for every stale word. Of the fibers that are there still it lets go the one that it was
- * told of, and those whose word has changed; where the word has not, it is right to sleep on (wait.c:
- * level).
+ * A fiber that left by a deadline or a cancellation stays in the kernel's queue until the proxy's
+ * next turn. It is stale there; the serial number of its sleep tells. A wake that reaches it is
+ * missing for another sleeper. The proxy knows of only one word that it was woken for, so after
+ * each wake it wakes one other sleeper for every stale word. Of the fibers that are still there it
+ * unparks the fiber that was woken, and the fibers whose word has changed. Where the word has not
+ * changed, sleeping on is right (wait.c: level).
  *
- * The word of a fiber is read under the guard, while it is in its spot: so it is still mapped. The kernel
- * is given addresses that may be gone, and says so.
+ * The word of a fiber is read under the guard, while it is in its spot, so it is still mapped. The
+ * kernel may be given addresses that are gone, and reports that.
  *
- * A kernel without such a sleep: the proxy looks at the words every LOOK_NS.
+ * On a kernel without such a sleep the proxy looks at the words every LOOK_NS.
  *
- * Rejected: a worker that sleeps on the words of its fibers itself: it sleeps in epoll as well. A thread
- * for each wait: as many threads as fibers. io_uring: often forbidden.
+ * Rejected: a worker that sleeps on the words of its fibers itself, because it also sleeps in
+ * epoll. A thread for each wait: as many threads as fibers. io_uring: often forbidden.
  */
 #include "shared/proxy.h"
 #include "base/clock.h"
@@ -120,7 +121,7 @@ static void judge(thrum__proxy *proxy, unsigned woken, struct decisions *decisio
     }
 }
 
-/* Lets go whose word has changed, and notes the words of the others. */
+/* Unparks each fiber whose word has changed, and notes the words of the others. */
 static void look(thrum__proxy *proxy, struct decisions *decisions)
 {
     proxy->watched = 0;

@@ -25,13 +25,13 @@ struct thrum__proxy {
     uint32_t serials;
     struct thrum__proxy_spot {
         bool reserved;
-        thrum__waiter *waiter; /* NULL while nobody sleeps here */
+        thrum__waiter *waiter; /* NULL while no fiber sleeps here */
         uint32_t *word;
         uint32_t expected;
         uint32_t serial; /* of the sleep: unlike that of each other */
     } spots[THRUM__PROXY_PLACES];
 
-    /* The proxy's own: what it sleeps on, the wake word first, and whose each is. */
+    /* Only the proxy uses these: what it sleeps on, the wake word first, and the fiber of each. */
     unsigned watched;
     thrum__futex_place words[THRUM__PROXY_PLACES + 1];
     struct {
@@ -42,22 +42,21 @@ struct thrum__proxy {
     thrum__proxy *next; /* fixed once it is in the list */
 };
 
-/* Gets a place with some proxy, before the wait is begun. False if there is none, as the system gives
- * no thread: the place is then with nobody. May wait. */
+/* Reserves a place with a proxy, before the wait begins. False if there is none because the system
+ * gives no thread; the place then belongs to no proxy. May wait. */
 bool thrum__proxies_reserve(thrum__proxy_place *ret_place);
 
 /* The same with this proxy; false if it is full. */
 bool thrum__proxy_reserve(thrum__proxy *proxy, thrum__proxy_place *ret_place);
 
-/* Has the wait that was begun end, as if notified, when *word is not `expected`, or somebody is woken
- * there. */
+/* Ends the wait that has begun, as if notified, when *word is not `expected` or a wake comes there. */
 void thrum__proxy_enter(const thrum__proxy_place *place, thrum__waiter *waiter, uint32_t *word,
                         uint32_t expected);
 
 /* Gives the place back, after the wait. */
 void thrum__proxy_leave(const thrum__proxy_place *place);
 
-/* What its thread does, again and again: sleeps, and lets go who is to look. */
+/* One turn of the proxy's thread: sleeps, then unparks each fiber that must look. */
 void thrum__proxy_turn(thrum__proxy *proxy);
 
 #endif

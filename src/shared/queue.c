@@ -1,25 +1,27 @@
 /* The queue between processes: a ring of items under a robust lock, with two conditions.
  *
- * What must not happen is that the death of a process at the queue leaves it in a state from which nobody can go
- * on. So it has no state that needs repair: `head` and `tail` count the items that were ever taken and put, and
- * each call changes one of them, by one store, which is the moment at which it takes effect:
+ * The death of a process in a call must not leave the queue in a state that stops the others. So
+ * there is no state that needs repair: `head` and `tail` count the items that were ever taken and
+ * put. Each call changes one of them with one store, the moment at which the call takes effect:
  *
- *     put   copies the item into the place behind the last;  announces;  tail + 1;  wakes
- *     get   copies the first item out;                       announces;  head + 1;  wakes
+ *     put   copies the item behind the last;  announces;  tail + 1;  wakes
+ *     get   copies the first item out;        announces;  head + 1;  wakes
  *
- * Whoever dies before the store has done nothing that others see, after it all. The next to take the lock
- * is told of the death, and has only to say that all is in order. The announcement comes before the store
- * (condition.c): a death between store and wake, or right before the store, then ends the sleep of those
- * whom it concerns with their slice, and they look. In the other order all could sleep at a queue
- * that has items, with a lock whose holder is dead and for which nobody asks.
+ * A process that dies before the store has changed nothing that others see; after it, everything.
+ * The next owner of the lock learns of the death and only marks the lock consistent. The
+ * announcement comes before the store (condition.c). A death right before the store, or between
+ * store and wake, then ends the sleep of the waiters concerned at the end of their slice, and they
+ * look. In the other order all could sleep at a queue with items whose lock has a dead owner that
+ * no waiter checks.
  *
- * The store is a release for those who only read the length; all else is ordered by the lock.
+ * The store is a release for callers that only read the length. The lock orders everything else.
  *
- * A deadline of THRUM_NOW still has to get the lock, which is held for the copy of one item: it waits for BRIEF_NS.
+ * A call with the deadline THRUM_NOW still needs the lock, which is held for the copy of one item.
+ * It waits for BRIEF_NS.
  *
- * Rejected: a slot for each item with a sequence number of its own, and no lock (Vyukov's queue): who dies
- * between the claim of a slot and its end blocks all behind it, and to repair that each slot would have to
- * know its claimant, and have him watched.
+ * Rejected: a slot for each item with a sequence number and no lock (Vyukov's queue). A process
+ * that dies between the claim of a slot and its end blocks all behind it. A repair would need the
+ * claimant of each slot and a check of its life.
  */
 #include "base/clock.h"
 #include "base/panic.h"

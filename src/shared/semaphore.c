@@ -1,15 +1,15 @@
 /* The semaphore between processes.
  *
- * One word of 64 bits: the permits in the low half, on which waiters sleep while it is 0, and above it the
- * number of those that are in a wait, which tells a release whether there is anybody to wake. As both are
- * changed and read at once, no release overlooks one who is about to sleep: either it sees him
- * counted, or he sees the permit, and the kernel compares once more.
+ * One word of 64 bits. The low half counts the permits, and waiters sleep on it while it is 0. The
+ * high half counts the callers inside a wait, which tells a release whether to wake. Both are
+ * changed and read in one step, so no release overlooks a caller that is about to sleep: it sees
+ * that caller counted, or the caller sees the permit, and the kernel compares once more.
  *
- * Who takes a permit counts himself out in the same step. A process that is killed in a wait stays in
- * the number: from then on releases make a system call that may wake nobody, and that is all.
+ * A caller that takes a permit uncounts itself in the same step. A process killed in a wait stays
+ * counted: from then on a release may make a system call in vain, and nothing else happens.
  *
- * Release and acquire pair on the word. A release wakes as many as it gives permits, and the woken compete
- * with those who come by.
+ * Release and acquire pair on the word. A release wakes as many waiters as it gives permits. The
+ * woken waiters compete with new callers.
  */
 #include "base/futex.h"
 #include "base/panic.h"

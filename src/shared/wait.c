@@ -1,31 +1,32 @@
-/* Waiting for what other processes share.
+/* Waits for objects that processes share.
  *
- * Inside a process a primitive holds a queue of waiters, and whoever changes it wakes them by name. Between
- * processes there are no such names: a pointer means nothing to another process, and a waiter may be
- * killed at any moment without taking itself out of anything. What remains is the kernel's own queue: all
- * sleep on a word of the shared memory, by futex, and the dead vanish from it. So a primitive here is
- * one word, or two, and no list.
+ * Inside a process a primitive holds a queue of waiters, and a waker wakes them by name. Between
+ * processes there are no names: a pointer means nothing in another process, and a waiter may be
+ * killed at any moment without leaving a list. The kernel's own queue remains: all sleep on a word
+ * of the shared memory, by futex, and the dead vanish from it. So a primitive here is one word, or
+ * two, and no list.
  *
- * What all of them keep to, so that a wait may begin and end at any time:
+ * All of them keep three rules, so that a wait may begin and end at any time:
  *
- *     level   while the word is what a sleeper expects, it is right to sleep: whoever changes that
- *             wakes somebody afterwards. A sleeper looks again after each wake and expects anew.
- *     pass    who leaves without what he waited for, by his deadline or a cancellation, wakes one
- *             other, as the wake which came at that moment may have been for that one.
- *     slice   nobody sleeps for longer than a slice without a look of his own. For processes are killed
- *             between a change and the wake that belongs to it, or after they have consumed a wake and
- *             before they acted on it; then the word is not what the others expect, and they find
- *             that out by themselves. It is how the death of a lock's holder is noticed, too.
+ *     level   while the word is what a sleeper expects, sleeping is right: each change of the word
+ *             is followed by a wake. A sleeper looks again after each wake and expects anew.
+ *     pass    a waiter that leaves by its deadline or a cancellation wakes one other waiter,
+ *             because the wake that came at that moment may have been for that one.
+ *     slice   no waiter sleeps longer than a slice without looking. A process may be killed between
+ *             a change and its wake, or after it has consumed a wake and before it acted. Then the
+ *             word is not what the others expect, and they find out by themselves. The death of a
+ *             lock's owner is detected in the same way.
  *
- * A wait is a wait of park/, with one claim, that a cancellation or the deadline may end as well:
+ * A wait is a wait of park/, with one claim, which a cancellation or the deadline may also end:
  *
- *     thread   sleeps on two words at once, its own signal word and the shared one: park/shared_park.c
+ *     thread   sleeps on two words at once, its own signal word and the shared one:
+ *              park/shared_park.c
  *     fiber    leaves it to a proxy: proxy.c
  *
- * Rejected: a descriptor for the holder's life (pidfd) in place of slices: a sleeper would have to be
- * woken at each change of the holder, to watch the next one; and it would help nobody but locks. The
- * kernel's list of robust futexes: it is per thread, belongs to the C library, and knows no fibers. A
- * broker process: what if that is killed?
+ * Rejected: a descriptor for the owner's life (pidfd) instead of slices: each change of the owner
+ * would have to wake the sleepers, to watch the next owner, and it would help only locks. The
+ * kernel's list of robust futexes: it is per thread, belongs to the C library, and knows no fibers.
+ * A broker process: it may be killed itself.
  */
 #include "shared/wait.h"
 #include "base/clock.h"

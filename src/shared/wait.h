@@ -12,9 +12,9 @@ extern thrum_time thrum__shared_slice;
 #define thrum__shared_slice INT64_C(100000000) /* nanoseconds */
 #endif
 
-/* Sleeps while *word == expected. Returns 0 if it is to be looked at again: after a wake, for another
- * value, after `slice` nanoseconds, or for no reason; -ETIMEDOUT; -ECANCELED, if `cancellable`. On an
- * error a wake that may have been meant for the caller was passed on. */
+/* Sleeps while *word == expected. Returns 0 if it is to be looked at again: after a wake, for
+ * another value, after `slice` nanoseconds, or for no reason; -ETIMEDOUT; -ECANCELED, if
+ * `cancellable`. On an error a wake that may have been meant for the caller was passed on. */
 int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thrum_time deadline,
                        bool cancellable, const char *kind, const void *object);
 
