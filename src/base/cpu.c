@@ -5,8 +5,8 @@
  * counts. Version 1 has the same in cpu.cfs_quota_us and cpu.cfs_period_us of its cpu controller;
  * inside a container that file is at the root of the mount. A file that is not there sets no limit.
  *
- * The first contended lock asks, on a stack that may be a fiber's of 16 KiB. So the texts and paths are on
- * the heap. Without memory for them no cgroup sets a limit, and the next call reads again.
+ * The first contended lock asks, on a stack that may be a fiber's of 16 KiB. So the texts and paths
+ * are on the heap. Without memory for them no cgroup sets a limit, and the next call reads again.
  */
 #include "base/cpu.h"
 #include "base/atomic.h"

@@ -1,4 +1,5 @@
-/* Fault injection: make the n-th allocation, thread or process start, wait, mapping or descriptor fail, for tests.
+/* Fault injection: make the n-th allocation, thread or process start, wait, mapping or descriptor
+ * fail, for tests.
  *
  * A fault site asks thrum__fault(SITE) and behaves as if the machine had failed when it says so.
  * Nothing is armed outside tests, and the question then costs one predictable branch on a path

@@ -69,8 +69,8 @@ static struct timespec *limit_of(struct timespec *at, thrum_time deadline)
     return at;
 }
 
-/* The kernel refused a sleep for a reason that cannot end by waiting: a defect of the library or of the
- * system. Taken for a wake it would make the caller spin for ever. */
+/* The kernel refused a sleep for a reason that cannot end by waiting: a defect of the library or of
+ * the system. Taken for a wake it would make the caller spin for ever. */
 static __attribute__((noreturn, noinline, cold)) void refused(const uint32_t *word, int error)
 {
     thrum__panic(NULL, "the kernel refuses to wait on word %p: %s", (const void *)word,
@@ -167,8 +167,8 @@ int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thru
 
 #endif
 
-/* The kernel has no wait for two. A wake of the shared word ends it at once; the other word, and so a
- * cancellation, is seen at the end of a slice. */
+/* The kernel has no wait for two. A wake of the shared word ends it at once; the other word, and so
+ * a cancellation, is seen at the end of a slice. */
 static int wait_in_slices(uint32_t *own, uint32_t own_expected, uint32_t *shared,
                           uint32_t shared_expected, thrum_time deadline)
 {

@@ -61,8 +61,8 @@ static uint64_t start_of(uint32_t pid)
     return start_in(stat);
 }
 
-/* Kept, as it is asked for at every turn: two words, as the second says whose the first is. A start that
- * could not be read is asked for again. */
+/* Cached, because every turn asks for it: two words, as the second says which process the first
+ * belongs to. A start that could not be read is read again. */
 thrum__life thrum__life_self(void)
 {
     static uint64_t known; /* start and pid; two threads may both find them out */

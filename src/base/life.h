@@ -1,10 +1,11 @@
-/* Who a process is, and whether it lives still: for what is shared by processes and outlives each.
+/* The identity of a process, and whether it is alive: for memory that processes share and that
+ * outlives each.
  *
- * A pid alone says little, as the system uses it again. With the moment at which the process began it
- * names one process of this boot for good. All this is as seen from one pid namespace.
+ * The system uses a pid again. Together with the moment at which the process began, a pid names one
+ * process of this boot. All this is as seen from one pid namespace.
  *
- * A dead process that nobody has waited for (a zombie) has ended; one whose first thread has ended while
- * others run has not.
+ * A zombie, a dead process that its parent has not waited for, has ended. A process whose first
+ * thread has ended while others run has not.
  */
 #ifndef THRUM_BASE_LIFE_H
 #define THRUM_BASE_LIFE_H

@@ -1,8 +1,9 @@
-/* The one thread-local variable of the library: who is running here, as a pointer and a number.
+/* The one thread-local variable of the library: the running context, as a pointer and a number.
  *
- * park/context owns its meaning. The number stands beside the pointer, not behind it, as a lock
- * compares it on each release, between two atomic operations, where a load less is felt. It is reached by a function call in other files than its own so
- * that a compiler cannot keep the slot's address across a fiber's move to another thread.
+ * park/context owns its meaning. The number stands beside the pointer because a lock compares it on
+ * each release, between two atomic operations, where one more load is measurable. Other files reach
+ * it by a function call, so that a compiler cannot keep the slot's address across a fiber's move to
+ * another thread.
  */
 #ifndef THRUM_BASE_LOCAL_H
 #define THRUM_BASE_LOCAL_H
@@ -50,7 +51,7 @@ static inline uint32_t thrum__local_number(void)
  * where the system has no room for the destructor; the slot is then unchanged. */
 int thrum__local_set(void *value, uint32_t number, void (*at_exit)(void *value));
 
-/* Sets the slot for a thread whose end the caller sees to itself. Cannot fail. */
+/* Sets the slot for a thread whose end the caller handles itself. Cannot fail. */
 void thrum__local_assign(void *value, uint32_t number);
 
 #endif

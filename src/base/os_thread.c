@@ -1,8 +1,9 @@
 /* Threads of the system.
  *
- * pthread_cancel has no effect on a thread that is started here: it would unwind the stack of a task, and with it
- * whatever the library is amid. A task ends by its return. One that ends its thread by pthread_exit, or
- * allows cancellation again and is cancelled, would take a worker or a result along; it stops the program.
+ * pthread_cancel has no effect on a thread that is started here: it would unwind the stack of a
+ * task, and with it whatever the library is amid. A task ends by its return. One that ends its
+ * thread by pthread_exit, or allows cancellation again and is cancelled, would take a worker or a
+ * result along; it stops the program.
  */
 #include "base/os_thread.h"
 #include "base/fault.h"

@@ -77,9 +77,10 @@ void thrum__pages_release(void *pages, size_t size)
     munmap(pages, size);
 }
 
-/* Whether the page faults: the kernel, asked to read it in advance, says so. An emulator may answer that it
- * has installed a guard, as advice that it does not know does no harm; it answers this likewise. A call
- * that takes the page for a name would say it, too, but Valgrind reads names itself, and dies. */
+/* Whether the page faults: the kernel, asked to read it in advance, says so. An emulator may answer
+ * that it has installed a guard, as advice that it does not know does no harm; it answers this
+ * likewise. A call that takes the page for a name would say it, too, but Valgrind reads names
+ * itself, and dies. */
 static bool faults(void *page, size_t size)
 {
     return madvise(page, size, MADV_POPULATE_READ) < 0 && errno == EFAULT;

@@ -1,9 +1,9 @@
 /* Descriptors that stand for processes.
  *
- * A number of a process may stand for another one as soon as its end was noticed; a descriptor never
- * does. It is readable, for a poller, once the process has ended. Whoever is its parent then reaps it,
- * and is told how it ended, unless another part of the program came first (a wait for any child, or
- * SIGCHLD ignored): then only that it has ended can be known. */
+ * A number of a process may stand for another one as soon as its end was noticed; a descriptor
+ * never does. It is readable, for a poller, once the process has ended. Whoever is its parent then
+ * reaps it, and is told how it ended, unless another part of the program came first (a wait for any
+ * child, or SIGCHLD ignored): then only that it has ended can be known. */
 #ifndef THRUM_BASE_PIDFD_H
 #define THRUM_BASE_PIDFD_H
 
@@ -13,7 +13,7 @@
 
 /* How a process has ended. */
 typedef struct thrum__exit {
-    bool known;    /* false: somebody else has reaped it */
+    bool known;    /* false: another caller has reaped it */
     bool signaled; /* `number` is that of a signal, not the status */
     int number;
 } thrum__exit;

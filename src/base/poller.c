@@ -113,8 +113,8 @@ void thrum__wake_drain(int wake)
     (void)got;
 }
 
-/* One that is full, by 2^64 - 2 wakes or by another process that has written as much at once, is emptied
- * and sent to again: a poller is told only of what is new. */
+/* One that is full, by 2^64 - 2 wakes or by another process that has written as much at once, is
+ * emptied and sent to again: a poller is told only of what is new. */
 void thrum__wake_send(int wake)
 {
     uint64_t one = 1;

@@ -1,8 +1,8 @@
 /* Waiting for descriptors, as the kernel offers it: epoll, poll, and eventfd to end either early.
  *
  * A poller is an epoll instance in which each descriptor is armed once, for both directions, by
- * edges: the kernel says when something becomes possible, and remembers it until it was told. A port
- * to another system (kqueue) replaces this file.
+ * edges: the kernel says when something becomes possible, and remembers it until it was told. A
+ * port to another system (kqueue) replaces this file.
  *
  * A wake descriptor ends the wait of the one thread that waits on it. It is never read by one who
  * waits in a poller, as each write to it is an edge; one who waits by poll drains it.
@@ -39,8 +39,8 @@ int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time d
 /* What poll finds. */
 enum { THRUM__POLL_READY = 1, THRUM__POLL_WOKEN = 2, THRUM__POLL_INVALID = 4 };
 
-/* Waits until `descriptor` is ready on `side`, or `wake` was written to, or the deadline. Either may
- * be -1. Gives what it found, 0 also where a signal came. */
+/* Waits until `descriptor` is ready on `side`, or `wake` was written to, or the deadline. Either
+ * may be -1. Gives what it found, 0 also where a signal came. */
 int thrum__poll(int descriptor, int side, int wake, thrum_time deadline);
 
 /* A wake descriptor, or a negative errno. */

@@ -28,7 +28,7 @@ typedef struct thrum__probes {
 extern const thrum__probes *thrum__probe_table;
 void thrum__probe_install(const thrum__probes *table);
 
-/* Whether somebody watches: a fast path that looks first needs no registers for the call. */
+/* Whether a probe watches: a fast path that checks first needs no registers for the call. */
 #define thrum__probed()                                                                            \
     __builtin_expect(__atomic_load_n(&thrum__probe_table, __ATOMIC_ACQUIRE) != 0, 0)
 

@@ -9,8 +9,9 @@
  * What was made under another number belongs to threads that may not exist here. */
 extern uint32_t thrum__process_generation;
 
-/* Whether the program runs with rights that its caller does not have: set-user-ID, set-group-ID, capabilities of
- * its file (AT_SECURE). The environment and the inherited descriptors are then not to be obeyed. */
+/* Whether the program runs with rights that its caller does not have: set-user-ID, set-group-ID,
+ * capabilities of its file (AT_SECURE). The environment and the inherited descriptors are then not
+ * to be obeyed. */
 bool thrum__process_is_secure(void);
 
 /* The value of an environment variable, or NULL; always NULL in a program that is secure. */

@@ -1,9 +1,9 @@
 /* Sections and forks: why a child process finds no object half changed.
  *
- * A child process has one thread, the one that forked. Every other thread of the parent is lost at whatever
- * instruction it had reached. An object that such a thread had half changed stays so for ever: a guard bit
- * that nobody clears, a queue with one link set of two. So the library decides for every word of every
- * object what a child finds there:
+ * A child process has one thread, the one that forked. Every other thread of the parent is lost at
+ * whatever instruction it had reached. An object that such a thread had half changed stays so for
+ * ever: a guard bit that nobody clears, a queue with one link set of two. So the library decides
+ * for every word of every object what a child finds there:
  *
  *     a guard bit, and the queue behind it   clear and whole: guards are held in sections only, and a fork
  *                                            waits until no other thread is in a section
@@ -26,38 +26,41 @@
  *     permits, readings, arrivals that a     stay taken: the object does not know who has them
  *     lost thread has
  *
- * The protocol. Each thread has a record with the depth of its sections. It writes its depth and then reads
- * the gate; the forking thread closes the gate and then reads all depths. Between write and read each side
- * needs a full fence, so that one of them sees the other. The forking thread has one made for all threads at
- * once, by membarrier; so the other threads need only keep the compiler from reordering. Where the kernel has
- * no membarrier the gate is never zero, and each section makes its own fence.
+ * The protocol. Each thread has a record with the depth of its sections. It writes its depth and
+ * then reads the gate; the forking thread closes the gate and then reads all depths. Between write
+ * and read each side needs a full fence, so that one of them sees the other. The forking thread has
+ * one made for all threads at once, by membarrier; so the other threads need only keep the compiler
+ * from reordering. Where the kernel has no membarrier the gate is never zero, and each section
+ * makes its own fence.
  *
- * A thread that finds the gate closed leaves its section and sleeps until the gate opens. A nested section
- * passes: its thread is in a section already, and the fork waits for that. The forking thread itself passes
- * too, as handlers of the program that run after this one may use the library. Nobody spins for a guard
- * within a section of its own (park/guard.h), unless nested; so the fork waits for a few instructions of
- * threads that have a processor, or will get one.
+ * A thread that finds the gate closed leaves its section and sleeps until the gate opens. A nested
+ * section passes: its thread is in a section already, and the fork waits for that. The forking
+ * thread itself passes too, as handlers of the program that run after this one may use the library.
+ * Nobody spins for a guard within a section of its own (park/guard.h), unless nested; so the fork
+ * waits for a few instructions of threads that have a processor, or will get one.
  *
- * Threads that fork at the same time take turns: the gate is their lock. It closes after all other handlers
- * of the library and opens before them, as this file registers its handlers when it is loaded: handlers may
- * take locks, and their holders must be able to go on. What is registered before that, by a library that is
- * loaded earlier, runs while the gate is closed; such a handler must not wait for another thread that uses
- * thrum.
+ * Threads that fork at the same time take turns: the gate is their lock. It closes after all other
+ * handlers of the library and opens before them, as this file registers its handlers when it is
+ * loaded: handlers may take locks, and their holders must be able to go on. What is registered
+ * before that, by a library that is loaded earlier, runs while the gate is closed; such a handler
+ * must not wait for another thread that uses thrum.
  *
- * Records live for ever: a record whose thread has ended is used again. In a child those of lost threads are
- * free.
+ * Records live for ever: a record whose thread has ended is used again. In a child those of lost
+ * threads are free.
  *
- * A program that makes processes by vfork, posix_spawn, _Fork or clone runs no handlers: after these only
- * exec and functions that are safe in a signal handler are allowed anyway.
+ * A program that makes processes by vfork, posix_spawn, _Fork or clone runs no handlers: after
+ * these only exec and functions that are safe in a signal handler are allowed anyway.
  *
- * Rejected
- * - Numbers of the process in every guard word, by which a child recognises a guard that was left behind: every
+ * Rejected - Numbers of the process in every guard word, by which a child recognises a guard that
+ * was left behind: every
  *   kind of object then needs its own repair of a half changed queue.
- * - The record naming the guard word, for a child that repairs it: at the end of a section the object may be
+ * - The record naming the guard word, for a child that repairs it: at the end of a section the
+ * object may be
  *   gone, and its memory another's.
  * - Holding all guards across the fork: the library has no list of the objects of a program.
  *
- * Sources: the asymmetric fences of liburcu (Desnoyers), membarrier(2); stop-the-world of garbage collectors.
+ * Sources: the asymmetric fences of liburcu (Desnoyers), membarrier(2); stop-the-world of garbage
+ * collectors.
  */
 #include "base/section.h"
 #include "base/futex.h"

@@ -1,11 +1,11 @@
 /* Sections: short stretches of code that no fork interrupts. See section.c.
  *
- * A section encloses a change of an object that takes several steps, in which the object is of no use to
- * anybody else: the queue of waiters under a guard, a cell of a ring that is claimed and not yet filled. It
- * contains no wait, no call of user code and no call that may fork. Sections nest.
+ * A section encloses a change of an object that takes several steps, in which the object is of no
+ * use to anybody else: the queue of waiters under a guard, a cell of a ring that is claimed and not
+ * yet filled. It contains no wait, no call of user code and no call that may fork. Sections nest.
  *
- * In the explorer build sections are empty, because its programs do not fork; a client of the explorer uses
- * the functions of section.c directly.
+ * In the explorer build sections are empty, because its programs do not fork; a client of the
+ * explorer uses the functions of section.c directly.
  */
 #ifndef THRUM_BASE_SECTION_H
 #define THRUM_BASE_SECTION_H

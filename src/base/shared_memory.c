@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Gives it its size, and the memory behind it: without that, a full file system would be found out by
- * whoever touches a page first, who gets SIGBUS. */
+/* Sets the size and allocates the memory behind it. Without that a full file system would be
+ * noticed by the first touch of a page, as SIGBUS. */
 static int fill(int descriptor, size_t size)
 {
     int rc;
@@ -23,7 +23,7 @@ static int fill(int descriptor, size_t size)
     return rc == -EFBIG ? -ENOSPC : rc;
 }
 
-/* The kernel may be one that knows no seals; then there are none. */
+/* A kernel without seals: then there are none. */
 static int seal(int descriptor)
 {
     (void)fcntl(descriptor, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK);

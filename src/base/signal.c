@@ -11,7 +11,7 @@ enum { NUMBERS = 65 };
 static struct {
     uint32_t taken; /* by a watcher */
     uint32_t there; /* it has come */
-    int32_t wake;   /* whom to tell */
+    int32_t wake;   /* the wake descriptor of the watcher */
     int32_t spare;  /* a wake descriptor, plus 1; of the first signal of a watcher */
     struct sigaction before;
 } slots[NUMBERS];

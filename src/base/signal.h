@@ -16,8 +16,8 @@ void thrum__signal_unwatch(int number);
 bool thrum__signal_take(int number);
 bool thrum__signal_there(int number);
 
-/* A wake descriptor for a watcher whose first signal is `number`; kept for ever, as a handler that is
- * late may still write to it. A negative errno if the system refuses. */
+/* A wake descriptor for a watcher whose first signal is `number`; kept for ever, as a handler that
+ * is late may still write to it. A negative errno if the system refuses. */
 int thrum__signal_wake(int number);
 
 #endif

@@ -1,6 +1,6 @@
-/* Sockets, as the kernel offers them: each call does one thing, never blocks, and gives 0, a number, or
- * a negative errno. A call that a signal has interrupted is made again. Every socket is closed on exec
- * and does not block; none raises SIGPIPE. */
+/* Sockets, as the kernel offers them: each call does one thing, never blocks, and gives 0, a
+ * number, or a negative errno. A call that a signal has interrupted is made again. Every socket is
+ * closed on exec and does not block; none raises SIGPIPE. */
 #ifndef THRUM_BASE_SOCKET_H
 #define THRUM_BASE_SOCKET_H
 
@@ -19,8 +19,8 @@ typedef struct thrum__address {
 int thrum__socket_new(int family);
 int thrum__socket_pair(int family, int ret_pair[2]);
 
-/* A pair that keeps packets apart; and a descriptor that came from elsewhere as one of such a pair, or
- * -EINVAL, -EBADF. */
+/* A pair that keeps packets apart; and a descriptor that came from elsewhere as one of such a pair,
+ * or -EINVAL, -EBADF. */
 int thrum__socket_packet_pair(int ret_pair[2]);
 int thrum__socket_adopt_packets(int descriptor);
 
@@ -49,9 +49,10 @@ int thrum__socket_error(int socket);
 /* Its own address, or that of the other side. */
 int thrum__socket_name(int socket, bool peer, thrum__address *ret_address);
 
-/* Resolves a name; may block for long. `host` NULL: this machine for `passive`, loopback else. Gives
- * at most `most` addresses. Returns their number, or a negative errno: -ENOENT for a name that nobody
- * has, -EHOSTUNREACH if nobody answers. `numeric`: only addresses in digits, which never blocks. */
+/* Resolves a name; may block for long. `host` NULL: this machine for `passive`, loopback else.
+ * Gives at most `most` addresses. Returns their number, or a negative errno: -ENOENT for a name
+ * that nobody has, -EHOSTUNREACH if nobody answers. `numeric`: only addresses in digits, which
+ * never blocks. */
 int thrum__socket_resolve(const char *host, uint16_t port, bool passive, bool numeric,
                           thrum__address *ret_addresses, int most);
 

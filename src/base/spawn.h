@@ -1,8 +1,8 @@
 /* Processes of our own: the program started once more, or forked, and what such a child does first.
  *
- * A start by exec is safe in a program with threads: nothing of the parent's memory is used after it.
- * A start by fork leaves the child with a copy of everything but the other threads; what these held at
- * that moment is held for ever. */
+ * A start by exec is safe in a program with threads: nothing of the parent's memory is used after
+ * it. A start by fork leaves the child with a copy of everything but the other threads; what these
+ * held at that moment is held for ever. */
 #ifndef THRUM_BASE_SPAWN_H
 #define THRUM_BASE_SPAWN_H
 
@@ -10,9 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Starts the program that runs here anew, whatever became of its file: its only argument is `name`, its
- * environment ours and `variable` ("NAME=value"). It has standard input, output and error, and the
- * `count` descriptors, under their numbers; signals are not blocked. Returns 0 or a negative errno. */
+/* Starts the program that runs here anew, whatever became of its file: its only argument is `name`,
+ * its environment ours and `variable` ("NAME=value"). It has standard input, output and error, and
+ * the `count` descriptors, under their numbers; signals are not blocked. Returns 0 or a negative
+ * errno. */
 int thrum__spawn_self(const char *name, char *variable, const int *descriptors, size_t count,
                       int32_t *ret_pid);
 
@@ -22,8 +23,8 @@ int32_t thrum__spawn_fork(void);
 /* The number of this process. */
 int32_t thrum__process_number(void);
 
-/* Has this process killed when its parent's thread that started it ends. False if `parent` is not the
- * parent any more. */
+/* Has this process killed when its parent's thread that started it ends. False if `parent` is not
+ * the parent any more. */
 bool thrum__process_follow(int32_t parent);
 
 /* Whether `parent` is still the parent. */
@@ -38,8 +39,8 @@ void thrum__process_close_others(int *descriptors, size_t count);
 /* Bounds the process, 0 for not at all. Returns 0 or a negative errno. */
 int thrum__process_limit(uint64_t memory_bytes, uint64_t cpu_seconds);
 
-/* Takes a variable out of the environment and copies as much of it as fits. False if it is not there, or the
- * program is not to obey its environment (base/process.h). */
+/* Takes a variable out of the environment and copies as much of it as fits. False if it is not
+ * there, or the program is not to obey its environment (base/process.h). */
 bool thrum__process_take_variable(const char *name, char *text, size_t size);
 
 /* Drops what a child of fork has of its parent's unwritten output. */

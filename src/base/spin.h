@@ -12,8 +12,8 @@
 /* `turn` starts at 0 and counts the turns of this loop. */
 void thrum__spin(uint32_t *turn);
 
-/* Gives the processor away once, to whoever else is ready to run on it, before a sleep that may
- * then not be needed. Nothing in the explorer build, where others may run at every step anyway. */
+/* Yields the processor once, before a sleep that may then not be needed. Does nothing in the
+ * explorer build, where other threads may run at every step anyway. */
 void thrum__yield(void);
 
 /* One pause instruction; in the explorer build the thread waits for another to act. */

@@ -7,7 +7,7 @@
 #if defined(THRUM__SWITCH_X86_64)
 
 /* Calls the function in rbp with the argument in rbx. The frame pointer 0 and the undefined return
- * address tell those who walk the stack that nobody called this. */
+ * address tell unwinders that there is no caller. */
 __asm__(".text\n"
         ".globl thrum__switch_begin\n"
         ".hidden thrum__switch_begin\n"

@@ -42,7 +42,7 @@
 #include <ucontext.h>
 #endif
 
-/* One who is switched out; nothing in it means anything while it runs. */
+/* A coroutine that is switched out; its fields mean nothing while it runs. */
 #if defined(THRUM__SWITCH_X86_64) || defined(THRUM__SWITCH_AARCH64)
 typedef struct thrum__switch {
     void *stack, *place, *frame, *base;

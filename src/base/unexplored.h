@@ -1,9 +1,9 @@
 /* Stretches that the explorer does not interleave.
  *
  * Bookkeeping that no property depends on (the table of contexts) would multiply the interleavings
- * for nothing. Between begin and end the running thread is not preempted. A lock that is taken there
- * orders nothing that the explorer would know of, unless its holder says handover. Nothing in other
- * builds.
+ * for nothing. Between begin and end the running thread is not preempted. A lock that is taken
+ * there orders nothing that the explorer would know of, unless its holder says handover. Nothing in
+ * other builds.
  */
 #ifndef THRUM_BASE_UNEXPLORED_H
 #define THRUM_BASE_UNEXPLORED_H

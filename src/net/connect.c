@@ -8,9 +8,7 @@
 
 #include <errno.h>
 
-enum {
-    FULL_NS = 2000000
-}; /* how long to wait for room in a backlog; the kernel does not report it */
+enum { FULL_NS = 2000000 }; /* how long to wait for room in a backlog */
 
 /* Waits for the end of a connect that is under way. A wake is a hint: the look tells. */
 static int settle(thrum__descriptor *descriptor, thrum_time deadline)

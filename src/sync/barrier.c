@@ -1,21 +1,21 @@
 /* The barrier.
  *
  * The state word has GUARD, which protects everything below (park/guard.h), and BROKEN. `arrived_`
- * counts those who wait in this round; they stand in the queue, each with a place on its stack for
- * the outcome of its wait.
+ * counts the waiters of this round. They are in the queue, each with a place on its stack for the
+ * outcome of its wait.
  *
- * Whoever ends a round claims all who wait, under the guard, writes their outcomes, and unparks
- * them after it gave the guard back; nobody has to take the guard again on the way out. The last to
- * arrive ends it with success: from the moment when all claims are won nobody's deadline counts any
- * more, and so the action can run without the guard, while the others still sleep. One whose claim
- * is lost there has given up in the same instant: then a party is missing, and the round has failed
- * for all. One who gives up breaks the barrier himself, unless he finds that another has ended the
- * round without him.
+ * The thread that ends a round claims all waiters under the guard, writes their outcomes, and
+ * unparks them after it has released the guard. No waiter takes the guard again on its way out. The
+ * last to arrive ends the round with success. Once all claims are won no deadline counts any more,
+ * so the action runs without the guard while the others sleep. If a claim is lost at that point,
+ * its waiter has given up: a party is missing, and the round fails for all. A waiter that gives up
+ * breaks the barrier itself, unless another thread has ended the round without it.
  *
- * Arriving is a release, going on an acquire: by the guard to the last one, and from him by the
- * unparks. So what each wrote before, all see after.
+ * Arriving is a release and continuing is an acquire: through the guard to the last party, and from
+ * it through the unparks. So all parties see what each wrote before.
  *
- * Rejected: a condition (its waiters wake one after the other, each handing the lock to the next).
+ * Rejected: a condition, because its waiters wake one after the other, each handing the lock to the
+ * next.
  *
  * Source: the semantics are those of Python's threading.Barrier.
  */
@@ -28,7 +28,7 @@
 
 enum { GUARD = 1, BROKEN = 2 };
 
-/* One who waits. */
+/* A waiting party. */
 struct arrival {
     thrum__waiter waiter; /* first: the queue gives it back */
     int outcome;
@@ -51,8 +51,7 @@ void thrum_barrier_finish(thrum_barrier *barrier)
                      (void *)barrier, thrum__self()->name, waiting);
 }
 
-/* Claims all who wait, with `outcome`, and empties the round. Gives how many were won, and their
- * chain. Under the guard. */
+/* Claims all waiters, with `outcome`, and empties the round. Gives how many were won, and their chain. Under the guard. */
 static uint32_t claim_all(thrum_barrier *barrier, int outcome, thrum__waiter **ret_chain)
 {
     uint32_t won = 0;
@@ -63,8 +62,7 @@ static uint32_t claim_all(thrum_barrier *barrier, int outcome, thrum__waiter **r
     return won;
 }
 
-/* Ends the round for all who wait, as failed, and leaves the barrier broken or whole. Takes the
- * guard over from the caller. */
+/* Ends the round as failed for all waiters, and leaves the barrier broken or whole. Takes the guard over from the caller. */
 static void fail_round(thrum_barrier *barrier, bool broken)
 {
     thrum__waiter *chain;

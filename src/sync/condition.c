@@ -1,22 +1,23 @@
 /* The condition.
  *
  * Its queue of waiters needs no guard of its own: it belongs to the condition's lock, which wait
- * and notify must hold. A waiter queues, releases the lock and parks; from then on it is in one of
+ * and notify must hold. A waiter queues, releases the lock and parks. From then on it is in one of
  * three places:
  *
  *     in the condition's queue     its claim is open
  *     in the lock's queue          a notify has claimed and moved it; a release will unpark it
  *     nowhere                      a release has unparked it, on the way to the lock; or its
- *                                  deadline or a cancellation won, and it takes itself out of the
+ *                                  deadline or a cancellation has won, and it leaves the
  *                                  condition's queue once it has the lock again
  *
- * A notify that finds a waiter whose claim is lost drops it and takes the next, so that no notify
- * is spent on one who has given up. A waiter whose deadline passes after a notify claimed it was
- * notified: it then waits for the lock alone, which it must have anyway.
+ * A notify drops a waiter whose claim is lost and takes the next, so no notify is spent on a waiter
+ * that has given up. A waiter whose deadline passes after a notify has claimed it counts as
+ * notified. It then waits only for the lock, which it needs anyway.
  *
  * The lock's release pairs with its next acquire; nothing else needs an order here.
  *
- * Freeing a condition: when no one waits any more, by one who holds or held the lock after them.
+ * A condition may be freed once it has no waiters, by a caller that holds or held the lock after
+ * them.
  *
  * Sources: Mesa's monitors (Lampson and Redell), wait morphing in nsync.
  */

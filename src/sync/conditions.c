@@ -14,7 +14,7 @@ static void release_all(thrum__condition_place *places, size_t count)
         thrum__lock_release(lock_of(&places[i]));
 }
 
-/* The place that was notified. Only who wins the claim writes there, and before it wakes us. */
+/* The place that was notified. Only the winner of the claim writes it, before it wakes us. */
 static size_t find_claimed(const thrum__condition_place *places)
 {
     size_t i = 0;

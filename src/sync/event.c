@@ -4,17 +4,17 @@
  *
  *     SET       the flag
  *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
- *     GUARD     someone is at the queue (park/guard.h)
+ *     GUARD     a thread changes the queue (park/guard.h)
  *
- * A waiter queues only while SET is clear, in the compare-and-swap that takes GUARD; a set that
- * finds waiters takes GUARD, claims them all, and then stores SET alone, which empties the word of
- * GUARD and WAITERS. That store is its last touch of the event: the unparks that follow go to the
- * contexts of the woken. So a waiter whose wait returned 0 may free the event.
+ * A waiter queues only while SET is clear, in the compare-and-swap that takes GUARD. A set that
+ * finds waiters takes GUARD, claims them all, and then stores SET alone, which clears GUARD and
+ * WAITERS. That store is its last touch of the event: the unparks that follow go to the contexts of
+ * the woken. So a waiter whose wait returned 0 may free the event.
  *
- * A set is a release, a wait that returns 0 an acquire, by the flag or by the unpark.
+ * A set is a release, and a wait that returns 0 an acquire, through the flag or through the unpark.
  *
- * clear may run at any time and touches only SET. One that falls into a set with waiters is
- * overwritten by it, as if it had come first.
+ * clear may run at any time and touches only SET. A clear during a set with waiters is overwritten
+ * by it, as if it had come first.
  */
 #include "sync/event.h"
 #include "base/panic.h"

@@ -1,16 +1,17 @@
-/* The list of locks that a fork holds. It only grows; it is read without a lock, and written and kept still
- * across a fork under one of its own.
+/* The list of locks that a fork holds. It only grows. It is read without a lock. A lock of its own
+ * guards writes and keeps it unchanged across a fork.
  *
- * Those who use the locks know nothing of each other, and may hold one while they take another, in whatever
- * order, or enter one. So a fork waits for one lock while it has no other, then tries the rest, and gives
- * all back to wait for the next that somebody has. While it waits nobody can wait for it.
+ * The users of these locks know nothing of each other. They may hold one while they take another,
+ * in any order, or enter one into the list. So a fork waits for one lock while it holds no other,
+ * then tries the rest. If one is held, it releases all and waits for that one. No thread can wait
+ * for the fork while it waits.
  *
- * The list has a lock and no guard, as a fork keeps it for as long as the fork takes, and a fiber that would
- * spin for it may be of the worker that forks.
+ * The list has a lock and no guard: a fork keeps it for the whole fork, and a fiber that would spin
+ * for it may belong to the worker that forks.
  *
- * To take the locks may take a wait, and a wait may need contexts: the holder's, or that of a fiber in which
- * the worker goes on. So these handlers are registered after those of the table of contexts, and then are
- * called before that one is closed for the fork. */
+ * To take the locks may take a wait, and a wait may need contexts: the owner's, or that of a fiber
+ * in which the worker continues. So these handlers are registered after those of the table of
+ * contexts, and are called before that table is closed for the fork. */
 #include "sync/fork_lock.h"
 #include "base/process.h"
 #include "base/unexplored.h"
@@ -25,8 +26,8 @@ static thrum_lock list;
 static thrum_lock *locks[MOST];
 static uint32_t count;
 
-/* Takes the list and, if it need not wait for one, all locks; `first` is held already. Gives the place of one
- * that another has, and then has taken none; MOST for success. */
+/* Takes the list and, if it need not wait for one, all locks; `first` is held already. Gives the
+ * place of one that another has, and then has taken none; MOST for success. */
 static uint32_t try_all(uint32_t first)
 {
     thrum_lock_acquire(&list);

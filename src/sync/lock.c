@@ -1,54 +1,53 @@
 /* The lock.
  *
- * Sixteen bytes: a state word, the ident of the holder, and the tail of the queue of waiters.
+ * Sixteen bytes: a state word, the ident of the owner, and the tail of the queue of waiters.
  *
- *     LOCKED    someone holds it
+ *     LOCKED    the lock has an owner
  *     WAITERS   the queue is not empty
- *     GUARD     someone is at the queue (park/guard.h)
- *     WAKING    someone who is awake is on the way to this lock: woken by a release, or spinning.
- *               It will take the lock, or clear the bit as it queues; so a release need not wake
- *               another. At most one is on the way: the designated waker of nsync.
- *     STAMP     beside WAKING: the number of the process in which it was set, modulo 256. In a child
- *               process it differs, and WAKING stands for a thread that is lost: it does not count,
+ *     GUARD     a thread changes the queue (park/guard.h)
+ *     WAKING    a designated waker is on the way to this lock: a waiter that a release has woken,
+ *               or a spinner. It will take the lock, or clear the bit as it queues, so a release
+ *               need not wake another waiter. At most one
+ *     STAMP     beside WAKING: the number of the process in which it was set, modulo 256. In a
+ *               child process it differs, and WAKING stands for a lost thread: it does not count,
  *               and the next release that serves waiters, or spinner, drops it
  *
  * Legal words: WAITERS agrees with the queue whenever GUARD is clear. WAKING may stand without
  * LOCKED. A waiter enters the queue only while LOCKED is set, in the compare-and-swap that takes
- * GUARD; since the holder cannot give the lock back without seeing WAITERS, no wake is lost.
+ * GUARD. The owner cannot release the lock without seeing WAITERS, so no wake is lost.
  *
- * Acquire is a compare-and-swap to LOCKED (acquire), release one from LOCKED (release): they pair,
- * and what one holder wrote the next one sees. Both write the owner word, which names the holder, in
- * the same step (park/owner.h).
+ * Acquire is a compare-and-swap to LOCKED (acquire), release one from LOCKED (release). They pair:
+ * the next owner sees what the last one wrote. Both write the owner word in the same step
+ * (park/owner.h).
  *
- * The last touch of a release is the compare-and-swap that clears LOCKED (or GUARD, in a hand-off);
- * the unpark that follows touches only the context of the woken. So the next holder may free the
+ * The last touch of a release is the compare-and-swap that clears LOCKED (or GUARD, in a hand-off).
+ * The unpark that follows touches only the context of the woken. So the next owner may free the
  * lock at once.
  *
- * Fairness: barging. A woken waiter competes with those who run; if it loses, it queues at the
- * head. A release hands the lock over instead, once the first waiter has waited for TURN_NS and the
- * releasing thread has had its turn for as long: it leaves LOCKED set, writes the waiter's ident as
- * owner, and wakes it as the holder. A thread's turn begins when it gets a lock that it slept for
- * (`tenure` in its context). So threads that fight for a lock take turns of a millisecond, in which
- * the one that runs goes at full speed, and one hand-over's wake-up a turn is all that fairness
- * costs; and one that holds a lock for long gives it to whoever waits, on its first release. Handing
- * over to every waiter that has waited long would stop the lock for the length of a wake-up at each
- * release as soon as there are many.
+ * Fairness: barging. A woken waiter competes with running threads; if it loses, it queues at the
+ * head. Once the first waiter has queued for TURN_NS and the releasing thread has had its turn for
+ * TURN_NS, a release hands the lock over: it leaves LOCKED set, writes the waiter's ident as owner,
+ * and wakes it as the owner. A thread's turn begins when it gets a lock that it slept for (`tenure`
+ * in its context). So competing threads take turns of a millisecond, in which the running thread
+ * goes at full speed, and fairness costs one wake-up a turn. A thread that holds a lock for long
+ * hands it over on its first release. A hand-off to every waiter that has waited long would stop
+ * the lock for a wake-up at each release as soon as there are many waiters.
  *
- * Spinning: whoever finds the lock held and nobody on the way may spin, with growing pauses, before
- * it queues; its bit keeps others from doing the same. Not on one or two processors: there the
- * spinner's reads slow the holder down more than the saved sleep is worth, as measured with
- * bench_lock (at 4 threads on 2 processors 30 to 80 ns for a pair instead of 15).
+ * Spinning: a thread that finds the lock held and no designated waker may spin, with growing
+ * pauses, before it queues. Its bit keeps other threads from spinning. There is no spinning on one
+ * or two processors: the spinner's reads slow the owner down more than the saved sleep is worth, as
+ * bench_lock shows (with 4 threads on 2 processors 30 to 80 ns for a pair instead of 15).
  *
  * Cancellation and timeout: only acquire_until can end without the lock.
  *
- * Fork: a lock that the forking thread holds is held by it in the child, too. One that another thread
- * holds stays held: a thread that has to wait for it in the child is stopped with the name of the
- * holder instead of hanging. GUARD is clear in a child and the queue whole (base/section.c); the
- * waiters in it are lost and skipped. WAKING of a lost thread is known by its STAMP.
+ * Fork: a lock that the forking thread holds is held by it in the child. A lock that another thread
+ * holds stays held: a thread that must wait for it in the child is stopped with the name of the
+ * owner instead of hanging. GUARD is clear in a child and the queue whole (base/section.c); the
+ * waiters in it are lost and skipped. The STAMP shows that WAKING stands for a lost thread.
  *
- * Rejected: a ticket or MCS lock (a preempted waiter stops all behind it); a global table of
- * queues (unrelated locks would meet); releasing by fetch-and-subtract and looking for waiters
- * after it (touches the lock when it may be gone).
+ * Rejected: a ticket or MCS lock (a preempted waiter stops all behind it); a global table of queues
+ * (unrelated locks would meet); releasing by fetch-and-subtract and looking for waiters after it
+ * (touches the lock when it may be gone).
  *
  * Sources: nsync by Burrows; parking_lot by d'Antras, after WebKit's WTF::Lock by Pizlo; the
  * starvation mode of Go's sync.Mutex.
@@ -310,7 +309,7 @@ void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter)
     thrum__guard_left();
 }
 
-/* Whether one who releases must look at the queue: someone waits, and nobody is on the way. */
+/* Whether a release must look at the queue: there are waiters and no designated waker. */
 static inline bool needs_wake(uint32_t state)
 {
     return state & GUARD || (without_lost_waking(state) & (WAITERS | WAKING)) == WAITERS;

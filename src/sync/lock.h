@@ -16,13 +16,13 @@ void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter);
 void thrum__lock_acquire(thrum_lock *lock, const void *place);
 int thrum__lock_acquire_until(thrum_lock *lock, thrum_time deadline, const void *place);
 
-/* Takes `lock` for one whom a release of it has woken by way of `waiter`. */
+/* Takes `lock` for a waiter that a release of it has woken through `waiter`. */
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter);
 
 /* Releases `lock`, which the caller is known to hold. */
 void thrum__lock_release(thrum_lock *lock);
 
-/* Stops the program with what went wrong with `lock`, who is calling and who holds it. */
+/* Stops the program: what went wrong with `lock`, which thread called and which thread holds it. */
 void thrum__lock_misuse(const thrum_lock *lock, const char *what, const void *place)
     __attribute__((noreturn));
 

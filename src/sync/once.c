@@ -1,8 +1,9 @@
-/* Once: a flag that is read first, and a lock for those who find it unset.
+/* Once: a flag that is read first, and a lock for callers that find it unset.
  *
  * The flag is set by a release under the lock, after the function has returned, and read by an
- * acquire: who sees it sees what the function wrote. The function runs under the lock, so that a
- * second caller waits for it, and one that runs its own `once` is stopped by the lock's check.
+ * acquire: a caller that sees it sees what the function wrote. The function runs under the lock, so
+ * a second caller waits for it. A function that calls its own `once` is stopped by the lock's
+ * check.
  */
 #include "base/atomic.h"
 #include <thrum/once.h>

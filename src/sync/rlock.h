@@ -4,8 +4,7 @@
 
 #include <thrum/rlock.h>
 
-/* Takes back all but one acquire of the lock, which the caller holds, and gives their number, for
- * thrum__rlock_restore once he holds it again. */
+/* Undoes all but one acquire of the lock, which the caller holds, and gives their number, for thrum__rlock_restore. */
 uint32_t thrum__rlock_give_up(thrum_rlock *lock);
 void thrum__rlock_restore(thrum_rlock *lock, uint32_t extra);
 

@@ -1,28 +1,28 @@
 /* The readers-writer lock.
  *
- *     WRITER    someone writes
+ *     WRITER    a writer owns the lock
  *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
- *     GUARD     someone is at the queue (park/guard.h)
+ *     GUARD     a thread changes the queue (park/guard.h)
  *     the rest  the number of readings, in units of READER
  *
- * WRITER excludes readings. Whoever finds the lock taken, or others waiting, queues. A release that
- * leaves the lock free takes GUARD and admits: the writer at the head of the queue, or all readers
- * up to the next writer. The admitted hold the lock already when they wake: nobody can come
- * between, and no wake is for nothing.
+ * WRITER excludes readings. A caller that finds the lock taken, or waiters before it, queues. A
+ * release that leaves the lock free takes GUARD and admits: the writer at the head of the queue, or
+ * all readers up to the next writer. The admitted own the lock when they wake: no caller can take
+ * it first, and no wake is in vain.
  *
  * While GUARD is set, the word changes in one way only: a context that is known to read may add a
- * reading of its own. So the holder of GUARD settles by compare-and-swap, and that is its last touch
- * of the lock; the unparks follow.
+ * reading of its own. So the holder of GUARD finishes with a compare-and-swap, and that is its last
+ * touch of the lock; the unparks follow.
  *
- * Each context keeps a short list of what it reads (`reading`). With it a reading is given back by
- * the context that took it, a reader that wants to write is refused instead of waiting for itself,
- * and a reader that reads again does not queue behind a writer that waits for it. The list has a
- * few places. A context that reads more locks at once has readings that are counted and not listed.
- * It may read any lock again, so it goes past the waiters of every lock that has readers. Its other
- * mistakes go unchecked for those locks.
+ * Each context keeps a short list of the locks that it reads (`reading`). With it a reading is
+ * released by the context that took it, a reader that wants to write is refused instead of waiting
+ * for itself, and a reader that reads again does not queue behind a writer that waits for it. The
+ * list has a few places. A context that reads more locks at once has readings that are counted and
+ * not listed. It may read any lock again, so it passes the waiters of every lock that has readers.
+ * Its other mistakes go undetected for those locks.
  *
- * A waiter that gives up (deadline, cancellation) may have kept others out who can go in now: a
- * writer that leaves lets the readers behind him in. So a withdrawal admits too.
+ * A waiter that gives up (deadline, cancellation) may have kept out others that can go in now: a
+ * leaving writer admits the readers behind it. So a withdrawal admits too.
  *
  * Pairs: a release is a release, every way in an acquire (the compare-and-swap, or the unpark).
  *
@@ -77,7 +77,7 @@ static void note_reading(thrum__context *self, thrum_rwlock *lock)
     reading->depth++;
 }
 
-/* Takes one reading off the list; stops one who does not read. */
+/* Takes one reading off the list; stops a context that does not read. */
 static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void *place)
 {
     thrum__probe(released, "rwlock read", lock);
@@ -109,8 +109,7 @@ struct admitted {
     uint32_t added; /* to the word */
 };
 
-/* Takes from the head of the queue those who fit to a lock with the given readings. Under GUARD,
- * when nobody writes. */
+/* Takes from the head of the queue the waiters that a lock with the given readings can admit. Under GUARD, without a writer. */
 static struct admitted admit(thrum_rwlock *lock, uint32_t readings)
 {
     struct admitted in = {0};
@@ -231,8 +230,8 @@ static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, const stru
                               place);
 }
 
-/* Adds a reading beside those that there are; false if there is none. The caller need not be one of the
- * readers, so it keeps out while another has GUARD and counts on the readers that it saw. */
+/* Adds a reading beside those that there are; false if there is none. The caller need not be one of
+ * the readers, so it keeps out while another has GUARD and counts on the readers that it saw. */
 static bool join_readers(thrum_rwlock *lock)
 {
     uint32_t turns = 0, state;
@@ -335,7 +334,7 @@ int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_time deadline)
     return acquire_write(lock, deadline, true, thrum__caller());
 }
 
-/* Takes `held` from the word; the one who leaves the lock free to those who wait lets them in. */
+/* Takes `held` from the word. If that leaves the lock free, admits waiters. */
 static __attribute__((noinline)) void release_slow(thrum_rwlock *lock, uint32_t held)
 {
     uint32_t turns = 0;

@@ -1,20 +1,20 @@
 /* The semaphore.
  *
- *     GUARD     someone is at the queue (park/guard.h)
+ *     GUARD     a thread changes the queue (park/guard.h)
  *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
  *     the rest  the number of permits, in units of PERMIT
  *
  * Permits and waiters exclude each other: a release serves waiters before it counts permits, and a
  * waiter queues only when there is no permit, in the compare-and-swap that takes GUARD. A permit
- * that is handed to a waiter never shows in the word. So waiters are served in order, nobody
- * barges, and a woken waiter has its permit already.
+ * that is handed to a waiter never appears in the word. So waiters are served in order, there is no
+ * barging, and a woken waiter has its permit.
  *
- * While GUARD is set nobody else changes the word. Taking a permit is an acquire, giving one a
+ * While GUARD is set no other thread changes the word. Taking a permit is an acquire, giving one a
  * release. The last touch of a release is the write that publishes the new word (or clears GUARD);
  * the unparks follow. `bound_` is 0 for no bound and does not change.
  *
- * Rejected: barging, as in the lock. A semaphore guards scarce things for long, where order and a
- * sure wake matter more than the last hand-over; a lock is there for short sections.
+ * Rejected: barging, as in the lock. A semaphore guards scarce resources for long, where order and
+ * a sure wake matter more than the last hand-off. A lock is for short sections.
  */
 #include "base/panic.h"
 #include "base/probe.h"
