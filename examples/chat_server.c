@@ -1,12 +1,12 @@
-/* A chat: what one says, all others hear. Three guests come, talk and leave, in one program.
+/* A chat: what one guest says, all others hear. Three guests come, talk and leave, in one program.
  *
- * All tasks are fibers of a pool with one worker, so the room needs no lock: nobody else runs between
- * two waits. A guest who does not listen must not hold the others up, so each has a queue of lines
- * to be sent and a fiber that sends them; when the queue is full, lines for that guest are dropped.
+ * All tasks are fibers of a pool with one worker, so the room needs no lock: no other task runs between
+ * two waits. Each guest has a stream, which one fiber reads and another writes. A guest that does not
+ * listen must not delay the others, so each has a queue of lines to be sent; when the queue is full, lines
+ * for that guest are dropped.
  */
 #include <err.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@ struct line {
 };
 
 struct seat {
-    thrum_socket *socket;
+    thrum_stream *stream;
     thrum_queue *lines; /* to be sent; NULL: the seat is free */
 };
 
@@ -41,25 +41,13 @@ static int send_lines(thrum_task *self)
     struct line line;
     int rc;
     while ((rc = thrum_queue_get(seat->lines, &line, THRUM_FOREVER)) == 0) {
-        rc = thrum_socket_write(seat->socket, line.text, strlen(line.text), thrum_in(10));
+        rc = thrum_stream_write(seat->stream, line.text, strlen(line.text), thrum_in(10));
+        if (rc == 0)
+            rc = thrum_stream_flush(seat->stream, thrum_in(10));
         if (rc < 0)
             break;
     }
     return rc == -EPIPE ? 0 : rc;
-}
-
-/* Reads a line with its end; false if no more comes. */
-static bool read_line(thrum_socket *socket, char *text)
-{
-    size_t used = 0;
-    while (used < LINE - 1) {
-        if (thrum_socket_read(socket, text + used, 1, thrum_in(10)) != 1)
-            return false;
-        if (text[used++] == '\n')
-            break;
-    }
-    text[used] = '\0';
-    return true;
 }
 
 static int host(thrum_task *self)
@@ -68,20 +56,20 @@ static int host(thrum_task *self)
     char text[LINE];
     thrum_future *sender =
         thrum_submit(thrum_fiber_pool_current(), send_lines, thrum_value(struct seat *, seat));
-    while (read_line(seat->socket, text))
+    while (thrum_stream_read_line(seat->stream, text, sizeof text, thrum_in(10)) > 0)
         tell(seat, text);
     thrum_queue_close(seat->lines);
     int rc = thrum_future_result(sender, NULL, 0, THRUM_FOREVER);
     thrum_future_free(sender);
     thrum_queue_free(seat->lines);
-    thrum_socket_free(seat->socket);
+    thrum_stream_free(seat->stream);
     *seat = (struct seat){0};
     return rc;
 }
 
 struct guest {
     const char *name;
-    thrum_socket *socket; /* its side */
+    thrum_stream *stream; /* its side */
 };
 
 /* Says its line once all are there, and notes what it hears from the two others. */
@@ -90,11 +78,13 @@ static int visit(thrum_task *self)
     const struct guest *me = &thrum_arg(self, struct guest);
     char said[LINE], heard[GUESTS - 1][LINE], *first = heard[0], *second = heard[1];
     int size = snprintf(said, sizeof said, "%s says hello\n", me->name);
-    int rc = thrum_socket_write(me->socket, said, (size_t)size, thrum_in(10));
+    int rc = thrum_stream_write(me->stream, said, (size_t)size, thrum_in(10));
+    if (rc == 0)
+        rc = thrum_stream_flush(me->stream, thrum_in(10));
     for (int i = 0; i < GUESTS - 1 && rc == 0; i++)
-        if (!read_line(me->socket, heard[i]))
+        if (thrum_stream_read_line(me->stream, heard[i], LINE, thrum_in(10)) <= 0)
             rc = -EPIPE;
-    thrum_socket_free(me->socket);
+    thrum_stream_free(me->stream);
     if (rc < 0)
         return rc;
     if (strcmp(first, second) > 0) {
@@ -106,23 +96,33 @@ static int visit(thrum_task *self)
     return 0;
 }
 
+/* Connects a guest, and gives it a seat. */
+static int come_in(thrum_socket *listener, struct seat *seat, thrum_stream **ret_guest)
+{
+    thrum_socket *peer;
+    uint16_t port = (uint16_t)thrum_socket_port(listener);
+    int rc = thrum_stream_connect("127.0.0.1", port, NULL, ret_guest, thrum_in(10));
+    if (rc == 0)
+        rc = thrum_socket_accept(listener, &peer, thrum_in(10));
+    if (rc == 0)
+        rc = thrum_stream_from_socket(peer, NULL, &seat->stream);
+    seat->lines = thrum_queue_new(sizeof(struct line), &(thrum_queue_options){.max_size = BACKLOG});
+    return rc < 0 ? rc : seat->lines ? 0 : -ENOMEM;
+}
+
 static int evening(thrum_task *self)
 {
     static const char *const names[GUESTS] = {"Ada", "Bob", "Cleo"};
     thrum_executor *pool = thrum_fiber_pool_current();
     thrum_future *tasks[2 * GUESTS];
-    thrum_socket *listener, *own[GUESTS];
+    thrum_socket *listener;
+    thrum_stream *own[GUESTS];
     int rc = thrum_socket_listen("127.0.0.1", 0, NULL, &listener);
     if (rc < 0)
         return thrum_fail(self, rc, "cannot listen");
-    uint16_t port = (uint16_t)thrum_socket_port(listener);
     for (int i = 0; i < GUESTS; i++) {
-        rc = thrum_socket_connect("127.0.0.1", port, thrum_in(10), &own[i]);
-        if (rc == 0)
-            rc = thrum_socket_accept(listener, &room[i].socket, thrum_in(10));
-        room[i].lines =
-            thrum_queue_new(sizeof(struct line), &(thrum_queue_options){.max_size = BACKLOG});
-        if (rc < 0 || !room[i].lines)
+        rc = come_in(listener, &room[i], &own[i]);
+        if (rc < 0)
             errx(EXIT_FAILURE, "guest %d cannot come in: %s", i, thrum_strerror(rc));
         tasks[i] = thrum_submit(pool, host, thrum_value(struct seat *, &room[i]));
     }

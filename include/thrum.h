@@ -48,6 +48,7 @@
 #include <thrum/shared_semaphore.h>
 #include <thrum/signals.h>
 #include <thrum/socket.h>
+#include <thrum/stream.h>
 #include <thrum/task.h>
 #include <thrum/thread.h>
 #include <thrum/time.h>

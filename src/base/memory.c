@@ -30,6 +30,16 @@ static void *take(size_t count, size_t size)
     return calloc(count, size);
 }
 
+static void *take_unset(size_t size)
+{
+#ifdef THRUM_EXPLORE
+    void *memory = thrum__explore_allocate(size, _Alignof(max_align_t), false);
+    if (memory)
+        return memory;
+#endif
+    return size <= PTRDIFF_MAX ? malloc(size) : NULL;
+}
+
 static void *take_line(size_t size)
 {
     void *memory;
@@ -68,6 +78,11 @@ static char *take_slab(size_t size)
 void *thrum__alloc(size_t size)
 {
     return thrum__alloc_array(1, size);
+}
+
+void *thrum__alloc_unset(size_t size)
+{
+    return thrum__alloc_refused() ? NULL : take_unset(size);
 }
 
 void *thrum__alloc_array(size_t count, size_t size)

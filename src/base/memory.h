@@ -33,13 +33,16 @@ enum { THRUM__MEMORY_PLAIN = false };
 /* Zeroed memory, or NULL. */
 void *thrum__alloc(size_t size);
 
+/* Memory with any content, or NULL: for buffers, of which often only the beginning is used. */
+void *thrum__alloc_unset(size_t size);
+
 /* Zeroed memory for `count` elements of `size` bytes, or NULL, also where the product overflows. */
 void *thrum__alloc_array(size_t count, size_t size);
 
 /* Zeroed memory at the start of a cache line, or NULL. */
 void *thrum__alloc_line(size_t size);
 
-/* Gives memory of the three functions above back; NULL is accepted. */
+/* Gives memory of the four functions above back; NULL is accepted. */
 void thrum__free(void *memory);
 
 /* A zeroed slab of `size` bytes, a power of two of at least a page, at a multiple of `size`; or NULL. */

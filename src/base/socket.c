@@ -5,6 +5,8 @@
 #include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -107,6 +109,42 @@ ptrdiff_t thrum__socket_send(int socket, const struct iovec *parts, size_t count
         return AGAIN(send(socket, parts->iov_base, parts->iov_len, MSG_NOSIGNAL));
     struct msghdr from = message(parts, count);
     return AGAIN(sendmsg(socket, &from, MSG_NOSIGNAL));
+}
+
+ptrdiff_t thrum__plain_receive(int descriptor, const struct iovec *parts, size_t count)
+{
+    return AGAIN(readv(descriptor, parts, (int)count));
+}
+
+/* A write to a pipe that nobody reads raises SIGPIPE, and there is no flag against it. So the signal is blocked
+ * meanwhile, and taken away if this write has raised it. */
+ptrdiff_t thrum__plain_send(int descriptor, const struct iovec *parts, size_t count)
+{
+    static const struct timespec none;
+    sigset_t broken, before, pending;
+    sigemptyset(&broken);
+    sigaddset(&broken, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &broken, &before);
+    sigpending(&pending);
+    ptrdiff_t put = AGAIN(writev(descriptor, parts, (int)count));
+    if (put == -EPIPE && !sigismember(&pending, SIGPIPE))
+        while (sigtimedwait(&broken, NULL, &none) < 0 && errno == EINTR)
+            ;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return put;
+}
+
+int thrum__socket_adopt(int descriptor)
+{
+    struct stat about;
+    int type = 0;
+    socklen_t size = sizeof type;
+    int flags = fcntl(descriptor, F_GETFL);
+    if (flags < 0 || fstat(descriptor, &about) < 0 ||
+        (!(flags & O_NONBLOCK) && fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0))
+        return -errno;
+    return S_ISSOCK(about.st_mode) &&
+           getsockopt(descriptor, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
 }
 
 int thrum__socket_shutdown(int socket, int how)

@@ -36,6 +36,15 @@ enum { THRUM__SOCKET_PARTS = 1024 };
 
 ptrdiff_t thrum__socket_receive(int socket, const struct iovec *parts, size_t count);
 ptrdiff_t thrum__socket_send(int socket, const struct iovec *parts, size_t count);
+
+/* The same for a descriptor of any kind, such as a pipe. */
+ptrdiff_t thrum__plain_receive(int descriptor, const struct iovec *parts, size_t count);
+ptrdiff_t thrum__plain_send(int descriptor, const struct iovec *parts, size_t count);
+
+/* Has calls on a descriptor that came from elsewhere not block, and says what it is: 1 for a socket of a
+ * stream kind, 0 for anything else; -EBADF. */
+int thrum__socket_adopt(int descriptor);
+
 int thrum__socket_shutdown(int socket, int how);
 
 /* Removes the socket at `path` from the file system; what is no socket stays. */

@@ -149,7 +149,7 @@ int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum
         thrum__descriptor_init(&socket->descriptor, number);
         socket->tcp = listener->tcp;
         *ret_socket = socket;
-        thrum__socket_turn(listener);
+        thrum__net_turn(&listener->turns);
     } else {
         thrum__free(socket);
     }

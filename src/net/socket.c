@@ -1,5 +1,5 @@
 /* The socket: a descriptor of the system with the calls that are under way (descriptor.c), and no state
- * besides. What it can do is in stream.c, accept.c and connect.c; here is its life and what does not
+ * besides. What it can do is in transfer.c, accept.c and connect.c; here is its life and what does not
  * wait.
  *
  * A socket is on the heap, as it may be freed while calls of others end: the last of them frees it.
@@ -29,12 +29,12 @@ void thrum__socket_leave(thrum_socket *socket)
         thrum__free(socket);
 }
 
-void thrum__socket_turn(thrum_socket *socket)
+void thrum__net_turn(uint32_t *turns)
 {
     enum { TURNS = 64 };
-    uint32_t turns = thrum__load_relaxed(&socket->turns) + 1;
-    thrum__store_relaxed(&socket->turns, turns); /* one that is lost between two costs nothing */
-    if (turns % TURNS == 0 && thrum__fiber_self())
+    uint32_t count = thrum__load_relaxed(turns) + 1;
+    thrum__store_relaxed(turns, count); /* one that is lost between two costs nothing */
+    if (count % TURNS == 0 && thrum__fiber_self())
         thrum_yield();
 }
 

@@ -8,8 +8,9 @@
 
 struct thrum_socket {
     thrum__descriptor descriptor;
-    uint32_t turns; /* calls that had an answer at once; see thrum__socket_turn */
+    uint32_t turns; /* calls that had an answer at once; see thrum__net_turn */
     bool tcp;       /* of its kind, what a listener accepts is too; fixed */
+    bool plain;     /* a descriptor of another kind, below a stream; fixed */
     uint32_t told;  /* a listener's: that there are no descriptors left */
 };
 
@@ -19,8 +20,16 @@ thrum_socket *thrum__socket_of(int number);
 /* Ends a use of the socket, which may have been the last. */
 void thrum__socket_leave(thrum_socket *socket);
 
-/* After a call that did not wait: now and then lets other fibers run. */
-void thrum__socket_turn(thrum_socket *socket);
+/* One try to read or write: -EAGAIN if it would have to wait. Does not switch to another fiber. */
+ptrdiff_t thrum__socket_try_read(thrum_socket *socket, void *buffer, size_t size);
+ptrdiff_t thrum__socket_try_write(thrum_socket *socket, const void *data, size_t size);
+
+/* Waits until `side` may be possible. Unless it was `tried`, waits only if it knows that a try would be in
+ * vain. Returns as thrum__descriptor_wait. */
+int thrum__socket_await(thrum_socket *socket, int side, bool tried, thrum_time deadline);
+
+/* After a call that did not wait: now and then lets other fibers run. `turns` counts such calls. */
+void thrum__net_turn(uint32_t *turns);
 
 enum { THRUM__ADDRESSES = 8 }; /* of one name, the most that are tried */
 
