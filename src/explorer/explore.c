@@ -1,15 +1,14 @@
 /* The explorer's side of the gate: what each operation of base/ becomes.
  *
  * An atomic access has three parts: the point before it, where another thread may run; the
- * operation itself, done by the processor as if there were one thread, since there is one; and
- * what it meant: which values a load may see, what was ordered (order.c), how the past
- * grew (trace.c). What one finds here is the glue, and the futex and the clock, which the
- * explorer plays itself.
+ * operation itself, done by the processor, since there is only one OS thread; and its meaning:
+ * which values a load may see, what was ordered (order.c), how the past grew (trace.c). This file
+ * connects them. It also implements the futex and the clock.
  *
- * The futex wakes those who sleep on a word in the order in which they came, orders nothing, and
- * may be told of words that are gone. One who sleeps on several words stays in the queue of each until
- * he goes on: wakes of the others are lost on him meanwhile, as they are in the kernel. Outside of a run, while the program starts and ends, there is
- * one thread and every operation is itself.
+ * The futex wakes the sleepers on a word in the order of their coming, orders nothing, and accepts
+ * words that are gone. A sleeper on several words stays in the queue of each until it runs again;
+ * wakes of the other words are lost on it meanwhile, as in the kernel. Outside a run, while the
+ * program starts and ends, there is one thread and every operation is the real one.
  */
 #include "explorer/machine.h"
 
@@ -215,7 +214,7 @@ int thrum__explore_futex_wait(uint32_t *word, uint32_t expected, int64_t deadlin
     return rc == -ETIMEDOUT ? rc : 0;
 }
 
-/* Who has slept on the word for longest and was not woken by it, and which of his words it is. */
+/* The thread that has slept on the word longest without a wake from it, and the index of the word among its words. */
 static thrum__explore_thread *first_sleeper(const uint32_t *word, unsigned *ret_index)
 {
     thrum__explore_machine *m = thrum__explore_machine_;

@@ -92,8 +92,9 @@ enum thrum__explore_outcome thrum__explore_run(const thrum__explore_limits *limi
                                                const thrum__explore_driver *driver,
                                                void (*client)(void));
 
-/* While a thread is chosen: equal numbers stand for states with the same future. What preemptions
- * cost is not in it: who runs, and whether it could go on, is the choice's. */
+/* While a thread is chosen: equal numbers stand for states with the same future. The cost of
+ * preemptions is not in it: which thread runs, and whether it could continue, belongs to the
+ * choice. */
 uint64_t thrum__explore_state_number(void);
 
 /* What is known of the last run. */
@@ -180,7 +181,7 @@ typedef struct thrum__explore_machine {
     thrum__explore_thread thread[THRUM__EXPLORE_THREADS];
     thrum__explore_limits left; /* what remains of each budget */
     const thrum__explore_driver *driver;
-    thrum__switch home; /* the search's stack: there it is chosen who goes on */
+    thrum__switch home; /* the search's stack, where the next thread is chosen */
     enum thrum__explore_outcome outcome;
     int64_t now;
     bool remembers;              /* old values of words, for stale loads */

@@ -11,8 +11,8 @@
  *
  * The variables of the program (.data and .bss) are saved before the first run and set back before
  * each. To save time, pages are write-protected at first; the first write to one faults, opens it
- * until the next search and puts it on the list of those that are set back. Each snapshot hashes that list,
- * so a search does not inherit the pages of those before it. The explorer and the search
+ * until the next search and puts it on the list of those that are set back. Each snapshot hashes
+ * that list, so a search does not inherit the pages of those before it. The explorer and the search
  * keep their own state on the heap of the C library, out of reach.
  *
  * Dead ranges: freed blocks, stacks of ended threads, and what the library declares dead (a waiter
@@ -338,8 +338,8 @@ void thrum__explore_memory_check(const void *address, size_t size, const char *w
 
 /* ------------------------------------------------------------------------------------ number */
 
-/* What it all holds but the stacks. The dead ranges are a set; a page that is as it was saved counts
- * as one that was never written. */
+/* What it all holds but the stacks. The dead ranges are a set; a page that is as it was saved
+ * counts as one that was never written. */
 uint64_t thrum__explore_memory_number(void)
 {
     uint64_t number = 0, dead = 0;

@@ -1,14 +1,14 @@
 /* Races: two plain accesses to one place, one of them a write, that nothing orders.
  *
- * Each marked place remembers who wrote it last and at which step of his, and for each thread its
- * last read. An access is ordered after another if the other's step is in the clock of the thread
- * that accesses now (order.c). A plain access counts as a part of its thread's next step,
- * which is why it is ordered after only by a release that comes later.
+ * Each marked place remembers its last writer and the writer's step, and for each thread its last
+ * read. An access is ordered after another if the other's step is in the clock of the thread that
+ * accesses now (order.c). A plain access counts as a part of its thread's next step, so only a
+ * later release orders it.
  *
- * Places are words of four bytes; accesses that are smaller or not aligned are kept byte by byte.
- * A place that is accessed in both ways is two places here, which may hide a race, and never
- * invents one. A race is found in every interleaving that has both accesses unordered, whichever
- * of the two runs first, so few interleavings suffice to find it.
+ * Places are words of four bytes. Accesses that are smaller or not aligned are kept byte by byte. A
+ * place that is accessed in both ways is two places here, which may hide a race, and never invents
+ * one. A race is found in every interleaving in which both accesses are unordered, whichever runs
+ * first, so few interleavings suffice to find it.
  */
 #include "explorer/race.h"
 #include "explorer/machine.h"

@@ -1,27 +1,27 @@
-/* Virtual threads and who of them runs.
+/* Virtual threads, and which of them runs.
  *
  * Before each step (an atomic access, a fence, a futex call) the running thread comes to a point at
- * which another may go first; a thread that sleeps, joins, pauses or ends leaves the processor. In
- * both cases the machine lists who could perform the next step and how, and asks its driver. The
- * chosen thread then performs one step without a further question. Where only one can go on, nobody
- * is asked and nothing is recorded.
+ * which another thread may go first. A thread that sleeps, joins, pauses or ends leaves the
+ * processor. In both cases the machine lists which threads could perform the next step and how, and
+ * asks its driver. The chosen thread then performs one step. If only one thread can continue, there
+ * is no choice and nothing is recorded.
  *
- * The options, in an order that depends on the run alone: the running thread first, if it can go
- * on; then the others that are ready, beginning behind it; then sleepers whose deadline can pass;
- * then sleepers that can wake for no reason. Taking the processor from a thread that can go on is
- * a preemption, which searches count and bound. Deadlines and spurious wake-ups have budgets of
- * their own instead.
+ * The options, in an order that depends only on the run: the running thread first, if it can
+ * continue; then the other ready threads, beginning behind it; then sleepers whose deadline can
+ * pass; then sleepers that can wake spuriously. Taking the processor from a thread that can
+ * continue is a preemption, which searches count and bound. Deadlines and spurious wake-ups have
+ * budgets of their own.
  *
  * Spin loops: a thread that pauses is not ready until another thread has changed some word since
- * its spin turn began, as it would only find what it found before. A turn begins at the pause
- * before, so a first pause costs one more turn at most. Writes that leave the word as it was do
- * not count: two threads that spin by exchange would otherwise wake each other for ever.
+ * its spin turn began, because it would only find the same values. A turn begins at the pause
+ * before, so a first pause costs at most one more turn. Writes that leave the word unchanged do not
+ * count: two threads that spin by exchange would otherwise wake each other for ever.
  *
- * Time is virtual and stands still but for deadlines that pass, and for ticks where a client has
- * a budget for them. A deadline that passes by choice moves the clock to it; from then on earlier
- * deadlines are due and pass without a budget. When nobody can go on, the run has failed, and the
- * report says what each thread waits for: a deadlock, a lost wake-up, or a loop that spins in vain.
- * A client that needs time to pass there (it sleeps, say) asks for it with `rescue`.
+ * Time is virtual. It moves only when a deadline passes, and by ticks if a client has a budget for
+ * them. A deadline that passes by choice moves the clock to it; from then on earlier deadlines are
+ * due and pass without a budget. When no thread can continue, the run has failed, and the report
+ * says what each thread waits for: a deadlock, a lost wake-up, or a loop that spins in vain. A
+ * client that needs time to pass there (it sleeps, say) asks for it with `rescue`.
  *
  * Quiet stretches (base/unexplored.h) contain no points and record nothing.
  */
@@ -160,7 +160,7 @@ static bool is_due(const thrum__explore_thread *thread)
            thread->deadline <= thrum__explore_machine_->now;
 }
 
-/* When nobody is ready: those whose deadline comes first. */
+/* When no thread is ready: the sleepers whose deadline comes first. */
 static void list_rescue(struct list *list)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
@@ -240,8 +240,9 @@ static void apply(const thrum__explore_option *option, bool rescued)
     thread->picked = true;
 }
 
-/* Finds who performs the next step. The running thread is not ready, or at the point before a step.
- * False if the run is over. Called on the search's own stack, when all threads are switched out. */
+/* Finds the thread that performs the next step. The running thread is not ready, or at the point
+ * before a step. False if the run is over. Called on the search's own stack, when all threads are
+ * switched out. */
 static bool pick(void)
 {
     thrum__explore_machine *m = thrum__explore_machine_;
@@ -272,8 +273,8 @@ static bool pick(void)
     return true;
 }
 
-/* Lets the search choose who goes on; returns when this thread's turn has come. The call keeps the
- * compiler from using the stack below its end, which is wiped meanwhile. */
+/* Lets the search choose the next thread; returns when this thread's turn has come. The call keeps
+ * the compiler from using the stack below its end, which is wiped meanwhile. */
 static void give_turn(void)
 {
     thrum__explore_wipe();
@@ -393,7 +394,7 @@ int thrum__explore_thread_start(uintptr_t *ret_thread, void *(*run)(void *), voi
         thrum__explore_fail("more than %d threads in one run", THRUM__EXPLORE_THREADS);
     thrum__explore_trace_event(&m->threads, true);
     self->clock.at[m->current]++;
-    self->picked = false; /* who performs the next step is a new question now */
+    self->picked = false; /* the next thread is a new choice now */
     *ret_thread = m->threads;
     thrum__explore_thread *thread = new_thread(run, argument);
     thread->clock = self->clock;

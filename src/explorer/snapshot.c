@@ -1,12 +1,12 @@
 /* A number that stands for the present state, so that a search need not go on from one state twice.
  *
- * What can still happen in a run depends on the present alone: on the program's memory, on where each
- * thread stands (its stack, registers included, as all but the one that asks have been switched
- * out, and that one stands at the point before its step), on who sleeps where, on the clock and the
- * budgets, and on what is ordered before what. How the run came there does not matter, and it
- * is forgotten here: two threads that have each taken a lock and given it back leave one state, in
- * whatever order they did it. So the states of a program that does something twice are about twice
- * those of one that does it once, where its interleavings (trace.c) are the square.
+ * What can still happen in a run depends on the present alone: on the program's memory, on where
+ * each thread stands (its stack, registers included, as all but the one that asks have been
+ * switched out, and that one stands at the point before its step), on who sleeps where, on the
+ * clock and the budgets, and on what is ordered before what. How the run came there does not
+ * matter, and it is forgotten here: two threads that have each taken a lock and given it back leave
+ * one state, in whatever order they did it. So the states of a program that does something twice
+ * are about twice those of one that does it once, where its interleavings (trace.c) are the square.
  *
  * Memory. The variables that were ever written, the heap as far as it was given out, and the living
  * part of each stack, hashed as they are. Bytes that nobody will read again make states differ
@@ -22,10 +22,10 @@
  * take or give, each word's, that of the hand-over. An access that all threads have in their
  * clocks can be in no race any more, and drops out.
  *
- * Left out: what stands in no relation to the future, as names, places for reports, and the number of
- * steps. A run that goes round for ever comes to a state again; the search then follows it, see
- * tests/explore/search_dfs.c. With a budget for stale loads the old values of words and who has seen
- * them would be a part of the state as well; there the trace serves instead.
+ * Left out: what stands in no relation to the future, as names, places for reports, and the number
+ * of steps. A run that goes round for ever comes to a state again; the search then follows it, see
+ * tests/explore/search_dfs.c. With a budget for stale loads the old values of words and who has
+ * seen them would be a part of the state as well; there the trace serves instead.
  *
  * Two different states have equal numbers by a chance of about one in a million among ten million.
  *

@@ -1,8 +1,8 @@
-/* A child process with task slots, as its parent has it.
+/* A child process with task slots, as its parent sees it.
  *
- * Whoever has a child keeps it under a lock of his own; only the start, which takes a millisecond, is
- * done without it. The child is whole or not there at all: a start that fails half way kills and reaps
- * what it had begun.
+ * The user of a child guards it with its own lock; only the start, which takes a millisecond, runs
+ * without it. A start that fails half way kills and reaps what it had begun, so there is a whole
+ * child or none.
  */
 #include "process/child.h"
 #include "base/place.h"

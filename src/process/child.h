@@ -36,8 +36,8 @@ typedef struct thrum__child {
 /* Starts a child. On the reaper's thread, without any lock. Returns 0 or a negative errno. */
 int thrum__child_start(thrum__child *child, const thrum__child_options *options);
 
-/* Puts a task in the slots. Returns the slot's index, -EAGAIN if there is no room now, or another negative
- * errno if the task cannot be put there at all. */
+/* Puts a task in the slots. Returns the slot's index, -EAGAIN if there is no room now, or another
+ * negative errno if the task cannot be put there at all. */
 int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *arg, size_t size,
                      thrum_time deadline);
 

@@ -1,18 +1,18 @@
 /* Functions by name.
  *
- * The same function has another address in each process that was started by exec: the system lays
- * modules out at random. What stays is its module and its distance from the module's beginning. A
- * module is recognised by its build-id, a number that the linker makes of its contents, so that a
- * library which was exchanged on disk since is not taken for the one that the parent has; one without
- * build-id by the identity and size of its file.
+ * The same function has another address in each process that exec has started, because the system
+ * places modules at random. Its module and its offset in the module stay. A module is recognised by
+ * its build-id, which the linker makes from its contents, so a library that was replaced on disk is
+ * not taken for the parent's. A module without a build-id is recognised by the identity and size of
+ * its file.
  *
- * One side numbers the modules as their functions come along; the table only grows, as what stands in
- * it may be on its way to another process. The program itself is number 0 and never goes away, so its
- * functions are recognised without a question to the loader; for others it is asked each time, as a
- * library may be unloaded and another take its addresses.
+ * The sending side numbers the modules as their functions come along. The table only grows, because
+ * an entry may be on its way to another process. The program itself is number 0 and is never
+ * unloaded, so its functions need no question to the loader. For others the loader is asked each
+ * time, because a library may be unloaded and another take its addresses.
  *
- * The other side looks among its own modules, and loads the library by its path if it is not there.
- * That is why a plug-in that the parent has opened since its start may hold task functions, too.
+ * The receiving side searches its own modules, and loads the library by its path if it is missing.
+ * So a plug-in that the parent has opened since its start may also hold task functions.
  *
  * Rejected: dladdr and names of symbols. Static functions have none.
  */
@@ -103,7 +103,7 @@ static bool same(const thrum__module *a, const thrum__module *b)
     return a->inode && a->inode == b->inode && a->device == b->device && a->size == b->size;
 }
 
-/* ----------------------------------------------------------------------------- the one who names */
+/* ------------------------------------------------------------------------------ the sending side */
 
 /* What is sought, and what was found. */
 struct search {
@@ -198,7 +198,7 @@ const thrum__module *thrum__module_at(uint32_t number)
     return &table[number];
 }
 
-/* ------------------------------------------------------------------------------ the one who finds */
+/* ---------------------------------------------------------------------------- the receiving side */
 
 /* The range of the segments that may be executed. */
 static void find_code(thrum__module_place *place, const struct dl_phdr_info *info)

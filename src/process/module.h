@@ -20,8 +20,9 @@ typedef struct thrum__module {
     char path[THRUM__MODULE_PATH];
 } thrum__module;
 
-/* The name of `function`: the number of its module, and where it stands in it. Returns 0; -ENOENT if it
- * is in no module, as what a program wrote itself at run time; -ENOSPC where the table is full. */
+/* The name of `function`: the number of its module, and where it stands in it. Returns 0; -ENOENT
+ * if it is in no module, as what a program wrote itself at run time; -ENOSPC where the table is
+ * full. */
 int thrum__module_of(thrum_task_fn *function, uint32_t *ret_module, uint64_t *ret_offset);
 
 /* The module with a number that thrum__module_of has given. */
@@ -32,8 +33,8 @@ typedef struct thrum__module_place {
     uint64_t base, code_begin, code_end; /* its beginning, and the range of its instructions */
 } thrum__module_place;
 
-/* Finds such a module, and loads it if need be. `module` is the caller's own copy. Returns 0; -EINVAL for a module
- * that none can be; -ENOENT. */
+/* Finds such a module, and loads it if need be. `module` is the caller's own copy. Returns 0;
+ * -EINVAL for a module that none can be; -ENOENT. */
 int thrum__module_find(const thrum__module *module, thrum__module_place *ret_place);
 
 #endif

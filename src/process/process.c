@@ -1,14 +1,15 @@
 /* Single processes.
  *
- * A process is a child with task slots, of which one slot is used: its task is put there and the child told to
- * leave as soon as there is nothing to do. The reaper starts it, while the one who asked for it waits for
- * `started`, and notices its end; only then is the outcome taken from the slot, which outlives the child.
+ * A process is a child with task slots, of which one slot is used: it gets the task, and the child
+ * is told to exit as soon as it is idle. The reaper starts it, while the caller waits for
+ * `started`, and notices its end. Only then is the outcome taken from the slot, which outlives the
+ * child.
  *
- * The handle is shared by its owner and the reaper; `references` counts them. Before `ended` is set the reaper
- * alone touches the task and `exit`; after it everybody may read them. `lock` guards the child's
- * descriptor against a signal that comes at its end.
+ * The owner of the handle and the reaper share it; `references` counts them. Before `ended` is set
+ * only the reaper touches the task and `exit`; after it all threads may read them. `lock` guards
+ * the child's descriptor against a signal that comes at its end.
  *
- * One that could not even get memory for itself is the constant `no_memory`.
+ * A process without memory even for its handle is the constant `no_memory`.
  */
 #include "base/process.h"
 #include "base/panic.h"
@@ -62,7 +63,7 @@ static bool give_up(thrum_process *process)
     return process != &no_memory && thrum__sub_acq_rel(&process->references, 1) == 1;
 }
 
-/* Whether it failed and nobody has asked. By the last who has a reference. */
+/* Whether its failure is unobserved. Called by the last owner of a reference. */
 static bool is_unobserved(thrum_process *process)
 {
     return thrum__task_error(&process->task) && !thrum__load_relaxed(&process->seen);
@@ -167,7 +168,7 @@ static void gone(thrum__reaper_client *client)
     thrum_process *process = process_of(client);
     bool daemon = process->daemon;
     thrum_event_set(&process->ended);
-    thrum_event_set(&process->started); /* for one that never was */
+    thrum_event_set(&process->started); /* for a process that never existed */
     if (!give_up(process)) {
         if (!daemon)
             thrum__living_leave();

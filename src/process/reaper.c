@@ -1,26 +1,29 @@
 /* The reaper: the one thread that looks after all child processes of this process.
  *
- * It starts children, collects outcomes, notices the ends of children and enforces deadlines. One reaper
- * serves all pools and processes. It starts with the first of them and never ends: the kernel kills a child
- * when the thread that started it ends, so that thread must live as long as the program.
+ * It starts children, collects outcomes, notices the ends of children and enforces deadlines. One
+ * reaper serves all pools and processes. It starts with the first of them and never ends: the
+ * kernel kills a child when the thread that started it ends, so that thread must live as long as
+ * the program.
  *
  * It sleeps in its poller, which holds an eventfd and a descriptor of each child. It is woken by
- * thrum__reaper_wake within the program, by a child that writes to the eventfd, by the end of a child, and
- * by a request to stop a future whose runner it is. The first of these is cheap (reaper_sleep.h). With children
- * the task slots (task_slots.h) do the same: `sleeps` writes to each that the reaper sleeps, and then checks its slots.
+ * thrum__reaper_wake within the program, by a child that writes to the eventfd, by the end of a
+ * child, and by a request to stop a future whose runner it is. The first of these is cheap
+ * (reaper_sleep.h). With children the task slots (task_slots.h) do the same: `sleeps` writes to
+ * each that the reaper sleeps, and then checks its slots.
  *
- * The poller tells only that some child has ended, not which: a child made by a plain fork has copies of the
- * descriptors, so a descriptor may be reported after it was closed here. So each client asks for the end of
- * each of its children.
+ * The poller tells only that some child has ended, not which: a child made by a plain fork has
+ * copies of the descriptors, so a descriptor may be reported after it was closed here. So each
+ * client asks for the end of each of its children.
  *
- * The list of clients grows at its head, under the lock, and only the reaper removes from it. So the reaper
- * walks it without the lock.
+ * The list of clients grows at its head, under the lock, and only the reaper removes from it. So
+ * the reaper walks it without the lock.
  *
- * It runs no code of the user: that may wait for a process, and so for the reaper. Clients give callbacks and
- * calls of the failure hook to a background thread (thread/background.c), which the reaper helps to start.
+ * It runs no code of the user: that may wait for a process, and so for the reaper. Clients give
+ * callbacks and calls of the failure hook to a background thread (thread/background.c), which the
+ * reaper helps to start.
  *
- * A child process made by a plain fork has no reaper. It starts its own when it needs one; the clients of the
- * parent stay with the parent.
+ * A child process made by a plain fork has no reaper. It starts its own when it needs one; the
+ * clients of the parent stay with the parent.
  */
 #include "process/reaper.h"
 #include "base/clock.h"

@@ -21,8 +21,8 @@ typedef struct thrum__reaper_client {
     struct thrum__reaper_client *next;
 } thrum__reaper_client;
 
-/* Adds `client`. Returns 0; -EPERM in a program with set-user-ID or the like, which starts no workers
- * (docs/security.md); or another negative errno if the reaper cannot start. */
+/* Adds `client`. Returns 0; -EPERM in a program with set-user-ID or the like, which starts no
+ * workers (docs/security.md); or another negative errno if the reaper cannot start. */
 int thrum__reaper_enter(thrum__reaper_client *client);
 
 /* The sentence that goes with -EPERM. */
@@ -37,8 +37,8 @@ int thrum__reaper_descriptor(void);
 /* Makes the reaper start a round when the child behind `pidfd` ends. Returns 0 or a negative errno. */
 int thrum__reaper_watch(int pidfd);
 
-/* Its base scope: the runner of tasks that run in children. A request to stop such a future starts a round with
- * `asked`. */
+/* Its base scope: the runner of tasks that run in children. A request to stop such a future starts
+ * a round with `asked`. */
 thrum__scope *thrum__reaper_scope(void);
 
 #endif

@@ -1,17 +1,18 @@
 /* How the reaper sleeps, and how a thread of the program makes it start a round.
  *
- * A round begins by taking `wanted`, and then looks at everything. A thread that wants a round changes something, sets
- * `wanted` and then reads `asleep`; only if that is set it has to write to the reaper's eventfd, which costs a system
- * call. The reaper sets `asleep` and then reads `wanted`. Each side has a sequentially consistent fence between its two
- * steps, so either the reaper sees the request and does not sleep, or the thread sees it asleep and wakes it. A request
+ * A round begins by taking `wanted`, and then looks at everything. A thread that wants a round
+ * changes something, sets `wanted` and then reads `asleep`; only if that is set it has to write to
+ * the reaper's eventfd, which costs a system call. The reaper sets `asleep` and then reads
+ * `wanted`. Each side has a sequentially consistent fence between its two steps, so either the
+ * reaper sees the request and does not sleep, or the thread sees it asleep and wakes it. A request
  * that comes while a round is under way may be part of it already; it then costs one more round.
  *
- * Both sides change `wanted` by an exchange. The reaper's is an acquire: a plain store would drop a request without
- * seeing what it is about. The threads' are releases that continue each other: a plain store would hide the request of
- * the thread before.
+ * Both sides change `wanted` by an exchange. The reaper's is an acquire: a plain store would drop a
+ * request without seeing what it is about. The threads' are releases that continue each other: a
+ * plain store would hide the request of the thread before.
  *
- * The eventfd keeps what was written to it, so a wake between `asleep` and the sleep is not lost. One that comes after
- * the sleep has ended costs one more round.
+ * The eventfd keeps what was written to it, so a wake between `asleep` and the sleep is not lost.
+ * One that comes after the sleep has ended costs one more round.
  */
 #ifndef THRUM_PROCESS_REAPER_SLEEP_H
 #define THRUM_PROCESS_REAPER_SLEEP_H

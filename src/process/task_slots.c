@@ -1,4 +1,4 @@
-/* What is done with task slots: see task_slots.h for its states and who may change them. */
+/* The operations on task slots. task_slots.h lists the states and which process may change them. */
 #include "process/task_slots.h"
 #include "base/futex.h"
 #include "base/os_thread.h"

@@ -1,29 +1,31 @@
 /* The worker's side of the task slots.
  *
- * A child process that was started by exec is the program once more. It must not run its main, so the library has
- * a constructor that looks for THRUM_WORKER in the environment, removes it (what a task starts is no worker), and
- * serves the task slots that the variable names. It never returns: when there is nothing more to do the process
- * exits, so that output is written and handlers run. Constructors of the program that come later than this one
- * have not run: with the static library those of the program's own files have, with the shared library only those
- * of the libraries that the program needs.
+ * A child process that was started by exec is the program once more. It must not run its main, so
+ * the library has a constructor that looks for THRUM_WORKER in the environment, removes it (what a
+ * task starts is no worker), and serves the task slots that the variable names. It never returns:
+ * when there is nothing more to do the process exits, so that output is written and handlers run.
+ * Constructors of the program that come later than this one have not run: with the static library
+ * those of the program's own files have, with the shared library only those of the libraries that
+ * the program needs.
  *
- * A program that runs with rights that its caller does not have (AT_SECURE) never becomes a worker: the variable
- * and the descriptor are the caller's. It ignores the variable and runs its main.
+ * A program that runs with rights that its caller does not have (AT_SECURE) never becomes a worker:
+ * the variable and the descriptor are the caller's. It ignores the variable and runs its main.
  *
- * What comes from the parent, in the variable, the descriptor and the task slots, is checked before it is used, and
- * read once, as it may change meanwhile: `setup` is the worker's copy of what is fixed, and each task's numbers are
- * copied before they are checked. A worker that is given nonsense refuses the task, or stops with a message. The
- * parent decides which function of a module runs, so it is trusted with that; docs/security.md has the whole list.
+ * What comes from the parent, in the variable, the descriptor and the task slots, is checked before
+ * it is used, and read once, as it may change meanwhile: `setup` is the worker's copy of what is
+ * fixed, and each task's numbers are copied before they are checked. A worker that is given
+ * nonsense refuses the task, or stops with a message. The parent decides which function of a module
+ * runs, so it is trusted with that; docs/security.md has the whole list.
  *
- * Tasks run on the main thread, one after another, on the full stack. A second thread, `control`, sleeps on
- * `control` for requests to stop the running task, and cancels its scope; `running` tells it which task that is,
- * under a lock, so a request reaches the right task or none.
+ * Tasks run on the main thread, one after another, on the full stack. A second thread, `control`,
+ * sleeps on `control` for requests to stop the running task, and cancels its scope; `running` tells
+ * it which task that is, under a lock, so a request reaches the right task or none.
  *
- * The kernel kills a worker when the parent's reaper thread ends, that is, with the parent, however that ends; a
- * worker that is stopped dies, too.
+ * The kernel kills a worker when the parent's reaper thread ends, that is, with the parent, however
+ * that ends; a worker that is stopped dies, too.
  *
- * A forked worker has the parent's memory as it was, and ends without the parent's handlers and without writing
- * what the parent had not yet written.
+ * A forked worker has the parent's memory as it was, and ends without the parent's handlers and
+ * without writing what the parent had not yet written.
  */
 #include "process/worker.h"
 #include "base/clock.h"
@@ -243,7 +245,7 @@ static void take_name(const char *name)
     thrum__process_set_name(name);
 }
 
-/* Whether the copy is one that a parent may have written. */
+/* Whether the copy is valid: a parent may have written it. */
 static bool is_sound(const thrum__worker_setup *setup)
 {
     bool sound = setup->magic == THRUM__TASK_SLOTS_MAGIC && setup->parent > 0 &&

@@ -1,43 +1,46 @@
 /* Background threads: where code of the user runs that a thread of the library must not run itself.
  *
- * The reaper (process/reaper.c) ends futures and processes. A done callback, a chained task or the failure
- * hook may start a process, shut a pool down or wait for a future of a process pool, and each of these waits
- * for the reaper. So the reaper only changes states and wakes waiters. What calls the user is a job, and goes
- * here.
+ * The reaper (process/reaper.c) ends futures and processes. A done callback, a chained task or the
+ * failure hook may start a process, shut a pool down or wait for a future of a process pool, and
+ * each of these waits for the reaper. So the reaper only changes states and wakes waiters. What
+ * calls the user is a job, and goes here.
  *
- * Jobs stand in one list in the order of their coming. A thread takes the oldest, runs it without the lock
- * and takes the next. Jobs of one list may run at the same time, and one that blocks holds up no other:
- * there are as many threads as it takes.
+ * Jobs stand in one list in the order of their coming. A thread takes the oldest, runs it without
+ * the lock and takes the next. Jobs of one list may run at the same time, and one that blocks holds
+ * up no other: there are as many threads as it takes.
  *
  *     a job comes              it wakes an idle thread; if there is none, it has a thread started
- *     a thread takes a job     if jobs are left and no thread is idle, it first has another one started
+ *     a thread takes a job     if jobs are left and no thread is idle, it first has another one
+ *                              started
  *     a thread finds no job    it becomes idle, or ends if MOST_IDLE are idle already
  *
- * `starting` says that a thread was asked for and has not come to the list yet; until then no other is
- * started. So a burst of short jobs does not start a thread for each. Whenever a job is in the list, some
- * thread is on its way to it: one that is idle and was notified, or one that is starting, or the start
- * was refused and `refused` says so. An idle thread that was notified for a job which another one took finds
- * the list as it is, and takes the next job or sleeps on.
+ * `starting` says that a thread was asked for and has not come to the list yet; until then no other
+ * is started. So a burst of short jobs does not start a thread for each. Whenever a job is in the
+ * list, some thread is on its way to it: one that is idle and was notified, or one that is
+ * starting, or the start was refused and `refused` says so. An idle thread that was notified for a
+ * job which another one took finds the list as it is, and takes the next job or sleeps on.
  *
- * The system may refuse a thread. Then the job stays in the list, `refused` is set, and the function of
- * thrum__background_on_refusal is called: it wakes the reaper, which tries again in each of its rounds and
- * soon makes another round. A thread that has ended its job takes the waiting one before that. The job is
- * never run by the caller instead: the caller could then wait for itself, for ever.
+ * The system may refuse a thread. Then the job stays in the list, `refused` is set, and the
+ * function of thrum__background_on_refusal is called: it wakes the reaper, which tries again in
+ * each of its rounds and soon makes another round. A thread that has ended its job takes the
+ * waiting one before that. The job is never run by the caller instead: the caller could then wait
+ * for itself, for ever.
  *
- * Ownership and memory order: a job is its giver's until thrum__background_run, the list's until it is taken,
- * and then that of the thread that runs it. The lock orders all of this: what the giver wrote comes before
- * the run. No thread touches a job after `run` has returned, nor between its removal and `run`.
+ * Ownership and memory order: a job is its giver's until thrum__background_run, the list's until it
+ * is taken, and then that of the thread that runs it. The lock orders all of this: what the giver
+ * wrote comes before the run. No thread touches a job after `run` has returned, nor between its
+ * removal and `run`.
  *
- * The end of the program does not wait for these threads: they are daemons. Whoever gives a job away has
- * something counted that the end waits for: a process pool counts it among its visitors, a process stays among
- * the living.
+ * The end of the program does not wait for these threads: they are daemons. Whoever gives a job
+ * away has something counted that the end waits for: a process pool counts it among its visitors, a
+ * process stays among the living.
  *
- * Fork: a child has none of the threads and drops the list; the jobs are the parent's. The lock is held across
- * a fork. Where a job forks, its thread ends in the child when `run` returns.
+ * Fork: a child has none of the threads and drops the list; the jobs are the parent's. The lock is
+ * held across a fork. Where a job forks, its thread ends in the child when `run` returns.
  *
- * Rejected: a thread pool, which is a floor higher, allocates for each task and is drained at the end of the
- * program in no order with the pools that still give it jobs. A bound for the number of threads: so many
- * callbacks that wait for one another would hang.
+ * Rejected: a thread pool, which is a floor higher, allocates for each task and is drained at the
+ * end of the program in no order with the pools that still give it jobs. A bound for the number of
+ * threads: so many callbacks that wait for one another would hang.
  *
  * Tests: tests/unit/executor/test_process_callback.c.
  */

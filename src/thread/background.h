@@ -1,5 +1,5 @@
-/* Background threads: they run jobs for threads that must not run code of the user. background.c has the
- * essay. */
+/* Background threads: they run jobs for threads that must not run code of the user. background.c
+ * has the essay. */
 #ifndef THRUM_THREAD_BACKGROUND_H
 #define THRUM_THREAD_BACKGROUND_H
 
@@ -11,12 +11,12 @@ typedef struct thrum__job {
     void (*run)(struct thrum__job *job); /* called once; may block and may free the job */
 } thrum__job;
 
-/* Has `job->run` called by a background thread. Does not fail and does not wait for the job. Allocates
- * nothing itself; starts a thread if none is idle. */
+/* Has `job->run` called by a background thread. Does not fail and does not wait for the job.
+ * Allocates nothing itself; starts a thread if none is idle. */
 void thrum__background_run(thrum__job *job);
 
-/* Tries again to start a thread if the system has refused one and a job waits for it. Returns false if
- * it is refused again: the caller tries later. */
+/* Tries again to start a thread if the system has refused one and a job waits for it. Returns false
+ * if it is refused again: the caller tries later. */
 bool thrum__background_retry(void);
 
 /* Sets what is called when the system refuses a thread: it arranges a thrum__background_retry. */

@@ -1,4 +1,4 @@
-/* Who is calling, and who else lives: what the table of contexts knows of threads. */
+/* The calling thread and the living threads: what the table of contexts knows of threads. */
 #include "thread/thread.h"
 
 #include <stdio.h>

@@ -1,8 +1,7 @@
-/* Failures: their texts, and what happens to one that nobody asked for.
+/* Failures: their texts, and the failure hook for unobserved ones.
  *
- * The hook and its context are exchanged and called under a guard each way: a reader copies both
- * under the lock and calls without it, so that a hook may take long, fail tasks of its own, or set
- * another hook.
+ * The hook and its context are exchanged under a guard. A caller of the hook copies both under the
+ * lock and calls without it, so a hook may take long, fail tasks of its own, or set another hook.
  */
 #include "base/place.h"
 #include "park/deadlock.h"

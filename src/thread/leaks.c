@@ -1,9 +1,8 @@
-/* The report at the end of the program: threads whose failure nobody has read, and, if wanted, those that
- * were neither joined nor let go of.
+/* The report at the end of the program: threads with an unobserved failure, and on request those
+ * that were neither joined nor detached.
  *
- * All threads stand in one list from their start until their state is freed. At the end of the
- * program, after the wait for those that are not daemons, what is in it with `reaped` unset was
- * forgotten.
+ * All threads are in one list from their start until their state is freed. The end of the program
+ * waits for those that are not daemons. What is then in the list with `reaped` unset was forgotten.
  */
 #include "base/process.h"
 #include "base/unexplored.h"
@@ -61,8 +60,7 @@ bool thrum__leaks_wanted(void)
     return wanted || (environment && *environment && strcmp(environment, "0") != 0);
 }
 
-/* Takes one failure that nobody has read; false if there is none. A copy, as the hook is called without the
- * lock. */
+/* Takes one unobserved failure; false if there is none. A copy, because the hook is called without the lock. */
 static bool take_unread(char *name, size_t size, thrum_error *ret_error)
 {
     bool found = false;

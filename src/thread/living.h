@@ -13,8 +13,8 @@ void thrum__living_leave(void);
  * not NULL, is called before the wait for threads; there is one for all (executor/core/pool.c). */
 void thrum__living_at_exit(void (*drain)(void));
 
-/* Has `report` called at the end of the program, after all waits. It tells the failures that nobody has
- * read, and, if `leaks`, the handles that were not freed. Again for the same function does nothing. */
+/* Calls `report` at the end of the program, after all waits. It reports unobserved failures and, if
+ * `leaks`, handles that were not freed. A second call for the same function does nothing. */
 void thrum__living_report_at_exit(void (*report)(bool leaks));
 
 #endif

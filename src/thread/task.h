@@ -1,13 +1,13 @@
 /* A task as its carrier sees it: the function, its argument, its outcome.
  *
- * A thread and a future each have one inside. The carrier decides who may look when: while the
- * function runs, the running thread owns everything here; once the carrier has published the end (a
- * release), the outcome may be read by all and changes no more.
+ * A thread and a future each contain one. While the function runs, the running thread owns
+ * everything here. Once the carrier has published the end (a release), the outcome may be read by
+ * all and does not change.
  *
- * The argument stands at the start of `room`, the result right behind it, each if it fits; one that
- * does not is on the heap, and `room` then begins with the pointer to the argument. Room is left
- * for THRUM__TASK_RESULT_SURE bytes of result in any case, so that small ones cannot fail. Results
- * are only ever copied, so theirs needs no alignment.
+ * The argument is at the start of `room` and the result right behind it, each if it fits. A value
+ * that does not fit is on the heap, and `room` then begins with the pointer to the argument.
+ * THRUM__TASK_RESULT_SURE bytes of result always have room, so a small result cannot fail. Results
+ * are only copied, so they need no alignment.
  *
  * A task has a result or an error, never both: `outcome` is the one or the other, and `result_size`
  * says which.
@@ -49,16 +49,16 @@ void thrum__task_give(thrum_task *task, void *memory, size_t size);
 /* Makes zeroed memory a task with a copy of the argument. Returns 0 or -ENOMEM. */
 int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size);
 
-/* The same, but `memory` of the heap, larger than any argument that a task has room for, becomes the
- * argument itself; the task frees it. */
+/* The same, but `memory` of the heap, larger than any argument that a task has room for, becomes
+ * the argument itself; the task frees it. */
 void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size);
 
 /* Calls the function in the calling context and settles the outcome. */
 void thrum__task_run(thrum_task *task);
 
-/* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if it were
- * asked to stop, and if it gives up because of that, or could not begin before, it has failed with
- * -ETIMEDOUT. An earlier deadline of the scope stays in force. */
+/* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if
+ * it were asked to stop, and if it gives up because of that, or could not begin before, it has
+ * failed with -ETIMEDOUT. An earlier deadline of the scope stays in force. */
 void thrum__task_run_until(thrum_task *task, thrum_time deadline);
 
 /* Makes the task failed with `code` and the code's own text; for carriers. */
@@ -83,7 +83,7 @@ int thrum__task_result(const thrum_task *task, void *ret_result, size_t size);
 /* Gives back what the task holds. */
 void thrum__task_finish(thrum_task *task);
 
-/* Hands a failure that nobody asked for to the failure hook. */
+/* Passes an unobserved failure to the failure hook. */
 void thrum__failure_report(const char *kind, const char *name, const thrum_error *error);
 
 /* The same for a task without a name: it goes by its function. */

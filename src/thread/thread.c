@@ -1,28 +1,28 @@
 /* Threads.
  *
- * A thread's state is shared by two: the owner of its handle and the running thread. `references`
- * counts them; the last one frees it. What each may touch when:
+ * The owner of the handle and the running thread share a thread's state. `references` counts them;
+ * the last one frees it. What each may touch when:
  *
- *     task        the running thread until `finished` is set, everybody after it
+ *     task        the running thread until `finished` is set, all threads after it
  *     running     the context of the running thread, under `lock`, so that a cancel reaches the
- *                 right task or none: the thread, which alone changes it once it is started,
- *                 clears it before it gives its context back
- *     os, reaped  whoever sets `reaped` first joins or detaches the OS thread
+ *                 right task or none. Only the thread changes it once it is started, and clears it
+ *                 before it gives its context back
+ *     os, reaped  the thread that sets `reaped` first joins or detaches the OS thread
  *
  * The end of a thread: run the task; destroy its thrum_local values; clear `running`; set
- * `finished`; drop the reference, which tells of a failure that nobody is left to ask for; leave the
- * register of the living, so that the end of the program waits for all of this; give the context
- * back. Setting the event is a release that a join's wait acquires. A join then waits for the OS
- * thread as well, so that its stack is gone when join has returned.
+ * `finished`; drop the reference, which reports an unobserved failure; leave the register of the
+ * living, so that the end of the program waits for all of this; give the context back. Setting the
+ * event is a release that a join's wait acquires. A join then waits for the OS thread as well, so
+ * its stack is gone when join has returned.
  *
- * A failure is reported to the hook if nobody has asked for it when the owner gives the handle up,
- * or, if that came first, when the thread ends: whoever of the two drops the last reference sees
- * `seen` unset. A handle for a thread that could not be started has `finished` set from the start
- * and an error; where there was no memory even for that, its state is the constant `no_memory`,
- * which is neither counted nor freed.
+ * A failure is reported to the hook if it is unobserved when the owner frees the handle, or, if
+ * that came first, when the thread ends. The one that drops the last reference sees `seen` unset.
+ * The handle of a thread that could not be started has `finished` set from the start and an error.
+ * Without memory even for that, its state is the constant `no_memory`, which is neither counted nor
+ * freed.
  *
- * After a fork the child knows its parent's threads by their `process`: they do not run here and
- * never will, so a join says so instead of waiting.
+ * After a fork the child knows its parent's threads by their `process`: they never run here, so a
+ * join says so instead of waiting.
  */
 #include "thread/thread.h"
 #include "base/panic.h"
@@ -74,7 +74,7 @@ static void *run(void *memory)
         thrum__task_run(&thread->task);
     } else {
         thrum__task_fail(&thread->task, -ECANCELED, NULL);
-        thrum__store_relaxed(&thread->seen, 1); /* whoever cancelled it knows */
+        thrum__store_relaxed(&thread->seen, 1); /* the caller that cancelled it knows */
     }
     thrum__locals_destroy(self);
     thrum__store_relaxed(&thread->ident, 0);
