@@ -149,7 +149,8 @@ THRUM_API const thrum_error *thrum_mapping_error(const thrum_mapping *mapping);
 THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 
 /* Chains a task to a future: once `future` has succeeded, `function` is submitted to `executor` with
- * a copy of the result as its argument. If `future` fails, the new one fails with the same error,
+ * a copy of the result as its argument, which is delivered to it if it is owned (thrum_owned). If the result was
+ * taken before, the new future fails with -ENODATA. If `future` fails, the new one fails with the same error,
  * and the task never runs; if it is cancelled, the new one is. A cancel of the new one while it is
  * pending keeps the task from running and leaves `future` alone.
  *

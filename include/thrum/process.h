@@ -2,14 +2,15 @@
  *
  *     thrum_process *parser = thrum_process_start(parse, thrum_value(struct document, .id = 7));
  *     struct outline outline;
- *     int rc = thrum_process_join(parser, &outline, sizeof outline, thrum_in(5));
+ *     int rc = thrum_process_result(parser, &outline, sizeof outline, thrum_in(5));
  *     if (rc == -ECHILD)
  *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // how it died
  *     thrum_process_free(parser);
  *
- * It is used as a thread is, and what <thrum/process_pool.h> says of its workers holds here: argument and
- * result are copies of bytes, nothing else is shared, and the process is the program executed once more,
- * which the library takes over before main.
+ * A process is used as a thread is: join, result, take, cancel and error have the same names and mean the same.
+ * What <thrum/process_pool.h> says of its workers holds here: argument and result are copies of bytes of any
+ * size, nothing else is shared, and the process is the program executed once more, which the library takes over
+ * before main. A value with a destructor cannot leave its process: a task that is given one fails with -EINVAL.
  *
  * Python: multiprocessing.Process.
  */
@@ -62,13 +63,40 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
                                                   thrum_task_fn *function, const void *arg,
                                                   size_t size);
 
-/* Waits until the process has ended and copies its task's result of `size` bytes to `ret_result`, which a
- * failure leaves untouched; NULL and 0 only wait. Returns 0; the task's error; -ECHILD if the process ended
- * before its task had; -EMSGSIZE if the result is not of `size` bytes; before the end -ETIMEDOUT, -EAGAIN
- * if the deadline is THRUM_NOW, -ECANCELED if the running task was cancelled; -ESRCH in a child made by
- * fork, for a process of its parent's. May be called again. Blocks. Python: Process.join(). */
-THRUM_API int thrum_process_join(thrum_process *process, void *ret_result, size_t size,
+/* Waits until the process has ended. Any number of threads may join one, any number of times. Blocks.
+ * Python: Process.join(timeout). Returns:
+ *
+ *  - 0: its task succeeded
+ *  - the task's error, with which it failed
+ *  - -ECHILD: the process ended before its task had
+ *  - -ETIMEDOUT, or -EAGAIN if the deadline is THRUM_NOW: it has not ended
+ *  - -ECANCELED: the running task was cancelled
+ *  - -ESRCH: in a child made by fork, for a process of its parent's */
+THRUM_API int thrum_process_join(thrum_process *process, thrum_time deadline);
+
+/* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched. Returns as
+ * thrum_process_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if it was taken.
+ * Blocks. */
+THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
+                                   thrum_time deadline);
+
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
+ * set to the size of the result whenever there is one. Returns as thrum_process_join, or as thrum_future_copy
+ * -EMSGSIZE and -ENODATA. Blocks. */
+THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
+                                 size_t *ret_size, thrum_time deadline);
+
+/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
+ * thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+THRUM_API int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
                                  thrum_time deadline);
+
+/* The same for a text. Returns as thrum_process_take, or -EMSGSIZE for a result that does not end in a zero
+ * byte. Blocks. */
+THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_time deadline);
+
+/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
+THRUM_API size_t thrum_process_result_size(thrum_process *process);
 
 /* The error of a process that has ended and whose task failed, or that died; NULL if neither. Asking counts
  * as having seen the failure. Valid as long as the handle. Does not block. */
@@ -87,6 +115,10 @@ THRUM_API const char *thrum_process_name(const thrum_process *process);
 
 /* True until it has ended. Does not block. Python: Process.is_alive(). */
 THRUM_API bool thrum_process_is_alive(thrum_process *process);
+
+/* Asks the process's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns 0, or
+ * -EALREADY if the process has ended. Does not wait for it. */
+THRUM_API int thrum_process_cancel(thrum_process *process);
 
 /* Sends SIGTERM. Returns 0, or -EALREADY if the process has ended. Does not wait for the end.
  * Python: Process.terminate(). */

@@ -96,9 +96,28 @@ THRUM_API void thrum_thread_finish(thrum_thread *thread);
 THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_time deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
- * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes. */
+ * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if
+ * it was taken. */
 THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
                                   thrum_time deadline);
+
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
+ * set to the size of the result whenever there is one. Returns as thrum_thread_join, or as thrum_future_copy
+ * -EMSGSIZE and -ENODATA. Blocks. */
+THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
+                                size_t *ret_size, thrum_time deadline);
+
+/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
+ * thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+THRUM_API int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
+                                thrum_time deadline);
+
+/* The same for a text. Returns as thrum_thread_take, or -EMSGSIZE for a result that does not end in a zero
+ * byte. Blocks. */
+THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text, thrum_time deadline);
+
+/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
+THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);
 
 /* The error with which the finished thread failed, or NULL if it has not finished or has not
  * failed. Asking counts as having seen the failure. The pointer is valid as long as the handle. */

@@ -3,6 +3,7 @@
  * What the program has not waited for at its end is finished as in every pool (pool_life.c). A child
  * of fork has none of the threads: it makes a pool of its own, and leaves the other as it is.
  */
+#include "base/panic.h"
 #include "base/process.h"
 #include "executor/core/pool.h"
 #include "fiber/scheduler.h"
@@ -49,35 +50,62 @@ static thrum_executor *get_helpers(void)
     return found;
 }
 
-static int run_here(thrum_task_fn *function, const void *arg, size_t size, void *ret_result,
-                    size_t result_size)
+static int run_here(thrum_task_fn *function, thrum__value arg, const thrum__request *request)
 {
     thrum_task task = {0};
-    int rc = thrum__task_init(&task, function, arg, size);
+    int rc = thrum__task_init_value(&task, function, arg);
     if (rc < 0)
         return rc;
     thrum__task_run(&task);
     rc = thrum__task_code(&task);
     if (rc == 0)
-        rc = thrum__task_result(&task, ret_result, result_size);
+        rc = thrum__task_deliver(&task, request, NULL, NULL);
     thrum__task_finish(&task);
+    return rc;
+}
+
+static int run(thrum_task_fn *function, thrum__value arg, const thrum__request *request,
+               thrum_time deadline, const void *place)
+{
+    if (!thrum__fiber_self())
+        return run_here(function, arg, request);
+    thrum_executor *pool = get_helpers();
+    if (!pool) {
+        thrum__value_drop(arg);
+        return -ENOMEM;
+    }
+    thrum_future *future = thrum__future_new(function, arg);
+    if (!thrum_future_done(future)) /* else there was no memory */
+        thrum__executor_submit(pool, future);
+    int rc = thrum_future_wait(future, deadline);
+    if (rc == 0)
+        rc = thrum__future_result(future, request, THRUM_NOW, place);
+    else
+        (void)thrum_future_cancel(future);
+    thrum_future_free(future);
     return rc;
 }
 
 int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size, void *ret_result,
                    size_t result_size, thrum_time deadline)
 {
-    if (!thrum__fiber_self())
-        return run_here(function, arg, size, ret_result, result_size);
-    thrum_executor *pool = get_helpers();
-    if (!pool)
-        return -ENOMEM;
-    thrum_future *future = thrum_submit(pool, function, arg, size);
-    int rc = thrum_future_wait(future, deadline);
-    if (rc == 0)
-        rc = thrum_future_result(future, ret_result, result_size, THRUM_NOW);
-    else
-        (void)thrum_future_cancel(future);
-    thrum_future_free(future);
-    return rc;
+    const void *place = thrum__caller();
+    const thrum__request request = {THRUM__FORM_EXACT, ret_result, result_size, NULL};
+    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
+}
+
+int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size, void **ret_bytes,
+                        size_t *ret_size, thrum_time deadline)
+{
+    const void *place = thrum__caller();
+    const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
+    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
+}
+
+int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size, char **ret_text,
+                             thrum_time deadline)
+{
+    const void *place = thrum__caller();
+    const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
+    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
 }

@@ -24,19 +24,20 @@
 
 struct timed {
     thrum_time deadline;
+    thrum_destructor
+        *destroy; /* of the argument; the inner task's from when the outer one begins */
     alignas(16) thrum_task_fn *function; /* what follows this is its argument, aligned likewise */
 };
 
 enum { SMALL = 256 };
 
 /* Hands the outcome of `inner` on to the task that ran it. */
-static int hand_on(thrum_task *self, const thrum_task *inner)
+static int hand_on(thrum_task *self, thrum_task *inner)
 {
     const thrum_error *error = thrum__task_error(inner);
     if (error)
         return thrum_fail(self, error->code, "%s", error->message);
-    size_t size = thrum__task_result_size(inner);
-    return size ? thrum_return(self, inner->outcome, size) : 0;
+    return thrum__task_hand_on(self, inner);
 }
 
 static int run_timed(thrum_task *self)
@@ -45,7 +46,8 @@ static int run_timed(thrum_task *self)
     const struct timed *timed = thrum_task_arg(self, size);
     thrum_task inner = {0};
     self->function = timed->function; /* a failure that nobody asks for is told of it */
-    if (thrum__task_init(&inner, timed->function, timed + 1, size - sizeof *timed) < 0)
+    const thrum__value arg = {timed + 1, size - sizeof *timed, timed->destroy, 0};
+    if (thrum__task_init_value(&inner, timed->function, arg) < 0)
         return -ENOMEM;
     thrum__task_run_until(&inner, timed->deadline);
     int code = hand_on(self, &inner);
@@ -55,7 +57,7 @@ static int run_timed(thrum_task *self)
 
 thrum__timed_parts thrum__timed_parts_of(thrum_task *task)
 {
-    size_t size = task->arg_size;
+    size_t size = thrum_task_arg_size(task);
     thrum__timed_parts parts = {0, task->function, thrum_task_arg(task, size), size};
     if (task->function == run_timed) {
         const struct timed *timed = parts.arg;
@@ -65,20 +67,23 @@ thrum__timed_parts thrum__timed_parts_of(thrum_task *task)
     return parts;
 }
 
-thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function, const void *arg,
-                                      size_t size)
+thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function,
+                                      thrum__value value)
 {
     alignas(16) char small[SMALL];
-    size_t all = sizeof(struct timed) + size;
-    if (all < size)
+    size_t all;
+    struct timed *timed = NULL;
+    if (!__builtin_add_overflow(sizeof *timed, value.size, &all))
+        timed = all <= sizeof small ? (void *)small : thrum__alloc(all);
+    if (!timed) {
+        thrum__value_drop(value);
         return thrum__future_no_memory();
-    struct timed *timed = all <= sizeof small ? (void *)small : thrum__alloc(all);
-    if (!timed)
-        return thrum__future_no_memory();
-    *timed = (struct timed){.deadline = deadline, .function = function};
-    if (size)
-        memcpy(timed + 1, arg, size);
-    thrum_future *future = thrum__future_new(run_timed, timed, all);
+    }
+    *timed = (struct timed){.deadline = deadline, .destroy = value.destroy, .function = function};
+    if (value.size)
+        memcpy(timed + 1, value.bytes, value.size);
+    thrum_future *future =
+        thrum__future_new(run_timed, (thrum__value){timed, all, value.destroy, sizeof *timed});
     if ((void *)timed != small)
         thrum__free(timed);
     return future;

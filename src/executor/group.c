@@ -169,9 +169,11 @@ thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
                                  thrum_task_fn *function, const void *arg, size_t size)
 {
     thrum__executor_check(executor, thrum__caller());
+    thrum__value value = thrum__value_of(arg, size, thrum__caller());
     struct member *member = thrum__alloc(sizeof *member);
-    thrum_future *future =
-        member ? thrum__future_new(function, arg, size) : thrum__future_no_memory();
+    if (!member)
+        thrum__value_drop(value);
+    thrum_future *future = member ? thrum__future_new(function, value) : thrum__future_no_memory();
     if (thrum_future_done(future)) { /* no memory */
         thrum__free(member);
         stop(group, -ENOMEM);

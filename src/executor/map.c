@@ -60,6 +60,9 @@ struct far_name {
     uint64_t offset;
 } __attribute__((aligned(16)));
 
+static const char owned_in_chunk[] =
+    "a result with a destructor needs a map without chunks (.chunk = 1)";
+
 /* One item of a chunk. Returns 0 or the error's code, with the error in `outcome`. */
 static int run_item(const struct chunk *chunk, thrum_task_fn *function, size_t index,
                     struct outcome *outcome)
@@ -74,7 +77,14 @@ static int run_item(const struct chunk *chunk, thrum_task_fn *function, size_t i
     const thrum_error *error = thrum__task_error(&task);
     if (rc == 0) {
         char *result = outcome->results + index * chunk->result_size;
-        rc = thrum__task_result(&task, chunk->result_size ? result : NULL, chunk->result_size);
+        rc = thrum__task_result_owned(&task)
+                 ? thrum_fail(&task, -EINVAL, "%s", owned_in_chunk)
+                 : thrum__task_deliver(&task,
+                                       &(thrum__request){THRUM__FORM_EXACT,
+                                                         chunk->result_size ? result : NULL,
+                                                         chunk->result_size, NULL},
+                                       NULL, NULL);
+        error = thrum__task_error(&task);
     }
     if (rc < 0)
         outcome->error = error ? *error : *thrum__error_constant(rc);
@@ -222,7 +232,8 @@ static int take(thrum_mapping *m, thrum_future *future, void *ret_result)
     if (error)
         return fail(m, error);
     if (m->items.chunk == 1) {
-        int rc = thrum__task_result(&future->task, ret_result, size);
+        const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
+        int rc = thrum__task_deliver(&future->task, &request, NULL, NULL);
         return rc < 0 ? fail(m, thrum__error_constant(rc)) : 0;
     }
     const struct outcome *outcome = future->task.outcome;

@@ -3,7 +3,8 @@
  * The future of the second task exists from the start, pending and given to no executor. A callback
  * in the first one's future, called by the thread that ends it, settles what becomes of it:
  *
- *     succeeded   its result becomes the argument, and the executor gets it
+ *     succeeded   its result becomes the argument, and the executor gets it; one that somebody has taken
+ *                 meanwhile makes it fail with -ENODATA
  *     failed      it fails with the same error; the first one's failure counts as seen
  *     cancelled   it is cancelled
  *
@@ -26,6 +27,20 @@ struct chain {
     thrum_future *second;
 };
 
+static void pass_on(const struct chain *chain, thrum_future *first)
+{
+    thrum_future *second = chain->second;
+    int rc = thrum__task_pass_on(&first->task, &thrum__future_deliver_lock, first, &second->task,
+                                 chain->function);
+    if (rc < 0)
+        thrum__future_fail(second, rc,
+                           rc == -ENODATA ? "the result was taken before the chained task could "
+                                            "have it"
+                                          : NULL);
+    else
+        thrum__executor_submit(chain->executor, second);
+}
+
 static void hand_over(const struct chain *chain, thrum_future *first)
 {
     thrum_future *second = chain->second;
@@ -36,11 +51,8 @@ static void hand_over(const struct chain *chain, thrum_future *first)
         thrum__future_fail(second, error->code, error->message);
     else if (thrum_future_done(second))
         thrum__future_unreference(second); /* cancelled */
-    else if (thrum__task_init(&second->task, chain->function, first->task.outcome,
-                              thrum__task_result_size(&first->task)) < 0)
-        thrum__future_fail(second, -ENOMEM, NULL);
     else
-        thrum__executor_submit(chain->executor, second);
+        pass_on(chain, first);
 }
 
 static void first_done(thrum__future_callback *callback, thrum_future *first)
@@ -57,7 +69,7 @@ thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
     struct chain *chain = thrum__alloc(sizeof *chain);
     if (!chain)
         return thrum__future_no_memory();
-    thrum_future *second = thrum__future_new(function, THRUM_NOTHING);
+    thrum_future *second = thrum__future_new(function, THRUM__NO_VALUE);
     if (thrum_future_done(second)) { /* no memory */
         thrum__free(chain);
         return second;

@@ -130,6 +130,12 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
     if (!options || !(options->period > 0))
         thrum__panic(thrum__caller(), "periodic task with a period of %g seconds; it is above 0",
                      options ? options->period : 0.0);
+    thrum__value value = thrum__value_of(arg, size, thrum__caller());
+    if (value.destroy)
+        thrum__panic(thrum__caller(),
+                     "a periodic task has its argument for every tick; it cannot be "
+                     "given one by thrum_owned");
+    size = value.size;
     struct thrum_periodic *periodic =
         size <= SIZE_MAX / 2 ? thrum__alloc(sizeof *periodic + size) : NULL;
     if (!periodic)
@@ -142,7 +148,7 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
     periodic->limit = options->ticks;
     periodic->size = size;
     if (size)
-        memcpy(periodic->arg, arg, size);
+        memcpy(periodic->arg, value.bytes, size);
     thrum_thread_options thread = {.name = options->name, .daemon = !options->lasting};
     int rc = thrum_thread_start_in(&periodic->thread, &thread, run);
     if (rc < 0) {

@@ -28,7 +28,7 @@
 thrum_future *thrum_future_new(void)
 {
     thrum_task_fn *place = (thrum_task_fn *)(uintptr_t)thrum__caller();
-    thrum_future *future = thrum__future_new(place, THRUM_NOTHING);
+    thrum_future *future = thrum__future_new(place, THRUM__NO_VALUE);
     if (thrum_future_done(future))
         return NULL; /* no memory */
     thrum__store_relaxed(&future->state, THRUM__FUTURE_OWED);
@@ -85,6 +85,8 @@ int thrum_future_set_result(thrum_future *future, const void *value, size_t size
     if (begin_end(future, "given a result", thrum__caller())) {
         rc = thrum_return(&future->task, value, size);
         thrum__future_end(future);
+    } else {
+        thrum__value_drop(thrum__value_of(value, size, thrum__caller()));
     }
     thrum__future_unreference(future);
     return rc;

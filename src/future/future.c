@@ -76,13 +76,15 @@ thrum_future *thrum__future_no_memory(void)
     return &no_memory;
 }
 
-thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size)
+thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
 {
     thrum_future *future = thrum__future_cache_take();
-    if (!future)
+    if (!future) {
+        thrum__value_drop(arg);
         return &no_memory;
+    }
     *future = (thrum_future){.references = 2};
-    if (thrum__task_init(&future->task, function, arg, size) < 0) {
+    if (thrum__task_init_value(&future->task, function, arg) < 0) {
         thrum__future_cache_give(future);
         return &no_memory;
     }
@@ -121,7 +123,7 @@ bool thrum__future_unreference_quietly(thrum_future *future)
 {
     if (!give_up_reference(future))
         return true;
-    if (is_unobserved(future)) {
+    if (is_unobserved(future) || thrum__task_undelivered(&future->task)) {
         if (!thrum__load_relaxed(&future->references))
             thrum__store_relaxed(&future->references, 1); /* it was subtracted: take it back */
         return false;
@@ -356,16 +358,54 @@ int thrum_future_wait(thrum_future *future, thrum_time deadline)
     return wait(future, deadline, thrum__caller());
 }
 
-int thrum_future_result(thrum_future *future, void *ret_result, size_t size, thrum_time deadline)
+static void keep_others_out(void *future)
 {
-    int rc = wait(future, deadline, thrum__caller());
+    (void)thrum__guard_acquire(&((thrum_future *)future)->state, GUARD);
+}
+
+static void let_others_in(void *future)
+{
+    thrum__guard_release(&((thrum_future *)future)->state, GUARD);
+}
+
+const thrum__deliver_lock thrum__future_deliver_lock = {keep_others_out, let_others_in};
+
+int thrum__future_result(thrum_future *future, const thrum__request *request, thrum_time deadline,
+                         const void *place)
+{
+    int rc = wait(future, deadline, place);
     if (rc < 0)
         return rc;
     const thrum_error *error = error_of(future);
     if (!error)
-        return thrum__task_result(&future->task, ret_result, size);
+        return thrum__task_deliver(&future->task, request, &thrum__future_deliver_lock, future);
     thrum__future_ignore(future);
     return error->code;
+}
+
+int thrum_future_result(thrum_future *future, void *ret_result, size_t size, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
+    return thrum__future_result(future, &request, deadline, thrum__caller());
+}
+
+int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity, size_t *ret_size,
+                      thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    return thrum__future_result(future, &request, deadline, thrum__caller());
+}
+
+int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
+    return thrum__future_result(future, &request, deadline, thrum__caller());
+}
+
+int thrum_future_take_text(thrum_future *future, char **ret_text, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
+    return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 
 const thrum_error *thrum_future_error(thrum_future *future)

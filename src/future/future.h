@@ -5,6 +5,7 @@
 #include "park/guard.h"
 #include "park/waiter.h"
 #include "thread/background.h"
+#include "thread/deliver.h"
 #include "thread/task.h"
 #include <thrum/future.h>
 
@@ -72,7 +73,7 @@ struct thrum_future {
 
 /* A pending future with two references: the owner's and the executor's. Without memory it is a
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
-thrum_future *thrum__future_new(thrum_task_fn *function, const void *arg, size_t size);
+thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg);
 
 /* Takes a pending task for the scope `runner`, which a cancel then asks to stop, or, with NULL, for
  * nobody who could be asked. Returns false if it is taken, or cancelled. */
@@ -118,8 +119,8 @@ thrum_future *thrum__future_no_memory(void);
 void thrum__future_reference(thrum_future *future);
 void thrum__future_unreference(thrum_future *future);
 
-/* The same without a call of the failure hook. Returns false if that is due: then the reference, which is
- * the last, is the caller's still. */
+/* The same without a call of user code. Returns false if the failure hook or a destructor is due: then the
+ * reference, which is the last, is the caller's still. */
 bool thrum__future_unreference_quietly(thrum_future *future);
 
 /* Takes the guard and gives the state word, without its bit; gives the guard back with a new word. */
@@ -133,6 +134,13 @@ static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
     thrum__store_release(&future->state, word);
     thrum__guard_left();
 }
+
+/* Waits for the end and delivers the result. Returns as thrum_future_result. */
+int thrum__future_result(thrum_future *future, const thrum__request *request, thrum_time deadline,
+                         const void *place);
+
+/* How the guard keeps others from the result. */
+extern const thrum__deliver_lock thrum__future_deliver_lock;
 
 /* Publishes the end of a running future, and tells all who are to be told. The caller has a
  * reference. */

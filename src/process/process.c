@@ -15,6 +15,7 @@
 #include "base/panic.h"
 #include "process/reaper.h"
 #include "thread/background.h"
+#include "thread/deliver.h"
 #include "thread/living.h"
 #include <thrum/event.h>
 #include <thrum/process.h>
@@ -213,7 +214,9 @@ static thrum_process *make(const thrum_process_options *options)
 static void refuse(thrum_process *process, int code)
 {
     thrum__task_fail(&process->task, code,
-                     code == -EPERM ? thrum__reaper_refusal : "the process cannot be started");
+                     code == -EPERM    ? thrum__reaper_refusal
+                     : code == -EINVAL ? thrum__value_stays
+                                       : "the process cannot be started");
     process->references = 1;
     thrum_event_set(&process->ended);
 }
@@ -222,11 +225,16 @@ thrum_process *thrum_process_start_with(const thrum_process_options *options,
                                         thrum_task_fn *function, const void *arg, size_t size)
 {
     static const thrum_process_options defaults;
+    thrum__value value = thrum__value_of(arg, size, thrum__caller());
     thrum_process *process = make(options ? options : &defaults);
-    if (process == &no_memory)
+    if (process == &no_memory) {
+        thrum__value_drop(value);
         return process;
+    }
     bool daemon = process->daemon;
-    int rc = thrum__task_init(&process->task, function, arg, size);
+    int rc = thrum__task_init_value(&process->task, function, value);
+    if (rc == 0 && value.destroy)
+        rc = -EINVAL;
     if (rc == 0) {
         if (!daemon)
             thrum__living_enter();
@@ -251,8 +259,19 @@ thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, siz
 
 /* ----------------------------------------------------------------------------------------- its life */
 
-int thrum_process_join(thrum_process *process, void *ret_result, size_t size, thrum_time deadline)
+static void keep_others_out(void *process)
 {
+    thrum_lock_acquire(&((thrum_process *)process)->lock);
+}
+
+static void let_others_in(void *process)
+{
+    thrum_lock_release(&((thrum_process *)process)->lock);
+}
+
+static int result(thrum_process *process, const thrum__request *request, thrum_time deadline)
+{
+    static const thrum__deliver_lock lock = {keep_others_out, let_others_in};
     if (thrum_process_is_alive(process)) {
         int rc = thrum_event_wait(&process->ended, deadline);
         if (rc < 0)
@@ -262,7 +281,44 @@ int thrum_process_join(thrum_process *process, void *ret_result, size_t size, th
     }
     const thrum_error *error = error_of(process);
     thrum__store_relaxed(&process->seen, 1);
-    return error ? error->code : thrum__task_result(&process->task, ret_result, size);
+    return error ? error->code : thrum__task_deliver(&process->task, request, &lock, process);
+}
+
+int thrum_process_join(thrum_process *process, thrum_time deadline)
+{
+    const thrum__request request = THRUM__REQUEST_NONE;
+    return result(process, &request, deadline);
+}
+
+int thrum_process_result(thrum_process *process, void *ret_result, size_t size, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
+    return result(process, &request, deadline);
+}
+
+int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity, size_t *ret_size,
+                       thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    return result(process, &request, deadline);
+}
+
+int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
+                       thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
+    return result(process, &request, deadline);
+}
+
+int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
+    return result(process, &request, deadline);
+}
+
+size_t thrum_process_result_size(thrum_process *process)
+{
+    return thrum_event_is_set(&process->ended) ? thrum__task_result_size(&process->task) : 0;
 }
 
 const thrum_error *thrum_process_error(thrum_process *process)
@@ -307,6 +363,21 @@ static int send_signal(thrum_process *process, int number)
         if (process->child.slots)
             rc = thrum__pidfd_signal(process->child.pidfd, number);
     return rc < 0 ? -EALREADY : 0;
+}
+
+int thrum_process_cancel(thrum_process *process)
+{
+    int rc = -EALREADY;
+    if (!thrum_process_is_alive(process))
+        return rc;
+    thrum_with (&process->lock) {
+        thrum__task_slots *slots = process->child.slots;
+        if (slots) {
+            thrum__task_slots_ask(slots, &slots->slot[process->slot]);
+            rc = 0;
+        }
+    }
+    return rc;
 }
 
 int thrum_process_terminate(thrum_process *process)

@@ -163,6 +163,8 @@ static int leave_outcome(thrum__task_slot *slot, const thrum_task *task)
     const thrum_error *error = thrum__task_error(task);
     if (error)
         return refuse(slot, error->code, error->message);
+    if (thrum__task_result_owned(task))
+        return refuse(slot, -EINVAL, thrum__value_stays);
     slot->code = 0;
     int rc = thrum__task_slot_write(&self.pages, slot, true, task->outcome,
                                     thrum__task_result_size(task));

@@ -8,16 +8,17 @@
 #include <stdio.h>
 #include <string.h>
 
+const char thrum__task_taken[1];
+
 /* Where the argument's part of the room ends. */
 static size_t arg_room(const thrum_task *task)
 {
-    bool fits = task->arg_size <= THRUM__TASK_ROOM - THRUM__TASK_RESULT_SURE;
-    return fits ? task->arg_size : sizeof(void *);
+    return thrum__task_has_room(task->arg_size) ? task->arg_size : sizeof(void *);
 }
 
 static bool arg_is_far(const thrum_task *task)
 {
-    return task->arg_size > THRUM__TASK_ROOM - THRUM__TASK_RESULT_SURE;
+    return !thrum__task_has_room(task->arg_size);
 }
 
 static void *far_arg(const thrum_task *task)
@@ -27,23 +28,29 @@ static void *far_arg(const thrum_task *task)
     return memory;
 }
 
-int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size)
+int thrum__task_init_value(thrum_task *task, thrum_task_fn *function, thrum__value arg)
 {
     task->function = function;
-    task->arg_size = size;
+    task->arg_size = arg.destroy ? arg.size | THRUM__TASK_OWNED : arg.size;
     if (!arg_is_far(task)) {
-        if (size)
-            memcpy(task->room, arg, size);
+        if (arg.size)
+            memcpy(task->room, arg.bytes, arg.size);
         return 0;
     }
-    void *memory = thrum__alloc(size);
+    void *memory = arg.destroy ? thrum__value_keep(arg) : thrum__alloc(arg.size);
     if (!memory) {
         task->arg_size = 0;
         return -ENOMEM;
     }
-    memcpy(memory, arg, size);
+    if (!arg.destroy)
+        memcpy(memory, arg.bytes, arg.size);
     memcpy(task->room, &memory, sizeof memory);
     return 0;
+}
+
+int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size)
+{
+    return thrum__task_init_value(task, function, (thrum__value){.bytes = arg, .size = size});
 }
 
 void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size)
@@ -53,25 +60,44 @@ void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *mem
     memcpy(task->room, &memory, sizeof memory);
 }
 
-/* Gives back an error or a result that is on the heap. */
+void thrum__task_init_moved(thrum_task *task, thrum_task_fn *function, void *bytes, size_t size)
+{
+    thrum__task_init_given(task, function, bytes, size | THRUM__TASK_OWNED);
+}
+
+/* Gives back an error or a result that is on the heap, and releases one that is owned. */
 static void drop_outcome(thrum_task *task)
 {
+    const void *outcome = task->outcome;
+    if (!outcome)
+        return;
     const thrum_error *error = thrum__task_error(task);
-    const char *outcome = task->outcome;
-    bool constant = error && error == thrum__error_constant(error->code);
-    bool inside = !error && outcome >= task->room && outcome < task->room + THRUM__TASK_ROOM;
-    if (!constant && !inside)
-        thrum__free((void *)task->outcome);
+    bool owned = thrum__task_result_owned(task);
+    bool constant =
+        error ? error == thrum__error_constant(error->code) : outcome == thrum__task_taken;
     task->outcome = NULL;
     task->result_size = 0;
+    if (constant || (!error && thrum__task_is_inside(task, outcome)))
+        return;
+    if (owned)
+        thrum__value_release((void *)(uintptr_t)outcome);
+    else
+        thrum__free((void *)(uintptr_t)outcome);
 }
 
 void thrum__task_finish(thrum_task *task)
 {
-    if (arg_is_far(task))
+    if (thrum__task_arg_owned(task))
+        thrum__value_release(far_arg(task));
+    else if (arg_is_far(task))
         thrum__free(far_arg(task));
-    if (task->outcome)
-        drop_outcome(task);
+    drop_outcome(task);
+}
+
+bool thrum__task_undelivered(const thrum_task *task)
+{
+    return (thrum__task_arg_owned(task) && thrum__value_undelivered(far_arg(task))) ||
+           (thrum__task_result_owned(task) && task->outcome != thrum__task_taken);
 }
 
 static void set_error(thrum_task *task, const thrum_error *error)
@@ -122,19 +148,46 @@ void thrum__task_fail(thrum_task *task, int code, const char *message)
 /* A failure that the function has noted already stays, and the result is of no use. */
 int thrum_return(thrum_task *self, const void *value, size_t size)
 {
-    if (thrum__task_error(self))
+    thrum__value given = thrum__value_of(value, size, thrum__caller());
+    if (thrum__task_error(self)) {
+        thrum__value_drop(given);
         return 0;
+    }
     drop_outcome(self);
     size_t used = arg_room(self);
-    void *memory = size <= THRUM__TASK_ROOM - used ? self->room + used : thrum__alloc(size);
+    bool fits = given.size <= THRUM__TASK_ROOM - used && !given.destroy;
+    void *memory = fits            ? self->room + used
+                   : given.destroy ? thrum__value_keep(given)
+                                   : thrum__alloc(given.size);
     if (!memory) {
         thrum__task_fail_constant(self, -ENOMEM);
         return -ENOMEM;
     }
-    if (size)
-        memcpy(memory, value, size);
+    if (given.size && !given.destroy)
+        memcpy(memory, given.bytes, given.size);
     self->outcome = memory;
-    self->result_size = size;
+    self->result_size = given.destroy ? given.size | THRUM__TASK_OWNED : given.size;
+    return 0;
+}
+
+int thrum_return_memory(thrum_task *self, void *memory, size_t size)
+{
+    if (thrum__task_error(self))
+        thrum__free(memory);
+    else
+        thrum__task_give(self, memory, size);
+    return 0;
+}
+
+int thrum__task_hand_on(thrum_task *task, thrum_task *from)
+{
+    if (!from->outcome || thrum__task_is_inside(from, from->outcome))
+        return thrum_return(task, from->outcome, from->result_size);
+    drop_outcome(task);
+    task->outcome = from->outcome;
+    task->result_size = from->result_size;
+    from->outcome = NULL;
+    from->result_size = 0;
     return 0;
 }
 
@@ -148,8 +201,10 @@ void thrum__task_give(thrum_task *task, void *memory, size_t size)
 void thrum__task_run(thrum_task *task)
 {
     thrum__probe(task_begin, task);
+    if (__builtin_expect(thrum__task_arg_owned(task), 0))
+        thrum__value_delivered(far_arg(task));
     int code = task->function(task);
-    const thrum_error *error = task->outcome ? thrum__task_error(task) : NULL;
+    const thrum_error *error = thrum__task_error(task);
     if (code > 0)
         code = thrum_fail(task, -EINVAL,
                           "the task returned %d; it must return 0 or a negative errno", code);
@@ -191,29 +246,36 @@ int thrum__task_code(const thrum_task *task)
     return error ? error->code : 0;
 }
 
-int thrum__task_result(const thrum_task *task, void *ret_result, size_t size)
+static const void *arg_of(const thrum_task *task)
 {
-    if (!ret_result && size == 0)
-        return 0;
-    if (size != thrum__task_result_size(task))
-        return -EMSGSIZE;
-    if (size)
-        memcpy(ret_result, task->outcome, size);
-    return 0;
+    return arg_is_far(task) ? far_arg(task) : task->room;
 }
 
 const void *thrum_task_arg(thrum_task *self, size_t size)
 {
-    if (size != self->arg_size)
+    if (size != thrum__task_arg_size(self))
         thrum__panic(thrum__caller(),
                      "task in thread \"%s\" takes an argument of %zu bytes, but was given %zu",
-                     thrum__self()->name, size, self->arg_size);
-    return arg_is_far(self) ? far_arg(self) : self->room;
+                     thrum__self()->name, size, thrum__task_arg_size(self));
+    return arg_of(self);
+}
+
+const char *thrum_arg_text(thrum_task *self)
+{
+    size_t size = thrum__task_arg_size(self);
+    const char *text = arg_of(self);
+    if (size == 0 || text[size - 1])
+        thrum__panic(
+            thrum__caller(),
+            "task in thread \"%s\" takes a text, but was given %zu bytes that do not end in "
+            "a zero byte",
+            thrum__self()->name, size);
+    return text;
 }
 
 size_t thrum_task_arg_size(const thrum_task *self)
 {
-    return self->arg_size;
+    return thrum__task_arg_size(self);
 }
 
 bool thrum_cancelled(const thrum_task *self)

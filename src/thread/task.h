@@ -10,12 +10,17 @@
  * are only copied, so they need no alignment.
  *
  * A task has a result or an error, never both: `outcome` is the one or the other, and `result_size`
- * says which.
+ * says which. A result that was taken leaves thrum__task_taken in its place (deliver.h).
+ *
+ * THRUM__TASK_OWNED in a size says that the value has a destructor (value.h). It lies on the heap then,
+ * however small it is.
  */
 #ifndef THRUM_THREAD_TASK_H
 #define THRUM_THREAD_TASK_H
 
+#include "base/atomic.h"
 #include "park/context.h"
+#include "thread/value.h"
 #include <thrum/error.h>
 #include <thrum/task.h>
 
@@ -24,19 +29,24 @@
 enum { THRUM__TASK_ROOM = 48, THRUM__TASK_RESULT_SURE = 8 };
 
 #define THRUM__TASK_FAILED SIZE_MAX
+#define THRUM__TASK_OWNED  (SIZE_MAX / 4 + 1)
+
+/* The outcome of a task whose result was taken. */
+extern const char thrum__task_taken[1];
 
 struct thrum_task {
     thrum_task_fn *function;
     const void *outcome; /* NULL for neither */
-    size_t result_size;  /* THRUM__TASK_FAILED if the outcome is an error */
-    size_t arg_size;
+    size_t
+        result_size; /* THRUM__TASK_FAILED if the outcome is an error; else with THRUM__TASK_OWNED */
+    size_t arg_size; /* with THRUM__TASK_OWNED */
     char room[THRUM__TASK_ROOM] __attribute__((aligned(16)));
 };
 
 /* The error of a task that has failed, else NULL. */
 static inline const thrum_error *thrum__task_error(const thrum_task *task)
 {
-    return task->outcome && task->result_size == THRUM__TASK_FAILED ? task->outcome : NULL;
+    return task->result_size == THRUM__TASK_FAILED ? task->outcome : NULL;
 }
 
 /* Makes the task failed with a constant error, without memory and without a look at the code that
@@ -46,14 +56,47 @@ void thrum__task_fail_constant(thrum_task *task, int code);
 /* Makes memory of the heap the result, in place of a copy; the task frees it. */
 void thrum__task_give(thrum_task *task, void *memory, size_t size);
 
-/* Makes zeroed memory a task with a copy of the argument. Returns 0 or -ENOMEM. */
+/* Makes zeroed memory a task with a copy of the argument. Returns 0; or -ENOMEM, and an owned argument was
+ * released. */
+int thrum__task_init_value(thrum_task *task, thrum_task_fn *function, thrum__value arg);
+
+/* The same for plain bytes. */
 int thrum__task_init(thrum_task *task, thrum_task_fn *function, const void *arg, size_t size);
+
+/* Whether a task has room for an argument of `size` bytes. */
+static inline bool thrum__task_has_room(size_t size)
+{
+    return size <= THRUM__TASK_ROOM - THRUM__TASK_RESULT_SURE;
+}
 
 /* The same, but `memory` of the heap, larger than any argument that a task has room for, becomes
  * the argument itself; the task frees it. */
 void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size);
 
-/* Calls the function in the calling context and settles the outcome. */
+/* The same for the bytes of an owned value, which move into the task with their header. */
+void thrum__task_init_moved(thrum_task *task, thrum_task_fn *function, void *bytes, size_t size);
+
+/* The size of the argument. */
+static inline size_t thrum__task_arg_size(const thrum_task *task)
+{
+    return task->arg_size & ~THRUM__TASK_OWNED;
+}
+
+/* Whether the argument, or the result, has a destructor. */
+static inline bool thrum__task_arg_owned(const thrum_task *task)
+{
+    return task->arg_size & THRUM__TASK_OWNED;
+}
+
+static inline bool thrum__task_result_owned(const thrum_task *task)
+{
+    return task->result_size != THRUM__TASK_FAILED && task->result_size & THRUM__TASK_OWNED;
+}
+
+/* Whether thrum__task_finish would call a destructor. */
+bool thrum__task_undelivered(const thrum_task *task);
+
+/* Calls the function in the calling context and settles the outcome. An owned argument is delivered. */
 void thrum__task_run(thrum_task *task);
 
 /* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if
@@ -70,17 +113,23 @@ void thrum__task_fail_with(thrum_task *task, int code, const char *format, va_li
 /* The outcome: 0 or the negative code of the error. */
 int thrum__task_code(const thrum_task *task);
 
+/* Whether the outcome lies in the task itself. */
+static inline bool thrum__task_is_inside(const thrum_task *task, const void *outcome)
+{
+    const char *at = outcome;
+    return at >= task->room && at < task->room + THRUM__TASK_ROOM;
+}
+
 /* The size of the result, 0 for a task without one. */
 static inline size_t thrum__task_result_size(const thrum_task *task)
 {
-    return task->result_size == THRUM__TASK_FAILED ? 0 : task->result_size;
+    return task->result_size == THRUM__TASK_FAILED ? 0 : task->result_size & ~THRUM__TASK_OWNED;
 }
 
-/* Copies the result of a task that succeeded. Returns 0, or -EMSGSIZE if it is not of `size` bytes;
- * with ret_result NULL and size 0 the result is dropped. */
-int thrum__task_result(const thrum_task *task, void *ret_result, size_t size);
+/* Makes the result of `from`, which succeeded and is no longer used, that of `task`. Returns 0 or -ENOMEM. */
+int thrum__task_hand_on(thrum_task *task, thrum_task *from);
 
-/* Gives back what the task holds. */
+/* Gives back what the task holds, and releases owned values that were not delivered: calls user code. */
 void thrum__task_finish(thrum_task *task);
 
 /* Passes an unobserved failure to the failure hook. */

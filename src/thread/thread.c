@@ -149,12 +149,14 @@ static state *make(const thrum_thread_options *options)
 
 /* Starts it, or makes it one that was refused. Returns 0 or the reason. */
 static int begin(state *thread, const thrum_thread_options *options, thrum_task_fn *function,
-                 const void *arg, size_t size)
+                 thrum__value arg)
 {
-    if (thread == &no_memory)
+    if (thread == &no_memory) {
+        thrum__value_drop(arg);
         return -ENOMEM;
+    }
     thrum__leaks_enter(thread);
-    int rc = thrum__task_init(&thread->task, function, arg, size);
+    int rc = thrum__task_init_value(&thread->task, function, arg);
     if (rc == 0)
         rc = launch(thread, options->stack_size);
     if (rc < 0)
@@ -170,7 +172,7 @@ thrum_thread *thrum_thread_start_with(const thrum_thread_options *options, thrum
     if (!options)
         options = &defaults;
     state *thread = make(options);
-    begin(thread, options, function, arg, size);
+    begin(thread, options, function, thrum__value_of(arg, size, thrum__caller()));
     return &thread->handle;
 }
 
@@ -191,7 +193,7 @@ int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_options *opti
     if (made != &no_memory)
         made->owner = thread;
     thread->state_ = made;
-    return begin(made, options, function, &thread, sizeof thread);
+    return begin(made, options, function, (thrum__value){.bytes = &thread, .size = sizeof thread});
 }
 
 /* The context of the thread whose end sets the event. */
@@ -224,26 +226,64 @@ static const thrum_error *error_of(state *thread)
     return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&thread->task);
 }
 
-static int result_of(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline,
-                     const void *place)
+static void keep_others_out(void *thread)
 {
+    thrum_lock_acquire(&((state *)thread)->lock);
+}
+
+static void let_others_in(void *thread)
+{
+    thrum_lock_release(&((state *)thread)->lock);
+}
+
+static int result(thrum_thread *handle, const thrum__request *request, thrum_time deadline,
+                  const void *place)
+{
+    static const thrum__deliver_lock lock = {keep_others_out, let_others_in};
     state *thread = handle->state_;
     int rc = wait_for_end(thread, deadline, place);
     if (rc < 0)
         return rc;
     const thrum_error *error = error_of(thread);
     thrum__store_relaxed(&thread->seen, 1);
-    return error ? error->code : thrum__task_result(&thread->task, ret_result, size);
+    return error ? error->code : thrum__task_deliver(&thread->task, request, &lock, thread);
 }
 
 int thrum_thread_join(thrum_thread *thread, thrum_time deadline)
 {
-    return result_of(thread, NULL, 0, deadline, thrum__caller());
+    const thrum__request request = THRUM__REQUEST_NONE;
+    return result(thread, &request, deadline, thrum__caller());
 }
 
-int thrum_thread_result(thrum_thread *handle, void *ret_result, size_t size, thrum_time deadline)
+int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size, thrum_time deadline)
 {
-    return result_of(handle, ret_result, size, deadline, thrum__caller());
+    const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
+    return result(thread, &request, deadline, thrum__caller());
+}
+
+int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity, size_t *ret_size,
+                      thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    return result(thread, &request, deadline, thrum__caller());
+}
+
+int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
+    return result(thread, &request, deadline, thrum__caller());
+}
+
+int thrum_thread_take_text(thrum_thread *thread, char **ret_text, thrum_time deadline)
+{
+    const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
+    return result(thread, &request, deadline, thrum__caller());
+}
+
+size_t thrum_thread_result_size(thrum_thread *thread)
+{
+    const state *asked = thread->state_;
+    return thrum_event_is_set(&asked->finished) ? thrum__task_result_size(&asked->task) : 0;
 }
 
 const thrum_error *thrum_thread_error(thrum_thread *handle)

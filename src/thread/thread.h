@@ -3,7 +3,7 @@
 #define THRUM_THREAD_THREAD_H
 
 #include "base/os_thread.h"
-#include "thread/task.h"
+#include "thread/deliver.h"
 #include <thrum/event.h>
 #include <thrum/lock.h>
 #include <thrum/thread.h>

@@ -46,7 +46,7 @@ static void add(void *argument)
 
 EXPLORE(callback_against_end, .preemptions = 3, .long_preemptions = 4)
 {
-    future = thrum__future_new(work, THRUM_NOTHING);
+    future = thrum__future_new(work, THRUM__NO_VALUE);
     explore_spawn("runner", run, NULL);
     add(NULL);
     explore_join_all();
@@ -56,7 +56,7 @@ EXPLORE(callback_against_end, .preemptions = 3, .long_preemptions = 4)
 
 EXPLORE(callback_against_end_and_cancel, .preemptions = 2, .long_preemptions = 3)
 {
-    future = thrum__future_new(work, THRUM_NOTHING);
+    future = thrum__future_new(work, THRUM__NO_VALUE);
     explore_spawn("runner", run, NULL);
     explore_spawn("canceller", cancel, NULL);
     add(NULL);
@@ -67,7 +67,7 @@ EXPLORE(callback_against_end_and_cancel, .preemptions = 2, .long_preemptions = 3
 
 EXPLORE(callback_two_add, .preemptions = 2, .long_preemptions = 3)
 {
-    future = thrum__future_new(work, THRUM_NOTHING);
+    future = thrum__future_new(work, THRUM__NO_VALUE);
     explore_spawn("runner", run, NULL);
     explore_spawn("adder", add, NULL);
     add(NULL);
@@ -86,7 +86,7 @@ static int free_it(thrum_future *done, void *context)
 /* The owner's reference goes in the callback, in the runner or in the adder. */
 EXPLORE(callback_frees, .preemptions = 3, .long_preemptions = 4)
 {
-    future = thrum__future_new(work, THRUM_NOTHING);
+    future = thrum__future_new(work, THRUM__NO_VALUE);
     explore_spawn("runner", run, NULL);
     EXPLORE_CHECK(thrum_future_add_done_callback(future, free_it, NULL) == 0);
     explore_join_all();

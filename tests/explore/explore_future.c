@@ -57,7 +57,7 @@ static void cancel_and_free(void *argument)
 
 static void new_future(void)
 {
-    future = thrum__future_new(work, thrum_value(int, 7));
+    future = thrum__future_new(work, thrum__value_of(thrum_value(int, 7), NULL));
     thrum__explore_name(&future->state, 4, "future.state");
     thrum__explore_name(&future->references, 4, "future.references");
 }

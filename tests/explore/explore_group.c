@@ -192,7 +192,7 @@ static int next_number(thrum_task *self)
 EXPLORE(then_against_end, .preemptions = 2, .long_preemptions = 3)
 {
     thrum_executor *inlined = thrum_inline_new();
-    thrum_future *first = thrum__future_new(answer, THRUM_NOTHING);
+    thrum_future *first = thrum__future_new(answer, THRUM__NO_VALUE);
     explore_spawn("runner", run, first);
     thrum_future *second = thrum_future_then(first, inlined, next_number);
     thrum_future_free(first);
@@ -207,7 +207,7 @@ EXPLORE(then_against_end, .preemptions = 2, .long_preemptions = 3)
 EXPLORE(then_cancelled, .preemptions = 2, .long_preemptions = 3, .sees = "never")
 {
     thrum_executor *inlined = thrum_inline_new();
-    thrum_future *first = thrum__future_new(answer, THRUM_NOTHING);
+    thrum_future *first = thrum__future_new(answer, THRUM__NO_VALUE);
     thrum_future *second = thrum_future_then(first, inlined, next_number);
     explore_spawn("runner", run, first);
     int rc = thrum_future_cancel(second);

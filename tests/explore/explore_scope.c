@@ -52,8 +52,8 @@ static void begin(void)
     event = (thrum_event)THRUM_EVENT_INIT;
     carrier = NULL;
     outer_asked = inner_asked = thread_asked = false;
-    outer = thrum__future_new(run_inner, THRUM_NOTHING);
-    inner = thrum__future_new(wait_inside, THRUM_NOTHING);
+    outer = thrum__future_new(run_inner, THRUM__NO_VALUE);
+    inner = thrum__future_new(wait_inside, THRUM__NO_VALUE);
     thrum__future_ignore(outer);
     thrum__future_ignore(inner);
     explore_spawn("carrier", carry, NULL);
@@ -129,7 +129,7 @@ static int wait_with_shield(thrum_task *self)
 /* A shield that a task leaves behind ends with the task. */
 EXPLORE(scope_ends_shields, .preemptions = 1)
 {
-    thrum_future *future = thrum__future_new(wait_with_shield, THRUM_NOTHING);
+    thrum_future *future = thrum__future_new(wait_with_shield, THRUM__NO_VALUE);
     thrum__future_run(future);
     thrum__cancel(thrum__self());
     EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == -ECANCELED);
@@ -148,7 +148,7 @@ static int sleep_long(thrum_task *self)
 /* A deadline of the outer task is none of the inner one, and is in force again after it. */
 EXPLORE(scope_deadline, .preemptions = 1, .rescue = true)
 {
-    thrum_future *future = thrum__future_new(sleep_long, THRUM_NOTHING);
+    thrum_future *future = thrum__future_new(sleep_long, THRUM__NO_VALUE);
     thrum__self()->scope->ends_at = thrum_now() + 1000;
     thrum__future_run(future);
     EXPLORE_CHECK(thrum_sleep(thrum_now() + 5000) == -ECANCELED);
@@ -166,7 +166,7 @@ static int sleep_in_callback(thrum_future *future, void *context)
 /* A callback runs in a thread that was asked to stop: its waits are its own. */
 EXPLORE(callback_has_a_scope, .preemptions = 1, .rescue = true)
 {
-    thrum_future *future = thrum__future_new(wait_with_shield, THRUM_NOTHING);
+    thrum_future *future = thrum__future_new(wait_with_shield, THRUM__NO_VALUE);
     thrum__cancel(thrum__self());
     EXPLORE_CHECK(thrum_future_add_done_callback(future, sleep_in_callback, NULL) == 0);
     thrum__future_run(future);

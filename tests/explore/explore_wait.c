@@ -28,8 +28,8 @@ static void run(void *future)
 
 static void begin(thrum_task_fn *first, thrum_task_fn *second)
 {
-    futures[0] = thrum__future_new(first, thrum_value(int, 0));
-    futures[1] = thrum__future_new(second, thrum_value(int, 1));
+    futures[0] = thrum__future_new(first, thrum__value_of(thrum_value(int, 0), NULL));
+    futures[1] = thrum__future_new(second, thrum__value_of(thrum_value(int, 1), NULL));
     explore_spawn("first", run, futures[0]);
     explore_spawn("second", run, futures[1]);
 }
@@ -76,7 +76,7 @@ EXPLORE(wait_failed, .preemptions = 1, .long_preemptions = 2, .sees = "early")
 
 EXPLORE(wait_until, .preemptions = 2, .timeouts = 1)
 {
-    futures[0] = thrum__future_new(succeed, thrum_value(int, 0));
+    futures[0] = thrum__future_new(succeed, thrum__value_of(thrum_value(int, 0), NULL));
     explore_spawn("first", run, futures[0]);
     int rc = thrum_wait(futures, 1, THRUM_ALL_COMPLETED, thrum_now() + 1000);
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));

@@ -73,9 +73,10 @@ thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_opt
                                 thrum_task_fn *function, const void *arg, size_t size)
 {
     thrum__executor_check(executor, thrum__caller());
+    thrum__value value = thrum__value_of(arg, size, thrum__caller());
     thrum_future *future = options && options->deadline
-                               ? thrum__future_new_until(options->deadline, function, arg, size)
-                               : thrum__future_new(function, arg, size);
+                               ? thrum__future_new_until(options->deadline, function, value)
+                               : thrum__future_new(function, value);
     if (thrum_future_done(future))
         return future;                                         /* no memory */
     if (options && options->priority != THRUM_PRIORITY_NORMAL) /* nobody else has it yet */
@@ -89,7 +90,7 @@ thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, co
                            size_t size)
 {
     thrum__executor_check(executor, thrum__caller());
-    thrum_future *future = thrum__future_new(function, arg, size);
+    thrum_future *future = thrum__future_new(function, thrum__value_of(arg, size, thrum__caller()));
     if (!thrum_future_done(future)) /* else there was no memory */
         thrum__executor_submit(executor, future);
     return future;

@@ -45,6 +45,10 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     int rc = 0;
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH;
+    if (thrum__task_arg_owned(&future->task)) {
+        *ret_reason = thrum__value_stays;
+        return -EINVAL;
+    }
     thrum_with (&pool->pool.lock) {
         rc = thrum__pool_admit(&pool->pool, ret_reason, &inside);
         if (rc == 0) {
@@ -212,7 +216,6 @@ static void set(thrum__process_pool *pool, const thrum_process_pool_options *opt
     pool->max_tasks = options->max_tasks_per_worker;
     pool->pool.when_full = options->when_full;
     pool->initializer = options->initializer;
-    pool->initializer_size = options->initializer_arg_size;
     pool->child_options.fork = options->start == THRUM_START_FORK;
     pool->child_options.memory_limit = options->memory_limit;
     pool->child_options.cpu_limit = options->cpu_limit;
@@ -247,6 +250,11 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
     if (options->max_workers < 0)
         thrum__panic(thrum__caller(), "a process pool cannot have %d workers",
                      options->max_workers);
+    thrum__value argument =
+        thrum__value_of(options->initializer_arg, options->initializer_arg_size, thrum__caller());
+    if (argument.destroy)
+        thrum__panic(thrum__caller(), "the initializer of a process pool was given %s",
+                     thrum__value_stays);
     const char *prefix = options->name_prefix ? options->name_prefix : "process";
     thrum__process_pool *pool = thrum__alloc_line(sizeof *pool);
     if (!pool)
@@ -256,9 +264,9 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         return NULL;
     }
     set(pool, options);
+    pool->initializer_size = argument.size;
     pool->all_workers = thrum__alloc_array(pool->max_workers, sizeof *pool->all_workers);
-    if (!pool->all_workers ||
-        !copy(&pool->initializer_arg, options->initializer_arg, options->initializer_arg_size) ||
+    if (!pool->all_workers || !copy(&pool->initializer_arg, argument.bytes, argument.size) ||
         !copy(&pool->child_options.descriptors, options->descriptors,
               options->descriptor_count * sizeof *options->descriptors) ||
         enter(pool) < 0) {

@@ -43,7 +43,7 @@ static void run_process(void)
 {
     int result = 0;
     thrum_process *process = thrum_process_start(add_one, thrum_value(int, 6));
-    CHECK_INT(thrum_process_join(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_result(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
     CHECK_INT(result, ==, 7);
     thrum_process_free(process);
 }

@@ -46,13 +46,13 @@ TEST(a_process_gives_its_result)
     int64_t result = 0;
     thrum_process *process = thrum_process_start(square, thrum_value(int64_t, 9));
     CHECK(thrum_process_pid(process) > 0);
-    CHECK_INT(thrum_process_join(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_result(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
     CHECK_INT(result, ==, 81);
     CHECK_INT(code_of(process), ==, 0);
     CHECK(!thrum_process_is_alive(process));
     CHECK(thrum_process_error(process) == NULL);
     CHECK_INT(thrum_process_terminate(process), ==, -EALREADY);
-    CHECK_INT(thrum_process_join(process, &result, 1, THRUM_FOREVER), ==, -EMSGSIZE);
+    CHECK_INT(thrum_process_result(process, &result, 1, THRUM_FOREVER), ==, -EMSGSIZE);
     thrum_process_free(process);
     thrum_process_free(NULL);
     CHECK_INT(live_children(), ==, 0);
@@ -64,7 +64,7 @@ TEST(a_large_value_goes_both_ways)
     static char sent[SIZE], got[SIZE];
     memset(sent, 'a', SIZE);
     thrum_process *process = thrum_process_start(large, sent, SIZE);
-    CHECK_INT(thrum_process_join(process, got, SIZE, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_result(process, got, SIZE, THRUM_FOREVER), ==, 0);
     CHECK(memcmp(sent, got, SIZE) == 0);
     thrum_process_free(process);
 }
@@ -73,14 +73,14 @@ TEST(a_process_that_fails_or_leaves_says_so)
 {
     char message[64];
     thrum_process *process = thrum_process_start(fail, THRUM_NOTHING);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ERANGE);
     snprintf(message, sizeof message, "out of range in process %d", thrum_process_pid(process));
     CHECK_STR(thrum_process_error(process)->message, message);
     CHECK_INT(code_of(process), ==, 1);
     thrum_process_free(process);
 
     process = thrum_process_start(leave, thrum_value(int, 5));
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
     CHECK(strstr(thrum_process_error(process)->message, "exited with status 5 while it ran "));
     CHECK_INT(code_of(process), ==, 5);
     thrum_process_free(process);
@@ -94,11 +94,11 @@ static void check_signal(int (*send)(thrum_process *process), int number)
     CHECK_STR(thrum_process_name(process), "sleeper");
     CHECK(thrum_process_is_alive(process));
     CHECK_INT(thrum_process_exit_code(process, &code), ==, -EAGAIN);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_NOW), ==, -EAGAIN);
-    CHECK_INT(thrum_process_join(process, NULL, 0, thrum_in(0.001)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_process_join(process, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_process_join(process, thrum_in(0.001)), ==, -ETIMEDOUT);
     CHECK(thrum_process_error(process) == NULL);
     CHECK_INT(send(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
     CHECK(strstr(thrum_process_error(process)->message, "worker \"sleeper\" (pid "));
     CHECK_INT(code_of(process), ==, -number);
     thrum_process_free(process);
@@ -116,14 +116,14 @@ TEST(many_processes_at_once_leave_nothing)
     enum { COUNT = 20 };
     thrum_process *processes[COUNT];
     thrum_process *first = thrum_process_start(square, thrum_value(int64_t, 1));
-    CHECK_INT(thrum_process_join(first, NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_join(first, THRUM_FOREVER), ==, 0);
     thrum_process_free(first);
     int before = open_descriptors();
     for (int i = 0; i < COUNT; i++)
         processes[i] = thrum_process_start(square, thrum_value(int64_t, i));
     for (int64_t i = 0; i < COUNT; i++) {
         int64_t result = -1;
-        CHECK_INT(thrum_process_join(processes[i], &result, sizeof result, THRUM_FOREVER), ==, 0);
+        CHECK_INT(thrum_process_result(processes[i], &result, sizeof result, THRUM_FOREVER), ==, 0);
         CHECK_INT(result, ==, i * i);
         thrum_process_free(processes[i]);
     }
@@ -136,7 +136,7 @@ TEST(one_that_cannot_be_started_has_failed)
     int code;
     thrum_process_options options = {.descriptors = &(int){9999}, .descriptor_count = 1};
     thrum_process *process = thrum_process_start_with(&options, square, thrum_value(int64_t, 1));
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_NOW), ==, -EBADF);
+    CHECK_INT(thrum_process_join(process, THRUM_NOW), ==, -EBADF);
     CHECK_INT(thrum_process_pid(process), ==, 0);
     CHECK_INT(thrum_process_exit_code(process, &code), ==, -ENODATA);
     CHECK_INT(thrum_process_kill(process), ==, -EALREADY);
@@ -152,7 +152,7 @@ TEST(a_forked_process_has_its_parents_memory)
     thrum_process_options options = {.start = THRUM_START_FORK};
     int64_t result = 0;
     thrum_process *process = thrum_process_start_with(&options, square, &there, sizeof there);
-    CHECK_INT(thrum_process_join(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_result(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
     CHECK_INT(result, ==, 121);
     thrum_process_free(process);
 }
@@ -200,13 +200,13 @@ TEST(in_a_child_of_fork_it_is_the_parents)
     thrum_process *process = thrum_process_start(sleep_on, THRUM_NOTHING);
     pid_t child = fork();
     if (child == 0)
-        _exit(thrum_process_join(process, NULL, 0, THRUM_FOREVER) == -ESRCH &&
+        _exit(thrum_process_join(process, THRUM_FOREVER) == -ESRCH &&
                       thrum_process_kill(process) == -EALREADY
                   ? 0
                   : 1);
     CHECK_INT(waitpid(child, &status, 0), ==, child);
     CHECK_INT(status, ==, 0);
     CHECK_INT(thrum_process_kill(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
     thrum_process_free(process);
 }

@@ -76,7 +76,7 @@ static int use_process(void)
 {
     struct wide result;
     thrum_process *process = thrum_process_start(echo, &wide, sizeof wide);
-    int rc = thrum_process_join(process, &result, sizeof result, THRUM_FOREVER);
+    int rc = thrum_process_result(process, &result, sizeof result, THRUM_FOREVER);
     const thrum_error *error = thrum_process_error(process);
     CHECK_INT(error ? error->code : 0, ==, rc);
     thrum_process_free(process);

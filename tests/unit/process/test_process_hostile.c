@@ -322,7 +322,7 @@ TEST_DEADLINE(random_task_slots_crash_no_worker, 3600)
 static void check_as_secure_program(void)
 {
     thrum_process *process = thrum_process_start(answer, THRUM_NOTHING);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -EPERM);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -EPERM);
     thrum_process_free(process);
     thrum_executor *pool = thrum_process_pool_new(NULL);
     CHECK(pool != NULL);

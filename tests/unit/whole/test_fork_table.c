@@ -493,7 +493,7 @@ static void use_processes(void)
     CHECK_INT(thrum_future_result(running, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
     thrum_executor_shutdown(pool);
     CHECK(!thrum_process_is_alive(process));
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ESRCH);
     CHECK_INT(thrum_process_kill(process), ==, -EALREADY);
 }
 
@@ -507,7 +507,7 @@ TEST(a_process_pool_with_work_and_a_process_belong_to_the_parent)
     in_child(use_processes);
     CHECK(thrum_process_is_alive(process));
     CHECK_INT(thrum_process_kill(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
     thrum_process_free(process);
     (void)thrum_future_cancel(running);
     thrum_future_free(running);

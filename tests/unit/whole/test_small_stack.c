@@ -372,7 +372,7 @@ SMALL(processes, 1)
 {
     int result;
     thrum_process *process = thrum_process_start(nothing, THRUM_NOTHING);
-    CHECK_INT(thrum_process_join(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_process_result(process, &result, sizeof result, THRUM_FOREVER), ==, 0);
     thrum_process_free(process);
 }
 
