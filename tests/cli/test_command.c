@@ -213,7 +213,7 @@ TEST(a_terminal_gets_a_bar_that_is_removed)
     CHECK(!strpbrk(run.out, "\r\x1b"));
     spawn_free(&run);
     setenv("NO_COLOR", "1", 1);
-    run = spawn("demo --quick --only file", true);
+    run = spawn("demo --only file", true); /* takes a second where it waits in turn */
     spawn_wait(&run);
     CHECK(strstr(run.err, "/100"));
     CHECK(!strstr(run.err, "m[") && !strstr(run.err, "\x1b[32m"));
