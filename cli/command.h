@@ -27,6 +27,7 @@ struct command {
 /* All of them; the last has no line. */
 extern const struct command commands[];
 
+int bench_run(int argc, char **argv);
 int demo_run(int argc, char **argv);
 int doctor_run(int argc, char **argv);
 int every_run(int argc, char **argv);

@@ -2,6 +2,7 @@
  * a line here. */
 #include "command.h"
 
+#include "bench/options.h"
 #include "demo/options.h"
 #include "doctor/options.h"
 #include "every/options.h"
@@ -10,11 +11,8 @@
 #include "run/options.h"
 
 const struct command commands[] = {
-    {&demo_line, demo_run},
-    {&fetch_line, fetch_run},
-    {&hash_line, hash_run},
-    {&every_line, every_run},
-    {&run_line, run_run},
-    {&doctor_line, doctor_run},
-    {0},
+    {&demo_line, demo_run},     {&bench_line, bench_run},
+    {&fetch_line, fetch_run},   {&hash_line, hash_run},
+    {&every_line, every_run},   {&run_line, run_run},
+    {&doctor_line, doctor_run}, {0},
 };

@@ -12,7 +12,6 @@
 #include "standard_files.h"
 #include "trouble.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <thrum.h>
@@ -54,23 +53,6 @@ static int complain(const char *what, const char *name)
     return STATUS_USAGE;
 }
 
-/* Names that commands had in 0.1. */
-static const struct {
-    const char *was, *is;
-} renamed[] = {{"bench", "demo"}};
-
-/* Says what a command of 0.1 is called now; false if there was none. */
-static bool explain_renamed(const char *name)
-{
-    for (size_t i = 0; i < sizeof renamed / sizeof renamed[0]; i++)
-        if (strcmp(name, renamed[i].was) == 0) {
-            fprintf(stderr, "thrum: the command %s is now called %s; try 'thrum %s'\n", name,
-                    renamed[i].is, renamed[i].is);
-            return true;
-        }
-    return false;
-}
-
 int main(int argc, char **argv)
 {
     int rc = standard_files_open();
@@ -94,7 +76,5 @@ int main(int argc, char **argv)
             trouble_speaker(command->line->name);
             return output_finish(command->run(argc - 1, argv + 1));
         }
-    if (explain_renamed(name))
-        return STATUS_USAGE;
     return complain(name[0] == '-' ? "unknown option" : "unknown command", name);
 }

@@ -175,7 +175,7 @@ static int collect(struct child *child)
     thrum_with (&children.lock) {
         if (child->ending)
             kill_below(child); /* its number is still its own */
-        while (waitpid(child->pid, &status, 0) < 0 && errno == EINTR)
+        while (wait4(child->pid, &status, 0, &child->usage) < 0 && errno == EINTR)
             continue;
         for (size_t i = 0; i < children.count; i++)
             if (children.items[i] == child) {

@@ -5,15 +5,18 @@
 #include "descendants.h"
 
 #include <stdbool.h>
+#include <sys/resource.h>
 #include <sys/types.h>
 #include <thrum.h>
 
 struct child {
-    pid_t pid;                /* of the process and of its group; 0 if none runs */
-    int descriptor;           /* becomes readable when it ends */
-    bool terminal;            /* it has the terminal's foreground */
-    bool ending;              /* its end was asked for: what is left of it is killed with it */
-    bool wants_terminal;      /* it was ended because it used a terminal that it does not have */
+    pid_t pid;           /* of the process and of its group; 0 if none runs */
+    int descriptor;      /* becomes readable when it ends */
+    bool terminal;       /* it has the terminal's foreground */
+    bool ending;         /* its end was asked for: what is left of it is killed with it */
+    bool wants_terminal; /* it was ended because it used a terminal that it does not have */
+    struct rusage
+        usage; /* what it took, and those of its children that it waited for; once it has ended */
     struct descendants below; /* those known since its end was asked for */
 };
 

@@ -21,6 +21,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -192,6 +193,8 @@ WRAP(int, -1, dup3, dup3, (int file, int onto, int flags), file, onto, flags)
 WRAP(int, -1, pipe, pipe, (int files[2]), files)
 WRAP(int, -1, pipe2, pipe2, (int files[2], int flags), files, flags)
 WRAP(pid_t, -1, fork, fork, (void), )
+WRAP(pid_t, -1, wait4, wait4, (pid_t pid, int *status, int options, struct rusage *usage), pid,
+     status, options, usage)
 WRAP(pid_t, -1, waitpid, waitpid, (pid_t pid, int *status, int options), pid, status, options)
 WRAP(int, -1, poll, poll, (struct pollfd * files, nfds_t count, int timeout), files, count, timeout)
 WRAP(int, -1, ppoll, ppoll,

@@ -41,7 +41,7 @@ errors_of() {
     malloc | calloc | realloc | strdup | strndup | asprintf | vasprintf | open_memstream) echo ENOMEM ;;
     pipe | pipe2 | dup | dup2 | dup3 | inotify_init1 | eventfd | memfd_create | pidfd_open) echo EMFILE ENOMEM ;;
     fork | posix_spawnp) echo EAGAIN ENOMEM ;;
-    poll | ppoll | waitpid) echo EINTR ;;
+    poll | ppoll | wait4 | waitpid) echo EINTR ;;
     fcntl | flock) echo EINTR ENOMEM ;;
     *) echo EIO ;;
     esac
