@@ -56,8 +56,8 @@ bool thrum__context_lost(uint32_t ident)
 
 #ifndef THRUM_EXPLORE
 /* The forking thread lives on here; all others are lost, and their contexts with them. A fiber that
- * forked has no scheduler any more: it waits as the thread that it runs on. A worker of a pool is one no
- * more: its pool is lost, and nobody steps in for it while it waits. */
+ * forked has no scheduler any more: it waits as the thread that it runs on. A worker of a pool is
+ * one no more: its pool is lost, and nobody steps in for it while it waits. */
 static void begin_child(void)
 {
     thrum__context *self = thrum__local();

@@ -6,9 +6,9 @@
  * (fiber/fiber.c).
  *
  * Contexts are immortal: they come from a table that only grows and return to its free list when
- * their thread or fiber ends. A waker that is late may therefore always touch one; the worst that it can do
- * to the next owner is to wake it for no reason, which every sleeper tolerates. This is rule 3 of
- * parking: a wake goes to an immortal record, never to a stack that may be gone.
+ * their thread or fiber ends. A waker that is late may therefore always touch one; the worst that
+ * it can do to the next owner is to wake it for no reason, which every sleeper tolerates. This is
+ * rule 3 of parking: a wake goes to an immortal record, never to a stack that may be gone.
  *
  * The claim word holds `generation << 3 | state`. The generation counts the waits of the context
  * and never goes back, so the word of one wait is never confused with that of another, even by a
@@ -42,8 +42,8 @@ typedef struct thrum__context thrum__context;
 /* How a kind of context sleeps and is woken. */
 typedef struct thrum__context_ops {
     /* Sleeps until an unpark came (0) or the claim `ticket` was moved to TIMED_OUT because
-     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the context
-     * comes first, it calls thrum__deadlock_look and sleeps on. */
+     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the
+     * context comes first, it calls thrum__deadlock_look and sleeps on. */
     int (*park)(thrum__context *self, uint64_t ticket, thrum_time deadline);
     /* Ends one park, begun or yet to begin. Called by whoever claimed it, exactly once. */
     void (*unpark)(thrum__context *context);
@@ -74,8 +74,8 @@ typedef struct thrum__worker_ops {
 typedef struct thrum__far_ops {
     /* Begins such a wait, under the future's guard. */
     bool (*enter)(void *future);
-    /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be waited for
-     * in this way. */
+    /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be
+     * waited for in this way. */
     int (*wait)(void *future, thrum_time deadline);
 } thrum__far_ops;
 
@@ -98,8 +98,8 @@ typedef struct thrum__reading {
     uint32_t depth;
 } thrum__reading;
 
-/* A wait that one context must end: deadlock.h. Its context writes it, all but `state` before the wait;
- * who looks for deadlocks reads it while `state` says that the wait lasts. */
+/* A wait that one context must end: deadlock.h. Its context writes it, all but `state` before the
+ * wait; who looks for deadlocks reads it while `state` says that the wait lasts. */
 typedef struct thrum__owned_wait {
     uint32_t state;
     const struct thrum__wait_kind *kind;
@@ -114,8 +114,8 @@ typedef struct thrum__context_rest {
     thrum__reading reading[THRUM__READINGS]; /* its context's alone */
     uint32_t unlisted_readings;
 
-    /* Memory that is kept at hand for whoever runs on this thread: see future/future_cache.c. `bundle_end`
-     * gives it back at the thread's end. */
+    /* Memory that is kept at hand for whoever runs on this thread: see future/future_cache.c.
+     * `bundle_end` gives it back at the thread's end. */
     uint32_t bundle_count;
     void *bundle, *full_bundle;
     void (*bundle_end)(struct thrum__context_rest *self);
@@ -192,9 +192,9 @@ static inline uint32_t thrum__self_ident(void)
     return __builtin_expect(ident != 0, 1) ? ident : thrum__self_make()->ident;
 }
 
-/* Takes a context out of the table for a thread or fiber that is about to start. `name` is cut to fit,
- * and `full_name` points to it. `base` is the base scope of a fiber, NULL for a thread, which has one of
- * its own. Returns NULL if memory is out. */
+/* Takes a context out of the table for a thread or fiber that is about to start. `name` is cut to
+ * fit, and `full_name` points to it. `base` is the base scope of a fiber, NULL for a thread, which
+ * has one of its own. Returns NULL if memory is out. */
 thrum__context *thrum__context_new(const char *name, thrum__scope *base);
 
 /* Makes `context` that of the calling thread. */

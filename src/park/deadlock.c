@@ -1,47 +1,47 @@
-/* Deadlocks name themselves.
+/* The search for deadlocks.
  *
- * A lock knows its owner, a future the context that runs it, a thread its context. So each wait for one
- * of these is an edge of a graph whose nodes are contexts: from the waiter to the context that must act.
- * A wait without a deadline that is part of a circle never ends. Nor does one whose owner has ended with
- * the lock. Both are reported once, with names, objects and places.
+ * A lock knows its owner, a future the context that runs it, a thread its context. So each wait for
+ * one of these is an edge of a graph whose nodes are contexts: from the waiter to the context that
+ * must act. A wait without a deadline that is part of a cycle never ends. Nor does a wait whose
+ * owner has ended with the lock. Both are reported once, with names, objects and places.
  *
- * When. Nothing is done until a wait has lasted 100 ms. Then the waiter follows the edges from itself,
- * and again after twice as long, and so on. An edge comes into being when a wait begins, or when a
- * context becomes an owner; and what becomes an owner runs, or is woken by that. So the last edge of
- * each circle is a wait that begins, and one look at its 100 ms finds the circle. The later looks are
- * for owners that end meanwhile. A wait with a deadline, its own or that of its task, is no edge: the
- * circle opens when it passes.
+ * When. Nothing is done until a wait has lasted 100 ms. Then the waiter follows the edges from
+ * itself, and again after twice as long, and so on. An edge begins when a wait begins, or when a
+ * context becomes an owner; and a context that becomes an owner runs, or is woken by that. So the
+ * last edge of each cycle is a wait that begins, and its first search, after 100 ms, finds the
+ * cycle. The later searches are for owners that end meanwhile. A wait with a deadline, its own or
+ * its task's, is no edge: the cycle opens when it passes.
  *
- * Safety. The object of another's wait may be read only while that wait lasts, as its waiter may free it
- * afterwards. So each context has a word, `state`:
+ * Safety. The object of another context's wait may be read only while that wait lasts, because its
+ * waiter may free it afterwards. So each context has a word, `state`:
  *
  *     CLOSED   waits for less than 100 ms, or for nothing that has an owner
- *     OPEN     may be looked at: `kind`, `object` and `place` are fixed
- *     PINNED   is being looked at; the owner of the word waits before it leaves its wait
+ *     OPEN     may be read: `kind`, `object` and `place` are fixed
+ *     PINNED   is being read; the owner of the word waits before it leaves its wait
  *
- * The waiter moves it CLOSED -> OPEN (release) at its first look and OPEN -> CLOSED (acquire) as it
- * leaves; a searcher OPEN -> PINNED (acquire) and back (release). A pin is held for a few instructions:
- * for a read of an owner word, or of a future under its guard. Contexts are immortal, so to reach the
- * word is always safe.
+ * The waiter moves it CLOSED -> OPEN (release) at its first search and OPEN -> CLOSED (acquire) as
+ * it leaves; a searcher OPEN -> PINNED (acquire) and back (release). A pin is held for a few
+ * instructions: for a read of an owner word, or of a future under its guard. Contexts are immortal,
+ * so reaching the word is always safe.
  *
- * Of two that look at the same time at least one sees the other OPEN: each opens its own word and then,
+ * Of two simultaneous searchers at least one sees the other OPEN: each opens its own word and then,
  * behind a fence, reads the others.
  *
- * Truth. A search reads one edge after the other while other threads run. So a circle is collected
- * twice, and counts only if the tickets of all waits and all owners are the same both times. Then each
- * member was in one and the same wait from the first time to the second. A context that waits neither
- * takes nor gives; so at the moment between the two collections all edges stood at once. The same holds
- * for an owner that has ended, which is looked at twice, too. One that ended so long ago that its ident
- * is used again is taken for its successor.
+ * Truth. A search reads one edge after the other while other threads run. So a cycle is collected
+ * twice, and counts only if the tickets of all waits and all owners are the same both times. Then
+ * each member was in the same wait from the first time to the second. A waiting context neither
+ * acquires nor releases; so at the moment between the two collections all edges existed at once.
+ * The same holds for an owner that has ended, which is read twice, too. An owner that ended so long
+ * ago that its ident is used again is mistaken for its successor.
  *
- * A report is written by a thread of its own, as the failure hook may wait, and its caller here is amid
- * a wait: a thread inside its park, or a worker in whose fiber nobody is. `told` of each member keeps
- * the ticket of the wait that was reported, under `guard`, so that a circle is told once. Without
- * memory or a thread for it the next look tries again.
+ * A thread of its own writes the report, because the failure hook may wait, and the caller here is
+ * in a wait: a thread inside its park, or a worker between two fibers. `told` of each member keeps
+ * the ticket of the reported wait, under `guard`, so that a cycle is reported once. Without memory
+ * or a thread the next search tries again.
  *
- * Rejected: a thread that looks at all contexts now and then (a cost for those who never wait). A check
- * at each acquire, as lock-order checkers make it (a cost for each acquire). A search that trusts what
- * waiters wrote down when they began (owners change meanwhile).
+ * Rejected: a thread that checks all contexts now and then (a cost for programs that never wait). A
+ * check at each acquire, as lock-order checkers make it (a cost for each acquire). A search that
+ * trusts what waiters wrote down when they began (owners change meanwhile).
  */
 #include "park/deadlock.h"
 #include "base/clock.h"
@@ -103,7 +103,7 @@ void thrum__deadlock_tell_to(void (*function)(const char *text, const char *summ
 
 /* ------------------------------------------------------------------------------------- the search */
 
-/* Whether nobody has ended the wait yet. */
+/* Whether the wait is still open. */
 static bool is_waiting(uint64_t ticket)
 {
     uint64_t state = ticket % THRUM__CLAIM_STATES;
@@ -232,7 +232,7 @@ static const char *sort_of(const struct report *report, uint32_t i)
     return i < report->first.count && report->fiber[i] ? "fiber" : "thread";
 }
 
-/* One line for each wait: who, for what, where, and whose it is. */
+/* One line for each wait: the waiter, the object, the place, the owner. */
 static void write_text(struct report *report)
 {
     const struct search *search = &report->first;
@@ -368,7 +368,7 @@ thrum_time thrum__deadlock_look(thrum__context *context)
     return thrum__clock_now() + wait->pause;
 }
 
-/* Closes the word, once nobody looks. */
+/* Closes the word, once no searcher reads it. */
 static void close_word(thrum__owned_wait *wait)
 {
     uint32_t turns = 0, open = OPEN;

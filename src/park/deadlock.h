@@ -1,4 +1,4 @@
-/* Waits that name who must end them, and the search for deadlocks among them: deadlock.c. */
+/* Waits that name the context that must end them, and the search for deadlocks among them: deadlock.c. */
 #ifndef THRUM_PARK_DEADLOCK_H
 #define THRUM_PARK_DEADLOCK_H
 
@@ -8,18 +8,18 @@
 typedef struct thrum__wait_kind {
     const char *name;  /* of the object, for people: "lock" */
     const char *bound; /* what the owner has to do with it: "held by" */
-    /* The ident of the context that must act, 0 if nobody in particular. Called while somebody waits for
+    /* The ident of the context that must act, 0 if any context may. Called while a waiter waits for
      * the object, on any thread; does not block. */
     uint32_t (*owner)(const void *object);
 } thrum__wait_kind;
 
-/* As thrum__wait, and a part of the search while it lasts. `place` is where the caller's code waits,
- * or NULL. */
+/* As thrum__wait, and a part of the search while it lasts. `place` is where the caller's code
+ * waits, or NULL. */
 int thrum__wait_owned(thrum__waiter *waiter, thrum_time deadline, const thrum__wait_kind *kind,
                       const void *object, const void *place);
 
-/* For a context that sleeps: called once `look_at` of the context has come, by the thread that runs it.
- * Gives the next such moment. */
+/* For a context that sleeps: called once `look_at` of the context has come, by the thread that runs
+ * it. Gives the next such moment. */
 thrum_time thrum__deadlock_look(thrum__context *context);
 
 /* Has reports given to `tell`, on a thread of their own, instead of stderr. `text` is the report in

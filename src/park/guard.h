@@ -2,11 +2,11 @@
  *
  * It is held for a few instructions and never across a wait, a system call or a call to the user. A
  * thread that finds it set spins; after a few turns it yields the processor, in case the holder was
- * preempted. Taking it is an acquire and giving it back a release: the next holder sees what this one
- * wrote to the queue.
+ * preempted. Taking it is an acquire and giving it back a release: the next holder sees what this
+ * one wrote to the queue.
  *
- * Fork: a guard is held in a section (base/section.h), so in a child process every guard is clear and
- * the queue behind it is whole. A thread that only spins for a guard is in no section.
+ * Fork: a guard is held in a section (base/section.h), so in a child process every guard is clear
+ * and the queue behind it is whole. A thread that only spins for a guard is in no section.
  */
 #ifndef THRUM_PARK_GUARD_H
 #define THRUM_PARK_GUARD_H
@@ -15,8 +15,8 @@
 #include "base/section.h"
 #include "base/spin.h"
 
-/* Tries to take a guard: changes `*word` from `*state` to `next`, which has the guard bit. On failure
- * `*state` is the word found, as after a compare-and-swap. */
+/* Tries to take a guard: changes `*word` from `*state` to `next`, which has the guard bit. On
+ * failure `*state` is the word found, as after a compare-and-swap. */
 static inline bool thrum__guard_try(uint32_t *word, uint32_t *state, uint32_t next)
 {
     void *section = thrum__section_enter();

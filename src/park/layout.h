@@ -44,8 +44,8 @@ typedef struct thrum__layout {
     /* In a fiber: the registers of one that is switched out; all 0 if they are not known. */
     uint32_t fiber_place, fiber_stack, fiber_frame, fiber_base;
 
-    /* In a context: not 0 while its wait has no limit, though the kernel or the worker may wake it to look
-     * for a deadlock (deadlock.h). */
+    /* In a context: not 0 while its wait has no limit, though the kernel or the worker may wake it
+     * to look for a deadlock (deadlock.h). */
     uint32_t look_at;
 } thrum__layout;
 

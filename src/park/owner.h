@@ -1,21 +1,21 @@
-/* The owner word of a lock: the ident of the context that holds it, 0 while nobody does.
+/* The owner word of a lock: the ident of the context that owns it, 0 for none.
  *
- * The owner writes it: its ident after it acquires, 0 before it releases; a release that hands the
- * lock over writes the ident of the waiter. Anyone may read it, and learns one thing for certain:
- * whether the reader itself is the owner.
+ * The owner writes it: its ident after it acquires, 0 before it releases. A release that hands the
+ * lock over writes the ident of the waiter. Any thread may read it, and learns one thing for
+ * certain: whether the reader itself is the owner.
  *
  * That holds only if the reader has its ident before it reads the word. Idents are used again: the
  * first call of a thread that thrum did not start makes its context, and may get the ident of an
- * owner that has just released and ended. A word read before would then name the caller, who owns
+ * owner that has just released and ended. A word read before would then name the caller, which owns
  * nothing. A word read after cannot: the owner cleared it before it gave its context back, and the
- * caller got the context later, so it sees the 0 or what a later owner wrote.
+ * caller got the context later. So the caller sees the 0 or what a later owner wrote.
  *
- * The state word of a lock stands before its owner word, and the two change in one step when a thread
- * takes a lock or gives it back. So a lock that is held has an owner at every moment, a fork included:
- * a child process finds the lost thread that holds a lock by name.
+ * The state word of a lock stands before its owner word, and the two change in one step when a
+ * thread acquires or releases the lock. So a held lock has an owner at every moment, a fork
+ * included: a child process finds the lost owner by name.
  *
  * So a comparison is made here and nowhere else, and makes no context: a caller without an ident
- * owns nothing. tools/check_gate.sh finds an owner word that is used in another way.
+ * owns nothing. tools/check_gate.sh rejects any other use of an owner word.
  */
 #ifndef THRUM_PARK_OWNER_H
 #define THRUM_PARK_OWNER_H
@@ -33,24 +33,24 @@ static inline bool thrum__owner_is_self(const uint32_t *owner)
     return ident && thrum__load_relaxed(owner) == ident;
 }
 
-/* Takes a lock: changes its state from `*expected` to `next`, and its owner from nobody to `ident`. On
- * failure `*expected` is the state found. An acquire. */
+/* Acquires a lock: changes its state from `*expected` to `next`, and its owner from none to
+ * `ident`. On failure `*expected` is the state found. An acquire. */
 static inline bool thrum__owner_take(uint32_t *state, uint32_t *owner, uint32_t *expected,
                                      uint32_t next, uint32_t ident);
 
-/* Gives it back: changes the owner from `ident` to nobody. A release. */
+/* Releases it: changes the owner from `ident` to none. A release. */
 static inline bool thrum__owner_give(uint32_t *state, uint32_t *owner, uint32_t *expected,
                                      uint32_t next, uint32_t ident);
 
-/* The same in one attempt, for fast paths: takes a lock whose state has no bit of `busy` by adding `add` to
- * it; gives back a lock whose owner is `ident` and whose state has no bit of `busy` by subtracting `held`.
- * False for anything else. */
+/* The same in one attempt, for fast paths: acquires a lock whose state has no bit of `busy` by
+ * adding `add`; releases a lock whose owner is `ident` and whose state has no bit of `busy` by
+ * subtracting `held`. False for anything else. */
 static inline bool thrum__owner_take_fast(uint32_t *state, uint32_t *owner, uint32_t busy,
                                           uint32_t add, uint32_t ident);
 static inline bool thrum__owner_give_fast(uint32_t *state, uint32_t *owner, uint32_t busy,
                                           uint32_t held, uint32_t ident);
 
-/* Makes the context with that ident the owner; 0: nobody. For a holder of the lock's guard. */
+/* Makes the context with that ident the owner; 0: none. For a holder of the lock's guard. */
 static inline void thrum__owner_set(uint32_t *owner, uint32_t ident)
 {
     thrum__store_relaxed(owner, ident);
@@ -143,7 +143,7 @@ static inline bool thrum__owner_give_fast(uint32_t *state, uint32_t *owner, uint
 
 #endif
 
-/* The ident of the owner at some moment; for messages, and to find out who is waited for. */
+/* The ident of the owner at some moment; for messages and the search for deadlocks. */
 static inline uint32_t thrum__owner_peek(const uint32_t *owner)
 {
     return thrum__load_relaxed(owner);

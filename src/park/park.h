@@ -4,7 +4,7 @@
  *
  *     thrum__waiter w;
  *     1  rc = thrum__wait_begin(&w, cancellable)   opens the claim; -ECANCELED: do not wait
- *     2  put w into the object's queue, under its guard; give the guard back
+ *     2  put w into the object's queue, under its guard; release the guard
  *     3  rc = thrum__wait(&w, deadline, kind, object)
  *     4  if rc != 0: take w out of the queue, under the guard, if w.queued still
  *
@@ -12,15 +12,14 @@
  *
  *     1  under the guard, take a waiter w out of the queue
  *     2  won = thrum__claim_waiter(w); if not, forget w: its owner has given up
- *     3  after the guard was given back: thrum__unpark(context of w)
+ *     3  after the release of the guard: thrum__unpark(context of w)
  *
- * Between 1 and 2 of the wait nobody knows of it but a canceller, so a wait that was begun must go
- * through step 3, which settles with it, or through thrum__wait_abandon.
+ * Between 1 and 2 of the wait only a canceller can know of it. A wait that has begun must go
+ * through step 3, which settles with the canceller, or through thrum__wait_abandon.
  *
- * Who wins a claim owes exactly one unpark, and the owner does not leave step 3 before it came.
- * That is why a fiber is never run twice, why no stale token is left behind for the next wait, and
- * why the waker may read w after it has won: its frame stands until the unpark. After the unpark w
- * is gone.
+ * The winner of a claim owes exactly one unpark, and the owner does not leave step 3 before it
+ * came. So a fiber is never run twice, no stale token is left for the next wait, and the waker may
+ * read w after it has won: its frame stands until the unpark. After the unpark w is gone.
  *
  * Cancellation is in scope.h.
  */

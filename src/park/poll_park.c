@@ -22,8 +22,8 @@
  *
  * The wake descriptor belongs to the context's place in the table and is never closed: a waker that
  * is late writes to a descriptor that still is one, and the worst that this does is to wake the
- * place's next owner for no reason. If it were closed, the number might be a file by then. A child of
- * fork makes one of its own, as the parent reads the other.
+ * place's next owner for no reason. If it were closed, the number might be a file by then. A child
+ * of fork makes one of its own, as the parent reads the other.
  *
  * Where the system refuses a wake descriptor, the thread looks at the word each SLICE_NS instead: a
  * wait never fails because descriptors have run out.

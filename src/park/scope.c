@@ -25,8 +25,8 @@ void thrum__scope_reset(thrum__scope *scope, void *task)
     scope->task = task;
 }
 
-/* Ends the wait that the context is in, if it may be cancelled and is one of `scope`; NULL is any. After
- * the flag was set. */
+/* Ends the wait that the context is in, if it may be cancelled and is one of `scope`; NULL is any.
+ * After the flag was set. */
 static bool claim_wait(thrum__context *context, const thrum__scope *scope)
 {
     uint64_t ticket = thrum__load_seq_cst(&context->claim);

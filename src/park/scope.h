@@ -1,10 +1,10 @@
 /* A scope of cancellation: what a request to stop is addressed to.
  *
- * A context runs tasks one inside the other: a task that waits for another may run it in place of the
- * wait, a full pool has the submitter run the task, the inline executor runs each task in its caller,
- * and callbacks run wherever a future ends. Cancellation belongs to the task and not to the context that
- * happens to run it. So each of these opens a scope, which holds all that a request, a shield or a
- * deadline may change, and closes it again; the outer scope is as it was before.
+ * A context runs tasks one inside the other: a task that waits for another may run it in place of
+ * the wait, a full pool has the submitter run the task, the inline executor runs each task in its
+ * caller, and callbacks run wherever a future ends. Cancellation belongs to the task and not to the
+ * context that happens to run it. So each of these opens a scope, which holds all that a request, a
+ * shield or a deadline may change, and closes it again; the outer scope is as it was before.
  *
  *     cancelled   1 once the task was asked to stop; anyone who may reach the scope writes it
  *     shields     how many shields the task is under; its context's alone
@@ -16,8 +16,8 @@
  * beginning and the end of a wait. A context that has opened none is in its base scope: that of its
  * thread, or of the task that its fiber carries.
  *
- * A canceller sets `cancelled` and then ends the wait that the context is in, but only if the wait is
- * one of this scope:
+ * A canceller sets `cancelled` and then ends the wait that the context is in, but only if the wait
+ * is one of this scope:
  *
  *     canceller                                   the context
  *     1  cancelled = 1         (seq_cst)          1  scope = s               (release)
@@ -26,23 +26,24 @@
  *     4  if t is WAITING and s' is this scope:
  *        claim: t -> CANCELLED (acq_rel)
  *
- * 1 and 2 of either side are the usual pair: at least one sees the other, so a task that was asked to
- * stop never sleeps through it. Step 4 cannot end a wait of another scope: no two waits have one ticket,
- * so if the exchange succeeds the context was in the wait `t` from step 2 to step 4, and its scope did not
- * change in between. A request that comes while an inner scope is open stays in its own scope, and the
- * task finds it when the inner one is closed.
+ * 1 and 2 of either side are the usual pair: at least one sees the other, so a task that was asked
+ * to stop never sleeps through it. Step 4 cannot end a wait of another scope: no two waits have one
+ * ticket, so if the exchange succeeds the context was in the wait `t` from step 2 to step 4, and
+ * its scope did not change in between. A request that comes while an inner scope is open stays in
+ * its own scope, and the task finds it when the inner one is closed.
  *
- * A pool that asks all that runs on one of its workers to stop means every scope of that context, those of
- * tasks that run in place of a wait included. It sets `context->stop` in place of a scope's `cancelled`, by
- * the same protocol without the look at the scope, while it knows that the worker runs a task, and clears
- * it when the worker's outermost task has ended. Callbacks are shielded from it.
+ * A pool that asks all that runs on one of its workers to stop means every scope of that context,
+ * those of tasks that run in place of a wait included. It sets `context->stop` in place of a
+ * scope's `cancelled`, by the same protocol without the look at the scope, while it knows that the
+ * worker runs a task, and clears it when the worker's outermost task has ended. Callbacks are
+ * shielded from it.
  *
  * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
- * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock. Nothing is
- * ever taken back: a request that comes too late finds no scope.
+ * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock.
+ * Nothing is ever taken back: a request that comes too late finds no scope.
  *
- * Rejected: one flag for each context, which a nested run saves and restores. A request for the outer
- * task that came meanwhile reached the inner one, or was lost, or stayed for the next.
+ * Rejected: one flag for each context, which a nested run saves and restores. A request for the
+ * outer task that came meanwhile reached the inner one, or was lost, or stayed for the next.
  *
  * Sources: Trio's cancel scopes, Java's structured concurrency.
  */
@@ -68,8 +69,9 @@ void thrum__scope_cancel(thrum__scope *scope);
  * unpark, which follows when the guard was given back. The task cannot end before that came. */
 bool thrum__scope_cancel_claim(thrum__scope *scope);
 
-/* Asks all tasks that run in the context to stop. Returns true if the caller owes it an unpark. The caller
- * sees to it that the context runs a task of the caller's, and clears `stop` when that has ended. */
+/* Asks all tasks that run in the context to stop. Returns true if the caller owes it an unpark. The
+ * caller sees to it that the context runs a task of the caller's, and clears `stop` when that has
+ * ended. */
 bool thrum__scopes_stop(thrum__context *context);
 
 /* Whether the task was asked to stop, or is past its deadline. */

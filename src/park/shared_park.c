@@ -1,12 +1,12 @@
 /* Parking of OS threads on a word that another process writes.
  *
- * It is poll_park.c with words in place of descriptors: the thread sleeps on its own signal word and on the
- * shared one at once (futex_waitv), so the wait ends by the other process, or by whoever claims it (a
- * cancellation), or by its deadline. When the kernel says that it is the shared word, or the word has
- * another value, the thread claims the wait itself, NOTIFIED; if that fails somebody else has won and owes the
- * token, which is then waited for on the own word alone.
+ * It is poll_park.c with words instead of descriptors. The thread sleeps on its own signal word and
+ * on the shared one at once (futex_waitv). So the wait ends by the other process, by a claim (a
+ * cancellation), or by its deadline. When the kernel reports the shared word, or the word has
+ * another value, the thread claims the wait itself, NOTIFIED. If that fails, another thread has won
+ * and owes the token; the thread then waits for it on its own word alone.
  *
- * The sleep is on the value that the caller has seen: so no wake is lost that follows a change.
+ * The sleep is on the value that the caller has seen, so no wake that follows a change is lost.
  */
 #include "park/shared_park.h"
 #include "base/futex.h"
@@ -15,7 +15,7 @@
 
 #include <errno.h>
 
-/* Ends the wait by the thread itself, if nobody else has. */
+/* Claims its own wait, if no other thread has. */
 static bool settle(thrum__context *self, uint64_t ticket, enum thrum__claim_state outcome)
 {
     if (!thrum__claim(self, ticket, outcome))
@@ -29,7 +29,7 @@ static int shared_park(thrum__context *self, uint64_t ticket, thrum_time deadlin
     int error = errno;
     uint32_t signal = THRUM__SIGNAL_EMPTY;
     bool asleep = thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP);
-    bool claimed = false; /* by another, who owes the token */
+    bool claimed = false; /* by another thread, which owes the token */
     while (asleep && thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
         if (claimed) {
             thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, THRUM_FOREVER);

@@ -1,24 +1,24 @@
 /* Parking of OS threads.
  *
- * The signal word has three values. Its owner moves it EMPTY -> ASLEEP before it sleeps and back
- * to EMPTY when it goes on; the one who claimed the wait moves it to TOKEN, once. So:
+ * The signal word has three values. Its owner moves it EMPTY -> ASLEEP before it sleeps and back to
+ * EMPTY when it continues. The thread that claimed the wait moves it to TOKEN, once. So:
  *
  *     unpark first      EMPTY -> TOKEN; park finds it and does not sleep
  *     park first        EMPTY -> ASLEEP -> TOKEN; unpark saw ASLEEP and calls the kernel
- *     deadline first    the owner claims its own wait, after which nobody will unpark it:
- *                       ASLEEP -> EMPTY
- *     deadline late     the claim fails: somebody won, and owes the token; wait for it without
- *                       deadline. It is at most a few instructions away, or, for a condition's
- *                       waiter that was moved to its lock's queue, the lock's release.
+ *     deadline first    the owner claims its own wait, after which no thread will unpark it: ASLEEP
+ *                       -> EMPTY
+ *     deadline late     the claim fails: another thread won and owes the token; wait for it without
+ *                       a deadline. It is at most a few instructions away, or, for a condition's
+ *                       waiter that was moved to its lock's queue, at the lock's release
  *
- * The exchange in unpark is a release and the load that sees TOKEN an acquire: what the waker did
- * before, the woken sees. After the exchange the waker touches nothing but the address of the word
- * in the futex call, and the word is immortal.
+ * The exchange in unpark is a release and the load that sees TOKEN an acquire: the woken thread
+ * sees what the waker did before. After the exchange the waker touches only the address of the
+ * word, in the futex call, and the word is immortal.
  *
- * A wait that another context must end has no deadline but moments at which it is looked at
- * (deadlock.c): the sleep ends there and is begun again, and nobody else notices.
+ * A wait that another context must end has no deadline but moments at which the search for
+ * deadlocks runs (deadlock.c): the sleep ends there and begins again, and no other thread notices.
  *
- * There is no spinning before the sleep: on few cores it steals the processor from the waker.
+ * There is no spinning before the sleep: on few cores it takes the processor from the waker.
  */
 #include "park/thread_park.h"
 #include "base/futex.h"

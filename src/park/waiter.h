@@ -1,10 +1,10 @@
 /* Waiters, and the queues that they stand in.
  *
- * A waiter is one place in one queue, on the stack of the blocked. All its links and flags belong
- * to the guard of the queue that it stands in (for a condition: to the condition's lock); what
- * decides over the wait is not in it but in the context's claim word, so nobody needs the waiter
- * after the guard was given back. A waiter leaves the queue before its frame ends: taken out by
- * the waker, or by itself after a timeout or cancellation, and always under the guard.
+ * A waiter is one place in one queue, on the stack of the blocked thread or fiber. The guard of the
+ * queue protects its links and flags (for a condition: the condition's lock). The context's claim
+ * word, not the waiter, decides the wait, so no thread needs the waiter after the guard is
+ * released. A waiter leaves the queue before its frame ends: removed by the waker, or by itself
+ * after a timeout or cancellation, always under the guard.
  *
  * Several waiters with one ticket, in several queues, are a wait for any of them.
  *
@@ -22,8 +22,8 @@
 
 typedef struct thrum__waiter {
     struct thrum__waiter *next, *prev; /* in the queue */
-    thrum__context *context;           /* who waits */
-    uint64_t ticket;                   /* the claim word of this wait while nobody has claimed it */
+    thrum__context *context;           /* the waiting context */
+    uint64_t ticket;                   /* the claim word of this wait while it is unclaimed */
     thrum_time since;                  /* a lock's: of its first sleep for it; 0 for none yet */
     bool queued;                       /* stands in a queue */
     bool claimed; /* is NOTIFIED already, and stands in a lock's queue for its turn only */
@@ -44,7 +44,7 @@ static inline thrum__waiter *thrum__waiters_first(void *const *tail)
     return last ? last->next : NULL;
 }
 
-/* Whether nobody has taken the waiter out yet. Under the guard. */
+/* Whether the waiter is still in its queue. Under the guard. */
 static inline bool thrum__waiter_queued(const thrum__waiter *waiter)
 {
     thrum__plain_read(&waiter->next);
@@ -76,7 +76,7 @@ static inline void thrum__waiters_push_back(void **tail, thrum__waiter *waiter)
     *tail = waiter;
 }
 
-/* For one who was woken and came too late: it keeps its place. */
+/* For a waiter that was woken and came too late: it keeps its place. */
 static inline void thrum__waiters_push_front(void **tail, thrum__waiter *waiter)
 {
     thrum__waiters_link(tail, waiter);

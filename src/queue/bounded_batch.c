@@ -1,18 +1,18 @@
 /* Batches of the bounded queue, and its immediate close: several cells at one moment.
  *
  * A batch waits until as many cells as it wants have come to their turn, and then moves the end
- * over all of them at once. If it gets as many as it wanted, that is all: nobody can have moved the
- * end between. If it takes fewer, these must be all that there were, at the moment at which it took
- * them, and the end where more would come from may move meanwhile. So it asks for less only while
- * that end is HELD: the tail by one who takes, the head by one who adds. A batch that will wait for
- * more room anyway need not be exact, and is not.
+ * over all of them at once. If it gets as many as it wanted, that is all: no other thread can have
+ * moved the end between. If it takes fewer, these must be all that there were at that moment, and
+ * the end where more would come from may move meanwhile. So it asks for less only while that end is
+ * HELD: the tail by a getter, the head by a putter. A batch that will wait for more room anyway
+ * need not be exact, and is not.
  *
- * An immediate close holds both ends: what was there goes and the close comes in one moment, as
- * nobody can move an end between. One who finds the head moved on and the tail open is held up
- * there until it is not.
+ * An immediate close holds both ends: the items go and the close comes in one moment, because no
+ * thread can move an end between. A thread that finds the head moved on and the tail open is held
+ * up there until the tail is closed.
  *
- * Who finds HELD waits for the lock. Nobody who holds waits for anything but slow putters and
- * getters, who need no lock for what they still have to do.
+ * A thread that finds HELD waits for the lock. A holder waits only for slow putters and getters,
+ * which need no lock for what they still have to do.
  */
 #include "base/spin.h"
 #include "queue/bounded_queue.h"
@@ -45,8 +45,9 @@ static bool await_cells(thrum__bounded *queue, const thrum__bounded_end *end, ui
 }
 
 /* Claims cells at an end: items to take at the head, room at the tail; `most` of them, or all there
- * are if they are fewer. On success the caller is in a section until it has ended their turns. Returns 0; -EPIPE if there will be none; -EAGAIN if there are fewer than
- * `least`, and then claims none and tells how many they are. */
+ * are if they are fewer. On success the caller is in a section until it has ended their turns.
+ * Returns 0; -EPIPE if there will be none; -EAGAIN if there are fewer than `least`, and then claims
+ * none and tells how many they are. */
 static int claim(thrum__bounded *queue, thrum__bounded_end *end, size_t least, size_t most,
                  struct claim *ret_claim)
 {

@@ -1,31 +1,30 @@
-/* The bounded queue in the order of arrival: how those who use its ring (bounded_queue.h) sleep and
- * are woken.
+/* The bounded queue in the order of arrival: how users of its ring (bounded_queue.h) sleep and
+ * wake.
  *
  * A getter that finds the queue empty takes the lock and sets WAITED in the tail if the head is
- * there: so it was empty at that moment, and every later put sees the flag. Such a put ends its
- * cell's turn, takes the lock, notifies one, and clears the flag if nobody waits any more. In this
- * way each item that is added while somebody sleeps notifies one, those that went in before have
- * been taken, and no wake-up is lost. Putters likewise, at the head. A flag may be left without a
- * sleeper, by one who timed out; it costs the next one a look.
+ * there. So the queue was empty at that moment, and every later put sees the flag. Such a put ends
+ * its cell's turn, takes the lock, notifies one waiter, and clears the flag if none is left. So
+ * each item that is added while a waiter sleeps notifies one, earlier items have been taken, and no
+ * wake-up is lost. Putters do the same at the head. A waiter that timed out may leave the flag
+ * without a sleeper; that costs the next put one check.
  *
- * Before it sleeps one gives the processor away, once, and looks again: a thread to other threads, a
- * fiber to those of its worker. If the other side was ready to run here, there is something by now,
- * and more than there would be after a wake-up for the first item: with more threads than processors,
- * or a small capacity, that is worth a factor of two to eight. Nobody spins: on few processors that
- * takes from the others what they need to go on.
+ * Before it sleeps, a caller yields once and checks again: a thread to other threads, a fiber to
+ * those of its worker. If the other side was ready to run here, there are items by now, and more
+ * than after a wake-up for the first item. With more threads than processors, or a small capacity,
+ * that is worth a factor of two to eight. There is no spinning: on few processors it takes time
+ * from the threads that must make progress.
  *
- * Freeing. The last touch of a put is the end of its turn, so whoever has its item may free the
- * queue; but not if the put has someone to wake. It counts itself in `wakers` before it ends the
- * turn, and out again under the lock; free waits until none is left, and for the lock. A get that
- * made room is no different.
+ * Freeing. The last touch of a put is the end of its turn, so the caller that has its item may free
+ * the queue, but not if the put has a waiter to wake. Such a put counts itself in `wakers` before
+ * it ends the turn, and out again under the lock. free waits until none is left, and for the lock.
+ * A get that made room does the same.
  *
- * Rejected
- * - The number of sleepers in a word beside the ends, looked at after the turn has ended: a fence
- *   for each put and get, and a touch when the item is out.
- * - The lock taken before the turn ends, in place of `wakers`: who has it may be waiting for that
- *   turn.
- * - Several looks before the sleep: what they gained wavered, and on a processor that others want
- *   each may cost a turn of theirs.
+ * Rejected - The number of sleepers in a word beside the ends, read after the turn has ended: a
+ * fence for each put and get, and a
+ *   touch when the item is out.
+ * - The lock taken before the turn ends, instead of `wakers`: its holder may be waiting for that
+ * turn. - Several checks before the sleep: their gain varied, and on a busy processor each may cost
+ * a time slice.
  */
 #include "queue/bounded_queue.h"
 #include "base/spin.h"
@@ -35,7 +34,7 @@
 
 #include <errno.h>
 
-/* Wakes as many as one who counted itself in `wakers` has served. Under the lock. */
+/* Wakes as many as a caller that counted itself in `wakers` has served. Under the lock. */
 static void wake(thrum__bounded *queue, thrum__bounded_end *end, size_t count)
 {
     thrum_condition *condition =
@@ -259,7 +258,7 @@ static void bounded_free(thrum_queue *base)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     while (thrum__bounded_has_wakers(queue))
-        thrum_yield(); /* not a spin: a fiber of the same worker may be the one that is to go on */
+        thrum_yield(); /* not a spin: the fiber that can make progress may be of the same worker */
     thrum__bounded_let_holder_finish(queue);
     thrum__queue_finish(base);
     thrum__free(queue->cells);

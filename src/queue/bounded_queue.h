@@ -1,46 +1,49 @@
-/* The ring of the bounded queue: cells that putters and getters enter without a lock.
+/* The ring of the bounded queue: cells that putters and getters use without a lock.
  *
  * Positions. The head is where the next item comes out, the tail where the next one goes in. Each
- * is a word: flags above, below them a position, which is the number of the lap round the ring and
- * the index of a cell, side by side, so that any capacity does without a division. A position only
- * grows; there are 2^61, too few only for who puts a thousand million items a second for decades.
- * A put takes effect as it moves the tail on, a get as it moves the head, by compare-and-swap;
- * thereby the cell is theirs alone, until they end its turn:
+ * is a word: flags above, and a position below, which is the number of the lap round the ring and
+ * the index of a cell side by side. So any capacity works without a division. A position only
+ * grows; there are 2^61, enough for decades at 10^9 items a second. A put takes effect as it moves
+ * the tail, a get as it moves the head, by compare-and-swap. The cell is then theirs alone until
+ * they end its turn:
  *
  *     turn of a cell     means                              ended by
  *     2 * lap            free for the item of this lap      its putter, once the item is in
  *     2 * lap + 1        has the item of this lap           its getter, once the item is out
  *
- * The end of a turn is a release, and the look at the turn before the compare-and-swap the acquire
- * that it pairs with, both ways round: a getter sees the item, a putter overwrites only what has
- * been read. The compare-and-swaps are releases too, and who compares both ends acquires: then a
- * head is never seen ahead of its tail.
+ * The end of a turn is a release, and the read of the turn before the compare-and-swap the acquire
+ * that it pairs with, in both directions: a getter sees the item, a putter overwrites only what has
+ * been read. The compare-and-swaps are releases too, and a reader of both ends acquires: so a head
+ * is never seen ahead of its tail.
  *
- * Empty and full. A cell whose turn has not come says little: its putter may have moved the tail on
+ * Empty and full. A cell whose turn has not come says little: its putter may have moved the tail
  * and be slow. So a getter says "empty" only if the tail is at the head, and a putter "full" only
- * if the head is a lap behind the tail; what the end that is read first was then, it still is as
- * the second is read. Else they wait for the slow one, who is a few instructions away, or not
- * running, for which the processor is given away (base/spin.h). Before the second look stands a
- * fence: two who each put into one queue and find the other empty would else be possible.
+ * if the head is a lap behind the tail; the end that is read first still has its value when the
+ * second is read. Otherwise they wait for the slow thread, which is a few instructions away, or not
+ * running, in which case they yield (base/spin.h). A fence stands before the second read: otherwise
+ * two threads that each put into one queue and find the other empty would be possible.
  *
- * Flags. They are in the word that a put or a get must change: so who moves an end has seen them,
- * or fails and looks again. That saves the fence that a flag beside the word would need, and a put
- * or get that nobody waits for has one locked instruction. All are set and cleared under the lock.
+ * Flags. They are in the word that a put or a get must change. A thread that moves an end has seen
+ * them, or fails and reads again. That saves the fence that a flag beside the word would need: a
+ * put or get without waiters has one locked instruction. All flags are set and cleared under the
+ * lock.
  *
- *     WAITED     someone sleeps until this end moves: getters at the tail, putters at the head
- *     HELD       nobody may move this end but who has the lock
- *     CLOSED     of the tail: nobody moves it any more
+ *     WAITED     a waiter sleeps until this end moves: getters at the tail, putters at the head
+ *     HELD       only the holder of the lock may move this end
+ *     CLOSED     of the tail: it does not move any more
  *
- * Fork: a cell is claimed and its turn ended in one section (base/section.h), so a child process finds
- * no cell that a lost thread has claimed. Wakers that are lost do not count in the child. A queue whose
- * lock another thread held (to sleep, to wake, to close) stops a child that waits for that lock.
+ * Fork: a cell is claimed and its turn ended in one section (base/section.h), so a child process
+ * finds no cell that a lost thread has claimed. Lost wakers do not count in the child. A queue
+ * whose lock another thread held (to sleep, to wake, to close) stops a child that waits for that
+ * lock.
  *
- * Rejected
- * - One word for both ends, or a compare-and-swap of 16 bytes: exact without holding an end, but
- *   putters and getters would fight for one line.
- * - Positions modulo a power of two, with the capacity kept by a counter: a third contended word.
- * - Queues of linked rings (LCRQ) and Nikolaev's SCQ, whose fetch-and-add does better with many
- *   processors: bounds are harder to keep exact; SCQ passes indices, and costs two rings.
+ * Rejected - One word for both ends, or a compare-and-swap of 16 bytes: exact without holding an
+ * end, but putters and getters would
+ *   compete for one line.
+ * - Positions modulo a power of two, with the capacity kept by a counter: a third contended word. -
+ * Queues of linked rings (LCRQ) and Nikolaev's SCQ, whose fetch-and-add does better with many
+ * processors: bounds are
+ *   harder to keep exact; SCQ passes indices, and costs two rings.
  *
  * Sources: the bounded queue of Vyukov; laps for any capacity, and the mark in the tail, as in the
  * array flavour of crossbeam-channel; rejected: Morrison and Afek 2013, Nikolaev 2019.
@@ -129,8 +132,9 @@ static inline bool thrum__bounded_same_position(uint64_t a, uint64_t b)
     return ((a ^ b) & THRUM__POSITION) == 0;
 }
 
-/* Moves an end from the word `*word` to `next`, and so claims cells. On success the caller is in a section, and
- * leaves it once it has ended the turns of the cells; the section is returned, or NULL on failure. */
+/* Moves an end from the word `*word` to `next`, and so claims cells. On success the caller is in a
+ * section, and leaves it once it has ended the turns of the cells; the section is returned, or NULL
+ * on failure. */
 static inline void *thrum__bounded_move(thrum__bounded_end *end, uint64_t *word, uint64_t next)
 {
     void *section = thrum__section_enter();
@@ -195,7 +199,7 @@ static inline void thrum__bounded_close(thrum__bounded *queue)
         thrum__add_release(&queue->tail.word, THRUM__CLOSED);
 }
 
-/* Waits until whoever holds an end has let go. Without the lock. */
+/* Waits until an end is not HELD. Without the lock. */
 void thrum__bounded_let_holder_finish(thrum__bounded *queue);
 
 /* Waits while it is empty, or full, and gives up at the deadline; before its first sleep, for which

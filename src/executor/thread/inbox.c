@@ -1,33 +1,33 @@
 /* Inboxes.
  *
- * Whoever submits to a pool that has workers leaves the task in an inbox, and is gone. The pool has
- * one for all who are no workers of it; the workers take its whole list over when they run dry, under
- * the pool's lock. So those who submit and those who work meet once for many tasks, if there are many.
- * Each worker has one of its own for what its tasks submit: they add at the end, and a task that waits
- * for the newest or the oldest takes it out there and runs it; workers that run dry take the oldest.
- * One that is waited for where it stands between others is run, but stays until it is the oldest, as
- * nothing tells whether it is in this inbox. The tasks of an own inbox are linked both ways, by
- * `previous`, which takes the place of the time of submission. The word:
+ * A submitter to a pool with workers leaves the task in an inbox and returns. The pool has one
+ * inbox for all callers that are not its workers. A worker that runs dry takes over its whole list,
+ * under the pool's lock, so submitters and workers meet once for many tasks. Each worker has an
+ * inbox of its own for what its tasks submit. They add at the end; a task that waits for the newest
+ * or the oldest takes it out there and runs it; workers that run dry take the oldest. A task
+ * between others that is waited for is run in place and stays in the list until it is the oldest,
+ * because nothing tells whether it is in this inbox. The tasks of an own inbox are linked both
+ * ways, by `previous`, which shares memory with the time of submission. The word:
  *
- *     GUARD    someone is at the list (park/guard.h); while it is set, only its holder writes the
- *              word and the rest, and gives it back by a plain store of the next word
- *     OPEN     tasks may be left here. While it is clear, they go by the pool's lock
- *     FILLED   the list is not empty, for those who look without the guard
- *     CALL     the next one who leaves a task is to see to it that a worker comes: he clears the
- *              mark, and goes on to the pool's lock
+ *     GUARD    a thread changes the list (park/guard.h); while it is set, only its holder writes
+ *              the word and the rest, and releases it by a plain store of the next word
+ *     OPEN     tasks may be left here. While it is clear, they go through the pool's lock
+ *     FILLED   the list is not empty, for readers without the guard
+ *     CALL     the next submitter must see to it that a worker comes: it clears the mark and
+ *              continues to the pool's lock
  *
- * No wake is lost: a worker that is about to sleep, or sees that others sleep, looks at the lists of
- * all inboxes and sets CALL in each, in one section of its guard. A task that came before is found
- * there; one that comes after finds CALL. It is set under the pool's lock; so one who was called, and
- * takes that lock, finds the worker asleep in the pool's queue, or already on his way.
+ * No wake is lost: a worker that is about to sleep, or sees that others sleep, reads the lists of
+ * all inboxes and sets CALL in each, in one section of its guard. It finds each task that came
+ * before; a task that comes after finds CALL. CALL is set under the pool's lock, so the submitter
+ * that takes that lock finds the worker asleep in the pool's queue, or already awake.
  *
- * Rejected: a list without a guard (Treiber's stack has to be turned round, under the pool's lock,
- * whatever its length; in Vyukov's queue a worker may come upon a place that is half filled, and has
- * to wait as well), and for the own inbox the deque of Chase and Lev, whose owner needs a fence where
- * this has a compare-and-swap of a word that is in his cache: it has an array that must grow, and a
- * sleep protocol of its own, with the same fence. The guard is one compare-and-swap and one store.
+ * Rejected: a list without a guard (Treiber's stack has to be reversed, under the pool's lock,
+ * whatever its length; in Vyukov's queue a worker may meet a half filled place, and has to wait as
+ * well). For the own inbox the deque of Chase and Lev, whose owner needs a fence where this has a
+ * compare-and-swap of a cached word; its array must grow, and it needs a sleep protocol with the
+ * same fence. The guard is one compare-and-swap and one store.
  *
- * Sources: work stealing is Cilk's (Blumofe, Leiserson); see thread_pool.c for what differs.
+ * Sources: work stealing is Cilk's (Blumofe, Leiserson); see thread_pool.c for the differences.
  */
 #include "executor/thread/inbox.h"
 #include "park/guard.h"
