@@ -40,11 +40,13 @@
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
 #include <thrum/semaphore.h>
+#include <thrum/shared_barrier.h>
 #include <thrum/shared_condition.h>
 #include <thrum/shared_event.h>
 #include <thrum/shared_lock.h>
 #include <thrum/shared_memory.h>
 #include <thrum/shared_queue.h>
+#include <thrum/shared_rlock.h>
 #include <thrum/shared_semaphore.h>
 #include <thrum/signals.h>
 #include <thrum/socket.h>

@@ -450,3 +450,195 @@ EXPLORE(shared_condition_death, .preemptions = 2, .rescue = true)
     explore_spawn("waiter", wait_for_box, &box);
     explore_join_all();
 }
+
+/* --------------------------------------------------------------------------------------- barrier */
+
+struct rounds {
+    thrum_shared_barrier barrier;
+    int written[3];
+    uint32_t zeros, timeouts, failures;
+};
+
+static struct rounds rounds;
+
+/* What each party wrote before a round, all see after it. */
+static void pass(int party, int count)
+{
+    for (int round = 1; round <= count; round++) {
+        EXPLORE_WRITE(rounds.written[party], round);
+        int index = thrum_shared_barrier_wait(&rounds.barrier, THRUM_FOREVER);
+        EXPLORE_CHECK(index >= 0);
+        for (uint32_t other = 0; other < rounds.barrier.parties_; other++)
+            EXPLORE_CHECK(EXPLORE_READ(rounds.written[other]) == round);
+        if (index == 0)
+            thrum__add_relaxed(&rounds.zeros, 1);
+        EXPLORE_CHECK(thrum_shared_barrier_wait(&rounds.barrier, THRUM_FOREVER) >= 0);
+    }
+}
+
+static void pass_as_one(void *argument)
+{
+    pass(0, *(int *)argument);
+}
+
+static void pass_as_two(void *argument)
+{
+    pass(1, *(int *)argument);
+}
+
+static void pass_as_three(void *argument)
+{
+    pass(2, *(int *)argument);
+}
+
+EXPLORE(shared_barrier_two, .preemptions = 3, .spurious = 1)
+{
+    int count = 1;
+    thrum_shared_barrier_init(&rounds.barrier, 2);
+    explore_spawn("one", pass_as_one, &count);
+    explore_spawn("two", pass_as_two, &count);
+    explore_join_all();
+    EXPLORE_CHECK(rounds.zeros == 1);
+}
+
+EXPLORE(shared_barrier_three, .preemptions = 1, .long_preemptions = 2)
+{
+    int count = 1;
+    thrum_shared_barrier_init(&rounds.barrier, 3);
+    explore_spawn("one", pass_as_one, &count);
+    explore_spawn("two", pass_as_two, &count);
+    explore_spawn("three", pass_as_three, &count);
+    explore_join_all();
+    EXPLORE_CHECK(rounds.zeros == 1);
+}
+
+static void come(thrum_time deadline)
+{
+    int rc = thrum_shared_barrier_wait(&rounds.barrier, deadline);
+    EXPLORE_CHECK(rc >= 0 || rc == -ETIMEDOUT || rc == -EPIPE);
+    thrum__add_relaxed(rc == -ETIMEDOUT ? &rounds.timeouts
+                       : rc < 0         ? &rounds.failures
+                                        : &rounds.zeros,
+                       1);
+}
+
+static void come_and_wait(void *argument)
+{
+    (void)argument;
+    come(THRUM_FOREVER);
+}
+
+static void come_in_time(void *argument)
+{
+    (void)argument;
+    come(thrum_now() + 1000);
+}
+
+/* Either all pass, or none. */
+EXPLORE(shared_barrier_deadline, .preemptions = 3, .timeouts = 1, .sees = "timed out")
+{
+    thrum_shared_barrier_init(&rounds.barrier, 2);
+    explore_spawn("one", come_and_wait, NULL);
+    explore_spawn("two", come_in_time, NULL);
+    explore_join_all();
+    EXPLORE_CHECK(rounds.zeros == 2 || (rounds.zeros == 0 && rounds.timeouts == 1));
+    EXPLORE_CHECK(thrum_shared_barrier_broken(&rounds.barrier) == (rounds.timeouts == 1));
+    if (rounds.timeouts)
+        explore_seen("timed out");
+}
+
+/* A waiter whose round was complete learns so, though the next one was broken before it ran. */
+static void come_and_break(void *argument)
+{
+    (void)argument;
+    come(THRUM_FOREVER);
+    thrum_shared_barrier_abort(&rounds.barrier);
+    thrum_shared_barrier_reset(&rounds.barrier);
+    thrum_shared_barrier_abort(&rounds.barrier);
+}
+
+EXPLORE(shared_barrier_late, .preemptions = 3)
+{
+    thrum_shared_barrier_init(&rounds.barrier, 2);
+    explore_spawn("one", come_and_wait, NULL);
+    explore_spawn("two", come_and_break, NULL);
+    explore_join_all();
+    EXPLORE_CHECK(rounds.zeros == 2);
+    EXPLORE_CHECK(thrum_shared_barrier_broken(&rounds.barrier));
+}
+
+static void break_it(void *argument)
+{
+    (void)argument;
+    thrum_shared_barrier_abort(&rounds.barrier);
+}
+
+EXPLORE(shared_barrier_abort, .preemptions = 3, .sees = "broken")
+{
+    thrum_shared_barrier_init(&rounds.barrier, 2);
+    explore_spawn("one", come_and_wait, NULL);
+    explore_spawn("breaker", break_it, NULL);
+    come(THRUM_FOREVER);
+    explore_join_all();
+    EXPLORE_CHECK(rounds.zeros == 2 || rounds.failures == 2);
+    if (rounds.failures)
+        explore_seen("broken");
+}
+
+/* ---------------------------------------------------------------------------------- reentrant lock */
+
+struct store {
+    thrum_shared_rlock lock;
+    int value;
+};
+
+static void add_twice(void *argument)
+{
+    struct store *store = argument;
+    EXPLORE_CHECK(thrum_shared_rlock_acquire(&store->lock) == 0);
+    EXPLORE_CHECK(thrum_shared_rlock_acquire(&store->lock) == 0);
+    EXPLORE_WRITE(store->value, EXPLORE_READ(store->value) + 1);
+    thrum_shared_rlock_release(&store->lock);
+    EXPLORE_WRITE(store->value, EXPLORE_READ(store->value) + 1);
+    thrum_shared_rlock_release(&store->lock);
+}
+
+EXPLORE(shared_rlock_two, .preemptions = 3)
+{
+    struct store store = {THRUM_SHARED_RLOCK_INIT, 0};
+    explore_spawn("one", add_twice, &store);
+    explore_spawn("two", add_twice, &store);
+    explore_join_all();
+    EXPLORE_CHECK(store.value == 4);
+}
+
+static void die_within(void *argument)
+{
+    struct store *store = argument;
+    int rc = thrum_shared_rlock_acquire(&store->lock);
+    EXPLORE_CHECK(rc == 0);
+    EXPLORE_CHECK(thrum_shared_rlock_acquire(&store->lock) == 0);
+    thrum__life_end();
+}
+
+static void inherit_it(void *argument)
+{
+    struct store *store = argument;
+    int rc = thrum_shared_rlock_acquire(&store->lock);
+    EXPLORE_CHECK(rc == -EOWNERDEAD);
+    EXPLORE_CHECK(thrum_shared_rlock_depth(&store->lock) == 1);
+    explore_seen("owner died");
+    thrum_shared_rlock_consistent(&store->lock);
+    thrum_shared_rlock_release(&store->lock);
+    EXPLORE_CHECK(thrum_shared_rlock_depth(&store->lock) == 0);
+}
+
+EXPLORE(shared_rlock_death, .preemptions = 2, .rescue = true, .sees = "owner died")
+{
+    struct store store = {THRUM_SHARED_RLOCK_INIT, 0};
+    thrum__shared_slice = 1000;
+    unsigned first = explore_spawn("dies", die_within, &store);
+    explore_join(first);
+    explore_spawn("inherits", inherit_it, &store);
+    explore_join_all();
+}
