@@ -5,6 +5,7 @@
 #include "demangle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void name_callee(struct places *places, struct place *place)
 {
@@ -53,6 +54,12 @@ struct place *places_find(struct places *places, uint64_t address, bool exact)
     place->next = *bucket;
     *bucket = place;
     return place;
+}
+
+bool place_is_preload(const struct place *place)
+{
+    const char *name = place->module ? strrchr(place->module->path, '/') : NULL;
+    return name && strncmp(name, "/libthrum-doctor.so", 19) == 0;
 }
 
 void places_free(struct places *places)

@@ -414,8 +414,10 @@ int process_unwind(struct process *process, struct thread *thread, const struct 
     thread->frames = malloc(sizeof *frames * (size_t)(count + 1));
     if (!thread->frames)
         return -ENOMEM;
-    memcpy(thread->frames, frames, sizeof *frames * (size_t)count);
-    thread->frame_count = count;
+    /* The preload library stands between the program and the C library; nobody asked for its frames. */
+    for (int i = 0; i < count; i++)
+        if (!place_is_preload(frames[i].place))
+            thread->frames[thread->frame_count++] = frames[i];
     return 0;
 }
 

@@ -32,6 +32,9 @@ void places_free(struct places *places);
 /* NULL if memory ran out. */
 struct place *places_find(struct places *places, uint64_t address, bool exact);
 
+/* True if it is in the library that `thrum doctor -- PROGRAM` preloads. */
+bool place_is_preload(const struct place *place);
+
 enum frame_trust {
     FRAME_EXACT,
     FRAME_SEARCHED, /* its frame pointer was found by search, and the call there is one of this function */

@@ -3,6 +3,7 @@
 #include "doctor/look.h"
 #include "options.h"
 #include "report.h"
+#include "start.h"
 #include "style.h"
 #include "trouble.h"
 #include "watch.h"
@@ -11,9 +12,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <unistd.h>
-
-/* The exit status of a proven deadlock. */
-enum { STATUS_DEADLOCK = 66 };
 
 static int report(const struct look *look, const struct doctor_options *options)
 {
@@ -74,6 +72,8 @@ int doctor_run(int argc, char **argv)
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&doctor_line, verdict, message);
     trouble_speaker("doctor");
+    if (options.words)
+        return doctor_start(&options);
     const struct look_options how = {
         .interval = options.interval, .stop = options.stop, .lines = !options.no_lines};
     int rc = options.core ? look_at_core(&look, options.core, &how, message, sizeof message)

@@ -10,7 +10,20 @@ struct doctor_options {
     double interval;  /* seconds */
     double watch;     /* seconds; 0: look once */
     bool json, stop, no_lines;
+
+    char **words;             /* a program to run, with its arguments, in argv; or NULL */
+    const char *output;       /* where its report goes; NULL: standard error */
+    const char *folded;       /* where waits go as folded stacks; or NULL */
+    const char *suppressions; /* a file; or NULL */
+    int on_deadlock;          /* of enum on_deadlock */
+    int fail_on;              /* of enum fail_on */
+    bool strict, contention;
 };
+
+enum on_deadlock { ON_DEADLOCK_REPORT, ON_DEADLOCK_ABORT, ON_DEADLOCK_CORE };
+
+/* Which findings give exit status 66; each includes those before it. */
+enum fail_on { FAIL_ON_NOTHING, FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL, FAIL_ON_LEAK };
 
 extern const struct command_line doctor_line;
 

@@ -6,6 +6,22 @@
 
 #include <stdio.h>
 
+/* The exit status of a deadlock, and of one that can happen. */
+enum { STATUS_DEADLOCK = 66 };
+
+/* Marks in a text for styles; doctor_report_styled writes them. */
+#define MARK_BOLD  "\1"
+#define MARK_DIM   "\2"
+#define MARK_RED   "\3"
+#define MARK_GREEN "\4"
+#define MARK_PLAIN "\5"
+
+/* Writes a text with its styles, or without. Other control characters are replaced. */
+void doctor_report_styled(const char *text, FILE *file, bool colours);
+
+/* Adds a line for a frame. */
+void doctor_report_frame(FILE *file, const struct frame *frames, int count, int index);
+
 /* What a thread waits for or does, in a clause: "waits to lock mutex a, held by thread 12 (main)".
  */
 void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
@@ -18,7 +34,7 @@ const char *doctor_report_held(const struct wait *wait);
 const char *doctor_report_kind(const struct thread *thread);
 
 /* The name of a frame's function, or of the function that was called to get there; never NULL. */
-const char *doctor_report_function(const struct thread *thread, int frame);
+const char *doctor_report_function(const struct frame *frames, int count, int index);
 
 /* Both return 0 or -ENOMEM. */
 int doctor_report_text(const struct look *look, FILE *out, bool colours);

@@ -75,7 +75,7 @@ static json_t *stack_json(const struct thread *thread, bool *ok)
         const struct frame *frame = &thread->frames[i];
         const struct place *place = frame->place;
         json_t *object = json_object();
-        const char *function = doctor_report_function(thread, i);
+        const char *function = doctor_report_function(thread->frames, thread->frame_count, i);
         put(object, "address", address_json(place->address), ok);
         put(object, "function", text_or_null(function[0] == '?' ? NULL : function), ok);
         put(object, "module", text_or_null(place->module ? place->module->path : NULL), ok);

@@ -15,13 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Marks in the text for styles. */
-#define BOLD  "\1"
-#define DIM   "\2"
-#define RED   "\3"
-#define GREEN "\4"
-#define PLAIN "\5"
-
 struct out {
     FILE *file;
 };
@@ -32,24 +25,24 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static void put_frame(const struct out *out, const struct thread *thread, int index)
+void doctor_report_frame(FILE *file, const struct frame *frames, int count, int index)
 {
-    const struct frame *frame = &thread->frames[index];
+    const struct frame *frame = &frames[index];
     const struct place *place = frame->place;
-    const char *function = doctor_report_function(thread, index);
-    fprintf(out->file, "    #%-2d %s", index, function);
+    const char *function = doctor_report_function(frames, count, index);
+    fprintf(file, "    #%-2d %s", index, function);
     if (function[0] == '?' && place->module)
-        fprintf(out->file, " %s+0x%lx", base_name(place->module->path),
+        fprintf(file, " %s+0x%lx", base_name(place->module->path),
                 (unsigned long)(place->address - place->module->bias));
     else if (!place->module)
-        fprintf(out->file, " 0x%lx", (unsigned long)place->address);
+        fprintf(file, " 0x%lx", (unsigned long)place->address);
     if (place->file)
-        fprintf(out->file, "  %s:%d", place->file, place->line);
+        fprintf(file, "  %s:%d", place->file, place->line);
     else if (place->module && function[0] != '?')
-        fprintf(out->file, "  %s%s%s", DIM, base_name(place->module->path), PLAIN);
+        fprintf(file, "  %s%s%s", MARK_DIM, base_name(place->module->path), MARK_PLAIN);
     if (frame->trust == FRAME_GUESSED)
-        fprintf(out->file, "  (guessed)");
-    fputc('\n', out->file);
+        fprintf(file, "  (guessed)");
+    fputc('\n', file);
 }
 
 /* The frames of Python code come before those of its interpreter. */
@@ -65,7 +58,7 @@ static void put_stack(const struct out *out, const struct thread *thread)
 {
     put_script(out, thread);
     for (int i = 0; i < thread->frame_count; i++)
-        put_frame(out, thread, i);
+        doctor_report_frame(out->file, thread->frames, thread->frame_count, i);
     if (thread->frame_count > 0 && thread->end == UNWIND_CUT)
         fprintf(out->file, "    ... and more\n");
     if (thread->frame_count > 0 && thread->end == UNWIND_LOST)
@@ -97,7 +90,7 @@ static void put_circle(const struct out *out, const struct process *process,
     for (int i = 0; i < deadlock->count; i++) {
         const struct thread *thread = &process->threads[deadlock->threads[i]];
         fprintf(out->file, "  %s %s %s%d (%s)%s", i == 0 ? "+->" : "|  ",
-                doctor_report_kind(thread), BOLD, thread->tid, thread->name, PLAIN);
+                doctor_report_kind(thread), MARK_BOLD, thread->tid, thread->name, MARK_PLAIN);
         put_place(out, thread);
         fprintf(out->file, "\n  |      waits for ");
         put_object(out, &thread->wait);
@@ -115,8 +108,8 @@ static void put_alone(const struct out *out, const struct process *process,
                       const struct deadlock *deadlock)
 {
     const struct thread *thread = &process->threads[deadlock->threads[0]];
-    fprintf(out->file, "  %s %s%d (%s)%s", doctor_report_kind(thread), BOLD, thread->tid,
-            thread->name, PLAIN);
+    fprintf(out->file, "  %s %s%d (%s)%s", doctor_report_kind(thread), MARK_BOLD, thread->tid,
+            thread->name, MARK_PLAIN);
     put_place(out, thread);
     fprintf(out->file, "\n    waits for ");
     put_object(out, &thread->wait);
@@ -133,13 +126,13 @@ static void put_verdict(const struct out *out, const struct look *look)
 {
     const struct process *process = &look->process;
     if (look->verdict == VERDICT_SUSPECTED)
-        fprintf(out->file, "%sSUSPECTED deadlock%s: %s\n", RED, PLAIN, look->reason);
+        fprintf(out->file, "%sSUSPECTED deadlock%s: %s\n", MARK_RED, MARK_PLAIN, look->reason);
     else if (look->verdict == VERDICT_NONE)
-        fprintf(out->file, "%sno deadlock found%s%s%s\n", GREEN, PLAIN, look->reason[0] ? ": " : "",
-                look->reason);
+        fprintf(out->file, "%sno deadlock found%s%s%s\n", MARK_GREEN, MARK_PLAIN,
+                look->reason[0] ? ": " : "", look->reason);
     for (int i = 0; i < look->deadlock_count; i++) {
         const struct deadlock *deadlock = &look->deadlocks[i];
-        fprintf(out->file, "%sDEADLOCK%s: ", RED, PLAIN);
+        fprintf(out->file, "%sDEADLOCK%s: ", MARK_RED, MARK_PLAIN);
         if (deadlock->abandoned)
             fprintf(out->file, "a thread waits for a lock that nobody can release\n");
         else if (process->threads[deadlock->threads[0]].wait.hopeless)
@@ -193,8 +186,8 @@ static void put_threads(const struct out *out, const struct process *process, bo
         int more = 0;
         if (thread->stuck != stuck || (shown && shown[i]))
             continue;
-        fprintf(out->file, "\n%s%s %d (%s)%s", BOLD, doctor_report_kind(thread), thread->tid,
-                thread->name, PLAIN);
+        fprintf(out->file, "\n%s%s %d (%s)%s", MARK_BOLD, doctor_report_kind(thread), thread->tid,
+                thread->name, MARK_PLAIN);
         for (int j = i + 1; shown && j < process->count; j++)
             if (same(thread, &process->threads[j])) {
                 shown[j] = true;
@@ -215,8 +208,7 @@ static void put_threads(const struct out *out, const struct process *process, bo
     free(shown);
 }
 
-/* Writes the text with its styles, or without. */
-static void put_styled(const char *text, FILE *file, bool colours)
+void doctor_report_styled(const char *text, FILE *file, bool colours)
 {
     static const char *const codes[] = {"",        STYLE_BOLD,  STYLE_DIM,
                                         STYLE_RED, STYLE_GREEN, STYLE_END};
@@ -246,7 +238,7 @@ int doctor_report_text(const struct look *look, FILE *file, bool colours)
     bool failed = ferror(out.file) != 0;
     failed |= fclose(out.file) != 0;
     if (!failed)
-        put_styled(text, file, colours);
+        doctor_report_styled(text, file, colours);
     free(text);
     return failed ? -ENOMEM : 0;
 }

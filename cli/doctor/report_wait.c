@@ -97,14 +97,13 @@ void doctor_report_wait(const struct process *process, const struct thread *thre
         add(text, size, ", with a time limit");
 }
 
-const char *doctor_report_function(const struct thread *thread, int frame)
+const char *doctor_report_function(const struct frame *frames, int count, int index)
 {
-    const struct place *place = thread->frames[frame].place;
+    const struct place *place = frames[index].place;
     if (place->function)
         return place->function;
     /* A function of the same file is the one that was called, or one that it called. */
-    const struct place *outer =
-        frame + 1 < thread->frame_count ? thread->frames[frame + 1].place : NULL;
+    const struct place *outer = index + 1 < count ? frames[index + 1].place : NULL;
     bool inside = outer && outer->callee && place->module &&
                   outer->callee_start >= place->module->start &&
                   outer->callee_start < place->module->end;

@@ -1,0 +1,46 @@
+/* The report on a program that ran: what can go wrong with its locks, and how long it waited. */
+#ifndef CLI_DOCTOR_FINDINGS_H
+#define CLI_DOCTOR_FINDINGS_H
+
+#include "doctor/risk.h"
+#include "suppress.h"
+
+#include <stdio.h>
+
+struct findings_options {
+    bool strict, contention, lines, json, colours;
+    FILE *folded; /* or NULL */
+    const struct suppressions *suppressions;
+};
+
+/* Summed over all programs. */
+struct findings_seen {
+    int deadlocks, potential, leaks, threads, locks;
+};
+
+/* Reports on one program. Returns 0, or a negative errno if memory ran out or writing failed. */
+int findings_report(struct recording *recording, const struct findings_options *options, FILE *out,
+                    struct findings_seen *seen);
+
+/* The name of a kind, as suppressions and JSON have it. */
+const char *findings_kind(enum risk_kind kind);
+const char *findings_verdict(enum risk_verdict verdict);
+
+/* True if it is to be shown without --strict. */
+bool findings_shown(const struct risk *risk, const struct findings_options *options);
+
+/* The parts, findings_text.c, findings_json.c and contention.c. Each returns 0 or -ENOMEM. */
+int findings_text(struct recording *recording, const struct risks *risks,
+                  const struct findings_options *options, FILE *out);
+int findings_json(struct recording *recording, const struct risks *risks,
+                  const struct findings_options *options, FILE *out);
+int contention_text(struct recording *recording, FILE *out);
+int contention_folded(struct recording *recording, FILE *out);
+
+/* Where a call is: "function (file:line)". */
+void findings_place(struct recording *recording, uint64_t site, char *text, size_t size);
+
+/* How many findings are like this one, which comes first; 0 if one before it is. */
+int findings_like(const struct risks *risks, int index);
+
+#endif

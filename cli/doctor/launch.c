@@ -1,0 +1,205 @@
+/* The program gets two variables: LD_PRELOAD, with our library before those that were there, and the
+ * name of our socket. The socket is in the abstract namespace, so it leaves no file behind. Anybody on
+ * the machine can reach such a socket; only processes of this user, or of root, are listened to, and what
+ * they send is checked (recording.c).
+ *
+ * The library lies beside the installed command or in the build tree; which it is, is seen from the path
+ * of the command.
+ */
+#include "launch.h"
+
+#include "doctor/preload/region.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { NAME_SIZE = 64, WAITING_MOST = 4096 };
+
+static int listen_at(char *name, size_t size)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    uint64_t random = 0;
+    int file = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (file < 0)
+        return -errno;
+    if (getrandom(&random, sizeof random, 0) != sizeof random)
+        random = (uint64_t)getpid();
+    int length = snprintf(name, size, "thrum-doctor-%016lx", (unsigned long)random);
+    memcpy(address.sun_path + 1, name, (size_t)length);
+    socklen_t whole = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
+    if (bind(file, (struct sockaddr *)&address, whole) != 0 || listen(file, WAITING_MOST) != 0) {
+        int error = errno;
+        close(file);
+        return -error;
+    }
+    return file;
+}
+
+/* Leaves the path of the library in `path`; false if it is nowhere. */
+static bool find_library(char *path, size_t size)
+{
+    static const char *const places[] = {"../doctor/libthrum-doctor.so", /* in the build tree */
+                                         "../lib/libthrum-doctor.so"};
+    char own[4096];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (length > 0) {
+        own[length] = 0;
+        *strrchr(own, '/') = 0;
+        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+            snprintf(path, size, "%s/%s", own, places[i]);
+            if (access(path, R_OK) == 0)
+                return true;
+        }
+    }
+    snprintf(path, size, "%s", DOCTOR_LIBRARY);
+    return access(path, R_OK) == 0;
+}
+
+static bool is_ours(const char *entry)
+{
+    return strncmp(entry, "LD_PRELOAD=", 11) == 0 ||
+           strncmp(entry, REGION_VARIABLE "=", sizeof REGION_VARIABLE) == 0;
+}
+
+/* The environment with our two variables, in one piece of memory; NULL if there is none. */
+static char **make_environment(const char *library, const char *name)
+{
+    const char *others = getenv("LD_PRELOAD");
+    size_t count = 0, at = 0;
+    while (environ[count])
+        count++;
+    size_t text = strlen(library) + (others ? strlen(others) : 0) + strlen(name) + 64;
+    char **list = malloc((count + 3) * sizeof *list + text);
+    if (!list)
+        return NULL;
+    char *first = (char *)(list + count + 3);
+    int length = snprintf(first, text, "LD_PRELOAD=%s%s%s", library, others && *others ? ":" : "",
+                          others ? others : "");
+    char *second = first + length + 1;
+    snprintf(second, text - (size_t)length - 1, REGION_VARIABLE "=%s", name);
+    for (size_t i = 0; i < count; i++)
+        if (!is_ours(environ[i]))
+            list[at++] = environ[i];
+    list[at++] = first;
+    list[at++] = second;
+    list[at] = NULL;
+    return list;
+}
+
+static int start(struct launch *launch, char **words, char **environment, const sigset_t *mask)
+{
+    posix_spawnattr_t attributes;
+    int rc = posix_spawnattr_init(&attributes);
+    if (rc != 0)
+        return -rc;
+    posix_spawnattr_setsigmask(&attributes, mask);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    rc = posix_spawnp(&launch->pid, words[0], NULL, &attributes, words, environment);
+    posix_spawnattr_destroy(&attributes);
+    if (rc != 0)
+        return -rc;
+    launch->process = pidfd_open(launch->pid, 0);
+    if (launch->process < 0) {
+        rc = -errno;
+        kill(launch->pid, SIGKILL);
+        waitpid(launch->pid, NULL, 0);
+    }
+    return rc;
+}
+
+int launch(struct launch *launch, char **words, const sigset_t *mask, char *message, size_t size)
+{
+    char name[NAME_SIZE], library[4096 + 64];
+    *launch = (struct launch){.listener = -1, .process = -1};
+    if (!find_library(library, sizeof library)) {
+        snprintf(message, size,
+                 "cannot find libthrum-doctor.so, which is installed with thrum in %s",
+                 DOCTOR_LIBRARY);
+        return -ENOENT;
+    }
+    launch->listener = listen_at(name, sizeof name);
+    int rc = launch->listener < 0 ? launch->listener : 0;
+    char **environment = rc == 0 ? make_environment(library, name) : NULL;
+    if (rc == 0)
+        rc = environment ? start(launch, words, environment, mask) : -ENOMEM;
+    free(environment);
+    if (rc < 0) {
+        snprintf(message, size, "cannot run %s: %s", words[0], strerror(-rc));
+        launch_close(launch);
+    }
+    return rc;
+}
+
+static int descriptor_in(struct msghdr *message)
+{
+    int found = -1;
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count; i++) {
+            int descriptor;
+            memcpy(&descriptor, CMSG_DATA(part) + i * sizeof descriptor, sizeof descriptor);
+            if (found >= 0)
+                close(descriptor);
+            else
+                found = descriptor;
+        }
+    }
+    return found;
+}
+
+int launch_receive(const struct launch *launch, pid_t *ret_pid)
+{
+    struct ucred sender;
+    socklen_t sender_size = sizeof sender;
+    struct region_hello hello = {0};
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+    struct iovec part = {&hello, sizeof hello};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    int file = accept4(launch->listener, NULL, NULL, SOCK_CLOEXEC);
+    if (file < 0)
+        return errno == EINTR || errno == ECONNABORTED ? -EPROTO : -EAGAIN;
+    int descriptor = -EPROTO;
+    struct pollfd ready = {file, POLLIN, 0};
+    /* The library sends right after it has connected; it may have lost the processor in between. */
+    if (getsockopt(file, SOL_SOCKET, SO_PEERCRED, &sender, &sender_size) == 0 &&
+        (sender.uid == getuid() || sender.uid == 0) && poll(&ready, 1, 100) == 1) {
+        ssize_t got = recvmsg(file, &message, MSG_CMSG_CLOEXEC);
+        int received = got > 0 ? descriptor_in(&message) : -1;
+        if (received >= 0 && got == sizeof hello && hello.magic == REGION_MAGIC &&
+            hello.version == REGION_VERSION)
+            descriptor = received;
+        else if (received >= 0)
+            close(received);
+        *ret_pid = sender.pid;
+    }
+    close(file);
+    return descriptor;
+}
+
+void launch_close(struct launch *launch)
+{
+    if (launch->listener >= 0)
+        close(launch->listener);
+    if (launch->process >= 0)
+        close(launch->process);
+    *launch = (struct launch){.listener = -1, .process = -1};
+}

@@ -1,0 +1,28 @@
+/* Deadlocks of a program that runs: when to look, and what counts as one. */
+#ifndef CLI_DOCTOR_LIVE_H
+#define CLI_DOCTOR_LIVE_H
+
+#include "doctor/look.h"
+#include "doctor/recording.h"
+
+struct live {
+    uint64_t waiting;   /* which threads wait for locks, and for which wait each; 0: none */
+    uint64_t all;       /* the same for all kinds of waits, 0 if a thread does not wait */
+    int same_all;       /* for how many ticks */
+    double next, pause; /* no look before that, if the same threads wait */
+    uint64_t deadlock;  /* what the last look proved; 0: nothing */
+    bool reported, suspected;
+};
+
+/* To be called again and again. True if there is something to report, in *ret_look, which is to be
+ * freed: a deadlock that two looks have proven, or a program that cannot go on. */
+bool live_look(struct live *live, const struct recording *recording, bool lines,
+               struct look *ret_look);
+
+/* Ends a process by SIGABRT, without a limit on the size of its core file. */
+void live_end_with_core(int pid);
+
+/* Seconds on the monotonic clock. */
+double live_now(void);
+
+#endif

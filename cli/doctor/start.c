@@ -1,0 +1,270 @@
+/* Running a program and watching it.
+ *
+ * The library in the program only records. This process, its parent, looks from outside, every TICK:
+ * which files are mapped, if there are new stacks; and, if a thread has waited for a lock or a join for
+ * a while, why, as `thrum doctor -p` does. A deadlock is reported when two looks in a row
+ * prove it. A look that finds none is repeated only when other threads wait, or after a pause that
+ * grows, so that a program whose threads wait by design costs little. If all threads wait, and none has
+ * moved for three ticks, it is asked whether any of them can go on at all.
+ *
+ * A process of the program's tree that ends is reported on at once, so that the memory of what it
+ * recorded is freed. When the program itself ends, what its children have recorded so far is
+ * reported, and the command ends.
+ */
+#include "start.h"
+
+#include "../command.h"
+#include "findings.h"
+#include "launch.h"
+#include "live.h"
+#include "report.h"
+#include "style.h"
+#include "suppress.h"
+#include "trouble.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TICK_MS = 50 };
+
+struct program {
+    struct recording recording;
+    struct live live;
+};
+
+struct watch {
+    const struct doctor_options *options;
+    struct launch launch;
+    struct suppressions suppressions;
+    struct program **programs; /* those that run */
+    int count;
+    int reported, refused; /* processes; those whose records could not be taken */
+    bool main_seen;
+    FILE *out, *folded;
+    bool colours;
+    struct findings_seen seen;
+    bool failed; /* the report could not be written */
+};
+
+static void finish(struct watch *watch, int index)
+{
+    struct program *program = watch->programs[index];
+    const struct findings_options how = {.strict = watch->options->strict,
+                                         .contention = watch->options->contention,
+                                         .lines = !watch->options->no_lines,
+                                         .json = watch->options->json,
+                                         .colours = watch->colours,
+                                         .folded = watch->folded,
+                                         .suppressions = &watch->suppressions};
+    if (findings_report(&program->recording, &how, watch->out, &watch->seen) < 0)
+        watch->failed = true;
+    watch->reported++;
+    recording_close(&program->recording);
+    free(program);
+    watch->programs[index] = watch->programs[--watch->count];
+}
+
+static void receive(struct watch *watch)
+{
+    pid_t pid = 0;
+    int descriptor;
+    while ((descriptor = launch_receive(&watch->launch, &pid)) != -EAGAIN) {
+        struct program *program = descriptor >= 0 ? calloc(1, sizeof *program) : NULL;
+        struct program **list = realloc(watch->programs, sizeof *list * (size_t)(watch->count + 1));
+        if (list)
+            watch->programs = list;
+        if (!program || !list || recording_open(&program->recording, descriptor, pid) < 0) {
+            free(program);
+            watch->refused++;
+            continue;
+        }
+        watch->main_seen |= pid == watch->launch.pid;
+        /* A process that executes another program has the same number as before. */
+        for (int i = 0; i < watch->count; i++)
+            if (watch->programs[i]->recording.pid == pid)
+                finish(watch, i--);
+        watch->programs[watch->count++] = program;
+    }
+}
+
+static void end_process(const struct watch *watch, pid_t pid)
+{
+    if (watch->options->on_deadlock == ON_DEADLOCK_CORE)
+        live_end_with_core(pid);
+    else if (watch->options->on_deadlock == ON_DEADLOCK_ABORT)
+        kill(pid, SIGKILL);
+}
+
+static void tick(struct watch *watch)
+{
+    for (int i = 0; i < watch->count; i++) {
+        struct program *program = watch->programs[i];
+        pid_t pid = program->recording.pid;
+        struct look look;
+        if (pid != watch->launch.pid && kill(pid, 0) != 0 && errno == ESRCH) {
+            finish(watch, i--);
+            continue;
+        }
+        recording_note_files(&program->recording);
+        if (!live_look(&program->live, &program->recording, !watch->options->no_lines, &look))
+            continue;
+        int rc = watch->options->json ? doctor_report_json(&look, watch->out, true)
+                                      : doctor_report_text(&look, watch->out, watch->colours);
+        watch->failed |= rc < 0 || fflush(watch->out) != 0;
+        bool proven = look.verdict == VERDICT_DEADLOCK;
+        watch->seen.deadlocks += proven;
+        look_free(&look);
+        if (proven)
+            end_process(watch, pid);
+    }
+}
+
+/* A signal to us alone is passed on; from the terminal the program has got it, too. */
+static void pass_on(const struct watch *watch, int signals)
+{
+    struct signalfd_siginfo info;
+    while (read(signals, &info, sizeof info) == sizeof info)
+        if (info.ssi_code != SI_KERNEL)
+            kill(watch->launch.pid, (int)info.ssi_signo);
+}
+
+/* Watches until the program has ended; its status is as of waitpid. */
+static int watch_until_end(struct watch *watch, int signals)
+{
+    int status = 0;
+    double next = 0;
+    for (;;) {
+        struct pollfd ready[] = {{watch->launch.process, POLLIN, 0},
+                                 {watch->launch.listener, POLLIN, 0},
+                                 {signals, POLLIN, 0}};
+        double left = next - live_now();
+        poll(ready, 3, left > 0 ? (int)(left * 1000) + 1 : 0);
+        receive(watch);
+        pass_on(watch, signals);
+        if (live_now() >= next) {
+            tick(watch);
+            next = live_now() + TICK_MS / 1e3;
+        }
+        if (ready[0].revents) {
+            while (waitpid(watch->launch.pid, &status, 0) < 0 && errno == EINTR)
+                ;
+            return status;
+        }
+    }
+}
+
+static int status_of(const struct watch *watch, int status)
+{
+    int fail_on = watch->options->fail_on;
+    if (watch->failed)
+        return STATUS_FAILED;
+    if ((fail_on >= FAIL_ON_DEADLOCK && watch->seen.deadlocks > 0) ||
+        (fail_on >= FAIL_ON_POTENTIAL && watch->seen.potential > 0) ||
+        (fail_on >= FAIL_ON_LEAK && watch->seen.leaks > 0))
+        return STATUS_DEADLOCK;
+    return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static void summarise(struct watch *watch)
+{
+    if (watch->options->json)
+        return;
+    if (!watch->main_seen)
+        fprintf(
+            watch->out,
+            "thrum doctor: the program did not load the library, so nothing is known of it: it is "
+            "static, has another C library, or rights that its user has not\n");
+    if (watch->refused)
+        fprintf(watch->out, "thrum doctor: the records of %d processes could not be read\n",
+                watch->refused);
+    fprintf(
+        watch->out,
+        "thrum doctor: %d process%s, %d thread%s, %d locks held together with others: %d deadlock%s, "
+        "%d potential\n",
+        watch->reported, watch->reported == 1 ? "" : "es", watch->seen.threads,
+        watch->seen.threads == 1 ? "" : "s", watch->seen.locks, watch->seen.deadlocks,
+        watch->seen.deadlocks == 1 ? "" : "s", watch->seen.potential);
+}
+
+static int open_files(struct watch *watch)
+{
+    const struct doctor_options *options = watch->options;
+    const char *names[] = {options->output, options->folded};
+    FILE **files[] = {&watch->out, &watch->folded};
+    for (int i = 0; i < 2; i++)
+        if (names[i] && !(*files[i] = fopen(names[i], "we"))) {
+            trouble_print("cannot write %s: %s", names[i], strerror(errno));
+            return -1;
+        }
+    if (!watch->out) {
+        int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+        watch->colours = style_wanted(STDERR_FILENO);
+        watch->out = copy >= 0 ? fdopen(copy, "w") : NULL;
+        if (!watch->out) {
+            trouble_print("cannot write to standard error: %s", strerror(errno));
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int run(struct watch *watch)
+{
+    static const int taken[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2};
+    char message[512];
+    sigset_t block, before;
+    sigemptyset(&block);
+    for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+        sigaddset(&block, taken[i]);
+    sigprocmask(SIG_BLOCK, &block, &before);
+    int signals = signalfd(-1, &block, SFD_CLOEXEC | SFD_NONBLOCK);
+    int rc = signals < 0 ? -errno : 0;
+    if (rc < 0)
+        snprintf(message, sizeof message, "cannot watch signals: %s", strerror(-rc));
+    else
+        rc = launch(&watch->launch, watch->options->words, &before, message, sizeof message);
+    if (rc < 0) {
+        trouble_print("%s", message);
+        if (signals >= 0)
+            close(signals);
+        return STATUS_FAILED;
+    }
+    int status = watch_until_end(watch, signals);
+    receive(watch);
+    while (watch->count > 0)
+        finish(watch, 0);
+    summarise(watch);
+    launch_close(&watch->launch);
+    close(signals);
+    return status_of(watch, status);
+}
+
+int doctor_start(const struct doctor_options *options)
+{
+    char message[512];
+    struct watch watch = {.options = options};
+    int status = STATUS_FAILED;
+    if (options->suppressions && suppressions_read(&watch.suppressions, options->suppressions,
+                                                   message, sizeof message) < 0) {
+        trouble_print("%s", message);
+        return STATUS_FAILED;
+    }
+    if (open_files(&watch) == 0)
+        status = run(&watch);
+    FILE *files[] = {watch.out, watch.folded};
+    for (int i = 0; i < 2; i++)
+        if (files[i] && fclose(files[i]) != 0) {
+            trouble_print("cannot write the report");
+            status = STATUS_FAILED;
+        }
+    suppressions_free(&watch.suppressions);
+    free(watch.programs);
+    return status;
+}

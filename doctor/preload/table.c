@@ -1,0 +1,236 @@
+/* The tables of the region: locks, contexts, variants, events, findings, stacks.
+ *
+ * A chain is searched from its head. To add, a record is filled in, then made the head by a
+ * compare-and-swap; if that fails, only what came since is searched again. So each key has one record, but
+ * for one that lost the race, which stays unused.
+ *
+ * A lock is known by its address, as long as its record is alive. When it is destroyed, its
+ * memory freed, or it is initialised again, a record that is in a context (LOCK_NESTED) is left for what was
+ * recorded of it, and a stamp is raised that makes all caches forget the address; the next lock
+ * there gets a record of its own. A record that is in no context is used again.
+ */
+#include "watch.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+void watch_drop(enum dropped what)
+{
+    __atomic_fetch_add(&watch_region->dropped[what], 1, __ATOMIC_RELAXED);
+}
+
+/* The index of a new record, 0 if the table is full. */
+static uint32_t take(uint32_t *count, uint32_t room, enum dropped what)
+{
+    uint32_t index = __atomic_load_n(count, __ATOMIC_RELAXED);
+    if (index < room)
+        index = __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+    if (index < room)
+        return index;
+    __atomic_store_n(count, room, __ATOMIC_RELAXED);
+    watch_drop(what);
+    return 0;
+}
+
+static uint32_t *lock_head(const void *address)
+{
+    return &watch_region->lock_heads[watch_hash((uint64_t)(uintptr_t)address) % (REGION_LOCKS / 2)];
+}
+
+static void lock_fill(struct lock_record *lock, const void *address, enum lock_kind kind)
+{
+    struct slot *slot = watch_self;
+    lock->address = (uintptr_t)address;
+    lock->kind = (uint8_t)kind;
+    lock->thread = slot ? slot->thread : 0;
+    lock->epoch = slot ? slot->epoch : 0;
+}
+
+/* The living record from `from` up to `end` in the chain, or else one that may be used again. */
+static uint32_t lock_search(uint32_t from, uint32_t end, const void *address, uint32_t *ret_spare)
+{
+    struct lock_record *locks = watch_region->locks;
+    for (uint32_t at = from; at != end; at = locks[at].next) {
+        if (locks[at].address != (uintptr_t)address)
+            continue;
+        uint8_t flags = __atomic_load_n(&locks[at].flags, __ATOMIC_ACQUIRE);
+        if (flags & LOCK_ALIVE)
+            return at;
+        if (!(flags & LOCK_NESTED))
+            *ret_spare = at;
+    }
+    return 0;
+}
+
+uint32_t watch_lock_peek(const void *address)
+{
+    uint32_t spare = 0;
+    return lock_search(__atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE), 0, address, &spare);
+}
+
+static void lock_end(uint32_t index, const void *address)
+{
+    struct lock_record *lock = &watch_region->locks[index];
+    uint8_t flags = __atomic_fetch_and(&lock->flags, (uint8_t)~LOCK_ALIVE, __ATOMIC_ACQ_REL);
+    if (flags & LOCK_NESTED)
+        __atomic_fetch_add(&watch_region->stamps[watch_stamp_of(address)], 1, __ATOMIC_RELAXED);
+}
+
+static uint32_t lock_reuse(uint32_t spare, const void *address, enum lock_kind kind)
+{
+    struct lock_record *lock = &watch_region->locks[spare];
+    uint8_t flags = __atomic_load_n(&lock->flags, __ATOMIC_RELAXED);
+    while (!(flags & (LOCK_ALIVE | LOCK_NESTED)))
+        if (__atomic_compare_exchange_n(&lock->flags, &flags, LOCK_ALIVE, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED)) {
+            lock->site = lock->argument = 0;
+            lock_fill(lock, address, kind);
+            return spare;
+        }
+    return flags & LOCK_ALIVE ? spare : 0;
+}
+
+uint32_t watch_lock_find(const void *address, enum lock_kind kind)
+{
+    uint32_t *head = lock_head(address), spare = 0, mine = 0;
+    uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0;
+    struct lock_record *locks = watch_region->locks;
+    for (;;) {
+        uint32_t found = lock_search(first, searched, address, &spare);
+        if (found && locks[found].kind == kind)
+            return found;
+        if (found) /* its memory has become another kind of object */
+            lock_end(found, address);
+        else if (spare && !mine && (found = lock_reuse(spare, address, kind)) != 0)
+            return found;
+        if (!mine && !(mine = take(&watch_region->lock_count, REGION_LOCKS, DROPPED_LOCKS)))
+            return 0;
+        lock_fill(&locks[mine], address, kind);
+        locks[mine].flags = LOCK_ALIVE;
+        locks[mine].next = searched = first;
+        if (__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE))
+            return mine;
+    }
+}
+
+void watch_lock_retire(const void *address, const void *place)
+{
+    struct slot *slot = watch_self;
+    uint32_t index = watch_region ? watch_lock_peek(address) : 0;
+    if (!index)
+        return;
+    if (slot && watch_holds(slot, address))
+        watch_finding(slot, &(struct finding_record){.kind = FINDING_DESTROYED_HELD,
+                                                     .lock = index,
+                                                     .site = site_make(place, 0)});
+    lock_end(index, address);
+}
+
+void watch_lock_init(const void *address, enum lock_kind kind, unsigned flags, const void *place,
+                     uint64_t argument)
+{
+    if (!watch_region)
+        return;
+    uint32_t index = watch_lock_peek(address);
+    if (index)
+        lock_end(index, address);
+    index = watch_lock_find(address, kind);
+    if (!index)
+        return;
+    struct lock_record *lock = &watch_region->locks[index];
+    lock->site = site_make(place, 0);
+    lock->argument = argument;
+    __atomic_fetch_or(&lock->flags, (uint8_t)flags, __ATOMIC_RELEASE);
+}
+
+uint32_t watch_node(uint32_t parent, uint32_t lock, uint64_t site)
+{
+    struct node_record *nodes = watch_region->nodes;
+    uint64_t key = site * 31 + (uint64_t)parent * 65599 + lock;
+    uint32_t *head = &watch_region->node_heads[watch_hash(key) % (REGION_NODES / 2)];
+    uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0, mine = 0;
+    for (;;) {
+        for (uint32_t at = first; at != searched; at = nodes[at].next)
+            if (nodes[at].site == site && nodes[at].parent == parent && nodes[at].lock == lock)
+                return at;
+        if (!mine && !(mine = take(&watch_region->node_count, REGION_NODES, DROPPED_NODES)))
+            return 0;
+        nodes[mine] = (struct node_record){site, parent, lock, first, nodes[parent].depth + 1};
+        searched = first;
+        if (__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_ACQUIRE)) {
+            __atomic_fetch_or(&watch_region->locks[lock].flags, LOCK_NESTED, __ATOMIC_RELEASE);
+            return mine;
+        }
+    }
+}
+
+/* Variants of one context by one thread: one for each epoch, up to so many. What is not recorded then
+ * was seen in the same thread before. */
+enum { VARIANTS_EACH = 8 };
+
+void watch_variant(struct slot *slot, uint32_t node)
+{
+    struct variant_record *variants = watch_region->variants;
+    uint64_t key = (uint64_t)node * 65599 + slot->thread;
+    uint32_t *head = &watch_region->variant_heads[watch_hash(key) % (REGION_VARIANTS / 2)];
+    uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), count = 0;
+    /* Only this thread adds variants of its own, so the search need not be repeated. */
+    for (uint32_t at = first; at; at = variants[at].next)
+        if (variants[at].node == node && variants[at].thread == slot->thread) {
+            if (variants[at].epoch == slot->epoch || variants[at].count >= VARIANTS_EACH)
+                return;
+            count = variants[at].count;
+            break;
+        }
+    uint32_t mine = take(&watch_region->variant_count, REGION_VARIANTS, DROPPED_VARIANTS);
+    if (!mine)
+        return;
+    variants[mine] = (struct variant_record){node,  slot->thread, slot->epoch, watch_stack(slot),
+                                             first, count + 1};
+    while (
+        !__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
+        variants[mine].next = first;
+}
+
+void watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint64_t other)
+{
+    if (kind != EVENT_JOIN && slot->bumps++ >= BUMPS_MOST)
+        return;
+    uint32_t mine = take(&watch_region->event_count, REGION_EVENTS, DROPPED_EVENTS);
+    if (!mine)
+        return;
+    struct event_record *event = &watch_region->events[mine];
+    event->thread = slot->thread;
+    event->epoch = slot->epoch;
+    event->object = object;
+    event->other = other;
+    __atomic_store_n(&event->kind, (uint32_t)kind, __ATOMIC_RELEASE);
+    slot->epoch++;
+}
+
+void watch_finding(struct slot *slot, const struct finding_record *finding)
+{
+    struct finding_record *all = watch_region->findings;
+    uint32_t end = __atomic_load_n(&watch_region->finding_count, __ATOMIC_ACQUIRE);
+    for (uint32_t i = 1; i < end && i < REGION_FINDINGS; i++)
+        if (all[i].kind == finding->kind && all[i].lock == finding->lock &&
+            all[i].site == finding->site && all[i].object == finding->object &&
+            all[i].other == finding->other)
+            return;
+    uint32_t mine = take(&watch_region->finding_count, REGION_FINDINGS, DROPPED_OTHER);
+    if (!mine)
+        return;
+    uint32_t kind = finding->kind;
+    all[mine] = *finding;
+    all[mine].kind = 0;
+    all[mine].thread = slot->thread;
+    if (!all[mine].epoch)
+        all[mine].epoch = slot->epoch;
+    all[mine].stack = watch_stack(slot);
+    __atomic_store_n(&all[mine].kind, kind, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,372 @@
+/* Threads: a slot and a record for each, from its creation to its end.
+ *
+ * The creator takes both and the new thread starts in `begin`. A thread that was made otherwise, as the
+ * first one, gets its own at its first hook. The end is seen by the destructor of a thread-specific
+ * value: it sets the value again until the last round, so that it comes after the destructors of the
+ * program. Locks that are taken later still are not recorded.
+ *
+ * The slot outlives the thread until it is joined, as the join asks which locks the thread took. A
+ * detached thread's slot is free at its end. Flags decide which side frees it: the one that adds the
+ * second of "ended" and "detached".
+ *
+ * In the child of a fork only the calling thread exists. Its held locks are copied to a new region,
+ * which is made at the next hook; most children never come so far, but execute another program.
+ */
+#include "watch.h"
+
+#include "hooks.h"
+#include "real.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PLACE __builtin_return_address(0)
+
+extern void *__libc_stack_end;
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                             void *library);
+
+__thread struct slot *watch_self __attribute__((tls_model("initial-exec")));
+
+/* Set once the thread is to have no slot any more. */
+static __thread bool ended __attribute__((tls_model("initial-exec")));
+static __thread int rounds __attribute__((tls_model("initial-exec")));
+
+static pthread_key_t key;
+static bool key_made;
+
+/* What a child of fork keeps of its thread. */
+static struct held kept[HELD_MOST];
+static uint32_t kept_depth;
+
+static struct thread_record *record_of(const struct slot *slot)
+{
+    return &watch_region->threads[slot->thread];
+}
+
+static struct slot *slot_take(void)
+{
+    struct region *region = watch_region;
+    for (uint32_t i = 0; i < REGION_SLOTS; i++) {
+        struct slot *slot = &region->slots[i];
+        uint32_t used = 0, count = __atomic_load_n(&region->slot_count, __ATOMIC_RELAXED);
+        if (__atomic_load_n(&slot->used, __ATOMIC_RELAXED) ||
+            !__atomic_compare_exchange_n(&slot->used, &used, 1, false, __ATOMIC_ACQUIRE,
+                                         __ATOMIC_RELAXED))
+            continue;
+        while (count <= i && !__atomic_compare_exchange_n(&region->slot_count, &count, i + 1, false,
+                                                          __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+            ;
+        if (i < count) /* it may have served before */
+            memset(slot->recent, 0, sizeof slot->recent + sizeof slot->cache);
+        slot->depth = slot->epoch = slot->busy = slot->bumps = 0;
+        slot->waits_for = 0;
+        return slot;
+    }
+    return NULL;
+}
+
+static void slot_free(struct slot *slot)
+{
+    watch_slot_tid(slot, 0);
+    __atomic_store_n(&slot->used, 0, __ATOMIC_RELEASE);
+}
+
+/* A slot and a record for a new thread; NULL if there is no room. */
+static struct slot *admit(struct slot *parent)
+{
+    struct region *region = watch_region;
+    uint32_t index = __atomic_load_n(&region->thread_count, __ATOMIC_RELAXED);
+    struct slot *slot = index < REGION_THREADS ? slot_take() : NULL;
+    if (!slot) {
+        watch_drop(DROPPED_THREADS);
+        return NULL;
+    }
+    index = __atomic_fetch_add(&region->thread_count, 1, __ATOMIC_RELAXED);
+    if (index >= REGION_THREADS) {
+        __atomic_store_n(&region->thread_count, REGION_THREADS, __ATOMIC_RELAXED);
+        watch_drop(DROPPED_THREADS);
+        slot_free(slot);
+        return NULL;
+    }
+    slot->thread = index;
+    struct thread_record *record = record_of(slot);
+    record->slot = (uint32_t)(slot - region->slots);
+    if (parent) {
+        record->parent = parent->thread;
+        record->parent_epoch = parent->epoch++;
+    }
+    return slot;
+}
+
+static void read_name(struct slot *slot)
+{
+    char name[16] = {0};
+    if (syscall(SYS_prctl, 16 /* PR_GET_NAME */, name, 0, 0, 0) == 0)
+        memcpy(record_of(slot)->name, name, sizeof name);
+}
+
+/* The kernel keeps this much free below the first stack. A thread's control block lies at the upper end
+ * of its stack, with less than MARGIN above it. */
+enum { FIRST_STACK = 8 << 20, MARGIN = 64 << 10 };
+
+/* The slot becomes that of this thread, whose stack has that size; 0: not known. */
+static void settle(struct slot *slot, uint64_t size)
+{
+    struct thread_record *record = record_of(slot);
+    uint64_t here = watch_sp(), block = (uint64_t)(uintptr_t)__builtin_thread_pointer();
+    record->tid = (uint32_t)syscall(SYS_gettid);
+    record->handle = (uint64_t)pthread_self();
+    if (record->tid == watch_region->pid) {
+        record->flags |= THREAD_MAIN;
+        slot->stack_high = (uint64_t)(uintptr_t)__libc_stack_end + 16;
+        slot->stack_low = here - FIRST_STACK;
+    } else {
+        slot->stack_high = block;
+        slot->stack_low = size > 2 * MARGIN ? block - size + MARGIN : here;
+    }
+    if (here >= slot->stack_high || here < slot->stack_low)
+        slot->stack_low = slot->stack_high = 0;
+    read_name(slot);
+    watch_slot_tid(slot, record->tid);
+    watch_self = slot;
+    if (key_made)
+        __pthread_setspecific(key, slot);
+}
+
+struct slot *watch_adopt(void)
+{
+    int error = errno;
+    struct slot *slot = NULL;
+    if (!ended && watch_region_open() && (slot = admit(NULL)) != NULL) {
+        settle(slot, 0);
+        for (uint32_t i = 0; i < kept_depth; i++) {
+            slot->held[i] = kept[i];
+            slot->held[i].node = 0;
+        }
+        slot->depth = kept_depth;
+        kept_depth = 0;
+    }
+    errno = error;
+    return slot;
+}
+
+static void note_end(struct slot *slot)
+{
+    struct thread_record *record = record_of(slot);
+    for (uint32_t i = 0; i < slot->depth && i < HELD_MOST; i++) {
+        const struct held *held = &slot->held[i];
+        uint32_t lock = held->lock ? watch_held_lock(held) : 0;
+        if (lock && watch_region->locks[lock].kind != LOCK_SEMAPHORE)
+            watch_finding(slot, &(struct finding_record){.kind = FINDING_ENDS_HOLDING,
+                                                         .lock = lock,
+                                                         .site = held->site});
+    }
+    read_name(slot);
+    record->last_epoch = slot->epoch;
+}
+
+static void at_end(void *value)
+{
+    struct slot *slot = value;
+    if (slot != watch_self)
+        return;
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS && __pthread_setspecific(key, slot) == 0)
+        return;
+    struct thread_record *record = record_of(slot);
+    note_end(slot);
+    ended = true;
+    watch_self = NULL;
+    if (__atomic_fetch_or(&record->flags, THREAD_HAS_ENDED, __ATOMIC_ACQ_REL) & THREAD_DETACHED)
+        slot_free(slot);
+    else
+        watch_slot_tid(slot, 0);
+}
+
+static void *begin(void *argument)
+{
+    struct slot *slot = argument;
+    void *(*run)(void *) = slot->start;
+    settle(slot, slot->stack_low);
+    return run(slot->argument);
+}
+
+static uint64_t stack_size(const pthread_attr_t *attributes)
+{
+    size_t size = 0;
+    return attributes && pthread_attr_getstacksize(attributes, &size) == 0 ? size : 1 << 20;
+}
+
+static bool starts_detached(const pthread_attr_t *attributes)
+{
+    int state = PTHREAD_CREATE_JOINABLE;
+    return attributes && pthread_attr_getdetachstate(attributes, &state) == 0 &&
+           state == PTHREAD_CREATE_DETACHED;
+}
+
+int watch_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                 void *argument, const void *place)
+{
+    struct slot *self = watch_slot(), *slot = self ? admit(self) : NULL;
+    if (!slot)
+        return REAL(pthread_create)(thread, attributes, run, argument);
+    struct thread_record *record = record_of(slot);
+    slot->start = run;
+    slot->argument = argument;
+    slot->stack_low = stack_size(attributes);
+    record->start = (uint64_t)(uintptr_t)run;
+    record->site = site_make(place, 0);
+    record->flags = starts_detached(attributes) ? THREAD_DETACHED : 0;
+    int rc = REAL(pthread_create)(thread, attributes, begin, slot);
+    if (rc != 0) {
+        record->flags = THREAD_HAS_ENDED | THREAD_JOINED;
+        slot_free(slot);
+    } else /* the thread writes it, too, but may not have come so far when it is joined */
+        __atomic_store_n(&record->handle, (uint64_t)*thread, __ATOMIC_RELEASE);
+    return rc;
+}
+
+HOOK int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
+                        void *(*run)(void *), void *restrict argument)
+{
+    return watch_create(thread, attributes, run, argument, PLACE);
+}
+
+/* The slot of a thread that can be joined; NULL if it is not known. */
+static struct slot *slot_of(pthread_t thread)
+{
+    struct region *region = watch_region;
+    uint32_t end = region ? __atomic_load_n(&region->slot_count, __ATOMIC_ACQUIRE) : 0;
+    for (uint32_t i = 0; i < end && i < REGION_SLOTS; i++) {
+        struct slot *slot = &region->slots[i];
+        if (__atomic_load_n(&slot->used, __ATOMIC_ACQUIRE) &&
+            record_of(slot)->handle == (uint64_t)thread &&
+            !(__atomic_load_n(&record_of(slot)->flags, __ATOMIC_ACQUIRE) &
+              (THREAD_DETACHED | THREAD_JOINED)))
+            return slot;
+    }
+    return NULL;
+}
+
+/* A join with locks held, of a thread that took one of them: had it been later, they would wait for
+ * each other. */
+static void join_holding(struct slot *self, const struct slot *other, const void *place)
+{
+    for (uint32_t i = 0; i < self->depth && i < HELD_MOST; i++) {
+        const struct held *held = &self->held[i];
+        const struct recent *recent = &other->recent[watch_hash(held->lock) % RECENT_ENTRIES];
+        if (held->lock && recent->lock == held->lock)
+            watch_finding(self, &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
+                                                         .lock = watch_held_lock(held),
+                                                         .site = site_make(place, 0),
+                                                         .other = other->thread,
+                                                         .other_epoch = recent->epoch,
+                                                         .other_site = held->site,
+                                                         .epoch = held->epoch + 1});
+    }
+}
+
+static void joined(struct slot *self, struct slot *other, const void *place)
+{
+    int error = errno;
+    struct thread_record *record = record_of(other);
+    uint32_t index = other->thread;
+    if (self && self->depth)
+        join_holding(self, other, place);
+    if (__atomic_fetch_or(&record->flags, THREAD_JOINED, __ATOMIC_ACQ_REL) & THREAD_HAS_ENDED)
+        slot_free(other);
+    if (self)
+        watch_event(self, EVENT_JOIN, 0, index);
+    errno = error;
+}
+
+#define JOIN(call, limited)                                                                        \
+    struct slot *self = watch_slot();                                                              \
+    struct slot *other = self ? slot_of(thread) : NULL;                                            \
+    struct watched_wait wait;                                                                      \
+    const void *object = NULL;                                                                     \
+    if (other) {                                                                                   \
+        object = (const void *)(uintptr_t)other->thread;                                           \
+        watch_wait_begin(self, object, LOCK_THREAD, 0, &wait);                                     \
+    }                                                                                              \
+    int rc = call;                                                                                 \
+    if (other)                                                                                     \
+        watch_wait_end(self, object, LOCK_THREAD, site_make(place, limited), &wait);               \
+    if (rc == 0 && other)                                                                          \
+        joined(self, other, place);                                                                \
+    return rc;
+
+int watch_join(pthread_t thread, void **result,
+               const void *place){JOIN(REAL(pthread_join)(thread, result), 0)}
+
+HOOK int pthread_join(pthread_t thread, void **result)
+{
+    return watch_join(thread, result, PLACE);
+}
+
+HOOK int pthread_tryjoin_np(pthread_t thread, void **result)
+{
+    const void *place = PLACE;
+    JOIN(REAL(pthread_tryjoin_np)(thread, result), MODE_TRY)
+}
+
+HOOK int pthread_timedjoin_np(pthread_t thread, void **result, const struct timespec *until)
+{
+    const void *place = PLACE;
+    JOIN(REAL(pthread_timedjoin_np)(thread, result, until), MODE_TIMED)
+}
+
+HOOK int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
+                              const struct timespec *until)
+{
+    const void *place = PLACE;
+    JOIN(REAL(pthread_clockjoin_np)(thread, result, clock, until), MODE_TIMED)
+}
+
+int watch_detach(pthread_t thread)
+{
+    struct slot *other = watch_slot() ? slot_of(thread) : NULL;
+    int rc = REAL(pthread_detach)(thread);
+    if (rc == 0 && other &&
+        __atomic_fetch_or(&record_of(other)->flags, THREAD_DETACHED, __ATOMIC_ACQ_REL) &
+            THREAD_HAS_ENDED)
+        slot_free(other);
+    return rc;
+}
+
+HOOK int pthread_detach(pthread_t thread)
+{
+    return watch_detach(thread);
+}
+
+static void in_child(void)
+{
+    struct slot *slot = watch_self;
+    kept_depth = slot ? slot->depth : 0;
+    if (slot)
+        memcpy(kept, slot->held, kept_depth * sizeof *kept);
+    watch_self = NULL;
+    watch_region_leave();
+}
+
+__attribute__((constructor)) static void load(void)
+{
+    real_find();
+    if (!watch_wanted())
+        return;
+    key_made = pthread_key_create(&key, at_end) == 0;
+    __register_atfork(NULL, NULL, in_child, NULL);
+    if (watch_slot())
+        watch_segments();
+}
+
+__attribute__((destructor)) static void unload(void)
+{
+    if (!watch_region)
+        return;
+    watch_segments();
+    __atomic_store_n(&watch_region->complete, 1, __ATOMIC_RELEASE);
+}

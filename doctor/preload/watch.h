@@ -1,0 +1,167 @@
+/* The inside of the preload library: the region, the slot of this thread, and the fast paths. */
+#ifndef DOCTOR_PRELOAD_WATCH_H
+#define DOCTOR_PRELOAD_WATCH_H
+
+#include "region.h"
+
+#include <stddef.h>
+
+#define likely(x)   __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Exported: these replace the C library's. All else is hidden. */
+#define HOOK __attribute__((visibility("default")))
+
+/* NULL while nothing is recorded. */
+extern struct region *watch_region;
+
+/* NULL until the thread's first hook, and after its last. */
+extern __thread struct slot *watch_self __attribute__((tls_model("initial-exec")));
+
+/* Gives this thread a slot; NULL if it is to have none. */
+struct slot *watch_adopt(void);
+
+static inline struct slot *watch_slot(void)
+{
+    struct slot *slot = watch_self;
+    return likely(slot) ? slot : watch_adopt();
+}
+
+/* Which thread has the slot, for those that look for an owner; 0: none. */
+static inline void watch_slot_tid(const struct slot *slot, uint32_t tid)
+{
+    __atomic_store_n(&watch_region->slot_tids[slot - watch_region->slots], tid, __ATOMIC_RELEASE);
+}
+
+/* region.c: the region as a whole. */
+bool watch_region_open(void);  /* makes it and sends it to the watcher */
+void watch_region_leave(void); /* in a child of fork: the region is its parent's */
+void watch_segments(void);     /* notes which files are mapped; takes the loader's lock */
+bool watch_wanted(void);       /* a watcher has started this program */
+
+/* table.c: the tables. Each returns an index, 0 if the table is full. */
+uint32_t watch_lock_find(const void *address, enum lock_kind kind);
+uint32_t watch_lock_peek(const void *address); /* 0 if it has no record */
+void watch_lock_init(const void *address, enum lock_kind kind, unsigned flags, const void *place,
+                     uint64_t argument);
+void watch_lock_retire(const void *address, const void *place);
+uint32_t watch_node(uint32_t parent, uint32_t lock, uint64_t site);
+void watch_variant(struct slot *slot, uint32_t node);
+uint32_t watch_stack(struct slot *slot);
+void watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint64_t other);
+void watch_finding(struct slot *slot, const struct finding_record *finding);
+void watch_drop(enum dropped what);
+
+/* order.c */
+uint32_t watch_enter_slow(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site);
+void watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind kind);
+void watch_push_full(void);
+bool watch_holds(const struct slot *slot, const void *lock);
+
+/* wait.c: waits that block. */
+struct watched_wait {
+    uint64_t since, holder;
+};
+void watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind, uint32_t owner,
+                      struct watched_wait *ret_wait);
+void watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind, uint64_t site,
+                    const struct watched_wait *wait);
+uint64_t watch_now(void);
+
+static inline uint32_t watch_hash(uint64_t value)
+{
+    return (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
+}
+
+static inline uint32_t watch_stamp_of(const void *lock)
+{
+    return watch_hash((uint64_t)(uintptr_t)lock) % REGION_STAMPS;
+}
+
+static inline struct cache_entry *watch_cache(struct slot *slot, const void *lock, uint64_t site,
+                                              uint32_t parent)
+{
+    uint64_t key = (uint64_t)(uintptr_t)lock * 3 + site * 5 + (uint64_t)parent * 7919;
+    return &slot->cache[watch_hash(key) % CACHE_ENTRIES];
+}
+
+static inline bool watch_cached(const struct slot *slot, const struct cache_entry *entry,
+                                const void *lock, uint64_t site, uint32_t parent)
+{
+    return entry->lock == (uintptr_t)lock && entry->site == site && entry->parent == parent &&
+           entry->epoch == slot->epoch &&
+           entry->stamp ==
+               __atomic_load_n(&watch_region->stamps[watch_stamp_of(lock)], __ATOMIC_RELAXED);
+}
+
+/* Before a lock is waited for: records the order. Returns the context in which it will be held, 0 if
+ * that is not needed yet. */
+static inline uint32_t watch_enter(struct slot *slot, const void *lock, enum lock_kind kind,
+                                   uint64_t site)
+{
+    struct recent *recent = &slot->recent[watch_hash((uint64_t)(uintptr_t)lock) % RECENT_ENTRIES];
+    recent->lock = (uintptr_t)lock;
+    recent->epoch = slot->epoch;
+    if (likely(slot->depth == 0))
+        return 0;
+    uint32_t parent = slot->held[slot->depth - 1].node;
+    if (likely(parent)) {
+        const struct cache_entry *entry = watch_cache(slot, lock, site, parent);
+        if (likely(watch_cached(slot, entry, lock, site, parent)))
+            return entry->node;
+    }
+    return watch_enter_slow(slot, lock, kind, site);
+}
+
+static inline uint64_t watch_sp(void)
+{
+    uint64_t sp;
+#if defined(__x86_64__)
+    __asm__("mov %%rsp, %0" : "=r"(sp));
+#else
+    __asm__("mov %0, sp" : "=r"(sp));
+#endif
+    return sp;
+}
+
+/* The lock is held. A signal handler may come in between: it finds an entry without a lock, and what
+ * it pushes it has popped when it returns. */
+static inline void watch_push(struct slot *slot, const void *lock, enum lock_kind kind,
+                              uint64_t site, uint32_t node)
+{
+    uint32_t depth = slot->depth;
+    if (unlikely(depth >= HELD_MOST)) {
+        watch_push_full();
+        return;
+    }
+    struct held *held = &slot->held[depth];
+    slot->depth = depth + 1;
+    __asm__ __volatile__("" ::: "memory");
+    held->site = site;
+    held->sp = watch_sp() | (uint64_t)kind << SITE_BITS;
+    held->node = node;
+    held->epoch = slot->epoch;
+    held->lock = (uintptr_t)lock;
+}
+
+/* The record of a lock that is held. */
+static inline uint32_t watch_held_lock(const struct held *held)
+{
+    return watch_lock_find((const void *)(uintptr_t)held->lock,
+                           (enum lock_kind)(held->sp >> SITE_BITS));
+}
+
+/* Before the lock is released. */
+static inline void watch_leave(struct slot *slot, const void *lock, enum lock_kind kind)
+{
+    uint32_t depth = slot->depth;
+    if (likely(depth && slot->held[depth - 1].lock == (uintptr_t)lock)) {
+        slot->held[depth - 1].lock = 0;
+        __asm__ __volatile__("" ::: "memory");
+        slot->depth = depth - 1;
+        return;
+    }
+    watch_leave_slow(slot, lock, kind);
+}
+
+#endif

@@ -1,0 +1,295 @@
+/* Reading a region. Another process wrote it and may still write, so counts and indices are checked at
+ * each use, and text is copied with a bound. Its size is sealed, so no read can fail.
+ *
+ * Names come from the files that were mapped. The library lists them when the program begins and ends;
+ * what was loaded in between is seen in /proc, if the program lives long enough after that.
+ */
+#include "recording.h"
+
+#include "lines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool read_nothing(const struct memory *memory, uint64_t address, void *into, size_t size)
+{
+    (void)memory;
+    (void)address;
+    (void)into;
+    (void)size;
+    return false;
+}
+
+uint32_t recording_count(uint32_t count, uint32_t room)
+{
+    return count < room ? count : room;
+}
+
+int recording_open(struct recording *recording, int descriptor, int pid)
+{
+    enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
+    struct stat status;
+    int seals = fcntl(descriptor, F_GET_SEALS), rc = 0;
+    void *address = MAP_FAILED;
+    *recording = (struct recording){.pid = pid};
+    if (seals < 0 || (seals & SEALS) != SEALS || fstat(descriptor, &status) != 0 ||
+        status.st_size != (off_t)sizeof(struct region))
+        rc = -EPROTO;
+    if (rc == 0) {
+        address =
+            mmap(NULL, sizeof(struct region), PROT_READ, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+        rc = address == MAP_FAILED ? -errno : 0;
+    }
+    close(descriptor);
+    if (rc < 0)
+        return rc;
+    const struct region *region = address;
+    if (region->magic != REGION_MAGIC || region->version != REGION_VERSION) {
+        munmap(address, sizeof *region);
+        return -EPROTO;
+    }
+    recording->region = region;
+    recording->process.tasks = -1;
+    recording->process.memory = (struct memory){.read = read_nothing};
+    recording->process.modules.memory = &recording->process.memory;
+    return 0;
+}
+
+void recording_close(struct recording *recording)
+{
+    for (int i = 0; i < recording->part_count; i++)
+        free(recording->parts[i].path);
+    free(recording->parts);
+    places_free(&recording->process.places);
+    modules_free(&recording->process.modules);
+    if (recording->region)
+        munmap((void *)(uintptr_t)recording->region, sizeof *recording->region);
+    *recording = (struct recording){0};
+}
+
+static bool add_part(struct recording *recording, struct mapping mapping, uint64_t offset,
+                     const char *path)
+{
+    for (int i = 0; i < recording->part_count; i++)
+        if (mapping.start < recording->parts[i].mapping.end &&
+            recording->parts[i].mapping.start < mapping.end)
+            return true;
+    struct part *list =
+        realloc(recording->parts, sizeof *list * (size_t)(recording->part_count + 1));
+    if (!list)
+        return false;
+    recording->parts = list;
+    char *copy = strdup(path);
+    if (!copy)
+        return false;
+    mapping.module = -1;
+    list[recording->part_count++] = (struct part){mapping, offset, copy};
+    return true;
+}
+
+void recording_note_files(struct recording *recording)
+{
+    struct modules modules;
+    uint64_t seen = __atomic_load_n(&recording->region->stack_used, __ATOMIC_ACQUIRE);
+    if (seen == recording->stacks_seen ||
+        modules_read(&modules, recording->pid, &recording->process.memory) < 0)
+        return;
+    for (int i = 0; i < modules.map_count; i++) {
+        const struct mapping *map = &modules.maps[i];
+        if (map->module < 0)
+            continue;
+        const struct module *module = &modules.list[map->module];
+        /* The offset is known for the first part only; the others follow it without a gap. */
+        if (module->path[0] == '/')
+            add_part(recording, *map, module->first_offset + (map->start - module->start),
+                     module->path);
+    }
+    modules_free(&modules);
+    recording->stacks_seen = seen;
+}
+
+static int by_address(const void *a, const void *b)
+{
+    const struct part *first = a, *second = b;
+    return first->mapping.start < second->mapping.start
+               ? -1
+               : first->mapping.start > second->mapping.start;
+}
+
+int recording_settle(struct recording *recording)
+{
+    const struct region *region = recording->region;
+    struct process *process = &recording->process;
+    uint32_t count = recording_count(region->segment_count, REGION_SEGMENTS);
+    for (uint32_t i = 1; i < count; i++) {
+        const struct segment_record *segment = &region->segments[i];
+        char path[REGION_PATH];
+        memcpy(path, segment->path, sizeof path);
+        path[sizeof path - 1] = 0;
+        struct mapping mapping = {
+            .start = segment->start, .end = segment->end, .execute = segment->execute};
+        if (mapping.start < mapping.end && !add_part(recording, mapping, segment->offset, path))
+            return -ENOMEM;
+    }
+    if (recording->part_count > 0)
+        qsort(recording->parts, (size_t)recording->part_count, sizeof *recording->parts,
+              by_address);
+    for (int i = 0; i < recording->part_count; i++)
+        if (!modules_add(&process->modules, recording->parts[i].mapping, recording->parts[i].path,
+                         recording->parts[i].offset, 0))
+            return -ENOMEM;
+    process->modules.memory = &process->memory;
+    process->places.modules = &process->modules;
+    return 0;
+}
+
+const struct lock_record *recording_lock(const struct recording *recording, uint32_t index)
+{
+    return &recording->region->locks[index < REGION_LOCKS ? index : 0];
+}
+
+const struct node_record *recording_node(const struct recording *recording, uint32_t index)
+{
+    return &recording->region->nodes[index < REGION_NODES ? index : 0];
+}
+
+const struct thread_record *recording_thread(const struct recording *recording, uint32_t index)
+{
+    return &recording->region->threads[index < REGION_THREADS ? index : 0];
+}
+
+struct place *recording_place(struct recording *recording, uint64_t site)
+{
+    return places_find(&recording->process.places, site & SITE_MASK, false);
+}
+
+static struct registers registers_of(const struct stack_record *record)
+{
+    struct registers registers = {.pc = record->registers[0]};
+    register_set(&registers, REGISTER_STACK, record->registers[1]);
+#if defined(__x86_64__)
+    static const unsigned numbers[] = {6, 3, 12, 13, 14, 15};
+#else
+    static const unsigned numbers[] = {19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30};
+#endif
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        register_set(&registers, numbers[i], record->registers[2 + i]);
+    return registers;
+}
+
+/* How many frames are the library's. In a static program its functions are the program's own, called
+ * through those that the linker put in place. */
+static int count_own(const struct recorded_stack *stack)
+{
+    int count = 0;
+    while (count < stack->count && place_is_preload(stack->frames[count].place))
+        count++;
+    for (int i = count; i < stack->count && i < 8; i++) {
+        const char *function = stack->frames[i].place->function;
+        if (function && strncmp(function, "__wrap_", 7) == 0)
+            count = i + 1;
+    }
+    return count;
+}
+
+bool recording_stack(struct recording *recording, uint32_t index, struct recorded_stack *ret)
+{
+    uint64_t offset = (uint64_t)index * 16;
+    *ret = (struct recorded_stack){0};
+    if (index == 0 || offset + sizeof(struct stack_record) > REGION_STACK_BYTES)
+        return false;
+    const struct stack_record *record =
+        (const struct stack_record *)(recording->region->stacks + offset);
+    uint32_t size = __atomic_load_n(&record->size, __ATOMIC_ACQUIRE), held = record->held_count;
+    uint64_t room = REGION_STACK_BYTES - offset - sizeof *record;
+    if (held > HELD_MOST || size > STACK_MOST || size + held * sizeof(struct stack_held) > room)
+        return false;
+    ret->record = record;
+    ret->held = (const struct stack_held *)(record + 1);
+    struct stack_copy copy = {record->start, size, (const uint8_t *)(ret->held + held)};
+    ret->count = unwind(&recording->process.places, &recording->process.memory, &copy,
+                        registers_of(record), ret->frames, &ret->end);
+    int skip = count_own(ret);
+    ret->count -= skip;
+    memmove(ret->frames, ret->frames + skip, sizeof *ret->frames * (size_t)ret->count);
+    return ret->count > 0;
+}
+
+void recording_held_stack(struct recording *recording, struct recorded_stack *stack, uint32_t lock,
+                          uint64_t site)
+{
+    struct place *place = recording_place(recording, site);
+    uint64_t sp = 0;
+    int first = 0;
+    for (uint32_t i = 0; stack->record && i < stack->record->held_count && i < HELD_MOST; i++)
+        if (stack->held[i].lock == lock)
+            sp = stack->held[i].sp & SITE_MASK;
+    while (sp && first < stack->count && stack->frames[first].bottom <= sp)
+        first++;
+    if (!place)
+        return;
+    /* The frame that took it still stands if it is of the same function. */
+    if (first < stack->count && stack->frames[first].place->function_start &&
+        stack->frames[first].place->function_start == place->function_start)
+        first++;
+    if (first == 0) { /* it cannot be that nothing was called since */
+        memmove(stack->frames + 1, stack->frames, sizeof *stack->frames * (FRAMES_MOST - 1));
+        stack->count += stack->count < FRAMES_MOST;
+        first = 1;
+    }
+    first--;
+    memmove(stack->frames, stack->frames + first,
+            sizeof *stack->frames * (size_t)(stack->count - first));
+    stack->count -= first;
+    stack->frames[0] = (struct frame){.place = place, .trust = FRAME_EXACT};
+}
+
+static const char *kind_name(unsigned kind)
+{
+    static const char *const names[LOCK_KINDS] = {
+        "lock", "mutex", "rwlock", "spin lock", "semaphore", "condition", "barrier",
+        "once", "lock",  "rwlock", "semaphore", "object",    "thread"};
+    return names[kind < LOCK_KINDS ? kind : 0];
+}
+
+void recording_lock_name(struct recording *recording, uint32_t index, char *text, size_t size)
+{
+    const struct lock_record *lock = recording_lock(recording, index);
+    struct process *process = &recording->process;
+    const struct module *module = modules_find(&process->modules, lock->address);
+    const char *kind = kind_name(lock->kind);
+    struct symbol symbol;
+    if (module && module_variable(module, lock->address, &symbol)) {
+        uint64_t inside = lock->address - symbol.start;
+        snprintf(text, size, inside ? "%s %s+0x%lx" : "%s %s", kind, symbol.name,
+                 (unsigned long)inside);
+        return;
+    }
+    const struct place *place = lock->site ? recording_place(recording, lock->site) : NULL;
+    if (place && place->function && place->file) {
+        const char *slash = strrchr(place->file, '/');
+        snprintf(text, size, "%s 0x%lx (initialised in %s, %s:%d)", kind,
+                 (unsigned long)lock->address, place->function, slash ? slash + 1 : place->file,
+                 place->line);
+    } else if (place && place->function)
+        snprintf(text, size, "%s 0x%lx (initialised in %s)", kind, (unsigned long)lock->address,
+                 place->function);
+    else
+        snprintf(text, size, "%s 0x%lx", kind, (unsigned long)lock->address);
+}
+
+void recording_thread_name(const struct recording *recording, uint32_t index, char *text,
+                           size_t size)
+{
+    const struct thread_record *thread = recording_thread(recording, index);
+    char name[sizeof thread->name];
+    memcpy(name, thread->name, sizeof name);
+    name[sizeof name - 1] = 0;
+    snprintf(text, size, "thread %u (%s)", thread->tid, name[0] ? name : "not named");
+}

@@ -1,0 +1,303 @@
+/* `thrum doctor -- PROGRAM` on a corpus of programs, each with what must be said of it.
+ *
+ * The table names what --strict finds, sorted, as KIND:VERDICT; the exit status follows from it: 66 if
+ * one of them is feasible or a deadlock happened, else that of the program. Without --strict only the feasible ones
+ * are shown, so a program without one has no report: that is the test for false alarms.
+ */
+#include "harness.h"
+
+#include "../cli/spawn.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct expectation {
+    const char *name, *findings;
+    int status; /* of the program, if nothing is found */
+};
+
+static const struct expectation can_deadlock[] = {
+    {"abba", "cycle:feasible", 0},
+    {"abba_adaptive", "cycle:feasible", 0},
+    {"abba_checking", "cycle:feasible", 0},
+    {"abba_inherit", "cycle:feasible", 0},
+    {"abba_recursive", "cycle:feasible", 0},
+    {"abba_recursive_twice", "cycle:feasible", 0},
+    {"abba_robust", "cycle:feasible", 0},
+    {"barrier_before", "cycle:feasible", 0},
+    {"c11", "cycle:feasible", 0},
+    {"c11_recursive", "cycle:feasible", 0},
+    {"circle_3", "cycle:feasible", 0},
+    {"circle_4", "cycle:feasible", 0},
+    {"circle_5", "cycle:feasible", 0},
+    {"circle_8", "cycle:feasible", 0},
+    {"created_before", "cycle:feasible", 0},
+    {"created_inside", "cycle:feasible", 0},
+    {"executed", "cycle:feasible", 0},
+    {"forked", "cycle:feasible", 0},
+    {"gate_left_early", "cycle:feasible", 0},
+    {"gate_of_readers", "cycle:feasible", 0},
+    {"gated_differently", "cycle:feasible", 0},
+    {"gated_one_side", "cycle:feasible", 0},
+    {"hand_over_hand_bad", "cycle:feasible", 0},
+    {"in_destructor", "cycle:feasible", 0},
+    {"join_with_lock", "waits-holding:feasible", 0},
+    {"made_in_heap", "cycle:feasible", 0},
+    {"nested", "cycle:feasible", 0},
+    {"once_and_mutex", "cycle:feasible", 0},
+    {"pool", "cycle:feasible", 0},
+    {"posted_too_early", "cycle:feasible", 0},
+    {"reader_and_mutex", "cycle:feasible", 0},
+    {"reader_meets_writer", "cycle:feasible", 0},
+    {"readers_before_writers", "cycle:feasible", 0},
+    {"readers_writers", "cycle:feasible", 0},
+    {"reads_twice", "self-deadlock:feasible", 0},
+    {"reused_then_abba", "cycle:feasible", 0},
+    {"semaphore_and_mutex", "cycle:feasible", 0},
+    {"semaphore_had_one", "cycle:feasible", 0},
+    {"semaphores_as_locks", "cycle:feasible", 0},
+    {"some_done_semaphore", "cycle:feasible", 0},
+    {"spin_and_mutex", "cycle:feasible", 0},
+    {"spins", "cycle:feasible", 0},
+    {"taken_again", "condition-holding:note cycle:feasible", 0},
+    {"timed_then_not", "cycle:feasible", 0},
+    {"tried_is_held", "cycle:feasible", 0},
+    {"wait_with_lock", "waits-holding:feasible", 0},
+    {"writers", "cycle:feasible", 0},
+    {0},
+};
+
+static const struct expectation cannot_deadlock[] = {
+    {"all_done_semaphore", "cycle:ordered", 0},
+    {"backs_off", "", 0},
+    {"barrier_between", "cycle:ordered", 0},
+    {"c11_in_order", "", 0},
+    {"cancelled", "", 0},
+    {"clocked_one", "cycle:timed", 0},
+    {"created_after", "cycle:ordered", 0},
+    {"created_by_created", "cycle:ordered", 0},
+    {"crowd", "", 0},
+    {"destroyed_free", "", 0},
+    {"detached", "", 0},
+    {"exits_cleanly", "", 0},
+    {"forked_in_order", "", 0},
+    {"gate_of_writer", "cycle:guarded", 0},
+    {"gated", "cycle:guarded", 0},
+    {"hand_over_hand_free", "cycle:single-thread", 0},
+    {"hand_over_hand_good", "", 0},
+    {"handed_by_condition", "cycle:ordered", 0},
+    {"handed_by_semaphore", "cycle:ordered", 0},
+    {"handed_mutex", "", 0},
+    {"join_with_other_lock", "", 0},
+    {"joined_before", "cycle:ordered", 0},
+    {"joined_often", "cycle:ordered", 0},
+    {"joined_then_main", "cycle:ordered", 0},
+    {"killed", "", 137},
+    {"once_in_order", "", 0},
+    {"philosophers_sorted", "", 0},
+    {"prints", "", 5},
+    {"queue", "", 0},
+    {"reader_reader_writer", "", 0},
+    {"readers_and_mutex", "", 0},
+    {"readers_only", "", 0},
+    {"readers_without_writers", "", 0},
+    {"reads_twice_usual", "", 0},
+    {"recursion_only", "", 0},
+    {"reused", "", 0},
+    {"same_order", "", 0},
+    {"semaphore_as_signal", "", 0},
+    {"semaphores_of_two", "", 0},
+    {"single_created", "cycle:single-thread", 0},
+    {"single_thread", "cycle:single-thread", 0},
+    {"spins_in_order", "", 0},
+    {"timed_both", "cycle:timed", 0},
+    {"timed_one", "cycle:timed", 0},
+    {"tries_both", "", 0},
+    {"tries_one", "", 0},
+    {"wait_in_order", "", 0},
+    {"wait_with_other_lock", "", 0},
+    {0},
+};
+
+static const struct expectation defects[] = {
+    {"destroyed_held", "destroyed-held:feasible", 0},
+    {"ends_holding", "ends-holding:feasible", 0},
+    {"exits_holding", "ends-holding:feasible", 0},
+    {"not_joined", "leaked-thread:note", 0},
+    {0},
+};
+
+/* The program is ended once it is proven to hang. */
+static const struct expectation hang[] = {
+    {"hangs", "cycle:feasible deadlock", 0},
+    {"hangs_abandoned", "deadlock ends-holding:feasible", 0},
+    {"hangs_alone", "deadlock self-deadlock:feasible", 0},
+    {"hangs_joining", "deadlock", 0},
+    {"hangs_rwlock", "cycle:feasible deadlock", 0},
+    {"hangs_lost", "suspected", 128 + 14},
+    {0},
+};
+
+enum { WORDS_MOST = 32 };
+
+static int by_text(const void *first, const void *second)
+{
+    return strcmp(*(char *const *)first, *(char *const *)second);
+}
+
+/* Adds the words of one line of the report. */
+static int add_words(const char *line, size_t length, char **words, int count)
+{
+    json_error_t error;
+    size_t index;
+    json_t *finding, *report = json_loadb(line, length, 0, &error);
+    CHECK(report != NULL);
+    const char *verdict = json_string_value(json_object_get(report, "verdict"));
+    if (verdict)
+        words[count++] = strdup(verdict);
+    json_array_foreach(json_object_get(report, "findings"), index, finding)
+    {
+        CHECK(count < WORDS_MOST - 1);
+        CHECK(asprintf(&words[count++], "%s:%s",
+                       json_string_value(json_object_get(finding, "kind")),
+                       json_string_value(json_object_get(finding, "verdict"))) > 0);
+    }
+    json_decref(report);
+    return count;
+}
+
+/* What the report finds, sorted, each once. */
+static void read_findings(const char *text, char *found, size_t size)
+{
+    char *words[WORDS_MOST];
+    int count = 0;
+    for (const char *line = text, *end; *line; line = end) {
+        end = strchrnul(line, '\n');
+        if (*line == '{')
+            count = add_words(line, (size_t)(end - line), words, count);
+        end += *end == '\n';
+    }
+    if (count > 0)
+        qsort(words, (size_t)count, sizeof *words, by_text);
+    found[0] = 0;
+    for (int i = 0; i < count; i++) {
+        if (i == 0 || strcmp(words[i], words[i - 1]) != 0)
+            snprintf(found + strlen(found), size - strlen(found), "%s%s", found[0] ? " " : "",
+                     words[i]);
+    }
+    for (int i = 0; i < count; i++)
+        free(words[i]);
+}
+
+static void check_all(const struct expectation *table, const char *options)
+{
+    for (const struct expectation *one = table; one->name; one++) {
+        char line[512], found[1024];
+        printf("# %s\n", one->name);
+        snprintf(line, sizeof line, "doctor --json --no-lines %s -- %s/corpus %s", options,
+                 getenv("DOCTOR_SAMPLES"), one->name);
+        struct spawned command = spawn_run(line);
+        read_findings(command.err, found, sizeof found);
+        CHECK_STR(found, one->findings);
+        bool fails = strstr(found, "feasible") || strstr(found, "deadlock");
+        CHECK_INT(command.status, ==, fails ? 66 : one->status);
+        spawn_free(&command);
+    }
+}
+
+TEST_DEADLINE(potential_deadlocks_are_found, 60)
+{
+    check_all(can_deadlock, "--strict");
+}
+
+TEST_DEADLINE(what_cannot_deadlock_is_told_from_it, 60)
+{
+    check_all(cannot_deadlock, "--strict");
+}
+
+TEST_DEADLINE(other_defects_are_found, 60)
+{
+    check_all(defects, "");
+}
+
+TEST_DEADLINE(a_program_that_hangs_is_ended, 60)
+{
+    check_all(hang, "--on-deadlock abort");
+}
+
+TEST(the_output_of_the_program_is_its_own)
+{
+    char line[512];
+    snprintf(line, sizeof line, "doctor -o /dev/null -- %s/corpus prints",
+             getenv("DOCTOR_SAMPLES"));
+    struct spawned command = spawn_run(line);
+    CHECK_INT(command.status, ==, 5);
+    CHECK_STR(command.out, "to stdout\n");
+    CHECK_STR(command.err, "to stderr\n");
+    spawn_free(&command);
+}
+
+TEST(a_report_names_locks_functions_lines_and_a_schedule)
+{
+    char line[512];
+    snprintf(line, sizeof line, "doctor -- %s/corpus abba", getenv("DOCTOR_SAMPLES"));
+    struct spawned command = spawn_run(line);
+    CHECK_INT(command.status, ==, 66);
+    CHECK(strstr(command.err, "POTENTIAL DEADLOCK: threads can wait for each other\n") != NULL);
+    CHECK(strstr(command.err, " (one) held mutex a, taken at\n") != NULL);
+    CHECK(strstr(command.err, "  and took mutex b at\n") != NULL);
+    CHECK(strstr(command.err, "    #1  pair  ") != NULL);
+    CHECK(strstr(command.err, "    1. thread ") != NULL);
+    CHECK(strstr(command.err, " waits for mutex a in lock (corpus.c:") != NULL ||
+          strstr(command.err, " waits for mutex a in lock, which ") != NULL);
+    CHECK(strstr(command.err, "0 deadlocks, 1 potential\n") != NULL);
+    spawn_free(&command);
+}
+
+TEST(a_suppression_leaves_a_finding_out)
+{
+    static const char *const lines[] = {"# known\ncycle mutex a\n", "* ab\n", "cycle run_sec*\n",
+                                        "handler ab\n", "cycle nothing\n"};
+    for (int i = 0; i < 5; i++) {
+        char line[512], path[] = "/tmp/suppressions-XXXXXX";
+        int file = mkstemp(path);
+        CHECK(file >= 0 && write(file, lines[i], strlen(lines[i])) == (ssize_t)strlen(lines[i]));
+        close(file);
+        snprintf(line, sizeof line, "doctor --suppressions %s -- %s/corpus abba", path,
+                 getenv("DOCTOR_SAMPLES"));
+        struct spawned command = spawn_run(line);
+        unlink(path);
+        CHECK_INT(command.status, ==, i < 3 ? 0 : 66);
+        spawn_free(&command);
+    }
+}
+
+TEST(what_fails_can_be_chosen)
+{
+    static const struct {
+        const char *level, *name;
+        int status;
+    } rows[] = {{"nothing", "abba", 0},
+                {"deadlock", "abba", 0},
+                {"potential", "not_joined", 0},
+                {"leak", "not_joined", 66}};
+    for (int i = 0; i < 4; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "doctor --fail-on %s --no-lines -- %s/corpus %s", rows[i].level,
+                 getenv("DOCTOR_SAMPLES"), rows[i].name);
+        struct spawned command = spawn_run(line);
+        CHECK_INT(command.status, ==, rows[i].status);
+        spawn_free(&command);
+    }
+}
+
+TEST(a_program_that_is_not_there_is_named)
+{
+    struct spawned command = spawn_run("doctor -- /nowhere/program");
+    CHECK_INT(command.status, ==, 1);
+    CHECK(strstr(command.err, "cannot run /nowhere/program: No such file or directory") != NULL);
+    spawn_free(&command);
+}
