@@ -39,6 +39,7 @@
 #include <thrum/retry.h>
 #include <thrum/rlock.h>
 #include <thrum/rwlock.h>
+#include <thrum/select.h>
 #include <thrum/semaphore.h>
 #include <thrum/shared_barrier.h>
 #include <thrum/shared_condition.h>

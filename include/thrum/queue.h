@@ -91,8 +91,9 @@ THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t m
 
 /* Takes the next item of whichever of `count` queues has one, waiting while none has; `*ret_index`
  * is which. If several have one, it is the queue that stands first, so that the order of the array
- * is one of preference. `ret_item` must have room for the largest item of them. A queue that is
- * closed and empty does not count. No queue may be in the array twice: that stops the program.
+ * is one of preference. The look at the queues is as of one moment. `ret_item` must have room for the
+ * largest item of them. A queue that is closed and empty does not count. thrum_select waits for other
+ * things at the same time, and has no preference.
  * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and all are empty; -EPIPE if all are
  * closed and empty, or there is none; -ECANCELED if the running task was cancelled; -ENOMEM (more
  * than 8 queues only). On failure both results are untouched. Blocks. The queues must not be freed

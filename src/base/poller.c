@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stddef.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -81,21 +82,38 @@ int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time d
     return count < 0 ? 0 : count;
 }
 
-int thrum__poll(int descriptor, int side, int wake, thrum_time deadline)
+_Static_assert(sizeof(thrum__polled) == sizeof(struct pollfd) &&
+                   offsetof(thrum__polled, descriptor) == offsetof(struct pollfd, fd) &&
+                   offsetof(thrum__polled, asked) == offsetof(struct pollfd, events) &&
+                   offsetof(thrum__polled, found) == offsetof(struct pollfd, revents),
+               "an array of the one is an array of the other");
+
+thrum__polled thrum__polled_of(int descriptor, int side)
 {
-    struct pollfd asked[2] = {
-        {.fd = descriptor, .events = side == THRUM__READABLE ? POLLIN | POLLRDHUP : POLLOUT},
-        {.fd = wake, .events = POLLIN}};
+    short asked = side == THRUM__READABLE ? POLLIN | POLLRDHUP : POLLOUT;
+    return (thrum__polled){.descriptor = descriptor, .asked = asked};
+}
+
+int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_time deadline)
+{
     struct timespec rest = until(deadline);
     int cancellable; /* a pthread_cancel waits until the caller is out of its wait */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
-    int count = ppoll(asked, 2, deadline == THRUM_FOREVER ? NULL : &rest, NULL);
+    int ready = ppoll((struct pollfd *)(void *)polled, count,
+                      deadline == THRUM_FOREVER ? NULL : &rest, NULL);
     pthread_setcancelstate(cancellable, NULL);
-    if (count <= 0)
+    return ready < 0 ? 0 : ready;
+}
+
+int thrum__poll(int descriptor, int side, int wake, thrum_time deadline)
+{
+    thrum__polled polled[2] = {thrum__polled_of(descriptor, side),
+                               thrum__polled_of(wake, THRUM__READABLE)};
+    if (thrum__poll_all(polled, 2, deadline) == 0)
         return 0;
-    return (asked[0].revents ? THRUM__POLL_READY : 0) |
-           (asked[0].revents & POLLNVAL ? THRUM__POLL_INVALID : 0) |
-           (asked[1].revents ? THRUM__POLL_WOKEN : 0);
+    return (polled[0].found ? THRUM__POLL_READY : 0) |
+           (polled[0].found & POLLNVAL ? THRUM__POLL_INVALID : 0) |
+           (polled[1].found ? THRUM__POLL_WOKEN : 0);
 }
 
 int thrum__wake_new(void)

@@ -43,6 +43,19 @@ enum { THRUM__POLL_READY = 1, THRUM__POLL_WOKEN = 2, THRUM__POLL_INVALID = 4 };
  * may be -1. Gives what it found, 0 also where a signal came. */
 int thrum__poll(int descriptor, int side, int wake, thrum_time deadline);
 
+/* One of several descriptors to poll, as the system has it. */
+typedef struct thrum__polled {
+    int descriptor;
+    short asked, found;
+} thrum__polled;
+
+/* One that is asked whether `descriptor` is ready on `side`. */
+thrum__polled thrum__polled_of(int descriptor, int side);
+
+/* Waits until one of `count` is ready, or the deadline; what was found is in them. Gives how many are
+ * ready, 0 also where a signal came. */
+int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_time deadline);
+
 /* A wake descriptor, or a negative errno. */
 int thrum__wake_new(void);
 void thrum__wake_send(int wake);

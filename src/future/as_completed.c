@@ -11,6 +11,7 @@
  */
 #include "future/future.h"
 #include "park/queued.h"
+#include "park/select.h"
 
 #include <errno.h>
 
@@ -134,6 +135,57 @@ int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_t
     done->left--;
     *ret_index = (size_t)(first - done->watched);
     return 0;
+}
+
+/* In a select. */
+
+static int case_attempt(thrum_case *of)
+{
+    thrum_as_completed *done = of->object_;
+    if (done->left == 0)
+        return -ENODATA;
+    struct watched *first = take(done, NULL);
+    if (!first)
+        return -EAGAIN;
+    done->left--;
+    *(size_t *)of->with_.ret_ = (size_t)(first - done->watched);
+    return 0;
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    thrum_as_completed *done = place->of->object_;
+    thrum__guard_acquire(&done->state, GUARD);
+    thrum__plain_read(&done->first_ready);
+    bool ready = done->first_ready;
+    thrum__plain_write(&done->waiter);
+    done->waiter = ready ? NULL : &place->waiter;
+    thrum__guard_release(&done->state, GUARD);
+    return !ready;
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    thrum_as_completed *done = place->of->object_;
+    thrum__guard_acquire(&done->state, GUARD);
+    thrum__plain_write(&done->waiter);
+    done->waiter = NULL;
+    thrum__guard_release(&done->state, GUARD);
+}
+
+static int case_settle(thrum__select_place *place)
+{
+    return case_attempt(place->of);
+}
+
+thrum_case thrum_case_as_completed(thrum_as_completed *done, size_t *ret_index)
+{
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .enqueue = case_enqueue,
+                                        .withdraw = case_withdraw,
+                                        .settle = case_settle,
+                                        .lets_another_in = true};
+    return (thrum_case){.ops_ = &ops, .object_ = done, .with_.ret_ = ret_index};
 }
 
 void thrum_as_completed_free(thrum_as_completed *done)

@@ -50,6 +50,7 @@
 #include "park/park.h"
 #include "park/queued.h"
 #include "park/scope.h"
+#include "park/select.h"
 
 #include <errno.h>
 
@@ -310,6 +311,46 @@ static int wait_for_end(thrum_future *future, thrum_time deadline, const void *p
     int rc = thrum__wait_queued(future, &queue, &waiting.waiter, &kind, deadline, true, place);
     thrum__memory_dead(&waiting);
     return rc;
+}
+
+/* In a select: a watch in the room of the place. */
+
+static thrum__future_watch *watch_of(thrum__select_place *place)
+{
+    _Static_assert(sizeof(thrum__future_watch) <= sizeof place->room, "there is room for a watch");
+    return (thrum__future_watch *)(void *)place->room;
+}
+
+static thrum__waiter *wake_select(thrum__future_watch *watch)
+{
+    char *place = (char *)watch - offsetof(thrum__select_place, room);
+    return thrum__future_claim(&((thrum__select_place *)(void *)place)->waiter);
+}
+
+static int case_attempt(thrum_case *of)
+{
+    return thrum_future_done(of->object_) ? 0 : -EAGAIN;
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    thrum__future_watch *watch = watch_of(place);
+    *watch = (thrum__future_watch){.fire = wake_select};
+    return thrum__future_watch_begin(place->of->object_, watch);
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    thrum__future_watch_end(place->of->object_, watch_of(place));
+}
+
+thrum_case thrum_case_future(thrum_future *future)
+{
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .enqueue = case_enqueue,
+                                        .withdraw = case_withdraw,
+                                        .lets_another_in = true};
+    return (thrum_case){.ops_ = &ops, .object_ = future};
 }
 
 /* Who runs it in another process, entered for a wait; NULL if nobody does. */

@@ -1,12 +1,13 @@
 /* wait: for one of many futures, or for all.
  *
- * A watch stands in each future that is not done, and one waiter in the frame of the one who waits.
- * Each watch that is told counts its future off; the one that makes the condition true claims the
- * waiter. So n futures cost n watches and n notes, and the waiter wakes once, however many there
- * are. A future that is done when its turn comes is counted off by the waiting thread itself.
+ * THRUM_FIRST_COMPLETED is a select over the futures (park/select.c). The other two conditions count.
+ *
+ * A watch stands in each future that is not done, and one waiter in the frame of the caller. Each watch
+ * that is told counts its future off; the one that makes the condition true claims the waiter. So n
+ * futures cost n watches and n notes, and the waiter wakes once, however many there are. A future that is
+ * done when its turn comes is counted off by the waiting thread itself.
  *
  *     THRUM_ALL_COMPLETED    the last one counted off claims the waiter
- *     THRUM_FIRST_COMPLETED  any does
  *     THRUM_FIRST_FAILED     one that failed does, and else the last one
  *
  * The watches are told under the guard of their futures, `left` is shared between them and hence
@@ -20,6 +21,7 @@
  */
 #include "future/future.h"
 #include "park/park.h"
+#include "park/select.h"
 
 #include <errno.h>
 
@@ -39,9 +41,7 @@ struct watched {
 static bool count_off(struct waiting *waiting, const thrum_future *future)
 {
     bool met = thrum__sub_acq_rel(&waiting->left, 1) == 1;
-    if (waiting->condition == THRUM_FIRST_COMPLETED)
-        met = true;
-    else if (waiting->condition == THRUM_FIRST_FAILED)
+    if (waiting->condition == THRUM_FIRST_FAILED)
         met = met || thrum__future_failure(future);
     return met;
 }
@@ -92,10 +92,38 @@ static int wait_watching(struct watched *watched, struct waiting *waiting,
     return rc;
 }
 
+static bool any_done(thrum_future *const *futures, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (thrum_future_done(futures[i]))
+            return true;
+    return false;
+}
+
+static int wait_for_first(thrum_future *const *futures, size_t count, thrum_time deadline)
+{
+    if (any_done(futures, count))
+        return 0;
+    if (deadline == THRUM_NOW)
+        return -EAGAIN;
+    thrum_case *cases = thrum__alloc_array(count, sizeof *cases);
+    if (!cases)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++)
+        cases[i] = thrum_case_future(futures[i]);
+    int index = thrum__select_cases(cases, count, false, "futures", deadline);
+    thrum__free(cases);
+    return index < 0 ? index : 0;
+}
+
 int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
                thrum_time deadline)
 {
-    if (count == 0 || is_met(futures, count, condition))
+    if (count == 0)
+        return 0;
+    if (condition == THRUM_FIRST_COMPLETED)
+        return wait_for_first(futures, count, deadline);
+    if (is_met(futures, count, condition))
         return 0;
     if (deadline == THRUM_NOW)
         return -EAGAIN;

@@ -66,7 +66,10 @@ thrum__waiter *thrum__future_claim(thrum__waiter *waiter)
     thrum__plain_read(&waiter->next); /* the waiter must be alive */
     if (thrum__context_lost(waiter->context->ident))
         return NULL; /* this is a child of a fork: it will never wake */
-    return thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED) ? waiter : NULL;
+    if (!thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED))
+        return NULL;
+    waiter->claimed = true;
+    return waiter;
 }
 
 /* Two chains in the making: those to be unparked, and the callbacks, in order. */

@@ -142,22 +142,23 @@ static bool enqueue(thrum__descriptor *descriptor, thrum__waiter *waiter)
     return !(state & CLOSED);
 }
 
-/* A wait of the calling context that a close ends; `reactor` as well, if it is not NULL. */
+/* A wait of the calling context that a close ends; `reactor` as well, if it is not NULL, and the `ready`
+ * waiter of its own poll. */
 static int wait_in(thrum__descriptor *descriptor, int side, thrum__reactor *reactor,
-                   thrum_time deadline, const char *kind)
+                   thrum__waiter *ready, thrum_time deadline, const char *kind)
 {
     thrum__waiter close;
     int rc = thrum__wait_begin(&close, true);
     if (rc < 0)
         return rc;
     thrum__memory_live(&close);
-    thrum__waiter ready = close;
+    *ready = close;
     if (enqueue(descriptor, &close)) {
         if (reactor)
-            thrum__reactor_enter(reactor, descriptor->number, side, &ready);
+            thrum__reactor_enter(reactor, descriptor->number, side, ready);
         rc = thrum__wait(&close, deadline, kind, descriptor);
         if (reactor)
-            thrum__reactor_leave(reactor, descriptor->number, side, &ready);
+            thrum__reactor_leave(reactor, descriptor->number, side, ready);
         thrum__waiter_withdraw(&close, &descriptor->waiters, &descriptor->state, GUARD, 0);
         if (rc == 0 && (thrum__load_relaxed(&descriptor->state) & CLOSED))
             rc = -EBADF;
@@ -175,10 +176,11 @@ static int wait_in_fiber(thrum__descriptor *descriptor, int side, thrum__reactor
     int rc = reactor ? thrum__reactor_arm(reactor, descriptor->number, descriptor->owner) : -EMFILE;
     if (rc == -EPERM || rc == -EBADF)
         return rc == -EPERM ? 0 : rc;
+    thrum__waiter ready;
     if (rc == 0)
-        return wait_in(descriptor, side, reactor, deadline, kind);
+        return wait_in(descriptor, side, reactor, &ready, deadline, kind);
     thrum_time slice = thrum__clock_now() + SLICE_NS;
-    rc = wait_in(descriptor, side, NULL, slice < deadline ? slice : deadline, kind);
+    rc = wait_in(descriptor, side, NULL, &ready, slice < deadline ? slice : deadline, kind);
     return rc == -ETIMEDOUT && slice < deadline ? 0 : rc;
 }
 
@@ -192,8 +194,10 @@ int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time d
     if (fiber)
         return wait_in_fiber(descriptor, side, reactor, deadline, kind);
     thrum__context *self = thrum__self();
-    thrum__poll_park_begin(self, descriptor->number, side);
-    int rc = wait_in(descriptor, side, NULL, deadline, kind);
+    thrum__waiter ready;
+    thrum__single_poll poll;
+    thrum__single_poll_begin(self, &poll, descriptor->number, side, &ready);
+    int rc = wait_in(descriptor, side, NULL, &ready, deadline, kind);
     thrum__poll_park_end(self);
     return rc;
 }
@@ -213,7 +217,8 @@ void thrum__descriptor_dry(const thrum__descriptor *descriptor)
 
 int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
 {
-    int rc = wait_in(descriptor, 0, NULL, until, "descriptor");
+    thrum__waiter ready;
+    int rc = wait_in(descriptor, 0, NULL, &ready, until, "descriptor");
     return rc == -ETIMEDOUT ? 0 : rc;
 }
 
@@ -241,4 +246,99 @@ int thrum_wait_readable(int descriptor, thrum_time deadline)
 int thrum_wait_writable(int descriptor, thrum_time deadline)
 {
     return wait_for_any(descriptor, THRUM__WRITABLE, deadline);
+}
+
+/* ------------------------------------------------------------------------------ in a select
+ *
+ * The room of a place has the reactor that it is to stand in (NULL on a thread, whose own poll claims it, and
+ * where there is no reactor), the number and the side. */
+
+enum { REACTOR, NUMBER, SIDE };
+
+static thrum__reactor *reactor_of(const thrum__select_place *place)
+{
+    return (thrum__reactor *)(uintptr_t)place->room[REACTOR];
+}
+
+void thrum__descriptor_select_prepare(thrum__select_place *place, int number, int side)
+{
+    bool fiber;
+    thrum__reactor *reactor = thrum__reactor_own(&fiber);
+    if (reactor && thrum__reactor_arm(reactor, number, 0) < 0)
+        reactor = NULL;
+    place->room[REACTOR] = (uintptr_t)reactor;
+    place->room[NUMBER] = (uint64_t)number;
+    place->room[SIDE] = (uint64_t)side;
+    if (!fiber)
+        thrum__select_poll(place, number, side);
+    else if (!reactor)
+        thrum__select_limit(place, thrum__clock_now() + SLICE_NS);
+}
+
+bool thrum__descriptor_select_enqueue(thrum__select_place *place)
+{
+    if (reactor_of(place))
+        thrum__reactor_enter(reactor_of(place), (int)place->room[NUMBER], (int)place->room[SIDE],
+                             &place->waiter);
+    return true;
+}
+
+void thrum__descriptor_select_withdraw(thrum__select_place *place)
+{
+    if (reactor_of(place))
+        thrum__reactor_leave(reactor_of(place), (int)place->room[NUMBER], (int)place->room[SIDE],
+                             &place->waiter);
+}
+
+static int attempt_side(const thrum_case *of, int side)
+{
+    int number = (int)of->with_.number_;
+    int found = number < 0 ? THRUM__POLL_INVALID : thrum__poll(number, side, -1, THRUM_NOW);
+    return found & THRUM__POLL_INVALID ? -EBADF : found ? 0 : -EAGAIN;
+}
+
+static int attempt_readable(thrum_case *of)
+{
+    return attempt_side(of, THRUM__READABLE);
+}
+
+static int attempt_writable(thrum_case *of)
+{
+    return attempt_side(of, THRUM__WRITABLE);
+}
+
+static void prepare_readable(thrum__select_place *place)
+{
+    thrum__descriptor_select_prepare(place, (int)place->of->with_.number_, THRUM__READABLE);
+}
+
+static void prepare_writable(thrum__select_place *place)
+{
+    thrum__descriptor_select_prepare(place, (int)place->of->with_.number_, THRUM__WRITABLE);
+}
+
+/* One event may have told several, and one that is late says nothing. */
+static int settle_side(thrum__select_place *place)
+{
+    return attempt_side(place->of, (int)place->room[SIDE]);
+}
+
+thrum_case thrum_case_readable(int descriptor)
+{
+    static const thrum__case_ops ops = {.attempt = attempt_readable,
+                                        .prepare = prepare_readable,
+                                        .enqueue = thrum__descriptor_select_enqueue,
+                                        .withdraw = thrum__descriptor_select_withdraw,
+                                        .settle = settle_side};
+    return (thrum_case){.ops_ = &ops, .with_.number_ = descriptor};
+}
+
+thrum_case thrum_case_writable(int descriptor)
+{
+    static const thrum__case_ops ops = {.attempt = attempt_writable,
+                                        .prepare = prepare_writable,
+                                        .enqueue = thrum__descriptor_select_enqueue,
+                                        .withdraw = thrum__descriptor_select_withdraw,
+                                        .settle = settle_side};
+    return (thrum_case){.ops_ = &ops, .with_.number_ = descriptor};
 }

@@ -3,6 +3,7 @@
 #define THRUM_NET_DESCRIPTOR_H
 
 #include "base/poller.h"
+#include "park/select.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,11 @@ int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time d
 /* Whether the calling fiber need not try to read; and that a read has emptied it. For TCP. */
 bool thrum__descriptor_is_dry(const thrum__descriptor *descriptor);
 void thrum__descriptor_dry(const thrum__descriptor *descriptor);
+
+/* A descriptor of whatever kind in a select. `prepare` as that of a case; the others are of its ops. */
+void thrum__descriptor_select_prepare(thrum__select_place *place, int number, int side);
+bool thrum__descriptor_select_enqueue(thrum__select_place *place);
+void thrum__descriptor_select_withdraw(thrum__select_place *place);
 
 /* Sleeps until then, unless it is closed: 0, -ECANCELED or -EBADF. Within a use. */
 int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until);

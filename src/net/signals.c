@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "base/poller.h"
 #include "base/signal.h"
+#include "net/descriptor.h"
 #include <thrum/signals.h>
 #include <thrum/socket.h>
 
@@ -82,6 +83,38 @@ int thrum_signals_wait(thrum_signals *signals, thrum_time deadline)
             return rc;
         thrum__wake_drain(signals->wake);
     }
+}
+
+static int case_attempt(thrum_case *of)
+{
+    int number = take(of->object_);
+    if (!number)
+        return -EAGAIN;
+    *(int *)of->with_.ret_ = number;
+    return 0;
+}
+
+static void case_prepare(thrum__select_place *place)
+{
+    const thrum_signals *signals = place->of->object_;
+    thrum__descriptor_select_prepare(place, signals->wake, THRUM__READABLE);
+}
+
+static int case_settle(thrum__select_place *place)
+{
+    const thrum_signals *signals = place->of->object_;
+    thrum__wake_drain(signals->wake);
+    return case_attempt(place->of);
+}
+
+thrum_case thrum_case_signals(thrum_signals *signals, int *ret_number)
+{
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .prepare = case_prepare,
+                                        .enqueue = thrum__descriptor_select_enqueue,
+                                        .withdraw = thrum__descriptor_select_withdraw,
+                                        .settle = case_settle};
+    return (thrum_case){.ops_ = &ops, .object_ = signals, .with_.ret_ = ret_number};
 }
 
 void thrum_signals_free(thrum_signals *signals)

@@ -124,6 +124,8 @@ typedef struct thrum__context_rest {
     uint32_t *shared_word;
     uint32_t shared_expected;
 
+    uint64_t random; /* for the order of its selects: select.c */
+
     thrum__owned_wait wait;
     thrum__scope base; /* of a thread; a fiber has its own */
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__context_rest;
@@ -168,8 +170,7 @@ struct thrum__context {
     /* For waits on descriptors: poll_park.h. */
     int32_t wake_descriptor; /* belongs to the place in the table, for ever */
     uint32_t wake_process;   /* the generation of the process that made it; 0: there is none */
-    int32_t poll_descriptor;
-    int32_t poll_side;
+    struct thrum__polls *polls;
 
     thrum__context *next_free;
     char name[THRUM__NAME_SIZE]; /* cut to fit; fixed */

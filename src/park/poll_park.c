@@ -1,15 +1,15 @@
-/* Parking of OS threads on a descriptor.
+/* Parking of OS threads on descriptors.
  *
  * A thread that waits for a socket sleeps in poll, on the descriptor and on one of its own that a
- * waker writes to: so the wait ends by the descriptor, or by whoever claims it (a close, a
+ * waker writes to. So the wait ends by the descriptor, by a waker that claims it (a close, a
  * cancellation), or by its deadline, as every wait does. Nobody else polls for it, no thread runs
- * in the background, and a wait costs one system call. What it costs besides is one descriptor for
- * each thread that ever waits for one.
+ * in the background, and a wait costs one system call. Each thread that ever waits for a descriptor
+ * has one more. A select waits for several at once.
  *
  * It is thread_park.c with another way to sleep: the signal word has the same three values, and
- * whoever claims pays by TOKEN. The one difference is that the thread itself claims the wait,
- * NOTIFIED, when the descriptor is ready; if that fails, somebody else has won and owes the token,
- * and the thread waits for it, no longer for the descriptor.
+ * whoever claims pays by TOKEN. The one difference is that the thread itself claims the waiter of
+ * a descriptor that is ready; if that fails, somebody else has won and owes the token, and the thread waits
+ * for it, no longer for descriptors.
  *
  *     unpark first      EMPTY -> TOKEN; park finds it and does not sleep
  *     park first        EMPTY -> ASLEEP -> TOKEN; unpark saw ASLEEP and writes. A write that comes
@@ -52,45 +52,47 @@ int thrum__wake_descriptor(thrum__context *self)
     return fresh;
 }
 
-/* Ends the wait by the thread itself, if nobody else has. */
-static bool settle(thrum__context *self, uint64_t ticket, enum thrum__claim_state outcome)
+/* Sleeps until one of the first `count` descriptors is ready, a token may be there, or the deadline has
+ * passed. Gives the waiter of one that is ready, or NULL. */
+static thrum__waiter *doze(const thrum__polls *polls, uint32_t count, int wake, thrum_time deadline)
 {
-    if (!thrum__claim(self, ticket, outcome))
-        return false;
-    thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
-    return true;
-}
-
-/* Sleeps until the descriptor is ready, a token may be there, or the deadline has passed. */
-static int doze(int descriptor, int side, int wake, thrum_time deadline)
-{
+    thrum__polled *polled = polls->polled;
     thrum_time limit = deadline;
     if (wake < 0) {
         thrum_time slice = thrum__clock_now() + SLICE_NS;
         limit = slice < deadline ? slice : deadline;
     }
-    int found = thrum__poll(descriptor, side, wake, limit);
-    if (found & THRUM__POLL_WOKEN)
+    polled[count] = thrum__polled_of(wake, THRUM__READABLE);
+    if (thrum__poll_all(polled, count + 1, limit) == 0)
+        return NULL;
+    if (polled[count].found)
         thrum__wake_drain(wake);
-    return found & THRUM__POLL_READY;
+    for (uint32_t i = 0; i < count; i++)
+        if (polled[i].found)
+            return polls->waiters[i];
+    return NULL;
 }
 
 static int poll_park(thrum__context *self, uint64_t ticket, thrum_time deadline)
 {
-    int descriptor = self->poll_descriptor, error = errno;
+    const thrum__polls *polls = self->polls;
+    uint32_t count = polls->count;
+    int error = errno;
     int wake = self->wake_process == thrum__process_generation ? self->wake_descriptor : -1;
     uint32_t signal = THRUM__SIGNAL_EMPTY;
     bool asleep = thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP);
     while (asleep && thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
-        bool ready = doze(descriptor, self->poll_side, wake, deadline);
+        thrum__waiter *ready = doze(polls, count, wake, deadline);
         bool late = !ready && deadline != THRUM_FOREVER && thrum__clock_now() >= deadline;
         if (!ready && !late)
             continue;
-        if (settle(self, ticket, ready ? THRUM__CLAIM_NOTIFIED : THRUM__CLAIM_TIMED_OUT)) {
+        if (ready ? thrum__claim_waiter(ready)
+                  : thrum__claim(self, ticket, THRUM__CLAIM_TIMED_OUT)) {
+            thrum__store_relaxed(&self->signal, THRUM__SIGNAL_EMPTY);
             errno = error;
             return ready ? 0 : -ETIMEDOUT;
         }
-        descriptor = -1; /* somebody has won: the token is on its way */
+        count = 0; /* somebody has won: the token is on its way */
         deadline = THRUM_FOREVER;
     }
     (void)thrum__load_acquire(&self->signal); /* pairs with the unpark, if it came first */
@@ -109,12 +111,20 @@ static void poll_unpark(thrum__context *context)
 
 static const thrum__context_ops poll_park_ops = {poll_park, poll_unpark};
 
-void thrum__poll_park_begin(thrum__context *self, int descriptor, int side)
+void thrum__poll_park_begin(thrum__context *self, thrum__polls *polls)
 {
     (void)thrum__wake_descriptor(self);
-    self->poll_descriptor = descriptor;
-    self->poll_side = side;
+    self->polls = polls;
     self->ops = &poll_park_ops;
+}
+
+void thrum__single_poll_begin(thrum__context *self, thrum__single_poll *poll, int descriptor,
+                              int side, thrum__waiter *waiter)
+{
+    poll->polled[0] = thrum__polled_of(descriptor, side);
+    poll->waiter = waiter;
+    poll->polls = (thrum__polls){poll->polled, &poll->waiter, 1};
+    thrum__poll_park_begin(self, &poll->polls);
 }
 
 void thrum__poll_park_end(thrum__context *self)

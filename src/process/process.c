@@ -14,6 +14,7 @@
 #include "base/process.h"
 #include "base/panic.h"
 #include "process/reaper.h"
+#include "sync/event.h"
 #include "thread/background.h"
 #include "thread/deliver.h"
 #include "thread/living.h"
@@ -319,6 +320,35 @@ int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_time 
 size_t thrum_process_result_size(thrum_process *process)
 {
     return thrum_event_is_set(&process->ended) ? thrum__task_result_size(&process->task) : 0;
+}
+
+/* In a select: the event of the end. */
+
+static int case_attempt(thrum_case *of)
+{
+    const thrum_process *process = of->object_;
+    if (thrum_event_is_set(&process->ended))
+        return 0;
+    return process->process == thrum__process_generation ? -EAGAIN : -ESRCH;
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    thrum_process *process = place->of->object_;
+    return thrum__event_select_enqueue(&process->ended, place);
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    thrum_process *process = place->of->object_;
+    thrum__event_select_withdraw(&process->ended, place);
+}
+
+thrum_case thrum_case_process(thrum_process *process)
+{
+    static const thrum__case_ops ops = {
+        .attempt = case_attempt, .enqueue = case_enqueue, .withdraw = case_withdraw};
+    return (thrum_case){.ops_ = &ops, .object_ = process};
 }
 
 const thrum_error *thrum_process_error(thrum_process *process)

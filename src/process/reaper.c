@@ -129,7 +129,8 @@ static void sleep_until(thrum__context *self, thrum_time until)
     bool unwanted = thrum__reaper_may_sleep(&resting);
     if (!tell_clients(true) && unwanted) {
         thrum__waiter waiter;
-        thrum__poll_park_begin(self, poller, THRUM__READABLE);
+        thrum__single_poll poll;
+        thrum__single_poll_begin(self, &poll, poller, THRUM__READABLE, &waiter);
         if (thrum__wait_begin(&waiter, true) == 0)
             (void)thrum__wait(&waiter, until, "processes", NULL);
         thrum__poll_park_end(self);

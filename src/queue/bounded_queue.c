@@ -28,7 +28,7 @@
  */
 #include "queue/bounded_queue.h"
 #include "base/spin.h"
-#include "sync/conditions.h"
+#include "sync/condition.h"
 #include <thrum/fiber.h>
 #include <thrum/with.h>
 
@@ -127,16 +127,45 @@ static inline int add(thrum__bounded *queue, const void *item)
     }
 }
 
+static bool bounded_give_way(void)
+{
+    if (thrum__self()->fiber)
+        thrum_yield();
+    else
+        thrum__yield();
+    return true;
+}
+
 /* Whether to look once more before the call's first sleep. */
 static bool yields_first(bool *yielded)
 {
     if (*yielded)
         return false;
     *yielded = true;
-    if (thrum__self()->fiber)
-        thrum_yield();
-    else
-        thrum__yield();
+    return bounded_give_way();
+}
+
+static bool bounded_await_item(thrum_queue *base)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    uint64_t head = thrum__load_relaxed(&queue->head.word);
+    uint64_t tail = thrum__load_relaxed(&queue->tail.word);
+    do {
+        if (!thrum__bounded_same_position(head, tail) || tail & THRUM__CLOSED)
+            return false;
+    } while (!thrum__cas_weak_relaxed(&queue->tail.word, &tail, tail | THRUM__WAITED));
+    return true;
+}
+
+static bool bounded_await_room(thrum_queue *base)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    uint64_t tail = thrum__load_relaxed(&queue->tail.word);
+    uint64_t head = thrum__load_relaxed(&queue->head.word);
+    do {
+        if (!thrum__bounded_same_position(head + queue->lap, tail) || tail & THRUM__CLOSED)
+            return false;
+    } while (!thrum__cas_weak_relaxed(&queue->head.word, &head, head | THRUM__WAITED));
     return true;
 }
 
@@ -146,15 +175,9 @@ int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, boo
         return -EAGAIN;
     if (yields_first(yielded))
         return 0;
-    thrum_with (&queue->base.lock) {
-        uint64_t head = thrum__load_relaxed(&queue->head.word);
-        uint64_t tail = thrum__load_relaxed(&queue->tail.word);
-        do {
-            if (!thrum__bounded_same_position(head, tail) || tail & THRUM__CLOSED)
-                return 0;
-        } while (!thrum__cas_weak_relaxed(&queue->tail.word, &tail, tail | THRUM__WAITED));
-        return thrum_condition_wait(&queue->base.not_empty, deadline);
-    }
+    thrum_with (&queue->base.lock)
+        if (bounded_await_item(&queue->base))
+            return thrum_condition_wait(&queue->base.not_empty, deadline);
     return 0;
 }
 
@@ -164,15 +187,9 @@ int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, boo
         return -EAGAIN;
     if (yields_first(yielded))
         return 0;
-    thrum_with (&queue->base.lock) {
-        uint64_t tail = thrum__load_relaxed(&queue->tail.word);
-        uint64_t head = thrum__load_relaxed(&queue->head.word);
-        do {
-            if (!thrum__bounded_same_position(head + queue->lap, tail) || tail & THRUM__CLOSED)
-                return 0;
-        } while (!thrum__cas_weak_relaxed(&queue->head.word, &head, head | THRUM__WAITED));
-        return thrum_condition_wait(&queue->base.not_full, deadline);
-    }
+    thrum_with (&queue->base.lock)
+        if (bounded_await_room(&queue->base))
+            return thrum_condition_wait(&queue->base.not_full, deadline);
     return 0;
 }
 
@@ -236,12 +253,9 @@ static void bounded_hold(thrum_queue *base)
     thrum__bounded_hold(&thrum__bounded_of(base)->tail);
 }
 
-static void bounded_let_go(thrum_queue *base, bool waits)
+static void bounded_let_go(thrum_queue *base)
 {
-    thrum__bounded_end *tail = &thrum__bounded_of(base)->tail;
-    if (waits && !(thrum__load_relaxed(&tail->word) & THRUM__WAITED))
-        thrum__add_relaxed(&tail->word, THRUM__WAITED);
-    thrum__bounded_let_go(tail);
+    thrum__bounded_let_go(&thrum__bounded_of(base)->tail);
 }
 
 static int bounded_take(thrum_queue *base, void *ret_item)
@@ -276,6 +290,9 @@ static const thrum__queue_make make = {
     .puts = bounded_puts,
     .hold = bounded_hold,
     .let_go = bounded_let_go,
+    .await_item = bounded_await_item,
+    .await_room = bounded_await_room,
+    .give_way = bounded_give_way,
     .take = bounded_take,
     .free = bounded_free,
 };

@@ -177,16 +177,31 @@ static uint64_t locked_puts(thrum_queue *queue)
     return locked_of(queue)->puts;
 }
 
-/* Whoever has the lock keeps putters out, and each put looks for those who wait. */
+/* The lock keeps putters out, and each put looks for waiters. */
 static void locked_hold(thrum_queue *queue)
 {
     (void)queue;
 }
 
-static void locked_let_go(thrum_queue *queue, bool waits)
+static void locked_let_go(thrum_queue *queue)
 {
     (void)queue;
-    (void)waits;
+}
+
+static bool locked_await_item(thrum_queue *queue)
+{
+    return !locked_of(queue)->closed && count_of(queue) == 0;
+}
+
+static bool locked_await_room(thrum_queue *queue)
+{
+    return !locked_of(queue)->closed && is_full(queue);
+}
+
+/* A put under the lock costs a wake-up in any case. */
+static bool locked_give_way(void)
+{
+    return false;
 }
 
 static void locked_free(thrum_queue *queue)
@@ -207,6 +222,9 @@ static const thrum__queue_make make = {
     .puts = locked_puts,
     .hold = locked_hold,
     .let_go = locked_let_go,
+    .await_item = locked_await_item,
+    .await_room = locked_await_room,
+    .give_way = locked_give_way,
     .take = locked_take,
     .free = locked_free,
 };

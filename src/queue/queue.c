@@ -14,7 +14,8 @@
  * Counting what is done happens under the lock, as does the look at it: so a joiner that sees the
  * last item done comes after the last touch of the one who did it.
  *
- * Who waits in several queues at once (any.c) stands in the not_empty of each, as a getter.
+ * A select (select.c) stands in the not_empty of the queues that it gets from, as a getter, and in the
+ * not_full of those that it puts to, as a putter.
  *
  * Items are copied bytes, so they may be of any type that a struct assignment copies.
  *

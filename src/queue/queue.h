@@ -4,9 +4,8 @@
  *     bounded_queue.c    first in, first out, with a bound: a ring without a lock, which is taken
  *                        only around a sleep and for what is rare
  *
- * Both have a lock and three conditions, in which all waits are. Those who wait in several queues
- * at once (any.c) need no more of a queue than that and the functions below that are called under
- * its lock.
+ * Both have a lock and three conditions, in which all waits are. A select (select.c) needs no more of a
+ * queue than that and the functions below that are called under its lock.
  */
 #ifndef THRUM_QUEUE_QUEUE_H
 #define THRUM_QUEUE_QUEUE_H
@@ -32,11 +31,18 @@ typedef struct thrum__queue_make {
     /* The number of items that were ever put. */
     uint64_t (*puts)(thrum_queue *queue);
 
-    /* Between these two nobody puts, so that what is empty stays so; the lock is held from the one
-     * to the other. With `waits` the caller is about to stand in not_empty: the next put must look
-     * there. */
+    /* Between these two nobody puts, so that an empty queue stays empty. The lock is held from the first
+     * to the second. */
     void (*hold)(thrum_queue *queue);
-    void (*let_go)(thrum_queue *queue, bool waits);
+    void (*let_go)(thrum_queue *queue);
+
+    /* The caller is about to wait in not_empty, or in not_full: the next put, or get, must look there.
+     * Returns false if there is an item, or room, or the queue is closed: it must not wait then. */
+    bool (*await_item)(thrum_queue *queue);
+    bool (*await_room)(thrum_queue *queue);
+
+    /* Gives the processor away before a first wait, if that pays: true if it did. */
+    bool (*give_way)(void);
 
     /* Takes the item whose turn it is and lets a putter go on. Returns 0, -EAGAIN, or -EPIPE if it
      * is closed and empty. */

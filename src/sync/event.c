@@ -112,3 +112,37 @@ int thrum_event_wait(thrum_event *event, thrum_time deadline)
     static const thrum__wait_kind kind = {.name = "event"};
     return thrum__event_wait_owned(event, deadline, &kind, NULL);
 }
+
+/* ------------------------------------------------------------------------------ in a select */
+
+bool thrum__event_select_enqueue(thrum_event *event, thrum__select_place *place)
+{
+    return enqueue(event, &place->waiter);
+}
+
+void thrum__event_select_withdraw(thrum_event *event, thrum__select_place *place)
+{
+    withdraw(event, &place->waiter);
+}
+
+static int case_attempt(thrum_case *of)
+{
+    return thrum_event_is_set(of->object_) ? 0 : -EAGAIN;
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    return enqueue(place->of->object_, &place->waiter);
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    withdraw(place->of->object_, &place->waiter);
+}
+
+thrum_case thrum_case_event(thrum_event *event)
+{
+    static const thrum__case_ops ops = {
+        .attempt = case_attempt, .enqueue = case_enqueue, .withdraw = case_withdraw};
+    return (thrum_case){.ops_ = &ops, .object_ = event};
+}

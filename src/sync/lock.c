@@ -62,6 +62,7 @@
 #include "park/guard.h"
 #include "park/owner.h"
 #include "park/park.h"
+#include "park/select.h"
 
 #include <errno.h>
 
@@ -398,4 +399,89 @@ bool thrum_lock_locked(const thrum_lock *lock)
 bool thrum_lock_owned(const thrum_lock *lock)
 {
     return thrum__owner_is_self(&lock->owner_);
+}
+
+/* ------------------------------------------------------------------------------ in a select
+ *
+ * A place stands in the queue as a waiter of acquire does, and a release that claims it wakes it on the way
+ * to the lock or hands the lock over. On the way, it tries once: if a barging thread has the lock, it
+ * clears WAKING while the lock is held, so that the holder's release wakes the next waiter, and the
+ * select begins anew. It then queues at the head, as one that was woken. */
+
+static int case_attempt(thrum_case *of)
+{
+    thrum_lock *lock = of->object_;
+    return thrum__owner_is_self(&lock->owner_) ? -EDEADLK : thrum_lock_try(lock);
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    thrum_lock *lock = place->of->object_;
+    uint32_t turns = 0;
+    for (;;) {
+        uint32_t state = thrum__load_relaxed(&lock->state_);
+        if (!(state & LOCKED))
+            return false;
+        if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
+            thrum__lock_misuse(lock, "waited for, after a fork that left its holder behind,", NULL);
+        if (state & GUARD)
+            thrum__spin(&turns);
+        else if (thrum__guard_try(&lock->state_, &state, state | GUARD | WAITERS))
+            break;
+    }
+    uint64_t *since = &place->room[0];
+    if (!*since)
+        *since = (uint64_t)thrum__clock_now();
+    place->waiter.since = (thrum_time)*since;
+    if (place->was_woken)
+        thrum__waiters_push_front(&lock->waiters_, &place->waiter);
+    else
+        thrum__waiters_push_back(&lock->waiters_, &place->waiter);
+    thrum__guard_release(&lock->state_, GUARD);
+    return true;
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    thrum_lock *lock = place->of->object_;
+    thrum__waiter_withdraw(&place->waiter, &lock->waiters_, &lock->state_, GUARD, WAITERS);
+}
+
+/* One try of a waiter that is on the way. */
+static bool take_on_the_way(thrum_lock *lock, uint32_t ident)
+{
+    const uint32_t mine = WAKING | STAMP;
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    for (;;) {
+        if (state & LOCKED) {
+            if (thrum__cas_weak_relaxed(&lock->state_, &state, state & ~mine))
+                return false;
+        } else if (thrum__owner_take(&lock->state_, &lock->owner_, &state, (state | LOCKED) & ~mine,
+                                     ident)) {
+            return true;
+        }
+    }
+}
+
+static int case_settle(thrum__select_place *place)
+{
+    thrum_lock *lock = place->of->object_;
+    thrum__context *self = place->waiter.context;
+    thrum__plain_read(&place->waiter.granted);
+    if (!place->waiter.granted && !take_on_the_way(lock, self->ident)) {
+        place->was_woken = true;
+        return -EAGAIN;
+    }
+    self->tenure = thrum__clock_now();
+    thrum__probe(acquired, "lock", lock);
+    return 0;
+}
+
+thrum_case thrum_case_lock(thrum_lock *lock)
+{
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .enqueue = case_enqueue,
+                                        .withdraw = case_withdraw,
+                                        .settle = case_settle};
+    return (thrum_case){.ops_ = &ops, .object_ = lock};
 }

@@ -21,6 +21,7 @@
 #include "park/guard.h"
 #include "park/park.h"
 #include "park/queued.h"
+#include "park/select.h"
 #include <thrum/semaphore.h>
 
 #include <errno.h>
@@ -68,25 +69,33 @@ static bool take(thrum_semaphore *semaphore)
     return false;
 }
 
-/* Takes a permit if there is one, and else queues `waiter`; true if it did. */
-static bool enqueue(void *object, thrum__waiter *waiter)
+/* Queues `waiter` if there is no permit; true if it did. */
+static bool enqueue_without_permit(thrum_semaphore *semaphore, thrum__waiter *waiter)
 {
-    thrum_semaphore *semaphore = object;
     uint32_t turns = 0;
     for (;;) {
         uint32_t state = thrum__load_relaxed(&semaphore->state_);
-        if (state & GUARD) {
+        if (state & GUARD)
             thrum__spin(&turns);
-        } else if (state >= PERMIT) {
-            if (take(semaphore))
-                return false;
-        } else if (thrum__guard_try(&semaphore->state_, &state, GUARD | WAITERS)) {
+        else if (state >= PERMIT)
+            return false;
+        else if (thrum__guard_try(&semaphore->state_, &state, GUARD | WAITERS))
             break;
-        }
     }
     thrum__waiters_push_back(&semaphore->waiters_, waiter);
     thrum__guard_release(&semaphore->state_, GUARD);
     return true;
+}
+
+/* Takes a permit if there is one, and else queues `waiter`; true if it did. */
+static bool enqueue(void *object, thrum__waiter *waiter)
+{
+    for (;;) {
+        if (enqueue_without_permit(object, waiter))
+            return true;
+        if (take(object))
+            return false;
+    }
 }
 
 static void withdraw(void *object, thrum__waiter *waiter)
@@ -189,4 +198,36 @@ void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits)
 uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore)
 {
     return thrum__load_relaxed(&semaphore->state_) / PERMIT;
+}
+
+/* In a select: a release hands the permit to the waiter that it claims. */
+
+static int case_attempt(thrum_case *of)
+{
+    return thrum_semaphore_try(of->object_);
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    return enqueue_without_permit(place->of->object_, &place->waiter);
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    withdraw(place->of->object_, &place->waiter);
+}
+
+static int case_settle(thrum__select_place *place)
+{
+    thrum__probe(acquired, "semaphore", place->of->object_);
+    return 0;
+}
+
+thrum_case thrum_case_semaphore(thrum_semaphore *semaphore)
+{
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .enqueue = case_enqueue,
+                                        .withdraw = case_withdraw,
+                                        .settle = case_settle};
+    return (thrum_case){.ops_ = &ops, .object_ = semaphore};
 }

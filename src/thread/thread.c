@@ -303,6 +303,37 @@ static void give_up(state *thread)
     unreference(thread);
 }
 
+/* In a select: the event of the end. */
+
+static int case_attempt(thrum_case *of)
+{
+    const state *thread = of->object_;
+    if (thrum_event_is_set(&thread->finished))
+        return 0;
+    if (thread->process != thrum__process_generation)
+        return -ESRCH;
+    return thrum__self()->thread == thread ? -EDEADLK : -EAGAIN;
+}
+
+static bool case_enqueue(thrum__select_place *place)
+{
+    state *thread = place->of->object_;
+    return thrum__event_select_enqueue(&thread->finished, place);
+}
+
+static void case_withdraw(thrum__select_place *place)
+{
+    state *thread = place->of->object_;
+    thrum__event_select_withdraw(&thread->finished, place);
+}
+
+thrum_case thrum_case_thread(thrum_thread *thread)
+{
+    static const thrum__case_ops ops = {
+        .attempt = case_attempt, .enqueue = case_enqueue, .withdraw = case_withdraw};
+    return (thrum_case){.ops_ = &ops, .object_ = thread->state_};
+}
+
 void thrum_thread_free(thrum_thread *thread)
 {
     if (thread)

@@ -39,7 +39,10 @@ static void wait_for_event(struct fuzz_self *self, const struct fuzz_op *op)
 {
     bool worker = fuzz_program->actor[self->actor].role == FUZZ_WORKER;
     unsigned wait = worker && op->wait == FUZZ_FOREVER ? FUZZ_SHORT : op->wait;
-    int rc = thrum_event_wait(&events[op->object], fuzz_deadline(self, wait));
+    thrum_case of_event = thrum_case_event(&events[op->object]);
+    thrum_time until = fuzz_deadline(self, wait);
+    int rc = op->value & 1 ? thrum_event_wait(&events[op->object], until)
+                           : thrum_select(&of_event, 1, until);
     FUZZ_ALLOWED(self, wait, rc);
     FUZZ_CHECK(rc < 0 || thrum_event_is_set(&events[op->object])); /* it is never cleared */
 }

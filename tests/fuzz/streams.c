@@ -133,6 +133,26 @@ static int put_into_socket(struct stream *stream, const struct item *item)
     return rc;
 }
 
+/* The same by a select, beside cases that never come. */
+static int select_put(thrum_queue *queue, const struct item *item, thrum_time until)
+{
+    thrum_event never = THRUM_EVENT_INIT;
+    thrum_case cases[] = {thrum_case_event(&never), thrum_case_put(queue, item), {0}};
+    int index = thrum_select(cases, 3, until);
+    thrum_event_finish(&never);
+    return index < 0 ? index : cases[index].code;
+}
+
+static int select_get(thrum_queue *queue, struct item *item, thrum_time until)
+{
+    thrum_event never = THRUM_EVENT_INIT;
+    thrum_case cases[] = {thrum_case_get(queue, item), thrum_case_event(&never),
+                          thrum_case_get(queue, item)};
+    int index = thrum_select(cases, 3, until);
+    thrum_event_finish(&never);
+    return index < 0 ? index : cases[index].code;
+}
+
 static int put_one(struct stream *stream, const struct item *item, thrum_time until)
 {
     switch (stream->kind) {
@@ -147,7 +167,8 @@ static int put_one(struct stream *stream, const struct item *item, thrum_time un
     case FUZZ_SOCKET:
         return put_into_socket(stream, item);
     default:
-        return thrum_queue_put(stream->queue, item, until);
+        return item->number % 3 ? thrum_queue_put(stream->queue, item, until)
+                                : select_put(stream->queue, item, until);
     }
 }
 
@@ -166,7 +187,8 @@ static int get_one(struct stream *stream, struct item *item, thrum_time until)
     case FUZZ_SOCKET:
         return get_from_socket(stream, item, until);
     default:
-        return thrum_queue_get(stream->queue, item, until);
+        return item->number % 2 ? thrum_queue_get(stream->queue, item, until)
+                                : select_get(stream->queue, item, until);
     }
 }
 

@@ -170,6 +170,34 @@ static void use_permit(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_semaphore_release(&permits, fuzz_fault("permit") ? 2 : 1);
 }
 
+/* A lock, the next, or a permit, whichever comes first. */
+static void use_select(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    unsigned lock[] = {op->object, (op->object + 1u) % LOCKS};
+    thrum_case cases[] = {thrum_case_lock(&at[lock[0]].lock), thrum_case_lock(&at[lock[1]].lock),
+                          thrum_case_semaphore(&permits)};
+    int index = thrum_select(cases, 3, fuzz_deadline(self, op->wait));
+    FUZZ_ALLOWED(self, op->wait, index < 0 ? index : 0);
+    if (index < 0)
+        return;
+    FUZZ_CHECK(cases[index].code == 0);
+    if (index == 2) {
+        FUZZ_CHECK(thrum__add_relaxed(&permits_out, 1) < fuzz_program->permits);
+        dwell(self);
+        thrum__sub_relaxed(&permits_out, 1);
+        thrum_semaphore_release(&permits, 1);
+        return;
+    }
+    unsigned i = lock[index];
+    thrum__plain_write(&at[i].inside);
+    FUZZ_CHECK(++at[i].inside == 1);
+    at[i].entered++;
+    dwell(self);
+    FUZZ_CHECK(at[i].inside-- == 1);
+    thrum__add_relaxed(&at[i].expected, 1);
+    thrum_lock_release(&at[i].lock);
+}
+
 static void on_round(void *context)
 {
     (void)context;
@@ -309,6 +337,7 @@ static const struct fuzz_kind kinds[] = {
     {"barrier", 1u << FUZZ_PARTY, 10, 1, false, use_barrier},
     {"once", FUZZ_ALL, 2, 1, true, use_once},
     {"condition", FUZZ_ALL, 3, 1, true, use_condition},
+    {"select", FUZZ_ALL, 6, LOCKS, true, use_select},
 };
 
 const struct fuzz_concern fuzz_sync = {kinds, sizeof kinds / sizeof *kinds, set_up, finish};

@@ -210,3 +210,23 @@ TEST(in_a_child_of_fork_it_is_the_parents)
     CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
     thrum_process_free(process);
 }
+
+TEST(a_select_waits_for_the_end_of_a_process)
+{
+    thrum_event never = THRUM_EVENT_INIT;
+    thrum_process *process = thrum_process_start(sleep_on, THRUM_NOTHING);
+    thrum_case cases[] = {thrum_case_event(&never), thrum_case_process(process)};
+    CHECK_INT(thrum_select(cases, 2, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_select(cases, 2, thrum_in(0.002)), ==, -ETIMEDOUT);
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(thrum_select(cases, 2, THRUM_FOREVER) == 1 && cases[1].code == -ESRCH ? 0 : 1);
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+    CHECK_INT(thrum_process_kill(process), ==, 0);
+    CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 1);
+    CHECK_INT(cases[1].code, ==, 0);
+    CHECK_INT(thrum_process_join(process, THRUM_NOW), ==, -ECHILD);
+    thrum_process_free(process);
+}

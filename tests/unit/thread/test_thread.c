@@ -462,3 +462,32 @@ TEST(forgotten_threads_are_reported_at_the_end)
     CHECK_INT(exit_status_of(leak_nothing, printed, sizeof printed), ==, 3);
     CHECK_STR(printed, "");
 }
+
+static int select_itself(thrum_task *self)
+{
+    (void)self;
+    thrum_case own = thrum_case_thread(thrum_thread_current());
+    return thrum_select(&own, 1, THRUM_FOREVER) == 0 ? own.code : 0;
+}
+
+static int wait_for_event(thrum_task *self)
+{
+    return thrum_event_wait(thrum_arg(self, thrum_event *), THRUM_FOREVER);
+}
+
+TEST(a_select_waits_for_the_end_of_a_thread)
+{
+    thrum_event end = THRUM_EVENT_INIT, never = THRUM_EVENT_INIT;
+    thrum_thread *thread = thrum_thread_start(wait_for_event, thrum_value(thrum_event *, &end));
+    thrum_case cases[] = {thrum_case_thread(thread), thrum_case_event(&never)};
+    CHECK_INT(thrum_select(cases, 2, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_select(cases, 2, thrum_in(0.002)), ==, -ETIMEDOUT);
+    thrum_event_set(&end);
+    CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 0);
+    CHECK_INT(cases[0].code, ==, 0);
+    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, 0);
+    thrum_thread_free(thread);
+    thread = thrum_thread_start(select_itself, THRUM_NOTHING);
+    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -EDEADLK);
+    thrum_thread_free(thread);
+}
