@@ -10,7 +10,7 @@
 #     nothing  no difference is shown although there is one
 #     false    the slower program is named; with 0 %, any
 #
-# hyperfine is read in two ways: as it names the fastest, and only where the ratio is above 1 by more than its error.
+# thrum's verdicts on wall time and on processor time are counted apart. hyperfine is read in two ways: as it names the fastest, and only where the ratio is above 1 by more than its error.
 set -eu
 thrum=$(realpath "$1") trials=${2:-100} rounds=${3:-30}
 work=$(mktemp -d "${TMPDIR:-/tmp}/thrum-verdicts-XXXXXX")
@@ -35,13 +35,14 @@ load=$!
 
 program() { echo "awk BEGIN{for(i=0;i<$1;i++)s+=i}"; }
 
-# by_thrum A B: "first", "second" or "none", whichever is faster.
+# by_thrum A B: "first", "second" or "none", whichever is faster; by wall time and by processor time.
 by_thrum() {
     "$thrum" bench -q -S never -r "$rounds" --json results.json "$1" "$2" >/dev/null
     python3 -c '
 import json
-verdict = json.load(open("results.json"))["commands"][1]["verdict"]
-print({"faster": "second", "slower": "first"}.get(verdict, "none"))'
+second = json.load(open("results.json"))["commands"][1]
+for name, verdict in ("thrum", second["verdict"]), ("thrum,processor", second["cpu_verdict"]):
+    print(name, {"faster": "second", "slower": "first"}.get(verdict, "none"))'
 }
 
 # by_hyperfine A B: the same, twice: as named, and beyond the error.
@@ -61,7 +62,7 @@ for per_cent in 0 2 5 10; do
     trial=0
     while [ "$trial" -lt "$trials" ]; do
         a=$(program 300000) b=$(program $((3000 * (100 + per_cent))))
-        by_thrum "$a" "$b" | sed 's/^/thrum /' >>verdicts
+        by_thrum "$a" "$b" >>verdicts
         if command -v hyperfine >/dev/null; then
             by_hyperfine "$a" "$b" | while read -r named beyond; do
                 echo "hyperfine,named $named"

@@ -34,5 +34,6 @@ int every_run(int argc, char **argv);
 int fetch_run(int argc, char **argv);
 int hash_run(int argc, char **argv);
 int run_run(int argc, char **argv);
+int tune_run(int argc, char **argv);
 
 #endif

@@ -146,22 +146,34 @@ static int run_rounds(struct bench *bench, thrum_error *ret_error)
     return rc;
 }
 
+/* The figure of a contender that a condition asks for. */
+static struct interval figure_of(const struct contender *contender, enum condition_field field)
+{
+    switch (field) {
+    case FIELD_RATIO:
+        return contender->ratio;
+    case FIELD_CPU_RATIO:
+        return contender->cpu_ratio;
+    case FIELD_TIME:
+        return contender->seconds;
+    case FIELD_CPU:
+        return (struct interval){contender->cpu, contender->cpu, contender->cpu};
+    default:
+        return (struct interval){contender->memory, contender->memory, contender->memory};
+    }
+}
+
 /* True if the condition is shown of a contender, and says so. */
 static bool check_condition(const struct bench *bench)
 {
     const struct condition *condition = &bench->options.condition;
+    bool compares = condition->field == FIELD_RATIO || condition->field == FIELD_CPU_RATIO;
     bool shown = false;
     for (size_t i = 0; i < bench->all.count && bench->options.conditional; i++) {
-        const struct contender *contender = &bench->all.items[i];
-        struct interval cpu = {contender->cpu, contender->cpu, contender->cpu};
-        struct interval memory = {contender->memory, contender->memory, contender->memory};
-        const struct interval *figure = condition->field == FIELD_RATIO  ? &contender->ratio
-                                        : condition->field == FIELD_TIME ? &contender->seconds
-                                        : condition->field == FIELD_CPU  ? &cpu
-                                                                         : &memory;
-        if ((condition->field == FIELD_RATIO && i == 0) || !condition_is_shown(condition, figure))
+        struct interval figure = figure_of(&bench->all.items[i], condition->field);
+        if ((compares && i == 0) || figure.middle <= 0 || !condition_is_shown(condition, &figure))
             continue;
-        trouble_print("%s: %s", contender->name, condition->text);
+        trouble_print("%s: %s", bench->all.items[i].name, condition->text);
         shown = true;
     }
     return shown;

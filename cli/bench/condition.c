@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const fields[] = {"ratio", "time", "cpu", "memory"};
+static const char *const fields[] = {"ratio", "cpu-ratio", "time", "cpu", "memory"};
 
 static bool read_bound(enum condition_field field, const char *text, double *ret_bound)
 {
@@ -16,6 +16,7 @@ static bool read_bound(enum condition_field field, const char *text, double *ret
     uint64_t bytes;
     switch (field) {
     case FIELD_RATIO:
+    case FIELD_CPU_RATIO:
         *ret_bound = strtod(text, &end);
         return end != text && !*end && isfinite(*ret_bound) && *ret_bound > 0;
     case FIELD_MEMORY:

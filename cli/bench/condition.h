@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum condition_field { FIELD_RATIO, FIELD_TIME, FIELD_CPU, FIELD_MEMORY };
+enum condition_field { FIELD_RATIO, FIELD_CPU_RATIO, FIELD_TIME, FIELD_CPU, FIELD_MEMORY };
 
 struct condition {
     const char *text; /* as the user wrote it */

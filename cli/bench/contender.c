@@ -4,6 +4,9 @@
  * than a round slows both. What is shorter hits one of the two at random, and gives a ratio far from the others, on
  * either side. The mean of the middle three fifths of the logarithms leaves these out. Logarithms, so that it does not
  * matter which of the two is called the first.
+ *
+ * Processor time is compared in the same way. On a busy machine it tells more than wall time: a program that waits for a
+ * core is not charged for it.
  */
 #include "contender.h"
 
@@ -197,11 +200,16 @@ static int settle_figure(const double *logs, size_t count, statistic_fn *statist
     return 0;
 }
 
+static double cpu_of(const struct cost *cost)
+{
+    return cost->user + cost->system;
+}
+
 static int settle(struct contender *contender, const struct contender *first, size_t rounds,
                   double confidence, double *values)
 {
     for (size_t i = 0; i < rounds; i++)
-        values[i] = contender->runs[i].user + contender->runs[i].system;
+        values[i] = cpu_of(&contender->runs[i]);
     contender->cpu = median_of(values, rounds);
     for (size_t i = 0; i < rounds; i++)
         values[i] = (double)contender->runs[i].memory;
@@ -216,11 +224,21 @@ static int settle(struct contender *contender, const struct contender *first, si
     contender->seconds.low = fmin(contender->seconds.low, median);
     contender->seconds.high = fmax(contender->seconds.high, median);
     contender->ratio = (struct interval){1, 1, 1};
+    contender->cpu_ratio = contender == first ? contender->ratio : (struct interval){0};
     if (rc < 0 || contender == first)
         return rc;
     for (size_t i = 0; i < rounds; i++)
         values[i] = log(contender->runs[i].seconds / first->runs[i].seconds);
-    return settle_figure(values, rounds, trimmed_mean_of, confidence, &contender->ratio);
+    rc = settle_figure(values, rounds, trimmed_mean_of, confidence, &contender->ratio);
+    bool counted = true;
+    for (size_t i = 0; i < rounds; i++) {
+        double own = cpu_of(&contender->runs[i]), others = cpu_of(&first->runs[i]);
+        counted &= own > 0 && others > 0;
+        values[i] = counted ? log(own / others) : 0;
+    }
+    if (rc == 0 && counted)
+        rc = settle_figure(values, rounds, trimmed_mean_of, confidence, &contender->cpu_ratio);
+    return rc;
 }
 
 int contenders_settle(struct contenders *all)
@@ -241,9 +259,10 @@ int contenders_settle(struct contenders *all)
     return rc;
 }
 
-enum verdict contender_verdict(const struct contender *contender)
+enum verdict verdict_of(const struct interval *ratio)
 {
-    return contender->ratio.high < 1  ? VERDICT_FASTER
-           : contender->ratio.low > 1 ? VERDICT_SLOWER
-                                      : VERDICT_NONE;
+    return ratio->middle <= 0 ? VERDICT_NONE
+           : ratio->high < 1  ? VERDICT_FASTER
+           : ratio->low > 1   ? VERDICT_SLOWER
+                              : VERDICT_NONE;
 }

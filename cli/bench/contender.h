@@ -13,9 +13,10 @@ struct contender {
     struct timed_command command, prepare, setup, conclude; /* text is NULL where there is none */
     struct cost *runs;                                      /* one for each round */
     size_t run_count, room;
-    struct interval seconds; /* the median of the wall time */
-    double cpu, memory;      /* medians: seconds, bytes */
-    struct interval ratio;   /* of its time to that of the first; 1 for the first */
+    struct interval seconds;   /* the median of the wall time */
+    double cpu, memory;        /* medians: seconds, bytes */
+    struct interval ratio;     /* of its time to that of the first; 1 for the first */
+    struct interval cpu_ratio; /* the same of processor time; {0} if it could not be measured */
 };
 
 struct contenders {
@@ -41,7 +42,7 @@ int contender_add(struct contender *contender, const struct cost *cost);
 /* Works out the figures of the rounds that all have run. Returns 0 or -ENOMEM. */
 int contenders_settle(struct contenders *all);
 
-/* What is shown of a contender, compared with the first. */
-enum verdict contender_verdict(const struct contender *contender);
+/* What a ratio to the first shows. */
+enum verdict verdict_of(const struct interval *ratio);
 
 #endif

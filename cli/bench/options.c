@@ -70,8 +70,8 @@ static const struct option_row rows[] = {
     {'n', "name", "NAME", "What to call a command; the first is for the first command.", NULL,
      OPTION_CUSTOM, .take = take_name},
     {'f', "fail-if", "CONDITION", "End with status 3 if this is shown, as in 'ratio > 1.05'.",
-     "ratio is the time of a command by that of the first; it is asked for all but the first. time, cpu and memory "
-     "are asked for each command. < and > are possible. The condition must hold for the whole interval, so that "
+     "ratio is the time of a command by that of the first, cpu-ratio the same of processor time; both are asked for "
+     "all but the first. time, cpu and memory are asked for each command. < and > are possible. The condition must hold for the whole interval, so that "
      "chance alone seldom fails a build.",
      OPTION_CUSTOM, .take = take_condition},
     {'c', "confidence", "PERCENT", "How sure the intervals are; 99 by default.",
@@ -157,7 +157,7 @@ static enum options_verdict check_whole(const struct bench_options *options, cha
     if ((options->json && !*options->json) || (options->csv && !*options->csv))
         return command_line_wrong(message, size, "%s takes a file name, not an empty word",
                                   options->json && !*options->json ? "--json" : "--csv");
-    if (options->conditional && options->condition.field == FIELD_RATIO &&
+    if (options->conditional && options->condition.field <= FIELD_CPU_RATIO &&
         options->command_count < 2 && options->parameter_count == 0)
         return command_line_wrong(message, size,
                                   "--fail-if: a ratio needs a second command to compare");

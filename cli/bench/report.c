@@ -1,6 +1,7 @@
 /* The results. The table has 80 columns: a name that is too long for them has a line of its own. */
 #include "report.h"
 
+#include "measure/chart.h"
 #include "style.h"
 
 #include <errno.h>
@@ -16,20 +17,6 @@ static void letter(size_t index, char text[24])
         snprintf(text, 24, "%c", 'A' + (int)index);
     else
         snprintf(text, 24, "%zu", index + 1);
-}
-
-/* "1.234 s", "12.34 ms": four digits. */
-static const char *time_text(double seconds, char text[TIME_SIZE])
-{
-    static const char *const units[] = {"s", "ms", "us"};
-    int unit = 0;
-    while (unit < 2 && seconds < 1) {
-        seconds *= 1e3;
-        unit++;
-    }
-    int decimals = seconds < 9.9995 ? 3 : seconds < 99.995 ? 2 : 1;
-    snprintf(text, TIME_SIZE, "%.*f %s", decimals, seconds, units[unit]);
-    return text;
 }
 
 static const char *memory_text(double bytes, char text[TIME_SIZE])
@@ -55,14 +42,14 @@ static void print_table(FILE *out, const struct contenders *all)
         if (all->rounds < ROUNDS_FOR_INTERVALS)
             snprintf(range, sizeof range, "-");
         else
-            snprintf(range, sizeof range, "%s .. %s", time_text(contender->seconds.low, low),
-                     time_text(contender->seconds.high, high));
+            snprintf(range, sizeof range, "%s .. %s", chart_time(contender->seconds.low, low),
+                     chart_time(contender->seconds.high, high));
         if (strlen(contender->name) > NAME_WIDTH - 3)
             fprintf(out, "%-2s %s\n%*s", name, contender->name, NAME_WIDTH, "");
         else
             fprintf(out, "%-2s %-*s", name, NAME_WIDTH - 3, contender->name);
-        fprintf(out, " %11s  %-23s%9s%9s\n", time_text(contender->seconds.middle, median), range,
-                time_text(contender->cpu, cpu), memory_text(contender->memory, memory));
+        fprintf(out, " %11s  %-23s%9s%9s\n", chart_time(contender->seconds.middle, median), range,
+                chart_time(contender->cpu, cpu), memory_text(contender->memory, memory));
     }
 }
 
@@ -70,7 +57,7 @@ static void print_verdict(FILE *out, const struct contender *contender, size_t i
 {
     char name[24];
     const struct interval *ratio = &contender->ratio;
-    enum verdict verdict = contender_verdict(contender);
+    enum verdict verdict = verdict_of(ratio);
     letter(index, name);
     if (isinf(ratio->high))
         fprintf(out, "%s takes %.3f times the time of A\n", name, ratio->middle);
@@ -81,6 +68,10 @@ static void print_verdict(FILE *out, const struct contender *contender, size_t i
         fprintf(out, "%s is %s than A: it takes %.3f times the time (%.3f to %.3f)\n", name,
                 verdict == VERDICT_FASTER ? "faster" : "slower", ratio->middle, ratio->low,
                 ratio->high);
+    const struct interval *cpu = &contender->cpu_ratio;
+    if (verdict_of(cpu) != VERDICT_NONE && !isinf(cpu->high))
+        fprintf(out, "  of processor time it takes %.3f times as much (%.3f to %.3f)\n",
+                cpu->middle, cpu->low, cpu->high);
 }
 
 /* The mean share of the cores that others took. */
@@ -141,12 +132,14 @@ static json_t *contender_json(const struct contender *contender, size_t rounds)
     if (rounds == 0 || json_array_size(runs) != rounds)
         return json_pack("{s:o, s:o, s:o}", "name", json_text(contender->name), "command",
                          json_text(contender->command.text), "runs", runs);
-    return json_pack("{s:o, s:o, s:b, s:o, s:f, s:o, s:o, s:s, s:o}", "name",
+    return json_pack("{s:o, s:o, s:b, s:o, s:f, s:o, s:o, s:s, s:o, s:s, s:o}", "name",
                      json_text(contender->name), "command", json_text(contender->command.text),
                      "shell", contender->command.shell, "seconds",
                      interval_json(&contender->seconds), "cpu_seconds", contender->cpu, "memory",
                      memory_json(contender->memory), "ratio", interval_json(&contender->ratio),
-                     "verdict", verdicts[contender_verdict(contender)], "runs", runs);
+                     "verdict", verdicts[verdict_of(&contender->ratio)], "cpu_ratio",
+                     interval_json(&contender->cpu_ratio), "cpu_verdict",
+                     verdicts[verdict_of(&contender->cpu_ratio)], "runs", runs);
 }
 
 json_t *bench_report_json(const struct contenders *all, const struct machine *machine)

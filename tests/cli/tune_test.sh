@@ -1,0 +1,109 @@
+#!/bin/bash
+# `thrum tune` on programs whose best number of workers is known (workers_sample.c): tune_test.sh THRUM SAMPLE [TRIALS]
+#
+# With TRIALS each program is tried so often, one that computes included, and it is counted how often the interval contains
+# the best number. That program needs a machine on which nothing else runs.
+set -u
+thrum=$(realpath "$1") sample=$(realpath "$2") trials=${3:-0}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C
+
+# sweep KIND ARGUMENTS: tunes the program, into out and results.json.
+sweep() {
+    local kind=$1
+    shift
+    timeout 300 "$thrum" tune -q -w 1..16 --json results.json "$@" -- "$sample" "$kind" '{workers}' >out 2>err &&
+        ! grep -E '.{81}' out
+}
+
+# holds EXPRESSION: true of the results in Python; s is the sweep.
+holds() {
+    python3 -c "
+import json, sys
+r = json.load(open('results.json'))
+s = r['sweep']
+sys.exit(not ($1))" || {
+        cat out >&2
+        return 1
+    }
+}
+
+if [ "$trials" -gt 0 ]; then
+    for pair in waiting:16 "compute:$(nproc)" lock:4 coherence:6; do
+        inside=0 clear=0
+        for _ in $(seq "$trials"); do
+            sweep "${pair%:*}" -r 5 || exit 1
+            if holds "s['low'] <= ${pair#*:} <= s['high']" 2>/dev/null; then inside=$((inside + 1)); fi
+            if holds "s['clear']" 2>/dev/null; then clear=$((clear + 1)); fi
+        done
+        echo "${pair%:*}: the best, ${pair#*:}, is inside the interval in $inside of $trials; $clear were clear"
+    done
+    exit
+fi
+
+work_that_waits_is_limited_by_waiting() {
+    sweep waiting -r 4 && holds "s['low'] <= 16 <= s['high'] and s['best'] >= 14 and s['cause'] == 'waiting'" &&
+        grep -q '^best: ' out && grep -q 'limited by waiting' out
+}
+
+a_lock_is_contention() {
+    sweep lock -r 4 && holds "s['low'] <= 4 <= s['high'] and s['cause'] == 'contention'" && holds "s['law']['kind'] == 'limit'"
+}
+
+workers_that_disturb_each_other_are_coherence() {
+    sweep coherence -r 4 && holds "s['low'] <= 6 <= s['high'] and s['cause'] == 'coherence'" &&
+        holds "s['law']['kind'] == 'scaling' and s['law']['coherence'] > 0.01"
+}
+
+one_round_cannot_tell() {
+    sweep lock -r 1 && holds "not s['clear'] and s['cause'] == 'unknown'" && grep -q '^cannot tell: the best is between' out
+}
+
+all_is_written() {
+    timeout 100 "$thrum" tune -q -w 1,2,4 -r 2 --json results.json --csv out.csv --svg out.svg \
+        "$sample waiting {workers}" >out || return 1
+    holds "r['kind'] == 'tune' and [p['workers'] for p in s['points']] == [1, 2, 4]" &&
+        holds "all(len(p['runs']) == 2 for p in s['points']) and r['machine']['cores'] >= 1" &&
+        [ "$(wc -l <out.csv)" -eq 7 ] && python3 - <<'END' && ! grep -E '.{81}' out
+import xml.dom.minidom
+svg = xml.dom.minidom.parse('out.svg').documentElement
+assert svg.tagName == 'svg' and svg.getElementsByTagName('title')[0].firstChild.data.endswith('waiting {workers}')
+assert len(svg.getElementsByTagName('circle')) == 3
+END
+}
+
+wrong_command_lines_are_refused() {
+    local line
+    while read -r line; do
+        # shellcheck disable=SC2086 # a list of words
+        "$thrum" tune ${line#*|} >out 2>err
+        [ $? -eq 2 ] && grep -qF -- "${line%|*}" err || return 1
+    done <<'END'
+no command given|-w 1..4
+the command has no {workers}|true
+--workers takes a range such as 1..64|-w 4..1 echo {workers}
+--workers takes a range such as 1..64|-w 1,x echo {workers}
+--workers takes a range such as 1..64|-w 0..4 echo {workers}
+only one of --json, --csv and --svg|--json - --svg - echo {workers}
+END
+    "$thrum" tune -q -- false '{workers}' >out 2>err
+    [ $? -eq 1 ] && grep -q 'false 1 ended with exit status 1' err
+}
+
+tests='work_that_waits_is_limited_by_waiting a_lock_is_contention workers_that_disturb_each_other_are_coherence
+one_round_cannot_tell all_is_written wrong_command_lines_are_refused'
+# shellcheck disable=SC2086 # a list of words
+set -- $tests
+echo "1..$#"
+number=0
+for test; do
+    number=$((number + 1))
+    if "$test" 2>said; then
+        echo "ok $number - $test"
+    else
+        echo "not ok $number - $test"
+        sed 's/^/# /' said err
+    fi
+done
