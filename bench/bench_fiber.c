@@ -314,7 +314,7 @@ static double start_limit(void)
 static int sleep_five(thrum_task *self)
 {
     double *latest = thrum_arg(self, double *);
-    thrum_time until = thrum_in(5);
+    thrum_deadline until = thrum_in(5);
     thrum_sleep(until);
     double late = (double)(thrum_now() - until) / 1e9;
     if (late > *latest) /* each worker's: see below */

@@ -17,7 +17,7 @@ static int background_monitor(thrum_task *self)
     while (!thrum_cancelled(self)) {
         puts("Monitoring system health...");
         next += (thrum_time)(INTERVAL * 1e9); /* from the last moment, not from now: no drift */
-        int rc = thrum_sleep(next);
+        int rc = thrum_sleep(thrum_at(next));
         if (rc < 0)
             return rc;
     }

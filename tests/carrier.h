@@ -69,13 +69,13 @@ static inline struct carrier *carrier_start(thrum_task_fn *function, const void 
 }
 
 static inline int carrier_result(struct carrier *carrier, void *ret_result, size_t size,
-                                 thrum_time deadline)
+                                 thrum_deadline deadline)
 {
     return carrier->future ? thrum_future_result(carrier->future, ret_result, size, deadline)
                            : thrum_thread_result(carrier->thread, ret_result, size, deadline);
 }
 
-static inline int carrier_join(struct carrier *carrier, thrum_time deadline)
+static inline int carrier_join(struct carrier *carrier, thrum_deadline deadline)
 {
     return carrier_result(carrier, NULL, 0, deadline);
 }

@@ -26,8 +26,8 @@ for file in tests/test_*.c tests/unit/test_*.c tests/unit/*/*/test_*.c; do
     [ ! -e "$file" ] || complain "$file" "belongs into tests/unit/LAYER/"
 done
 # Below tests/ a folder may be built by the meson.build of what it tests. What stands in tests/install
-# is built from outside; mutants are pieces of patches.
-for file in $(find tests -mindepth 2 -name '*.c' -not -path 'tests/unit/*/test_*' -not -path 'tests/install/*' -not -path 'tests/mutants/*' |
+# is built from outside, what stands in tests/interface is compiled by a check; mutants are pieces of patches.
+for file in $(find tests -mindepth 2 -name '*.c' -not -path 'tests/unit/*/test_*' -not -path 'tests/install/*' -not -path 'tests/interface/*' -not -path 'tests/mutants/*' |
     sort); do
     name=${file##*/}
     name=${name%.c}

@@ -221,6 +221,19 @@ rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header
 fresh && mkdir -p adapter/pq && echo 'size_t thrum_pq_size(void);' >adapter/pq/thrum_pq.h
 rejects headers '' 'adapter/pq/thrum_pq.h: does not compile alone with gcc as c11' 'such a header of an adapter'
 
+# Mistakes that must not compile.
+fresh_mistakes() {
+    fresh && mkdir -p tests/interface
+    printf '#include <thrum.h>\nint f(void);\nint f(void)\n{\n#if CASE == 1\n    return %s;\n#endif\n    return 0;\n}\n' \
+        "$1" >tests/interface/refused.c
+}
+fresh_mistakes 'thrum_thing_do()'
+accepts refused
+fresh_mistakes 'thrum_thing_do(1)'
+rejects refused '' 'refused.c: case 1 is accepted by gcc as gnu11' 'a mistake that compiles'
+fresh_mistakes '1' && echo 'int x = y;' >>tests/interface/refused.c
+rejects refused '' 'the correct program is refused by clang as c++17' 'a program that never compiles'
+
 # Tree.
 fresh && mkdir -p adapter/odd && echo >adapter/odd/forgotten.c && echo >adapter/meson.build
 rejects tree '' 'adapter/odd/forgotten.c' 'a source of an adapter that is not built'

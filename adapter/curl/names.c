@@ -43,7 +43,7 @@ struct name {
     char key[KEY_SIZE]; /* "host:port" */
     bool looking;
     int users; /* callers that wait or look up */
-    thrum_time good_until;
+    thrum_deadline good_until;
     thrum_event known; /* set while no caller looks up */
 };
 
@@ -128,7 +128,7 @@ static struct name *record_of(struct names *names, const char *key)
     while ((name = *link)) {
         if (strcmp(name->key, key) == 0) {
             found = name;
-        } else if (name->users == 0 && name->good_until <= now) {
+        } else if (name->users == 0 && name->good_until.ns <= now) {
             *link = name->next;
             free(name);
             continue;
@@ -145,7 +145,8 @@ static struct name *record_of(struct names *names, const char *key)
 }
 
 /* Waits while another caller looks up the name. Returns 0 and, if this caller must look it up, the name. */
-static int claim(struct names *names, const char *key, thrum_time deadline, struct name **ret_name)
+static int claim(struct names *names, const char *key, thrum_deadline deadline,
+                 struct name **ret_name)
 {
     int rc = 0;
     thrum_lock_acquire(&names->lock);
@@ -157,7 +158,7 @@ static int claim(struct names *names, const char *key, thrum_time deadline, stru
         rc = thrum_event_wait(&name->known, deadline);
         thrum_lock_acquire(&names->lock);
     }
-    if (name && rc == 0 && name->good_until <= thrum_now()) {
+    if (name && rc == 0 && name->good_until.ns <= thrum_now()) {
         name->looking = true;
         thrum_event_clear(&name->known);
         *ret_name = name;
@@ -168,7 +169,7 @@ static int claim(struct names *names, const char *key, thrum_time deadline, stru
     return rc;
 }
 
-static void settle(struct names *names, struct name *name, thrum_time good_until)
+static void settle(struct names *names, struct name *name, thrum_deadline good_until)
 {
     thrum_lock_acquire(&names->lock);
     name->looking = false;
@@ -180,7 +181,7 @@ static void settle(struct names *names, struct name *name, thrum_time good_until
 
 /* --------------------------------------------------------------------------------------- interface */
 
-int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadline,
+int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_deadline deadline,
                               char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name)
 {
     char *url = NULL, key[KEY_SIZE] = "";
@@ -199,7 +200,7 @@ int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadli
     if (rc == 0)
         *ret_name = name;
     else if (rc == -ETIMEDOUT || rc == -ECANCELED)
-        settle(names, name, 0);
+        settle(names, name, THRUM_NOW);
     else
         settle(names, name, thrum_in(failed_seconds));
     return rc == -ETIMEDOUT || rc == -ECANCELED ? rc : 0;

@@ -33,7 +33,7 @@ void thrum_curl__names_finish(struct names *names);
  *     -ETIMEDOUT  the deadline has passed; -EAGAIN if it is THRUM_NOW
  *     -ECANCELED  the running task was cancelled
  */
-int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_time deadline,
+int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_deadline deadline,
                               char ret_answer[NAME_ANSWER_SIZE], struct name **ret_name);
 
 /* Libcurl knows the answer. */

@@ -76,11 +76,11 @@ struct thrum_curl {
     thrum_curl_options options;
     struct names names;
     int poller, wakeup;
-    thrum_lock lock;         /* all that follows */
-    CURLM *multi;            /* NULL if it was given up */
-    bool woken;              /* the leader has not read `wakeup` yet */
-    thrum_time timer;        /* when libcurl wants to be called; THRUM_FOREVER for not */
-    thrum_time sleeps_until; /* the leader's deadline; THRUM_NOW if it is awake */
+    thrum_lock lock;             /* all that follows */
+    CURLM *multi;                /* NULL if it was given up */
+    bool woken;                  /* the leader has not read `wakeup` yet */
+    thrum_deadline timer;        /* when libcurl wants to be called; THRUM_FOREVER for not */
+    thrum_deadline sleeps_until; /* the leader's deadline; THRUM_NOW if it is awake */
     struct request *leader;
     struct request *newest; /* of the followers */
     bool refused;           /* a request has an `rc`, but could not be ended where it got it */
@@ -130,7 +130,7 @@ static void hand_over(thrum_curl *client)
 static void ring(thrum_curl *client)
 {
     static const uint64_t once = 1;
-    if (client->sleeps_until == THRUM_NOW || client->woken)
+    if (thrum_deadline_is_now(client->sleeps_until) || client->woken)
         return;
     client->woken = write(client->wakeup, &once, sizeof once) == sizeof once;
 }
@@ -145,7 +145,7 @@ static void hear(thrum_curl *client)
 /* Releases the lock once the leader knows how long it may sleep. */
 static void let_go(thrum_curl *client)
 {
-    if (client->timer < client->sleeps_until)
+    if (client->timer.ns < client->sleeps_until.ns)
         ring(client);
     thrum_lock_release(&client->lock);
 }
@@ -321,7 +321,7 @@ static void look(thrum_curl *client)
         else
             act(client, events[i].data.fd, news);
     }
-    if (client->timer <= thrum_now())
+    if (client->timer.ns <= thrum_now())
         act(client, CURL_SOCKET_TIMEOUT, 0);
 }
 
@@ -339,7 +339,7 @@ static int begin(thrum_curl *client, struct request *request)
     thrum_curl__requests_add(&client->requests, request);
     follow(client, request);
     bool left = client->leader && thrum_fiber_pool_current();
-    if (!left && client->timer <= thrum_now())
+    if (!left && client->timer.ns <= thrum_now())
         act(client, CURL_SOCKET_TIMEOUT, 0);
     if (!request->done && !client->leader)
         appoint(client, request);
@@ -347,14 +347,14 @@ static int begin(thrum_curl *client, struct request *request)
 }
 
 /* A round of the leader: a wait without the lock, and what came of it. Returns 0 to go on. */
-static int lead(thrum_curl *client, const struct request *request, thrum_time deadline)
+static int lead(thrum_curl *client, const struct request *request, thrum_deadline deadline)
 {
-    thrum_time timer = client->timer;
+    thrum_deadline timer = client->timer;
     client->sleeps_until = timer;
     thrum_lock_release(&client->lock);
     if (thrum_fiber_pool_current())
         thrum_yield();
-    int rc = thrum_wait_readable(client->poller, timer < deadline ? timer : deadline);
+    int rc = thrum_wait_readable(client->poller, thrum_deadline_sooner(timer, deadline));
     if (rc == 0)
         rc = thrum_sleep(THRUM_NOW); /* tells of a cancellation */
     thrum_lock_acquire(&client->lock);
@@ -362,14 +362,14 @@ static int lead(thrum_curl *client, const struct request *request, thrum_time de
     look(client);
     if (rc == -ETIMEDOUT)
         rc = 0; /* libcurl's timer, perhaps */
-    if (rc == 0 && !request->done && thrum_now() >= deadline)
-        rc = deadline == THRUM_NOW ? -EAGAIN : -ETIMEDOUT;
+    if (rc == 0 && !request->done && thrum_now() >= deadline.ns)
+        rc = thrum_deadline_is_now(deadline) ? -EAGAIN : -ETIMEDOUT;
     return rc;
 }
 
 /* Waits for the end of a request that has begun; `leads` is what it was when the lock was let go. */
 static int wait_for_end(thrum_curl *client, struct request *request, bool leads,
-                        thrum_time deadline)
+                        thrum_deadline deadline)
 {
     int rc = leads ? 0 : thrum_event_wait(&request->told, deadline);
     if (rc == 0 && !leads && !request->leads)
@@ -410,7 +410,7 @@ static void introduce(thrum_curl *client, const char *answer)
 }
 
 /* Sees to it that libcurl knows the name in the handle's URL. */
-static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
+static int look_up(thrum_curl *client, CURL *easy, thrum_deadline deadline)
 {
     char answer[NAME_ANSWER_SIZE];
     struct name *name;
@@ -422,7 +422,7 @@ static int look_up(thrum_curl *client, CURL *easy, thrum_time deadline)
     return rc;
 }
 
-int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline, CURLcode *ret_code)
+int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_deadline deadline, CURLcode *ret_code)
 {
     struct request request = {.easy = easy};
     if (!easy)

@@ -76,7 +76,7 @@ THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
  * use, -EINVAL for none; -ENOMEM, also for other requests of the client where libcurl could not go
  * on. May be called by any number of fibers and threads at once; not from a callback of the client.
  * Blocks. */
-THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_time deadline,
+THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_deadline deadline,
                                  CURLcode *ret_code);
 
 /* Closes the connections and gives the client back; NULL is accepted. Requests that are under way

@@ -88,7 +88,7 @@ static struct attempt *begin_attempt(const char *conninfo)
 }
 
 /* Waits for what the next step needs. */
-static int wait_for_server(const struct attempt *attempt, thrum_time deadline)
+static int wait_for_server(const struct attempt *attempt, thrum_deadline deadline)
 {
     int descriptor = PQsocket(attempt->connection);
     return attempt->next == PGRES_POLLING_READING ? thrum_wait_readable(descriptor, deadline)
@@ -96,7 +96,7 @@ static int wait_for_server(const struct attempt *attempt, thrum_time deadline)
 }
 
 /* Takes steps until there is a connection or none can be had. After a failure the attempt is gone. */
-static int take_steps(struct attempt *attempt, thrum_time deadline)
+static int take_steps(struct attempt *attempt, thrum_deadline deadline)
 {
     int rc;
     while ((rc = thrum_pq__detached_call(take_step, drop_attempt, attempt, deadline)) == 0) {
@@ -111,14 +111,16 @@ static int take_steps(struct attempt *attempt, thrum_time deadline)
     return rc;
 }
 
-int thrum_pq_connect(const char *conninfo, thrum_time deadline, PGconn **ret_connection,
+int thrum_pq_connect(const char *conninfo, thrum_deadline deadline, PGconn **ret_connection,
                      thrum_error *ret_error)
 {
     int rc = check_conninfo(conninfo, ret_error);
     if (rc < 0)
         return rc;
-    struct attempt *attempt = deadline == THRUM_NOW ? NULL : begin_attempt(conninfo);
-    rc = deadline == THRUM_NOW ? -EAGAIN : attempt ? take_steps(attempt, deadline) : -ENOMEM;
+    struct attempt *attempt = thrum_deadline_is_now(deadline) ? NULL : begin_attempt(conninfo);
+    rc = thrum_deadline_is_now(deadline) ? -EAGAIN
+         : attempt                       ? take_steps(attempt, deadline)
+                                         : -ENOMEM;
     if (rc < 0)
         return tell(ret_error, rc, thrum_strerror(rc));
     if (attempt->next == PGRES_POLLING_OK && PQsetnonblocking(attempt->connection, 1) == 0) {

@@ -106,7 +106,7 @@ static bool leave(struct call *call)
 }
 
 int thrum_pq__detached_call(void (*work)(void *), void (*drop_thing)(void *), void *thing,
-                            thrum_time deadline)
+                            thrum_deadline deadline)
 {
     struct call *call = malloc(sizeof *call);
     if (!call) {

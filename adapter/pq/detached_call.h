@@ -9,6 +9,6 @@
  * Returns 0 when it has returned. Every other code, those of thrum_blocking, means that `thing` is
  * lost to the caller: `drop(thing)` was called, or will be once `work` has returned. Blocks. */
 int thrum_pq__detached_call(void (*work)(void *thing), void (*drop)(void *thing), void *thing,
-                            thrum_time deadline);
+                            thrum_deadline deadline);
 
 #endif

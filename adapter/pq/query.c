@@ -20,7 +20,7 @@
 #include <thrum.h>
 
 /* Waits until libpq has handed all it was given to the system. */
-static int flush(PGconn *connection, thrum_time deadline)
+static int flush(PGconn *connection, thrum_deadline deadline)
 {
     int left, rc = 0;
     while (rc == 0 && (left = PQflush(connection)) != 0)
@@ -29,7 +29,7 @@ static int flush(PGconn *connection, thrum_time deadline)
 }
 
 /* Waits until a result, or the end of them, can be had. */
-static int await_result(PGconn *connection, thrum_time deadline)
+static int await_result(PGconn *connection, thrum_deadline deadline)
 {
     int rc = 0;
     while (rc == 0 && PQisBusy(connection)) {
@@ -47,7 +47,7 @@ static bool copies(const PGresult *result)
 }
 
 /* Waits for all results of a query that are not gathered yet, and gives the last, or NULL. */
-static int gather(PGconn *connection, thrum_time deadline, PGresult **ret_result)
+static int gather(PGconn *connection, thrum_deadline deadline, PGresult **ret_result)
 {
     PGresult *last = NULL, *next;
     int rc;
@@ -69,19 +69,19 @@ static int gather(PGconn *connection, thrum_time deadline, PGresult **ret_result
 }
 
 /* Whether a query may begin: a code that says why not, else 0. */
-static int prepare(PGconn *connection, thrum_time deadline)
+static int prepare(PGconn *connection, thrum_deadline deadline)
 {
     if (PQstatus(connection) != CONNECTION_OK)
         return -EPIPE;
     if (PQtransactionStatus(connection) == PQTRANS_ACTIVE)
         return -EBUSY;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     return PQsetnonblocking(connection, 1) == 0 ? 0 : -EPIPE;
 }
 
 /* The rest of a query that libpq has taken, or not. */
-static int finish(PGconn *connection, int taken, thrum_time deadline, PGresult **ret_result)
+static int finish(PGconn *connection, int taken, thrum_deadline deadline, PGresult **ret_result)
 {
     if (!taken)
         return PQstatus(connection) == CONNECTION_BAD ? -EPIPE : -EINVAL;
@@ -96,7 +96,8 @@ static int finish(PGconn *connection, int taken, thrum_time deadline, PGresult *
     return rc;
 }
 
-int thrum_pq_query(PGconn *connection, const char *sql, thrum_time deadline, PGresult **ret_result)
+int thrum_pq_query(PGconn *connection, const char *sql, thrum_deadline deadline,
+                   PGresult **ret_result)
 {
     int rc = prepare(connection, deadline);
     if (rc < 0)
@@ -105,7 +106,7 @@ int thrum_pq_query(PGconn *connection, const char *sql, thrum_time deadline, PGr
 }
 
 int thrum_pq_query_params(PGconn *connection, const char *sql, int count, const char *const *values,
-                          thrum_time deadline, PGresult **ret_result)
+                          thrum_deadline deadline, PGresult **ret_result)
 {
     int rc = prepare(connection, deadline);
     if (rc < 0)
@@ -138,7 +139,7 @@ static void drop_request(void *thing)
 }
 
 /* Asks the server to stop what the connection runs. */
-static int ask_to_stop(PGconn *connection, thrum_time deadline)
+static int ask_to_stop(PGconn *connection, thrum_deadline deadline)
 {
     struct request *request = malloc(sizeof *request);
     if (!request)
@@ -157,7 +158,7 @@ static int ask_to_stop(PGconn *connection, thrum_time deadline)
 }
 
 /* What was sent by halves is sent first: the server does not look for requests within a message. */
-static int stop(PGconn *connection, thrum_time deadline)
+static int stop(PGconn *connection, thrum_deadline deadline)
 {
     thrum_time pause = FIRST_PAUSE_NS;
     PGresult *result = NULL;
@@ -166,9 +167,9 @@ static int stop(PGconn *connection, thrum_time deadline)
         rc = ask_to_stop(connection, deadline);
         if (rc < 0)
             return rc;
-        thrum_time slice = thrum_now() + pause;
-        rc = gather(connection, slice < deadline ? slice : deadline, &result);
-        if (rc != -ETIMEDOUT || slice >= deadline)
+        thrum_deadline slice = thrum_at(thrum_now() + pause);
+        rc = gather(connection, thrum_deadline_sooner(slice, deadline), &result);
+        if (rc != -ETIMEDOUT || slice.ns >= deadline.ns)
             break;
         pause *= 2;
         rc = 0;
@@ -177,13 +178,13 @@ static int stop(PGconn *connection, thrum_time deadline)
     return rc;
 }
 
-int thrum_pq_cancel(PGconn *connection, thrum_time deadline)
+int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline)
 {
     if (PQstatus(connection) != CONNECTION_OK)
         return -EPIPE;
     if (PQtransactionStatus(connection) != PQTRANS_ACTIVE)
         return 0;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum_shield_begin();
     int rc = stop(connection, deadline);
@@ -193,7 +194,7 @@ int thrum_pq_cancel(PGconn *connection, thrum_time deadline)
 
 /* -------------------------------------------------------------------------------- notifications */
 
-int thrum_pq_notify_get(PGconn *connection, thrum_time deadline, PGnotify **ret_notify)
+int thrum_pq_notify_get(PGconn *connection, thrum_deadline deadline, PGnotify **ret_notify)
 {
     PGnotify *notify;
     while (!(notify = PQnotifies(connection))) {

@@ -3,7 +3,7 @@
  *
  *     static int count_users(thrum_task *self)
  *     {
- *         thrum_time deadline = thrum_in(5);
+ *         thrum_deadline deadline = thrum_in(5);
  *         PGconn *connection;
  *         PGresult *result;
  *         thrum_error error;
@@ -60,8 +60,8 @@ THRUM_BEGIN
  * -ETIMEDOUT, -ECANCELED, -ENOMEM; -EAGAIN if the deadline is THRUM_NOW, and where the system
  * refuses the first helper. A code also comes with `ret_error`, unless that is NULL, whose message
  * is libpq's if it said something. Blocks. Python: asyncpg.connect. */
-THRUM_API int thrum_pq_connect(const char *conninfo, thrum_time deadline, PGconn **ret_connection,
-                               thrum_error *ret_error);
+THRUM_API int thrum_pq_connect(const char *conninfo, thrum_deadline deadline,
+                               PGconn **ret_connection, thrum_error *ret_error);
 
 /* Runs one or several statements, as PQexec does, and gives the result of the last. Returns 0 and a
  * result to be given to PQclear, whose status must be looked at. -EBUSY: another query is not over;
@@ -70,14 +70,14 @@ THRUM_API int thrum_pq_connect(const char *conninfo, thrum_time deadline, PGconn
  * must be closed; -EAGAIN: the deadline is THRUM_NOW, and nothing was sent; -ENOMEM. -ETIMEDOUT,
  * -ECANCELED: it may have been carried out or not, or still run; see thrum_pq_cancel. Blocks.
  * Python: connection.execute. */
-THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, thrum_time deadline,
+THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, thrum_deadline deadline,
                              PGresult **ret_result);
 
 /* Runs one statement with `count` values in the place of $1, $2 and so on, as PQexecParams does:
  * each is text, or NULL for the SQL value of that name. They are the caller's, and sent before the
  * call returns. Returns as thrum_pq_query. Blocks. Python: connection.fetch(sql, *values). */
 THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int count,
-                                    const char *const *values, thrum_time deadline,
+                                    const char *const *values, thrum_deadline deadline,
                                     PGresult **ret_result);
 
 /* After a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
@@ -87,12 +87,13 @@ THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int cou
  * -ETIMEDOUT; -ECONNREFUSED: the server cannot be asked; -EPIPE, -EOPNOTSUPP, -ENOMEM, -EAGAIN: the
  * connection must be closed by PQfinish, as the request may still be on its way and would hit the
  * next query. Blocks. Python: connection.cancel. */
-THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_time deadline);
+THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
 
 /* Waits for a notification of a channel that the connection has asked for by LISTEN. Returns 0 and
  * one to be given to PQfreemem; -ETIMEDOUT, -ECANCELED, and with THRUM_NOW -EAGAIN, after each of
  * which the connection is as it was; -EPIPE. Blocks. Python: connection.notifies. */
-THRUM_API int thrum_pq_notify_get(PGconn *connection, thrum_time deadline, PGnotify **ret_notify);
+THRUM_API int thrum_pq_notify_get(PGconn *connection, thrum_deadline deadline,
+                                  PGnotify **ret_notify);
 
 THRUM_END
 

@@ -200,18 +200,18 @@ bool child_has_ended(const struct child *child)
 }
 
 /* Waits for the end without a descriptor. */
-static int look_until(const struct child *child, thrum_time deadline)
+static int look_until(const struct child *child, thrum_deadline deadline)
 {
     while (!child_has_ended(child)) {
-        thrum_time next = thrum_in(look_seconds);
-        if (thrum_now() >= deadline)
+        thrum_deadline next = thrum_in(look_seconds);
+        if (thrum_now() >= deadline.ns)
             return -ETIMEDOUT;
-        thrum_sleep(next < deadline ? next : deadline);
+        thrum_sleep(thrum_deadline_sooner(next, deadline));
     }
     return 0;
 }
 
-int child_wait(struct child *child, thrum_time deadline, int *ret_status)
+int child_wait(struct child *child, thrum_deadline deadline, int *ret_status)
 {
     int rc;
     do
@@ -277,13 +277,13 @@ void children_kill_all(void)
 
 void children_end_all(int number, double grace)
 {
-    thrum_time deadline = thrum_in(grace);
+    thrum_deadline deadline = thrum_in(grace);
     thrum_with (&children.lock) {
         children.closed = true;
         for (size_t i = 0; i < children.count; i++)
             ask_to_end(children.items[i], number);
     }
-    while (children_count() > 0 && thrum_now() < deadline)
+    while (children_count() > 0 && thrum_now() < deadline.ns)
         thrum_sleep(thrum_in(look_seconds));
     children_kill_all();
 }

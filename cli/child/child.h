@@ -35,7 +35,7 @@ int child_start(struct child *child, const struct child_options *options);
 
 /* Waits until the child has ended, and gives its status as waitpid does. If its end was asked for,
  * what is left of it is killed. Returns 0 or -ETIMEDOUT. Blocks; in a fiber, the fiber only. */
-int child_wait(struct child *child, thrum_time deadline, int *ret_status);
+int child_wait(struct child *child, thrum_deadline deadline, int *ret_status);
 
 /* True if it has ended. Does not block. */
 bool child_has_ended(const struct child *child);

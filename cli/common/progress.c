@@ -34,7 +34,8 @@ static bool drawn;    /* something of ours is on the terminal's line */
 static bool counting; /* between begin and end */
 static char label[64], noun[24];
 static uint64_t total, total_bytes, done, done_bytes;
-static thrum_time begun, next_drawing;
+static thrum_time begun;
+static thrum_deadline next_drawing;
 
 void progress_open(enum progress_wish wish)
 {
@@ -213,7 +214,7 @@ void progress_show(uint64_t how_many, uint64_t how_many_bytes)
             done = how_many;
         if (how_many_bytes > done_bytes)
             done_bytes = how_many_bytes;
-        if (!counting || (!bars && !lines) || thrum_now() < next_drawing)
+        if (!counting || (!bars && !lines) || thrum_now() < next_drawing.ns)
             break;
         if (bars)
             draw();

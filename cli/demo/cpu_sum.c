@@ -105,7 +105,7 @@ static int calibrate(const struct demo_options *options, thrum_error *ret_error)
     (void)ret_error;
     uint64_t steps = 100000;
     double step = 0, sample[SAMPLES];
-    for (thrum_time end = thrum_in(warm_up_seconds); thrum_now() < end;)
+    for (thrum_deadline end = thrum_in(warm_up_seconds); thrum_now() < end.ns;)
         step = time_steps(steps);
     steps = (uint64_t)(sample_seconds * 1e9 / step);
     for (int i = 0; i < SAMPLES; i++)

@@ -61,7 +61,7 @@ static int total_of(int customer)
 static void pause_until(sqlite3_context *context, int count, sqlite3_value **values)
 {
     (void)count;
-    if (thrum_sleep(sqlite3_value_int64(values[0])) < 0)
+    if (thrum_sleep(thrum_at(sqlite3_value_int64(values[0]))) < 0)
         sqlite3_result_error(context, "stopped", -1);
     else
         sqlite3_result_int(context, 1);
@@ -103,13 +103,13 @@ static void *make_connection(const char *path, thrum_error *ret_error)
 static struct handle_pool connections = {.make = make_connection, .drop = drop_connection};
 
 /* Runs the query once and checks the answer. Returns 0, or a negative errno and the reason. */
-static int run_query(struct connection *connection, const struct query *query, thrum_time until,
+static int run_query(struct connection *connection, const struct query *query, thrum_deadline until,
                      thrum_error *ret_error)
 {
     sqlite3_stmt *statement = connection->statement;
     int rc = sqlite3_bind_int(statement, 1, query->customer);
     if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(statement, 2, until);
+        rc = sqlite3_bind_int64(statement, 2, until.ns);
     if (rc == SQLITE_OK)
         rc = sqlite3_step(statement);
     int total = rc == SQLITE_ROW ? sqlite3_column_int(statement, 0) : 0;
@@ -126,7 +126,8 @@ static int query_database(thrum_task *self)
 {
     const struct query *query = &thrum_arg(self, struct query);
     thrum_error error = {0};
-    thrum_time begin = thrum_now(), until = thrum_in(query->seconds);
+    thrum_time begin = thrum_now();
+    thrum_deadline until = thrum_in(query->seconds);
     struct connection *connection = handle_pool_take(&connections, query->path, &error);
     if (!connection)
         return thrum_fail(self, error.code, "%s", error.message);

@@ -130,7 +130,8 @@ static unsigned char *read_whole(const char *path, size_t *ret_size, int *ret_co
 static int read_file(thrum_task *self)
 {
     const struct file_read *arg = &thrum_arg(self, struct file_read);
-    thrum_time begin = thrum_now(), until = thrum_in(arg->seconds);
+    thrum_time begin = thrum_now();
+    thrum_deadline until = thrum_in(arg->seconds);
     size_t size;
     int rc;
     unsigned char *bytes = read_whole(arg->path, &size, &rc);

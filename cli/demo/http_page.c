@@ -170,14 +170,14 @@ static int serve_loop(struct server *server, int leash)
             return 1;
         MHD_UNSIGNED_LONG_LONG library_wait;
         bool wants_run = MHD_get_timeout(server->daemon, &library_wait) == MHD_YES;
-        thrum_time wait = wants_run ? (thrum_time)library_wait * 1000000 : THRUM_FOREVER;
+        thrum_time wait = wants_run ? (thrum_time)library_wait * 1000000 : INT64_MAX;
         if (server->first) {
             thrum_time until_due = server->first->due - thrum_now();
             if (until_due < wait)
                 wait = until_due > 0 ? until_due : 0;
         }
         struct timespec timeout = {.tv_sec = wait / 1000000000, .tv_nsec = wait % 1000000000};
-        int count = ppoll(ready, 2, wait == THRUM_FOREVER ? NULL : &timeout, NULL);
+        int count = ppoll(ready, 2, wait == INT64_MAX ? NULL : &timeout, NULL);
         if (count < 0 && errno != EINTR)
             return 1;
         if (ready[1].revents)

@@ -105,9 +105,9 @@ void http_server_stop(struct http_server *server)
     if (server->pid <= 0)
         return;
     (void)close(server->leash);
-    thrum_time deadline = thrum_in(patience);
+    thrum_deadline deadline = thrum_in(patience);
     while (waitpid(server->pid, NULL, WNOHANG) == 0) {
-        if (thrum_now() >= deadline) {
+        if (thrum_now() >= deadline.ns) {
             kill(server->pid, SIGKILL);
             waitpid(server->pid, NULL, 0);
             break;

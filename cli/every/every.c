@@ -67,7 +67,7 @@ static thrum_time jittered(const struct every *every, thrum_time moment)
     if (every->options.jitter <= 0 || getrandom(&random, sizeof random, 0) != sizeof random)
         return moment;
     double late = every->options.jitter * 1e9 * random / UINT32_MAX;
-    return late > (double)(THRUM_FOREVER - moment) / 2 ? THRUM_FOREVER : moment + (thrum_time)late;
+    return late > (double)(INT64_MAX - moment) / 2 ? INT64_MAX : moment + (thrum_time)late;
 }
 
 static void start(struct every *every)
@@ -143,7 +143,7 @@ static void take_end(struct every *every)
 }
 
 /* Waits once: for the child if one runs, and for Ctrl-C if none does. */
-static enum reason wait_once(struct every *every, thrum_time deadline, bool for_changes)
+static enum reason wait_once(struct every *every, thrum_deadline deadline, bool for_changes)
 {
     enum { CHILD, INTERRUPT, CHANGES, OUTPUT, COUNT };
     bool running = every->child.pid != 0;
@@ -154,10 +154,10 @@ static enum reason wait_once(struct every *every, thrum_time deadline, bool for_
                      POLLIN, 0},
         /* Without events, poll reports an error alone. */
         [OUTPUT] = {running ? -1 : STDOUT_FILENO, 0, 0}};
-    thrum_time left = deadline - thrum_now();
+    thrum_time left = deadline.ns - thrum_now();
     struct timespec time = {.tv_sec = left > 0 ? left / 1000000000 : 0,
                             .tv_nsec = left > 0 ? left % 1000000000 : 0};
-    if (ppoll(waits, COUNT, deadline == THRUM_FOREVER ? NULL : &time, NULL) <= 0)
+    if (ppoll(waits, COUNT, thrum_deadline_is_forever(deadline) ? NULL : &time, NULL) <= 0)
         return REASON_DUE;
     return waits[INTERRUPT].revents ? REASON_INTERRUPT
            : waits[CHILD].revents   ? REASON_CHILD
@@ -166,19 +166,19 @@ static enum reason wait_once(struct every *every, thrum_time deadline, bool for_
 }
 
 /* Waits until `deadline`, or for one of the other reasons. */
-static enum reason wait_for(struct every *every, thrum_time deadline, bool for_changes)
+static enum reason wait_for(struct every *every, thrum_deadline deadline, bool for_changes)
 {
     for (;;) {
         bool blind = every->child.pid != 0 && every->child.descriptor < 0;
         if (blind && child_has_ended(&every->child))
             return REASON_CHILD;
-        thrum_time slice = blind           ? thrum_in(look_seconds)
-                           : every->screen ? thrum_in(redraw_seconds)
-                                           : deadline;
-        enum reason reason = wait_once(every, slice < deadline ? slice : deadline, for_changes);
+        thrum_deadline slice = blind           ? thrum_in(look_seconds)
+                               : every->screen ? thrum_in(redraw_seconds)
+                                               : deadline;
+        enum reason reason = wait_once(every, thrum_deadline_sooner(slice, deadline), for_changes);
         if (reason == REASON_CHANGED && !changes_take(every->changes))
             continue;
-        if (reason != REASON_DUE || thrum_now() >= deadline)
+        if (reason != REASON_DUE || thrum_now() >= deadline.ns)
             return reason;
         if (every->screen)
             screen_refresh(every->screen);
@@ -188,8 +188,9 @@ static enum reason wait_for(struct every *every, thrum_time deadline, bool for_c
 /* Something has changed: waits until no more changes come. */
 static void settle(struct every *every)
 {
-    thrum_time most = thrum_in(settle_most_seconds);
-    while (thrum_now() < most && wait_for(every, thrum_in(settle_seconds), true) == REASON_CHANGED)
+    thrum_deadline most = thrum_in(settle_most_seconds);
+    while (thrum_now() < most.ns &&
+           wait_for(every, thrum_in(settle_seconds), true) == REASON_CHANGED)
         continue;
 }
 
@@ -203,7 +204,7 @@ static bool is_over(const struct every *every)
 /* Waits for the next run to be due. */
 static void wait_between(struct every *every, thrum_time due)
 {
-    enum reason reason = wait_for(every, due, true);
+    enum reason reason = wait_for(every, thrum_at(due), true);
     if (reason == REASON_CHANGED)
         settle(every);
     every->reader_gone |= reason == REASON_READER;
@@ -217,7 +218,8 @@ static bool wait_for_child(struct every *every, thrum_time due)
     int status;
     while (every->child.pid != 0) {
         bool kills = every->options.overlap == OVERLAP_KILL && !is_over(every);
-        enum reason reason = wait_for(every, kills ? due : THRUM_FOREVER, counts && !changed);
+        enum reason reason =
+            wait_for(every, kills ? thrum_at(due) : THRUM_FOREVER, counts && !changed);
         changed |= reason == REASON_CHANGED;
         if (reason == REASON_CHILD)
             take_end(every);

@@ -17,7 +17,7 @@ static thrum_time aligned(const struct schedule *schedule, thrum_time now, int64
 {
     int64_t period = period_of(schedule), past = wall % period;
     int64_t ahead = past == 0 ? 0 : period - past;
-    return ahead > THRUM_FOREVER - now ? THRUM_FOREVER : now + ahead;
+    return ahead > INT64_MAX - now ? INT64_MAX : now + ahead;
 }
 
 thrum_time schedule_begin(struct schedule *schedule, const struct every_options *options,
@@ -29,14 +29,14 @@ thrum_time schedule_begin(struct schedule *schedule, const struct every_options 
     return schedule->first;
 }
 
-/* The moment of a beat; THRUM_FOREVER if the clock does not reach that far. */
+/* The moment of a beat; INT64_MAX if the clock does not reach that far. */
 static thrum_time moment_of(const struct schedule *schedule, uint64_t beat)
 {
     int64_t offset;
     thrum_time moment;
     if (__builtin_mul_overflow(period_of(schedule), beat, &offset) ||
         __builtin_add_overflow(schedule->first, offset, &moment))
-        return THRUM_FOREVER;
+        return INT64_MAX;
     return moment;
 }
 

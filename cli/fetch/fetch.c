@@ -45,7 +45,7 @@ struct fetch {
     struct schedule *schedule;
     struct transfers transfers;
     struct body_place place;
-    thrum_time deadline;
+    thrum_deadline deadline;
     struct report report;
     struct digest_set digests; /* that the list names; the reading thread's */
 
@@ -270,7 +270,8 @@ static void show_progress(struct fetch *fetch)
 static void look(struct fetch *fetch)
 {
     show_progress(fetch);
-    if (schedule_stopping(fetch->schedule) || (!interrupt_asked() && thrum_now() < fetch->deadline))
+    if (schedule_stopping(fetch->schedule) ||
+        (!interrupt_asked() && thrum_now() < fetch->deadline.ns))
         return;
     schedule_stop(fetch->schedule);
     if (interrupt_asked() && !fetch->options.quiet)

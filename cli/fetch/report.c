@@ -165,7 +165,7 @@ bool report_add(struct report *report, const struct job *job, const struct outco
     return fine;
 }
 
-bool report_has_room(struct report *report, uint64_t number, thrum_time deadline)
+bool report_has_room(struct report *report, uint64_t number, thrum_deadline deadline)
 {
     bool room = true;
     thrum_with (&report->lock)

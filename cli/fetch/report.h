@@ -32,7 +32,7 @@ bool report_add(struct report *report, const struct job *job, const struct outco
 
 /* Waits until a job of that number is not too far ahead of those that are still to be printed, for some time at
  * most. Returns false if the time has passed. */
-bool report_has_room(struct report *report, uint64_t number, thrum_time deadline);
+bool report_has_room(struct report *report, uint64_t number, thrum_deadline deadline);
 
 /* Prints what still waits for its turn, and ends. Returns the exit status: `status`, or what the output makes of
  * it. */

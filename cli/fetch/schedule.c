@@ -418,7 +418,7 @@ void schedule_close(struct schedule *schedule)
     }
 }
 
-bool schedule_wait(struct schedule *schedule, thrum_time deadline)
+bool schedule_wait(struct schedule *schedule, thrum_deadline deadline)
 {
     return thrum_event_wait(&schedule->idle, deadline) == 0;
 }

@@ -74,7 +74,7 @@ bool schedule_stopping(struct schedule *schedule);
 /* No more jobs will be added. */
 void schedule_close(struct schedule *schedule);
 /* Waits until it is closed and no job is left; false if the deadline passes first. */
-bool schedule_wait(struct schedule *schedule, thrum_time deadline);
+bool schedule_wait(struct schedule *schedule, thrum_deadline deadline);
 
 /* The most that the host of a job may have at a time now. For tests. */
 double schedule_limit(struct job *job);

@@ -27,7 +27,7 @@ static const double first_pause = 0.5, longest_pause = 30, crowd_pause = 0.05;
 /* ----------------------------------------------------------------------------------- what is shared */
 
 int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options,
-                   struct body_place *place, thrum_time deadline)
+                   struct body_place *place, thrum_deadline deadline)
 {
     *ret_transfers = (struct transfers){.options = options, .place = place, .deadline = deadline};
     if (options->rate > 0)
@@ -183,7 +183,7 @@ static bool refuses_head(const struct handle *handle, long status)
 
 /* Asks once. Returns 0 and libcurl's code, or a negative errno. */
 static int ask(struct transfers *transfers, struct handle *handle, const struct job *job,
-               thrum_time deadline, bool probe, struct outcome *outcome, CURLcode *ret_code)
+               thrum_deadline deadline, bool probe, struct outcome *outcome, CURLcode *ret_code)
 {
     int rc = handle_aim(handle, job->url, handle->body, probe);
     if (rc == 0)
@@ -205,8 +205,8 @@ static void attempt(struct transfers *transfers, struct handle *handle, struct j
                     struct outcome *outcome, thrum_retry *retry)
 {
     double patience = transfers->options->timeout;
-    thrum_time deadline = patience > 0 ? thrum_in(patience) : THRUM_FOREVER;
-    bool last = transfers->deadline <= deadline;
+    thrum_deadline deadline = patience > 0 ? thrum_in(patience) : THRUM_FOREVER;
+    bool last = transfers->deadline.ns <= deadline.ns;
     const char *validator;
     CURLcode code = CURLE_OK;
     outcome->attempts = thrum_retry_attempt(retry);
@@ -263,7 +263,7 @@ static void settle(struct transfers *transfers, const thrum_retry *retry, struct
     int rc = thrum_retry_code(retry);
     const char *message = thrum_retry_error(retry)->message;
     /* Cut off in a pause: by a stop, or because the run's deadline leaves no time for another attempt. */
-    if (rc == -ECANCELED || (rc == -ETIMEDOUT && transfers->deadline <= thrum_now()))
+    if (rc == -ECANCELED || (rc == -ETIMEDOUT && transfers->deadline.ns <= thrum_now()))
         outcome->unfinished = true;
     if (outcome->unfinished)
         return;

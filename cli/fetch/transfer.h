@@ -14,7 +14,7 @@ struct transfers {
     const struct fetch_options *options;
     thrum_curl *client;
     struct body_place *place;
-    thrum_time deadline;                    /* of the run */
+    thrum_deadline deadline;                /* of the run */
     thrum_rate_limiter limiter;             /* of all; all-zero for no limit */
     thrum_keyed_rate_limiter *host_limiter; /* or NULL */
 
@@ -24,7 +24,7 @@ struct transfers {
 
 /* Makes the client and the limiters. Returns 0 or -ENOMEM; transfers_finish is due in any case. */
 int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options,
-                   struct body_place *place, thrum_time deadline);
+                   struct body_place *place, thrum_deadline deadline);
 void transfers_finish(struct transfers *transfers);
 
 /* Fetches the job's URL, with as many attempts as it takes and as are allowed. A body that was kept is

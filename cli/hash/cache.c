@@ -40,8 +40,8 @@ struct cache {
     thrum_lock lock; /* over what follows */
     sqlite3 *database;
     sqlite3_stmt *get, *put;
-    int broken;             /* SQLite's code, once something has failed */
-    thrum_time write_after; /* when the rows are to be written at the latest */
+    int broken;                 /* SQLite's code, once something has failed */
+    thrum_deadline write_after; /* when the rows are to be written at the latest */
     size_t count;
     struct row rows[ROWS_MOST]; /* not yet written */
 };
@@ -68,10 +68,10 @@ static int64_t nanoseconds(const struct timespec *moment)
 static int prepare(struct cache *cache)
 {
     int code = sqlite3_busy_timeout(cache->database, BUSY_LONG);
-    thrum_time deadline = thrum_in(BUSY_LONG * 1e-3);
+    thrum_deadline deadline = thrum_in(BUSY_LONG * 1e-3);
     if (code == SQLITE_OK)
         while ((code = sqlite3_exec(cache->database, schema, NULL, NULL, NULL)) == SQLITE_BUSY &&
-               thrum_now() < deadline && thrum_sleep(thrum_in(open_pause)) == 0)
+               thrum_now() < deadline.ns && thrum_sleep(thrum_in(open_pause)) == 0)
             continue;
     if (code == SQLITE_OK)
         code = sqlite3_prepare_v2(cache->database, get_sql, -1, &cache->get, NULL);
@@ -171,7 +171,7 @@ static int write_rows(struct cache *cache, int patience)
 static void write_due(struct cache *cache)
 {
     bool full = cache->count == ROWS_MOST;
-    if (cache->broken || cache->count == 0 || (!full && thrum_now() < cache->write_after))
+    if (cache->broken || cache->count == 0 || (!full && thrum_now() < cache->write_after.ns))
         return;
     int code = write_rows(cache, full ? BUSY_LONG : BUSY_BRIEFLY);
     if (code == SQLITE_BUSY && !full)

@@ -55,7 +55,7 @@ static bool is_full(const struct run_options *options)
 
 static thrum_time later(thrum_time moment, double seconds)
 {
-    return seconds > 1e9 ? THRUM_FOREVER : moment + (thrum_time)(seconds * 1e9);
+    return seconds > 1e9 ? INT64_MAX : moment + (thrum_time)(seconds * 1e9);
 }
 
 void admission_wait(struct admission *admission, const struct run_options *options)
@@ -63,7 +63,7 @@ void admission_wait(struct admission *admission, const struct run_options *optio
     thrum_time begin = thrum_now();
     bool said = options->quiet;
     if (options->delay > 0 && admission->started)
-        stop_wait(later(admission->last, options->delay));
+        stop_wait(thrum_at(later(admission->last, options->delay)));
     while (!stop_is_set()) {
         bool loaded = is_loaded(options), full = !loaded && is_full(options);
         if (!loaded && !full)

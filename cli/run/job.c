@@ -191,7 +191,7 @@ static bool lacks_room(int rc)
 static int start_in_room(struct job *job, const struct run_options *options, struct child *child)
 {
     double pause = first_pause_seconds;
-    thrum_time lonely = thrum_in(lonely_seconds);
+    thrum_deadline lonely = thrum_in(lonely_seconds);
     bool said = options->quiet;
     for (;;) {
         int rc = start(job, options, child);
@@ -199,7 +199,7 @@ static int start_in_room(struct job *job, const struct run_options *options, str
             return rc;
         if (children_count() > 0)
             lonely = thrum_in(lonely_seconds);
-        if (thrum_now() > lonely)
+        if (thrum_now() > lonely.ns)
             return rc;
         if (!said && pause >= longest_pause_seconds) {
             trouble_print("job %ju waits until another can start: %s", (uintmax_t)job->number,
@@ -226,7 +226,7 @@ static void attempt(struct job *job, const struct run_options *options)
         job->begun = false; /* everything is being ended */
     if (job->error < 0)
         return;
-    thrum_time deadline = options->timeout > 0 ? thrum_in(options->timeout) : THRUM_FOREVER;
+    thrum_deadline deadline = options->timeout > 0 ? thrum_in(options->timeout) : THRUM_FOREVER;
     job->error = child_wait(&child, deadline, &job->status);
     if (job->error < 0) { /* whatever the reason is, the child must not be left */
         job->timed_out = job->error == -ETIMEDOUT;

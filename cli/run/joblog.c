@@ -120,9 +120,9 @@ static int read_log(struct joblog *log)
  * until it becomes its command. Any other error means a file system without locks. */
 static bool lock(int file)
 {
-    thrum_time most = thrum_in(lock_seconds);
+    thrum_deadline most = thrum_in(lock_seconds);
     while (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        if (thrum_now() >= most)
+        if (thrum_now() >= most.ns)
             return false;
         thrum_sleep(thrum_in(look_seconds));
     }

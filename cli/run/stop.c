@@ -30,7 +30,7 @@ int stop_descriptor(void)
     return descriptor;
 }
 
-bool stop_wait(thrum_time deadline)
+bool stop_wait(thrum_deadline deadline)
 {
     return thrum_event_wait(&stopped, deadline) == 0;
 }

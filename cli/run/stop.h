@@ -19,6 +19,6 @@ int stop_descriptor(void);
 
 /* Waits until the deadline. Returns true at once if jobs are not to start any more. Blocks; in a fiber,
  * the fiber only. */
-bool stop_wait(thrum_time deadline);
+bool stop_wait(thrum_deadline deadline);
 
 #endif

@@ -54,7 +54,7 @@ THRUM_API void thrum_barrier_finish(thrum_barrier *barrier);
  * -ECANCELED, which break the barrier; -EAGAIN if the deadline is THRUM_NOW and others are
  * missing, which does not; -EPIPE if the barrier is or gets broken. Blocks.
  * Python: Barrier.wait(timeout). */
-THRUM_API int thrum_barrier_wait(thrum_barrier *barrier, thrum_time deadline);
+THRUM_API int thrum_barrier_wait(thrum_barrier *barrier, thrum_deadline deadline);
 
 /* Makes the barrier whole and empty again; those who wait get -EPIPE. Does not block.
  * Python: Barrier.reset(). */

@@ -44,16 +44,16 @@ THRUM_BEGIN
  *  - -ETIMEDOUT, in a fiber: the deadline passed
  *  - -ECANCELED, in a fiber: the running task was cancelled */
 THRUM_API int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size,
-                             void *ret_result, size_t result_size, thrum_time deadline);
+                             void *ret_result, size_t result_size, thrum_deadline deadline);
 
 /* The same, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
  * thrum_blocking, but never -EMSGSIZE. Blocks. */
 THRUM_API int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size,
-                                  void **ret_bytes, size_t *ret_size, thrum_time deadline);
+                                  void **ret_bytes, size_t *ret_size, thrum_deadline deadline);
 
 /* The same for a text; -EMSGSIZE means a result that does not end in a zero byte. Blocks. */
 THRUM_API int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size,
-                                       char **ret_text, thrum_time deadline);
+                                       char **ret_text, thrum_deadline deadline);
 
 THRUM_END
 

@@ -88,7 +88,7 @@ THRUM_API thrum_circuit_state thrum_circuit_breaker_state(thrum_circuit_breaker 
 /* The moment from which a call may be let through: when it is open, the end of its open time; when
  * half-open, when the probe is given up; when closed, THRUM_NOW. A retry's thrum_retry_not_before
  * takes it. */
-THRUM_API thrum_time thrum_circuit_breaker_until(thrum_circuit_breaker *breaker);
+THRUM_API thrum_deadline thrum_circuit_breaker_until(thrum_circuit_breaker *breaker);
 
 THRUM_END
 

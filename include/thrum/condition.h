@@ -70,7 +70,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_condition_try(thrum_condition *condition);
 
 /* Takes the condition's lock before `deadline`; see thrum_lock_acquire_until. */
 THRUM_API THRUM_MUST_CHECK int thrum_condition_acquire_until(thrum_condition *condition,
-                                                             thrum_time deadline);
+                                                             thrum_deadline deadline);
 
 /* Gives the condition's lock back; see thrum_lock_release. */
 THRUM_API void thrum_condition_release(thrum_condition *condition);
@@ -80,12 +80,12 @@ THRUM_API void thrum_condition_release(thrum_condition *condition);
  * deadline is THRUM_NOW (the lock is then not released); -ECANCELED if the running task was
  * cancelled. The deadline bounds the wait for the notify, not that for the lock. Blocks.
  * Python: Condition.wait(timeout). */
-THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_time deadline);
+THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline);
 
 /* Waits until predicate(context) is true, calling it under the lock, first before waiting.
  * Returns 0 when it is true; else as thrum_condition_wait. Python: Condition.wait_for(). */
 THRUM_API int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
-                                       void *context, thrum_time deadline);
+                                       void *context, thrum_deadline deadline);
 
 /* Lets at most `count` waiters go on, those that have waited longest. The caller must hold the
  * lock. Does not block. Python: Condition.notify(n). */

@@ -52,7 +52,7 @@ THRUM_API bool thrum_event_is_set(const thrum_event *event);
 /* Waits until the flag is set. A waiter that a set has woken returns 0 even if the flag is cleared
  * before it runs. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and the flag is not
  * set; -ECANCELED if the running task was cancelled. Blocks. Python: Event.wait(timeout). */
-THRUM_API int thrum_event_wait(thrum_event *event, thrum_time deadline);
+THRUM_API int thrum_event_wait(thrum_event *event, thrum_deadline deadline);
 
 THRUM_END
 

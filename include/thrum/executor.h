@@ -69,7 +69,7 @@ typedef enum thrum_priority {
 /* How a task is to be submitted; zero means the default. */
 typedef struct thrum_submit_options {
     thrum_priority priority; /* tasks of one priority start in the order of submission */
-    thrum_time deadline;     /* by which the task is to end; 0 for none */
+    thrum_deadline deadline; /* by which the task is to end; 0 for none */
 } thrum_submit_options;
 
 /* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
@@ -93,16 +93,16 @@ THRUM_API thrum_future *thrum_submit_with(thrum_executor *executor,
 
 /* What thrum_map applies its function to: Python's keyword arguments. */
 typedef struct thrum_map_options {
-    size_t count;           /* how many items */
-    const void *args;       /* their arguments, one after another; NULL for none */
-    size_t arg_size;        /* bytes of one argument */
-    void *ret_results;      /* where results go, in input order; NULL drops them */
-    size_t result_size;     /* bytes of one result; 0 for none */
-    size_t window;          /* the most tasks in flight; 0 for a default that keeps the pool busy */
-    size_t chunk;           /* items to a task, for small ones; 0 for 1 */
-    thrum_time deadline;    /* for the whole; 0 for none */
-    thrum_error *ret_error; /* filled in on failure, if not NULL */
-    size_t *ret_failed;     /* the index of the item that failed, if not NULL */
+    size_t count;       /* how many items */
+    const void *args;   /* their arguments, one after another; NULL for none */
+    size_t arg_size;    /* bytes of one argument */
+    void *ret_results;  /* where results go, in input order; NULL drops them */
+    size_t result_size; /* bytes of one result; 0 for none */
+    size_t window;      /* the most tasks in flight; 0 for a default that keeps the pool busy */
+    size_t chunk;       /* items to a task, for small ones; 0 for 1 */
+    thrum_deadline deadline; /* for the whole; 0 for none */
+    thrum_error *ret_error;  /* filled in on failure, if not NULL */
+    size_t *ret_failed;      /* the index of the item that failed, if not NULL */
 } thrum_map_options;
 
 /* Runs `function` on every item and leaves the results in input order, holding at most `window`
@@ -136,7 +136,7 @@ THRUM_API thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_
  * error of the item, -EMSGSIZE if its result is of another size; -ETIMEDOUT; -EAGAIN if the deadline
  * is THRUM_NOW; -ECANCELED if the running task was cancelled: after these three it may be asked
  * again. One thread at a time. Blocks. */
-THRUM_API int thrum_mapping_next(thrum_mapping *mapping, void *ret_result, thrum_time deadline);
+THRUM_API int thrum_mapping_next(thrum_mapping *mapping, void *ret_result, thrum_deadline deadline);
 
 /* How many results were given: the index of the next item, or of the one that failed. */
 THRUM_API size_t thrum_mapping_index(const thrum_mapping *mapping);

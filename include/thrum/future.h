@@ -33,7 +33,7 @@ typedef struct thrum_future thrum_future;
  * thrum_future_done tells a late result from a task's own -ETIMEDOUT. Blocks.
  * Python: Future.result(timeout). */
 THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
-                                  thrum_time deadline);
+                                  thrum_deadline deadline);
 
 /* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it
  * is not NULL, is set to the size of the result whenever there is one, so that after -EMSGSIZE you know what it
@@ -44,7 +44,7 @@ THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t
  *  - -ENODATA: the result was taken
  *  - what thrum_future_result returns for a task that failed or is not done */
 THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity,
-                                size_t *ret_size, thrum_time deadline);
+                                size_t *ret_size, thrum_deadline deadline);
 
 /* Waits for the task and takes its result, whatever its size, out of the future. The caller owns the bytes and
  * gives them to free:
@@ -64,16 +64,17 @@ THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t c
  *  - -ENOMEM: memory is out; the result stays
  *  - what thrum_future_result returns for a task that failed or is not done */
 THRUM_API int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size,
-                                thrum_time deadline);
+                                thrum_deadline deadline);
 
 /* The same for a text, the result of thrum_return(self, thrum_text(...)). Returns as thrum_future_take, or
  * -EMSGSIZE for a result that does not end in a zero byte; it stays then. Blocks. */
-THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text, thrum_time deadline);
+THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
+                                     thrum_deadline deadline);
 
 /* Waits until the task is done, whether it succeeded or not, and leaves its failure unseen.
  * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the running task was
  * cancelled. Blocks. */
-THRUM_API int thrum_future_wait(thrum_future *future, thrum_time deadline);
+THRUM_API int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
 
 /* The error of a task that failed or was cancelled; NULL if it is not done or succeeded. Asking
  * counts as having seen the failure. The pointer is valid as long as the future.
@@ -112,7 +113,7 @@ typedef enum thrum_wait_condition {
  * running task was cancelled; -ENOMEM. The cost is linear in `count`. Blocks.
  * Python: concurrent.futures.wait(). */
 THRUM_API int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
-                         thrum_time deadline);
+                         thrum_deadline deadline);
 
 /* Called when a future is done. Returns 0, or a negative errno, which goes to the failure hook; a
  * positive number is a mistake and goes there as -EINVAL. */
@@ -192,7 +193,7 @@ THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *future
  * all have been given; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and none is done;
  * -ECANCELED if the running task was cancelled. One thread at a time. Blocks. */
 THRUM_API int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index,
-                                      thrum_time deadline);
+                                      thrum_deadline deadline);
 
 /* Stops watching; NULL is accepted. The futures are left alone. */
 THRUM_API void thrum_as_completed_free(thrum_as_completed *done);

@@ -59,7 +59,7 @@ THRUM_API thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *e
  * for, however long they take. Afterwards the group is as new and may take tasks again. One thread
  * at a time; one of the group's own tasks would wait for itself, which stops the program. Blocks.
  * Python: leaving "async with". */
-THRUM_API int thrum_group_join(thrum_group *group, thrum_time deadline);
+THRUM_API int thrum_group_join(thrum_group *group, thrum_deadline deadline);
 
 /* Why the last join did not return 0; NULL if it did. Valid until the next join or the end of the
  * group. Does not block. */

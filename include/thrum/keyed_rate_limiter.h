@@ -46,7 +46,8 @@ THRUM_API void thrum_keyed_rate_limiter_free(thrum_keyed_rate_limiter *limiter);
  * they would not be due in 200 years; -ENOBUFS if there are max_keys other keys in use; -ENOMEM.
  * The tokens of a failed call are given back as by thrum_rate_limiter_acquire. Blocks. */
 THRUM_API int thrum_keyed_rate_limiter_acquire(thrum_keyed_rate_limiter *limiter, const void *key,
-                                               size_t size, uint64_t tokens, thrum_time deadline);
+                                               size_t size, uint64_t tokens,
+                                               thrum_deadline deadline);
 
 /* How many keys are remembered, for displays. */
 THRUM_API size_t thrum_keyed_rate_limiter_keys(thrum_keyed_rate_limiter *limiter);

@@ -55,7 +55,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_lock_try(thrum_lock *lock);
 /* Takes the lock before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW
  * and the lock is held; -ECANCELED if the running task was cancelled; -EDEADLK at once if the
  * caller holds it already. Blocks. Python: Lock.acquire(timeout=...). */
-THRUM_API THRUM_MUST_CHECK int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline);
 
 /* Gives the lock back and wakes a waiter if there is one. The caller must hold it: anyone else is
  * stopped with a message. Touches nothing of the lock once another may take it. Does not block.

@@ -47,7 +47,7 @@ typedef enum thrum_periodic_beat {
 typedef struct thrum_periodic_options {
     double period;            /* seconds, above 0; must be given */
     thrum_periodic_beat beat; /* THRUM_PERIODIC_SKIP by default */
-    thrum_time first;         /* when the first tick is due; at once by default */
+    thrum_deadline first;     /* when the first tick is due; at once by default */
     uint64_t ticks;           /* ends by itself after so many; without end by default */
     bool keep_going;          /* a tick that fails is reported and the next one comes */
     bool lasting;             /* the end of the program waits for it; a daemon by default */
@@ -66,7 +66,7 @@ THRUM_API thrum_periodic *thrum_periodic_start(const thrum_periodic_options *opt
  * thrum_periodic_join: 0 means that no tick runs and none will. After -ETIMEDOUT or -ECANCELED the
  * running tick is still the last. Called by a tick of its own it does not wait and returns -EDEADLK:
  * that tick is the last. Any number of times. Blocks for a running tick only. */
-THRUM_API int thrum_periodic_stop(thrum_periodic *periodic, thrum_time deadline);
+THRUM_API int thrum_periodic_stop(thrum_periodic *periodic, thrum_deadline deadline);
 
 /* No tick begins from now on, and the running one is asked to stop: its waits return -ECANCELED,
  * thrum_cancelled turns true. That it then fails with -ECANCELED is no failure. Does not block. */
@@ -77,7 +77,7 @@ THRUM_API void thrum_periodic_cancel(thrum_periodic *periodic);
  * end: -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the running task was cancelled;
  * -EDEADLK in a tick of its own; -ESRCH in a child made by fork. thrum_periodic_running tells
  * them apart. Blocks. */
-THRUM_API int thrum_periodic_join(thrum_periodic *periodic, thrum_time deadline);
+THRUM_API int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline);
 
 /* Stops it, waits for a running tick, and frees it; NULL is accepted. A failure that ended it and
  * that nobody has been given goes to the failure hook. A tick must not free its own task: that

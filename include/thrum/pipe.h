@@ -49,19 +49,19 @@ THRUM_API THRUM_MUST_CHECK int thrum_pipe_new(thrum_pipe **ret_first, thrum_pipe
  * THRUM_NOW a message above THRUM_PIPE_ATOMIC may be refused again and again, as it does not fit.
  * Blocks. Python: Connection.send_bytes. */
 THRUM_API THRUM_MUST_CHECK int thrum_pipe_send(thrum_pipe *pipe, const void *message, size_t size,
-                                               thrum_time deadline);
+                                               thrum_deadline deadline);
 
 /* Receives a message into `buffer`, and waits if there is none. Returns 0 and its size; -EMSGSIZE and its size
  * if that is more than `size`: the message stays and is the next to be received; -EPIPE if the other
  * end is closed and all was received; -ETIMEDOUT, -EAGAIN, -ECANCELED, -EBADF, -ENOMEM. Blocks.
  * Python: Connection.recv_bytes_into. */
 THRUM_API THRUM_MUST_CHECK int thrum_pipe_receive(thrum_pipe *pipe, void *buffer, size_t size,
-                                                  size_t *ret_size, thrum_time deadline);
+                                                  size_t *ret_size, thrum_deadline deadline);
 
 /* The same into memory that is made for it, and is the caller's, for thrum_pipe_message_free. Blocks.
  * Python: Connection.recv_bytes. */
 THRUM_API THRUM_MUST_CHECK int thrum_pipe_receive_new(thrum_pipe *pipe, void **ret_message,
-                                                      size_t *ret_size, thrum_time deadline);
+                                                      size_t *ret_size, thrum_deadline deadline);
 
 /* Gives a message back; NULL is accepted. */
 THRUM_API void thrum_pipe_message_free(void *message);

@@ -72,28 +72,29 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
  *  - -ETIMEDOUT, or -EAGAIN if the deadline is THRUM_NOW: it has not ended
  *  - -ECANCELED: the running task was cancelled
  *  - -ESRCH: in a child made by fork, for a process of its parent's */
-THRUM_API int thrum_process_join(thrum_process *process, thrum_time deadline);
+THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched. Returns as
  * thrum_process_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if it was taken.
  * Blocks. */
 THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
-                                   thrum_time deadline);
+                                   thrum_deadline deadline);
 
 /* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
  * set to the size of the result whenever there is one. Returns as thrum_process_join, or as thrum_future_copy
  * -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
-                                 size_t *ret_size, thrum_time deadline);
+                                 size_t *ret_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
  * thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
 THRUM_API int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
-                                 thrum_time deadline);
+                                 thrum_deadline deadline);
 
 /* The same for a text. Returns as thrum_process_take, or -EMSGSIZE for a result that does not end in a zero
  * byte. Blocks. */
-THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_time deadline);
+THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text,
+                                      thrum_deadline deadline);
 
 /* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
 THRUM_API size_t thrum_process_result_size(thrum_process *process);

@@ -65,7 +65,7 @@ THRUM_API void thrum_queue_free(thrum_queue *queue);
  * deadline is THRUM_NOW and the queue is full; -EPIPE if it is closed; -ECANCELED if the running
  * task was cancelled; -ENOMEM (unbounded queues only). On failure nothing was added. Blocks.
  * Python: Queue.put(item, timeout=...). */
-THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_time deadline);
+THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline);
 
 /* Adds copies of the `count` items of an array, in their order, waiting while the queue is full.
  * What there is room for goes in at once, so that in a queue without bound nothing of others comes
@@ -74,20 +74,20 @@ THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_time d
  * the deadline is THRUM_NOW and there was no room for all; -EPIPE if it is closed; -ECANCELED if
  * the running task was cancelled; -ENOMEM (unbounded queues only, nothing was added). Blocks. */
 THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count,
-                                   size_t *added, thrum_time deadline);
+                                   size_t *added, thrum_deadline deadline);
 
 /* Takes the next item, in the queue's order, waiting while there is none. Returns 0; -ETIMEDOUT; -EAGAIN if the
  * deadline is THRUM_NOW and the queue is empty; -EPIPE if it is closed and empty; -ECANCELED if
  * the running task was cancelled. On failure `ret_item` is untouched. Blocks.
  * Python: Queue.get(timeout=...). */
-THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_time deadline);
+THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline);
 
 /* Takes at least one item and at most `most`, those that are there, into an array, waiting while
  * there is none; `*ret_count` is how many. They come in the queue's order, and at once: nobody else
  * takes one between. Nothing is waited for, and none taken, if `most` is 0. Returns 0, or else as
  * thrum_queue_get, with `ret_items` and `ret_count` untouched. Blocks. */
 THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most,
-                                   size_t *ret_count, thrum_time deadline);
+                                   size_t *ret_count, thrum_deadline deadline);
 
 /* Takes the next item of whichever of `count` queues has one, waiting while none has; `*ret_index`
  * is which. If several have one, it is the queue that stands first, so that the order of the array
@@ -99,7 +99,7 @@ THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t m
  * than 8 queues only). On failure both results are untouched. Blocks. The queues must not be freed
  * before it has returned. Idea: Go's select. */
 THRUM_API int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index,
-                                  void *ret_item, thrum_time deadline);
+                                  void *ret_item, thrum_deadline deadline);
 
 /* Says that one item taken from the queue has been dealt with. More calls than items were put
  * stops the program. Does not block. Python: Queue.task_done(). */
@@ -108,7 +108,7 @@ THRUM_API void thrum_queue_task_done(thrum_queue *queue);
 /* Waits until every item that was put has been dealt with. Returns 0; -ETIMEDOUT; -EAGAIN if the
  * deadline is THRUM_NOW; -ECANCELED if the running task was cancelled. Blocks.
  * Python: Queue.join(). */
-THRUM_API int thrum_queue_join(thrum_queue *queue, thrum_time deadline);
+THRUM_API int thrum_queue_join(thrum_queue *queue, thrum_deadline deadline);
 
 /* Closes the queue: put fails with -EPIPE from now on, also for those who wait in it; get drains
  * what is left and then fails with -EPIPE. Closing again does nothing. Does not block.

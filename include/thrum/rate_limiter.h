@@ -53,7 +53,7 @@ THRUM_API void thrum_rate_limiter_init(thrum_rate_limiter *limiter, double per_s
  * fails nothing was taken, but for this: when a wait is cancelled after others have got moments
  * behind it, those keep theirs, and the tokens are lost. Blocks. */
 THRUM_API int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t tokens,
-                                         thrum_time deadline);
+                                         thrum_deadline deadline);
 
 /* Takes `tokens` tokens if they are due now. Returns 0, -EAGAIN, or -EOVERFLOW as above. Does not
  * block; may be called from a signal handler. */
@@ -62,7 +62,7 @@ THRUM_API int thrum_rate_limiter_try(thrum_rate_limiter *limiter, uint64_t token
 /* The moment at which `tokens` tokens would be due if they were asked for now, this moment if they
  * are there, THRUM_FOREVER if never: what a server tells a client that it refuses. Takes nothing.
  * Does not block. */
-THRUM_API thrum_time thrum_rate_limiter_due(const thrum_rate_limiter *limiter, uint64_t tokens);
+THRUM_API thrum_deadline thrum_rate_limiter_due(const thrum_rate_limiter *limiter, uint64_t tokens);
 
 THRUM_END
 

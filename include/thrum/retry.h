@@ -43,12 +43,12 @@ THRUM_BEGIN
 
 /* How often and when; zero means the default. */
 typedef struct thrum_retry_options {
-    uint32_t attempts;   /* 5 by default, the first one included */
-    double base;         /* seconds that the first pause lasts at most; 0.1 by default */
-    double factor;       /* by which that grows, at least 1; 2 by default */
-    double cap;          /* seconds that no pause exceeds; 30 by default */
-    bool exact;          /* each pause lasts as long as it may, for tests and displays */
-    thrum_time deadline; /* no attempt begins after it; none by default */
+    uint32_t attempts;       /* 5 by default, the first one included */
+    double base;             /* seconds that the first pause lasts at most; 0.1 by default */
+    double factor;           /* by which that grows, at least 1; 2 by default */
+    double cap;              /* seconds that no pause exceeds; 30 by default */
+    bool exact;              /* each pause lasts as long as it may, for tests and displays */
+    thrum_deadline deadline; /* no attempt begins after it; none by default */
     bool (*retryable)(int code, void *context); /* may an attempt that gave `code` be repeated? */
     void *context;                              /* for it */
     uint64_t
@@ -64,7 +64,7 @@ typedef struct thrum_retry {
     bool given_up_;
     double ceiling_;
     uint64_t random_;
-    thrum_time not_before_;
+    thrum_deadline not_before_;
     thrum_error error_;
 } thrum_retry;
 
@@ -91,7 +91,7 @@ THRUM_API int thrum_retry_fail(thrum_retry *retry, int code, const char *format,
 
 /* The next attempt is not to begin before `moment`, whatever pause was due: a server's Retry-After.
  * The cap does not bound it, the deadline does. Counts for the next pause only. Does not block. */
-THRUM_API void thrum_retry_not_before(thrum_retry *retry, thrum_time moment);
+THRUM_API void thrum_retry_not_before(thrum_retry *retry, thrum_deadline moment);
 
 /* The failure of this attempt is not to be followed by another attempt. Does not block. */
 THRUM_API void thrum_retry_give_up(thrum_retry *retry);

@@ -55,7 +55,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_rlock_try(thrum_rlock *lock);
 
 /* Takes the lock before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and
  * another holds it; -ECANCELED if the running task was cancelled. Blocks. */
-THRUM_API THRUM_MUST_CHECK int thrum_rlock_acquire_until(thrum_rlock *lock, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_rlock_acquire_until(thrum_rlock *lock,
+                                                         thrum_deadline deadline);
 
 /* Takes one acquire back; the last one gives the lock away and wakes a waiter. The caller must hold
  * it: anyone else is stopped with a message. Does not block. Python: RLock.release(). */

@@ -57,7 +57,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_rwlock_try_read(thrum_rwlock *lock);
 /* Takes the lock for reading before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is
  * THRUM_NOW; -ECANCELED if the running task was cancelled; -EDEADLK if the caller writes. Blocks. */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_read_until(thrum_rwlock *lock,
-                                                               thrum_time deadline);
+                                                               thrum_deadline deadline);
 
 /* Gives one reading back, on the thread or fiber that took it; the last one lets a writer in.
  * Stops the program if the caller does not read. Does not block. */
@@ -74,7 +74,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_rwlock_try_write(thrum_rwlock *lock);
  * THRUM_NOW; -ECANCELED if the running task was cancelled; -EDEADLK at once if the caller reads or
  * writes already. Blocks. */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_write_until(thrum_rwlock *lock,
-                                                                thrum_time deadline);
+                                                                thrum_deadline deadline);
 
 /* Gives the writing back and lets the next in. Stops the program if the caller does not write.
  * Does not block. */

@@ -70,7 +70,7 @@ typedef struct thrum_case {
  *     -ENOMEM        memory ran out; only with more than 8 cases
  *     -EINVAL        `count` is more than INT_MAX
  */
-THRUM_API THRUM_MUST_CHECK int thrum_select(thrum_case *cases, size_t count, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_select(thrum_case *cases, size_t count, thrum_deadline deadline);
 
 /* Takes the next item of `queue` into `ret_item`, as thrum_queue_get. Its code is 0, or -EPIPE if the
  * queue is closed and empty. */
@@ -117,7 +117,7 @@ THRUM_API thrum_case thrum_case_readable(int descriptor);
 THRUM_API thrum_case thrum_case_writable(int descriptor);
 
 /* Ready once the moment `moment` has come. A select may have several. Its code is 0. */
-THRUM_API thrum_case thrum_case_deadline(thrum_time moment);
+THRUM_API thrum_case thrum_case_deadline(thrum_deadline moment);
 
 THRUM_END
 

@@ -56,7 +56,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_semaphore_try(thrum_semaphore *semaphore);
 /* Takes one permit before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW
  * and there is none; -ECANCELED if the running task was cancelled. Blocks. */
 THRUM_API THRUM_MUST_CHECK int thrum_semaphore_acquire_until(thrum_semaphore *semaphore,
-                                                             thrum_time deadline);
+                                                             thrum_deadline deadline);
 
 /* Gives `permits` permits, waking as many waiters. Anyone may call it. Going above the bound, or
  * above THRUM_SEMAPHORE_MAX, stops the program. Does not block. Python: Semaphore.release(n). */

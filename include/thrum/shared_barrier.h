@@ -53,7 +53,7 @@ THRUM_API void thrum_shared_barrier_init(thrum_shared_barrier *barrier, uint32_t
  *  - -EAGAIN: the deadline is THRUM_NOW and others are missing; the barrier is not broken
  *  - -EPIPE: the barrier is broken, or was broken or reset meanwhile */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_barrier_wait(thrum_shared_barrier *barrier,
-                                                         thrum_time deadline);
+                                                         thrum_deadline deadline);
 
 /* Makes the barrier whole and empty again; those that wait get -EPIPE. Does not block.
  * Python: Barrier.reset(). */

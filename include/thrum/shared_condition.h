@@ -40,7 +40,7 @@ THRUM_API void thrum_shared_condition_init(thrum_shared_condition *condition);
  * Python: Condition.wait(timeout). */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_condition_wait(thrum_shared_condition *condition,
                                                            thrum_shared_lock *lock,
-                                                           thrum_time deadline);
+                                                           thrum_deadline deadline);
 
 /* Lets at least `count` waiters go on, if there are so many. The caller must hold the lock. Does not block.
  * Python: Condition.notify(n). */

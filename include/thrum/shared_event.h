@@ -38,7 +38,7 @@ THRUM_API bool thrum_shared_event_is_set(const thrum_shared_event *event);
 /* Waits until the flag is set, or was set meanwhile, even if it is cleared again. Returns 0; -ETIMEDOUT;
  * -EAGAIN if the deadline is THRUM_NOW and the flag is not set; -ECANCELED if the running task was
  * cancelled. Blocks. Python: Event.wait(timeout). */
-THRUM_API int thrum_shared_event_wait(thrum_shared_event *event, thrum_time deadline);
+THRUM_API int thrum_shared_event_wait(thrum_shared_event *event, thrum_deadline deadline);
 
 THRUM_END
 

@@ -67,7 +67,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_lock_try(thrum_shared_lock *lock);
  * -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and the lock is held; -ECANCELED if the running task
  * was cancelled; -EDEADLK at once if the caller holds it already. Blocks. */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_lock_acquire_until(thrum_shared_lock *lock,
-                                                               thrum_time deadline);
+                                                               thrum_deadline deadline);
 
 /* Says that what the lock protects is in order again, after -EOWNERDEAD. Only its holder may call it. Does
  * not block. POSIX: pthread_mutex_consistent. */

@@ -43,13 +43,13 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_queue_init(thrum_shared_queue *queue
  * if the deadline is THRUM_NOW and it is full, or held up by a process that stands still; -EPIPE if it
  * is closed; -ECANCELED if the running task was cancelled. Blocks. Python: Queue.put(item, timeout=...). */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_queue_put(thrum_shared_queue *queue, const void *item,
-                                                      thrum_time deadline);
+                                                      thrum_deadline deadline);
 
 /* Takes the first item out into `ret_item`, and waits while there is none. Returns as
  * thrum_shared_queue_put; -EPIPE if the queue is closed and empty. Blocks.
  * Python: Queue.get(timeout=...). */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_queue_get(thrum_shared_queue *queue, void *ret_item,
-                                                      thrum_time deadline);
+                                                      thrum_deadline deadline);
 
 /* Closes the queue for all processes: nothing can be put any more; what is there can be taken. Again does
  * nothing. Waits while another process is at the queue. */

@@ -60,7 +60,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_rlock_try(thrum_shared_rlock *lock);
  *  - -EAGAIN: the deadline is THRUM_NOW and another holds it
  *  - -ECANCELED: the running task was cancelled */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_rlock_acquire_until(thrum_shared_rlock *lock,
-                                                                thrum_time deadline);
+                                                                thrum_deadline deadline);
 
 /* Says that what the lock protects is in order again, after -EOWNERDEAD. Only the holder may call
  * it. Does not block. */

@@ -36,7 +36,7 @@ THRUM_API void thrum_shared_semaphore_init_bounded(thrum_shared_semaphore *semap
  * there is none; -ECANCELED if the running task was cancelled. Blocks.
  * Python: Semaphore.acquire(timeout=...). */
 THRUM_API THRUM_MUST_CHECK int
-thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_time deadline);
+thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_deadline deadline);
 
 /* Takes one permit, however long that takes. Cancellation does not interrupt it. Blocks. */
 THRUM_API void thrum_shared_semaphore_acquire(thrum_shared_semaphore *semaphore);

@@ -41,7 +41,7 @@ THRUM_API int thrum_signals_new(const int *numbers, size_t count, thrum_signals 
 /* Waits for one of the signals and gives its number, the first in the order of `numbers` if there are
  * several; each is given to one who waits. Or -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED.
  * Blocks; fibers and threads, not signal handlers. */
-THRUM_API int thrum_signals_wait(thrum_signals *signals, thrum_time deadline);
+THRUM_API int thrum_signals_wait(thrum_signals *signals, thrum_deadline deadline);
 
 /* Ends the watch: what was before holds again. Nobody may wait any more. NULL is accepted. Does not
  * block. */

@@ -93,7 +93,7 @@ THRUM_API int thrum_socket_listen_unix(const char *path, const thrum_listen_opti
  * -EAGAIN, -ECANCELED, -EBADF, -ENOMEM; -EMFILE, -ENFILE or -ENOBUFS if the deadline passed while
  * there was no descriptor. Blocks. Python: socket.accept. */
 THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket,
-                                  thrum_time deadline);
+                                  thrum_deadline deadline);
 
 /* Connects to `host` and `port` by TCP. A name is resolved on another thread (thrum_blocking) if a fiber
  * calls; its addresses are tried in turn, within the one deadline; an address that the system gives up is passed
@@ -101,13 +101,13 @@ THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_soc
  * the deadline, or if the system gave up the last address; -ECANCELED; -ENOENT for a name that nobody has, -EHOSTUNREACH where no name server answers; -ECONNREFUSED and the like, of
  * the last address; -EAGAIN if it would have to wait; -EINVAL, -ENOMEM, -EMFILE. Blocks.
  * Python: socket.create_connection. */
-THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,
+THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_deadline deadline,
                                    thrum_socket **ret_socket);
 
 /* Connects to a socket at `path`, as for thrum_socket_listen_unix. While the listener's backlog is full
  * it tries again until the deadline. Returns as thrum_socket_connect, and -ENOENT if nothing is
  * there. Blocks. */
-THRUM_API int thrum_socket_connect_unix(const char *path, thrum_time deadline,
+THRUM_API int thrum_socket_connect_unix(const char *path, thrum_deadline deadline,
                                         thrum_socket **ret_socket);
 
 /* Two sockets that are connected with each other; both are the caller's, for thrum_socket_free.
@@ -118,28 +118,28 @@ THRUM_API int thrum_socket_pair(thrum_socket **ret_first, thrum_socket **ret_sec
  * other side will send no more, or `size` is 0; else -ETIMEDOUT, -EAGAIN, -ECANCELED, -EBADF or the
  * system's code. Blocks. Python: socket.recv. */
 THRUM_API ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer, size_t size,
-                                      thrum_time deadline);
+                                      thrum_deadline deadline);
 
 /* The same into `count` parts, as <sys/uio.h> has them, one after another; one call fills 1024 of them
  * at the most. Python: socket.recvmsg_into. */
 THRUM_API ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts,
-                                       size_t count, thrum_time deadline);
+                                       size_t count, thrum_deadline deadline);
 
 /* Writes all of it, and waits for as long as the other side does not read. Returns 0; else
  * -ETIMEDOUT, -ECANCELED, -EBADF, -EPIPE or the system's code, and then some of it may have been
  * written, one cannot tell how much; thrum_socket_write_some can. With THRUM_NOW it returns -EAGAIN unless all
  * of it is taken at once. Blocks. Python: socket.sendall. */
 THRUM_API int thrum_socket_write(thrum_socket *socket, const void *data, size_t size,
-                                 thrum_time deadline);
+                                 thrum_deadline deadline);
 
 /* The same from `count` parts, one after another, however many. Python: socket.sendmsg, again and again. */
 THRUM_API int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts, size_t count,
-                                  thrum_time deadline);
+                                  thrum_deadline deadline);
 
 /* Writes as much of it as is taken at once, and waits if that is nothing. Gives how many bytes; codes
  * as for thrum_socket_read, and -EPIPE. Blocks. Python: socket.send. */
 THRUM_API ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data, size_t size,
-                                            thrum_time deadline);
+                                            thrum_deadline deadline);
 
 /* What thrum_socket_shutdown ends. */
 typedef enum thrum_shutdown_side {
@@ -187,10 +187,10 @@ THRUM_API int thrum_socket_descriptor(thrum_socket *socket);
  * the caller's, may be in either mode, and must not be closed meanwhile. Several may wait for one.
  * Returns 0; -ETIMEDOUT, -EAGAIN, -ECANCELED; -EBADF if it is none. Costs two system calls or more.
  * Blocks. Python: select.select, loop.add_reader. */
-THRUM_API int thrum_wait_readable(int descriptor, thrum_time deadline);
+THRUM_API int thrum_wait_readable(int descriptor, thrum_deadline deadline);
 
 /* The same for writing. */
-THRUM_API int thrum_wait_writable(int descriptor, thrum_time deadline);
+THRUM_API int thrum_wait_writable(int descriptor, thrum_deadline deadline);
 
 THRUM_END
 

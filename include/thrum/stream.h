@@ -89,7 +89,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_from_descriptor(int descriptor,
  *  - what thrum_socket_connect returns, and -ENOMEM */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t port,
                                                     const thrum_stream_options *options,
-                                                    thrum_stream **ret_stream, thrum_time deadline);
+                                                    thrum_stream **ret_stream,
+                                                    thrum_deadline deadline);
 
 /* Reads some bytes: what is there, at most `size`. Waits if there is nothing. Blocks.
  * Returns:
@@ -101,7 +102,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t p
  *
  * Python: StreamReader.read. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, void *buffer,
-                                                       size_t size, thrum_time deadline);
+                                                       size_t size, thrum_deadline deadline);
 
 /* Reads exactly `size` bytes. Blocks.
  * Returns:
@@ -113,7 +114,7 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, voi
  *
  * Python: StreamReader.readexactly, whose IncompleteReadError is -ENODATA. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer,
-                                                             size_t size, thrum_time deadline);
+                                                             size_t size, thrum_deadline deadline);
 
 /* Reads up to and with the first occurrence of a separator of `separator_size` bytes. Blocks.
  * Returns:
@@ -130,7 +131,7 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *strea
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *stream,
                                                              const void *separator,
                                                              size_t separator_size, void *buffer,
-                                                             size_t size, thrum_time deadline);
+                                                             size_t size, thrum_deadline deadline);
 
 /* Reads a line with its newline, and puts a 0 byte after it. So the longest line has `size` - 1 bytes. The
  * last line may end without a newline. A line may contain 0 bytes: the result is its length. Blocks.
@@ -144,7 +145,7 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *strea
  *
  * Python: StreamReader.readline. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer,
-                                                            size_t size, thrum_time deadline);
+                                                            size_t size, thrum_deadline deadline);
 
 /* Drops what is left of a line, its newline included, however long it is: after -EMSGSIZE. What was
  * dropped before a failure stays dropped; call again to drop the rest. Blocks.
@@ -152,7 +153,8 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream
  *  - 0: the next read begins with the next line
  *  - -ENODATA: the end came first
  *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM, -EBADF and others, as thrum_stream_read */
-THRUM_API THRUM_MUST_CHECK int thrum_stream_skip_line(thrum_stream *stream, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_stream_skip_line(thrum_stream *stream,
+                                                      thrum_deadline deadline);
 
 /* True if the end has come and all before it was read, as the last read left it. It does not ask the
  * system, so it may be false just before a read returns 0. Does not block. Python: StreamReader.at_eof. */
@@ -170,7 +172,7 @@ THRUM_API bool thrum_stream_at_eof(const thrum_stream *stream);
  *
  * Python: StreamWriter.write, with the wait of drain. */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_write(thrum_stream *stream, const void *data,
-                                                  size_t size, thrum_time deadline);
+                                                  size_t size, thrum_deadline deadline);
 
 /* Sends all that was written, and waits until the system has it. Blocks.
  * Returns:
@@ -179,7 +181,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write(thrum_stream *stream, const vo
  *  - -EPIPE, -EBADF and others, as thrum_stream_write
  *
  * Python: StreamWriter.drain, but for everything. */
-THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_deadline deadline);
 
 /* How many bytes were written and not yet sent, as the last write or flush left it. Does not block.
  * Python: transport.get_write_buffer_size. */
@@ -194,7 +196,8 @@ THRUM_API size_t thrum_stream_unsent(const thrum_stream *stream);
  *  - -EPIPE, -EBADF and others, as thrum_stream_write
  *
  * Python: StreamWriter.write_eof. */
-THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream, thrum_time deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
+                                                      thrum_deadline deadline);
 
 /* Sends all that was written, and closes. It closes also if the sending fails; then the code says why, and
  * what was not sent is lost. Calls that wait in the stream end with -EBADF, and so does every later
@@ -206,7 +209,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream, thru
  *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -EPIPE and others: not all was sent
  *
  * Python: StreamWriter.close and wait_closed. */
-THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_time deadline);
+THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
 
 /* Closes at once, if that was not done, and frees the stream and what it stands on: the last call of its
  * owner. Bytes that the system does not take without a wait are lost: call thrum_stream_close first. No
@@ -243,7 +246,7 @@ typedef enum thrum_transport_side {
 typedef struct thrum_transport {
     ptrdiff_t (*read)(void *object, void *buffer, size_t size);
     ptrdiff_t (*write)(void *object, const void *data, size_t size);
-    int (*wait)(void *object, thrum_transport_side side, bool tried, thrum_time deadline);
+    int (*wait)(void *object, thrum_transport_side side, bool tried, thrum_deadline deadline);
     int (*end)(void *object, bool closing);
     void (*close)(void *object);
     void (*free)(void *object);

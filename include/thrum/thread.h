@@ -60,10 +60,10 @@ typedef struct thrum_thread {
 
 /* How a thread is to be; zero means the default. */
 typedef struct thrum_thread_options {
-    const char *name;    /* copied; "Thread-N" by default; the system shows its first 15 bytes */
-    bool daemon;         /* the end of the program does not wait for it */
-    size_t stack_size;   /* in bytes; the system's default by default */
-    thrum_time start_at; /* the task begins no earlier; at once by default. See timer.h */
+    const char *name;  /* copied; "Thread-N" by default; the system shows its first 15 bytes */
+    bool daemon;       /* the end of the program does not wait for it */
+    size_t stack_size; /* in bytes; the system's default by default */
+    thrum_deadline start_at; /* the task begins no earlier; at once by default. See timer.h */
 } thrum_thread_options;
 
 /* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
@@ -93,28 +93,29 @@ THRUM_API void thrum_thread_finish(thrum_thread *thread);
  * -EDEADLK for joining oneself; -ESRCH in a child made by fork, where the thread does not exist.
  * thrum_thread_is_alive tells the two apart. Any number of threads
  * may join one, any number of times. Blocks. Python: Thread.join(timeout). */
-THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_time deadline);
+THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
  * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if
  * it was taken. */
 THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
-                                  thrum_time deadline);
+                                  thrum_deadline deadline);
 
 /* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
  * set to the size of the result whenever there is one. Returns as thrum_thread_join, or as thrum_future_copy
  * -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
-                                size_t *ret_size, thrum_time deadline);
+                                size_t *ret_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
  * thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
 THRUM_API int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
-                                thrum_time deadline);
+                                thrum_deadline deadline);
 
 /* The same for a text. Returns as thrum_thread_take, or -EMSGSIZE for a result that does not end in a zero
  * byte. Blocks. */
-THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text, thrum_time deadline);
+THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
+                                     thrum_deadline deadline);
 
 /* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
 THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);

@@ -1,10 +1,11 @@
-/* One clock for every wait.
+/* The clock, and deadlines: how long a wait may take.
  *
- * A deadline is a moment on the monotonic clock, in nanoseconds. It is absolute, so a loop that
- * waits several times for one thing needs no arithmetic, and a change of the wall clock moves
- * nothing. A wait never ends early for a reason that its return code does not name.
+ * A moment is a number of nanoseconds on the monotonic clock. A deadline is the moment at which a
+ * wait ends, in a type of its own: a bare number of seconds in its place does not compile. A
+ * deadline is absolute, so a loop that waits several times needs no arithmetic, and a change of the
+ * wall clock has no effect. A wait never ends early without a return code that names the reason.
  *
- *     thrum_time deadline = thrum_in(3);
+ *     thrum_deadline deadline = thrum_in(3);
  *     while (...)
  *         if (thrum_queue_get(q, &item, deadline) == -ETIMEDOUT) ...
  *
@@ -13,34 +14,76 @@
 #ifndef THRUM_TIME_H
 #define THRUM_TIME_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <thrum/export.h>
 
 THRUM_BEGIN
 
-/* Nanoseconds on the monotonic clock. A wait with a deadline that has passed, also one below 0, does
- * not block: it fails with -ETIMEDOUT unless what it waits for is there. */
+/* A moment, or a span between two: nanoseconds on the monotonic clock. */
 typedef int64_t thrum_time;
 
+/* The moment at which a wait ends. Make one with thrum_in, thrum_at, THRUM_NOW or THRUM_FOREVER. All
+ * bytes zero is THRUM_NOW; in an option struct it means that the option is not set. `ns` may be read,
+ * to compare it with thrum_now(). A wait whose deadline has passed does not block: it fails with
+ * -ETIMEDOUT, or succeeds if what it waits for is there. */
+typedef struct thrum_deadline {
+    int64_t ns;
+} thrum_deadline;
+
+#ifdef __cplusplus
+#define THRUM_DEADLINE_(ns) (thrum_deadline{ns})
+#else
+#define THRUM_DEADLINE_(ns) ((thrum_deadline){ns})
+#endif
+
 /* A deadline that has always passed: the call polls and returns -EAGAIN where it would wait. */
-#define THRUM_NOW ((thrum_time)0)
+#define THRUM_NOW THRUM_DEADLINE_(0)
 
 /* A deadline that never comes. */
-#define THRUM_FOREVER INT64_MAX
+#define THRUM_FOREVER THRUM_DEADLINE_(INT64_MAX)
 
 /* The present moment on the clock that deadlines use. Never 0. Does not block.
  * May be called from anywhere, signal handlers included. Python: time.monotonic_ns(). */
 THRUM_API thrum_time thrum_now(void);
 
-/* The moment that lies `seconds` ahead, as a deadline. A negative number or NaN gives the present
- * moment; one beyond the clock's range gives THRUM_FOREVER. The result is never THRUM_NOW, so
- * a wait on it fails with -ETIMEDOUT. May be called from anywhere. */
-THRUM_API thrum_time thrum_in(double seconds);
+/* The deadline `seconds` ahead. A negative number or NaN gives the present moment; one beyond the
+ * clock's range gives THRUM_FOREVER. The result is never THRUM_NOW, so a wait on it fails with
+ * -ETIMEDOUT. May be called from anywhere. */
+THRUM_API thrum_deadline thrum_in(double seconds);
+
+/* The deadline at a moment: thrum_at(thrum_now() + 1000) is a microsecond ahead. The result is never
+ * THRUM_NOW: a moment of 0 or below gives a deadline that has passed. INT64_MAX gives THRUM_FOREVER.
+ * May be called from anywhere. */
+static inline thrum_deadline thrum_at(thrum_time moment)
+{
+    return THRUM_DEADLINE_(moment > 0 ? moment : 1);
+}
+
+/* Whether a deadline is THRUM_NOW: the call must not wait. */
+static inline bool thrum_deadline_is_now(thrum_deadline deadline)
+{
+    return deadline.ns == 0;
+}
+
+/* Whether a deadline is THRUM_FOREVER. */
+static inline bool thrum_deadline_is_forever(thrum_deadline deadline)
+{
+    return deadline.ns == INT64_MAX;
+}
+
+/* The earlier one of two deadlines. */
+static inline thrum_deadline thrum_deadline_sooner(thrum_deadline one, thrum_deadline other)
+{
+    return one.ns < other.ns ? one : other;
+}
 
 /* Waits until the moment `until`; does not return before it. THRUM_NOW returns at once. Blocks.
- * Returns 0, or -ECANCELED when the running task was cancelled meanwhile (or before the call).
+ * Returns:
+ *   0           the moment has come
+ *   -ECANCELED  the running task was cancelled, before or during the call
  * Python: time.sleep(). */
-THRUM_API int thrum_sleep(thrum_time until);
+THRUM_API int thrum_sleep(thrum_deadline until);
 
 THRUM_END
 

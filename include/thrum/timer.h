@@ -20,8 +20,8 @@ THRUM_BEGIN
 
 /* Starts a thread that runs `function` with a copy of the `size` bytes at `arg` once the moment `at`
  * has come. Never NULL; owned and failing as thrum_thread_start. Does not block. */
-THRUM_API thrum_thread *thrum_timer_start(thrum_time at, thrum_task_fn *function, const void *arg,
-                                          size_t size);
+THRUM_API thrum_thread *thrum_timer_start(thrum_deadline at, thrum_task_fn *function,
+                                          const void *arg, size_t size);
 
 /* Cancels a timer whose task has not begun. Returns 0: the task never runs, and a join gives
  * -ECANCELED. Returns -EALREADY if it has begun or was cancelled. Does not wait.

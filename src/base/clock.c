@@ -26,13 +26,13 @@ thrum_time thrum_now(void)
     return thrum__clock_now();
 }
 
-thrum_time thrum_in(double seconds)
+thrum_deadline thrum_in(double seconds)
 {
     thrum_time now = thrum__clock_now();
     if (!(seconds > 0)) /* also catches NaN */
-        return now;
+        return thrum_at(now);
     double ahead = seconds * 1e9;
-    if (ahead >= (double)(THRUM_FOREVER - now))
+    if (ahead >= (double)(THRUM__NEVER - now))
         return THRUM_FOREVER;
-    return now + (thrum_time)ahead;
+    return thrum_at(now + (thrum_time)ahead);
 }

@@ -17,9 +17,9 @@
 
 /* There is one address space, and so one kind of word. */
 
-int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
+int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_deadline deadline)
 {
-    return thrum__explore_futex_wait(word, expected, deadline);
+    return thrum__explore_futex_wait(word, expected, deadline.ns);
 }
 
 void thrum__futex_wake(uint32_t *word, int count)
@@ -27,9 +27,9 @@ void thrum__futex_wake(uint32_t *word, int count)
     thrum__explore_futex_wake(word, count);
 }
 
-int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_time deadline)
+int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_deadline deadline)
 {
-    return thrum__explore_futex_wait(word, expected, deadline);
+    return thrum__explore_futex_wait(word, expected, deadline.ns);
 }
 
 int thrum__futex_wake_shared(uint32_t *word, int count)
@@ -42,30 +42,30 @@ struct waitv {
 };
 
 static int wait_any(const thrum__futex_place *places, struct waitv *unused, unsigned count,
-                    thrum_time deadline)
+                    thrum_deadline deadline)
 {
     (void)unused;
     return thrum__futex_wait_any(places, count, deadline);
 }
 
-int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_deadline deadline)
 {
     uint32_t *words[THRUM__EXPLORE_WORDS], expected[THRUM__EXPLORE_WORDS];
     for (unsigned i = 0; i < count && i < THRUM__EXPLORE_WORDS; i++) {
         words[i] = places[i].word;
         expected[i] = places[i].expected;
     }
-    return thrum__explore_futex_wait_any(words, expected, count, deadline);
+    return thrum__explore_futex_wait_any(words, expected, count, deadline.ns);
 }
 
 #else
 
-static struct timespec *limit_of(struct timespec *at, thrum_time deadline)
+static struct timespec *limit_of(struct timespec *at, thrum_deadline deadline)
 {
-    if (deadline == THRUM_FOREVER)
+    if (thrum_deadline_is_forever(deadline))
         return NULL;
-    at->tv_sec = (time_t)(deadline / 1000000000);
-    at->tv_nsec = (long)(deadline % 1000000000);
+    at->tv_sec = (time_t)(deadline.ns / 1000000000);
+    at->tv_nsec = (long)(deadline.ns % 1000000000);
     return at;
 }
 
@@ -77,7 +77,7 @@ static __attribute__((noreturn, noinline, cold)) void refused(const uint32_t *wo
                  strerror(error));
 }
 
-static int wait(uint32_t *word, int how, uint32_t expected, thrum_time deadline)
+static int wait(uint32_t *word, int how, uint32_t expected, thrum_deadline deadline)
 {
     if (thrum__fault(THRUM__FAULT_FUTEX_WAIT))
         return 0; /* as if a signal had come */
@@ -91,7 +91,7 @@ static int wait(uint32_t *word, int how, uint32_t expected, thrum_time deadline)
     return errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_time deadline)
+int thrum__futex_wait(uint32_t *word, uint32_t expected, thrum_deadline deadline)
 {
     return wait(word, FUTEX_PRIVATE_FLAG, expected, deadline);
 }
@@ -101,7 +101,7 @@ void thrum__futex_wake(uint32_t *word, int count)
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count, NULL, NULL, 0);
 }
 
-int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_time deadline)
+int thrum__futex_wait_shared(uint32_t *word, uint32_t expected, thrum_deadline deadline)
 {
     return wait(word, 0, expected, deadline);
 }
@@ -127,7 +127,7 @@ struct waitv {
 
 /* `words` is room for as many as there are places: a sleep on two is to fit on a small stack. */
 static int wait_any(const thrum__futex_place *places, struct waitv *words, unsigned count,
-                    thrum_time deadline)
+                    thrum_deadline deadline)
 {
     if (thrum__fault(THRUM__FAULT_FUTEX_ANY))
         return -ENOSYS;
@@ -159,7 +159,7 @@ static int wait_any(const thrum__futex_place *places, struct waitv *words, unsig
     }
 }
 
-int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_time deadline)
+int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thrum_deadline deadline)
 {
     struct waitv words[THRUM__FUTEX_PLACES];
     return wait_any(places, words, count, deadline);
@@ -170,12 +170,12 @@ int thrum__futex_wait_any(const thrum__futex_place *places, unsigned count, thru
 /* The kernel has no wait for two. A wake of the shared word ends it at once; the other word, and so
  * a cancellation, is seen at the end of a slice. */
 static int wait_in_slices(uint32_t *own, uint32_t own_expected, uint32_t *shared,
-                          uint32_t shared_expected, thrum_time deadline)
+                          uint32_t shared_expected, thrum_deadline deadline)
 {
     enum { SLICE_NS = 50000000 };
     while (thrum__load_acquire(own) == own_expected) {
-        thrum_time slice = thrum__clock_now() + SLICE_NS;
-        if (slice >= deadline)
+        thrum_deadline slice = thrum__deadline_after(thrum__clock_now(), SLICE_NS);
+        if (slice.ns >= deadline.ns)
             return thrum__futex_wait_shared(shared, shared_expected, deadline);
         if (thrum__futex_wait_shared(shared, shared_expected, slice) != -ETIMEDOUT)
             break;
@@ -184,7 +184,7 @@ static int wait_in_slices(uint32_t *own, uint32_t own_expected, uint32_t *shared
 }
 
 int thrum__futex_wait_two(uint32_t *own, uint32_t own_expected, uint32_t *shared,
-                          uint32_t shared_expected, thrum_time deadline)
+                          uint32_t shared_expected, thrum_deadline deadline)
 {
     thrum__futex_place places[] = {{own, own_expected, false}, {shared, shared_expected, true}};
     struct waitv words[2];

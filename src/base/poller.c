@@ -35,9 +35,9 @@ int thrum__poller_arm(int poller, int descriptor, uint64_t data)
 }
 
 /* The time that is left, not less than none. */
-static struct timespec until(thrum_time deadline)
+static struct timespec until(thrum_deadline deadline)
 {
-    thrum_time rest = deadline > 0 ? deadline - thrum__clock_now() : 0;
+    thrum_time rest = deadline.ns > 0 ? deadline.ns - thrum__clock_now() : 0;
     if (rest < 0)
         rest = 0;
     return (struct timespec){(time_t)(rest / 1000000000), (long)(rest % 1000000000)};
@@ -67,11 +67,11 @@ static int wait_for(int poller, struct epoll_event *events, const struct timespe
     return epoll_wait(poller, events, THRUM__POLLER_EVENTS, milliseconds(rest));
 }
 
-int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time deadline)
+int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_deadline deadline)
 {
     struct epoll_event events[THRUM__POLLER_EVENTS];
     struct timespec rest = until(deadline);
-    int count = wait_for(poller, events, deadline == THRUM_FOREVER ? NULL : &rest);
+    int count = wait_for(poller, events, thrum_deadline_is_forever(deadline) ? NULL : &rest);
     for (int i = 0; i < count; i++) {
         uint32_t found = events[i].events, gone = EPOLLHUP | EPOLLERR;
         ret_events[i].data = events[i].data.u64;
@@ -94,18 +94,18 @@ thrum__polled thrum__polled_of(int descriptor, int side)
     return (thrum__polled){.descriptor = descriptor, .asked = asked};
 }
 
-int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_time deadline)
+int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_deadline deadline)
 {
     struct timespec rest = until(deadline);
     int cancellable; /* a pthread_cancel waits until the caller is out of its wait */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellable);
     int ready = ppoll((struct pollfd *)(void *)polled, count,
-                      deadline == THRUM_FOREVER ? NULL : &rest, NULL);
+                      thrum_deadline_is_forever(deadline) ? NULL : &rest, NULL);
     pthread_setcancelstate(cancellable, NULL);
     return ready < 0 ? 0 : ready;
 }
 
-int thrum__poll(int descriptor, int side, int wake, thrum_time deadline)
+int thrum__poll(int descriptor, int side, int wake, thrum_deadline deadline)
 {
     thrum__polled polled[2] = {thrum__polled_of(descriptor, side),
                                thrum__polled_of(wake, THRUM__READABLE)};

@@ -34,14 +34,14 @@ int thrum__poller_new(void);
 int thrum__poller_arm(int poller, int descriptor, uint64_t data);
 
 /* Waits for events until the deadline. Gives how many there are, 0 also where a signal came. */
-int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_time deadline);
+int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_deadline deadline);
 
 /* What poll finds. */
 enum { THRUM__POLL_READY = 1, THRUM__POLL_WOKEN = 2, THRUM__POLL_INVALID = 4 };
 
 /* Waits until `descriptor` is ready on `side`, or `wake` was written to, or the deadline. Either
  * may be -1. Gives what it found, 0 also where a signal came. */
-int thrum__poll(int descriptor, int side, int wake, thrum_time deadline);
+int thrum__poll(int descriptor, int side, int wake, thrum_deadline deadline);
 
 /* One of several descriptors to poll, as the system has it. */
 typedef struct thrum__polled {
@@ -54,7 +54,7 @@ thrum__polled thrum__polled_of(int descriptor, int side);
 
 /* Waits until one of `count` is ready, or the deadline; what was found is in them. Gives how many are
  * ready, 0 also where a signal came. */
-int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_time deadline);
+int thrum__poll_all(thrum__polled *polled, uint32_t count, thrum_deadline deadline);
 
 /* A wake descriptor, or a negative errno. */
 int thrum__wake_new(void);

@@ -65,7 +65,7 @@ static int run_here(thrum_task_fn *function, thrum__value arg, const thrum__requ
 }
 
 static int run(thrum_task_fn *function, thrum__value arg, const thrum__request *request,
-               thrum_time deadline, const void *place)
+               thrum_deadline deadline, const void *place)
 {
     if (!thrum__fiber_self())
         return run_here(function, arg, request);
@@ -87,7 +87,7 @@ static int run(thrum_task_fn *function, thrum__value arg, const thrum__request *
 }
 
 int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size, void *ret_result,
-                   size_t result_size, thrum_time deadline)
+                   size_t result_size, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_EXACT, ret_result, result_size, NULL};
@@ -95,7 +95,7 @@ int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size, void *
 }
 
 int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size, void **ret_bytes,
-                        size_t *ret_size, thrum_time deadline)
+                        size_t *ret_size, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
@@ -103,7 +103,7 @@ int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size, v
 }
 
 int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size, char **ret_text,
-                             thrum_time deadline)
+                             thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};

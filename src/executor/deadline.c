@@ -17,13 +17,14 @@
  * can tell this from a cancel. One that has its result after all has it.
  */
 #include "executor/deadline.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <stdalign.h>
 #include <string.h>
 
 struct timed {
-    thrum_time deadline;
+    thrum_deadline deadline;
     thrum_destructor
         *destroy; /* of the argument; the inner task's from when the outer one begins */
     alignas(16) thrum_task_fn *function; /* what follows this is its argument, aligned likewise */
@@ -58,7 +59,8 @@ static int run_timed(thrum_task *self)
 thrum__timed_parts thrum__timed_parts_of(thrum_task *task)
 {
     size_t size = thrum_task_arg_size(task);
-    thrum__timed_parts parts = {0, task->function, thrum_task_arg(task, size), size};
+    thrum__timed_parts parts = {THRUM__NO_DEADLINE, task->function, thrum_task_arg(task, size),
+                                size};
     if (task->function == run_timed) {
         const struct timed *timed = parts.arg;
         parts =
@@ -67,7 +69,7 @@ thrum__timed_parts thrum__timed_parts_of(thrum_task *task)
     return parts;
 }
 
-thrum_future *thrum__future_new_until(thrum_time deadline, thrum_task_fn *function,
+thrum_future *thrum__future_new_until(thrum_deadline deadline, thrum_task_fn *function,
                                       thrum__value value)
 {
     alignas(16) char small[SMALL];

@@ -188,7 +188,7 @@ thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
     return future;
 }
 
-static int wait_for_all(thrum_group *group, thrum_time deadline)
+static int wait_for_all(thrum_group *group, thrum_deadline deadline)
 {
     thrum_with (&group->changed) {
         while (group->left > 0) {
@@ -225,7 +225,7 @@ static void stop_and_wait(thrum_group *group, int code)
     thrum_shield_end();
 }
 
-int thrum_group_join(thrum_group *group, thrum_time deadline)
+int thrum_group_join(thrum_group *group, thrum_deadline deadline)
 {
     check_outside(group, thrum__caller());
     int rc = wait_for_all(group, deadline);

@@ -245,7 +245,7 @@ static int take(thrum_mapping *m, thrum_future *future, void *ret_result)
     return 0;
 }
 
-int thrum_mapping_next(thrum_mapping *m, void *ret_result, thrum_time deadline)
+int thrum_mapping_next(thrum_mapping *m, void *ret_result, thrum_deadline deadline)
 {
     if (m->failed || m->given == m->items.count)
         return -ENODATA;
@@ -297,7 +297,7 @@ int thrum_map(thrum_executor *executor, thrum_task_fn *function, const thrum_map
     thrum_mapping *m = thrum_mapping_new(executor, function, items);
     if (!m)
         return tell(items, 0, thrum__error_constant(-ENOMEM));
-    thrum_time deadline = items->deadline ? items->deadline : THRUM_FOREVER;
+    thrum_deadline deadline = items->deadline.ns ? items->deadline : THRUM_FOREVER;
     char *results = items->ret_results;
     int rc = 0;
     while (rc == 0 && m->given < items->count)

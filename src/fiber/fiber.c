@@ -59,18 +59,18 @@ static thrum__fiber *current(void)
     return self ? self->fiber : NULL;
 }
 
-static int park(thrum__context *self, uint64_t ticket, thrum_time deadline)
+static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
 {
     thrum__fiber *fiber = self->fiber;
     thrum__fiber_worker *worker = fiber->worker;
     int error = errno;
-    thrum_time limit = self->look_at ? self->look_at : deadline;
-    if (limit != THRUM_FOREVER) {
+    thrum_deadline limit = self->look_at.ns ? self->look_at : deadline;
+    if (!thrum_deadline_is_forever(limit)) {
         fiber->ticket = ticket;
         thrum__timers_insert(&worker->timers, fiber->slot, limit);
     }
     thrum__worker_wait(worker, fiber);
-    if (limit != THRUM_FOREVER)
+    if (!thrum_deadline_is_forever(limit))
         thrum__timers_remove(&worker->timers, fiber->slot);
     errno = error;
     uint64_t state = thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES;

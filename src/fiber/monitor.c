@@ -54,11 +54,11 @@ static int monitor(thrum_task *self)
     thrum__fibers *fibers = thrum_arg(self, thrum__fibers *);
     uint32_t count = thrum__load_acquire(&fibers->started);
     struct seen *seen = thrum__alloc_array(count, sizeof *seen);
-    thrum_time next = thrum__clock_now() + fibers->hold_limit;
+    thrum_deadline next = thrum__deadline_after(thrum__clock_now(), fibers->hold_limit);
     while (seen && thrum_event_wait(&fibers->stop, next) == -ETIMEDOUT) {
         for (uint32_t i = 0; i < count; i++)
             look(fibers, i, &seen[i]);
-        next = thrum__clock_now() + fibers->hold_limit;
+        next = thrum__deadline_after(thrum__clock_now(), fibers->hold_limit);
     }
     thrum__free(seen);
     thrum__fibers_leave(fibers);

@@ -195,7 +195,7 @@ static void wake_all(thrum__reactor *reactor, void **tail)
     }
 }
 
-void thrum__reactor_poll(thrum__reactor *reactor, thrum_time deadline)
+void thrum__reactor_poll(thrum__reactor *reactor, thrum_deadline deadline)
 {
     int count = thrum__poller_wait(reactor->poller, reactor->events, deadline);
     for (int i = 0; i < count; i++) {

@@ -15,7 +15,7 @@ int thrum__reactor_wake(const thrum__reactor *reactor);
 
 /* Wakes the waiters whose descriptors are ready. Waits for that until the deadline, or until the
  * wake descriptor is written to. On the worker's thread. */
-void thrum__reactor_poll(thrum__reactor *reactor, thrum_time deadline);
+void thrum__reactor_poll(thrum__reactor *reactor, thrum_deadline deadline);
 
 /* Frees a reactor without waiters. NULL is accepted. */
 void thrum__reactor_free(thrum__reactor *reactor);

@@ -75,7 +75,7 @@ static void sift_up(thrum__timers *timers, uint32_t index, thrum__timer_entry en
 {
     while (index > 0) {
         uint32_t parent = (index - 1) / ARITY;
-        if (timers->entries[parent].deadline <= entry.deadline)
+        if (timers->entries[parent].deadline.ns <= entry.deadline.ns)
             break;
         set(timers, index, timers->entries[parent]);
         index = parent;
@@ -92,9 +92,9 @@ static void sift_down(thrum__timers *timers, uint32_t index, thrum__timer_entry 
             break;
         uint32_t least = (uint32_t)first;
         for (uint32_t child = least + 1; child < end; child++)
-            if (timers->entries[child].deadline < timers->entries[least].deadline)
+            if (timers->entries[child].deadline.ns < timers->entries[least].deadline.ns)
                 least = child;
-        if (entry.deadline <= timers->entries[least].deadline)
+        if (entry.deadline.ns <= timers->entries[least].deadline.ns)
             break;
         set(timers, index, timers->entries[least]);
         index = least;
@@ -102,7 +102,7 @@ static void sift_down(thrum__timers *timers, uint32_t index, thrum__timer_entry 
     set(timers, index, entry);
 }
 
-void thrum__timers_insert(thrum__timers *timers, uint32_t slot, thrum_time deadline)
+void thrum__timers_insert(thrum__timers *timers, uint32_t slot, thrum_deadline deadline)
 {
     sift_up(timers, timers->count++, (thrum__timer_entry){deadline, slot});
 }
@@ -116,7 +116,7 @@ void thrum__timers_remove(thrum__timers *timers, uint32_t slot)
     thrum__timer_entry last = timers->entries[--timers->count];
     if (last.slot == slot)
         return;
-    if (index > 0 && last.deadline < timers->entries[(index - 1) / ARITY].deadline)
+    if (index > 0 && last.deadline.ns < timers->entries[(index - 1) / ARITY].deadline.ns)
         sift_up(timers, index, last);
     else
         sift_down(timers, index, last);
@@ -126,7 +126,7 @@ uint32_t thrum__timers_expire(thrum__timers *timers, thrum_time now, void **ret_
                               uint32_t most)
 {
     uint32_t taken = 0;
-    while (taken < most && timers->count && timers->entries[0].deadline <= now) {
+    while (taken < most && timers->count && timers->entries[0].deadline.ns <= now) {
         uint32_t slot = timers->entries[0].slot;
         thrum__timers_remove(timers, slot);
         ret_owners[taken++] = timers->owners[slot];

@@ -20,7 +20,7 @@
 #include <thrum/time.h>
 
 typedef struct thrum__timer_entry {
-    thrum_time deadline;
+    thrum_deadline deadline;
     uint32_t slot;
 } thrum__timer_entry;
 
@@ -43,13 +43,13 @@ int64_t thrum__timers_slot_new(thrum__timers *timers, void *owner);
 void thrum__timers_slot_free(thrum__timers *timers, uint32_t slot);
 
 /* Sets the deadline of a slot that has none. */
-void thrum__timers_insert(thrum__timers *timers, uint32_t slot, thrum_time deadline);
+void thrum__timers_insert(thrum__timers *timers, uint32_t slot, thrum_deadline deadline);
 
 /* Takes it out, if it has one. */
 void thrum__timers_remove(thrum__timers *timers, uint32_t slot);
 
 /* The first deadline; THRUM_FOREVER if there is none. */
-static inline thrum_time thrum__timers_first(const thrum__timers *timers)
+static inline thrum_deadline thrum__timers_first(const thrum__timers *timers)
 {
     return timers->count ? timers->entries[0].deadline : THRUM_FOREVER;
 }

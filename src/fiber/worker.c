@@ -87,7 +87,7 @@ static void look_again(thrum__fiber_worker *worker, thrum__fiber *fiber)
 {
     thrum__context *context = fiber->context;
     context->look_at = thrum__deadlock_look(context);
-    if (context->look_at)
+    if (context->look_at.ns)
         thrum__timers_insert(&worker->timers, fiber->slot, context->look_at);
     else
         fiber->ticket = 0; /* nothing limits the wait any more */
@@ -99,7 +99,7 @@ static void look_again(thrum__fiber_worker *worker, thrum__fiber *fiber)
  * worker waits for it once and not for each. */
 static void expire(thrum__fiber_worker *worker)
 {
-    if (thrum__timers_first(&worker->timers) == THRUM_FOREVER)
+    if (thrum_deadline_is_forever(thrum__timers_first(&worker->timers)))
         return;
     void *owners[EXPIRED];
     thrum_time now = thrum__clock_now();
@@ -110,7 +110,7 @@ static void expire(thrum__fiber_worker *worker)
         thrum__fiber_fetch_more(owners[i]);
     for (uint32_t i = 0; i < count; i++) {
         thrum__fiber *fiber = owners[i];
-        if (fiber->context->look_at)
+        if (fiber->context->look_at.ns)
             look_again(worker, fiber);
         else if (thrum__claim(fiber->context, fiber->ticket, THRUM__CLAIM_TIMED_OUT))
             thrum__fiber_ready(fiber);
@@ -275,10 +275,9 @@ static void end_search(thrum__fiber_worker *worker)
         thrum__fibers_notify(worker->fibers);
 }
 
-static thrum_time sooner(thrum_time deadline, thrum_time wait)
+static thrum_deadline sooner(thrum_deadline deadline, thrum_time wait)
 {
-    thrum_time soon = thrum__clock_now() + wait;
-    return soon < deadline ? soon : deadline;
+    return thrum_deadline_sooner(thrum__deadline_after(thrum__clock_now(), wait), deadline);
 }
 
 /* Sleeps until something may have come. */
@@ -296,7 +295,7 @@ static void rest(thrum__fiber_worker *worker)
     work &= !left;
     bool stay = work || thrum__load_relaxed(&fibers->ended) || thrum__fibers_all_done(fibers) ||
                 (thrum__load_relaxed(&fibers->cancel) && !worker->asked_all);
-    thrum_time deadline = thrum__timers_first(&worker->timers);
+    thrum_deadline deadline = thrum__timers_first(&worker->timers);
     if (left)
         deadline = sooner(deadline, CROWDED_NS);
     if (worker->starved) {

@@ -40,7 +40,7 @@ static thrum_time ns_of(double seconds, double otherwise)
 
 static thrum_time later(thrum_time now, thrum_time by)
 {
-    return by < THRUM_FOREVER - now ? now + by : THRUM_FOREVER;
+    return thrum__deadline_after(now, by).ns;
 }
 
 static void turn(thrum_circuit_breaker *breaker, thrum_circuit_state state, thrum_time until)
@@ -107,7 +107,7 @@ static void judge(thrum_circuit_breaker *breaker, bool failed, thrum_time now)
     if (open)
         turn(breaker, THRUM_CIRCUIT_OPEN, later(now, ns_of(o->open, 30)));
     else if (breaker->state_ == THRUM_CIRCUIT_HALF_OPEN)
-        turn(breaker, THRUM_CIRCUIT_CLOSED, THRUM_NOW);
+        turn(breaker, THRUM_CIRCUIT_CLOSED, 0);
 }
 
 void thrum__circuit_breaker_end(thrum_circuit_breaker *breaker, uint64_t call, int code,
@@ -156,10 +156,10 @@ thrum_circuit_state thrum_circuit_breaker_state(thrum_circuit_breaker *breaker)
     return state;
 }
 
-thrum_time thrum_circuit_breaker_until(thrum_circuit_breaker *breaker)
+thrum_deadline thrum_circuit_breaker_until(thrum_circuit_breaker *breaker)
 {
     thrum_lock_acquire(&breaker->lock_);
     thrum_time until = breaker->until_;
     thrum_lock_release(&breaker->lock_);
-    return until;
+    return until ? thrum_at(until) : THRUM_NOW;
 }

@@ -118,7 +118,7 @@ static struct key *find(thrum_keyed_rate_limiter *limiter, uint64_t hash, const 
 /* Forgets the keys whose buckets are full again. Under the lock. */
 static void sweep(thrum_keyed_rate_limiter *limiter, thrum_time now)
 {
-    limiter->full_until = THRUM_FOREVER;
+    limiter->full_until = THRUM__NEVER;
     for (size_t i = 0; i <= limiter->mask; i++)
         for (struct key **place = &limiter->chains[i], *key; (key = *place) != NULL;) {
             if (key->next > now) {
@@ -169,7 +169,7 @@ static void give_back(thrum_keyed_rate_limiter *limiter, uint64_t hash, const vo
 }
 
 int thrum_keyed_rate_limiter_acquire(thrum_keyed_rate_limiter *limiter, const void *bytes,
-                                     size_t size, uint64_t tokens, thrum_time deadline)
+                                     size_t size, uint64_t tokens, thrum_deadline deadline)
 {
     if (tokens == 0)
         return 0;
@@ -187,7 +187,7 @@ int thrum_keyed_rate_limiter_acquire(thrum_keyed_rate_limiter *limiter, const vo
     thrum_lock_release(&limiter->lock);
     if (rc < 0 || slot.due <= now)
         return rc;
-    rc = thrum_sleep(slot.due);
+    rc = thrum_sleep(thrum_at(slot.due));
     if (rc < 0)
         give_back(limiter, hash, bytes, size, &slot);
     return rc;

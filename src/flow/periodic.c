@@ -40,7 +40,8 @@ struct thrum_periodic {
     thrum_thread thread; /* first: its task's argument is the address */
     thrum_event stopped;
     thrum_task_fn *function;
-    thrum_time period, first;
+    thrum_time period;
+    thrum_deadline first;
     thrum_periodic_beat beat;
     bool keep_going;
     uint64_t limit;
@@ -68,7 +69,7 @@ thrum_time thrum__periodic_next(thrum_periodic_beat beat, thrum_time period, thr
         passed = (now - due - 1) / period; /* one that is due right now is not missed */
     *ret_missed = (uint64_t)passed;
     if (__builtin_add_overflow(due + passed * period, period, &next))
-        return THRUM_FOREVER;
+        return THRUM__NEVER;
     return next;
 }
 
@@ -108,7 +109,7 @@ static int tick(struct thrum_periodic *periodic, thrum_task *self)
 static int run(thrum_task *self)
 {
     struct thrum_periodic *periodic = thrum_arg(self, struct thrum_periodic *);
-    thrum_time due = periodic->first;
+    thrum_deadline due = periodic->first;
     while (thrum_event_wait(&periodic->stopped, due) == -ETIMEDOUT) {
         int rc = tick(periodic, self);
         if (rc < 0)
@@ -116,8 +117,8 @@ static int run(thrum_task *self)
         if (periodic->limit && thrum__load_relaxed(&periodic->ticks) == periodic->limit)
             break;
         uint64_t missed;
-        due = thrum__periodic_next(periodic->beat, periodic->period, due, thrum__clock_now(),
-                                   &missed);
+        due = thrum_at(thrum__periodic_next(periodic->beat, periodic->period, due.ns,
+                                            thrum__clock_now(), &missed));
         if (missed)
             thrum__add_relaxed(&periodic->missed, missed);
     }
@@ -142,7 +143,7 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
         return NULL;
     periodic->function = function;
     periodic->period = thrum__periodic_ns(options->period);
-    periodic->first = options->first ? options->first : thrum__clock_now();
+    periodic->first = options->first.ns ? options->first : thrum_at(thrum__clock_now());
     periodic->beat = options->beat;
     periodic->keep_going = options->keep_going;
     periodic->limit = options->ticks;
@@ -158,7 +159,7 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
     return periodic;
 }
 
-int thrum_periodic_join(thrum_periodic *periodic, thrum_time deadline)
+int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline)
 {
     int rc = thrum_thread_join(&periodic->thread, deadline);
     if (rc < 0 && !thrum_periodic_running(periodic) && rc == periodic->error.code)
@@ -166,7 +167,7 @@ int thrum_periodic_join(thrum_periodic *periodic, thrum_time deadline)
     return rc;
 }
 
-int thrum_periodic_stop(thrum_periodic *periodic, thrum_time deadline)
+int thrum_periodic_stop(thrum_periodic *periodic, thrum_deadline deadline)
 {
     thrum_event_set(&periodic->stopped);
     return thrum_periodic_join(periodic, deadline);

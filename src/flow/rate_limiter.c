@@ -52,7 +52,7 @@ static bool cost_of(double interval, double tokens, thrum_time *ret_cost)
 }
 
 int thrum__slot_find(double interval, double burst, thrum_time next, uint64_t tokens,
-                     thrum_time now, thrum_time deadline, struct thrum__slot *ret_slot)
+                     thrum_time now, thrum_deadline deadline, struct thrum__slot *ret_slot)
 {
     thrum_time cost, ahead, after;
     thrum_time before = next > now ? next : now;
@@ -63,11 +63,11 @@ int thrum__slot_find(double interval, double burst, thrum_time next, uint64_t to
     *ret_slot = (struct thrum__slot){.due = after - ahead, .before = before, .after = after};
     if (ret_slot->due <= now)
         return 0;
-    return deadline == THRUM_NOW ? -EAGAIN : ret_slot->due > deadline ? -ETIMEDOUT : 0;
+    return thrum_deadline_is_now(deadline) ? -EAGAIN : ret_slot->due > deadline.ns ? -ETIMEDOUT : 0;
 }
 
 int thrum__rate_limiter_reserve(thrum_rate_limiter *limiter, uint64_t tokens, thrum_time now,
-                                thrum_time deadline, struct thrum__slot *ret_slot)
+                                thrum_deadline deadline, struct thrum__slot *ret_slot)
 {
     thrum_time next = thrum__load_relaxed(&limiter->next_);
     for (;;) {
@@ -99,7 +99,8 @@ void thrum_rate_limiter_init(thrum_rate_limiter *limiter, double per_second, dou
     *limiter = (thrum_rate_limiter){.interval_ = 1e9 / per_second, .burst_ = burst};
 }
 
-int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t tokens, thrum_time deadline)
+int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t tokens,
+                               thrum_deadline deadline)
 {
     if (tokens == 0)
         return 0;
@@ -108,7 +109,7 @@ int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t tokens, thr
     int rc = thrum__rate_limiter_reserve(limiter, tokens, now, deadline, &slot);
     if (rc < 0 || slot.due <= now)
         return rc;
-    rc = thrum_sleep(slot.due);
+    rc = thrum_sleep(thrum_at(slot.due));
     if (rc < 0)
         thrum__rate_limiter_give_back(limiter, &slot);
     return rc;
@@ -119,14 +120,14 @@ int thrum_rate_limiter_try(thrum_rate_limiter *limiter, uint64_t tokens)
     return thrum_rate_limiter_acquire(limiter, tokens, THRUM_NOW);
 }
 
-thrum_time thrum_rate_limiter_due(const thrum_rate_limiter *limiter, uint64_t tokens)
+thrum_deadline thrum_rate_limiter_due(const thrum_rate_limiter *limiter, uint64_t tokens)
 {
     struct thrum__slot slot;
     thrum_time now = thrum__clock_now();
     if (tokens == 0)
-        return now;
+        return thrum_at(now);
     int rc =
         thrum__slot_find(limiter->interval_, limiter->burst_, thrum__load_relaxed(&limiter->next_),
                          tokens, now, THRUM_FOREVER, &slot);
-    return rc < 0 ? THRUM_FOREVER : slot.due;
+    return rc < 0 ? THRUM_FOREVER : thrum_at(slot.due);
 }

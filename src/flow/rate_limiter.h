@@ -19,11 +19,11 @@ struct thrum__slot {
  * -EAGAIN for a deadline of THRUM_NOW, or -ETIMEDOUT if they are due after it. The slot is told in
  * all cases but -EOVERFLOW. */
 int thrum__slot_find(double interval, double burst, thrum_time next, uint64_t tokens,
-                     thrum_time now, thrum_time deadline, struct thrum__slot *ret_slot);
+                     thrum_time now, thrum_deadline deadline, struct thrum__slot *ret_slot);
 
 /* Takes a slot for a request at `now`; returns as thrum__slot_find. */
 int thrum__rate_limiter_reserve(thrum_rate_limiter *limiter, uint64_t tokens, thrum_time now,
-                                thrum_time deadline, struct thrum__slot *ret_slot);
+                                thrum_deadline deadline, struct thrum__slot *ret_slot);
 
 /* Gives a slot back if it is the last one. True if it was. */
 bool thrum__rate_limiter_give_back(thrum_rate_limiter *limiter, const struct thrum__slot *slot);

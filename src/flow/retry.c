@@ -67,7 +67,7 @@ static void begin(thrum_retry *retry, const void *place)
     o->base = o->base > 0 ? o->base : 0.1;
     o->factor = o->factor > 0 ? o->factor : 2;
     o->cap = o->cap > 0 ? o->cap : 30;
-    o->deadline = o->deadline ? o->deadline : THRUM_FOREVER;
+    o->deadline = o->deadline.ns ? o->deadline : THRUM_FOREVER;
     retry->ceiling_ = o->base;
     retry->random_ = o->seed;
     if (!o->seed)
@@ -75,7 +75,7 @@ static void begin(thrum_retry *retry, const void *place)
                          (uint64_t)thrum_thread_current_ident() << 40;
 }
 
-int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_time *ret_until)
+int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_deadline *ret_until)
 {
     const thrum_retry_options *o = &retry->options;
     int code = retry->error_.code;
@@ -86,11 +86,11 @@ int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_time *ret_until)
     double ceiling = retry->ceiling_ < o->cap ? retry->ceiling_ : o->cap;
     retry->ceiling_ = ceiling * o->factor;
     thrum_time pause = thrum__retry_pause(ceiling, o->exact, thrum__retry_random(&retry->random_));
-    thrum_time until = pause < THRUM_FOREVER - now ? now + pause : THRUM_FOREVER;
-    if (until < retry->not_before_)
+    thrum_deadline until = thrum__deadline_after(now, pause);
+    if (until.ns < retry->not_before_.ns)
         until = retry->not_before_;
-    retry->not_before_ = 0;
-    if (until >= o->deadline)
+    retry->not_before_ = THRUM__NO_DEADLINE;
+    if (until.ns >= o->deadline.ns)
         return -ETIMEDOUT;
     *ret_until = until;
     return 0;
@@ -105,12 +105,12 @@ static bool end(thrum_retry *retry, int code)
 
 bool thrum_retry_next(thrum_retry *retry)
 {
-    thrum_time until;
+    thrum_deadline until;
     int rc = 0;
     switch (retry->state_) {
     case NEW:
         begin(retry, thrum__caller());
-        if (thrum__clock_now() >= retry->options.deadline)
+        if (thrum__clock_now() >= retry->options.deadline.ns)
             return end(retry, -ETIMEDOUT);
         break;
     case FAILED:
@@ -163,7 +163,7 @@ int thrum_retry_fail(thrum_retry *retry, int code, const char *format, ...)
     return error.code;
 }
 
-void thrum_retry_not_before(thrum_retry *retry, thrum_time moment)
+void thrum_retry_not_before(thrum_retry *retry, thrum_deadline moment)
 {
     retry->not_before_ = moment;
 }

@@ -13,6 +13,6 @@ thrum_time thrum__retry_pause(double ceiling, bool exact, uint64_t random);
 
 /* What follows, at `now`, on an attempt that has failed: 0 and when the next one is to begin, or
  * the code with which it all ends. Moves the retry on. */
-int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_time *ret_until);
+int thrum__retry_plan(thrum_retry *retry, thrum_time now, thrum_deadline *ret_until);
 
 #endif

@@ -108,7 +108,8 @@ static void withdraw(void *done, thrum__waiter *waiter)
 }
 
 /* Waits until one is ready, or takes it if it is. */
-static int wait_for_one(thrum_as_completed *done, thrum_time deadline, struct watched **ret_first)
+static int wait_for_one(thrum_as_completed *done, thrum_deadline deadline,
+                        struct watched **ret_first)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     static const thrum__wait_kind kind = {.name = "futures"};
@@ -118,12 +119,12 @@ static int wait_for_one(thrum_as_completed *done, thrum_time deadline, struct wa
     return *ret_first ? 0 : rc;
 }
 
-int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_time deadline)
+int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_deadline deadline)
 {
     if (done->left == 0)
         return -ENODATA;
     struct watched *first = take(done, NULL);
-    if (!first && deadline == THRUM_NOW)
+    if (!first && thrum_deadline_is_now(deadline))
         return -EAGAIN;
     if (!first) {
         thrum__context *self = thrum__futures_wait_begin();

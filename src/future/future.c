@@ -302,7 +302,7 @@ static void withdraw(void *future, thrum__waiter *waiter)
     thrum__future_watch_end(future, &((struct waiting *)waiter)->watch);
 }
 
-static int wait_for_end(thrum_future *future, thrum_time deadline, const void *place)
+static int wait_for_end(thrum_future *future, thrum_deadline deadline, const void *place)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     static const thrum__wait_kind kind = {"future", "run by", runner_of};
@@ -367,7 +367,7 @@ static const thrum__far_ops *enter_far(thrum_future *future)
 }
 
 /* Waits where the task runs, if that is another process. 1 if it is not, or cannot be waited for there. */
-static int wait_far(thrum_future *future, thrum_time deadline)
+static int wait_far(thrum_future *future, thrum_deadline deadline)
 {
     int rc = 0;
     while (rc == 0 && !thrum_future_done(future)) {
@@ -377,14 +377,14 @@ static int wait_far(thrum_future *future, thrum_time deadline)
     return rc;
 }
 
-static int wait(thrum_future *future, thrum_time deadline, const void *place)
+static int wait(thrum_future *future, thrum_deadline deadline, const void *place)
 {
     if (thrum_future_done(future))
         return 0;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum__context *self = thrum__self();
-    if (self->worker && deadline == THRUM_FOREVER && self->worker->run(self, future))
+    if (self->worker && thrum_deadline_is_forever(deadline) && self->worker->run(self, future))
         return 0;
     thrum__futures_wait_begin();
     int rc = self->fiber || !thrum_future_running(future) ? 1 : wait_far(future, deadline);
@@ -394,7 +394,7 @@ static int wait(thrum_future *future, thrum_time deadline, const void *place)
     return rc;
 }
 
-int thrum_future_wait(thrum_future *future, thrum_time deadline)
+int thrum_future_wait(thrum_future *future, thrum_deadline deadline)
 {
     return wait(future, deadline, thrum__caller());
 }
@@ -411,8 +411,8 @@ static void let_others_in(void *future)
 
 const thrum__deliver_lock thrum__future_deliver_lock = {keep_others_out, let_others_in};
 
-int thrum__future_result(thrum_future *future, const thrum__request *request, thrum_time deadline,
-                         const void *place)
+int thrum__future_result(thrum_future *future, const thrum__request *request,
+                         thrum_deadline deadline, const void *place)
 {
     int rc = wait(future, deadline, place);
     if (rc < 0)
@@ -424,26 +424,28 @@ int thrum__future_result(thrum_future *future, const thrum__request *request, th
     return error->code;
 }
 
-int thrum_future_result(thrum_future *future, void *ret_result, size_t size, thrum_time deadline)
+int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
+                        thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
     return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 
 int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity, size_t *ret_size,
-                      thrum_time deadline)
+                      thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
     return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 
-int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size, thrum_time deadline)
+int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size,
+                      thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
     return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 
-int thrum_future_take_text(thrum_future *future, char **ret_text, thrum_time deadline)
+int thrum_future_take_text(thrum_future *future, char **ret_text, thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
     return thrum__future_result(future, &request, deadline, thrum__caller());

@@ -136,8 +136,8 @@ static inline void thrum__future_unguard(thrum_future *future, uint32_t word)
 }
 
 /* Waits for the end and delivers the result. Returns as thrum_future_result. */
-int thrum__future_result(thrum_future *future, const thrum__request *request, thrum_time deadline,
-                         const void *place);
+int thrum__future_result(thrum_future *future, const thrum__request *request,
+                         thrum_deadline deadline, const void *place);
 
 /* How the guard keeps others from the result. */
 extern const thrum__deliver_lock thrum__future_deliver_lock;

@@ -70,7 +70,7 @@ static bool is_met(thrum_future *const *futures, size_t count, thrum_wait_condit
 
 /* Watches the futures until all are watched or the condition is true, and then waits for it. */
 static int wait_watching(struct watched *watched, struct waiting *waiting,
-                         thrum_future *const *futures, size_t count, thrum_time deadline)
+                         thrum_future *const *futures, size_t count, thrum_deadline deadline)
 {
     int rc = thrum__wait_begin(&waiting->waiter, true);
     if (rc < 0)
@@ -100,11 +100,11 @@ static bool any_done(thrum_future *const *futures, size_t count)
     return false;
 }
 
-static int wait_for_first(thrum_future *const *futures, size_t count, thrum_time deadline)
+static int wait_for_first(thrum_future *const *futures, size_t count, thrum_deadline deadline)
 {
     if (any_done(futures, count))
         return 0;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum_case *cases = thrum__alloc_array(count, sizeof *cases);
     if (!cases)
@@ -117,7 +117,7 @@ static int wait_for_first(thrum_future *const *futures, size_t count, thrum_time
 }
 
 int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
-               thrum_time deadline)
+               thrum_deadline deadline)
 {
     if (count == 0)
         return 0;
@@ -125,7 +125,7 @@ int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition 
         return wait_for_first(futures, count, deadline);
     if (is_met(futures, count, condition))
         return 0;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     struct watched *watched = thrum__alloc_array(count, sizeof *watched);
     if (!watched)

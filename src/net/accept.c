@@ -110,17 +110,19 @@ static void tell(thrum_socket *listener, int code)
 }
 
 /* Sleeps until it makes sense to try again. */
-static int back_off(thrum_socket *listener, int code, thrum_time deadline)
+static int back_off(thrum_socket *listener, int code, thrum_deadline deadline)
 {
     tell(listener, code);
-    thrum_time now = thrum__clock_now(), later = now + BACKOFF_NS;
-    if (deadline <= now)
+    thrum_time now = thrum__clock_now();
+    if (deadline.ns <= now)
         return code;
-    return thrum__descriptor_pause(&listener->descriptor, later < deadline ? later : deadline);
+    return thrum__descriptor_pause(
+        &listener->descriptor,
+        thrum_deadline_sooner(thrum__deadline_after(now, BACKOFF_NS), deadline));
 }
 
 /* The number of a connection's descriptor, or an error. */
-static int next_connection(thrum_socket *listener, thrum_time deadline)
+static int next_connection(thrum_socket *listener, thrum_deadline deadline)
 {
     for (;;) {
         int number = thrum__socket_accept(listener->descriptor.number), rc = 0;
@@ -137,7 +139,7 @@ static int next_connection(thrum_socket *listener, thrum_time deadline)
     }
 }
 
-int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum_time deadline)
+int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum_deadline deadline)
 {
     int rc = thrum__descriptor_enter(&listener->descriptor);
     if (rc < 0)

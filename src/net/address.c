@@ -38,7 +38,7 @@ static int resolve(thrum_task *self)
     return thrum_return(self, &answer, sizeof answer);
 }
 
-int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_time deadline,
+int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_deadline deadline,
                         thrum__address *ret_addresses)
 {
     int count = thrum__socket_resolve(host, port, passive, true, ret_addresses, THRUM__ADDRESSES);

@@ -11,7 +11,7 @@
 enum { FULL_NS = 2000000 }; /* how long to wait for room in a backlog */
 
 /* Waits for the end of a connect that is under way. A wake is a hint: the look tells. */
-static int settle(thrum__descriptor *descriptor, thrum_time deadline)
+static int settle(thrum__descriptor *descriptor, thrum_deadline deadline)
 {
     while (!thrum__poll(descriptor->number, THRUM__WRITABLE, -1, THRUM_NOW)) {
         int rc = thrum__descriptor_wait(descriptor, THRUM__WRITABLE, deadline);
@@ -21,24 +21,28 @@ static int settle(thrum__descriptor *descriptor, thrum_time deadline)
     return thrum__socket_error(descriptor->number);
 }
 
-static int reach(thrum__descriptor *descriptor, const thrum__address *address, thrum_time deadline)
+static int reach(thrum__descriptor *descriptor, const thrum__address *address,
+                 thrum_deadline deadline)
 {
     for (;;) {
         int rc = thrum__socket_connect(descriptor->number, address);
         if (rc == -EINPROGRESS)
             return settle(descriptor, deadline);
-        if (rc != -EAGAIN || address->storage.ss_family != AF_UNIX || deadline == THRUM_NOW)
+        if (rc != -EAGAIN || address->storage.ss_family != AF_UNIX ||
+            thrum_deadline_is_now(deadline))
             return rc;
-        thrum_time now = thrum__clock_now(), later = now + FULL_NS;
-        if (deadline <= now)
+        thrum_time now = thrum__clock_now();
+        if (deadline.ns <= now)
             return -ETIMEDOUT;
-        rc = thrum__descriptor_pause(descriptor, later < deadline ? later : deadline);
+        rc = thrum__descriptor_pause(
+            descriptor, thrum_deadline_sooner(thrum__deadline_after(now, FULL_NS), deadline));
         if (rc < 0)
             return rc;
     }
 }
 
-static int connect_to(const thrum__address *address, thrum_time deadline, thrum_socket **ret_socket)
+static int connect_to(const thrum__address *address, thrum_deadline deadline,
+                      thrum_socket **ret_socket)
 {
     int number = thrum__socket_new(address->storage.ss_family);
     if (number < 0)
@@ -55,12 +59,12 @@ static int connect_to(const thrum__address *address, thrum_time deadline, thrum_
     return rc;
 }
 
-static bool is_over(int rc, thrum_time deadline)
+static bool is_over(int rc, thrum_deadline deadline)
 {
-    return rc == 0 || rc == -ECANCELED || (rc == -ETIMEDOUT && thrum__clock_now() >= deadline);
+    return rc == 0 || rc == -ECANCELED || (rc == -ETIMEDOUT && thrum__clock_now() >= deadline.ns);
 }
 
-int thrum__connect_first(const thrum__address *addresses, int count, thrum_time deadline,
+int thrum__connect_first(const thrum__address *addresses, int count, thrum_deadline deadline,
                          thrum_socket **ret_socket)
 {
     int rc = -ENOENT;
@@ -69,7 +73,7 @@ int thrum__connect_first(const thrum__address *addresses, int count, thrum_time 
     return rc;
 }
 
-int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,
+int thrum_socket_connect(const char *host, uint16_t port, thrum_deadline deadline,
                          thrum_socket **ret_socket)
 {
     thrum__address addresses[THRUM__ADDRESSES];
@@ -77,7 +81,7 @@ int thrum_socket_connect(const char *host, uint16_t port, thrum_time deadline,
     return count < 0 ? count : thrum__connect_first(addresses, count, deadline, ret_socket);
 }
 
-int thrum_socket_connect_unix(const char *path, thrum_time deadline, thrum_socket **ret_socket)
+int thrum_socket_connect_unix(const char *path, thrum_deadline deadline, thrum_socket **ret_socket)
 {
     thrum__address address;
     int rc = thrum__address_of_path(path, &address);

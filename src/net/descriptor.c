@@ -145,7 +145,7 @@ static bool enqueue(thrum__descriptor *descriptor, thrum__waiter *waiter)
 /* A wait of the calling context that a close ends; `reactor` as well, if it is not NULL, and the `ready`
  * waiter of its own poll. */
 static int wait_in(thrum__descriptor *descriptor, int side, thrum__reactor *reactor,
-                   thrum__waiter *ready, thrum_time deadline, const char *kind)
+                   thrum__waiter *ready, thrum_deadline deadline, const char *kind)
 {
     thrum__waiter close;
     int rc = thrum__wait_begin(&close, true);
@@ -171,7 +171,7 @@ static int wait_in(thrum__descriptor *descriptor, int side, thrum__reactor *reac
 }
 
 static int wait_in_fiber(thrum__descriptor *descriptor, int side, thrum__reactor *reactor,
-                         thrum_time deadline, const char *kind)
+                         thrum_deadline deadline, const char *kind)
 {
     int rc = reactor ? thrum__reactor_arm(reactor, descriptor->number, descriptor->owner) : -EMFILE;
     if (rc == -EPERM || rc == -EBADF)
@@ -179,16 +179,16 @@ static int wait_in_fiber(thrum__descriptor *descriptor, int side, thrum__reactor
     thrum__waiter ready;
     if (rc == 0)
         return wait_in(descriptor, side, reactor, &ready, deadline, kind);
-    thrum_time slice = thrum__clock_now() + SLICE_NS;
-    rc = wait_in(descriptor, side, NULL, &ready, slice < deadline ? slice : deadline, kind);
-    return rc == -ETIMEDOUT && slice < deadline ? 0 : rc;
+    thrum_deadline slice = thrum__deadline_after(thrum__clock_now(), SLICE_NS);
+    rc = wait_in(descriptor, side, NULL, &ready, thrum_deadline_sooner(slice, deadline), kind);
+    return rc == -ETIMEDOUT && slice.ns < deadline.ns ? 0 : rc;
 }
 
-int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time deadline)
+int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_deadline deadline)
 {
     const char *kind = side == THRUM__READABLE ? "readable" : "writable";
     bool fiber;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum__reactor *reactor = thrum__reactor_own(&fiber);
     if (fiber)
@@ -215,7 +215,7 @@ void thrum__descriptor_dry(const thrum__descriptor *descriptor)
         thrum__reactor_dry(reactor, descriptor->number, descriptor->owner);
 }
 
-int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
+int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_deadline until)
 {
     thrum__waiter ready;
     int rc = wait_in(descriptor, 0, NULL, &ready, until, "descriptor");
@@ -225,7 +225,7 @@ int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until)
 /* ------------------------------------------------------------------ descriptors of whatever kind */
 
 /* A check before each wait sees what came without a waiter. */
-static int wait_for_any(int number, int side, thrum_time deadline)
+static int wait_for_any(int number, int side, thrum_deadline deadline)
 {
     thrum__descriptor descriptor = {.number = number};
     int found, rc = 0;
@@ -238,12 +238,12 @@ static int wait_for_any(int number, int side, thrum_time deadline)
     return rc;
 }
 
-int thrum_wait_readable(int descriptor, thrum_time deadline)
+int thrum_wait_readable(int descriptor, thrum_deadline deadline)
 {
     return wait_for_any(descriptor, THRUM__READABLE, deadline);
 }
 
-int thrum_wait_writable(int descriptor, thrum_time deadline)
+int thrum_wait_writable(int descriptor, thrum_deadline deadline)
 {
     return wait_for_any(descriptor, THRUM__WRITABLE, deadline);
 }
@@ -272,7 +272,7 @@ void thrum__descriptor_select_prepare(thrum__select_place *place, int number, in
     if (!fiber)
         thrum__select_poll(place, number, side);
     else if (!reactor)
-        thrum__select_limit(place, thrum__clock_now() + SLICE_NS);
+        thrum__select_limit(place, thrum__deadline_after(thrum__clock_now(), SLICE_NS));
 }
 
 bool thrum__descriptor_select_enqueue(thrum__select_place *place)

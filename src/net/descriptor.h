@@ -33,7 +33,7 @@ bool thrum__descriptor_let_go(thrum__descriptor *descriptor);
 
 /* Waits until `side` may be possible; also in vain. Returns 0, -EAGAIN for THRUM_NOW, -ETIMEDOUT,
  * -ECANCELED, or -EBADF if it was closed. Within a use. */
-int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_time deadline);
+int thrum__descriptor_wait(thrum__descriptor *descriptor, int side, thrum_deadline deadline);
 
 /* Whether the calling fiber need not try to read; and that a read has emptied it. For TCP. */
 bool thrum__descriptor_is_dry(const thrum__descriptor *descriptor);
@@ -45,6 +45,6 @@ bool thrum__descriptor_select_enqueue(thrum__select_place *place);
 void thrum__descriptor_select_withdraw(thrum__select_place *place);
 
 /* Sleeps until then, unless it is closed: 0, -ECANCELED or -EBADF. Within a use. */
-int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_time until);
+int thrum__descriptor_pause(thrum__descriptor *descriptor, thrum_deadline until);
 
 #endif

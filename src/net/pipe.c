@@ -154,7 +154,7 @@ typedef ptrdiff_t transfer_fn(int number, const struct iovec *parts, size_t coun
 
 /* Moves a packet, and waits until that is possible. */
 static ptrdiff_t transfer(thrum_pipe *pipe, transfer_fn *try, int side, const struct iovec *parts,
-                          thrum_time deadline)
+                          thrum_deadline deadline)
 {
     for (;;) {
         ptrdiff_t moved = try(pipe->descriptor.number, parts, 2);
@@ -167,7 +167,7 @@ static ptrdiff_t transfer(thrum_pipe *pipe, transfer_fn *try, int side, const st
 }
 
 /* Begins a call: one at a time on each side. */
-static int enter(thrum_pipe *pipe, thrum_lock *lock, thrum_time deadline)
+static int enter(thrum_pipe *pipe, thrum_lock *lock, thrum_deadline deadline)
 {
     enum { TURNS = 64 };
     int rc = thrum__descriptor_enter(&pipe->descriptor);
@@ -189,7 +189,7 @@ static void end(thrum_pipe *pipe, thrum_lock *lock)
     leave(pipe);
 }
 
-static int send_packets(thrum_pipe *pipe, const char *bytes, size_t size, thrum_time deadline)
+static int send_packets(thrum_pipe *pipe, const char *bytes, size_t size, thrum_deadline deadline)
 {
     struct head head = {.size = size};
     /* Another process may send at this end, too. */
@@ -207,7 +207,7 @@ static int send_packets(thrum_pipe *pipe, const char *bytes, size_t size, thrum_
     return 0;
 }
 
-int thrum_pipe_send(thrum_pipe *pipe, const void *message, size_t size, thrum_time deadline)
+int thrum_pipe_send(thrum_pipe *pipe, const void *message, size_t size, thrum_deadline deadline)
 {
     int rc = enter(pipe, &pipe->sending, deadline);
     if (rc < 0)
@@ -278,7 +278,7 @@ static int look(thrum_pipe *pipe)
 }
 
 /* Receives packets until there is a whole message. */
-static int fetch(thrum_pipe *pipe, thrum_time deadline)
+static int fetch(thrum_pipe *pipe, thrum_deadline deadline)
 {
     while (!pipe->whole) {
         if (!pipe->waiting) {
@@ -319,7 +319,7 @@ static void done(thrum_pipe *pipe)
 }
 
 int thrum_pipe_receive(thrum_pipe *pipe, void *buffer, size_t size, size_t *ret_size,
-                       thrum_time deadline)
+                       thrum_deadline deadline)
 {
     int rc = enter(pipe, &pipe->receiving, deadline);
     if (rc < 0)
@@ -358,7 +358,7 @@ static int take(thrum_pipe *pipe, void **ret_message, size_t *ret_size)
 }
 
 int thrum_pipe_receive_new(thrum_pipe *pipe, void **ret_message, size_t *ret_size,
-                           thrum_time deadline)
+                           thrum_deadline deadline)
 {
     int rc = enter(pipe, &pipe->receiving, deadline);
     if (rc < 0)

@@ -72,7 +72,7 @@ static int take(const thrum_signals *signals)
     return taken;
 }
 
-int thrum_signals_wait(thrum_signals *signals, thrum_time deadline)
+int thrum_signals_wait(thrum_signals *signals, thrum_deadline deadline)
 {
     for (;;) {
         int number = take(signals);

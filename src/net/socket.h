@@ -26,7 +26,7 @@ ptrdiff_t thrum__socket_try_write(thrum_socket *socket, const void *data, size_t
 
 /* Waits until `side` may be possible. Unless it was `tried`, waits only if it knows that a try would be in
  * vain. Returns as thrum__descriptor_wait. */
-int thrum__socket_await(thrum_socket *socket, int side, bool tried, thrum_time deadline);
+int thrum__socket_await(thrum_socket *socket, int side, bool tried, thrum_deadline deadline);
 
 /* After a call that did not wait: now and then lets other fibers run. `turns` counts such calls. */
 void thrum__net_turn(uint32_t *turns);
@@ -34,11 +34,11 @@ void thrum__net_turn(uint32_t *turns);
 enum { THRUM__ADDRESSES = 8 }; /* of one name, the most that are tried */
 
 /* The addresses of a name; in a fiber it is resolved elsewhere. Gives their number or an error. */
-int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_time deadline,
+int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_deadline deadline,
                         thrum__address *ret_addresses);
 
 /* Connects to the first of the addresses that answers. Returns as thrum_socket_connect. */
-int thrum__connect_first(const thrum__address *addresses, int count, thrum_time deadline,
+int thrum__connect_first(const thrum__address *addresses, int count, thrum_deadline deadline,
                          thrum_socket **ret_socket);
 
 /* That of a path. Returns 0 or -EINVAL. */

@@ -101,7 +101,7 @@ static ptrdiff_t keep_error(struct side *side, ptrdiff_t code)
 }
 
 /* Begins a call on a side. Returns 0 with its lock held, or an error without it. */
-static int enter(thrum_stream *stream, struct side *side, thrum_time deadline)
+static int enter(thrum_stream *stream, struct side *side, thrum_deadline deadline)
 {
     int rc = thrum_lock_acquire_until(&side->lock, deadline);
     if (rc == 0 && thrum__load_acquire(&stream->closed)) {
@@ -131,7 +131,7 @@ static size_t more_than(size_t held_size, size_t wanted, size_t usual)
 
 /* Waits for the transport, and tries. Reads into `into`, or, if that is NULL, into the buffer, in which
  * `wanted` bytes are to have room. Returns how many, 0 for the end, or an error. */
-static ptrdiff_t pull(thrum_stream *stream, char *into, size_t wanted, thrum_time deadline)
+static ptrdiff_t pull(thrum_stream *stream, char *into, size_t wanted, thrum_deadline deadline)
 {
     struct side *in = &stream->in;
     const thrum_transport *transport = stream->transport;
@@ -139,7 +139,7 @@ static ptrdiff_t pull(thrum_stream *stream, char *into, size_t wanted, thrum_tim
         return in->error;
     for (bool tried = false;; tried = true) {
         int rc = 0;
-        if (tried || deadline != THRUM_NOW) {
+        if (tried || !thrum_deadline_is_now(deadline)) {
             size_t few = held(in);
             if (few == 0)
                 give_back(in);
@@ -174,7 +174,7 @@ static ptrdiff_t take(struct side *side, void *buffer, size_t size)
     return (ptrdiff_t)size;
 }
 
-static ptrdiff_t read_some(thrum_stream *stream, void *buffer, size_t size, thrum_time deadline)
+static ptrdiff_t read_some(thrum_stream *stream, void *buffer, size_t size, thrum_deadline deadline)
 {
     struct side *in = &stream->in;
     if (held(in) == 0 && size >= stream->read_size)
@@ -183,7 +183,8 @@ static ptrdiff_t read_some(thrum_stream *stream, void *buffer, size_t size, thru
     return got <= 0 ? got : take(in, buffer, size < held(in) ? size : held(in));
 }
 
-ptrdiff_t thrum_stream_read(thrum_stream *stream, void *buffer, size_t size, thrum_time deadline)
+ptrdiff_t thrum_stream_read(thrum_stream *stream, void *buffer, size_t size,
+                            thrum_deadline deadline)
 {
     ptrdiff_t got = size ? enter(stream, &stream->in, deadline) : 0;
     if (got < 0 || size == 0)
@@ -199,7 +200,8 @@ static ptrdiff_t end_within(const struct side *side)
     return held(side) ? -ENODATA : 0;
 }
 
-static ptrdiff_t read_exact(thrum_stream *stream, void *buffer, size_t size, thrum_time deadline)
+static ptrdiff_t read_exact(thrum_stream *stream, void *buffer, size_t size,
+                            thrum_deadline deadline)
 {
     while (held(&stream->in) < size) {
         ptrdiff_t got = pull(stream, NULL, size, deadline);
@@ -210,7 +212,7 @@ static ptrdiff_t read_exact(thrum_stream *stream, void *buffer, size_t size, thr
 }
 
 ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer, size_t size,
-                                  thrum_time deadline)
+                                  thrum_deadline deadline)
 {
     ptrdiff_t got = size ? enter(stream, &stream->in, deadline) : 0;
     if (got < 0 || size == 0)
@@ -223,7 +225,7 @@ ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer, size_t siz
 /* Waits until the buffer holds a separator that ends within its first `size` bytes. Returns how many bytes
  * there are up to its end; 0 for the end of the stream, -EMSGSIZE, or an error. */
 static ptrdiff_t find(thrum_stream *stream, const void *separator, size_t separator_size,
-                      size_t size, thrum_time deadline)
+                      size_t size, thrum_deadline deadline)
 {
     struct side *in = &stream->in;
     for (size_t seen = 0;;) {
@@ -246,7 +248,7 @@ static ptrdiff_t find(thrum_stream *stream, const void *separator, size_t separa
 
 ptrdiff_t thrum_stream_read_until(thrum_stream *stream, const void *separator,
                                   size_t separator_size, void *buffer, size_t size,
-                                  thrum_time deadline)
+                                  thrum_deadline deadline)
 {
     if (separator_size == 0 || separator_size > size)
         return -EINVAL;
@@ -261,7 +263,7 @@ ptrdiff_t thrum_stream_read_until(thrum_stream *stream, const void *separator,
 }
 
 ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer, size_t size,
-                                 thrum_time deadline)
+                                 thrum_deadline deadline)
 {
     if (size < 2)
         return -EINVAL;
@@ -277,7 +279,7 @@ ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer, size_t size
     return got;
 }
 
-int thrum_stream_skip_line(thrum_stream *stream, thrum_time deadline)
+int thrum_stream_skip_line(thrum_stream *stream, thrum_deadline deadline)
 {
     struct side *in = &stream->in;
     ptrdiff_t got = enter(stream, in, deadline);
@@ -301,13 +303,13 @@ bool thrum_stream_at_eof(const thrum_stream *stream)
 /* -------------------------------------------------------------------------------------- writing */
 
 /* Waits for the transport after it took nothing. */
-static int wait_to_write(thrum_stream *stream, thrum_time deadline)
+static int wait_to_write(thrum_stream *stream, thrum_deadline deadline)
 {
     return stream->transport->wait(stream->object, THRUM_TRANSPORT_WRITE, true, deadline);
 }
 
 /* Sends until at most `most` bytes are left. */
-static int drain(thrum_stream *stream, size_t most, thrum_time deadline)
+static int drain(thrum_stream *stream, size_t most, thrum_deadline deadline)
 {
     struct side *out = &stream->out;
     if (out->error)
@@ -355,7 +357,7 @@ static int write_through(thrum_stream *stream, const char *data, size_t size)
     return (int)keep_error(out, rc);
 }
 
-static int write_all(thrum_stream *stream, const void *data, size_t size, thrum_time deadline)
+static int write_all(thrum_stream *stream, const void *data, size_t size, thrum_deadline deadline)
 {
     bool large = size > stream->high_water;
     if (stream->finished)
@@ -366,7 +368,7 @@ static int write_all(thrum_stream *stream, const void *data, size_t size, thrum_
     return large ? write_through(stream, data, size) : append(&stream->out, data, size);
 }
 
-int thrum_stream_write(thrum_stream *stream, const void *data, size_t size, thrum_time deadline)
+int thrum_stream_write(thrum_stream *stream, const void *data, size_t size, thrum_deadline deadline)
 {
     int rc = size ? enter(stream, &stream->out, deadline) : 0;
     if (rc < 0 || size == 0)
@@ -376,7 +378,7 @@ int thrum_stream_write(thrum_stream *stream, const void *data, size_t size, thru
     return rc;
 }
 
-int thrum_stream_flush(thrum_stream *stream, thrum_time deadline)
+int thrum_stream_flush(thrum_stream *stream, thrum_deadline deadline)
 {
     int rc = enter(stream, &stream->out, deadline);
     if (rc < 0)
@@ -392,7 +394,7 @@ size_t thrum_stream_unsent(const thrum_stream *stream)
 }
 
 /* Sends what is left, and then the end. */
-static int finish(thrum_stream *stream, bool closing, thrum_time deadline)
+static int finish(thrum_stream *stream, bool closing, thrum_deadline deadline)
 {
     int rc = drain(stream, 0, deadline);
     while (rc == 0 && !stream->finished) {
@@ -404,7 +406,7 @@ static int finish(thrum_stream *stream, bool closing, thrum_time deadline)
     return rc == -EOPNOTSUPP ? rc : (int)keep_error(&stream->out, rc);
 }
 
-int thrum_stream_write_eof(thrum_stream *stream, thrum_time deadline)
+int thrum_stream_write_eof(thrum_stream *stream, thrum_deadline deadline)
 {
     int rc = enter(stream, &stream->out, deadline);
     if (rc < 0)
@@ -416,7 +418,7 @@ int thrum_stream_write_eof(thrum_stream *stream, thrum_time deadline)
 
 /* ---------------------------------------------------------------------------------------- lives */
 
-int thrum_stream_close(thrum_stream *stream, thrum_time deadline)
+int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline)
 {
     int rc = enter(stream, &stream->out, deadline);
     if (rc == 0) {

@@ -20,7 +20,7 @@ static ptrdiff_t socket_write(void *object, const void *data, size_t size)
     return thrum__socket_try_write(object, data, size);
 }
 
-static int socket_wait(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int socket_wait(void *object, thrum_transport_side side, bool tried, thrum_deadline deadline)
 {
     return thrum__socket_await(
         object, side == THRUM_TRANSPORT_READ ? THRUM__READABLE : THRUM__WRITABLE, tried, deadline);
@@ -77,7 +77,7 @@ int thrum_stream_from_descriptor(int descriptor, const thrum_stream_options *opt
 }
 
 int thrum_stream_connect(const char *host, uint16_t port, const thrum_stream_options *options,
-                         thrum_stream **ret_stream, thrum_time deadline)
+                         thrum_stream **ret_stream, thrum_deadline deadline)
 {
     thrum_socket *socket;
     int rc = thrum_socket_connect(host, port, deadline, &socket);

@@ -50,7 +50,7 @@ static ptrdiff_t try_send(thrum_socket *socket, const struct iovec *parts, size_
 /* Tries and waits in turns; waits first if `late`, and then tries even after the deadline. Tells whether it
  * waited. */
 static ptrdiff_t transfer(thrum_socket *socket, try_fn *try, int side, bool late,
-                          const struct iovec *parts, size_t count, thrum_time deadline,
+                          const struct iovec *parts, size_t count, thrum_deadline deadline,
                           bool *ret_waited)
 {
     bool waited = false;
@@ -77,10 +77,10 @@ static bool is_dry(const thrum_socket *socket)
 }
 
 static ptrdiff_t receive(thrum_socket *socket, const struct iovec *parts, size_t count,
-                         thrum_time deadline)
+                         thrum_deadline deadline)
 {
     count = count < THRUM__SOCKET_PARTS ? count : THRUM__SOCKET_PARTS;
-    bool late = deadline != THRUM_NOW && is_dry(socket) && size_of(parts, count) > 0;
+    bool late = !thrum_deadline_is_now(deadline) && is_dry(socket) && size_of(parts, count) > 0;
     bool waited = true;
     ptrdiff_t got =
         transfer(socket, try_receive, THRUM__READABLE, late, parts, count, deadline, &waited);
@@ -90,7 +90,7 @@ static ptrdiff_t receive(thrum_socket *socket, const struct iovec *parts, size_t
 }
 
 static ptrdiff_t send_some(thrum_socket *socket, const struct iovec *parts, size_t count,
-                           thrum_time deadline)
+                           thrum_deadline deadline)
 {
     bool waited = true;
     ptrdiff_t put =
@@ -101,7 +101,7 @@ static ptrdiff_t send_some(thrum_socket *socket, const struct iovec *parts, size
 }
 
 ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts, size_t count,
-                             thrum_time deadline)
+                             thrum_deadline deadline)
 {
     ptrdiff_t got = thrum__descriptor_enter(&socket->descriptor);
     if (got < 0)
@@ -111,14 +111,15 @@ ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts, si
     return got;
 }
 
-ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer, size_t size, thrum_time deadline)
+ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer, size_t size,
+                            thrum_deadline deadline)
 {
     struct iovec part = {buffer, size};
     return size ? thrum_socket_readv(socket, &part, 1, deadline) : 0;
 }
 
 ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data, size_t size,
-                                  thrum_time deadline)
+                                  thrum_deadline deadline)
 {
     struct iovec part = {(void *)(uintptr_t)data, size};
     ptrdiff_t put = size ? thrum__descriptor_enter(&socket->descriptor) : 0;
@@ -141,7 +142,7 @@ static size_t window(const struct iovec *parts, size_t count, size_t skip, struc
 }
 
 static int write_all(thrum_socket *socket, const struct iovec *parts, size_t count,
-                     thrum_time deadline)
+                     thrum_deadline deadline)
 {
     struct iovec left[WINDOW];
     size_t skip = 0;
@@ -162,7 +163,7 @@ static int write_all(thrum_socket *socket, const struct iovec *parts, size_t cou
 }
 
 int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts, size_t count,
-                        thrum_time deadline)
+                        thrum_deadline deadline)
 {
     int rc = thrum__descriptor_enter(&socket->descriptor);
     if (rc < 0)
@@ -172,7 +173,7 @@ int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts, size_t 
     return rc;
 }
 
-int thrum_socket_write(thrum_socket *socket, const void *data, size_t size, thrum_time deadline)
+int thrum_socket_write(thrum_socket *socket, const void *data, size_t size, thrum_deadline deadline)
 {
     struct iovec part = {(void *)(uintptr_t)data, size};
     return thrum_socket_writev(socket, &part, 1, deadline);
@@ -202,7 +203,7 @@ ptrdiff_t thrum__socket_try_write(thrum_socket *socket, const void *data, size_t
     return put;
 }
 
-int thrum__socket_await(thrum_socket *socket, int side, bool tried, thrum_time deadline)
+int thrum__socket_await(thrum_socket *socket, int side, bool tried, thrum_deadline deadline)
 {
     int rc = thrum__descriptor_enter(&socket->descriptor);
     if (rc < 0)

@@ -1,4 +1,5 @@
 #include "park/context.h"
+#include "base/clock.h"
 #include "base/os_thread.h"
 #include "base/panic.h"
 #include "base/process.h"
@@ -123,7 +124,7 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
     context->daemon = false;
     context->thread = NULL;
     thrum__store_relaxed(&context->fiber, NULL);
-    context->look_at = 0;
+    context->look_at = THRUM__NO_DEADLINE;
     context->executor = NULL;
     context->worker = NULL;
     thrum__store_relaxed(&context->native_id, 0);

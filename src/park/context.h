@@ -44,7 +44,7 @@ typedef struct thrum__context_ops {
     /* Sleeps until an unpark came (0) or the claim `ticket` was moved to TIMED_OUT because
      * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the
      * context comes first, it calls thrum__deadlock_look and sleeps on. */
-    int (*park)(thrum__context *self, uint64_t ticket, thrum_time deadline);
+    int (*park)(thrum__context *self, uint64_t ticket, thrum_deadline deadline);
     /* Ends one park, begun or yet to begin. Called by whoever claimed it, exactly once. */
     void (*unpark)(thrum__context *context);
 } thrum__context_ops;
@@ -76,14 +76,14 @@ typedef struct thrum__far_ops {
     bool (*enter)(void *future);
     /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be
      * waited for in this way. */
-    int (*wait)(void *future, thrum_time deadline);
+    int (*wait)(void *future, thrum_deadline deadline);
 } thrum__far_ops;
 
 /* What a request to stop is addressed to: scope.h. */
 typedef struct thrum__scope {
-    uint32_t cancelled; /* 1 once its task was asked to stop */
-    uint32_t shields;   /* how many shields it is under */
-    thrum_time ends_at; /* the deadline of its task; 0 for none */
+    uint32_t cancelled;     /* 1 once its task was asked to stop */
+    uint32_t shields;       /* how many shields it is under */
+    thrum_deadline ends_at; /* the deadline of its task; not set: none */
     thrum__context *context;
     struct thrum__scope *outer;
     void *task;                /* the future that runs in it, or NULL */
@@ -152,9 +152,9 @@ struct thrum__context {
     const void *wait_object; /* the object */
 
     /* Its own alone. */
-    thrum_time tenure;  /* when it last got a lock that it had to sleep for */
-    thrum_time look_at; /* when its wait is to be looked at: deadlock.h; 0 for never */
-    void *executor;     /* whose worker it is, or NULL */
+    thrum_time tenure;      /* when it last got a lock that it had to sleep for */
+    thrum_deadline look_at; /* when its wait is to be looked at: deadlock.h; not set: never */
+    void *executor;         /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;

@@ -66,7 +66,7 @@ enum { UNKNOWN, OFF, REPORT, ABORT };              /* THRUM_DEADLOCK */
 enum { NOTHING, CIRCLE, OWNER_ENDED };             /* what a search finds */
 
 #ifdef THRUM_EXPLORE
-thrum_time thrum__deadlock_after = THRUM_FOREVER;
+thrum_time thrum__deadlock_after = THRUM__NEVER;
 uint32_t thrum__deadlock_reports;
 #endif
 
@@ -355,17 +355,17 @@ static void look(thrum__context *self)
     }
 }
 
-thrum_time thrum__deadlock_look(thrum__context *context)
+thrum_deadline thrum__deadlock_look(thrum__context *context)
 {
     thrum__owned_wait *wait = &context->rest->wait;
     if (wanted() == OFF)
-        return 0;
+        return THRUM__NO_DEADLINE;
     if (thrum__load_relaxed(&wait->state) == CLOSED)
         thrum__store_release(&wait->state, OPEN);
     thrum__fence_seq_cst();
     look(context);
     wait->pause *= 2;
-    return thrum__clock_now() + wait->pause;
+    return thrum__deadline_after(thrum__clock_now(), wait->pause);
 }
 
 /* Closes the word, once no searcher reads it. */
@@ -378,21 +378,21 @@ static void close_word(thrum__owned_wait *wait)
     }
 }
 
-int thrum__wait_owned(thrum__waiter *waiter, thrum_time deadline, const thrum__wait_kind *kind,
+int thrum__wait_owned(thrum__waiter *waiter, thrum_deadline deadline, const thrum__wait_kind *kind,
                       const void *object, const void *place)
 {
     thrum__context *self = waiter->context;
     thrum__owned_wait *wait = &self->rest->wait;
-    if (deadline == THRUM_FOREVER && thrum__deadlock_after != THRUM_FOREVER &&
-        !self->scope->ends_at) {
+    if (thrum_deadline_is_forever(deadline) && thrum__deadlock_after != THRUM__NEVER &&
+        !self->scope->ends_at.ns) {
         wait->kind = kind;
         wait->object = object;
         wait->place = place;
         wait->pause = thrum__deadlock_after;
-        self->look_at = thrum__clock_now() + wait->pause;
+        self->look_at = thrum__deadline_after(thrum__clock_now(), wait->pause);
     }
     int rc = thrum__wait(waiter, deadline, kind->name, object);
-    self->look_at = 0;
+    self->look_at = THRUM__NO_DEADLINE;
     if (thrum__load_relaxed(&wait->state) != CLOSED)
         close_word(wait);
     return rc;

@@ -15,12 +15,12 @@ typedef struct thrum__wait_kind {
 
 /* As thrum__wait, and a part of the search while it lasts. `place` is where the caller's code
  * waits, or NULL. */
-int thrum__wait_owned(thrum__waiter *waiter, thrum_time deadline, const thrum__wait_kind *kind,
+int thrum__wait_owned(thrum__waiter *waiter, thrum_deadline deadline, const thrum__wait_kind *kind,
                       const void *object, const void *place);
 
 /* For a context that sleeps: called once `look_at` of the context has come, by the thread that runs
  * it. Gives the next such moment. */
-thrum_time thrum__deadlock_look(thrum__context *context);
+thrum_deadline thrum__deadlock_look(thrum__context *context);
 
 /* Has reports given to `tell`, on a thread of their own, instead of stderr. `text` is the report in
  * several lines; `summary` fits in a line. */

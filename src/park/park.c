@@ -31,13 +31,14 @@ void thrum__wait_abandon(thrum__waiter *waiter)
 
 /* Whether the task's deadline comes before that of the wait: then it ends the wait as a request to
  * stop does, unless that is shielded. */
-static bool ends_before(const thrum__scope *scope, uint64_t ticket, thrum_time deadline)
+static bool ends_before(const thrum__scope *scope, uint64_t ticket, thrum_deadline deadline)
 {
-    return scope->ends_at && scope->ends_at < deadline &&
+    return scope->ends_at.ns && scope->ends_at.ns < deadline.ns &&
            ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING;
 }
 
-int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, const void *object)
+int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind,
+                const void *object)
 {
     thrum__context *self = waiter->context;
     uint64_t ticket = waiter->ticket; /* the waiter is the guard's; only these two are read here */
@@ -45,8 +46,8 @@ int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, co
     thrum__store_relaxed(&self->wait_kind, kind);
     thrum__probe(wait_begin, kind, object);
     bool ends_first = ends_before(self->scope, ticket, deadline);
-    thrum_time limit = ends_first ? self->scope->ends_at : deadline;
-    int rc = self->ops->park(self, ticket, limit > THRUM_NOW ? limit : THRUM_NOW);
+    thrum_deadline limit = ends_first ? self->scope->ends_at : deadline;
+    int rc = self->ops->park(self, ticket, limit.ns > 0 ? limit : THRUM_NOW);
     if (rc == -ETIMEDOUT && ends_first)
         rc = -ECANCELED;
     if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)
@@ -116,7 +117,7 @@ void thrum__unpark_chain(thrum__waiter *chain)
 }
 
 /* A sleep is a wait that nobody wakes: it stands in no queue. */
-int thrum_sleep(thrum_time until)
+int thrum_sleep(thrum_deadline until)
 {
     thrum__waiter waiter;
     int rc = thrum__wait_begin(&waiter, true);

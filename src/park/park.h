@@ -36,7 +36,8 @@ int thrum__wait_begin(thrum__waiter *waiter, bool cancellable);
 
 /* Sleeps until the wait is claimed or its deadline passes. Returns 0 (notified), -ETIMEDOUT or
  * -ECANCELED. `kind` and `object` say what is waited for, to those who watch. */
-int thrum__wait(thrum__waiter *waiter, thrum_time deadline, const char *kind, const void *object);
+int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind,
+                const void *object);
 
 /* Settles a wait that was begun and put into no queue, because what it was for is there. */
 void thrum__wait_abandon(thrum__waiter *waiter);

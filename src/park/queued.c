@@ -2,7 +2,7 @@
 #include "park/park.h"
 
 int thrum__wait_queued(void *object, const thrum__queue_ops *ops, thrum__waiter *waiter,
-                       const thrum__wait_kind *kind, thrum_time deadline, bool cancellable,
+                       const thrum__wait_kind *kind, thrum_deadline deadline, bool cancellable,
                        const void *place)
 {
     int rc = thrum__wait_begin(waiter, cancellable);

@@ -56,7 +56,7 @@ typedef struct thrum__queue_ops {
  *     -ECANCELED   `cancellable`, and the running task was asked to stop
  */
 int thrum__wait_queued(void *object, const thrum__queue_ops *ops, thrum__waiter *waiter,
-                       const thrum__wait_kind *kind, thrum_time deadline, bool cancellable,
+                       const thrum__wait_kind *kind, thrum_deadline deadline, bool cancellable,
                        const void *place);
 
 #endif

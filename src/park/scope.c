@@ -21,7 +21,7 @@ void thrum__scope_reset(thrum__scope *scope, void *task)
 {
     thrum__store_relaxed(&scope->cancelled, 0);
     scope->shields = 0;
-    scope->ends_at = 0;
+    scope->ends_at = THRUM__NO_DEADLINE;
     scope->task = task;
 }
 
@@ -57,7 +57,7 @@ bool thrum__scope_cancelled(const thrum__scope *scope)
 {
     bool stopped = !scope->shields && thrum__load_relaxed(&scope->context->stop);
     return stopped || thrum__load_relaxed(&scope->cancelled) ||
-           (scope->ends_at && thrum__clock_now() >= scope->ends_at);
+           (scope->ends_at.ns && thrum__clock_now() >= scope->ends_at.ns);
 }
 
 /* A shield is a depth in the scope, which a wait reads as it begins. */

@@ -8,7 +8,7 @@
  *
  *     cancelled   1 once the task was asked to stop; anyone who may reach the scope writes it
  *     shields     how many shields the task is under; its context's alone
- *     ends_at     the deadline of the task, 0 for none; its context's alone
+ *     ends_at     the deadline of the task, `ns` 0 for none; its context's alone
  *     task        the future that runs here, or NULL; its context's alone
  *     far         not NULL if the task runs elsewhere and the context only stands for it; fixed
  *

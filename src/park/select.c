@@ -86,7 +86,7 @@ struct thrum__select {
     uint32_t *order; /* of the attempts; then of the cases that are held, by address */
     size_t held;     /* how many those are */
     thrum__select_place *places;
-    thrum_time limit;             /* of the present wait */
+    thrum_deadline limit;             /* of the present wait */
     thrum__select_place *limited; /* whose limit that is, or NULL */
     thrum__polls polls;
 };
@@ -176,9 +176,9 @@ static int attempt_held(const thrum__select *select)
 
 /* -------------------------------------------------------------------------------------- the wait */
 
-void thrum__select_limit(thrum__select_place *place, thrum_time moment)
+void thrum__select_limit(thrum__select_place *place, thrum_deadline moment)
 {
-    if (moment >= place->select->limit)
+    if (moment.ns >= place->select->limit.ns)
         return;
     place->select->limit = moment;
     place->select->limited = place;
@@ -191,7 +191,7 @@ void thrum__select_poll(thrum__select_place *place, int descriptor, int side)
     polls->waiters[polls->count++] = &place->waiter;
 }
 
-static void prepare_all(thrum__select *select, thrum_time deadline)
+static void prepare_all(thrum__select *select, thrum_deadline deadline)
 {
     select->limit = deadline;
     select->limited = NULL;
@@ -269,14 +269,14 @@ static bool gave_way(const thrum__select *select)
     return false;
 }
 
-static int wait_and_perform(thrum__select *select, thrum_time deadline)
+static int wait_and_perform(thrum__select *select, thrum_deadline deadline)
 {
     for (;;) {
         sort_held(select);
         prepare_all(select, deadline);
         hold_all(select);
         int index = attempt_held(select);
-        if (index != -EAGAIN || deadline == THRUM_NOW) {
+        if (index != -EAGAIN || thrum_deadline_is_now(deadline)) {
             let_go_all(select);
             return index;
         }
@@ -304,7 +304,7 @@ static thrum__context *let_another_in(const thrum__select *select)
     return NULL;
 }
 
-static int wait_in_places(thrum__select *select, thrum_time deadline)
+static int wait_in_places(thrum__select *select, thrum_deadline deadline)
 {
     for (size_t i = 0; i < select->count; i++)
         select->places[i] = (thrum__select_place){.of = &select->cases[i], .select = select};
@@ -316,7 +316,7 @@ static int wait_in_places(thrum__select *select, thrum_time deadline)
 }
 
 /* Out of line: the places take room on the stack. */
-static __attribute__((noinline)) int wait_on_stack(thrum__select *select, thrum_time deadline)
+static __attribute__((noinline)) int wait_on_stack(thrum__select *select, thrum_deadline deadline)
 {
     thrum__select_place places[ON_STACK];
     thrum__polled polled[ON_STACK + 1];
@@ -329,7 +329,7 @@ static __attribute__((noinline)) int wait_on_stack(thrum__select *select, thrum_
     return index;
 }
 
-static int wait_in_memory(thrum__select *select, thrum_time deadline)
+static int wait_in_memory(thrum__select *select, thrum_deadline deadline)
 {
     select->places = thrum__alloc_array(select->count, sizeof *select->places);
     select->polls.polled = thrum__alloc_array(select->count + 1, sizeof *select->polls.polled);
@@ -343,21 +343,21 @@ static int wait_in_memory(thrum__select *select, thrum_time deadline)
     return index;
 }
 
-static int perform(thrum__select *select, thrum_time deadline)
+static int perform(thrum__select *select, thrum_deadline deadline)
 {
     uint32_t count = (uint32_t)select->count;
     if (!select->in_order) {
         int index = attempt_all(select->cases, count, select->order);
-        if (index == -EAGAIN && deadline != THRUM_NOW && gave_way(select))
+        if (index == -EAGAIN && !thrum_deadline_is_now(deadline) && gave_way(select))
             index = attempt_all(select->cases, count, select->order);
-        if (index != -EAGAIN || deadline == THRUM_NOW)
+        if (index != -EAGAIN || thrum_deadline_is_now(deadline))
             return index;
     }
     return count <= ON_STACK ? wait_on_stack(select, deadline) : wait_in_memory(select, deadline);
 }
 
 int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const char *kind,
-                        thrum_time deadline)
+                        thrum_deadline deadline)
 {
     uint32_t order[ON_STACK];
     thrum__select select = {
@@ -372,7 +372,7 @@ int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const ch
     return index;
 }
 
-int thrum_select(thrum_case *cases, size_t count, thrum_time deadline)
+int thrum_select(thrum_case *cases, size_t count, thrum_deadline deadline)
 {
     return thrum__select_cases(cases, count, false, "select", deadline);
 }
@@ -386,11 +386,11 @@ static int attempt_deadline(thrum_case *of)
 
 static void prepare_deadline(thrum__select_place *place)
 {
-    thrum__select_limit(place, place->of->with_.number_);
+    thrum__select_limit(place, (thrum_deadline){place->of->with_.number_});
 }
 
-thrum_case thrum_case_deadline(thrum_time moment)
+thrum_case thrum_case_deadline(thrum_deadline moment)
 {
     static const thrum__case_ops ops = {.attempt = attempt_deadline, .prepare = prepare_deadline};
-    return (thrum_case){.ops_ = &ops, .with_.number_ = moment};
+    return (thrum_case){.ops_ = &ops, .with_.number_ = moment.ns};
 }

@@ -58,10 +58,10 @@ typedef struct thrum__case_ops {
 /* As thrum_select. With `in_order` the ready case with the lowest index is performed; then all cases have
  * `hold`, and the look at them is as of one moment. `kind` says what is waited for, to those who watch. */
 int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const char *kind,
-                        thrum_time deadline);
+                        thrum_deadline deadline);
 
 /* For prepare: the wait ends at `moment`, and the place is then the one that is settled. */
-void thrum__select_limit(thrum__select_place *place, thrum_time moment);
+void thrum__select_limit(thrum__select_place *place, thrum_deadline moment);
 
 /* For prepare, on an OS thread: the wait ends when `descriptor` is ready on `side`, and the place is
  * then claimed. */

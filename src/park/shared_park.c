@@ -24,7 +24,7 @@ static bool settle(thrum__context *self, uint64_t ticket, enum thrum__claim_stat
     return true;
 }
 
-static int shared_park(thrum__context *self, uint64_t ticket, thrum_time deadline)
+static int shared_park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
 {
     int error = errno;
     uint32_t signal = THRUM__SIGNAL_EMPTY;
@@ -56,7 +56,7 @@ static void shared_unpark(thrum__context *context)
 
 static const thrum__context_ops shared_park_ops = {shared_park, shared_unpark};
 
-int thrum__shared_park(uint32_t *word, uint32_t expected, thrum_time deadline, bool cancellable,
+int thrum__shared_park(uint32_t *word, uint32_t expected, thrum_deadline deadline, bool cancellable,
                        const char *kind, const void *object)
 {
     thrum__context *self = thrum__self();

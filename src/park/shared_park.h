@@ -9,7 +9,7 @@
 /* Sleeps while *word == expected; the word lies in memory that processes share. Returns 0 if it is
  * to be looked at again: after a wake, for another value, or for no reason; -ETIMEDOUT; -ECANCELED,
  * if `cancellable`. For threads only. */
-int thrum__shared_park(uint32_t *word, uint32_t expected, thrum_time deadline, bool cancellable,
+int thrum__shared_park(uint32_t *word, uint32_t expected, thrum_deadline deadline, bool cancellable,
                        const char *kind, const void *object);
 
 #endif

@@ -27,16 +27,16 @@
 
 #include <errno.h>
 
-static int thread_park(thrum__context *self, uint64_t ticket, thrum_time deadline)
+static int thread_park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
 {
     uint32_t signal = THRUM__SIGNAL_EMPTY;
     if (thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP)) {
         while (thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
-            thrum_time look_at = self->look_at; /* only of a wait that has no deadline */
-            thrum_time until = look_at ? look_at : deadline;
+            thrum_deadline look_at = self->look_at; /* only of a wait that has no deadline */
+            thrum_deadline until = look_at.ns ? look_at : deadline;
             if (thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, until) != -ETIMEDOUT)
                 continue;
-            if (look_at) {
+            if (look_at.ns) {
                 self->look_at = thrum__deadlock_look(self);
                 continue;
             }

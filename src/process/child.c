@@ -107,7 +107,7 @@ void thrum__child_free(thrum__child *child)
 }
 
 int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *arg, size_t size,
-                     thrum_time deadline)
+                     thrum_deadline deadline)
 {
     uint32_t module = 0;
     uint64_t offset = 0;

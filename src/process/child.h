@@ -39,7 +39,7 @@ int thrum__child_start(thrum__child *child, const thrum__child_options *options)
 /* Puts a task in the slots. Returns the slot's index, -EAGAIN if there is no room now, or another
  * negative errno if the task cannot be put there at all. */
 int thrum__child_put(thrum__child *child, thrum_task_fn *function, const void *arg, size_t size,
-                     thrum_time deadline);
+                     thrum_deadline deadline);
 
 /* Makes the outcome in a slot that is DONE that of `task`, and gives the slot up. */
 void thrum__child_collect(thrum__child *child, thrum__task_slot *slot, thrum_task *task);

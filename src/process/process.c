@@ -12,6 +12,7 @@
  * A process without memory even for its handle is the constant `no_memory`.
  */
 #include "base/process.h"
+#include "base/clock.h"
 #include "base/panic.h"
 #include "process/reaper.h"
 #include "sync/event.h"
@@ -95,7 +96,7 @@ static int begin(thrum_process *process)
         return rc;
     int slot = thrum__child_put(&child, process->task.function,
                                 thrum_task_arg(&process->task, process->task.arg_size),
-                                process->task.arg_size, 0);
+                                process->task.arg_size, THRUM__NO_DEADLINE);
     if (slot < 0) {
         (void)thrum__pidfd_signal(child.pidfd, SIGKILL);
         thrum__pid_wait(child.pid);
@@ -270,7 +271,7 @@ static void let_others_in(void *process)
     thrum_lock_release(&((thrum_process *)process)->lock);
 }
 
-static int result(thrum_process *process, const thrum__request *request, thrum_time deadline)
+static int result(thrum_process *process, const thrum__request *request, thrum_deadline deadline)
 {
     static const thrum__deliver_lock lock = {keep_others_out, let_others_in};
     if (thrum_process_is_alive(process)) {
@@ -285,33 +286,34 @@ static int result(thrum_process *process, const thrum__request *request, thrum_t
     return error ? error->code : thrum__task_deliver(&process->task, request, &lock, process);
 }
 
-int thrum_process_join(thrum_process *process, thrum_time deadline)
+int thrum_process_join(thrum_process *process, thrum_deadline deadline)
 {
     const thrum__request request = THRUM__REQUEST_NONE;
     return result(process, &request, deadline);
 }
 
-int thrum_process_result(thrum_process *process, void *ret_result, size_t size, thrum_time deadline)
+int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
+                         thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
     return result(process, &request, deadline);
 }
 
 int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity, size_t *ret_size,
-                       thrum_time deadline)
+                       thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
     return result(process, &request, deadline);
 }
 
 int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
-                       thrum_time deadline)
+                       thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
     return result(process, &request, deadline);
 }
 
-int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_time deadline)
+int thrum_process_take_text(thrum_process *process, char **ret_text, thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
     return result(process, &request, deadline);

@@ -124,7 +124,7 @@ static bool take_events(void)
 }
 
 /* Sleeps until there may be something to do, at the latest at `until`. */
-static void sleep_until(thrum__context *self, thrum_time until)
+static void sleep_until(thrum__context *self, thrum_deadline until)
 {
     bool unwanted = thrum__reaper_may_sleep(&resting);
     if (!tell_clients(true) && unwanted) {

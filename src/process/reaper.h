@@ -6,9 +6,9 @@
 
 /* One pass of the reaper over all its clients. */
 typedef struct thrum__reaper_round {
-    bool deaths;     /* some child has ended */
-    bool asked;      /* some future whose runner is the reaper was asked to stop */
-    thrum_time next; /* the latest moment of the next round; a client may set an earlier one */
+    bool deaths;         /* some child has ended */
+    bool asked;          /* some future whose runner is the reaper was asked to stop */
+    thrum_deadline next; /* the latest moment of the next round; a client may set an earlier one */
 } thrum__reaper_round;
 
 /* An owner of child processes. The reaper's thread calls its functions. */

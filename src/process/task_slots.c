@@ -70,7 +70,8 @@ bool thrum__task_slot_clear_direct(thrum__task_slot *slot)
     return false;
 }
 
-int thrum__task_slot_sleep_direct(thrum__task_slot *slot, const void *future, thrum_time deadline)
+int thrum__task_slot_sleep_direct(thrum__task_slot *slot, const void *future,
+                                  thrum_deadline deadline)
 {
     uint32_t state;
     int rc = 0;

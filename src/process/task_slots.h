@@ -87,7 +87,7 @@ typedef struct thrum__task_slot {
     int32_t code;    /* 0, or the error of the outcome */
     uint64_t offset; /* of the function */
     uint64_t size;   /* of what is in the room: the argument, then the result or the message */
-    thrum_time deadline;
+    thrum_deadline deadline;
     char room[THRUM__TASK_SLOT_ROOM] __attribute__((aligned(16)));
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__task_slot;
 
@@ -143,7 +143,8 @@ bool thrum__task_slot_set_direct(thrum__task_slot *slot);
 bool thrum__task_slot_clear_direct(thrum__task_slot *slot);
 
 /* Sleeps while DIRECT is set, as a wait for `future`. Returns 0, -ETIMEDOUT or -ECANCELED. */
-int thrum__task_slot_sleep_direct(thrum__task_slot *slot, const void *future, thrum_time deadline);
+int thrum__task_slot_sleep_direct(thrum__task_slot *slot, const void *future,
+                                  thrum_deadline deadline);
 
 /* Whether the slot's outcome is there; after it was read the slot is given up. */
 bool thrum__task_slot_is_done(const thrum__task_slot *slot);

@@ -194,7 +194,7 @@ static int run(thrum__task_slot *slot)
     if (rc < 0)
         return refuse(slot, rc, "the argument could not be taken over by the worker process");
     set_running(slot);
-    thrum__task_run_until(&task, thrum__load_relaxed(&slot->deadline));
+    thrum__task_run_until(&task, (thrum_deadline){thrum__load_relaxed(&slot->deadline.ns)});
     set_running(NULL);
     rc = leave_outcome(slot, &task);
     thrum__task_finish(&task);

@@ -123,7 +123,7 @@ static void add_claimed(thrum__bounded *queue, struct claim claim, const char *i
 }
 
 int thrum__bounded_get_many(thrum_queue *base, char *ret_items, size_t most, size_t *ret_count,
-                            thrum_time deadline)
+                            thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     bool yielded = false;
@@ -147,20 +147,21 @@ int thrum__bounded_get_many(thrum_queue *base, char *ret_items, size_t most, siz
 }
 
 int thrum__bounded_put_many(thrum_queue *base, const char *items, size_t count, size_t *ret_added,
-                            thrum_time deadline)
+                            thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     bool yielded = false;
     while (*ret_added < count) {
         size_t rest = count - *ret_added;
         struct claim found;
-        int rc = claim(queue, &queue->tail, deadline == THRUM_NOW ? rest : 1, rest, &found);
+        int rc =
+            claim(queue, &queue->tail, thrum_deadline_is_now(deadline) ? rest : 1, rest, &found);
         if (rc == -EAGAIN && found.count > 0)
             rc = claim_all(queue, &queue->tail, rest, &found);
         if (rc == 0) {
             add_claimed(queue, found, items + *ret_added * base->item_size);
             *ret_added += found.count;
-            if (deadline == THRUM_NOW)
+            if (thrum_deadline_is_now(deadline))
                 return found.count < rest ? -EAGAIN : 0;
             continue;
         }

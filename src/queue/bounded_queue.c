@@ -169,9 +169,9 @@ static bool bounded_await_room(thrum_queue *base)
     return true;
 }
 
-int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, bool *yielded)
+int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_deadline deadline, bool *yielded)
 {
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     if (yields_first(yielded))
         return 0;
@@ -181,9 +181,9 @@ int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, boo
     return 0;
 }
 
-int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, bool *yielded)
+int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_deadline deadline, bool *yielded)
 {
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     if (yields_first(yielded))
         return 0;
@@ -193,7 +193,7 @@ int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, boo
     return 0;
 }
 
-static int bounded_get(thrum_queue *base, void *ret_item, thrum_time deadline)
+static int bounded_get(thrum_queue *base, void *ret_item, thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     bool yielded = false;
@@ -210,7 +210,7 @@ static int bounded_get(thrum_queue *base, void *ret_item, thrum_time deadline)
     }
 }
 
-static int bounded_put(thrum_queue *base, const void *item, thrum_time deadline)
+static int bounded_put(thrum_queue *base, const void *item, thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     bool yielded = false;

@@ -205,14 +205,14 @@ void thrum__bounded_let_holder_finish(thrum__bounded *queue);
 /* Waits while it is empty, or full, and gives up at the deadline; before its first sleep, for which
  * `yielded` is false, it only gives the processor away. Returns 0 if the caller is to look again;
  * -EAGAIN, -ETIMEDOUT or -ECANCELED. */
-int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_time deadline, bool *yielded);
-int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_time deadline, bool *yielded);
+int thrum__bounded_wait_for_item(thrum__bounded *queue, thrum_deadline deadline, bool *yielded);
+int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_deadline deadline, bool *yielded);
 
 /* Of the make: bounded_batch.c. */
 int thrum__bounded_get_many(thrum_queue *base, char *ret_items, size_t most, size_t *ret_count,
-                            thrum_time deadline);
+                            thrum_deadline deadline);
 int thrum__bounded_put_many(thrum_queue *base, const char *items, size_t count, size_t *ret_added,
-                            thrum_time deadline);
+                            thrum_deadline deadline);
 size_t thrum__bounded_close_now(thrum_queue *base);
 
 #endif

@@ -39,7 +39,7 @@ static bool is_full(thrum_queue *queue)
 }
 
 /* Waits for room for one item at least. Under the lock. */
-static int wait_for_room(thrum_queue *queue, thrum_time deadline)
+static int wait_for_room(thrum_queue *queue, thrum_deadline deadline)
 {
     while (!locked_of(queue)->closed && is_full(queue)) {
         int rc = thrum_condition_wait(&queue->not_full, deadline);
@@ -50,7 +50,7 @@ static int wait_for_room(thrum_queue *queue, thrum_time deadline)
 }
 
 /* Waits for one item at least. Under the lock. */
-static int wait_for_item(thrum_queue *queue, thrum_time deadline)
+static int wait_for_item(thrum_queue *queue, thrum_deadline deadline)
 {
     while (count_of(queue) == 0) {
         if (locked_of(queue)->closed)
@@ -62,7 +62,7 @@ static int wait_for_item(thrum_queue *queue, thrum_time deadline)
     return 0;
 }
 
-static int locked_put(thrum_queue *queue, const void *item, thrum_time deadline)
+static int locked_put(thrum_queue *queue, const void *item, thrum_deadline deadline)
 {
     struct locked *locked = locked_of(queue);
     thrum_with (&queue->lock) {
@@ -80,7 +80,7 @@ static int locked_put(thrum_queue *queue, const void *item, thrum_time deadline)
 
 /* Adds as many of the items as there is room for, once there is room. Under the lock. */
 static int put_some(thrum_queue *queue, const char *items, size_t count, size_t *ret_put,
-                    thrum_time deadline)
+                    thrum_deadline deadline)
 {
     struct locked *locked = locked_of(queue);
     int rc = wait_for_room(queue, deadline);
@@ -101,7 +101,7 @@ static int put_some(thrum_queue *queue, const char *items, size_t count, size_t 
 }
 
 static int locked_put_many(thrum_queue *queue, const char *items, size_t count, size_t *ret_added,
-                           thrum_time deadline)
+                           thrum_deadline deadline)
 {
     int rc = 0;
     thrum_with (&queue->lock) {
@@ -124,7 +124,7 @@ static int locked_take(thrum_queue *queue, void *ret_item)
     return 0;
 }
 
-static int locked_get(thrum_queue *queue, void *ret_item, thrum_time deadline)
+static int locked_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline)
 {
     thrum_with (&queue->lock) {
         int rc = wait_for_item(queue, deadline);
@@ -136,7 +136,7 @@ static int locked_get(thrum_queue *queue, void *ret_item, thrum_time deadline)
 }
 
 static int locked_get_many(thrum_queue *queue, char *ret_items, size_t most, size_t *ret_count,
-                           thrum_time deadline)
+                           thrum_deadline deadline)
 {
     thrum_with (&queue->lock) {
         int rc = wait_for_item(queue, deadline);

@@ -79,13 +79,13 @@ void thrum__queue_notify(thrum_condition *condition, size_t count)
     thrum_condition_notify(condition, count < UINT32_MAX ? (uint32_t)count : UINT32_MAX);
 }
 
-int thrum_queue_put(thrum_queue *queue, const void *item, thrum_time deadline)
+int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline)
 {
     return queue->make->put(queue, item, deadline);
 }
 
 int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, size_t *added,
-                         thrum_time deadline)
+                         thrum_deadline deadline)
 {
     size_t put = 0;
     int rc = count > 0 ? queue->make->put_many(queue, items, count, &put, deadline) : 0;
@@ -94,13 +94,13 @@ int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, si
     return rc;
 }
 
-int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_time deadline)
+int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline)
 {
     return queue->make->get(queue, ret_item, deadline);
 }
 
 int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most, size_t *ret_count,
-                         thrum_time deadline)
+                         thrum_deadline deadline)
 {
     if (most > 0)
         return queue->make->get_many(queue, ret_items, most, ret_count, deadline);
@@ -127,7 +127,7 @@ void thrum_queue_task_done(thrum_queue *queue)
     }
 }
 
-int thrum_queue_join(thrum_queue *queue, thrum_time deadline)
+int thrum_queue_join(thrum_queue *queue, thrum_deadline deadline)
 {
     thrum_with (&queue->lock) {
         while (unfinished(queue) > 0) {

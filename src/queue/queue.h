@@ -15,12 +15,12 @@
 
 /* What a make does: first as the public functions of these names. */
 typedef struct thrum__queue_make {
-    int (*put)(thrum_queue *queue, const void *item, thrum_time deadline);
+    int (*put)(thrum_queue *queue, const void *item, thrum_deadline deadline);
     int (*put_many)(thrum_queue *queue, const char *items, size_t count, size_t *ret_added,
-                    thrum_time deadline);
-    int (*get)(thrum_queue *queue, void *ret_item, thrum_time deadline);
+                    thrum_deadline deadline);
+    int (*get)(thrum_queue *queue, void *ret_item, thrum_deadline deadline);
     int (*get_many)(thrum_queue *queue, char *ret_items, size_t most, size_t *ret_count,
-                    thrum_time deadline);
+                    thrum_deadline deadline);
     size_t (*size)(thrum_queue *queue);
 
     /* What follows is called under the lock. Ends the puts; the second drops all items at the same

@@ -148,7 +148,7 @@ thrum_case thrum_case_put(thrum_queue *queue, const void *item)
 enum { ON_STACK = 8 };
 
 /* Gets from the first that has an item. Leaves closed ones out. */
-static int get_first(thrum_case *cases, size_t count, size_t *ret_index, thrum_time deadline)
+static int get_first(thrum_case *cases, size_t count, size_t *ret_index, thrum_deadline deadline)
 {
     for (size_t open = count; open > 0; open--) {
         int index = thrum__select_cases(cases, count, true, "queues", deadline);
@@ -164,7 +164,7 @@ static int get_first(thrum_case *cases, size_t count, size_t *ret_index, thrum_t
 }
 
 int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index, void *ret_item,
-                        thrum_time deadline)
+                        thrum_deadline deadline)
 {
     thrum_case on_stack[ON_STACK];
     thrum_case *cases = on_stack;

@@ -111,10 +111,10 @@ static int outcome(uint64_t state, uint32_t round)
     return complete ? 0 : -EPIPE;
 }
 
-int thrum_shared_barrier_wait(thrum_shared_barrier *barrier, thrum_time deadline)
+int thrum_shared_barrier_wait(thrum_shared_barrier *barrier, thrum_deadline deadline)
 {
     uint32_t round, *low = thrum__shared_low(&barrier->state_);
-    int index = arrive(barrier, deadline != THRUM_NOW, &round);
+    int index = arrive(barrier, !thrum_deadline_is_now(deadline), &round);
     if (index <= 0)
         return index;
     uint64_t state;

@@ -61,13 +61,13 @@ void thrum_shared_condition_notify_all(thrum_shared_condition *condition)
 }
 
 int thrum_shared_condition_wait(thrum_shared_condition *condition, thrum_shared_lock *lock,
-                                thrum_time deadline)
+                                thrum_deadline deadline)
 {
     if (!thrum_shared_lock_owned(lock))
         thrum__panic(thrum__caller(),
                      "shared condition %p waited for by thread \"%s\", which does not hold lock %p",
                      (const void *)condition, thrum__self()->name, (const void *)lock);
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     uint32_t state = thrum__load_relaxed(&condition->state_) | WAITERS;
     thrum__store_relaxed(&condition->state_, state);

@@ -45,12 +45,12 @@ bool thrum_shared_event_is_set(const thrum_shared_event *event)
     return thrum__load_acquire(&event->state_) & SET;
 }
 
-int thrum_shared_event_wait(thrum_shared_event *event, thrum_time deadline)
+int thrum_shared_event_wait(thrum_shared_event *event, thrum_deadline deadline)
 {
     uint32_t state = thrum__load_acquire(&event->state_);
     uint32_t count = state / ONE;
     while (!(state & SET) && state / ONE == count) {
-        if (deadline == THRUM_NOW)
+        if (thrum_deadline_is_now(deadline))
             return -EAGAIN;
         uint32_t marked = state | WAITERS;
         if (state == marked || thrum__cas_relaxed(&event->state_, &state, marked)) {

@@ -36,6 +36,7 @@
  * pthread mutex: its owner is an OS thread, which two fibers have in common, and a waiting fiber
  * would block its worker.
  */
+#include "base/clock.h"
 #include "base/futex.h"
 #include "base/life.h"
 #include "base/panic.h"
@@ -139,11 +140,11 @@ static bool inherit(thrum_shared_lock *lock, uint64_t state, int *ret_code)
     return true;
 }
 
-static int acquire_slow(thrum_shared_lock *lock, thrum_time deadline, bool cancellable)
+static int acquire_slow(thrum_shared_lock *lock, thrum_deadline deadline, bool cancellable)
 {
     uint64_t flags = 0, state, before = 0;
     thrum_time slice = FIRST_NS;
-    if (thrum__shared_slice < FIRST_NS || thrum__shared_slice == THRUM_FOREVER)
+    if (thrum__shared_slice < FIRST_NS || thrum__shared_slice == THRUM__NEVER)
         slice = thrum__shared_slice;
     for (;;) {
         int rc;
@@ -186,7 +187,7 @@ int thrum_shared_lock_try(thrum_shared_lock *lock)
     return -EAGAIN;
 }
 
-int thrum_shared_lock_acquire_until(thrum_shared_lock *lock, thrum_time deadline)
+int thrum_shared_lock_acquire_until(thrum_shared_lock *lock, thrum_deadline deadline)
 {
     uint64_t state;
     int rc;
@@ -194,7 +195,7 @@ int thrum_shared_lock_acquire_until(thrum_shared_lock *lock, thrum_time deadline
         return rc;
     if (is_mine(lock))
         return -EDEADLK;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return thrum_shared_lock_try(lock);
     return acquire_slow(lock, deadline, true);
 }

@@ -148,7 +148,8 @@ static int doze(thrum__proxy *proxy)
     int rc = thrum__futex_wait_any(proxy->words, proxy->watched + 1, THRUM_FOREVER);
     if (rc != -ENOSYS)
         return rc;
-    thrum_time limit = proxy->watched ? thrum__clock_now() + LOOK_NS : THRUM_FOREVER;
+    thrum_deadline limit =
+        proxy->watched ? thrum__deadline_after(thrum__clock_now(), LOOK_NS) : THRUM_FOREVER;
     thrum__futex_wait(&proxy->wake_word, QUIET, limit);
     return -EAGAIN;
 }

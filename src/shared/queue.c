@@ -78,13 +78,14 @@ static int recover(thrum_shared_queue *queue, int rc)
     return 0;
 }
 
-static int enter(thrum_shared_queue *queue, thrum_time deadline, const void *place)
+static int enter(thrum_shared_queue *queue, thrum_deadline deadline, const void *place)
 {
     if (thrum__load_acquire(&queue->made) != made)
         thrum__panic(place, "shared queue %p used, which is none", (const void *)queue);
-    if (deadline != THRUM_NOW)
+    if (!thrum_deadline_is_now(deadline))
         return recover(queue, thrum_shared_lock_acquire_until(&queue->lock, deadline));
-    int rc = thrum_shared_lock_acquire_until(&queue->lock, thrum__clock_now() + BRIEF_NS);
+    thrum_deadline brief = thrum__deadline_after(thrum__clock_now(), BRIEF_NS);
+    int rc = thrum_shared_lock_acquire_until(&queue->lock, brief);
     return rc == -ETIMEDOUT ? -EAGAIN : recover(queue, rc);
 }
 
@@ -97,7 +98,7 @@ static void commit(uint64_t *count, thrum_shared_condition *changed)
         thrum__shared_condition_wake(changed, 1);
 }
 
-static int put(thrum_shared_queue *queue, const void *item, thrum_time deadline)
+static int put(thrum_shared_queue *queue, const void *item, thrum_deadline deadline)
 {
     for (;;) {
         thrum__plain_read(&queue->items[0]);
@@ -116,7 +117,7 @@ static int put(thrum_shared_queue *queue, const void *item, thrum_time deadline)
     return 0;
 }
 
-static int get(thrum_shared_queue *queue, void *ret_item, thrum_time deadline)
+static int get(thrum_shared_queue *queue, void *ret_item, thrum_deadline deadline)
 {
     for (;;) {
         thrum__plain_read(&queue->items[0]);
@@ -134,7 +135,7 @@ static int get(thrum_shared_queue *queue, void *ret_item, thrum_time deadline)
     return 0;
 }
 
-int thrum_shared_queue_put(thrum_shared_queue *queue, const void *item, thrum_time deadline)
+int thrum_shared_queue_put(thrum_shared_queue *queue, const void *item, thrum_deadline deadline)
 {
     int rc = enter(queue, deadline, thrum__caller());
     if (rc < 0)
@@ -144,7 +145,7 @@ int thrum_shared_queue_put(thrum_shared_queue *queue, const void *item, thrum_ti
     return rc;
 }
 
-int thrum_shared_queue_get(thrum_shared_queue *queue, void *ret_item, thrum_time deadline)
+int thrum_shared_queue_get(thrum_shared_queue *queue, void *ret_item, thrum_deadline deadline)
 {
     int rc = enter(queue, deadline, thrum__caller());
     if (rc < 0)

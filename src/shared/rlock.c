@@ -60,7 +60,7 @@ int thrum_shared_rlock_try(thrum_shared_rlock *lock)
     return deepen(lock, thrum__caller()) ? 0 : begin(lock, thrum_shared_lock_try(&lock->lock_));
 }
 
-int thrum_shared_rlock_acquire_until(thrum_shared_rlock *lock, thrum_time deadline)
+int thrum_shared_rlock_acquire_until(thrum_shared_rlock *lock, thrum_deadline deadline)
 {
     return deepen(lock, thrum__caller())
                ? 0

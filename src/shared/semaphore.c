@@ -51,7 +51,7 @@ static bool take(thrum_shared_semaphore *semaphore, uint64_t waiters)
     return false;
 }
 
-static int wait(thrum_shared_semaphore *semaphore, thrum_time deadline, bool cancellable)
+static int wait(thrum_shared_semaphore *semaphore, thrum_deadline deadline, bool cancellable)
 {
     thrum__add_relaxed(&semaphore->state_, WAITER);
     while (!take(semaphore, WAITER)) {
@@ -65,11 +65,11 @@ static int wait(thrum_shared_semaphore *semaphore, thrum_time deadline, bool can
     return 0;
 }
 
-int thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_time deadline)
+int thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_deadline deadline)
 {
     if (take(semaphore, 0))
         return 0;
-    return deadline == THRUM_NOW ? -EAGAIN : wait(semaphore, deadline, true);
+    return thrum_deadline_is_now(deadline) ? -EAGAIN : wait(semaphore, deadline, true);
 }
 
 void thrum_shared_semaphore_acquire(thrum_shared_semaphore *semaphore)

@@ -39,42 +39,39 @@
 #include <errno.h>
 
 #ifdef THRUM_EXPLORE
-thrum_time thrum__shared_slice = THRUM_FOREVER;
+thrum_time thrum__shared_slice = THRUM__NEVER;
 #endif
 
-static int wait_in_fiber(uint32_t *word, uint32_t expected, thrum_time deadline, bool cancellable,
-                         const char *kind, const void *object)
+static int wait_in_fiber(uint32_t *word, uint32_t expected, thrum_deadline deadline,
+                         bool cancellable, const char *kind, const void *object)
 {
     enum { ALONE_NS = 10000000 };
     thrum__waiter waiter;
     thrum__proxy_place place;
-    thrum_time limit = deadline;
-    if (!thrum__proxies_reserve(&place)) {
-        /* No thread for it: the fiber looks by itself, now and then. */
-        thrum_time alone = thrum__clock_now() + ALONE_NS;
-        limit = alone < deadline ? alone : deadline;
-    }
+    thrum_deadline limit = deadline;
+    if (!thrum__proxies_reserve(
+            &place)) /* no thread for it: the fiber checks the word now and then */
+        limit =
+            thrum_deadline_sooner(thrum__deadline_after(thrum__clock_now(), ALONE_NS), deadline);
     int rc = thrum__wait_begin(&waiter, cancellable);
     if (rc == 0) {
         thrum__proxy_enter(&place, &waiter, word, expected);
         rc = thrum__wait(&waiter, limit, kind, object);
     }
     thrum__proxy_leave(&place);
-    return rc == -ETIMEDOUT && limit < deadline ? 0 : rc;
+    return rc == -ETIMEDOUT && limit.ns < deadline.ns ? 0 : rc;
 }
 
-int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thrum_time deadline,
+int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thrum_deadline deadline,
                        bool cancellable, const char *kind, const void *object)
 {
-    thrum_time limit = deadline;
-    if (slice < THRUM_FOREVER) {
-        thrum_time look = thrum__clock_now() + slice;
-        limit = look < deadline ? look : deadline;
-    }
+    thrum_deadline limit = deadline;
+    if (slice < THRUM__NEVER)
+        limit = thrum_deadline_sooner(thrum__deadline_after(thrum__clock_now(), slice), deadline);
     int rc = thrum__fiber_self()
                  ? wait_in_fiber(word, expected, limit, cancellable, kind, object)
                  : thrum__shared_park(word, expected, limit, cancellable, kind, object);
-    if (rc == -ETIMEDOUT && limit < deadline)
+    if (rc == -ETIMEDOUT && limit.ns < deadline.ns)
         return 0;
     if (rc < 0)
         thrum__futex_wake_shared(word, 1);

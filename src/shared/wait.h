@@ -15,7 +15,7 @@ extern thrum_time thrum__shared_slice;
 /* Sleeps while *word == expected. Returns 0 if it is to be looked at again: after a wake, for
  * another value, after `slice` nanoseconds, or for no reason; -ETIMEDOUT; -ECANCELED, if
  * `cancellable`. On an error a wake that may have been meant for the caller was passed on. */
-int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thrum_time deadline,
+int thrum__shared_wait(uint32_t *word, uint32_t expected, thrum_time slice, thrum_deadline deadline,
                        bool cancellable, const char *kind, const void *object);
 
 /* The low half of a word of 64 bits: what the kernel compares. */

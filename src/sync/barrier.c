@@ -100,7 +100,7 @@ static void give_up(thrum_barrier *barrier, struct arrival *own)
     fail_round(barrier, true);
 }
 
-int thrum_barrier_wait(thrum_barrier *barrier, thrum_time deadline)
+int thrum_barrier_wait(thrum_barrier *barrier, thrum_deadline deadline)
 {
     struct arrival own;
     thrum__memory_live(&own);
@@ -111,7 +111,7 @@ int thrum_barrier_wait(thrum_barrier *barrier, thrum_time deadline)
         rc = -EPIPE;
     else if (index == 0)
         return complete(barrier);
-    else if (deadline == THRUM_NOW)
+    else if (thrum_deadline_is_now(deadline))
         rc = -EAGAIN;
     else
         rc = thrum__wait_begin(&own.waiter, true);

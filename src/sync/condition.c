@@ -79,7 +79,7 @@ int thrum_condition_try(thrum_condition *condition)
                                  : thrum_lock_try(lock_of(condition));
 }
 
-int thrum_condition_acquire_until(thrum_condition *condition, thrum_time deadline)
+int thrum_condition_acquire_until(thrum_condition *condition, thrum_deadline deadline)
 {
     return condition->reentrant_ ? thrum_rlock_acquire_until(rlock_of(condition), deadline)
                                  : thrum_lock_acquire_until(lock_of(condition), deadline);
@@ -100,10 +100,10 @@ static void require_lock(thrum_condition *condition, const char *what, const voi
                      (void *)condition, what, thrum__self()->name);
 }
 
-int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
+int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline)
 {
     require_lock(condition, "waited for", thrum__caller());
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum_lock *lock = lock_of(condition);
     thrum__waiter waiter;
@@ -129,7 +129,7 @@ int thrum_condition_wait(thrum_condition *condition, thrum_time deadline)
 }
 
 int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
-                             void *context, thrum_time deadline)
+                             void *context, thrum_deadline deadline)
 {
     require_lock(condition, "waited for", thrum__caller());
     while (!predicate(context)) {

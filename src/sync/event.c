@@ -95,19 +95,19 @@ static void withdraw(void *object, thrum__waiter *waiter)
     thrum__waiter_withdraw(waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
 }
 
-int thrum__event_wait_owned(thrum_event *event, thrum_time deadline, const thrum__wait_kind *kind,
-                            const void *place)
+int thrum__event_wait_owned(thrum_event *event, thrum_deadline deadline,
+                            const thrum__wait_kind *kind, const void *place)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     if (thrum_event_is_set(event))
         return 0;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum__waiter waiter;
     return thrum__wait_queued(event, &queue, &waiter, kind, deadline, true, place);
 }
 
-int thrum_event_wait(thrum_event *event, thrum_time deadline)
+int thrum_event_wait(thrum_event *event, thrum_deadline deadline)
 {
     static const thrum__wait_kind kind = {.name = "event"};
     return thrum__event_wait_owned(event, deadline, &kind, NULL);

@@ -114,7 +114,7 @@ void thrum_lock_finish(thrum_lock *lock)
 struct attempt {
     thrum__context *self;
     const void *place; /* where the caller asks for it */
-    thrum_time deadline;
+    thrum_deadline deadline;
     bool cancellable;
     bool on_the_way;  /* WAKING stands for us */
     bool was_woken;   /* keep our place at the head */
@@ -261,14 +261,14 @@ int thrum_lock_try(thrum_lock *lock)
     return -EAGAIN;
 }
 
-int thrum__lock_acquire_until(thrum_lock *lock, thrum_time deadline, const void *place)
+int thrum__lock_acquire_until(thrum_lock *lock, thrum_deadline deadline, const void *place)
 {
     uint32_t ident = thrum__self_ident();
     if (acquire_fast(lock, ident))
         return 0;
     if (thrum__owner_is_self(&lock->owner_))
         return -EDEADLK;
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return thrum_lock_try(lock);
     struct attempt attempt = {
         .self = thrum__self(),
@@ -279,7 +279,7 @@ int thrum__lock_acquire_until(thrum_lock *lock, thrum_time deadline, const void 
     return acquire_slow(lock, &attempt);
 }
 
-int thrum_lock_acquire_until(thrum_lock *lock, thrum_time deadline)
+int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline)
 {
     return thrum__lock_acquire_until(lock, deadline, thrum__caller());
 }

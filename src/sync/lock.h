@@ -14,7 +14,7 @@ void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter);
 
 /* thrum_lock_acquire and its form with a deadline, called at `place`. */
 void thrum__lock_acquire(thrum_lock *lock, const void *place);
-int thrum__lock_acquire_until(thrum_lock *lock, thrum_time deadline, const void *place);
+int thrum__lock_acquire_until(thrum_lock *lock, thrum_deadline deadline, const void *place);
 
 /* Takes `lock` for a waiter that a release of it has woken through `waiter`. */
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter);

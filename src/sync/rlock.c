@@ -53,7 +53,7 @@ int thrum_rlock_try(thrum_rlock *lock)
     return deepen(lock, thrum__caller()) ? 0 : thrum_lock_try(&lock->lock_);
 }
 
-int thrum_rlock_acquire_until(thrum_rlock *lock, thrum_time deadline)
+int thrum_rlock_acquire_until(thrum_rlock *lock, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     return deepen(lock, place) ? 0 : thrum__lock_acquire_until(&lock->lock_, deadline, place);

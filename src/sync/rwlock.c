@@ -218,10 +218,10 @@ static const struct access to_write = {
     WRITER, WRITE_BUSY, {enqueue_writer, withdraw}, {"rwlock write", "written by", writer_of}};
 
 static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, const struct access *access,
-                                                  thrum_time deadline, bool cancellable,
+                                                  thrum_deadline deadline, bool cancellable,
                                                   const void *place)
 {
-    if (deadline == THRUM_NOW)
+    if (thrum_deadline_is_now(deadline))
         return take(lock, access->add, access->busy) ? 0 : -EAGAIN;
     if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
         misuse(lock, "waited for, after a fork that left its writer behind,", NULL);
@@ -244,7 +244,7 @@ static bool join_readers(thrum_rwlock *lock)
     return false;
 }
 
-static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+static inline int acquire_reading(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
                                   const void *place)
 {
     uint32_t state = thrum__load_relaxed(&lock->state_);
@@ -253,7 +253,7 @@ static inline int acquire_reading(thrum_rwlock *lock, thrum_time deadline, bool 
     return acquire_slow(lock, &to_read, deadline, cancellable, place);
 }
 
-static inline int acquire_writing(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+static inline int acquire_writing(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
                                   const void *place)
 {
     if (thrum__owner_take_fast(&lock->state_, &lock->owner_, WRITE_BUSY, WRITER,
@@ -276,7 +276,7 @@ static bool writes(const thrum_rwlock *lock)
     return thrum__owner_is_self(&lock->owner_);
 }
 
-static int acquire_read(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+static int acquire_read(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
                         const void *place)
 {
     thrum__context *self = thrum__self();
@@ -300,12 +300,12 @@ int thrum_rwlock_try_read(thrum_rwlock *lock)
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
-int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_time deadline)
+int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_deadline deadline)
 {
     return acquire_read(lock, deadline, true, thrum__caller());
 }
 
-static int acquire_write(thrum_rwlock *lock, thrum_time deadline, bool cancellable,
+static int acquire_write(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
                          const void *place)
 {
     thrum__context *self = thrum__self();
@@ -329,7 +329,7 @@ int thrum_rwlock_try_write(thrum_rwlock *lock)
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
-int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_time deadline)
+int thrum_rwlock_acquire_write_until(thrum_rwlock *lock, thrum_deadline deadline)
 {
     return acquire_write(lock, deadline, true, thrum__caller());
 }

@@ -120,13 +120,13 @@ int thrum_semaphore_try(thrum_semaphore *semaphore)
     return taken ? 0 : -EAGAIN;
 }
 
-static __attribute__((noinline)) int acquire(thrum_semaphore *semaphore, thrum_time deadline,
+static __attribute__((noinline)) int acquire(thrum_semaphore *semaphore, thrum_deadline deadline,
                                              bool cancellable)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     static const thrum__wait_kind kind = {.name = "semaphore"};
     int rc = thrum_semaphore_try(semaphore);
-    if (rc == 0 || deadline == THRUM_NOW)
+    if (rc == 0 || thrum_deadline_is_now(deadline))
         return rc;
     thrum__waiter waiter;
     rc = thrum__wait_queued(semaphore, &queue, &waiter, &kind, deadline, cancellable, NULL);
@@ -141,7 +141,7 @@ void thrum_semaphore_acquire(thrum_semaphore *semaphore)
         acquire(semaphore, THRUM_FOREVER, false);
 }
 
-int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_time deadline)
+int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_deadline deadline)
 {
     return take_fast(semaphore) ? 0 : acquire(semaphore, deadline, true);
 }

@@ -217,23 +217,23 @@ void thrum__task_run(thrum_task *task)
 
 static void run_within(thrum_task *task, const thrum__scope *scope)
 {
-    if (thrum__clock_now() >= scope->ends_at) {
+    if (thrum__clock_now() >= scope->ends_at.ns) {
         thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed before it could begin");
         return;
     }
     thrum__task_run(task);
-    if (thrum__task_code(task) == -ECANCELED && thrum__clock_now() >= scope->ends_at &&
+    if (thrum__task_code(task) == -ECANCELED && thrum__clock_now() >= scope->ends_at.ns &&
         !thrum__load_relaxed(&scope->cancelled))
         thrum__task_fail(task, -ETIMEDOUT, "the task's deadline passed while it ran");
 }
 
-void thrum__task_run_until(thrum_task *task, thrum_time deadline)
+void thrum__task_run_until(thrum_task *task, thrum_deadline deadline)
 {
     thrum__scope *scope = thrum__self()->scope;
-    thrum_time outer = scope->ends_at;
-    if (deadline && (!outer || deadline < outer))
+    thrum_deadline outer = scope->ends_at;
+    if (deadline.ns && (!outer.ns || deadline.ns < outer.ns))
         scope->ends_at = deadline;
-    if (scope->ends_at)
+    if (scope->ends_at.ns)
         run_within(task, scope);
     else
         thrum__task_run(task);

@@ -102,7 +102,7 @@ void thrum__task_run(thrum_task *task);
 /* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if
  * it were asked to stop, and if it gives up because of that, or could not begin before, it has
  * failed with -ETIMEDOUT. An earlier deadline of the scope stays in force. */
-void thrum__task_run_until(thrum_task *task, thrum_time deadline);
+void thrum__task_run_until(thrum_task *task, thrum_deadline deadline);
 
 /* Makes the task failed with `code` and the code's own text; for carriers. */
 void thrum__task_fail(thrum_task *task, int code, const char *message);

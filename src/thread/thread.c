@@ -143,7 +143,7 @@ static state *make(const thrum_thread_options *options)
     thread->daemon = options->daemon;
     thread->process = thrum__process_generation;
     thread->start_at = options->start_at;
-    thread->timer = options->start_at ? THRUM__TIMER_SET : THRUM__TIMER_NONE;
+    thread->timer = options->start_at.ns ? THRUM__TIMER_SET : THRUM__TIMER_NONE;
     return thread;
 }
 
@@ -206,7 +206,7 @@ static uint32_t ident_of(const void *finished)
 static const thrum__wait_kind end_wait = {"event", "the end of", ident_of};
 
 /* Waits for the end, and for the OS thread with it. */
-static int wait_for_end(state *thread, thrum_time deadline, const void *place)
+static int wait_for_end(state *thread, thrum_deadline deadline, const void *place)
 {
     if (!thrum_event_is_set(&thread->finished)) {
         if (thread->process != thrum__process_generation)
@@ -236,7 +236,7 @@ static void let_others_in(void *thread)
     thrum_lock_release(&((state *)thread)->lock);
 }
 
-static int result(thrum_thread *handle, const thrum__request *request, thrum_time deadline,
+static int result(thrum_thread *handle, const thrum__request *request, thrum_deadline deadline,
                   const void *place)
 {
     static const thrum__deliver_lock lock = {keep_others_out, let_others_in};
@@ -249,32 +249,34 @@ static int result(thrum_thread *handle, const thrum__request *request, thrum_tim
     return error ? error->code : thrum__task_deliver(&thread->task, request, &lock, thread);
 }
 
-int thrum_thread_join(thrum_thread *thread, thrum_time deadline)
+int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline)
 {
     const thrum__request request = THRUM__REQUEST_NONE;
     return result(thread, &request, deadline, thrum__caller());
 }
 
-int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size, thrum_time deadline)
+int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
+                        thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
     return result(thread, &request, deadline, thrum__caller());
 }
 
 int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity, size_t *ret_size,
-                      thrum_time deadline)
+                      thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
     return result(thread, &request, deadline, thrum__caller());
 }
 
-int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size, thrum_time deadline)
+int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
+                      thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
     return result(thread, &request, deadline, thrum__caller());
 }
 
-int thrum_thread_take_text(thrum_thread *thread, char **ret_text, thrum_time deadline)
+int thrum_thread_take_text(thrum_thread *thread, char **ret_text, thrum_deadline deadline)
 {
     const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
     return result(thread, &request, deadline, thrum__caller());

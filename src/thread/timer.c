@@ -25,11 +25,11 @@ int thrum__timer_wait(struct thrum__thread *thread)
                                                                                     : -ECANCELED;
 }
 
-thrum_thread *thrum_timer_start(thrum_time at, thrum_task_fn *function, const void *arg,
+thrum_thread *thrum_timer_start(thrum_deadline at, thrum_task_fn *function, const void *arg,
                                 size_t size)
 {
     /* THRUM_NOW stands for "no timer" in the options; the clock's first moment has passed too. */
-    thrum_thread_options options = {.start_at = at == THRUM_NOW ? 1 : at};
+    thrum_thread_options options = {.start_at = thrum_at(at.ns)};
     return thrum_thread_start_with(&options, function, arg, size);
 }
 

@@ -90,7 +90,7 @@ static inline CURL *handle_for(const char *path, size_t *ret_bytes)
 }
 
 /* Fetches a page. Gives what thrum_curl_perform gives, or, if that is 0, libcurl's code. */
-static inline int fetch_until(const char *path, thrum_time deadline, size_t *ret_bytes)
+static inline int fetch_until(const char *path, thrum_deadline deadline, size_t *ret_bytes)
 {
     CURLcode code = CURLE_OK;
     CURL *easy = handle_for(path, ret_bytes);

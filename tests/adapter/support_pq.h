@@ -81,7 +81,7 @@ static inline ExecStatusType status_of(PGconn *connection, const char *sql)
 }
 
 /* Runs a query that is to fail, and gives the code. */
-static inline int code_of(PGconn *connection, const char *sql, thrum_time deadline)
+static inline int code_of(PGconn *connection, const char *sql, thrum_deadline deadline)
 {
     PGresult *untouched = (PGresult *)connection, *result = untouched;
     int rc = thrum_pq_query(connection, sql, deadline, &result);

@@ -27,13 +27,13 @@ static inline void free_queue(void)
     thrum_queue_free(queue);
 }
 
-static inline int put(thrum_queue *to, int value, thrum_time deadline)
+static inline int put(thrum_queue *to, int value, thrum_deadline deadline)
 {
     return thrum_queue_put(to, &value, deadline);
 }
 
 /* The item, or what went wrong. */
-static inline int get(thrum_queue *from, thrum_time deadline)
+static inline int get(thrum_queue *from, thrum_deadline deadline)
 {
     int value = 0;
     int result = thrum_queue_get(from, &value, deadline);

@@ -316,7 +316,7 @@ EXPLORE(bounded_batch_for_two, .preemptions = 1, .long_preemptions = 2)
 
 static void get_until(void *argument)
 {
-    int item = get(queue, thrum_now() + 1000);
+    int item = get(queue, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(item > 0 || (item == -ETIMEDOUT && explore_timeouts()));
     got[(intptr_t)argument] = item > 0;
 }
@@ -342,7 +342,7 @@ EXPLORE(bounded_get_until_other, .preemptions = 1, .timeouts = 1, .long_preempti
 
 static void put_until(void *argument)
 {
-    int result = put(queue, 1, thrum_now() + 1000);
+    int result = put(queue, 1, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(result == 0 || (result == -ETIMEDOUT && explore_timeouts()));
     got[(intptr_t)argument] = result == 0;
 }

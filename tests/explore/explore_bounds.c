@@ -29,7 +29,7 @@ struct meeting {
         thrum_shared_lock shared_lock;
         thrum_shared_semaphore shared_semaphore;
     } u;
-    void (*use)(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline);
+    void (*use)(struct meeting *meeting, unsigned who, unsigned round, thrum_deadline deadline);
     unsigned threads, rounds;
     int data; /* what the primitive protects or announces */
 };
@@ -45,7 +45,7 @@ static void take_part(void *argument)
     struct meeting *meeting = seat->meeting;
     for (unsigned round = 0; round < meeting->rounds; round++)
         meeting->use(meeting, seat->who, round,
-                     seat->who + round == 0 ? thrum_now() + 1000 : THRUM_FOREVER);
+                     seat->who + round == 0 ? thrum_at(thrum_now() + 1000) : THRUM_FOREVER);
 }
 
 static void meet(struct meeting *meeting)
@@ -102,7 +102,7 @@ static void begin_lock(struct meeting *meeting)
     thrum_lock_init(&meeting->u.lock);
 }
 
-static void use_lock(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_lock(struct meeting *meeting, unsigned who, unsigned round, thrum_deadline deadline)
 {
     (void)who, (void)round;
     if (thrum_lock_acquire_until(&meeting->u.lock, deadline) < 0)
@@ -124,7 +124,8 @@ static void begin_rlock(struct meeting *meeting)
     thrum_rlock_init(&meeting->u.rlock);
 }
 
-static void use_rlock(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_rlock(struct meeting *meeting, unsigned who, unsigned round,
+                      thrum_deadline deadline)
 {
     (void)round;
     if (thrum_rlock_acquire_until(&meeting->u.rlock, deadline) < 0)
@@ -151,7 +152,7 @@ static void begin_semaphore(struct meeting *meeting)
 }
 
 static void use_semaphore(struct meeting *meeting, unsigned who, unsigned round,
-                          thrum_time deadline)
+                          thrum_deadline deadline)
 {
     (void)who, (void)round;
     if (thrum_semaphore_acquire_until(&meeting->u.semaphore, deadline) < 0)
@@ -176,7 +177,7 @@ static void begin_shared_lock(struct meeting *meeting)
 }
 
 static void use_shared_lock(struct meeting *meeting, unsigned who, unsigned round,
-                            thrum_time deadline)
+                            thrum_deadline deadline)
 {
     (void)who, (void)round;
     if (thrum_shared_lock_acquire_until(&meeting->u.shared_lock, deadline) < 0)
@@ -199,7 +200,7 @@ static void begin_shared_semaphore(struct meeting *meeting)
 }
 
 static void use_shared_semaphore(struct meeting *meeting, unsigned who, unsigned round,
-                                 thrum_time deadline)
+                                 thrum_deadline deadline)
 {
     (void)who, (void)round;
     if (thrum_shared_semaphore_acquire_until(&meeting->u.shared_semaphore, deadline) < 0)
@@ -223,7 +224,8 @@ static void begin_rwlock(struct meeting *meeting)
     thrum_rwlock_init(&meeting->u.rwlock);
 }
 
-static void use_rwlock(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_rwlock(struct meeting *meeting, unsigned who, unsigned round,
+                       thrum_deadline deadline)
 {
     if ((who + round) % 2 == 0) {
         if (thrum_rwlock_acquire_write_until(&meeting->u.rwlock, deadline) < 0)
@@ -251,7 +253,8 @@ BOUNDS_OF(rwlock, 2, 1)
 /* --------------------------------------------------------------- those that announce something */
 
 /* Two threads answer each other; of three or four the last sets, and the others wait. */
-static void use_event(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_event(struct meeting *meeting, unsigned who, unsigned round,
+                      thrum_deadline deadline)
 {
     bool sets = meeting->rounds == 2 ? who != round : who == meeting->threads - 1;
     thrum_event *event = &meeting->u.event[meeting->rounds == 2 ? round : 0];
@@ -283,7 +286,7 @@ BOUNDS_OF(event, 3, 1)
 /* Two threads wait for their turn and give the next one. Of three or four the last notifies all, and
  * the others wait for that, but of four one who only takes the lock between them. */
 static void use_condition(struct meeting *meeting, unsigned who, unsigned round,
-                          thrum_time deadline)
+                          thrum_deadline deadline)
 {
     thrum_condition *condition = &meeting->u.pair.condition;
     bool last = who + 1 == meeting->threads, passes = meeting->threads == 4 && who == 1;
@@ -318,7 +321,8 @@ BOUNDS_OF(condition, 1, EXPLORE_NONE)
 /* ------------------------------------------------------------------------- those of a crowd */
 
 /* All come through together, or none of the round does. */
-static void use_barrier(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_barrier(struct meeting *meeting, unsigned who, unsigned round,
+                        thrum_deadline deadline)
 {
     (void)who, (void)round;
     int index = thrum_barrier_wait(&meeting->u.barrier, deadline);
@@ -347,7 +351,7 @@ static int run_once(void *context)
     return 0;
 }
 
-static void use_once(struct meeting *meeting, unsigned who, unsigned round, thrum_time deadline)
+static void use_once(struct meeting *meeting, unsigned who, unsigned round, thrum_deadline deadline)
 {
     (void)who, (void)round, (void)deadline;
     EXPLORE_CHECK(thrum_once_run(&meeting->u.once, run_once, meeting) == 0);

@@ -321,7 +321,7 @@ EXPLORE_POOLS(compose_join_cancel_inner, NULL, .leaks = false)
 EXPLORE_POOLS(compose_nested_deadline, NULL, .timeouts = 1)
 {
     thrum_future *outer =
-        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_now() + 1000},
+        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_at(thrum_now() + 1000)},
                           join_a_waiter, THRUM_NOTHING);
     while (!thrum_future_done(outer) && !thrum_event_is_set(&inner_is_there))
         thrum_yield();
@@ -338,8 +338,9 @@ EXPLORE_POOLS(compose_nested_deadline, NULL, .timeouts = 1)
 /* A task with a deadline waits for ever while its pool is shut down: one of the two ends it. */
 EXPLORE_POOLS(compose_deadline_shutdown, NULL, .timeouts = 1, .rescue = true)
 {
-    thrum_future *future = thrum_submit_with(
-        pool, &(thrum_submit_options){.deadline = thrum_now() + 1000}, wait_for_go, THRUM_NOTHING);
+    thrum_future *future =
+        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_at(thrum_now() + 1000)},
+                          wait_for_go, THRUM_NOTHING);
     shut_down();
     EXPLORE_CHECK(thrum_future_wait(future, THRUM_FOREVER) == 0);
     int rc = thrum_future_result(future, NULL, 0, THRUM_NOW);

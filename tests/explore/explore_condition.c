@@ -130,7 +130,7 @@ static void take_until(void *argument)
     thrum_with (&store->changed) {
         int rc = 0;
         while (EXPLORE_READ(store->items) == 0 && rc == 0)
-            rc = thrum_condition_wait(&store->changed, thrum_now() + 1000);
+            rc = thrum_condition_wait(&store->changed, thrum_at(thrum_now() + 1000));
         EXPLORE_CHECK(thrum_lock_owned(&store->changed.own_));
         EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
         if (store->items > 0) {
@@ -169,7 +169,7 @@ static void wait_until_blindly(void *argument)
 {
     struct store *store = argument;
     thrum_with (&store->changed) {
-        int rc = thrum_condition_wait(&store->changed, thrum_now() + 1000);
+        int rc = thrum_condition_wait(&store->changed, thrum_at(thrum_now() + 1000));
         if (rc == 0)
             store->taken++;
         else

@@ -32,7 +32,7 @@ static void listen(void *argument)
 static void listen_until(void *argument)
 {
     struct news *news = argument;
-    int rc = thrum_event_wait(&news->event, thrum_now() + 1000);
+    int rc = thrum_event_wait(&news->event, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || rc == -ETIMEDOUT);
     if (rc == 0)
         EXPLORE_CHECK(EXPLORE_READ(news->data) == 1);

@@ -78,7 +78,7 @@ EXPLORE(fiber_cancel, .preemptions = 2, .long_preemptions = 3)
 static int wait_a_while(thrum_task *self)
 {
     (void)self;
-    int rc = thrum_event_wait(&event, thrum_now() + 1000);
+    int rc = thrum_event_wait(&event, thrum_at(thrum_now() + 1000));
     if (rc == -ETIMEDOUT)
         explore_seen("timed out");
     if (rc == 0)
@@ -196,12 +196,12 @@ static int wait_twice(thrum_task *self)
 {
     static thrum_event never;
     (void)self;
-    int rc = thrum_event_wait(&event, thrum_now() + 1000);
+    int rc = thrum_event_wait(&event, thrum_at(thrum_now() + 1000));
     if (rc == 0)
         explore_seen("woken");
-    thrum_time deadline = thrum_now() + 5000;
+    thrum_deadline deadline = thrum_at(thrum_now() + 5000);
     EXPLORE_CHECK(thrum_event_wait(&never, deadline) == -ETIMEDOUT);
-    EXPLORE_CHECK(thrum_now() >= deadline);
+    EXPLORE_CHECK(thrum_now() >= deadline.ns);
     return 0;
 }
 

@@ -97,7 +97,7 @@ EXPLORE(future_cancel_or_run, .preemptions = 2, .long_preemptions = 3, .sees = "
 
 static void wait_until(void *argument)
 {
-    int rc = thrum_future_wait(future, thrum_now() + 1000);
+    int rc = thrum_future_wait(future, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     (void)argument;
 }
@@ -117,7 +117,7 @@ static void run_and_go_on(void *argument)
 {
     thrum__future_run(future);
     EXPLORE_CHECK(!thrum__load_relaxed(&thrum__self()->scope->cancelled));
-    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == 0);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0);
     thrum__future_unreference(future);
     (void)argument;
 }
@@ -138,7 +138,7 @@ EXPLORE(future_end_against_cancel, .preemptions = 3, .long_preemptions = EXPLORE
 /* A waiter that gives up at its deadline while the future ends, and frees it at once. */
 static void free_after_wait(void *argument)
 {
-    int rc = thrum_future_wait(future, thrum_now() + 1000);
+    int rc = thrum_future_wait(future, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     if (rc < 0)
         explore_seen("gave up");

@@ -154,7 +154,7 @@ EXPLORE(group_deadline, .preemptions = 2, .timeouts = 1, .sees = "late")
     thrum_group *group = thrum_group_new();
     submit(group, succeed);
     run_given(0);
-    int rc = thrum_group_join(group, thrum_now() + 1000);
+    int rc = thrum_group_join(group, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     if (rc < 0)
         explore_seen("late");

@@ -158,7 +158,7 @@ EXPLORE(lock_try, .preemptions = EXPLORE_ALL)
 static void acquire_until(void *argument)
 {
     struct bank *bank = argument;
-    int rc = thrum_lock_acquire_until(&bank->lock, thrum_now() + 1000);
+    int rc = thrum_lock_acquire_until(&bank->lock, thrum_at(thrum_now() + 1000));
     if (rc == 0) {
         deposit(bank);
         thrum_lock_release(&bank->lock);
@@ -321,7 +321,7 @@ EXPLORE(lock_acquire_again, .panic = "acquired a second time by thread")
     struct bank bank = {.lock = THRUM_LOCK_INIT};
     thrum_lock_acquire(&bank.lock);
     EXPLORE_CHECK(thrum_lock_try(&bank.lock) == -EAGAIN);
-    EXPLORE_CHECK(thrum_lock_acquire_until(&bank.lock, thrum_now() + 1) == -EDEADLK);
+    EXPLORE_CHECK(thrum_lock_acquire_until(&bank.lock, thrum_at(thrum_now() + 1)) == -EDEADLK);
     thrum_lock_acquire(&bank.lock);
     EXPLORE_CHECK(false);
 }

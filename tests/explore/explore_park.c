@@ -13,7 +13,7 @@ struct place {
     uint32_t waiting; /* set once someone has queued; for those who must not come before */
     void *queue;
     thrum__context *context; /* of the waiter; published by `waiting` */
-    thrum_time deadline;
+    thrum_deadline deadline;
     bool cancellable;
     int outcomes[2]; /* of the waits, one after the other */
     int woken;       /* by the one waker, if it has won */
@@ -159,7 +159,7 @@ EXPLORE(park_deadline, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue = true
         .sees = "deadline with a waker")
 {
     name_place();
-    place.deadline = thrum_now() + 1000;
+    place.deadline = thrum_at(thrum_now() + 1000);
     explore_spawn("waiter", wait_once, &place);
     explore_spawn("waker", wake_once, &place);
     finish();
@@ -171,7 +171,7 @@ EXPLORE(park_deadline, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue = true
 EXPLORE(park_deadline_stale, .preemptions = 2, .timeouts = 1, .stale = 1, .rescue = true)
 {
     name_place();
-    place.deadline = thrum_now() + 1000;
+    place.deadline = thrum_at(thrum_now() + 1000);
     explore_spawn("waiter", wait_once, &place);
     explore_spawn("waker", wake_once, &place);
     finish();
@@ -182,7 +182,7 @@ EXPLORE(park_deadline_stale, .preemptions = 2, .timeouts = 1, .stale = 1, .rescu
 EXPLORE(park_deadline_twice, .preemptions = 3, .timeouts = 2, .rescue = true)
 {
     name_place();
-    place.deadline = thrum_now() + 1000;
+    place.deadline = thrum_at(thrum_now() + 1000);
     explore_spawn("waiter", wait_twice, &place);
     explore_spawn("waker", wake_once, &place);
     finish();
@@ -194,7 +194,7 @@ EXPLORE(park_deadline_twice, .preemptions = 3, .timeouts = 2, .rescue = true)
  * not at all. */
 static void wait_in_task(void *argument)
 {
-    thrum__self()->scope->ends_at = thrum_now() + 1000;
+    thrum__self()->scope->ends_at = thrum_at(thrum_now() + 1000);
     wait_once(argument);
 }
 
@@ -203,7 +203,7 @@ EXPLORE(park_task_deadline, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue =
 {
     name_place();
     place.cancellable = true;
-    place.deadline = thrum_now() + 2000;
+    place.deadline = thrum_at(thrum_now() + 2000);
     explore_spawn("waiter", wait_in_task, &place);
     explore_spawn("waker", wake_once, &place);
     finish();
@@ -215,7 +215,7 @@ EXPLORE(park_task_deadline, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue =
 EXPLORE(park_task_deadline_shielded, .preemptions = EXPLORE_ALL, .timeouts = 1, .rescue = true)
 {
     name_place();
-    place.deadline = thrum_now() + 2000;
+    place.deadline = thrum_at(thrum_now() + 2000);
     explore_spawn("waiter", wait_in_task, &place);
     explore_spawn("waker", wake_once, &place);
     finish();
@@ -281,7 +281,7 @@ EXPLORE(park_cancel_deadline, .preemptions = 3, .timeouts = 1)
 {
     name_place();
     place.cancellable = true;
-    place.deadline = thrum_now() + 1000;
+    place.deadline = thrum_at(thrum_now() + 1000);
     explore_spawn("waiter", wait_once, &place);
     explore_spawn("canceller", cancel, &place);
     finish();
@@ -309,7 +309,7 @@ static void try_to_wake(void *argument)
 EXPLORE(park_two_wakers, .preemptions = 2, .long_preemptions = 3, .spurious = 1, .rescue = true)
 {
     name_place();
-    place.deadline = thrum_now() + 1000;
+    place.deadline = thrum_at(thrum_now() + 1000);
     explore_spawn("waiter", wait_twice, &place);
     explore_spawn("waker", try_to_wake, &place);
     explore_spawn("waker", try_to_wake, &place);
@@ -320,10 +320,10 @@ EXPLORE(park_two_wakers, .preemptions = 2, .long_preemptions = 3, .spurious = 1,
 
 static void sleep_a_while(void *argument)
 {
-    thrum_time until = thrum_now() + 1000;
+    thrum_deadline until = thrum_at(thrum_now() + 1000);
     int *rc = argument;
     *rc = thrum_sleep(until);
-    EXPLORE_CHECK(*rc == -ECANCELED || thrum_now() >= until);
+    EXPLORE_CHECK(*rc == -ECANCELED || thrum_now() >= until.ns);
 }
 
 EXPLORE(park_sleep, .preemptions = EXPLORE_ALL, .spurious = 1, .rescue = true)

@@ -23,15 +23,16 @@ static void make(thrum_pool_options options)
 
 static int wait_for_inner(thrum_task *self)
 {
-    thrum_time until = thrum_arg(self, thrum_time);
+    thrum_deadline until = thrum_arg(self, thrum_deadline);
     thrum_future *inner = thrum_submit(pool, mark, THRUM_NOTHING);
-    int rc = thrum_future_result(inner, NULL, 0, until == THRUM_FOREVER ? until : thrum_in(1e6));
+    int rc = thrum_future_result(inner, NULL, 0,
+                                 thrum_deadline_is_forever(until) ? until : thrum_in(1e6));
     EXPLORE_CHECK(rc == 0 && EXPLORE_READ(data) == 1);
     thrum_future_free(inner);
     return 0;
 }
 
-static void nest(thrum_time until)
+static void nest(thrum_deadline until)
 {
     make((thrum_pool_options){.max_workers = 1});
     thrum_future *outer = thrum_submit(pool, wait_for_inner, &until, sizeof until);
@@ -64,7 +65,7 @@ static int wait_and_submit(thrum_task *self)
 EXPLORE(pool_after_nested, .preemptions = 1, .long_preemptions = 2)
 {
     make((thrum_pool_options){.max_workers = 1});
-    thrum_future *outer = thrum_submit(pool, wait_and_submit, thrum_value(thrum_time, THRUM_NOW));
+    thrum_future *outer = thrum_submit(pool, wait_and_submit, thrum_value(thrum_deadline, 0));
     EXPLORE_CHECK(thrum_future_result(outer, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(outer);
     for (int i = 0; i < 2; i++) {

@@ -67,7 +67,7 @@ bool fuzz_fault(const char *name)
     return false;
 }
 
-thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait)
+thrum_deadline fuzz_deadline(struct fuzz_self *self, unsigned wait)
 {
     (void)self;
     switch (wait) {
@@ -76,7 +76,7 @@ thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait)
     case FUZZ_NOW:
         return THRUM_NOW;
     case FUZZ_PAST:
-        return thrum_now() - 1;
+        return thrum_at(thrum_now() - 1);
     default:
         return thrum_in(1);
     }

@@ -173,7 +173,7 @@ BOUNDED(close_full, .preemptions = 3, .long_preemptions = EXPLORE_ALL)
 static void get_until(void *argument)
 {
     int value = 0;
-    int rc = thrum_queue_get(queue, &value, thrum_now() + 1000);
+    int rc = thrum_queue_get(queue, &value, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     got[(intptr_t)argument] = rc == 0;
 }

@@ -135,7 +135,7 @@ static void get_any_until(void *argument)
     size_t index;
     int value = 0;
     (void)argument;
-    int rc = thrum_queue_get_any(queues, 2, &index, &value, thrum_now() + 1000);
+    int rc = thrum_queue_get_any(queues, 2, &index, &value, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     got[0] = rc == 0;
 }

@@ -108,7 +108,7 @@ EXPLORE(keyed_rate_limiter_cancel, .preemptions = 2, .rescue = true, .sees = "ca
     explore_join_all();
     if (c.rc == -ECANCELED) {
         explore_seen("cancelled");
-        int rc = thrum_keyed_rate_limiter_acquire(c.keyed, "k", 1, 1, begin + SECOND);
+        int rc = thrum_keyed_rate_limiter_acquire(c.keyed, "k", 1, 1, thrum_at(begin + SECOND));
         EXPLORE_CHECK(rc == 0);
     }
     thrum_keyed_rate_limiter_free(c.keyed);

@@ -186,7 +186,7 @@ static void close_only(void *argument)
 static void sleep_for_a_while(void *argument)
 {
     (void)argument;
-    int rc = thrum__descriptor_pause(&shared->descriptor, 5);
+    int rc = thrum__descriptor_pause(&shared->descriptor, thrum_at(5));
     if (rc == 0)
         explore_seen("timed out");
     EXPLORE_CHECK(rc == 0 || rc == -EBADF);

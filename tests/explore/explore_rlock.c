@@ -130,7 +130,8 @@ static void acquire_each_way(void *argument)
     struct account *account = argument;
     thrum_condition_acquire(&account->changed);
     EXPLORE_CHECK(thrum_condition_try(&account->changed) == 0);
-    EXPLORE_CHECK(thrum_condition_acquire_until(&account->changed, thrum_now() + 1000) == 0);
+    EXPLORE_CHECK(thrum_condition_acquire_until(&account->changed, thrum_at(thrum_now() + 1000)) ==
+                  0);
     EXPLORE_CHECK(thrum_rlock_depth(&account->lock) == 3);
     EXPLORE_WRITE(account->balance, EXPLORE_READ(account->balance) + 1);
     for (int i = 0; i < 3; i++)

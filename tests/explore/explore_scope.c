@@ -25,7 +25,7 @@ static int wait_inside(thrum_task *self)
 static int run_inner(thrum_task *self)
 {
     thrum__future_run(inner);
-    int rc = thrum_sleep(thrum_now() + 1000);
+    int rc = thrum_sleep(thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == (thrum_cancelled(self) ? -ECANCELED : 0));
     EXPLORE_CHECK(rc == 0 || outer_asked);
     return rc;
@@ -36,7 +36,7 @@ static void carry(void *argument)
     (void)argument;
     thrum__store_release(&carrier, thrum__self());
     thrum__future_run(outer);
-    int rc = thrum_sleep(thrum_now() + 1000);
+    int rc = thrum_sleep(thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == (thrum__load_relaxed(&thrum__self()->scope->cancelled) ? -ECANCELED : 0));
     EXPLORE_CHECK(rc == 0 || thread_asked);
 }
@@ -132,7 +132,7 @@ EXPLORE(scope_ends_shields, .preemptions = 1)
     thrum_future *future = thrum__future_new(wait_with_shield, THRUM__NO_VALUE);
     thrum__future_run(future);
     thrum__cancel(thrum__self());
-    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == -ECANCELED);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == -ECANCELED);
     thrum__future_unreference(future);
     thrum_future_free(future);
 }
@@ -140,7 +140,7 @@ EXPLORE(scope_ends_shields, .preemptions = 1)
 static int sleep_long(thrum_task *self)
 {
     (void)self;
-    int rc = thrum_sleep(thrum_now() + 5000);
+    int rc = thrum_sleep(thrum_at(thrum_now() + 5000));
     EXPLORE_CHECK(rc == 0);
     return rc;
 }
@@ -149,9 +149,9 @@ static int sleep_long(thrum_task *self)
 EXPLORE(scope_deadline, .preemptions = 1, .rescue = true)
 {
     thrum_future *future = thrum__future_new(sleep_long, THRUM__NO_VALUE);
-    thrum__self()->scope->ends_at = thrum_now() + 1000;
+    thrum__self()->scope->ends_at = thrum_at(thrum_now() + 1000);
     thrum__future_run(future);
-    EXPLORE_CHECK(thrum_sleep(thrum_now() + 5000) == -ECANCELED);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 5000)) == -ECANCELED);
     thrum__future_unreference(future);
     thrum_future_free(future);
 }
@@ -159,7 +159,7 @@ EXPLORE(scope_deadline, .preemptions = 1, .rescue = true)
 static int sleep_in_callback(thrum_future *future, void *context)
 {
     (void)future, (void)context;
-    EXPLORE_CHECK(thrum_sleep(thrum_now() + 1000) == 0);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0);
     return 0;
 }
 

@@ -73,12 +73,12 @@ EXPLORE(self_not_spurious, .preemptions = EXPLORE_ALL)
 static void sleep_until_one(void *argument)
 {
     struct sleeper *s = argument;
-    thrum_time deadline = thrum_now() + 1000;
+    thrum_deadline deadline = thrum_at(thrum_now() + 1000);
     int rc = 0;
     while (!thrum__load_acquire(&s->ready) && rc == 0)
         rc = thrum__futex_wait(&s->ready, 0, deadline);
     if (rc)
-        EXPLORE_CHECK(thrum_now() >= deadline);
+        EXPLORE_CHECK(thrum_now() >= deadline.ns);
     if (rc && thrum__load_acquire(&s->ready))
         explore_seen("late");
 }
@@ -220,7 +220,7 @@ static void sleep_on_both_and_believe(void *argument)
 {
     struct pair *p = argument;
     thrum__futex_place places[] = {{&p->left, 0, true}, {&p->right, 0, true}};
-    if (thrum__futex_wait_any(places, 2, thrum_now() + 1000) == 1)
+    if (thrum__futex_wait_any(places, 2, thrum_at(thrum_now() + 1000)) == 1)
         EXPLORE_CHECK(!thrum__load_acquire(&p->woken));
 }
 

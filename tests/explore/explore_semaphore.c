@@ -132,7 +132,7 @@ EXPLORE(semaphore_release_many, .preemptions = 2, .long_preemptions = 3)
 static void take_until(void *argument)
 {
     struct room *room = argument;
-    int rc = thrum_semaphore_acquire_until(&room->semaphore, thrum_now() + 1000);
+    int rc = thrum_semaphore_acquire_until(&room->semaphore, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || rc == -ETIMEDOUT);
     if (rc == 0)
         thrum__add_relaxed(&room->inside, 1);

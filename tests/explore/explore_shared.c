@@ -30,7 +30,7 @@ static void deposit(void *argument)
 static void deposit_in_time(void *argument)
 {
     struct bank *bank = argument;
-    int rc = thrum_shared_lock_acquire_until(&bank->lock, thrum_now() + 1000);
+    int rc = thrum_shared_lock_acquire_until(&bank->lock, thrum_at(thrum_now() + 1000));
     if (rc < 0) {
         EXPLORE_CHECK(rc == -ETIMEDOUT);
         explore_seen("timed out");
@@ -135,7 +135,7 @@ static void take_permit(void *argument)
 
 static void take_permit_in_time(void *argument)
 {
-    if (thrum_shared_semaphore_acquire_until(argument, thrum_now() + 1000) == 0)
+    if (thrum_shared_semaphore_acquire_until(argument, thrum_at(thrum_now() + 1000)) == 0)
         return;
     explore_seen("timed out");
     thrum_shared_semaphore_acquire(argument);
@@ -255,7 +255,7 @@ EXPLORE(shared_event_two, .preemptions = EXPLORE_ALL, .spurious = 1)
 static void wait_for_flash(void *argument)
 {
     struct news *news = argument;
-    int rc = thrum_shared_event_wait(&news->event, thrum_now() + 1000);
+    int rc = thrum_shared_event_wait(&news->event, thrum_at(thrum_now() + 1000));
     if (rc == 0)
         explore_seen("saw it");
 }
@@ -512,7 +512,7 @@ EXPLORE(shared_barrier_three, .preemptions = 1, .long_preemptions = 2)
     EXPLORE_CHECK(rounds.zeros == 1);
 }
 
-static void come(thrum_time deadline)
+static void come(thrum_deadline deadline)
 {
     int rc = thrum_shared_barrier_wait(&rounds.barrier, deadline);
     EXPLORE_CHECK(rc >= 0 || rc == -ETIMEDOUT || rc == -EPIPE);

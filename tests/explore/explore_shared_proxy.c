@@ -17,7 +17,7 @@ static void serve(void *argument)
         thrum__proxy_turn(&p->proxy);
 }
 
-static int wait_by_proxy(struct proxied *p, uint32_t *word, thrum_time deadline)
+static int wait_by_proxy(struct proxied *p, uint32_t *word, thrum_deadline deadline)
 {
     thrum__proxy_place place;
     thrum__waiter waiter;
@@ -101,7 +101,7 @@ EXPLORE(shared_proxy_chain, .preemptions = 2)
 static void give_up(void *argument)
 {
     struct proxied *p = argument;
-    if (wait_by_proxy(p, &p->word, thrum_now() + 1000) < 0)
+    if (wait_by_proxy(p, &p->word, thrum_at(thrum_now() + 1000)) < 0)
         explore_seen("gave up");
     if (thrum__load_acquire(&p->word)) /* as he looks again, in either case */
         thrum__futex_wake_shared(&p->word, 1);

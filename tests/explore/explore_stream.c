@@ -53,7 +53,7 @@ static ptrdiff_t loop_write(void *object, const void *data, size_t size)
     return 1;
 }
 
-static int loop_wait(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int loop_wait(void *object, thrum_transport_side side, bool tried, thrum_deadline deadline)
 {
     struct loop *loop = object;
     bool reads = side == THRUM_TRANSPORT_READ;

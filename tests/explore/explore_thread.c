@@ -27,7 +27,7 @@ EXPLORE(thread_join, .preemptions = EXPLORE_ALL, .spurious = 1)
 EXPLORE(thread_join_until, .preemptions = EXPLORE_ALL, .timeouts = 1, .sees = "timed out")
 {
     thrum_thread *thread = thrum_thread_start(write_data, thrum_value(int, 1));
-    int rc = thrum_thread_join(thread, thrum_now() + 1000);
+    int rc = thrum_thread_join(thread, thrum_at(thrum_now() + 1000));
     if (rc == -ETIMEDOUT) {
         explore_seen("timed out");
         rc = thrum_thread_join(thread, THRUM_FOREVER);

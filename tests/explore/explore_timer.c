@@ -101,7 +101,7 @@ EXPLORE(timers_remove, .preemptions = EXPLORE_NONE)
     for (int i = 0; i < COUNT; i++) {
         slots[i] = thrum__timers_slot_new(&timers, (void *)&deadlines[i]);
         EXPLORE_CHECK(slots[i] >= 0);
-        thrum__timers_insert(&timers, (uint32_t)slots[i], deadlines[i]);
+        thrum__timers_insert(&timers, (uint32_t)slots[i], thrum_at(deadlines[i]));
     }
     thrum__timers_remove(&timers, (uint32_t)slots[5]);
     EXPLORE_CHECK(thrum__timers_expire(&timers, 100, expired, COUNT) == COUNT - 1);

@@ -78,7 +78,7 @@ EXPLORE(wait_until, .preemptions = 2, .timeouts = 1)
 {
     futures[0] = thrum__future_new(succeed, thrum__value_of(thrum_value(int, 0), NULL));
     explore_spawn("first", run, futures[0]);
-    int rc = thrum_wait(futures, 1, THRUM_ALL_COMPLETED, thrum_now() + 1000);
+    int rc = thrum_wait(futures, 1, THRUM_ALL_COMPLETED, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     explore_join_all();
     thrum_future_free(futures[0]);

@@ -40,7 +40,7 @@ static void wait_for_event(struct fuzz_self *self, const struct fuzz_op *op)
     bool worker = fuzz_program->actor[self->actor].role == FUZZ_WORKER;
     unsigned wait = worker && op->wait == FUZZ_FOREVER ? FUZZ_SHORT : op->wait;
     thrum_case of_event = thrum_case_event(&events[op->object]);
-    thrum_time until = fuzz_deadline(self, wait);
+    thrum_deadline until = fuzz_deadline(self, wait);
     int rc = op->value & 1 ? thrum_event_wait(&events[op->object], until)
                            : thrum_select(&of_event, 1, until);
     FUZZ_ALLOWED(self, wait, rc);
@@ -115,7 +115,7 @@ static void wait_for_future(struct fuzz_self *self, const struct fuzz_op *op)
     struct future *mine = &futures[op->object];
     bool worker = fuzz_program->actor[self->actor].role == FUZZ_WORKER;
     unsigned wait = worker && op->wait == FUZZ_FOREVER ? FUZZ_TINY : op->wait;
-    thrum_time until = fuzz_deadline(self, wait);
+    thrum_deadline until = fuzz_deadline(self, wait);
     thrum_future *all[FUZZ_FUTURES];
     for (unsigned i = 0; i < FUZZ_FUTURES; i++)
         all[i] = futures[i].future;

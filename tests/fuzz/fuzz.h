@@ -165,7 +165,7 @@ static inline void fuzz_give_way(void)
 
 /* A wait's deadline, and whether its result is one that this deadline allows: 0 always, and
  * -ECANCELED where the caller was asked to stop. */
-thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait);
+thrum_deadline fuzz_deadline(struct fuzz_self *self, unsigned wait);
 void fuzz_allowed(const struct fuzz_self *self, unsigned wait, int rc, const char *file, int line);
 #define FUZZ_ALLOWED(self, wait, rc) fuzz_allowed(self, wait, rc, __FILE__, __LINE__)
 
@@ -173,7 +173,7 @@ void fuzz_allowed(const struct fuzz_self *self, unsigned wait, int rc, const cha
  * cancellation. `call` uses `until`. */
 #define FUZZ_UNTIL_DONE(self, wanted, rc, call)                                                    \
     do {                                                                                           \
-        thrum_time until = fuzz_deadline(self, wanted);                                            \
+        thrum_deadline until = fuzz_deadline(self, wanted);                                        \
         (rc) = (call);                                                                             \
         if ((rc) == -ETIMEDOUT || (rc) == -EAGAIN || (rc) == -ECANCELED) {                         \
             FUZZ_ALLOWED(self, wanted, rc);                                                        \

@@ -28,7 +28,7 @@ static bool goes_on(const struct side *side, ptrdiff_t rc)
     return false;
 }
 
-static ptrdiff_t call(struct side *side, thrum_time until)
+static ptrdiff_t call(struct side *side, thrum_deadline until)
 {
     char piece[PIECE] = {0};
     size_t size;

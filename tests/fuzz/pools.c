@@ -102,7 +102,7 @@ static thrum_future *submit(struct fuzz_self *self, thrum_executor *pool, struct
                             unsigned i, const thrum_submit_options *options)
 {
     struct job job = {fuzz_random(&self->random), &batch->ran[i], &batch->asked[i], i};
-    if (options && options->deadline)
+    if (options && options->deadline.ns)
         batch->asked[i] |= DUE;
     thrum_future *future = thrum_submit_with(pool, options, run_job, &job, sizeof job);
     FUZZ_CHECK(future != NULL);

@@ -57,7 +57,7 @@ bool fuzz_fault(const char *name)
     return fuzz_mode.fault && strcmp(fuzz_mode.fault, name) == 0;
 }
 
-thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait)
+thrum_deadline fuzz_deadline(struct fuzz_self *self, unsigned wait)
 {
     uint64_t random = fuzz_random(&self->random);
     switch (wait) {
@@ -66,7 +66,8 @@ thrum_time fuzz_deadline(struct fuzz_self *self, unsigned wait)
     case FUZZ_NOW:
         return THRUM_NOW;
     case FUZZ_PAST:
-        return random & 1 ? thrum_now() - 1 : -(thrum_time)(random >> 40) - 1;
+        return random & 1 ? thrum_at(thrum_now() - 1)
+                          : (thrum_deadline){-(thrum_time)(random >> 40) - 1};
     case FUZZ_TINY:
         return thrum_in(1e-6 * (double)(random % 60));
     default:

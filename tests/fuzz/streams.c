@@ -57,7 +57,7 @@ static int compare(const void *a, const void *b)
 
 /* ------------------------------------------------------------------------------------- one item */
 
-static int put_into_ring(struct stream *stream, struct item item, thrum_time until)
+static int put_into_ring(struct stream *stream, struct item item, thrum_deadline until)
 {
     int rc = 0;
     thrum_condition_acquire(&stream->changed);
@@ -71,7 +71,7 @@ static int put_into_ring(struct stream *stream, struct item item, thrum_time unt
     return rc;
 }
 
-static int get_from_ring(struct stream *stream, struct item *item, thrum_time until)
+static int get_from_ring(struct stream *stream, struct item *item, thrum_deadline until)
 {
     int rc = 0;
     thrum_condition_acquire(&stream->changed);
@@ -95,7 +95,7 @@ static int put_into_deque(struct stream *stream, const struct item *item)
     return 0;
 }
 
-static int get_from_deque(struct stream *stream, struct item *item, thrum_time until)
+static int get_from_deque(struct stream *stream, struct item *item, thrum_deadline until)
 {
     int rc = thrum_semaphore_acquire_until(&stream->items, until);
     if (rc == 0) /* a permit for each item */
@@ -106,7 +106,7 @@ static int get_from_deque(struct stream *stream, struct item *item, thrum_time u
 
 /* A socket carries bytes. The lock makes items of them, and must be taken without a deadline: its holder
  * waits for the other side, which goes on. Once the first byte has come the rest is waited for. */
-static int get_from_socket(struct stream *stream, struct item *item, thrum_time until)
+static int get_from_socket(struct stream *stream, struct item *item, thrum_deadline until)
 {
     thrum_lock_acquire(&stream->receiving);
     ptrdiff_t rc = thrum_socket_read(stream->sockets[1], item, sizeof *item, until);
@@ -134,7 +134,7 @@ static int put_into_socket(struct stream *stream, const struct item *item)
 }
 
 /* The same by a select, beside cases that never come. */
-static int select_put(thrum_queue *queue, const struct item *item, thrum_time until)
+static int select_put(thrum_queue *queue, const struct item *item, thrum_deadline until)
 {
     thrum_event never = THRUM_EVENT_INIT;
     thrum_case cases[] = {thrum_case_event(&never), thrum_case_put(queue, item), {0}};
@@ -143,7 +143,7 @@ static int select_put(thrum_queue *queue, const struct item *item, thrum_time un
     return index < 0 ? index : cases[index].code;
 }
 
-static int select_get(thrum_queue *queue, struct item *item, thrum_time until)
+static int select_get(thrum_queue *queue, struct item *item, thrum_deadline until)
 {
     thrum_event never = THRUM_EVENT_INIT;
     thrum_case cases[] = {thrum_case_get(queue, item), thrum_case_event(&never),
@@ -153,7 +153,7 @@ static int select_get(thrum_queue *queue, struct item *item, thrum_time until)
     return index < 0 ? index : cases[index].code;
 }
 
-static int put_one(struct stream *stream, const struct item *item, thrum_time until)
+static int put_one(struct stream *stream, const struct item *item, thrum_deadline until)
 {
     switch (stream->kind) {
     case FUZZ_CONDITION:
@@ -172,7 +172,7 @@ static int put_one(struct stream *stream, const struct item *item, thrum_time un
     }
 }
 
-static int get_one(struct stream *stream, struct item *item, thrum_time until)
+static int get_one(struct stream *stream, struct item *item, thrum_deadline until)
 {
     size_t size = sizeof *item;
     switch (stream->kind) {

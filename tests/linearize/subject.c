@@ -36,7 +36,7 @@ static void free_queue(void *object)
 
 static void call_queue(void *object, struct linear_call *call)
 {
-    thrum_time deadline = call->waits ? thrum_in(30e-6) : THRUM_NOW;
+    thrum_deadline deadline = call->waits ? thrum_in(30e-6) : THRUM_NOW;
     uint8_t batch[LINEAR_BATCH] = {call->item, (uint8_t)(call->item + LINEAR_SECOND_ITEM)};
     size_t count = 0;
     switch (call->kind) {

@@ -74,7 +74,7 @@ thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_opt
 {
     thrum__executor_check(executor, thrum__caller());
     thrum__value value = thrum__value_of(arg, size, thrum__caller());
-    thrum_future *future = options && options->deadline
+    thrum_future *future = options && options->deadline.ns
                                ? thrum__future_new_until(options->deadline, function, value)
                                : thrum__future_new(function, value);
     if (thrum_future_done(future))

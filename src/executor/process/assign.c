@@ -126,7 +126,7 @@ int thrum__process_worker_put(thrum__process_pool *pool, thrum__process_worker *
     worker->in_flight++;
     worker->given++;
     pool->in_flight++;
-    pool->timed += parts.deadline != 0;
+    pool->timed += parts.deadline.ns != 0;
     return slot;
 }
 
@@ -138,7 +138,7 @@ thrum_future *thrum__process_worker_release(thrum__process_pool *pool,
     worker->in_flight--;
     if (future) {
         pool->in_flight--;
-        pool->timed -= held->deadline != 0;
+        pool->timed -= held->deadline.ns != 0;
     }
     *held = (thrum__held_task){0};
     return future;

@@ -153,7 +153,7 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
         pool->drop_pending = options->cancel_pending;
         if (options->cancel_running) {
             pool->stop_running = true;
-            pool->stop_by = thrum__clock_now() + pool->grace;
+            pool->stop_by = thrum__deadline_after(thrum__clock_now(), pool->grace);
         }
         refused = thrum__pool_invite(common);
     }

@@ -15,7 +15,7 @@ typedef struct thrum__held_task {
     bool asked;           /* the worker was told that it is to stop */
     const void *direct;   /* whose thread sleeps on it, and collects the outcome; NULL for none */
     thrum_future *future; /* NULL for the initializer */
-    thrum_time deadline;  /* 0 for none */
+    thrum_deadline deadline; /* 0 for none */
 } thrum__held_task;
 
 enum thrum__process_worker_stage {
@@ -33,9 +33,9 @@ typedef struct thrum__process_worker {
     uint32_t in_flight; /* busy slots */
     size_t given;       /* tasks so far */
     bool initialising;
-    int doom;            /* the error of the task for whose sake it was killed, or 0 */
-    uint32_t doomed;     /* the slot of that task */
-    thrum_time leave_by; /* then it is killed */
+    int doom;                /* the error of the task for whose sake it was killed, or 0 */
+    uint32_t doomed;         /* the slot of that task */
+    thrum_deadline leave_by; /* then it is killed */
     thrum__held_task held[THRUM__TASK_SLOTS];
 } thrum__process_worker;
 
@@ -63,7 +63,7 @@ typedef struct thrum__process_pool {
     unsigned early_deaths;
     uint32_t visitors; /* direct waiters and jobs of background threads, to their last touch */
     bool drop_pending, stop_running;
-    thrum_time stop_by;
+    thrum_deadline stop_by;
 
     thrum__reaper_client client;
 } thrum__process_pool;

@@ -201,15 +201,9 @@ static void drop_pending(thrum__process_pool *pool, thrum__outcomes *outcomes)
     }
 }
 
-static void wake_at(thrum__reaper_round *round, thrum_time moment)
+static void wake_at(thrum__reaper_round *round, thrum_deadline moment)
 {
-    if (moment < round->next)
-        round->next = moment;
-}
-
-static thrum_time later(thrum_time moment, thrum_time by)
-{
-    return by > THRUM_FOREVER - moment ? THRUM_FOREVER : moment + by;
+    round->next = thrum_deadline_sooner(round->next, moment);
 }
 
 /* A task with a deadline: taken back if it has not begun, its worker killed when the grace is over. */
@@ -217,14 +211,15 @@ static void look_at_deadline(thrum__process_pool *pool, thrum__process_worker *w
                              uint32_t slot, thrum_time now, thrum__reaper_round *round,
                              thrum__outcomes *outcomes)
 {
-    thrum_time deadline = worker->held[slot].deadline, end = later(deadline, pool->grace);
-    thrum_future *future = now < deadline ? NULL : take_back(pool, worker, slot);
-    if (now < deadline)
+    thrum_deadline deadline = worker->held[slot].deadline;
+    thrum_deadline end = thrum__deadline_after(deadline.ns, pool->grace);
+    thrum_future *future = now < deadline.ns ? NULL : take_back(pool, worker, slot);
+    if (now < deadline.ns)
         wake_at(round, deadline);
     else if (future)
         thrum__process_pool_fail(pool, future, -ETIMEDOUT,
                                  "the task's deadline passed before it could begin", outcomes);
-    else if (now < end)
+    else if (now < end.ns)
         wake_at(round, end);
     else
         kill_for(worker, slot, -ETIMEDOUT);
@@ -235,19 +230,19 @@ static void look_at_deadlines(thrum__process_pool *pool, thrum__reaper_round *ro
 {
     thrum_time now = thrum__clock_now();
     bool stopping = pool->stop_running && pool->in_flight;
-    if (stopping && now < pool->stop_by)
+    if (stopping && now < pool->stop_by.ns)
         wake_at(round, pool->stop_by);
     for (size_t i = 0; i < pool->max_workers; i++) {
         thrum__process_worker *worker = &pool->all_workers[i];
         for (uint32_t slot = 0; worker->in_flight && slot < THRUM__TASK_SLOTS; slot++) {
-            if (worker->held[slot].deadline)
+            if (worker->held[slot].deadline.ns)
                 look_at_deadline(pool, worker, slot, now, round, outcomes);
-            if (stopping && now >= pool->stop_by && worker->held[slot].future)
+            if (stopping && now >= pool->stop_by.ns && worker->held[slot].future)
                 kill_for(worker, slot, -ECANCELED);
         }
         if (worker->stage != THRUM__PROCESS_WORKER_LEAVING)
             continue;
-        if (now < worker->leave_by) {
+        if (now < worker->leave_by.ns) {
             wake_at(round, worker->leave_by);
         } else {
             worker->leave_by = THRUM_FOREVER;
@@ -319,7 +314,7 @@ static void level(thrum__process_pool *pool)
 static void begin_to_leave(thrum__process_pool *pool, thrum__process_worker *worker)
 {
     worker->stage = THRUM__PROCESS_WORKER_LEAVING;
-    worker->leave_by = later(thrum__clock_now(), LEAVE_GRACES * pool->grace);
+    worker->leave_by = thrum__deadline_after(thrum__clock_now(), LEAVE_GRACES * pool->grace);
     thrum__task_slots_leave(worker->child.slots);
 }
 
@@ -364,7 +359,7 @@ static void put_initializer(thrum__process_pool *pool, thrum__process_worker *wo
                             thrum__outcomes *outcomes)
 {
     int slot = thrum__child_put(&worker->child, pool->initializer, pool->initializer_arg,
-                                pool->initializer_size, 0);
+                                pool->initializer_size, THRUM__NO_DEADLINE);
     if (slot >= 0) {
         worker->held[slot].busy = true;
         worker->in_flight++;

@@ -95,7 +95,7 @@ static bool enter(void *argument)
     return true;
 }
 
-static int wait(void *argument, thrum_time deadline)
+static int wait(void *argument, thrum_deadline deadline)
 {
     thrum_future *future = argument;
     thrum__process_pool *pool = future->executor;

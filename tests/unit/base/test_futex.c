@@ -172,5 +172,5 @@ TEST_STOPS(a_refused_sleep_stops_the_program, "the kernel refuses to wait on wor
 TEST_STOPS(a_time_that_is_none_stops_the_program, "the kernel refuses to wait on word")
 {
     static uint32_t word;
-    thrum__futex_wait(&word, 0, -1);
+    thrum__futex_wait(&word, 0, (thrum_deadline){-1});
 }

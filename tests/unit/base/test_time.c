@@ -7,26 +7,38 @@
 TEST(now_moves_forward)
 {
     thrum_time a = thrum_now(), b = thrum_now();
-    CHECK(a > THRUM_NOW && b >= a && b < THRUM_FOREVER);
+    CHECK(a > 0 && b >= a && b < INT64_MAX);
 }
 
 TEST(in_takes_any_number)
 {
     thrum_time now = thrum_now();
-    CHECK(thrum_in(2) >= now + 2000000000);
-    CHECK(thrum_in(2) < now + 60000000000);
-    CHECK(thrum_in(0) >= now && thrum_in(-5) >= now && thrum_in((double)NAN) >= now);
-    CHECK(thrum_in(-5) <= thrum_now());
-    CHECK(thrum_in(1e300) == THRUM_FOREVER && thrum_in((double)INFINITY) == THRUM_FOREVER);
-    CHECK(thrum_in(9.3e9) == THRUM_FOREVER);
+    CHECK(thrum_in(2).ns >= now + 2000000000);
+    CHECK(thrum_in(2).ns < now + 60000000000);
+    CHECK(thrum_in(0).ns >= now && thrum_in(-5).ns >= now && thrum_in((double)NAN).ns >= now);
+    CHECK(thrum_in(-5).ns <= thrum_now());
+    CHECK(thrum_deadline_is_forever(thrum_in(1e300)));
+    CHECK(thrum_deadline_is_forever(thrum_in((double)INFINITY)));
+    CHECK(thrum_deadline_is_forever(thrum_in(9.3e9)));
+}
+
+TEST(at_is_never_now)
+{
+    CHECK_INT(thrum_at(7).ns, ==, 7);
+    CHECK_INT(thrum_at(0).ns, ==, 1);
+    CHECK_INT(thrum_at(-7).ns, ==, 1);
+    CHECK(thrum_deadline_is_forever(thrum_at(INT64_MAX)));
+    CHECK(thrum_deadline_is_now(THRUM_NOW) && !thrum_deadline_is_now(thrum_at(0)));
+    CHECK_INT(thrum_deadline_sooner(thrum_at(7), thrum_at(8)).ns, ==, 7);
+    CHECK_INT(thrum_deadline_sooner(THRUM_FOREVER, THRUM_NOW).ns, ==, 0);
 }
 
 TEST(sleep_does_not_return_early)
 {
     for (int i = 0; i < 5; i++) {
-        thrum_time end = thrum_in(0.003);
+        thrum_deadline end = thrum_in(0.003);
         CHECK_INT(thrum_sleep(end), ==, 0);
-        CHECK(thrum_now() >= end);
+        CHECK(thrum_now() >= end.ns);
     }
     CHECK_INT(thrum_sleep(THRUM_NOW), ==, 0);
     CHECK_INT(thrum_sleep(thrum_in(-1)), ==, 0);
@@ -68,9 +80,9 @@ TEST(a_wait_interrupted_by_signals_does_not_end_early)
 {
     THREADS_ONLY; /* a fiber's sleep is not the futex's */
     thrum__fault_arm(THRUM__FAULT_FUTEX_WAIT, 1, 50);
-    thrum_time end = thrum_in(0.02);
+    thrum_deadline end = thrum_in(0.02);
     CHECK_INT(thrum_sleep(end), ==, 0);
-    CHECK(thrum_now() >= end);
+    CHECK(thrum_now() >= end.ns);
     CHECK_INT(thrum__fault_calls(THRUM__FAULT_FUTEX_WAIT), >, 50);
     static thrum_event event;
     thrum__fault_arm(THRUM__FAULT_FUTEX_WAIT, 1, 50);

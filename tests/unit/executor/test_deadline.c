@@ -17,7 +17,7 @@ static thrum_executor *new_pool(int workers)
     return pool;
 }
 
-static thrum_future *submit_until(thrum_executor *executor, thrum_time deadline,
+static thrum_future *submit_until(thrum_executor *executor, thrum_deadline deadline,
                                   thrum_task_fn *task)
 {
     return thrum_submit_with(executor, &(thrum_submit_options){.deadline = deadline}, task,
@@ -29,11 +29,11 @@ static thrum_future *run_late(thrum_executor *executor, thrum_task_fn *task, con
                               size_t size)
 {
     for (double delay = 0.01;; delay *= 2) {
-        thrum_time deadline = thrum_in(delay);
+        thrum_deadline deadline = thrum_in(delay);
         thrum_future *future = thrum_submit_with(
             executor, &(thrum_submit_options){.deadline = deadline}, task, arg, size);
         CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
-        CHECK(thrum_now() >= deadline);
+        CHECK(thrum_now() >= deadline.ns);
         const thrum_error *error = thrum_future_error(future);
         if (!error || !strstr(error->message, "before it could begin"))
             return future;
@@ -120,7 +120,7 @@ static int count(thrum_task *self)
 TEST(a_task_whose_turn_comes_too_late_does_not_run)
 {
     thrum_executor *pool = new_pool(1);
-    thrum_future *future = submit_until(pool, thrum_now(), count);
+    thrum_future *future = submit_until(pool, thrum_at(thrum_now()), count);
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
     CHECK(strstr(thrum_future_error(future)->message, "before it could begin"));
     CHECK_INT(thrum__load_relaxed(&ran), ==, 0);

@@ -20,7 +20,7 @@ static int sum_tree(thrum_task *self)
         struct sum child = {own.depth - 1, own.in_time};
         thrum_future *a = thrum_submit(pool, sum_tree, &child, sizeof child);
         thrum_future *b = thrum_submit(pool, sum_tree, &child, sizeof child);
-        thrum_time until = own.in_time ? thrum_in(60) : THRUM_FOREVER;
+        thrum_deadline until = own.in_time ? thrum_in(60) : THRUM_FOREVER;
         CHECK_INT(thrum_future_result(a, &left, sizeof left, until), ==, 0);
         CHECK_INT(thrum_future_result(b, &right, sizeof right, until), ==, 0);
         thrum_future_free(a);

@@ -32,7 +32,7 @@ static uint32_t asleep;
 static int sleep_until_woken(thrum_task *self)
 {
     thrum__add_relaxed(&asleep, 1);
-    int rc = thrum_event_wait(&gun, thrum_arg(self, thrum_time));
+    int rc = thrum_event_wait(&gun, thrum_arg(self, thrum_deadline));
     thrum__add_relaxed(&ran, 1);
     return rc;
 }
@@ -41,7 +41,8 @@ static int sleep_until_woken(thrum_task *self)
 static uint32_t pool_of_sleepers(void)
 {
     pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
-    expect(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, thrum_in(0))), -ETIMEDOUT);
+    expect(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_deadline, thrum_in(0).ns)),
+           -ETIMEDOUT);
     asleep = ran = 0;
     return thrum__pages_guards_split() ? FEWER : SLEEPERS;
 }
@@ -49,9 +50,10 @@ static uint32_t pool_of_sleepers(void)
 TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
 {
     const uint32_t sleepers = pool_of_sleepers();
-    thrum_time late = thrum_in(3600);
+    thrum_deadline late = thrum_in(3600);
     for (int i = 0; i < (int)sleepers; i++)
-        thrum_future_free(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, late + i)));
+        thrum_future_free(
+            thrum_submit(pool, sleep_until_woken, thrum_value(thrum_deadline, late.ns + i)));
     UNTIL(thrum__load_relaxed(&asleep) == sleepers);
     thrum_executor_stats stats;
     do {
@@ -65,7 +67,7 @@ TEST_DEADLINE(a_hundred_thousand_sleep_and_wake, 120)
 
 static int oversleep(thrum_task *self)
 {
-    int rc = thrum_sleep(thrum_arg(self, thrum_time));
+    int rc = thrum_sleep(thrum_arg(self, thrum_deadline));
     thrum__add_relaxed(&ran, 1);
     return rc;
 }
@@ -84,9 +86,9 @@ TEST_DEADLINE(a_crowd_wakes_though_others_are_always_ready, 60)
     ran = 0;
     for (int i = 0; i < RESTLESS; i++)
         restless[i] = thrum_submit(pool, yield_until_all_ran, thrum_value(uint32_t, CROWD));
-    thrum_time soon = thrum_in(0.01);
+    thrum_deadline soon = thrum_in(0.01);
     for (int i = 0; i < CROWD; i++)
-        thrum_future_free(thrum_submit(pool, oversleep, thrum_value(thrum_time, soon)));
+        thrum_future_free(thrum_submit(pool, oversleep, thrum_value(thrum_deadline, soon.ns)));
     for (int i = 0; i < RESTLESS; i++)
         expect(restless[i], 0);
     thrum_executor_shutdown(pool);
@@ -105,7 +107,7 @@ TEST_DEADLINE(the_memory_of_many_fibers_goes_back_while_their_pool_lives, 120)
         thrum_event_clear(&gun);
         for (int i = 0; i < (int)sleepers; i++)
             thrum_future_free(
-                thrum_submit(pool, sleep_until_woken, thrum_value(thrum_time, THRUM_FOREVER)));
+                thrum_submit(pool, sleep_until_woken, thrum_value(thrum_deadline, INT64_MAX)));
         UNTIL(thrum__load_relaxed(&asleep) == sleepers);
         CHECK_INT(resident(), >, before + sleepers * 4L);
         thrum_event_set(&gun);

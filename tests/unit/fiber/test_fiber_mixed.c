@@ -18,7 +18,7 @@ static uint32_t increased; /* how often it was increased */
 static uint32_t inside;    /* of the semaphore */
 static uint32_t put, got, late, stopped, ended, stolen;
 
-static thrum_time soon(int step)
+static thrum_deadline soon(int step)
 {
     return thrum_in(1e-6 * (step % 40));
 }

@@ -118,8 +118,8 @@ static int compute(thrum_task *self)
         CHECK_INT(thrum_socket_write(far, "x", 1, THRUM_FOREVER), ==, 0);
         int turns = 0;
         for (; heard == said; turns++) {
-            thrum_time until = thrum_in(0.001);
-            while (thrum_now() < until)
+            thrum_deadline until = thrum_in(0.001);
+            while (thrum_now() < until.ns)
                 ;
             thrum_yield();
         }

@@ -92,7 +92,7 @@ TEST(one_who_is_cancelled_gives_its_slot_back)
 {
     thrum_keyed_rate_limiter *limiter = slow_one(1, 0);
     CHECK_INT(take(limiter, "key", 1), ==, 0);
-    thrum_time first = thrum_in(1000); /* at the latest, the next token is due then */
+    thrum_deadline first = thrum_in(1000); /* at the latest, the next token is due then */
     thrum_thread *thread =
         thrum_thread_start(wait_for_key, thrum_value(thrum_keyed_rate_limiter *, limiter));
     UNTIL(waits_for(&ident, "sleep"));

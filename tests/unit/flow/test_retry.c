@@ -111,14 +111,14 @@ TEST(the_pauses_double_up_to_the_cap)
         failed_once((thrum_retry_options){.attempts = 9, .base = 0.1, .cap = 0.5, .exact = true});
     const thrum_time pauses[] = {100 * MS, 200 * MS, 400 * MS, 500 * MS, 500 * MS};
     for (unsigned i = 0; i < 5; i++) {
-        thrum_time until;
+        thrum_deadline until;
         CHECK_INT(thrum__retry_plan(&retry, 1000, &until), ==, 0);
-        CHECK_INT(until, ==, 1000 + pauses[i]);
+        CHECK_INT(until.ns, ==, 1000 + pauses[i]);
     }
     retry = failed_once((thrum_retry_options){.base = 3, .cap = 2, .factor = 1, .exact = true});
-    thrum_time until;
+    thrum_deadline until;
     CHECK_INT(thrum__retry_plan(&retry, 1000, &until), ==, 0);
-    CHECK_INT(until, ==, 1000 + 2000 * (thrum_time)MS);
+    CHECK_INT(until.ns, ==, 1000 + 2000 * (thrum_time)MS);
 }
 
 TEST(a_pause_takes_any_part_of_what_it_may)
@@ -143,26 +143,26 @@ TEST(equal_seeds_give_equal_pauses)
     thrum_retry one = failed_once((thrum_retry_options){.seed = 7});
     thrum_retry two = failed_once((thrum_retry_options){.seed = 7});
     thrum_retry other = failed_once((thrum_retry_options){0});
-    thrum_time until_one, until_two, until_other;
+    thrum_deadline until_one, until_two, until_other;
     CHECK_INT(thrum__retry_plan(&one, 1, &until_one), ==, 0);
     CHECK_INT(thrum__retry_plan(&two, 1, &until_two), ==, 0);
     CHECK_INT(thrum__retry_plan(&other, 1, &until_other), ==, 0);
-    CHECK_INT(until_one, ==, until_two);
-    CHECK_INT(until_other, <=, 1 + 100 * MS);
+    CHECK_INT(until_one.ns, ==, until_two.ns);
+    CHECK_INT(until_other.ns, <=, 1 + 100 * MS);
 }
 
 TEST(a_server_can_ask_for_a_longer_pause)
 {
-    thrum_time until;
+    thrum_deadline until;
     thrum_retry retry = failed_once((thrum_retry_options){.base = 0.1, .cap = 0.2, .exact = true});
-    thrum_retry_not_before(&retry, 5000 * (thrum_time)MS);
+    thrum_retry_not_before(&retry, thrum_at(5000 * (thrum_time)MS));
     CHECK_INT(thrum__retry_plan(&retry, 1000, &until), ==, 0);
-    CHECK_INT(until, ==, 5000 * (thrum_time)MS);
-    thrum_retry_not_before(&retry, 1);
+    CHECK_INT(until.ns, ==, 5000 * (thrum_time)MS);
+    thrum_retry_not_before(&retry, thrum_at(1));
     CHECK_INT(thrum__retry_plan(&retry, 1000, &until), ==, 0);
-    CHECK_INT(until, ==, 1000 + 200 * MS);
+    CHECK_INT(until.ns, ==, 1000 + 200 * MS);
     CHECK_INT(thrum__retry_plan(&retry, 1000, &until), ==, 0); /* counts once */
-    CHECK_INT(until, ==, 1000 + 200 * MS);
+    CHECK_INT(until.ns, ==, 1000 + 200 * MS);
 }
 
 TEST(no_pause_leads_beyond_the_deadline)
@@ -172,7 +172,7 @@ TEST(no_pause_leads_beyond_the_deadline)
     CHECK_INT(fail_all(&retry, -EIO), ==, 1); /* and returns at once */
     CHECK_INT(thrum_retry_code(&retry), ==, -ETIMEDOUT);
     CHECK_INT(thrum_retry_error(&retry)->code, ==, -EIO);
-    thrum_retry late = THRUM_RETRY(.deadline = 1);
+    thrum_retry late = THRUM_RETRY(.deadline = thrum_at(1));
     CHECK_INT(fail_all(&late, -EIO), ==, 0);
     CHECK_INT(thrum_retry_code(&late), ==, -ETIMEDOUT);
     retry = failed_once((thrum_retry_options){.deadline = THRUM_FOREVER});

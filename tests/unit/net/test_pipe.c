@@ -27,7 +27,7 @@ static char byte_of(size_t size, size_t at)
     return (char)(size * 31 + at * 7 + at / 1000);
 }
 
-static int send_sized(thrum_pipe *pipe, size_t size, thrum_time deadline)
+static int send_sized(thrum_pipe *pipe, size_t size, thrum_deadline deadline)
 {
     char *message = malloc(size + 1);
     CHECK(message != NULL);
@@ -38,7 +38,7 @@ static int send_sized(thrum_pipe *pipe, size_t size, thrum_time deadline)
     return rc;
 }
 
-static int receive_sized(thrum_pipe *pipe, size_t wanted, thrum_time deadline)
+static int receive_sized(thrum_pipe *pipe, size_t wanted, thrum_deadline deadline)
 {
     void *message;
     size_t size;

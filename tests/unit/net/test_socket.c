@@ -166,7 +166,7 @@ TEST(a_deadline_ends_a_read_and_leaves_the_socket_as_it_was)
     char byte;
     CHECK_INT(thrum_socket_pair(&one, &other), ==, 0);
     CHECK_INT(thrum_socket_read(one, &byte, 1, THRUM_NOW), ==, -EAGAIN);
-    CHECK_INT(thrum_socket_read(one, &byte, 1, thrum_now()), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_socket_read(one, &byte, 1, thrum_at(thrum_now())), ==, -ETIMEDOUT);
     CHECK_INT(thrum_socket_read(one, &byte, 1, thrum_in(0.01)), ==, -ETIMEDOUT);
     CHECK_INT(thrum_socket_write(other, "x", 1, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_read(one, &byte, 1, thrum_in(0.01)), ==, 1);
@@ -326,9 +326,9 @@ TEST(what_came_is_read_even_after_the_deadline)
     thrum_socket *dry, *other;
     char bytes[16];
     make_dry(&dry, &other);
-    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_now()), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_at(thrum_now())), ==, -ETIMEDOUT);
     CHECK_INT(thrum_socket_write(other, "more", 4, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_now()), ==, 4);
+    CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, thrum_at(thrum_now())), ==, 4);
     CHECK_INT(thrum_socket_write(other, "last", 4, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_read(dry, bytes, sizeof bytes, THRUM_NOW), ==, 4);
     thrum_socket_free(dry);

@@ -96,7 +96,7 @@ TEST(an_edge_that_comes_in_the_turn_of_a_read_is_not_lost)
 }
 
 /* The system gives up the first `count` of two addresses. */
-static int connect_with_lost(uint32_t count, thrum_time deadline)
+static int connect_with_lost(uint32_t count, thrum_deadline deadline)
 {
     thrum__address addresses[2];
     struct sockaddr_in to = {.sin_family = AF_INET,
@@ -109,7 +109,7 @@ static int connect_with_lost(uint32_t count, thrum_time deadline)
     }
     thrum__fault_arm(THRUM__FAULT_CONNECT, 1, count);
     int rc = thrum__connect_first(addresses, 2, deadline, &socket);
-    CHECK_INT(thrum__fault_calls(THRUM__FAULT_CONNECT), ==, deadline < thrum_now() ? 1 : 2);
+    CHECK_INT(thrum__fault_calls(THRUM__FAULT_CONNECT), ==, deadline.ns < thrum_now() ? 1 : 2);
     thrum__fault_arm(THRUM__FAULT_CONNECT, 0, 0);
     CHECK((rc == 0) == (socket != NULL));
     thrum_socket_free(socket);
@@ -122,6 +122,7 @@ TEST(an_address_that_the_system_gives_up_is_passed_over)
     CHECK_INT(connect_with_lost(1, THRUM_FOREVER), ==, 0);
     CHECK_INT(connect_with_lost(1, thrum_in(60)), ==, 0);
     CHECK_INT(connect_with_lost(2, THRUM_FOREVER), ==, -ETIMEDOUT);
-    CHECK_INT(connect_with_lost(1, thrum_now() - 1), ==, -ETIMEDOUT); /* the caller's deadline */
+    CHECK_INT(connect_with_lost(1, thrum_at(thrum_now() - 1)), ==,
+              -ETIMEDOUT); /* the caller's deadline */
     thrum_socket_free(listener);
 }

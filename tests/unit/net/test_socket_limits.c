@@ -72,7 +72,7 @@ TEST(accept_waits_for_descriptors_and_loses_nobody)
     for (int i = 0; i < 3; i++) {
         thrum_socket *pair[2];
         CHECK_INT(thrum_socket_pair(&pair[0], &pair[1]), ==, 0);
-        CHECK_INT(thrum_wait_readable(thrum_socket_descriptor(pair[0]), thrum_now()), ==,
+        CHECK_INT(thrum_wait_readable(thrum_socket_descriptor(pair[0]), thrum_at(thrum_now())), ==,
                   -ETIMEDOUT);
         thrum_socket_free(pair[0]);
         thrum_socket_free(pair[1]);

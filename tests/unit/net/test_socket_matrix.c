@@ -17,7 +17,7 @@ static thrum_socket *near, *far, *listener, *full, *clients[2];
 static char full_name[64];
 static uint32_t ident;
 
-static int accept_one(thrum_time deadline)
+static int accept_one(thrum_deadline deadline)
 {
     thrum_socket *peer;
     int rc = thrum_socket_accept(listener, &peer, deadline);
@@ -26,7 +26,7 @@ static int accept_one(thrum_time deadline)
     return rc;
 }
 
-static int connect_one(thrum_time deadline)
+static int connect_one(thrum_deadline deadline)
 {
     thrum_socket *socket;
     int rc = thrum_socket_connect_unix(full_name, deadline, &socket);
@@ -35,7 +35,7 @@ static int connect_one(thrum_time deadline)
     return rc;
 }
 
-static int perform(enum call call, thrum_time deadline)
+static int perform(enum call call, thrum_deadline deadline)
 {
     static char block[1 << 16];
     ptrdiff_t moved;
@@ -59,7 +59,7 @@ static int perform(enum call call, thrum_time deadline)
 
 struct order {
     enum call call;
-    thrum_time deadline;
+    thrum_deadline deadline;
 };
 
 static int wait_in_call(thrum_task *self)
@@ -88,7 +88,7 @@ static void close_all(void)
 }
 
 /* Runs `call` on a carrier until it waits, has `end` end the wait, and gives the outcome. */
-static int end_of(enum call call, int carrier, thrum_time deadline,
+static int end_of(enum call call, int carrier, thrum_deadline deadline,
                   void (*end)(enum call call, thrum_future *future))
 {
     thrum_executor *pool = carrier == FIBER

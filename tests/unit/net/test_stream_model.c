@@ -79,14 +79,14 @@ static ptrdiff_t script_write(void *object, const void *data, size_t size)
     return (ptrdiff_t)piece;
 }
 
-static int script_wait(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int script_wait(void *object, thrum_transport_side side, bool tried, thrum_deadline deadline)
 {
     struct script *self = object;
     static const int codes[] = {-ETIMEDOUT, -ECANCELED, 0, 0};
     (void)side;
     if (self->closed)
         return -EBADF;
-    if (tried && deadline == THRUM_NOW)
+    if (tried && thrum_deadline_is_now(deadline))
         return -EAGAIN;
     return self->nuisance && (tried || one_in(8)) ? codes[random_below(4)] : 0;
 }
@@ -119,7 +119,7 @@ static bool is_passing(ptrdiff_t code)
     return code == -EAGAIN || code == -ETIMEDOUT || code == -ECANCELED || code == -ENOMEM;
 }
 
-static thrum_time any_deadline(void)
+static thrum_deadline any_deadline(void)
 {
     return one_in(3) ? THRUM_NOW : THRUM_FOREVER;
 }
@@ -426,7 +426,8 @@ TEST(a_transport_is_exchanged_between_messages_only)
 
 static bool in_wait;
 
-static int wait_for_good(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int wait_for_good(void *object, thrum_transport_side side, bool tried,
+                         thrum_deadline deadline)
 {
     (void)object, (void)side, (void)tried;
     in_wait = true;

@@ -10,14 +10,14 @@
 
 /* Runs the body for each of these moments. */
 #define PAST(name)                                                                                 \
-    static void at_##name(thrum_time past);                                                        \
+    static void at_##name(thrum_deadline past);                                                    \
     TEST(name)                                                                                     \
     {                                                                                              \
-        const thrum_time moments[] = {1, -1, -1000000001, INT64_MIN};                              \
+        const thrum_deadline moments[] = {{1}, {-1}, {-1000000001}, {INT64_MIN}};                  \
         for (size_t i = 0; i < sizeof moments / sizeof *moments; i++)                              \
             at_##name(moments[i]);                                                                 \
     }                                                                                              \
-    static void at_##name(thrum_time past)
+    static void at_##name(thrum_deadline past)
 
 #define LATE(call) CHECK_INT(call, ==, -ETIMEDOUT)
 
@@ -79,7 +79,7 @@ static int compare(const void *a, const void *b)
     return *(const int *)a - *(const int *)b;
 }
 
-static void at_queue(const thrum_queue_options *options, thrum_time past)
+static void at_queue(const thrum_queue_options *options, thrum_deadline past)
 {
     int item = 1, items[4] = {1, 2, 3, 4};
     size_t count, index;

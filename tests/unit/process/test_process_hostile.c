@@ -57,9 +57,9 @@ static int end_of_worker_named(const thrum__shared_pages *pages, const char *tex
     setenv("ASAN_OPTIONS", "exitcode=99:allocator_may_return_null=1", 1);
     snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%s", text);
     CHECK_INT(thrum__spawn_self("hostile", variable, kept, 1, &pid), ==, 0);
-    thrum_time limit = thrum_in(2 * test_deadline_scale());
+    thrum_deadline limit = thrum_in(2 * test_deadline_scale());
     pid_t ended;
-    while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && thrum_now() < limit)
+    while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && thrum_now() < limit.ns)
         thrum_sleep(thrum_in(0.001));
     if (ended == 0) {
         kill(pid, SIGKILL);

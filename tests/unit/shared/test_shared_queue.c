@@ -19,12 +19,12 @@ static thrum_shared_queue *queue_new(void)
     return queue;
 }
 
-static int put(thrum_shared_queue *queue, uint64_t number, thrum_time deadline)
+static int put(thrum_shared_queue *queue, uint64_t number, thrum_deadline deadline)
 {
     return thrum_shared_queue_put(queue, &(struct item){number, ~number}, deadline);
 }
 
-static int get(thrum_shared_queue *queue, uint64_t *ret_number, thrum_time deadline)
+static int get(thrum_shared_queue *queue, uint64_t *ret_number, thrum_deadline deadline)
 {
     struct item item;
     int rc = thrum_shared_queue_get(queue, &item, deadline);

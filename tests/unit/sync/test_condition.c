@@ -98,9 +98,9 @@ TEST(a_wait_times_out_and_holds_the_lock_again)
 {
     thrum_condition_acquire(&condition);
     CHECK_INT(thrum_condition_wait(&condition, THRUM_NOW), ==, -EAGAIN);
-    thrum_time end = thrum_in(0.01);
+    thrum_deadline end = thrum_in(0.01);
     CHECK_INT(thrum_condition_wait(&condition, end), ==, -ETIMEDOUT);
-    CHECK(thrum_now() >= end);
+    CHECK(thrum_now() >= end.ns);
     CHECK_INT(thrum_condition_try(&condition), ==, -EAGAIN);
     thrum_condition_release(&condition);
     CHECK_INT(thrum_condition_try(&condition), ==, 0);

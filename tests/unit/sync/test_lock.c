@@ -37,9 +37,9 @@ static int probe_held(thrum_task *self)
     CHECK(thrum_lock_locked(&lock) && !thrum_lock_owned(&lock));
     CHECK_INT(thrum_lock_try(&lock), ==, -EAGAIN);
     CHECK_INT(thrum_lock_acquire_until(&lock, THRUM_NOW), ==, -EAGAIN);
-    thrum_time end = thrum_in(0.01);
+    thrum_deadline end = thrum_in(0.01);
     CHECK_INT(thrum_lock_acquire_until(&lock, end), ==, -ETIMEDOUT);
-    CHECK(thrum_now() >= end);
+    CHECK(thrum_now() >= end.ns);
     return 0;
 }
 

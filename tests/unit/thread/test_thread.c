@@ -47,9 +47,9 @@ TEST(a_join_times_out_while_it_is_alive)
     thrum_thread *thread = thrum_thread_start(wait_for_go, THRUM_NOTHING);
     CHECK(thrum_thread_is_alive(thread));
     CHECK_INT(thrum_thread_join(thread, THRUM_NOW), ==, -EAGAIN);
-    thrum_time end = thrum_in(0.01);
+    thrum_deadline end = thrum_in(0.01);
     CHECK_INT(thrum_thread_join(thread, end), ==, -ETIMEDOUT);
-    CHECK(thrum_now() >= end && thrum_thread_is_alive(thread));
+    CHECK(thrum_now() >= end.ns && thrum_thread_is_alive(thread));
     CHECK(thrum_thread_error(thread) == NULL);
     thrum_event_set(&go);
     JOIN(thread, 0);

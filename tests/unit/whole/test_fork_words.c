@@ -218,7 +218,7 @@ TEST(a_waiter_that_was_woken_and_is_lost_keeps_nobody_waiting)
     thrum_future *second = thrum_submit(pool, keep_worker, THRUM_NOTHING);
     UNTIL(thrum__load_acquire(&busy));
     thrum__self()->tenure =
-        thrum_in(1000);        /* its turn is not over: the lock is not handed to the waiter */
+        thrum_in(1000).ns;     /* its turn is not over: the lock is not handed to the waiter */
     thrum_lock_release(&lock); /* the first is on the way now, and cannot run */
     waiter = 0;
     in_child(contend_in_child, NULL);
@@ -349,7 +349,8 @@ TEST_DEADLINE(forks_amid_the_use_of_all_objects_leave_usable_children, 60)
     thrum_thread *threads[USERS];
     shared.queue = thrum_queue_new(sizeof(uint64_t), &(thrum_queue_options){.max_size = 4});
     thrum_semaphore_init(&shared.semaphore, 1);
-    CHECK_INT(thrum_local_set(&shared.local, &shared), ==, 0); /* so that the child allocates nothing */
+    CHECK_INT(thrum_local_set(&shared.local, &shared), ==,
+              0); /* so that the child allocates nothing */
     for (int i = 0; i < USERS; i++)
         threads[i] = thrum_thread_start(use_all, THRUM_NOTHING);
     for (int i = 0; i < (SANITIZED ? FORKS / 10 : FORKS); i++)

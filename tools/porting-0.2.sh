@@ -1,0 +1,50 @@
+#!/bin/sh
+# Rewrites sources written for thrum 0.1 for the interface of 0.2, in place: porting-0.2.sh FILE...
+# What it cannot see, the compiler reports; docs/porting-0.2.md says what to write then. Running it a
+# second time changes nothing.
+set -eu
+
+usage() {
+    echo 'usage: porting-0.2.sh FILE...'
+    echo
+    echo 'Rewrites C and C++ sources written for thrum 0.1 for the interface of 0.2, in place.'
+    echo 'See docs/porting-0.2.md.'
+}
+
+# A name, perhaps a member: deadline, own->until, self.limit
+name='(([A-Za-z_][A-Za-z_0-9]*(->|\.))*[A-Za-z_][A-Za-z_0-9]*)'
+
+# Deadlines have a type of their own.
+deadlines() {
+    sed -E -i \
+        -e 's/\bthrum_time (\**)(deadline|until)\b/thrum_deadline \1\2/g' \
+        -e 's/\bthrum_time ([A-Za-z_0-9]+ = (thrum_in\(|THRUM_NOW|THRUM_FOREVER))/thrum_deadline \1/g' \
+        -e "s/$name == THRUM_NOW\\b/thrum_deadline_is_now(\\1)/g" \
+        -e "s/$name != THRUM_NOW\\b/!thrum_deadline_is_now(\\1)/g" \
+        -e "s/$name == THRUM_FOREVER\\b/thrum_deadline_is_forever(\\1)/g" \
+        -e "s/$name != THRUM_FOREVER\\b/!thrum_deadline_is_forever(\\1)/g" \
+        -e 's/thrum_at\(thrum_now\(\)/thrum_at(@)/g' \
+        -e 's/([(,] *)thrum_now\(\) \+ ([A-Za-z_0-9]+)\)/\1thrum_at(thrum_now() + \2))/g' \
+        -e 's/= thrum_now\(\) \+ ([A-Za-z_0-9]+)([,}])/= thrum_at(thrum_now() + \1)\2/g' \
+        -e 's/thrum_at\(@\)/thrum_at(thrum_now()/g' \
+        "$1"
+    # A deadline is compared with the clock by its nanoseconds.
+    # shellcheck disable=SC2013 # names
+    for variable in $(sed -n -E 's/.*\bthrum_deadline \**([A-Za-z_0-9]+).*/\1/p' "$1" | sort -u); do
+        sed -E -i \
+            -e "s/(thrum_now\\(\\) (<|<=|>|>=) )$variable\\b([^.]|\$)/\\1$variable.ns\\3/g" \
+            -e "s/\\b$variable( (<|<=|>|>=) thrum_now\\(\\))/$variable.ns\\1/g" \
+            "$1"
+    done
+}
+
+case ${1:-} in
+'' | -*)
+    usage
+    [ "${1:-}" = --help ] || exit 2
+    exit 0
+    ;;
+esac
+for file; do
+    deadlines "$file"
+done
