@@ -69,12 +69,14 @@ try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --
 
 # The adapters, where there is what they are for; that is not below the root.
 adapters=
-for adapter in curl pq; do
+for adapter in curl pq tls; do
+    outside=lib$adapter
+    [ $adapter != tls ] || outside=openssl
     [ -e "${config%/*}/thrum-$adapter.pc" ] || continue
     adapters="$adapters$adapter;"
     # shellcheck disable=SC2046,SC2086 # lists of words
     try "pkg-config, libthrum-$adapter" gcc -std=c11 $warnings $(config --cflags "thrum-$adapter") \
-        $(pkg-config --cflags "lib$adapter") "$source/use_$adapter.c" -o "$work/$adapter" $(config --libs "thrum-$adapter")
+        $(pkg-config --cflags "$outside") "$source/use_$adapter.c" -o "$work/$adapter" $(config --libs "thrum-$adapter")
     try "the program of libthrum-$adapter" env LD_LIBRARY_PATH="$libdir" "$work/$adapter"
     [ -e "$work/root$prefix/share/man/man3/thrum_$adapter.3" ] || {
         echo "thrum_$adapter.3 is not installed"
