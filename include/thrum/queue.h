@@ -20,6 +20,23 @@
  *     thrum_queue *q = thrum_queue_new(sizeof(struct job), &(thrum_queue_options){
  *                                          .order = THRUM_PRIORITY, .compare = urgency});
  *
+ * Items that own something bring a destructor, so nothing is lost when a queue ends early:
+ *
+ *     static void close_peer(void *item)
+ *     {
+ *         thrum_socket_free(*(thrum_socket **)item);
+ *     }
+ *
+ *     thrum_queue *peers = thrum_queue_new(sizeof(thrum_socket *), &(thrum_queue_options){
+ *                                              .max_size = 100, .destroy = close_peer});
+ *
+ * With a destructor an item belongs to the queue from the call of put on, even if that fails: one
+ * getter gets it and owns it then, or the destructor is called for it once. That happens in a put
+ * that fails, in thrum_queue_close_now and in thrum_queue_free, by the thread that calls them, with
+ * no lock held. (A case of thrum_select that is not performed, or fails, leaves its item to the
+ * caller.) The destructor gets the address of the item, which is aligned to at least 8 bytes. It is
+ * shielded from cancellation and must not free the queue.
+ *
  * The fastest is a bounded queue in the order of arrival: it takes no lock unless somebody has to
  * wait. The others pass each item under one.
  *
@@ -32,6 +49,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <thrum/export.h>
+#include <thrum/task.h>
 #include <thrum/time.h>
 
 THRUM_BEGIN
@@ -50,6 +68,7 @@ typedef struct thrum_queue_options {
     size_t max_size;                            /* items held before put waits; 0 for no bound */
     enum thrum_queue_order order;               /* THRUM_FIFO by default */
     int (*compare)(const void *, const void *); /* for THRUM_PRIORITY, and only for it */
+    thrum_destructor *destroy;                  /* for items that nobody gets; see above */
 } thrum_queue_options;
 
 /* Makes a queue for items of `item_size` bytes, at least 1. `options` may be NULL. A bounded queue
@@ -57,13 +76,14 @@ typedef struct thrum_queue_options {
  * Returns NULL if memory is out. Does not block. Python: Queue(maxsize), LifoQueue, PriorityQueue. */
 THRUM_API thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *options);
 
-/* Frees the queue and the items that are left; NULL is accepted. Stops the program if anyone still
+/* Frees the queue and the items that are left, by their destructor if there is one; NULL is accepted. Stops the program if anyone still
  * waits in it. */
 THRUM_API void thrum_queue_free(thrum_queue *queue);
 
 /* Adds a copy of the item, waiting while the queue is full. Returns 0; -ETIMEDOUT; -EAGAIN if the
  * deadline is THRUM_NOW and the queue is full; -EPIPE if it is closed; -ECANCELED if the running
- * task was cancelled; -ENOMEM (unbounded queues only). On failure nothing was added. Blocks.
+ * task was cancelled; -ENOMEM (unbounded queues only). On failure nothing was added, and a queue with
+ * a destructor has called it for the item. Blocks.
  * Python: Queue.put(item, timeout=...). */
 THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline);
 
@@ -72,7 +92,8 @@ THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadli
  * between; else the rest waits for room, and others may come between. `added` may be NULL, else
  * `*added` is how many were added, on every return. Returns 0 if all were; -ETIMEDOUT; -EAGAIN if
  * the deadline is THRUM_NOW and there was no room for all; -EPIPE if it is closed; -ECANCELED if
- * the running task was cancelled; -ENOMEM (unbounded queues only, nothing was added). Blocks. */
+ * the running task was cancelled; -ENOMEM (unbounded queues only, nothing was added). The
+ * destructor, if there is one, was called for those that were not added. Blocks. */
 THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count,
                                    size_t *added, thrum_deadline deadline);
 
@@ -117,8 +138,9 @@ THRUM_API void thrum_queue_close(thrum_queue *queue);
 
 /* Closes the queue as thrum_queue_close does, and drops what is left in it: getters get -EPIPE at
  * once, and a join no longer waits for the items that nobody has taken, only for task_done of those
- * that were. Returns how many were dropped; memory that they point to is not freed, so who needs
- * them closes with thrum_queue_close and gets them. May follow a thrum_queue_close. Does not block.
+ * that were. Returns how many were dropped. The destructor is called for each of them before it
+ * returns; a queue without one leaves what they point to, so close it with thrum_queue_close and
+ * get them if you need them. May follow a thrum_queue_close. Does not block.
  * Python 3.13: Queue.shutdown(immediate=True). */
 THRUM_API size_t thrum_queue_close_now(thrum_queue *queue);
 

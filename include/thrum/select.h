@@ -77,7 +77,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_select(thrum_case *cases, size_t count, thr
 THRUM_API thrum_case thrum_case_get(thrum_queue *queue, void *ret_item);
 
 /* Adds a copy of `item` to `queue`, as thrum_queue_put. The item is read when the case is performed.
- * Its code is 0, -EPIPE if the queue is closed, or -ENOMEM. */
+ * Its code is 0, -EPIPE if the queue is closed, or -ENOMEM. An item that was not added stays the
+ * caller's, also if the queue has a destructor. */
 THRUM_API thrum_case thrum_case_put(thrum_queue *queue, const void *item);
 
 /* Ready while `event` is set, which it stays. Its code is 0. */

@@ -181,9 +181,21 @@ size_t thrum__bounded_close_now(thrum_queue *base)
     uint64_t head = thrum__load_relaxed(&queue->head.word); /* both rest now */
     size_t count = thrum__bounded_between(queue, head, thrum__load_relaxed(&queue->tail.word));
     await_cells(queue, &queue->head, head, count, 1);
+    if (count > 0)
+        queue->dropped = head;
     thrum__store_release(&queue->head.word, thrum__bounded_advance(queue, head, count));
     thrum__bounded_close(queue);
     thrum__bounded_let_go(&queue->tail);
     thrum__bounded_let_go(&queue->head);
     return count;
+}
+
+/* Whoever is left in the queue finds the head past these cells and the tail closed. */
+void *thrum__bounded_dropped(thrum_queue *base, size_t index)
+{
+    thrum__bounded *queue = thrum__bounded_of(base);
+    thrum__bounded_cell *cell =
+        thrum__bounded_cell_at(queue, thrum__bounded_advance(queue, queue->dropped, index));
+    thrum__plain_read(cell->item);
+    return cell->item;
 }

@@ -287,6 +287,7 @@ static const thrum__queue_make make = {
     .size = bounded_size,
     .end_puts = bounded_end_puts,
     .close_now = thrum__bounded_close_now,
+    .dropped = thrum__bounded_dropped,
     .puts = bounded_puts,
     .hold = bounded_hold,
     .let_go = bounded_let_go,

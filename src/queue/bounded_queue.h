@@ -87,6 +87,8 @@ typedef struct thrum__bounded {
     uint64_t lap;      /* from a position to the same cell's next: a power of two, */
     unsigned lap_bits; /* this one; not below the capacity */
 
+    uint64_t dropped; /* the head's word before an immediate close; under the lock */
+
     thrum__bounded_end head, tail;
 } thrum__bounded;
 
@@ -214,5 +216,6 @@ int thrum__bounded_get_many(thrum_queue *base, char *ret_items, size_t most, siz
 int thrum__bounded_put_many(thrum_queue *base, const char *items, size_t count, size_t *ret_added,
                             thrum_deadline deadline);
 size_t thrum__bounded_close_now(thrum_queue *base);
+void *thrum__bounded_dropped(thrum_queue *base, size_t index);
 
 #endif

@@ -172,6 +172,12 @@ static size_t locked_close_now(thrum_queue *queue)
     return dropped;
 }
 
+/* Nobody puts any more, so the store stays as the close left it. */
+static void *locked_dropped(thrum_queue *queue, size_t index)
+{
+    return thrum__store_at(&locked_of(queue)->store, index);
+}
+
 static uint64_t locked_puts(thrum_queue *queue)
 {
     return locked_of(queue)->puts;
@@ -219,6 +225,7 @@ static const thrum__queue_make make = {
     .size = locked_size,
     .end_puts = locked_end_puts,
     .close_now = locked_close_now,
+    .dropped = locked_dropped,
     .puts = locked_puts,
     .hold = locked_hold,
     .let_go = locked_let_go,

@@ -22,9 +22,24 @@
  * Freeing: by one who knows that nobody will call any more; the conditions check that nobody waits.
  * One whose item has come out already may still be on its way out of put, as with every object
  * here, and so may one who has made room be on its way out of get.
+ *
+ * A queue with a destructor owns each item from the call of put on, and either a getter takes it, or
+ * the destructor is called for it once:
+ *
+ *     a put that fails      by the putter, after it has left the queue
+ *     an immediate close    by its caller, in three steps: under the lock it closes the queue and
+ *                           takes all items off, so that no getter sees them; without the lock it
+ *                           destroys them, where they lie; under the lock it counts them as done
+ *     free                  by its caller, for what is left
+ *
+ * No lock is held while the destructor runs. A getter that learns of the close may free the queue
+ * while the closer is at the second step: `destroying` counts the closers there, and free waits for
+ * them in `all_done`. A joiner is woken by the third step, so it sees every item taken or destroyed.
  */
 #include "queue/queue.h"
 #include "base/panic.h"
+#include "thread/value.h"
+#include <thrum/thread.h>
 #include <thrum/with.h>
 
 #include <errno.h>
@@ -54,16 +69,55 @@ thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *option
         return NULL;
     queue->item_size = item_size;
     queue->max_size = options->max_size;
+    queue->destroy = options->destroy;
     thrum_condition_init(&queue->not_empty, &queue->lock);
     thrum_condition_init(&queue->not_full, &queue->lock);
     thrum_condition_init(&queue->all_done, &queue->lock);
     return queue;
 }
 
+/* Destroys items, which nobody else has any more. */
+static void destroy(const thrum_queue *queue, const char *items, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        thrum__value_drop((thrum__value){.bytes = items + i * queue->item_size,
+                                         .size = queue->item_size,
+                                         .destroy = queue->destroy});
+}
+
+/* The items that an immediate close has dropped. */
+static void destroy_dropped(thrum_queue *queue, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        destroy(queue, queue->make->dropped(queue, i), 1);
+}
+
+static void wait_for_closers(thrum_queue *queue)
+{
+    thrum_shield_begin();
+    thrum_with (&queue->lock)
+        while (queue->destroying)
+            (void)thrum_condition_wait(&queue->all_done, THRUM_FOREVER);
+    thrum_shield_end();
+}
+
+/* Nobody else is in the queue but closers at their second step; whoever waits is found by the make. */
+static void destroy_what_is_left(thrum_queue *queue)
+{
+    size_t count = 0;
+    wait_for_closers(queue);
+    thrum_with (&queue->lock)
+        count = queue->make->close_now(queue);
+    destroy_dropped(queue, count);
+}
+
 void thrum_queue_free(thrum_queue *queue)
 {
-    if (queue)
-        queue->make->free(queue);
+    if (!queue)
+        return;
+    if (queue->destroy)
+        destroy_what_is_left(queue);
+    queue->make->free(queue);
 }
 
 void thrum__queue_finish(thrum_queue *queue)
@@ -81,7 +135,10 @@ void thrum__queue_notify(thrum_condition *condition, size_t count)
 
 int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline)
 {
-    return queue->make->put(queue, item, deadline);
+    int rc = queue->make->put(queue, item, deadline);
+    if (rc < 0 && queue->destroy)
+        destroy(queue, item, 1);
+    return rc;
 }
 
 int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, size_t *added,
@@ -91,6 +148,8 @@ int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, si
     int rc = count > 0 ? queue->make->put_many(queue, items, count, &put, deadline) : 0;
     if (added)
         *added = put;
+    if (rc < 0 && queue->destroy)
+        destroy(queue, (const char *)items + put * queue->item_size, count - put);
     return rc;
 }
 
@@ -154,18 +213,42 @@ void thrum_queue_close(thrum_queue *queue)
     }
 }
 
+/* Counts dropped items as done. Under the lock. */
+static void settle(thrum_queue *queue, size_t dropped)
+{
+    /* Fewer are unfinished than are there if someone called task_done before get. */
+    uint64_t open = unfinished(queue);
+    queue->done += dropped < open ? dropped : open;
+    if (unfinished(queue) == 0)
+        thrum_condition_notify_all(&queue->all_done);
+}
+
+/* The second and third step of an immediate close. */
+static void destroy_and_settle(thrum_queue *queue, size_t count)
+{
+    destroy_dropped(queue, count);
+    thrum_with (&queue->lock) {
+        settle(queue, count);
+        if (--queue->destroying == 0)
+            thrum_condition_notify_all(&queue->all_done);
+    }
+}
+
 size_t thrum_queue_close_now(thrum_queue *queue)
 {
     size_t dropped = 0;
+    bool destroys = false;
     thrum_with (&queue->lock) {
         dropped = queue->make->close_now(queue);
         tell_of_close(queue);
-        /* Fewer are unfinished than are there if someone called task_done before get. */
-        uint64_t open = unfinished(queue);
-        queue->done += dropped < open ? dropped : open;
-        if (unfinished(queue) == 0)
-            thrum_condition_notify_all(&queue->all_done);
+        destroys = queue->destroy && dropped > 0;
+        if (destroys)
+            queue->destroying++;
+        else
+            settle(queue, dropped);
     }
+    if (destroys)
+        destroy_and_settle(queue, dropped);
     return dropped;
 }
 

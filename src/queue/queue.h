@@ -28,6 +28,9 @@ typedef struct thrum__queue_make {
     void (*end_puts)(thrum_queue *queue);
     size_t (*close_now)(thrum_queue *queue);
 
+    /* The item at `index` of those that close_now dropped: nobody else touches them. Without the lock. */
+    void *(*dropped)(thrum_queue *queue, size_t index);
+
     /* The number of items that were ever put. */
     uint64_t (*puts)(thrum_queue *queue);
 
@@ -62,6 +65,9 @@ struct thrum_queue {
      * are `done` as were put. */
     thrum_condition not_empty, not_full, all_done;
     uint64_t done;
+
+    thrum_destructor *destroy; /* of items that nobody gets, or NULL; fixed */
+    uint32_t destroying;       /* how many calls are at the items that they have dropped */
 };
 
 /* An empty queue of each make, of which the part above is still to be filled but for `make`. NULL

@@ -49,3 +49,10 @@ void thrum__store_clear(thrum__store *store)
     else
         store->ring.count = 0;
 }
+
+void *thrum__store_at(const thrum__store *store, size_t index)
+{
+    if (store->order == THRUM_PRIORITY)
+        return store->heap.items + index * store->heap.item_size;
+    return thrum__ring_at(&store->ring, index);
+}

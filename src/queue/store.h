@@ -34,8 +34,11 @@ void thrum__store_push(thrum__store *store, const void *item);
 /* Takes the item whose turn it is. There must be one. */
 void thrum__store_pop(thrum__store *store, void *ret_item);
 
-/* Forgets all items. */
+/* Forgets all items. They stay where they are, in the order of thrum__store_at, until the next push. */
 void thrum__store_clear(thrum__store *store);
+
+/* The place of the item at `index`, below the count, or below what it was before a clear. */
+void *thrum__store_at(const thrum__store *store, size_t index);
 
 static inline size_t thrum__store_count(const thrum__store *store)
 {

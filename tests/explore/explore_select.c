@@ -248,7 +248,7 @@ static void select_until(void *argument)
 {
     int value = 0;
     thrum_case cases[] = {thrum_case_get(queues[0], &value), thrum_case_get(queues[1], &value)};
-    int index = thrum_select(cases, 2, thrum_now() + 1000);
+    int index = thrum_select(cases, 2, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(index >= 0 || (index == -ETIMEDOUT && explore_timeouts()));
     got[(intptr_t)argument] = index >= 0;
     if (index < 0)
@@ -269,7 +269,7 @@ QUEUES(until, .preemptions = 2, .timeouts = 1, .sees = "timed out", .long_preemp
 EXPLORE(select_deadline, .preemptions = 2, .timeouts = 1, .rescue = true)
 {
     thrum_event event = THRUM_EVENT_INIT;
-    thrum_case cases[] = {thrum_case_event(&event), thrum_case_deadline(thrum_now() + 1000)};
+    thrum_case cases[] = {thrum_case_event(&event), thrum_case_deadline(thrum_at(thrum_now() + 1000))};
     explore_spawn("setter", (void (*)(void *))thrum_event_set, &event);
     int index = thrum_select(cases, 2, THRUM_FOREVER);
     EXPLORE_CHECK(index == 0 || index == 1);

@@ -531,7 +531,7 @@ static void come_and_wait(void *argument)
 static void come_in_time(void *argument)
 {
     (void)argument;
-    come(thrum_now() + 1000);
+    come(thrum_at(thrum_now() + 1000));
 }
 
 /* Either all pass, or none. */
