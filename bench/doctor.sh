@@ -3,10 +3,12 @@
 #
 #     bench/doctor.sh THRUM [ROUNDS]
 #
+# and what a lock costs in a program that is watched, beside gcc's thread sanitizer and Helgrind.
+#
 # THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4
 # and with 500 threads. Prints a line for each program: the median, the least and the most of the
 # seconds, whether it named the deadlock, and how many of six blocking system calls of another process
-# returned early because of one look. A round that does not count comes first. A program that is not
+# returned early because of one look. Then, for rows of locks, the processor time for a pair of lock and unlock. A round that does not count comes first. A program that is not
 # installed is left out.
 set -eu
 thrum=$(realpath "$1") rounds=${2:-9}
@@ -106,3 +108,53 @@ programs | while read -r program; do
 done
 measure three_way '4 threads, three in a deadlock'
 measure crowd '500 threads, two in a deadlock'
+
+# What a lock costs. The sanitizer needs a program of its own; Helgrind makes it so slow that it does less.
+cc -O2 -pthread "$here/bench/doctor_pairs.c" -o "$work/pairs"
+cc -O2 -pthread -fsanitize=thread "$here/bench/doctor_pairs.c" -o "$work/pairs_thread" 2>/dev/null || :
+
+watchers() {
+    echo alone
+    echo thrum
+    [ ! -x "$work/pairs_thread" ] || echo 'gcc -fsanitize=thread'
+    ! command -v valgrind >/dev/null || echo helgrind
+}
+
+# pairs WATCHER LOCKS DEPTH: nanoseconds for a pair.
+pairs() {
+    case $1 in
+    alone) "$work/pairs" "$2" "$3" 5000000 ;;
+    thrum) "$thrum" doctor -o /dev/null -- "$work/pairs" "$2" "$3" 5000000 ;;
+    gcc*) "$work/pairs_thread" "$2" "$3" 1000000 ;;
+    helgrind) valgrind --tool=helgrind "$work/pairs" "$2" "$3" 20000 2>/dev/null ;;
+    esac
+}
+
+cost() {
+    round=0
+    while [ "$round" -le "$rounds" ]; do
+        watchers | while read -r watcher; do
+            nanoseconds=$(pairs "$watcher" "$1" "$2") || continue
+            [ "$round" -eq 0 ] || echo "$nanoseconds" >>"$work/cost-$1-$2-$watcher"
+        done
+        round=$((round + 1))
+    done
+    printf '\n%s\n%-24s %9s %9s %9s  %s\n' "$3" '' median least most 'more than alone'
+    watchers | while read -r watcher; do
+        [ -e "$work/cost-$1-$2-$watcher" ] || continue
+        alone=$(sort -n "$work/cost-$1-$2-alone" | awk '{ n[NR] = $1 } END { print n[int((NR + 1) / 2)] }')
+        sort -n "$work/cost-$1-$2-$watcher" | awk -v name="$watcher" -v alone="$alone" '
+            { n[NR] = $1 }
+            END {
+                median = n[int((NR + 1) / 2)]
+                printf "%-24s %6.1f ns %6.1f ns %6.1f ns  %+.1f ns, %.1f times\n", name, median, n[1], n[NR],
+                    median - alone, median / alone
+            }'
+    done
+}
+
+cost 1 1 'one lock'
+cost 1 2 'one lock inside another'
+cost 64 1 '64 locks'
+cost 64 2 '64 locks, each inside another'
+cost 100000 1 '100 000 locks'

@@ -237,11 +237,13 @@ static int take_findings(struct recording *recording, struct before *before, str
             risk.verdict = RISK_NOTE;
         if (risk.kind == RISK_WAITS_HOLDING && !graph_is_lock(recording, finding->lock))
             continue;
-        /* The other took the lock before this thread did, in every run. */
-        if (risk.kind == RISK_WAITS_HOLDING &&
-            before_is(before, finding->other, finding->other_epoch, finding->thread,
-                      finding->epoch - 1))
-            risk.verdict = RISK_ORDERED;
+        /* That the other took the lock before this thread did, was so in this run. In another it may be
+         * otherwise, unless what it told under the lock is what this thread has waited for. */
+        if (risk.kind == RISK_WAITS_HOLDING)
+            risk.verdict = before_is(before, finding->other, finding->other_epoch, finding->thread,
+                                     finding->epoch - 1)
+                               ? RISK_ORDERED
+                               : RISK_UNPROVEN;
         if (!add_risk(risks, &risk, &step))
             return -ENOMEM;
     }

@@ -22,7 +22,8 @@ enum risk_verdict {
     RISK_ORDERED,       /* the steps cannot happen at the same time */
     RISK_GUARDED,       /* a lock that all hold keeps them apart */
     RISK_SINGLE_THREAD, /* one thread does it all */
-    RISK_NOTE,          /* no deadlock by itself */
+    RISK_UNPROVEN, /* the other thread may have told, under that lock, that it needs it no more */
+    RISK_NOTE,     /* no deadlock by itself */
 };
 
 /* A thread holds one lock and takes another; the next step's thread holds that. */

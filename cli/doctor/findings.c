@@ -18,8 +18,8 @@ const char *findings_kind(enum risk_kind kind)
 
 const char *findings_verdict(enum risk_verdict verdict)
 {
-    static const char *const names[] = {"feasible", "timed",         "ordered",
-                                        "guarded",  "single-thread", "note"};
+    static const char *const names[] = {"feasible",      "timed",    "ordered", "guarded",
+                                        "single-thread", "unproven", "note"};
     return names[verdict];
 }
 

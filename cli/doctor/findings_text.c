@@ -28,6 +28,8 @@ static const char *reason(enum risk_verdict verdict)
         return ", but for the order in which they begin, end, or wait for each other";
     case RISK_GUARDED:
         return ", but for another lock that they all hold";
+    case RISK_UNPROVEN:
+        return ", unless that has said that it needs it no more";
     case RISK_SINGLE_THREAD:
         return ", if not one thread did it all";
     default:

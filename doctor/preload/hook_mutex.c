@@ -40,23 +40,37 @@ static __attribute__((noinline)) int lock_held(struct slot *slot, pthread_mutex_
     return rc;
 }
 
-int watch_mutex_lock(pthread_mutex_t *mutex, const void *place)
+/* The lock was not taken after all. */
+static __attribute__((noinline)) int not_locked(pthread_mutex_t *mutex, int rc)
+{
+    if (rc != EOWNERDEAD)
+        watch_leave(watch_self, mutex, LOCK_MUTEX);
+    return rc;
+}
+
+/* The mutex counts as held before it is: so nothing has to be kept until it is, and the usual way saves no
+ * registers. Those that look for its owner know that by its word. */
+static inline int lock_watched(pthread_mutex_t *mutex, const void *place)
 {
     struct slot *slot = watch_slot();
     if (unlikely(!slot))
         return __pthread_mutex_lock(mutex);
     uint64_t site = site_make(place, 0);
     uint32_t node = watch_enter(slot, mutex, LOCK_MUTEX, site);
+    watch_push(slot, mutex, LOCK_MUTEX, site, node);
     int rc = likely(mutex->__data.__lock == 0) ? __pthread_mutex_lock(mutex)
                                                : lock_held(slot, mutex, site);
-    if (likely(taken(rc)))
-        watch_push(slot, mutex, LOCK_MUTEX, site, node);
-    return rc;
+    return likely(rc == 0) ? 0 : not_locked(mutex, rc);
+}
+
+int watch_mutex_lock(pthread_mutex_t *mutex, const void *place)
+{
+    return lock_watched(mutex, place);
 }
 
 HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
 {
-    return watch_mutex_lock(mutex, PLACE);
+    return lock_watched(mutex, PLACE);
 }
 
 int watch_mutex_trylock(pthread_mutex_t *mutex, const void *place)
@@ -103,7 +117,7 @@ HOOK int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
     return watch_mutex_clocklock(mutex, clock, until, PLACE);
 }
 
-int watch_mutex_unlock(pthread_mutex_t *mutex)
+HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     struct slot *slot = watch_slot();
     if (likely(slot))
@@ -111,9 +125,9 @@ int watch_mutex_unlock(pthread_mutex_t *mutex)
     return __pthread_mutex_unlock(mutex);
 }
 
-HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
+int watch_mutex_unlock(pthread_mutex_t *mutex)
 {
-    return watch_mutex_unlock(mutex);
+    return pthread_mutex_unlock(mutex);
 }
 
 /* The type of a spin lock is volatile int; it is only passed on. */

@@ -153,7 +153,7 @@ static void wait_holding(struct slot *slot, uint32_t index, const void *place)
         return;
     for (uint32_t i = 0; i < slot->depth; i++) {
         const struct held *held = &slot->held[i];
-        const struct recent *recent = &other->recent[watch_hash(held->lock) % RECENT_ENTRIES];
+        const struct recent *recent = watch_recent(other, held->lock);
         if (held->lock && recent->lock == held->lock && recent->epoch <= semaphore->epoch)
             watch_finding(slot, &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
                                                          .lock = watch_held_lock(held),

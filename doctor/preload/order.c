@@ -127,7 +127,8 @@ static uint32_t step(struct slot *slot, const void *lock, enum lock_kind kind, u
     return node;
 }
 
-uint32_t watch_enter_slow(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site)
+static __attribute__((noinline)) uint32_t enter_slow(struct slot *slot, const void *lock,
+                                                     enum lock_kind kind, uint64_t site)
 {
     int error = errno;
     slot->busy++;
@@ -135,6 +136,27 @@ uint32_t watch_enter_slow(struct slot *slot, const void *lock, enum lock_kind ki
     slot->busy--;
     errno = error;
     return node;
+}
+
+/* With other locks held. The lowest has no context yet, each time, so its own is looked up first. */
+uint32_t watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site)
+{
+    struct held *top = &slot->held[slot->depth - 1];
+    uint32_t parent = top->node;
+    const struct cache_entry *entry;
+    if (!parent && slot->depth == 1) {
+        const void *below = (const void *)top->lock;
+        uint64_t key = top->site | (uint64_t)MODE_QUIET << SITE_BITS;
+        entry = watch_cache(slot, below, key, 0);
+        if (likely(watch_cached(slot, entry, below, key, 0)))
+            parent = top->node = entry->node;
+    }
+    if (likely(parent)) {
+        entry = watch_cache(slot, lock, site, parent);
+        if (likely(watch_cached(slot, entry, lock, site, parent)))
+            return entry->node;
+    }
+    return enter_slow(slot, lock, kind, site);
 }
 
 /* Locks need not be released in the order of their acquisition. What was above it has another context

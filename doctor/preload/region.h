@@ -88,7 +88,12 @@ enum { SITE_BITS = 56 };
 
 static inline uint64_t site_make(const void *place, unsigned mode)
 {
-    return ((uint64_t)(uintptr_t)place & SITE_MASK) | (uint64_t)mode << SITE_BITS;
+#if defined(__aarch64__) /* a return address may be signed, in its upper bits */
+    uint64_t address = (uint64_t)(uintptr_t)place & SITE_MASK;
+#else
+    uint64_t address = (uint64_t)(uintptr_t)place;
+#endif
+    return address | (uint64_t)mode << SITE_BITS;
 }
 
 static inline unsigned site_mode(uint64_t site)

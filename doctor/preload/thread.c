@@ -257,7 +257,7 @@ static void join_holding(struct slot *self, const struct slot *other, const void
 {
     for (uint32_t i = 0; i < self->depth && i < HELD_MOST; i++) {
         const struct held *held = &self->held[i];
-        const struct recent *recent = &other->recent[watch_hash(held->lock) % RECENT_ENTRIES];
+        const struct recent *recent = watch_recent(other, held->lock);
         if (held->lock && recent->lock == held->lock)
             watch_finding(self, &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
                                                          .lock = watch_held_lock(held),

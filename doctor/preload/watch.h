@@ -53,7 +53,7 @@ void watch_finding(struct slot *slot, const struct finding_record *finding);
 void watch_drop(enum dropped what);
 
 /* order.c */
-uint32_t watch_enter_slow(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site);
+uint32_t watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site);
 void watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind kind);
 void watch_push_full(void);
 bool watch_holds(const struct slot *slot, const void *lock);
@@ -73,16 +73,27 @@ static inline uint32_t watch_hash(uint64_t value)
     return (uint32_t)((value * UINT64_C(0x9e3779b97f4a7c15)) >> 32);
 }
 
+/* For the small tables: locks lie at least four bytes apart, mostly in rows. */
+static inline uint32_t watch_mix(uint64_t address)
+{
+    return (uint32_t)(address >> 3 ^ address >> 11);
+}
+
 static inline uint32_t watch_stamp_of(const void *lock)
 {
-    return watch_hash((uint64_t)(uintptr_t)lock) % REGION_STAMPS;
+    return watch_mix((uint64_t)(uintptr_t)lock) % REGION_STAMPS;
+}
+
+static inline struct recent *watch_recent(const struct slot *slot, uint64_t lock)
+{
+    return (struct recent *)(uintptr_t)&slot->recent[watch_mix(lock) % RECENT_ENTRIES];
 }
 
 static inline struct cache_entry *watch_cache(struct slot *slot, const void *lock, uint64_t site,
                                               uint32_t parent)
 {
-    uint64_t key = (uint64_t)(uintptr_t)lock * 3 + site * 5 + (uint64_t)parent * 7919;
-    return &slot->cache[watch_hash(key) % CACHE_ENTRIES];
+    uint32_t key = watch_mix((uint64_t)(uintptr_t)lock) + (uint32_t)site * 5 + parent * 37;
+    return &slot->cache[key % CACHE_ENTRIES];
 }
 
 static inline bool watch_cached(const struct slot *slot, const struct cache_entry *entry,
@@ -99,18 +110,12 @@ static inline bool watch_cached(const struct slot *slot, const struct cache_entr
 static inline uint32_t watch_enter(struct slot *slot, const void *lock, enum lock_kind kind,
                                    uint64_t site)
 {
-    struct recent *recent = &slot->recent[watch_hash((uint64_t)(uintptr_t)lock) % RECENT_ENTRIES];
+    struct recent *recent = watch_recent(slot, (uintptr_t)lock);
     recent->lock = (uintptr_t)lock;
     recent->epoch = slot->epoch;
     if (likely(slot->depth == 0))
         return 0;
-    uint32_t parent = slot->held[slot->depth - 1].node;
-    if (likely(parent)) {
-        const struct cache_entry *entry = watch_cache(slot, lock, site, parent);
-        if (likely(watch_cached(slot, entry, lock, site, parent)))
-            return entry->node;
-    }
-    return watch_enter_slow(slot, lock, kind, site);
+    return watch_enter_deep(slot, lock, kind, site);
 }
 
 static inline uint64_t watch_sp(void)
