@@ -5,8 +5,9 @@
 #include <time.h>
 
 /* How long a thread waits before anybody looks why; how long to pause after a look without a result;
- * how many ticks without movement before all are suspected. */
-static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2;
+ * how many ticks without movement before all are suspected. Locks that are none of the C library's, as thrum's,
+ * wait in ways that the library does not see: for their sake there is a look each BLIND_PAUSE. */
+static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2, BLIND_PAUSE = 1;
 enum { QUIET_TICKS = 3 };
 
 double live_now(void)
@@ -98,6 +99,8 @@ bool live_look(struct live *live, const struct recording *recording, bool lines,
                struct look *ret_look)
 {
     uint64_t all, waiting = sum_waits(recording->region, &all);
+    if (live->blind == 0)
+        live->blind = live_now() + BLIND_PAUSE;
     if (waiting != live->waiting) {
         live->waiting = waiting;
         live->reported = false;
@@ -111,8 +114,12 @@ bool live_look(struct live *live, const struct recording *recording, bool lines,
         live->suspected = false;
     } else
         live->same_all++;
-    if (waiting && !live->reported && live_now() >= live->next &&
-        look_for_deadlock(live, recording->pid, lines, ret_look))
+    bool due = waiting && live_now() >= live->next;
+    if (live_now() >= live->blind || (!waiting && live->deadlock)) {
+        due = true;
+        live->blind = live_now() + BLIND_PAUSE;
+    }
+    if (due && !live->reported && look_for_deadlock(live, recording->pid, lines, ret_look))
         return true;
     if (all && live->same_all >= QUIET_TICKS && !live->suspected && !live->reported &&
         !live->deadlock)

@@ -12,6 +12,7 @@ struct live {
     double next, pause; /* no look before that, if the same threads wait */
     uint64_t deadlock;  /* what the last look proved; 0: nothing */
     bool reported, suspected;
+    double blind; /* the next look at waits of which the library knows nothing */
 };
 
 /* To be called again and again. True if there is something to report, in *ret_look, which is to be
