@@ -54,7 +54,8 @@ int thrum__local_set(void *value, uint32_t number, void (*at_exit)(void *value))
 
 void thrum__local_assign(void *value, uint32_t number)
 {
-    thrum__local_slot = (struct thrum__local_slot){value, number};
+    thrum__local_slot.value = value;
+    thrum__local_slot.number = number;
 }
 
 #endif

@@ -8,6 +8,7 @@
 #ifndef THRUM_BASE_LOCAL_H
 #define THRUM_BASE_LOCAL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #ifdef THRUM_EXPLORE
@@ -24,11 +25,21 @@ static inline uint32_t thrum__local_number(void)
     return *thrum__explore_local_number();
 }
 
+static inline void thrum__local_end(void)
+{
+}
+
+static inline bool thrum__local_ends(void)
+{
+    return false; /* no destructors of a thread are explored */
+}
+
 #else
 
 struct thrum__local_slot {
     void *value;
     uint32_t number;
+    bool ends;
 };
 
 extern __thread struct thrum__local_slot thrum__local_slot
@@ -42,6 +53,17 @@ static inline void *thrum__local(void)
 static inline uint32_t thrum__local_number(void)
 {
     return thrum__local_slot.number;
+}
+
+/* Notes that the calling thread only has its destructors to run, and asks for that. */
+static inline void thrum__local_end(void)
+{
+    thrum__local_slot.ends = true;
+}
+
+static inline bool thrum__local_ends(void)
+{
+    return thrum__local_slot.ends;
 }
 
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/place.h"
 #include "fiber/scheduler.h"
+#include "thread/own.h"
 #include "thread/task.h"
 #include <thrum/thread.h>
 
@@ -70,12 +71,7 @@ int thrum__fibers_monitor_start(thrum__fibers *fibers)
     char name[128];
     snprintf(name, sizeof name, "%s-monitor", fibers->name_prefix);
     thrum__add_relaxed(&fibers->left, 1);
-    thrum_thread *thread =
-        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, monitor,
-                                thrum_value(thrum__fibers *, fibers));
-    const thrum_error *error = thrum_thread_error(thread);
-    int code = error ? error->code : 0;
-    thrum_thread_free(thread);
+    int code = thrum__thread_start_own(name, monitor, thrum_value(thrum__fibers *, fibers));
     if (code < 0)
         thrum__sub_relaxed(&fibers->left, 1);
     return code;

@@ -34,7 +34,8 @@
  * counted. No task runs and none can be submitted, so the sums stay equal. If two workers finish
  * their last tasks at once, each counts (release), falls asleep (a fence, idle.h) and adds up; at
  * least one sees the count of the other. That worker sets `ended` and wakes all, which then free
- * their fibers and leave. The last to leave calls `end`.
+ * their fibers and leave. The last to leave calls `end`. Each joins the worker that left before it
+ * (thread/own.c).
  *
  * A thread in a submit or a close may still touch the pool when the task that it submitted is done.
  * `inside` counts these threads, and the last worker waits until it is 0: a few instructions, and
@@ -55,6 +56,7 @@
 #include "fiber/overflow.h"
 #include "park/guard.h"
 #include "park/scope.h"
+#include "thread/own.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -179,12 +181,7 @@ static int start_worker(thrum__fibers *fibers, uint32_t index)
     char name[128];
     snprintf(name, sizeof name, "%s-worker-%u", fibers->name_prefix, index);
     thrum__add_relaxed(&fibers->left, 1);
-    thrum_thread *thread =
-        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
-                                thrum_value(thrum__fiber *, first));
-    const thrum_error *error = thrum_thread_error(thread);
-    int code = error ? error->code : 0;
-    thrum_thread_free(thread);
+    int code = thrum__thread_start_own(name, work, thrum_value(thrum__fiber *, first));
     if (code < 0) {
         thrum__sub_relaxed(&fibers->left, 1);
         thrum__fiber_free(first);
@@ -215,12 +212,14 @@ static int start(thrum__fibers *fibers)
 
 void thrum__fibers_leave(thrum__fibers *fibers)
 {
-    if (thrum__sub_acq_rel(&fibers->left, 1) != 1)
-        return;
-    uint32_t turn = 0;
-    while (thrum__load_acquire(&fibers->inside))
-        thrum__spin(&turn);
-    fibers->tasks->end(fibers);
+    thrum_thread *previous = thrum__thread_depart(&fibers->departed);
+    if (thrum__sub_acq_rel(&fibers->left, 1) == 1) {
+        uint32_t turn = 0;
+        while (thrum__load_acquire(&fibers->inside))
+            thrum__spin(&turn);
+        fibers->tasks->end(fibers);
+    }
+    thrum__thread_end(previous);
 }
 
 /* ------------------------------------------------------------------------------- tasks in and out */

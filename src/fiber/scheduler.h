@@ -11,6 +11,7 @@
 #include "park/context.h"
 #include <thrum/event.h>
 #include <thrum/lock.h>
+#include <thrum/thread.h>
 
 typedef struct thrum__fibers thrum__fibers;
 typedef struct thrum__fiber_worker thrum__fiber_worker;
@@ -106,13 +107,14 @@ struct thrum__fibers {
     uint64_t injected_total;
 
     uint32_t idle __attribute__((aligned(THRUM__CACHE_LINE))); /* see idle.h */
-    uint32_t drop;    /* tasks that have not started are cancelled */
-    uint32_t cancel;  /* those that run are asked to stop */
-    uint32_t ended;   /* closing, and all is done */
-    uint32_t asking;  /* threads that ask what runs to stop */
-    uint32_t inside;  /* threads that are in a call which may outlast the last task */
-    uint32_t left;    /* workers, and the monitor, that have not left */
-    thrum_event stop; /* for the monitor */
+    uint32_t drop;          /* tasks that have not started are cancelled */
+    uint32_t cancel;        /* those that run are asked to stop */
+    uint32_t ended;         /* closing, and all is done */
+    uint32_t asking;        /* threads that ask what runs to stop */
+    uint32_t inside;        /* threads that are in a call which may outlast the last task */
+    uint32_t left;          /* workers, and the monitor, that have not left */
+    thrum_event stop;       /* for the monitor */
+    thrum_thread *departed; /* the worker or monitor that left last; thread/own.h */
 };
 
 /* Makes zeroed memory a pool; `workers` at least 1. Returns 0 or -ENOMEM, and then has taken

@@ -87,7 +87,7 @@ void thrum__leaks_report(void)
         if (!thrum__leaks_wanted())
             break;
         for (const struct thrum__thread *thread = first; thread; thread = thread->next)
-            if (!thrum__load_relaxed(&thread->reaped))
+            if (!thrum__load_relaxed(&thread->reaped) && !thrum__load_relaxed(&thread->own))
                 fprintf(stderr,
                         "thrum: thread \"%s\" was started and neither joined nor freed; it %s\n",
                         thread->name,

@@ -7,6 +7,7 @@
 #include <thrum/executor.h>
 #include <thrum/fiber.h>
 #include <thrum/group.h>
+#include <thrum/local.h>
 #include <thrum/thread.h>
 
 #include <errno.h>
@@ -257,6 +258,56 @@ EXPLORE(pool_stop, .preemptions = 1, .long_preemptions = 2, .sees = "both")
         thrum_future_free(futures[i]);
 }
 
+/* -------------------------------------------------------------------------- the ends of threads */
+
+/* A value of a worker's thread is destroyed after the worker's last touch of the pool. */
+static uint32_t setters, ended;
+
+static void count_end(void *unused)
+{
+    (void)unused;
+    thrum__add_relaxed(&ended, 1);
+}
+
+static thrum_local value = THRUM_LOCAL_INIT(count_end);
+
+static int set_value(thrum_task *self)
+{
+    (void)self;
+    thrum__add_relaxed(&ran, 1);
+    if (!thrum_local_get(&value))
+        thrum__add_relaxed(&setters, 1);
+    return thrum_local_set(&value, &value);
+}
+
+static int set_value_and_wait(thrum_task *self)
+{
+    int rc = set_value(self);
+    return rc < 0 ? rc : wait_for_go(self);
+}
+
+EXPLORE(pool_shutdown_joins_one, .preemptions = 1, .long_preemptions = 2)
+{
+    make((thrum_pool_options){.max_workers = 1});
+    thrum_future_free(thrum_submit(pool, set_value, THRUM_NOTHING));
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == 1 && thrum__load_relaxed(&ended) == 1);
+}
+
+/* The shutdown joins the worker that left last, which has joined the other. */
+EXPLORE(pool_shutdown_joins_both, .preemptions = 1, .long_preemptions = 2, .sees = "two")
+{
+    make((thrum_pool_options){.max_workers = 2});
+    for (int i = 0; i < 2; i++)
+        thrum_future_free(thrum_submit(pool, set_value_and_wait, THRUM_NOTHING));
+    thrum_event_set(&go);
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == 2);
+    EXPLORE_CHECK(thrum__load_relaxed(&ended) == thrum__load_relaxed(&setters));
+    if (thrum__load_relaxed(&setters) == 2)
+        explore_seen("two");
+}
+
 /* --------------------------------------------------------------------------- the end of the program */
 
 /* What the end of the program has drained is never freed; here it is, as a run of the explorer must end
@@ -268,6 +319,7 @@ static void drain(void)
         return; /* it was gone already */
     explore_seen("drained");
     explore_join_all();
+    thrum_thread_free(common->departed);
     thrum__free(common->name_prefix);
     thrum__free(common);
 }

@@ -15,6 +15,10 @@
  *     gone, claimed, not drained       the shutdown, which has waited, takes it off and frees it
  *     drained                          nobody: the program ends
  *
+ * A carrier that is a thread still runs destructors when it has left. So whoever waits until a pool is gone also joins
+ * the thread that left last, which has joined the others (thread/own.c). Nobody waits for an abandoned pool: the end of the
+ * program joins its last thread.
+ *
  * The list is looked at anew after each pool is drained, so tasks that submit to other pools are waited
  * for too. A task that calls exit would wait for itself: its own pool is left as it is.
  *
@@ -35,6 +39,7 @@
 #include "base/process.h"
 #include "sync/fork_lock.h"
 #include "thread/living.h"
+#include "thread/own.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -80,6 +85,7 @@ static void wait_until_gone(thrum__pool *pool)
     thrum_shield_begin(); /* a pool that is left half shut down would be lost */
     thrum_event_wait(&pool->gone, THRUM_FOREVER);
     thrum_shield_end();
+    thrum__thread_await(pool->departed);
 }
 
 /* Whether the caller is a task of the pool, or runs inside of one. */
@@ -126,6 +132,7 @@ size_t thrum__pool_drain_all(void)
 static void at_exit(void)
 {
     (void)thrum__pool_drain_all();
+    thrum__thread_reap(thrum__thread_abandon(NULL));
 }
 
 /* Tells of pools that were not shut down, if the program wants to hear of it. */
@@ -177,6 +184,7 @@ static void finish(thrum__pool *pool)
 static void free_pool(thrum__pool *pool)
 {
     finish(pool);
+    thrum_thread_free(pool->departed);
     thrum__executor_retire(&pool->base);
 }
 
@@ -193,15 +201,21 @@ void thrum__pool_discard(thrum__pool *pool)
 void thrum__pool_gone(thrum__pool *pool)
 {
     bool ours = false;
+    thrum_thread *departed = NULL;
     thrum_with (&list_lock) {
         ours = pool->abandoned && !pool->drained;
-        if (ours)
+        if (ours) {
             unlist(pool);
+            departed = thrum__thread_abandon(pool->departed);
+            pool->departed = NULL;
+        }
     }
-    if (ours)
-        free_pool(pool);
-    else
+    if (!ours) {
         thrum_event_set(&pool->gone);
+        return;
+    }
+    free_pool(pool);
+    thrum__thread_reap(departed);
 }
 
 /* Takes the pool for a shutdown. Returns true if the shutdown is to close it. */

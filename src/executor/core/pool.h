@@ -10,6 +10,7 @@
 #include "park/park.h"
 #include <thrum/event.h>
 #include <thrum/lock.h>
+#include <thrum/thread.h>
 
 typedef struct thrum__pool thrum__pool;
 
@@ -71,7 +72,8 @@ struct thrum__pool {
     bool closed;    /* its kind's `close` was called */
     thrum__pool *next, *prev;
 
-    thrum_event gone; /* closing, and the last carrier has left */
+    thrum_event gone;       /* closing, and the last carrier has left */
+    thrum_thread *departed; /* the carrier that left last, if carriers are threads; thread/own.h */
 };
 
 /* ------------------------------------------------------------------------------ beginning and end */

@@ -74,7 +74,9 @@ static const void *place(void *task)
 /* The last worker has left. */
 static void end(thrum__fibers *fibers)
 {
-    thrum__pool_gone(&((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)))->pool);
+    thrum__pool *pool = &((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)))->pool;
+    pool->departed = fibers->departed;
+    thrum__pool_gone(pool);
 }
 
 static const thrum__fiber_tasks tasks = {

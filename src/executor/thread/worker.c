@@ -34,10 +34,11 @@
  * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
  * over there is one worker too many, which leaves as soon as it is idle.
  *
- * A worker is a detached daemon thread. Its last touch of the pool is thrum__pool_gone, or nothing if
- * others are left.
+ * A worker is a daemon thread. Its last touch of the pool is thrum__pool_gone, or nothing if others are left. Then it
+ * joins the worker that left before it (thread/own.c).
  */
 #include "executor/thread/thread_pool.h"
+#include "thread/own.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -212,6 +213,7 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     if (!pool->pool.closing && !pool->pool.broken)
         (void)thrum__thread_pool_staff(pool, &called); /* there may be one less at work */
     bool last = thrum__thread_pool_is_empty(pool);
+    thrum_thread *previous = thrum__thread_depart(&pool->pool.departed);
     thrum__waiter *woken =
         pool->pool.closing || pool->pool.broken ? thrum__thread_pool_wake_all(pool) : NULL;
     thrum_lock_release(&pool->pool.lock);
@@ -220,6 +222,7 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
         thrum__unpark(called);
     if (last)
         thrum__pool_gone(&pool->pool);
+    thrum__thread_end(previous);
 }
 
 static bool run_awaited(thrum__context *self, void *memory)
@@ -297,12 +300,8 @@ static int start_worker(thrum__thread_pool *pool)
     worker->pool = pool;
     char name[128];
     snprintf(name, sizeof name, "%s-%zu", pool->pool.name_prefix, pool->named);
-    thrum_thread *thread =
-        thrum_thread_start_with(&(thrum_thread_options){.name = name, .daemon = true}, work,
-                                thrum_value(thrum__thread_pool_worker *, worker));
-    const thrum_error *error = thrum_thread_error(thread);
-    int code = error ? error->code : 0;
-    thrum_thread_free(thread);
+    int code =
+        thrum__thread_start_own(name, work, thrum_value(thrum__thread_pool_worker *, worker));
     if (code == 0) {
         pool->named++;
         pool->workers++;

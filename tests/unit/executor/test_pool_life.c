@@ -4,6 +4,7 @@
 #include "support.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -123,6 +124,161 @@ TEST(an_abandoned_process_pool_is_finished_at_exit)
     for (ssize_t got; (got = read(ends[0], bytes, sizeof bytes)) > 0;)
         total += (int)got;
     CHECK_INT(total, ==, 10);
+}
+
+/* ------------------------------------------------------------------- the end of a worker's thread */
+
+/* A thread that has left its pool still runs destructors of thread-specific data. */
+static pthread_key_t key;
+static uint32_t begun, ended;
+
+static void destroy_slowly(void *unused)
+{
+    (void)unused;
+    thrum__add_release(&begun, 1);
+    usleep(50000); /* a shutdown that does not wait for the thread has returned by then */
+    thrum__add_release(&ended, 1);
+}
+
+static int use_key(thrum_task *self)
+{
+    (void)self;
+    CHECK_INT(pthread_setspecific(key, &key), ==, 0);
+    return 0;
+}
+
+static void use_key_in(thrum_executor *executor, int tasks)
+{
+    for (int i = 0; i < tasks; i++) {
+        thrum_future *future = thrum_submit(executor, use_key, THRUM_NOTHING);
+        CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
+        thrum_future_free(future);
+    }
+}
+
+TEST(a_shutdown_returns_after_the_destructors_of_the_workers_threads)
+{
+    thrum_executor *(*const make[])(void) = {make_threads, make_fibers};
+    CHECK_INT(pthread_key_create(&key, destroy_slowly), ==, 0);
+    for (uint32_t i = 0; i < 2; i++) {
+        thrum_executor *executor = make[i]();
+        use_key_in(executor, 3);
+        thrum_executor_shutdown(executor);
+        CHECK_INT(thrum__load_acquire(&ended), ==, i + 1);
+    }
+}
+
+static int use_key_beside(thrum_task *self)
+{
+    thrum_barrier *all = thrum_arg(self, thrum_barrier *);
+    (void)use_key(self);
+    return thrum_barrier_wait(all, THRUM_FOREVER) < 0 ? -EIO : 0;
+}
+
+TEST(a_shutdown_waits_for_workers_that_left_when_the_pool_shrank)
+{
+    enum { WORKERS = 4 };
+    thrum_barrier all;
+    thrum_future *futures[WORKERS];
+    CHECK_INT(pthread_key_create(&key, destroy_slowly), ==, 0);
+    thrum_barrier_init(&all, WORKERS, NULL, NULL);
+    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    for (int i = 0; i < WORKERS; i++)
+        futures[i] = thrum_submit(executor, use_key_beside, thrum_value(thrum_barrier *, &all));
+    for (int i = 0; i < WORKERS; i++) {
+        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(thrum_thread_pool_resize(executor, 1), ==, 0);
+    UNTIL(thrum__load_acquire(&begun) >= 1);
+    thrum_executor_shutdown(executor);
+    CHECK_INT(thrum__load_acquire(&ended), ==, WORKERS);
+}
+
+/* Writes a byte at its end. */
+static int last_end;
+
+static void destroy_and_tell(void *unused)
+{
+    destroy_slowly(unused);
+    CHECK_INT(write(last_end, "x", 1), ==, 1);
+}
+
+/* Whether the end of the program waits for the thread of a pool that is gone, or is just ending. */
+static bool exit_waits_for_the_thread(thrum_executor *(*make)(void), bool gone)
+{
+    int ends[2], status;
+    char byte;
+    CHECK_INT(pipe(ends), ==, 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        last_end = ends[1];
+        CHECK_INT(pthread_key_create(&key, destroy_and_tell), ==, 0);
+        thrum_executor *abandoned = make();
+        use_key_in(abandoned, 1);
+        thrum_executor_shutdown_with(abandoned, &(thrum_shutdown_options){.no_wait = true});
+        UNTIL(!gone || thrum__load_acquire(&begun) == 1);
+        exit(0);
+    }
+    close(ends[1]);
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    bool told = read(ends[0], &byte, 1) == 1;
+    close(ends[0]);
+    return told;
+}
+
+TEST(the_end_of_the_program_waits_for_the_threads_of_abandoned_pools)
+{
+    CHECK(exit_waits_for_the_thread(make_threads, false));
+    CHECK(exit_waits_for_the_thread(make_threads, true));
+    CHECK(exit_waits_for_the_thread(make_fibers, false));
+    CHECK(exit_waits_for_the_thread(make_fibers, true));
+}
+
+/* A destructor may itself shut down the pool that its thread has left. */
+static void shut_down_once(void *executor)
+{
+    if (thrum__add_relaxed(&begun, 1) > 0)
+        return;
+    thrum_executor_shutdown(executor);
+    thrum__store_release(&ended, 1);
+}
+
+static thrum_local pool_to_shut_down = THRUM_LOCAL_INIT(shut_down_once);
+static bool by_key;
+
+static int set_and_meet(thrum_task *self)
+{
+    thrum_barrier *all = thrum_arg(self, thrum_barrier *);
+    CHECK_INT(by_key ? pthread_setspecific(key, pool) : thrum_local_set(&pool_to_shut_down, pool),
+              ==, 0);
+    return thrum_barrier_wait(all, THRUM_FOREVER) < 0 ? -EIO : 0;
+}
+
+static void shrink_a_pool_that_a_destructor_shuts_down(void)
+{
+    thrum_barrier all;
+    thrum_barrier_init(&all, 3, NULL, NULL);
+    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    for (int i = 0; i < 2; i++)
+        thrum_future_free(thrum_submit(pool, set_and_meet, thrum_value(thrum_barrier *, &all)));
+    CHECK(thrum_barrier_wait(&all, THRUM_FOREVER) >= 0);
+    CHECK_INT(thrum_thread_pool_resize(pool, 1), ==, 0); /* one of the two leaves */
+    UNTIL(thrum__load_acquire(&ended) == 1);
+}
+
+TEST(a_destructor_of_a_value_of_its_own_shuts_down_the_pool_that_its_thread_left)
+{
+    shrink_a_pool_that_a_destructor_shuts_down();
+}
+
+TEST(a_destructor_of_a_pthread_key_shuts_down_the_pool_that_its_thread_left)
+{
+    by_key = true;
+    CHECK_INT(pthread_key_create(&key, shut_down_once), ==, 0);
+    shrink_a_pool_that_a_destructor_shuts_down();
 }
 
 /* --------------------------------------------------------------------------------------- misuse */
