@@ -108,7 +108,7 @@ static thrum__context *take(void)
         return NULL;
     context = &chunks[chunk][used % CHUNK];
     context->ident = used++;
-    context->rest = rest++;
+    thrum__store_release(&context->rest, rest++); /* a search for deadlocks may look at any time */
     return context;
 }
 

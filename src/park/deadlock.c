@@ -130,10 +130,12 @@ static bool read_edge(thrum__context *context, struct edge *ret_edge)
 static bool read_pinned(thrum__context *context, struct edge *ret_edge)
 {
     uint32_t open = OPEN;
-    if (!thrum__cas_acquire(&context->rest->wait.state, &open, PINNED))
+    /* The owner's ident was read from a word that orders nothing. */
+    thrum__context_rest *rest = thrum__load_acquire(&context->rest);
+    if (!rest || !thrum__cas_acquire(&rest->wait.state, &open, PINNED))
         return false;
     bool found = read_edge(context, ret_edge);
-    thrum__store_release(&context->rest->wait.state, OPEN);
+    thrum__store_release(&rest->wait.state, OPEN);
     return found;
 }
 
