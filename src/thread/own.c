@@ -1,39 +1,42 @@
 /* Threads of the library's own that end.
  *
- * A worker of a pool leaves on its own: the pool shrinks, or is shut down. After its last touch of the pool it
- * still runs code: destructors of thrum_local values, then those of the C library's thread-specific data, in
- * which other libraries give back what they keep for a thread. A shutdown that returned before that would let
- * the program unload such a library, or end, while the destructor still runs. So a shutdown joins the thread.
+ * A worker of a pool leaves on its own: the pool shrinks, or is shut down. After its last touch of
+ * the pool it still runs code: destructors of thrum_local values, then those of the C library's
+ * thread-specific data, in which other libraries give back what they keep for a thread. A shutdown
+ * that returned before that would let the program unload such a library, or end, while the
+ * destructor still runs. So a shutdown joins the thread.
  *
- * Nobody knows which worker leaves last, and a pool must not keep a handle for each that has left. So they
- * join one another. An object has one word, `departed`: the thread that departed last and is not joined yet.
+ * Nobody knows which worker leaves last, and a pool must not keep a handle for each that has left.
+ * So they join one another. An object has one word, `departed`: the thread that departed last and
+ * is not joined yet.
  *
  *     depart     exchanges the word: enters the caller, and takes the thread that departed before
  *     end        joins that thread, after the caller's last touch of the object
  *     await      the owner joins what is in the word, once all have departed
- *     abandon    moves the last thread of an object without such an owner to a word for the whole program,
- *                before the end of the program can miss it. The thread that was there is joined; the end of the
- *                program joins the last one.
+ *     abandon    moves the last thread of an object without such an owner to a word for the
+ *                whole program, before the end of the program can miss it. The caller joins the
+ *                thread that was there; the end of the program joins the last one.
  *
- * So a join of a thread has waited for all that departed from the object before it. A thread waits only for
- * threads that departed before it did, so they cannot wait for one another. A join is short: a thread that
- * has departed only has its destructors to run. At most one stack of an ended thread remains for each
- * object.
+ * So a join of a thread has waited for all that departed from the object before it. A thread waits
+ * only for threads that departed before it did, so they cannot wait for one another. A join is
+ * short: a thread that has departed only has its destructors to run. At most one stack of an ended
+ * thread remains for each object.
  *
- * A destructor may itself shut the pool down. Its thread has departed, and those that departed later wait for
- * it. So a thread that runs destructors joins nothing (`thrum__local_ends`).
+ * A destructor may itself shut the pool down. Its thread has departed, and those that departed
+ * later wait for it. So a thread that runs destructors joins nothing (`thrum__local_ends`).
  *
- * The exchange is an acquire and a release, so whichever thread takes a handle sees its contents. The owner reads
- * the word after the event that tells it that all have departed.
+ * The exchange is an acquire and a release, so whichever thread takes a handle sees its contents.
+ * The owner reads the word after the event that tells it that all have departed.
  *
  * The wait is shielded, as a worker may have been cancelled.
  *
- * Fork: the child of a task that forks has none of the threads. Its own thread does not depart. A handle of
- * the parent's is freed there without a join (thread.c).
+ * Fork: the child of a task that forks has none of the threads. Its own thread does not depart. A
+ * handle of the parent's is freed there without a join (thread.c).
  *
- * Rejected: a counter that detached threads decrease last, because destructors run after the last code of
- * the library; a destructor of thread-specific data that does it, because the order of destructors is
- * unspecified; a list of handles for the owner, because it grows while a pool shrinks and grows.
+ * Rejected: a counter that detached threads decrease last, because destructors run after the last
+ * code of the library; a destructor of thread-specific data that does it, because the order of
+ * destructors is unspecified; a list of handles for the owner, because it grows while a pool
+ * shrinks and grows.
  *
  * Tests: tests/unit/executor/test_pool_life.c.
  */
@@ -80,7 +83,7 @@ thrum_thread *thrum__thread_abandon(thrum_thread *thread)
     static thrum_thread *abandoned;
     return thrum__exchange_acq_rel(&abandoned, thread);
 #else
-    return thread; /* no end of the program comes: the caller only frees the handle if it is its own */
+    return thread; /* nothing is explored after the end of the program */
 #endif
 }
 

@@ -2,11 +2,12 @@
  *
  *     open ----> closing ----> gone ----> retired
  *
- * A shutdown claims the pool, which only one may do, closes it, and waits until it is gone; then it
- * frees it. A shutdown with `no_wait` abandons it: then the last carrier frees it. At the end of the
- * program every pool that is listed is drained: closed, unless it is already, and waited for. An abandoned
- * pool stays in the list until it is gone, so the end of the program finishes what it was given, as
- * Python's does: its carriers are daemons, and nothing else would wait for them.
+ * A shutdown claims the pool, which only one may do, closes it, and waits until it is gone; then
+ * it frees it. A shutdown with `no_wait` abandons it: then the last carrier frees it. At the end
+ * of the program every pool that is listed is drained: closed, unless it is already, and waited
+ * for. An abandoned pool stays in the list until it is gone, so the end of the program finishes
+ * what it was given, as Python's does: its carriers are daemons, and nothing else would wait for
+ * them.
  *
  * Who frees a pool is decided under the lock of the list, at one moment:
  *
@@ -15,20 +16,21 @@
  *     gone, claimed, not drained       the shutdown, which has waited, takes it off and frees it
  *     drained                          nobody: the program ends
  *
- * A carrier that is a thread still runs destructors when it has left. So whoever waits until a pool is gone also joins
- * the thread that left last, which has joined the others (thread/own.c). Nobody waits for an abandoned pool: the end of the
- * program joins its last thread.
+ * A carrier that is a thread still runs destructors when it has left. So whoever waits until a
+ * pool is gone also joins the thread that left last, which has joined the others (thread/own.c).
+ * Nobody waits for an abandoned pool: the end of the program joins its last thread.
  *
- * The list is looked at anew after each pool is drained, so tasks that submit to other pools are waited
- * for too. A task that calls exit would wait for itself: its own pool is left as it is.
+ * The list is looked at anew after each pool is drained, so tasks that submit to other pools are
+ * waited for too. A task that calls exit would wait for itself: its own pool is left as it is.
  *
- * Everything else about a pool is under the pool's own lock, but for what its kind says. Nothing is done
- * to a future under it, and no waiter is unparked: such work is collected in chains and done after the
- * lock is released. The lock of the list is taken alone, never inside a pool's or around one.
+ * Everything else about a pool is under the pool's own lock, but for what its kind says. Nothing
+ * is done to a future under it, and no waiter is unparked: such work is collected in chains and
+ * done after the lock is released. The lock of the list is taken alone, never inside a pool's or
+ * around one.
  *
- * Fork: a child has the pool but none of its carriers. It refuses to submit; a shutdown gives up what is
- * pending (`forsake`) and frees the memory if nothing else in the child may touch it; the end of the program leaves the pool as it is. The lock of
- * the list is held across a fork.
+ * Fork: a child has the pool but none of its carriers. It refuses to submit; a shutdown gives up
+ * what is pending (`forsake`) and frees the memory if nothing else in the child may touch it; the
+ * end of the program leaves the pool as it is. The lock of the list is held across a fork.
  *
  * A second shutdown, or a use after a shutdown, stops the program (executor.c).
  *
