@@ -134,22 +134,20 @@ static int put_into_socket(struct stream *stream, const struct item *item)
 }
 
 /* The same by a select, beside cases that never come. */
+static thrum_event never;
+
 static int select_put(thrum_queue *queue, const struct item *item, thrum_deadline until)
 {
-    thrum_event never = THRUM_EVENT_INIT;
     thrum_case cases[] = {thrum_case_event(&never), thrum_case_put(queue, item), {0}};
     int index = thrum_select(cases, 3, until);
-    thrum_event_finish(&never);
     return index < 0 ? index : cases[index].code;
 }
 
 static int select_get(thrum_queue *queue, struct item *item, thrum_deadline until)
 {
-    thrum_event never = THRUM_EVENT_INIT;
     thrum_case cases[] = {thrum_case_get(queue, item), thrum_case_event(&never),
                           thrum_case_get(queue, item)};
     int index = thrum_select(cases, 3, until);
-    thrum_event_finish(&never);
     return index < 0 ? index : cases[index].code;
 }
 
@@ -442,6 +440,7 @@ static void finish(void)
 {
     for (unsigned i = 0; i < FUZZ_STREAMS; i++)
         finish_one(&streams[i]);
+    thrum_event_finish(&never); /* stops the program if a waiter is left */
 }
 
 static const struct fuzz_kind kinds[] = {
