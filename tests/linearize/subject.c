@@ -112,6 +112,24 @@ static void call_pair(void *object, struct linear_call *call)
     call->count = call->outcome == 0;
 }
 
+/* Puts and gets by a select, beside cases that are never ready. */
+static void call_select(void *object, struct linear_call *call)
+{
+    thrum_event never = THRUM_EVENT_INIT;
+    thrum_case cases[] = {thrum_case_event(&never), {0}, thrum_case_event(&never)};
+    if (call->kind == LINEAR_PUT)
+        cases[1] = thrum_case_put(object, &call->item);
+    else if (call->kind == LINEAR_GET)
+        cases[1] = thrum_case_get(object, call->given);
+    if (!cases[1].ops_) {
+        call_queue(object, call);
+        return;
+    }
+    int index = thrum_select(cases, 3, call->waits ? thrum_in(30e-6) : THRUM_NOW);
+    call->outcome = index < 0 ? index : cases[index].code;
+    call->count = call->outcome == 0;
+}
+
 /* The deque's items are large, so that a call takes long enough for others to come in between. */
 struct bulky {
     uint8_t item;
@@ -231,6 +249,7 @@ static void call_torn(void *object, struct linear_call *call)
     call->count = call->outcome == 0;
 }
 
+#define SELECT .make = make_queue, .call = call_select, .free = free_queue
 #define QUEUE  .make = make_queue, .call = call_queue, .free = free_queue
 #define PAIR   .make = make_pair, .call = call_pair, .free = free_pair
 #define MIXED  .make = make_mixed_pair, .call = call_pair, .free = free_pair
@@ -249,6 +268,9 @@ const struct linear_subject linear_subjects[] = {
     {"one_of_two_queues", {.order = THRUM_FIFO, .bound = 2}, PAIR},
     {"one_of_two_makes", {.order = THRUM_FIFO, .bound = 2}, MIXED},
     {"one_of_two_with_a_lock", {.order = THRUM_LIFO, .bound = 2}, PAIR},
+    {"select_fifo", {.order = THRUM_FIFO}, SELECT},
+    {"select_fifo_of_1", {.order = THRUM_FIFO, .bound = 1}, SELECT},
+    {"select_lifo_of_2", {.order = THRUM_LIFO, .bound = 2}, SELECT},
     {"deque", {.deque = true}, DEQUE},
     {"deque_of_3", {.deque = true, .bound = 3}, DEQUE},
     {"a_queue_that_duplicates", {.order = THRUM_FIFO}, BROKEN, .call = call_duplicating},
