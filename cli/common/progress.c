@@ -224,6 +224,15 @@ void progress_show(uint64_t how_many, uint64_t how_many_bytes)
     }
 }
 
+thrum_deadline progress_due(void)
+{
+    thrum_deadline due = THRUM_FOREVER;
+    thrum_with (&drawing)
+        if (counting && (bars || lines))
+            due = next_drawing;
+    return due;
+}
+
 void progress_end(void)
 {
     thrum_with (&drawing) {

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <thrum.h>
 
 enum progress_wish {
     PROGRESS_AUTO,   /* a bar on a terminal; elsewhere a line each ten seconds */
@@ -32,6 +33,10 @@ void progress_expect(uint64_t total, uint64_t total_bytes);
 /* So much is done. The first bar is drawn half a second after the begin, others at most ten times a
  * second. May go back, which is not shown. */
 void progress_show(uint64_t done, uint64_t bytes);
+
+/* When the next bar or line is due, and so the next progress_show: a deadline for a wait. Never, if
+ * nothing is shown. */
+thrum_deadline progress_due(void);
 
 /* It has ended; the bar is taken away. */
 void progress_end(void);

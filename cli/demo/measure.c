@@ -28,7 +28,6 @@
 #include <string.h>
 
 /* Seconds between two looks at the clock and at Ctrl-C. */
-static const double look_seconds = 0.1;
 
 /* A task that is to be submitted. */
 struct piece {
@@ -163,20 +162,25 @@ static int collect_all(struct run *run, struct cell *cell, struct sample *sample
     thrum_as_completed *completed = thrum_as_completed_new(run->futures, (size_t)run->submitted);
     if (!completed)
         return -ENOMEM;
-    int taken = 0, rc;
+    int taken = 0, rc = 0, performed;
     do {
+        enum { DONE, INTERRUPT, PROGRESS, CASES };
         size_t index;
-        rc = thrum_as_completed_next(completed, &index, thrum_in(look_seconds));
-        if (rc == 0) {
+        thrum_case cases[CASES] = {[DONE] = thrum_case_as_completed(completed, &index),
+                                   [PROGRESS] = thrum_case_deadline(progress_due())};
+        if (!run->stopping)
+            cases[INTERRUPT] = thrum_case_event(interrupt_event());
+        performed = thrum_select(cases, CASES, THRUM_FOREVER);
+        if (performed == DONE && (rc = cases[DONE].code) == 0) {
             taken++;
             take_result(run, (int)index, cell, sample);
         }
         progress_show((uint64_t)taken, 0);
         if (!run->stopping && (cell->failed > 0 || interrupt_asked()))
             cancel_all(run);
-    } while (rc == 0 || rc == -ETIMEDOUT);
+    } while (performed >= 0 && rc == 0);
     thrum_as_completed_free(completed);
-    return rc == -ENODATA ? 0 : rc;
+    return performed < 0 ? performed : rc == -ENODATA ? 0 : rc;
 }
 
 /* The measured part. Returns 0 or a negative errno if the executor itself failed. */

@@ -91,17 +91,15 @@ int hasher_end(struct hasher *hasher, unsigned char ret_digest[DIGEST_MOST])
     return fine ? 0 : -EIO;
 }
 
-/* Waits until a read will not; -ECANCELED if the progress function gives up meanwhile. */
+/* Waits until a read does not wait. Returns 0, or -ECANCELED if a stop was set before. */
 static int wait_for_input(const struct hasher *hasher, int descriptor)
 {
-    static const double look_seconds = 0.1;
-    while (true) {
-        int rc = thrum_wait_readable(descriptor, thrum_in(look_seconds));
-        if (rc != -ETIMEDOUT)
-            return rc == -EPERM ? 0 : rc; /* the system need not be able to wait for it */
-        if (hasher->progress && !hasher->progress(hasher->progress_context, 0))
-            return -ECANCELED;
-    }
+    thrum_case cases[] = {thrum_case_readable(descriptor), {0}, {0}};
+    for (int i = 0; i < 2; i++)
+        if (hasher->stop[i])
+            cases[1 + i] = thrum_case_event(hasher->stop[i]);
+    int index = thrum_select(cases, 3, THRUM_FOREVER);
+    return index > 0 ? -ECANCELED : index < 0 ? index : cases[0].code;
 }
 
 /* Reads all into the digest that has begun. */

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <sys/stat.h>
+#include <thrum.h>
 
 /* Computes one digest at a time. */
 struct hasher {
@@ -18,6 +19,7 @@ struct hasher {
     /* Called after each large piece with the bytes read; may be NULL. Returns false to give up. */
     bool (*progress)(void *context, size_t bytes);
     void *progress_context;
+    thrum_event *stop[2]; /* each ends a wait for input when it is set; may be NULL */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -25,7 +27,7 @@ int hasher_init(struct hasher *hasher);
 void hasher_finish(struct hasher *hasher);
 
 /* Reads the descriptor to its end. `about` is what fstat says of it. Returns 0 and the digest, and
- * in `ret_bytes` how much was read; -ECANCELED if the progress function gave up; a negative errno
+ * in `ret_bytes` how much was read; -ECANCELED if the progress function gave up or a stop was set; a negative errno
  * if reading failed. Blocks. */
 int hasher_read(struct hasher *hasher, const struct digest_kind *kind, int descriptor,
                 const struct stat *about, unsigned char ret_digest[DIGEST_MOST],

@@ -36,8 +36,6 @@
 /* Descriptors besides those of connections and files; jobs that wait, at least. */
 enum { DESCRIPTORS_APART = 64, WINDOW_LEAST = 4096, STACK_BYTES = 256 * 1024 };
 
-static const double look_seconds = 0.1;
-
 struct fetch {
     struct fetch_options options;
     struct log_summary log;
@@ -56,11 +54,18 @@ struct fetch {
 
 /* --------------------------------------------------------------------------------------- reporting */
 
+/* Nothing more begins, and nobody waits for what is printed. */
+static void stop(struct fetch *fetch)
+{
+    schedule_stop(fetch->schedule);
+    report_stop(&fetch->report);
+}
+
 static void report(struct fetch *fetch, const struct job *job, const struct outcome *outcome,
                    struct body *body)
 {
     if (!report_add(&fetch->report, job, outcome, body) && !schedule_stopping(fetch->schedule))
-        schedule_stop(fetch->schedule);
+        stop(fetch);
 }
 
 /* A schedule_options.run. */
@@ -88,12 +93,6 @@ static void fail_job(struct job *job, int rc, void *context)
 }
 
 /* ----------------------------------------------------------------------------------------- reading */
-
-static bool stopping(void *context)
-{
-    const struct fetch *fetch = context;
-    return schedule_stopping(fetch->schedule);
-}
 
 static int hex_value(char digit)
 {
@@ -168,8 +167,7 @@ static int read_urls(thrum_task *self)
                 fetch->passed_over++;
             continue;
         }
-        while (!report_has_room(&fetch->report, number, thrum_in(look_seconds)) && !stopping(fetch))
-            continue;
+        report_await_room(&fetch->report, number);
         int taken = take_url(fetch, parts, &line, number++);
         if (taken < 0)
             rc = taken;
@@ -229,7 +227,7 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
                                                                : BODY_PRINT;
     rc = body_place_open(&fetch->place, options->directory, options->sync, ret_error);
     if (rc == 0)
-        rc = source_init(&fetch->source, options, &fetch->log.failed, stopping, fetch, ret_error);
+        rc = source_init(&fetch->source, options, &fetch->log.failed, ret_error);
     if (rc == 0 &&
         (rc = transfers_init(&fetch->transfers, options, &fetch->place, fetch->deadline)) < 0)
         trouble(ret_error, rc, "libcurl does not start: %s", thrum_strerror(rc));
@@ -273,11 +271,27 @@ static void look(struct fetch *fetch)
     if (schedule_stopping(fetch->schedule) ||
         (!interrupt_asked() && thrum_now() < fetch->deadline.ns))
         return;
-    schedule_stop(fetch->schedule);
+    stop(fetch);
     if (interrupt_asked() && !fetch->options.quiet)
         trouble_print("%s: nothing more is begun, what is under way is waited for; once more ends "
                       "that, too",
                       interrupt_name(interrupt_signal()));
+}
+
+/* Waits for the end of `wanted`, and meanwhile looks whenever there is a reason. */
+static void wait_looking(struct fetch *fetch, thrum_case wanted)
+{
+    for (int index = 1; index != 0;) {
+        bool stopping = schedule_stopping(fetch->schedule);
+        thrum_case cases[] = {wanted, thrum_case_deadline(progress_due()), {0}, {0}};
+        if (!stopping) {
+            cases[2] = thrum_case_event(interrupt_event());
+            cases[3] = thrum_case_deadline(fetch->deadline);
+        }
+        index = thrum_select(cases, sizeof cases / sizeof *cases, THRUM_FOREVER);
+        if (index != 0)
+            look(fetch);
+    }
 }
 
 /* Reads, fetches, waits. Returns 0, or a negative errno if it could not be done at all. */
@@ -296,16 +310,15 @@ static int run(struct fetch *fetch, thrum_executor *executor)
         trouble_print("out of memory");
         return -ENOMEM;
     }
+    fetch->source.stop = schedule_stop_event(fetch->schedule);
     thrum_thread *reader = thrum_thread_start_with(&(thrum_thread_options){.name = "urls"},
                                                    read_urls, thrum_value(struct fetch *, fetch));
     /* One that could not be started has ended already, and closes nothing. */
     if (!thrum_thread_is_alive(reader))
         schedule_close(fetch->schedule);
-    int rc;
-    while ((rc = thrum_thread_join(reader, thrum_in(look_seconds))) == -ETIMEDOUT)
-        look(fetch);
-    while (!schedule_wait(fetch->schedule, thrum_in(look_seconds)))
-        look(fetch);
+    wait_looking(fetch, thrum_case_thread(reader));
+    int rc = thrum_thread_join(reader, THRUM_FOREVER);
+    wait_looking(fetch, thrum_case_event(schedule_idle_event(fetch->schedule)));
     thrum_thread_free(reader);
     return rc;
 }

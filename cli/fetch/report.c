@@ -165,14 +165,19 @@ bool report_add(struct report *report, const struct job *job, const struct outco
     return fine;
 }
 
-bool report_has_room(struct report *report, uint64_t number, thrum_deadline deadline)
+void report_await_room(struct report *report, uint64_t number)
 {
-    bool room = true;
     thrum_with (&report->lock)
-        while (!(room = !report->options->in_order || number < report->turn + ORDER_MOST) &&
-               thrum_condition_wait(&report->moved, deadline) == 0)
-            continue;
-    return room;
+        while (report->options->in_order && number >= report->turn + ORDER_MOST && !report->stopped)
+            thrum_condition_wait(&report->moved, THRUM_FOREVER);
+}
+
+void report_stop(struct report *report)
+{
+    thrum_with (&report->lock) {
+        report->stopped = true;
+        thrum_condition_notify_all(&report->moved);
+    }
 }
 
 int report_finish(struct report *report, int status)

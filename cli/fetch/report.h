@@ -18,6 +18,7 @@ struct report {
     uint64_t fetched, failed, unfinished;
     uint64_t cut_off; /* unfinished, but begun */
     bool broken;      /* nothing more can be printed */
+    bool stopped;
     uint64_t turn;    /* the number that is printed next */
     struct result *waiting[ORDER_MOST];
 };
@@ -30,9 +31,12 @@ int report_init(struct report *report, const struct fetch_options *options);
 bool report_add(struct report *report, const struct job *job, const struct outcome *outcome,
                 struct body *body);
 
-/* Waits until a job of that number is not too far ahead of those that are still to be printed, for some time at
- * most. Returns false if the time has passed. */
-bool report_has_room(struct report *report, uint64_t number, thrum_deadline deadline);
+/* Waits until a job of that number is not too far ahead of those that are still to be printed, or until
+ * report_stop. */
+void report_await_room(struct report *report, uint64_t number);
+
+/* From now on nobody waits for room. */
+void report_stop(struct report *report);
 
 /* Prints what still waits for its turn, and ends. Returns the exit status: `status`, or what the output makes of
  * it. */

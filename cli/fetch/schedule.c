@@ -418,9 +418,14 @@ void schedule_close(struct schedule *schedule)
     }
 }
 
-bool schedule_wait(struct schedule *schedule, thrum_deadline deadline)
+thrum_event *schedule_stop_event(struct schedule *schedule)
 {
-    return thrum_event_wait(&schedule->idle, deadline) == 0;
+    return &schedule->stop;
+}
+
+thrum_event *schedule_idle_event(struct schedule *schedule)
+{
+    return &schedule->idle;
 }
 
 double schedule_limit(struct job *job)

@@ -44,7 +44,7 @@ struct schedule_options {
 
 /* NULL if memory is out. */
 struct schedule *schedule_new(const struct schedule_options *options);
-/* Nobody may be in it: schedule_wait has returned true, and nothing was added since. */
+/* Nobody may be in it: its idle event is set. */
 void schedule_free(struct schedule *schedule);
 
 /* A job with a copy of the URL. NULL if memory is out. */
@@ -71,10 +71,14 @@ int schedule_wait_end(struct job *job);
 void schedule_stop(struct schedule *schedule);
 bool schedule_stopping(struct schedule *schedule);
 
+/* Set from then on. */
+thrum_event *schedule_stop_event(struct schedule *schedule);
+
 /* No more jobs will be added. */
 void schedule_close(struct schedule *schedule);
-/* Waits until it is closed and no job is left; false if the deadline passes first. */
-bool schedule_wait(struct schedule *schedule, thrum_deadline deadline);
+
+/* Set once it is closed and no job is left. */
+thrum_event *schedule_idle_event(struct schedule *schedule);
 
 /* The most that the host of a job may have at a time now. For tests. */
 double schedule_limit(struct job *job);

@@ -16,18 +16,11 @@
 
 enum { ROOM_FIRST = 16384, LINE_MOST = 1024 * 1024 };
 
-static const double look_seconds = 0.1;
-
 int source_init(struct source *ret_source, const struct fetch_options *options,
-                struct tally *failed, bool (*stopping)(void *), void *context,
-                thrum_error *ret_error)
+                struct tally *failed, thrum_error *ret_error)
 {
-    *ret_source = (struct source){.urls = options->urls,
-                                  .url_count = options->url_count,
-                                  .file = -1,
-                                  .failed = failed,
-                                  .stopping = stopping,
-                                  .context = context};
+    *ret_source = (struct source){
+        .urls = options->urls, .url_count = options->url_count, .file = -1, .failed = failed};
     if (options->input && strcmp(options->input, "-") == 0)
         ret_source->file = STDIN_FILENO;
     else if (options->input)
@@ -67,12 +60,12 @@ static ptrdiff_t read_more(struct source *source)
         source->buffer = buffer;
         source->room = room;
     }
-    int rc;
-    while ((rc = thrum_wait_readable(source->file, thrum_in(look_seconds))) == -ETIMEDOUT)
-        if (source->stopping(source->context))
-            return 0;
-    if (rc < 0)
-        return rc;
+    thrum_case cases[] = {thrum_case_readable(source->file), thrum_case_event(source->stop)};
+    int index = thrum_select(cases, 2, THRUM_FOREVER);
+    if (index == 1)
+        return 0;
+    if (index < 0 || cases[0].code < 0)
+        return index < 0 ? index : cases[0].code;
     ssize_t count;
     do
         count = read(source->file, source->buffer + source->end, source->room - source->end - 1);
@@ -104,7 +97,7 @@ static int next_line(struct source *source, char **ret_line, size_t *ret_length)
             return (int)count;
         if (count > 0)
             continue;
-        if (source->end == source->begin || source->stopping(source->context))
+        if (source->end == source->begin || thrum_event_is_set(source->stop))
             return 0;
         source->buffer[source->end] = '\0'; /* the last line, without an end */
         *ret_line = source->buffer + source->begin;
@@ -195,7 +188,7 @@ static int next_failed(struct source *source, struct source_line *ret_line)
 
 int source_next(struct source *source, struct source_line *ret_line)
 {
-    if (source->stopping(source->context))
+    if (thrum_event_is_set(source->stop))
         return 0;
     if (source->next < source->url_count) {
         *ret_line = (struct source_line){.url = source->urls[source->next++]};

@@ -16,15 +16,13 @@ struct source {
     json_t *object;       /* holds the texts that were given last, if they are of a log */
     char *buffer;
     size_t begin, end, room;
-    bool (*stopping)(void *context);
-    void *context;
+    thrum_event *stop; /* ends a wait for input; set before the first source_next */
 };
 
-/* Opens what the options name; `failed` is what the log of --retry-failed says. `stopping` is asked
- * while the source waits for input. Returns 0 or a negative errno; source_finish is due in any case. */
+/* Opens what the options name; `failed` is what the log of --retry-failed says. Returns 0 or a negative
+ * errno; source_finish is due in any case. */
 int source_init(struct source *ret_source, const struct fetch_options *options,
-                struct tally *failed, bool (*stopping)(void *), void *context,
-                thrum_error *ret_error);
+                struct tally *failed, thrum_error *ret_error);
 void source_finish(struct source *source);
 
 /* A URL with what the list says of it; the texts are good until the next call. */

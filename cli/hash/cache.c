@@ -42,6 +42,7 @@ struct cache {
     sqlite3_stmt *get, *put;
     int broken;                 /* SQLite's code, once something has failed */
     thrum_deadline write_after; /* when the rows are to be written at the latest */
+    thrum_event noted;
     size_t count;
     struct row rows[ROWS_MOST]; /* not yet written */
 };
@@ -194,8 +195,10 @@ void cache_put(struct cache *cache, const struct digest_kind *kind, const struct
     thrum_with (&cache->lock) {
         if (cache->broken)
             break;
-        if (cache->count == 0)
+        if (cache->count == 0) {
             cache->write_after = thrum_in(oldest_seconds);
+            thrum_event_set(&cache->noted);
+        }
         cache->rows[cache->count++] = row;
         write_due(cache);
     }
@@ -205,6 +208,22 @@ void cache_tick(struct cache *cache)
 {
     thrum_with (&cache->lock)
         write_due(cache);
+}
+
+thrum_deadline cache_due(struct cache *cache)
+{
+    thrum_deadline due = THRUM_FOREVER;
+    thrum_with (&cache->lock) {
+        thrum_event_clear(&cache->noted);
+        if (cache->count > 0 && !cache->broken)
+            due = cache->write_after;
+    }
+    return due;
+}
+
+thrum_event *cache_noted(struct cache *cache)
+{
+    return &cache->noted;
 }
 
 int cache_close(struct cache *cache, thrum_error *ret_error)

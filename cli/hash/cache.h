@@ -20,8 +20,14 @@ bool cache_get(struct cache *cache, const struct digest_kind *kind, const struct
 void cache_put(struct cache *cache, const struct digest_kind *kind, const struct stat *about,
                const unsigned char *digest);
 
-/* Writes what was noted some time ago. Called now and then. */
+/* Writes what was noted some time ago, if it is due. */
 void cache_tick(struct cache *cache);
+
+/* When cache_tick is due; never, if nothing was noted. Clears the event of cache_noted. */
+thrum_deadline cache_due(struct cache *cache);
+
+/* Set when the first digest is noted after a write. */
+thrum_event *cache_noted(struct cache *cache);
 
 /* Writes what has been noted, and closes. NULL is accepted. Returns 0 or a negative errno. */
 int cache_close(struct cache *cache, thrum_error *ret_error);

@@ -35,7 +35,7 @@
 /* Batches between source and sink, and of them those that no worker has; open folders. */
 enum { WINDOW = 256, WORK_MOST = 64, PERMITS_MOST = 512, PERMITS_LEAST = 8 };
 
-static const double look_seconds = 0.1;
+static const double flush_seconds = 0.1; /* lines stay in the buffer for so long */
 
 struct engine {
     const struct engine_options *options;
@@ -171,7 +171,7 @@ static int run_worker(thrum_task *self)
     struct engine *engine = thrum_arg(self, struct engine *);
     struct reader reader;
     struct batch *batch;
-    int rc = reader_init(&reader, engine->options->cache, note_bytes, engine);
+    int rc = reader_init(&reader, engine->options->cache, &engine->stop, note_bytes, engine);
     while (thrum_queue_get(engine->work, &batch, THRUM_FOREVER) == 0) {
         if (rc == 0)
             work_on(engine, &reader, batch);
@@ -208,15 +208,35 @@ static void give(struct engine *engine, struct batch *batch)
     thrum_semaphore_release(&engine->window, 1);
 }
 
+/* Takes a batch that is done. Waits no longer than until something else is due: the next bar, rows for the
+ * cache, lines that lie in the buffer since `flush_at`. Returns 0, -ETIMEDOUT for these, or -EPIPE. */
+static int next_done(struct engine *engine, struct batch **ret_batch, thrum_deadline flush_at)
+{
+    struct cache *cache = engine->options->cache;
+    thrum_case cases[] = {thrum_case_get(engine->done, ret_batch),
+                          {0},
+                          thrum_case_deadline(progress_due()),
+                          thrum_case_deadline(flush_at)};
+    if (cache) {
+        thrum_deadline due = cache_due(cache);
+        cases[1] = !thrum_deadline_is_forever(due) ? thrum_case_deadline(due)
+                                                   : thrum_case_event(cache_noted(cache));
+    }
+    int index = thrum_select(cases, sizeof cases / sizeof *cases, THRUM_FOREVER);
+    return index > 0 ? -ETIMEDOUT : index < 0 ? index : cases[0].code;
+}
+
 /* Takes what is done until all is, and gives it on in its order. */
 static void collect(struct engine *engine)
 {
     struct batch *ring[WINDOW] = {0}, *batch;
     uint64_t turn = 0, shown = 0;
+    thrum_deadline flush_at = THRUM_FOREVER;
     int rc;
     do {
-        rc = thrum_queue_get(engine->done, &batch, thrum_in(look_seconds));
+        rc = next_done(engine, &batch, flush_at);
         if (rc == 0) {
+            flush_at = engine->options->idle ? thrum_in(flush_seconds) : THRUM_FOREVER;
             shown += batch->count;
             if (engine->options->unordered)
                 give(engine, batch);
@@ -231,8 +251,10 @@ static void collect(struct engine *engine)
         show_progress(engine, shown);
         if (engine->options->cache)
             cache_tick(engine->options->cache);
-        if (rc == -ETIMEDOUT && engine->options->idle)
+        if (thrum_now() >= flush_at.ns) {
             engine->options->idle(engine->options->sink_context);
+            flush_at = THRUM_FOREVER;
+        }
     } while (rc == 0 || rc == -ETIMEDOUT);
 }
 

@@ -12,6 +12,7 @@
 #include "read.h"
 
 #include "input.h"
+#include "interrupt.h"
 #include "links.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static bool tell(void *context, size_t bytes)
     return reader->progress(reader->progress_context, bytes);
 }
 
-int reader_init(struct reader *reader, struct cache *cache,
+int reader_init(struct reader *reader, struct cache *cache, thrum_event *stop,
                 bool (*progress)(void *context, size_t bytes), void *progress_context)
 {
     *reader =
@@ -34,6 +35,8 @@ int reader_init(struct reader *reader, struct cache *cache,
     int rc = hasher_init(&reader->hasher);
     reader->hasher.progress = tell;
     reader->hasher.progress_context = reader;
+    reader->hasher.stop[0] = stop;
+    reader->hasher.stop[1] = interrupt_event();
     return rc;
 }
 

@@ -14,8 +14,9 @@ struct reader {
     void *progress_context;
 };
 
-/* Returns 0 or -ENOMEM. The reader must stay where it is. */
-int reader_init(struct reader *reader, struct cache *cache,
+/* Once `stop` is set, or Ctrl-C has come, it waits for no input. Returns 0 or -ENOMEM. The reader must stay
+ * where it is. */
+int reader_init(struct reader *reader, struct cache *cache, thrum_event *stop,
                 bool (*progress)(void *context, size_t bytes), void *progress_context);
 void reader_finish(struct reader *reader);
 

@@ -32,9 +32,11 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -295,6 +297,39 @@ static void show_progress(struct run *run)
     progress_show(run->printed, 0);
 }
 
+/* How the end of the output's reader shows. On a pipe poll reports an error then, whatever it is asked for. */
+enum output_kind { OUTPUT_FILE, OUTPUT_PIPE, OUTPUT_SOCKET };
+
+static enum output_kind output_kind(void)
+{
+    struct stat about;
+    if (fstat(STDOUT_FILENO, &about) != 0)
+        return OUTPUT_FILE;
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+    bool writes_only = flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;
+    return S_ISFIFO(about.st_mode) && writes_only ? OUTPUT_PIPE
+           : S_ISSOCK(about.st_mode)              ? OUTPUT_SOCKET
+                                                  : OUTPUT_FILE;
+}
+
+/* Takes a job that has ended. Returns 0, -EPIPE once all have, or -ETIMEDOUT if something else is due: the
+ * next bar, or the reader of a pipe has gone. What running jobs print is in files, which tell nobody that they
+ * have grown. So these are looked at now and then, but only if their lines are to be printed while they run
+ * (--lines), or if a reader has gone, to end the job that prints next, or may go unseen (a socket). */
+static int next_done(struct run *run, struct job **ret_job)
+{
+    enum { DONE, READER, PROGRESS, CASES };
+    enum output_kind kind = output_kind();
+    bool unread = kind == OUTPUT_SOCKET || output_reader_gone();
+    thrum_case cases[CASES] = {[DONE] = thrum_case_get(run->done, ret_job),
+                               [PROGRESS] = thrum_case_deadline(progress_due())};
+    if (!run->reader_gone && !unread && kind == OUTPUT_PIPE)
+        cases[READER] = thrum_case_readable(STDOUT_FILENO);
+    bool looks = !run->reader_gone && (run->options.lines || unread);
+    int index = thrum_select(cases, CASES, looks ? thrum_in(look_seconds) : THRUM_FOREVER);
+    return index == DONE ? cases[DONE].code : index < 0 ? index : -ETIMEDOUT;
+}
+
 /* Takes jobs that have ended until all have. */
 static void print_jobs(struct run *run)
 {
@@ -302,7 +337,7 @@ static void print_jobs(struct run *run)
     struct job *job;
     int rc;
     do {
-        rc = thrum_queue_get(run->done, &job, thrum_in(look_seconds));
+        rc = next_done(run, &job);
         if (rc == 0 && !run->options.keep_order)
             print_job(run, job);
         else if (rc == 0)

@@ -277,7 +277,7 @@ static void wait_until_held(struct trial *trial, int host, int count)
 static void close_trial(struct trial *trial, thrum_executor *pool)
 {
     schedule_close(trial->schedule);
-    CHECK(schedule_wait(trial->schedule, THRUM_FOREVER));
+    CHECK_INT(thrum_event_wait(schedule_idle_event(trial->schedule), THRUM_FOREVER), ==, 0);
     thrum_executor_shutdown(pool);
     schedule_free(trial->schedule);
 }

@@ -86,7 +86,7 @@ TEST(a_name_whose_turn_comes_later_does_not_open_the_file)
     size_t told = 0;
     bool first;
     CHECK(links && batch && here && digest_kind_init(&kind, "sha256", 0) == DIGEST_KNOWN);
-    CHECK_INT(reader_init(&reader, NULL, go_on, &told), ==, 0);
+    CHECK_INT(reader_init(&reader, NULL, NULL, go_on, &told), ==, 0);
     for (int i = 0; i < 2; i++) {
         struct item *item = batch_add(batch, here, "/nonexistent");
         CHECK(item);
@@ -119,7 +119,7 @@ TEST(a_run_that_stops_leaves_files_alone_but_settles_links)
     struct folder *here = folder_new(AT_FDCWD, NULL, "");
     size_t told = 0;
     CHECK(links && batch && here && digest_kind_init(&kind, "sha256", 0) == DIGEST_KNOWN);
-    CHECK_INT(reader_init(&reader, NULL, go_on, &told), ==, 0);
+    CHECK_INT(reader_init(&reader, NULL, NULL, go_on, &told), ==, 0);
     struct item *item = batch_add(batch, here, "/dev/null"), other = {0};
     CHECK(item);
     item->link = links_find(links, &about, &item->link_first);
