@@ -86,7 +86,7 @@ struct thrum__select {
     uint32_t *order; /* of the attempts; then of the cases that are held, by address */
     size_t held;     /* how many those are */
     thrum__select_place *places;
-    thrum_deadline limit;             /* of the present wait */
+    thrum_deadline limit;         /* of the present wait */
     thrum__select_place *limited; /* whose limit that is, or NULL */
     thrum__polls polls;
 };
@@ -102,8 +102,19 @@ static uint32_t draw(uint32_t count)
     return (uint32_t)((*state >> 32) * count >> 32);
 }
 
+/* Performs a case if it is ready. */
+static inline bool attempt(thrum_case *of)
+{
+    int code = of->ops_ ? of->ops_->attempt(of) : -EAGAIN;
+    if (code == -EAGAIN)
+        return false;
+    of->code = code;
+    return true;
+}
+
 /* Performs a case that is ready, in random order. Returns its index or -EAGAIN. */
-static int attempt_all(thrum_case *cases, uint32_t count, uint32_t *order)
+static __attribute__((noinline)) int attempt_several(thrum_case *cases, uint32_t count,
+                                                     uint32_t *order)
 {
     for (uint32_t i = 0; i < count; i++)
         order[i] = i;
@@ -111,14 +122,17 @@ static int attempt_all(thrum_case *cases, uint32_t count, uint32_t *order)
         uint32_t other = i + 1 < count ? i + draw(count - i) : i;
         uint32_t index = order[other];
         order[other] = order[i];
-        thrum_case *of = &cases[index];
-        int code = of->ops_ ? of->ops_->attempt(of) : -EAGAIN;
-        if (code != -EAGAIN) {
-            of->code = code;
+        if (attempt(&cases[index]))
             return (int)index;
-        }
     }
     return -EAGAIN;
+}
+
+static inline int attempt_all(thrum_case *cases, uint32_t count, uint32_t *order)
+{
+    if (count != 1)
+        return attempt_several(cases, count, order);
+    return attempt(cases) ? 0 : -EAGAIN; /* a single case has no order */
 }
 
 /* ------------------------------------------------------------------------------ what is locked */
@@ -259,11 +273,11 @@ static int wait_once(thrum__select *select)
 }
 
 /* Whether the caller has given the processor away, for a case that may then be ready. */
-static bool gave_way(const thrum__select *select)
+static bool gave_way(const thrum_case *cases, uint32_t count)
 {
-    for (size_t i = 0; i < select->count; i++) {
-        const thrum_case *of = &select->cases[i];
-        if (of->ops_ && of->ops_->give_way && of->ops_->give_way(of))
+    for (uint32_t i = 0; i < count; i++) {
+        const thrum__case_ops *ops = cases[i].ops_;
+        if (ops && ops->give_way && ops->give_way(&cases[i]))
             return true;
     }
     return false;
@@ -315,8 +329,7 @@ static int wait_in_places(thrum__select *select, thrum_deadline deadline)
     return index;
 }
 
-/* Out of line: the places take room on the stack. */
-static __attribute__((noinline)) int wait_on_stack(thrum__select *select, thrum_deadline deadline)
+static int wait_on_stack(thrum__select *select, thrum_deadline deadline)
 {
     thrum__select_place places[ON_STACK];
     thrum__polled polled[ON_STACK + 1];
@@ -343,38 +356,64 @@ static int wait_in_memory(thrum__select *select, thrum_deadline deadline)
     return index;
 }
 
-static int perform(thrum__select *select, thrum_deadline deadline)
+/* After a look that found no case ready. Out of line, so that a select that need not wait fills in nothing and
+ * saves few registers. */
+static __attribute__((noinline)) int wait_for(thrum_case *cases, uint32_t count, uint32_t *order,
+                                              const char *kind, bool in_order,
+                                              thrum_deadline deadline)
 {
-    uint32_t count = (uint32_t)select->count;
-    if (!select->in_order) {
-        int index = attempt_all(select->cases, count, select->order);
-        if (index == -EAGAIN && !thrum_deadline_is_now(deadline) && gave_way(select))
-            index = attempt_all(select->cases, count, select->order);
-        if (index != -EAGAIN || thrum_deadline_is_now(deadline))
-            return index;
-    }
-    return count <= ON_STACK ? wait_on_stack(select, deadline) : wait_in_memory(select, deadline);
+    thrum__select select = {
+        .cases = cases, .count = count, .order = order, .kind = kind, .in_order = in_order};
+    return count <= ON_STACK ? wait_on_stack(&select, deadline) : wait_in_memory(&select, deadline);
+}
+
+/* After such a look that was not in order: looks again if that is likely to help. */
+static __attribute__((noinline)) int look_again(thrum_case *cases, uint32_t count, uint32_t *order,
+                                                const char *kind, thrum_deadline deadline)
+{
+    if (thrum_deadline_is_now(deadline))
+        return -EAGAIN;
+    int index = gave_way(cases, count) ? attempt_all(cases, count, order) : -EAGAIN;
+    return index != -EAGAIN ? index : wait_for(cases, count, order, kind, false, deadline);
+}
+
+static int perform(thrum_case *cases, uint32_t count, uint32_t *order, const char *kind,
+                   bool in_order, thrum_deadline deadline)
+{
+    if (in_order)
+        return wait_for(cases, count, order, kind, true, deadline);
+    int index = attempt_all(cases, count, order);
+    return index != -EAGAIN ? index : look_again(cases, count, order, kind, deadline);
 }
 
 int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const char *kind,
                         thrum_deadline deadline)
 {
-    uint32_t order[ON_STACK];
-    thrum__select select = {
-        .cases = cases, .count = count, .in_order = in_order, .kind = kind, .order = order};
+    uint32_t on_stack[ON_STACK];
+    if (count <= ON_STACK)
+        return perform(cases, (uint32_t)count, on_stack, kind, in_order, deadline);
     if (count > INT_MAX)
         return -EINVAL;
-    if (count <= ON_STACK)
-        return perform(&select, deadline);
-    select.order = thrum__alloc_array(count, sizeof *order);
-    int index = select.order ? perform(&select, deadline) : -ENOMEM;
-    thrum__free(select.order);
+    uint32_t *order = thrum__alloc_array(count, sizeof *order);
+    if (!order)
+        return -ENOMEM;
+    int index = perform(cases, (uint32_t)count, order, kind, in_order, deadline);
+    thrum__free(order);
     return index;
 }
 
+static __attribute__((noinline)) int wait_for_single(thrum_case *of, thrum_deadline deadline)
+{
+    uint32_t order[1];
+    return look_again(of, 1, order, "select", deadline);
+}
+
+/* A single case costs little more than the plain call. */
 int thrum_select(thrum_case *cases, size_t count, thrum_deadline deadline)
 {
-    return thrum__select_cases(cases, count, false, "select", deadline);
+    if (count != 1)
+        return thrum__select_cases(cases, count, false, "select", deadline);
+    return attempt(cases) ? 0 : wait_for_single(cases, deadline);
 }
 
 /* ----------------------------------------------------------------------------- a case of a deadline */

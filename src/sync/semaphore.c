@@ -204,7 +204,7 @@ uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore)
 
 static int case_attempt(thrum_case *of)
 {
-    return thrum_semaphore_try(of->object_);
+    return take_fast(of->object_) ? 0 : thrum_semaphore_try(of->object_);
 }
 
 static bool case_enqueue(thrum__select_place *place)

@@ -8,6 +8,10 @@
 //	start WORKERS TASKS          nanoseconds for an empty goroutine, a hundred at a time
 //	start-wait WORKERS TASKS     the same for one that yields once
 //	ping-pong WORKERS TRIPS      nanoseconds for a way of a ball over channels with room for one
+//	select-one WORKERS TIMES     nanoseconds for a put and a select of eight channels, one of them ready
+//	select-all WORKERS TIMES     the same with all of them ready
+//	select-none WORKERS TIMES    the same with none ready, without a wait and without a put
+//	select-ball WORKERS TRIPS    nanoseconds for a way of a ball, put into one of eight channels and selected
 //	asleep WORKERS COUNT         seconds until so many wait, each with a deadline
 //	asleep-memory WORKERS COUNT  gigabytes that they took the last time
 //	late WORKERS COUNT           seconds by which the last of so many that sleep for 5 s is late
@@ -122,6 +126,14 @@ func main() {
 			fmt.Println(asleep(size))
 		case "asleep-memory":
 			fmt.Println(asleepMemory(size))
+		case "select-one":
+			fmt.Println(selectOne(size))
+		case "select-all":
+			fmt.Println(selectAll(size))
+		case "select-none":
+			fmt.Println(selectNone(size))
+		case "select-ball":
+			fmt.Println(selectBall(size))
 		case "late":
 			fmt.Println(late(size))
 		default:
