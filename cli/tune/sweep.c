@@ -183,7 +183,9 @@ static enum limit_cause find_cause(const struct sweep *sweep, const struct advic
     if (point && point->cpu > busy_share * room * (1 - point->others) &&
         point->cpu > computes_share * room)
         return CAUSE_CORES;
-    if (law->kind == LAW_LIMIT && law->limit > law->single / sweep->last)
+    if (advice->high == sweep->last)
+        return CAUSE_WAITING; /* the most that was tried may be the best */
+    if (law->kind == LAW_LIMIT)
         return CAUSE_CONTENTION;
     if (law->kind == LAW_SCALING && law->contention * (n - 1) > 1)
         return CAUSE_CONTENTION;
