@@ -69,8 +69,8 @@ static void print_cause(FILE *out, const struct sweep *sweep)
     const struct advice *advice = &sweep->advice;
     switch (advice->cause) {
     case CAUSE_WAITING:
-        fprintf(out, "limited by waiting: each further worker still gains%s\n",
-                advice->best == sweep->last ? "; more than were tried may be faster" : "");
+        fprintf(out, "limited by waiting: each further worker still gains\n%s",
+                advice->best == sweep->last ? "more workers than were tried may be faster\n" : "");
         break;
     case CAUSE_CORES:
         fprintf(out, "limited by the cores: all %d are busy\n", sweep->cores);
