@@ -33,6 +33,7 @@ int doctor_run(int argc, char **argv);
 int every_run(int argc, char **argv);
 int fetch_run(int argc, char **argv);
 int hash_run(int argc, char **argv);
+int report_run(int argc, char **argv);
 int run_run(int argc, char **argv);
 int tune_run(int argc, char **argv);
 

@@ -8,11 +8,14 @@
 #include "every/options.h"
 #include "fetch/options.h"
 #include "hash/options.h"
+#include "report/options.h"
 #include "run/options.h"
 #include "tune/options.h"
 
 const struct command commands[] = {
-    {&demo_line, demo_run},   {&bench_line, bench_run},   {&tune_line, tune_run},
-    {&fetch_line, fetch_run}, {&hash_line, hash_run},     {&every_line, every_run},
-    {&run_line, run_run},     {&doctor_line, doctor_run}, {0},
+    {&demo_line, demo_run},     {&bench_line, bench_run},
+    {&tune_line, tune_run},     {&report_line, report_run},
+    {&fetch_line, fetch_run},   {&hash_line, hash_run},
+    {&every_line, every_run},   {&run_line, run_run},
+    {&doctor_line, doctor_run}, {0},
 };

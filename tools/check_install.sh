@@ -21,7 +21,7 @@ libdir=${config%/pkgconfig/thrum.pc}
 prefix=$(PKG_CONFIG_PATH=${config%/*} pkg-config --variable=prefix thrum)
 for file in include/thrum.h include/thrum/lock.h share/man/man3/thrum_lock.3 \
     share/man/man3/thrum_lock_try.3 share/man/man7/thrum.7 bin/thrum \
-    share/man/man1/thrum.1 share/man/man1/thrum-demo.1 share/man/man1/thrum-bench.1 share/man/man1/thrum-tune.1 share/man/man1/thrum-hash.1 \
+    share/man/man1/thrum.1 share/man/man1/thrum-demo.1 share/man/man1/thrum-bench.1 share/man/man1/thrum-tune.1 share/man/man1/thrum-report.1 share/man/man1/thrum-hash.1 \
     share/man/man1/thrum-fetch.1 share/man/man1/thrum-run.1 share/man/man1/thrum-every.1 \
     share/bash-completion/completions/thrum.bash share/zsh/site-functions/_thrum \
     share/fish/vendor_completions.d/thrum.fish; do

@@ -34,6 +34,7 @@ struct demo {
     FILE *table;   /* NULL if standard output is taken by another report */
     FILE *json;
     FILE *csv;
+    FILE *svg;
     struct row_result *results;
     size_t result_count; /* rows that were begun */
 };
@@ -122,12 +123,20 @@ static int demo_open(struct demo *demo, thrum_error *ret_error)
         .scale = options_scale(&demo->options),
     };
     progress_open(PROGRESS_AUTO);
+    machine_look(&demo->setting.machine);
+    machine_warn(&demo->setting.machine);
+    if (demo->setting.cores < 2)
+        trouble_print(
+            "there is one core: nothing that computes can be faster than one after another");
     int rc = interrupt_hold(ret_error);
     if (rc == 0)
         rc = open_report("--json", demo->options.json, &demo->json, ret_error);
     if (rc == 0)
         rc = open_report("--csv", demo->options.csv, &demo->csv, ret_error);
-    demo->table = demo->json == stdout || demo->csv == stdout ? NULL : stdout;
+    if (rc == 0)
+        rc = open_report("--svg", demo->options.svg, &demo->svg, ret_error);
+    bool taken = demo->json == stdout || demo->csv == stdout || demo->svg == stdout;
+    demo->table = taken ? NULL : stdout;
     demo->results = calloc(row_count(), sizeof *demo->results);
     if (rc == 0 && !demo->results)
         rc = trouble(ret_error, -ENOMEM, "out of memory");
@@ -203,14 +212,17 @@ static bool write_reports(struct demo *demo)
     const struct setting *setting = &demo->setting;
     const struct row_result *results = demo->results;
     size_t count = demo->result_count;
-    int signal = interrupt_signal(), json = 0, csv = 0;
+    int signal = interrupt_signal(), json = 0, csv = 0, svg = 0;
     if (demo->table)
         report_table_end(demo->table, results, count, setting, signal);
     if (demo->json)
         json = report_json(demo->json, results, count, setting, signal);
     if (demo->csv)
         csv = report_csv(demo->csv, results, count, setting);
+    if (demo->svg)
+        svg = report_svg(demo->svg, results, count, setting);
     bool fine = finish_report("--json", demo->options.json, demo->json, json);
+    fine &= finish_report("--svg", demo->options.svg, demo->svg, svg);
     return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
 }
 

@@ -46,6 +46,8 @@ static const struct option_row rows[] = {
      OPTION_TEXT, INTO(json), .completion = COMPLETE_FILE},
     {'c', "csv", "FILE", "The same as CSV.", NULL, OPTION_TEXT, INTO(csv),
      .completion = COMPLETE_FILE},
+    {0, "svg", "FILE", "Draw the times as bars, each beside its bound.", NULL, OPTION_TEXT,
+     INTO(svg), .completion = COMPLETE_FILE},
     {'u', "url", "URL", "Fetch this page rather than one from a server of our own.",
      "Its latency is measured by the sequential column.", OPTION_TEXT, INTO(url)},
     {'p', "postgres", "URL", "Query this PostgreSQL, with pg_sleep, rather than SQLite.",
@@ -130,13 +132,20 @@ double options_scale(const struct demo_options *options)
 static enum options_verdict check_whole(const struct demo_options *options, char *message,
                                         size_t size)
 {
-    if (options->json && options->csv && strcmp(options->json, "-") == 0 &&
-        strcmp(options->csv, "-") == 0)
-        return command_line_wrong(message, size,
-                                  "--json and --csv cannot both go to standard output");
-    if ((options->json && !*options->json) || (options->csv && !*options->csv))
-        return command_line_wrong(message, size, "%s takes a file name, not an empty word",
-                                  options->json && !*options->json ? "--json" : "--csv");
+    const char *const files[] = {options->json, options->csv, options->svg};
+    static const char *const names[] = {"--json", "--csv", "--svg"};
+    const char *standard = NULL;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        if (files[i] && !*files[i])
+            return command_line_wrong(message, size, "%s takes a file name, not an empty word",
+                                      names[i]);
+        if (!files[i] || strcmp(files[i], "-") != 0)
+            continue;
+        if (standard)
+            return command_line_wrong(message, size, "%s and %s cannot both go to standard output",
+                                      standard, names[i]);
+        standard = names[i];
+    }
     if (options->url && strncmp(options->url, "http://", 7) != 0 &&
         strncmp(options->url, "https://", 8) != 0)
         return command_line_wrong(message, size,

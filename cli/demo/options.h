@@ -15,6 +15,7 @@ struct demo_options {
     uint32_t rows;        /* bit i is set if rows_all[i] is to run */
     const char *json;     /* where to, "-" for stdout, or NULL */
     const char *csv;      /* likewise */
+    const char *svg;      /* likewise, for a picture */
     const char *url;      /* fetch this instead of from a server of our own, or NULL */
     const char *postgres; /* query this instead of SQLite, or NULL */
 };

@@ -1,4 +1,4 @@
-/* The three forms of the results: a table for a person, JSON and CSV for programs. */
+/* The forms of the results: a table for a person, a picture, JSON and CSV for programs. */
 #ifndef CLI_DEMO_REPORT_H
 #define CLI_DEMO_REPORT_H
 
@@ -15,9 +15,11 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
 void report_table_end(FILE *out, const struct row_result *results, size_t count,
                       const struct setting *setting, int signal);
 
-/* Both write everything at the end. They return 0 or a negative errno. */
+/* These write everything at the end. They return 0 or a negative errno. */
 int report_json(FILE *out, const struct row_result *results, size_t count,
                 const struct setting *setting, int signal);
+int report_svg(FILE *out, const struct row_result *results, size_t count,
+               const struct setting *setting);
 int report_csv(FILE *out, const struct row_result *results, size_t count,
                const struct setting *setting);
 

@@ -67,6 +67,8 @@ static json_t *cell_json(const struct row_result *result, size_t index,
     put(json, "tasks_done", json_integer(cell->done), ok);
     put(json, "tasks_failed", json_integer(cell->failed), ok);
     put(json, "seconds", number_or_null(cell->seconds), ok);
+    put(json, "seconds_low", number_or_null(cell->interval.low), ok);
+    put(json, "seconds_high", number_or_null(cell->interval.high), ok);
     put(json, "samples", samples_json(cell, ok), ok);
     put(json, "bound_seconds", number_or_null(cell->bound), ok);
     put(json, "bound_from", text_or_null(cell->bound > 0 ? bound_from : NULL), ok);
@@ -125,6 +127,8 @@ int report_json(FILE *out, const struct row_result *results, size_t count,
     json_t *json = json_object(), *rows = json_array();
     for (size_t i = 0; i < count; i++)
         ok &= json_array_append_new(rows, row_json(&results[i], setting, &ok)) == 0;
+    put(json, "kind", json_string("demo"), &ok);
+    put(json, "machine", machine_json(&setting->machine), &ok);
     put(json, "thrum", json_string(thrum_version()), &ok);
     put(json, "cores", json_integer(setting->cores), &ok);
     put(json, "workers", json_integer(setting->options->workers), &ok);

@@ -1,13 +1,12 @@
-/* The table, for a person, in at most 100 columns of plain ASCII.
+/* The table, for a person, in 80 columns of plain ASCII.
  *
- * It has the guide's form, rows of work against executors, but each cell has four figures below one
- * another: the time, the bound, the ratio of the two, and what the guide's table says there.
- * Figures of one kind have one number of decimals, so that their points are in line. With more
- * executors the cells become narrower, down to 12 characters, which leaves room for six beside a
- * title.
+ * It has the guide's form, rows of work against executors, but each cell has several figures below one another: the time,
+ * the workers, the bound, the ratio of the two, and what the guide's table says there. Figures of one kind have one number
+ * of decimals, so that their points are in line. The title of a row has a line of its own, and the titles of columns have
+ * two: the kind of executor, and how many workers it has.
  *
- * Rows are printed as soon as they are measured: the whole takes two minutes, and the first
- * lines are worth reading meanwhile.
+ * Rows are printed as soon as they are measured: the whole takes two minutes, and the first lines are worth reading
+ * meanwhile.
  */
 #include "report.h"
 
@@ -17,47 +16,63 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TITLE_WIDTH = 26, CELL_LEAST = 11 };
-
-/* The columns, as wide as their titles: all of them are to fit into 100 characters. */
-static int cell_width(size_t index, const struct setting *setting)
-{
-    char title[32];
-    column_title(column_at(index), setting->options->workers, title, sizeof title);
-    int width = (int)strlen(title) + 1;
-    return width < CELL_LEAST ? CELL_LEAST : width;
-}
+enum { TITLE_WIDTH = 10, CELL_WIDTH = 11, LINE_WIDTH = 80 };
 
 /* Prints one line of the table: a title and a text for each column, in a style. */
-static void print_line(FILE *out, const struct setting *setting, const char *style,
-                       const char *title, char texts[][32])
+static void print_line(FILE *out, const char *style, const char *title, char texts[][32])
 {
     bool colours = style_wanted(fileno(out));
     char line[256];
     size_t length = (size_t)snprintf(line, sizeof line, "%-*s", TITLE_WIDTH, title);
     for (size_t i = 0; i < column_count(); i++)
-        length += (size_t)snprintf(line + length, sizeof line - length, "%*s",
-                                   cell_width(i, setting), texts[i]);
+        length +=
+            (size_t)snprintf(line + length, sizeof line - length, "%*s", CELL_WIDTH, texts[i]);
     while (length > 0 && line[length - 1] == ' ')
         length--;
     fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line,
             colours && *style ? STYLE_END : "");
 }
 
+/* Prints what a kind of work does, in lines of at most 80 characters. */
+static void print_note(FILE *out, const char *name, const char *note)
+{
+    fprintf(out, "%-*s", TITLE_WIDTH, name);
+    while (strlen(note) > LINE_WIDTH - TITLE_WIDTH) {
+        int length = LINE_WIDTH - TITLE_WIDTH;
+        while (length > 1 && note[length] != ' ')
+            length--;
+        fprintf(out, "%.*s\n%*s", length, note, TITLE_WIDTH, "");
+        note += length + 1;
+    }
+    fprintf(out, "%s\n", note);
+}
+
+/* The titles of the columns: "threads" above "(4)". */
+static void print_head(FILE *out, const struct setting *setting)
+{
+    char kinds[COLUMNS_MAX][32], widths[COLUMNS_MAX][32];
+    for (size_t i = 0; i < column_count(); i++) {
+        char title[32];
+        column_title(column_at(i), setting->options->workers, title, sizeof title);
+        size_t length = strcspn(title, "(");
+        snprintf(kinds[i], sizeof kinds[i], "%.*s", (int)length, title);
+        snprintf(widths[i], sizeof widths[i], "%s", title + length);
+    }
+    print_line(out, STYLE_BOLD, "", kinds);
+    print_line(out, STYLE_BOLD, "", widths);
+}
+
 void report_table_begin(FILE *out, const struct setting *setting)
 {
     static const char *const names[WORKLOAD_KINDS] = {"HTTP", "Files", "CPU", "Database"};
-    char texts[COLUMNS_MAX][32];
     fprintf(out, "thrum %s, %d core%s%s\n", thrum_version(), setting->cores,
             setting->cores == 1 ? "" : "s",
             setting->scale < 1 ? ", quick: latencies and the guide's figures are a tenth" : "");
     for (int i = 0; i < WORKLOAD_KINDS; i++)
         if (setting->notes[i][0])
-            fprintf(out, "%-9s %s\n", names[i], setting->notes[i]);
+            print_note(out, names[i], setting->notes[i]);
     fputc('\n', out);
-    for (size_t i = 0; i < column_count(); i++)
-        column_title(column_at(i), setting->options->workers, texts[i], sizeof texts[i]);
-    print_line(out, setting, STYLE_BOLD, "", texts);
+    print_head(out, setting);
     (void)fflush(out);
 }
 
@@ -70,7 +85,7 @@ static void print_time(const struct cell *cell, char *ret_text, size_t size)
 }
 
 /* A line of shares, if one of them is worth knowing. */
-static void print_others(FILE *out, const struct row_result *result, const struct setting *setting)
+static void print_others(FILE *out, const struct row_result *result)
 {
     static const double worth_knowing = 0.05;
     char texts[COLUMNS_MAX][32];
@@ -84,7 +99,7 @@ static void print_others(FILE *out, const struct row_result *result, const struc
             snprintf(texts[i], sizeof texts[i], "-");
     }
     if (any)
-        print_line(out, setting, STYLE_RED, "  taken by other programs", texts);
+        print_line(out, STYLE_RED, "  others", texts);
 }
 
 void report_table_row(FILE *out, const struct row_result *result, const struct setting *setting)
@@ -109,12 +124,14 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
             snprintf(guide[i], sizeof guide[i], "%.3f s", figure);
     }
     fputc('\n', out);
-    print_line(out, setting, STYLE_BOLD, title, time);
-    print_line(out, setting, "", "  workers", workers);
-    print_line(out, setting, "", "  bound", bound);
-    print_line(out, setting, "", "  ratio to the bound", ratio);
-    print_line(out, setting, STYLE_DIM, "  the guide, Python", guide);
-    print_others(out, result, setting);
+    bool colours = style_wanted(fileno(out));
+    fprintf(out, "%s%s%s\n", colours ? STYLE_BOLD : "", title, colours ? STYLE_END : "");
+    print_line(out, STYLE_BOLD, "  time", time);
+    print_line(out, "", "  workers", workers);
+    print_line(out, "", "  bound", bound);
+    print_line(out, "", "  ratio", ratio);
+    print_line(out, STYLE_DIM, "  Python", guide);
+    print_others(out, result);
     (void)fflush(out);
 }
 
@@ -160,11 +177,10 @@ void report_table_end(FILE *out, const struct row_result *results, size_t count,
             print_story(out, &results[i], setting);
     for (size_t i = 0; i < count; i++)
         print_failures(out, &results[i], setting);
-    fputs(
-        "The bound is the least time that any executor could take with as many workers; beside\n"
-        "threads(best) stands the best of the guide's figures for the row, beside fibers that of\n"
-        "its asyncio.\n",
-        out);
+    fputs("bound: the least time that any executor could take with as many workers.\n"
+          "ratio: time / bound. Python: the figure of the guide; for threads(best) its best\n"
+          "in the row, for fibers that of asyncio.\n",
+          out);
     if (signal)
         fprintf(out, "Interrupted by %s: only the cells that were finished have figures.\n",
                 interrupt_name(signal));

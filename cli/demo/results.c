@@ -96,6 +96,21 @@ static bool needs_measuring(const struct row *row, const struct setting *setting
     return needed;
 }
 
+/* The interval of the median, from five samples on. Without memory there is none. */
+static void find_interval(struct cell *cell)
+{
+    enum { SAMPLES_LEAST = 5 };
+    static const double confidence = 0.95;
+    double *seconds = malloc((size_t)cell->sample_count * sizeof *seconds);
+    for (int i = 0; seconds && i < cell->sample_count; i++)
+        seconds[i] = cell->samples[i].seconds;
+    cell->interval = (struct interval){0};
+    if (seconds && cell->sample_count >= SAMPLES_LEAST)
+        (void)bootstrap(seconds, (size_t)cell->sample_count, median_of, confidence,
+                        &cell->interval); /* without it the interval stays unknown */
+    free(seconds);
+}
+
 void row_result_settle(struct row_result *result, const struct setting *setting)
 {
     const struct sample *sequential = NULL;
@@ -107,6 +122,7 @@ void row_result_settle(struct row_result *result, const struct setting *setting)
         const struct sample *middle = median(cell);
         cell->seconds = middle->seconds;
         cell->others = middle->others;
+        find_interval(cell);
         if (i == 0)
             sequential = middle;
         cell->measured = measuring && i > 0;

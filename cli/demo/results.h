@@ -3,6 +3,8 @@
 #define CLI_DEMO_RESULTS_H
 
 #include "columns.h"
+#include "measure/machine.h"
+#include "measure/statistics.h"
 #include "options.h"
 #include "rows.h"
 
@@ -32,10 +34,11 @@ struct cell {
     thrum_error error;
     struct sample *samples; /* options.repeats of them */
     int sample_count;
-    double seconds; /* the median; 0 unless done */
-    double others;  /* of the same sample */
-    double bound;   /* 0 where there is none */
-    bool measured;  /* the bound is made of the sequential column's times, not of given ones */
+    double seconds;           /* the median; 0 unless done */
+    struct interval interval; /* of the median; middle is 0 with fewer than five samples */
+    double others;            /* of the same sample */
+    double bound;             /* 0 where there is none */
+    bool measured; /* the bound is made of the sequential column's times, not of given ones */
 };
 
 struct row_result {
@@ -48,6 +51,7 @@ struct setting {
     const struct demo_options *options;
     int cores;
     double scale;
+    struct machine machine;
     char notes[WORKLOAD_KINDS][256]; /* what the tasks really do; "" for a kind that is not used */
 };
 

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { RESAMPLES = 2000 };
 
@@ -126,26 +127,56 @@ struct interval interval_of_resamples(double *figures, size_t count, double midd
     return interval;
 }
 
-int bootstrap(const double *values, size_t count, statistic_fn *statistic, double confidence,
-              struct interval *ret_interval)
+/* Draws as many values as there are, with replacement. */
+static void draw(const double *values, size_t count, uint64_t *state, double *ret_drawn)
 {
-    double *drawn = malloc(count * sizeof *drawn);
+    for (size_t i = 0; i < count; i++)
+        ret_drawn[i] = values[random_below(state, count)];
+}
+
+/* How many values of a sample count. */
+static double effective_count(size_t count)
+{
+    return (double)(count - 2 * trimmed(count));
+}
+
+int bootstrap_difference(const double *first, size_t first_count, const double *second,
+                         size_t second_count, statistic_fn *statistic, double confidence,
+                         struct interval *ret_interval)
+{
+    size_t room = first_count > second_count ? first_count : second_count;
+    size_t fewer = first_count < second_count && second_count > 0 ? first_count : second_count;
+    double *drawn = malloc((room ? room : 1) * sizeof *drawn);
     double *figures = malloc(RESAMPLES * sizeof *figures);
     int rc = drawn && figures ? 0 : -ENOMEM;
     uint64_t state = 1;
-    for (size_t r = 0; rc == 0 && r < RESAMPLES; r++) {
-        for (size_t i = 0; i < count; i++)
-            drawn[i] = values[random_below(&state, count)];
-        figures[r] = statistic(drawn, count);
-    }
-    if (rc == 0) {
-        for (size_t i = 0; i < count; i++)
-            drawn[i] = values[i];
-        double middle = statistic(drawn, count);
-        *ret_interval = interval_of_resamples(figures, RESAMPLES, middle,
-                                              (double)(count - 2 * trimmed(count)), confidence);
+    for (size_t r = 0; rc == 0 && r <= RESAMPLES; r++) {
+        double figure = 0;
+        const double *samples[] = {first, second};
+        size_t counts[] = {first_count, second_count};
+        for (size_t s = 0; s < 2; s++) {
+            if (counts[s] == 0)
+                continue;
+            if (r < RESAMPLES)
+                draw(samples[s], counts[s], &state, drawn);
+            else
+                memcpy(drawn, samples[s], counts[s] * sizeof *drawn);
+            figure += s == 0 ? statistic(drawn, counts[s]) : -statistic(drawn, counts[s]);
+        }
+        if (r < RESAMPLES)
+            figures[r] = figure;
+        else
+            *ret_interval =
+                interval_of_resamples(figures, RESAMPLES, figure,
+                                      effective_count(fewer ? fewer : first_count), confidence);
     }
     free(drawn);
     free(figures);
     return rc;
+}
+
+int bootstrap(const double *values, size_t count, statistic_fn *statistic, double confidence,
+              struct interval *ret_interval)
+{
+    return bootstrap_difference(values, count, NULL, 0, statistic, confidence, ret_interval);
 }

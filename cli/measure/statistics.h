@@ -43,6 +43,12 @@ void random_order(uint64_t *state, size_t *ret_order, size_t count);
 int bootstrap(const double *values, size_t count, statistic_fn *statistic, double confidence,
               struct interval *ret_interval);
 
+/* The same of the difference of a figure of two samples that have nothing to do with each other: that of the first less
+ * that of the second. Returns 0 or -ENOMEM. */
+int bootstrap_difference(const double *first, size_t first_count, const double *second,
+                         size_t second_count, statistic_fn *statistic, double confidence,
+                         struct interval *ret_interval);
+
 /* The interval from figures of resamples, which it sorts. `effective` is how many values of the sample count.
  * `middle` is the figure of the sample itself. */
 struct interval interval_of_resamples(double *figures, size_t count, double middle,
