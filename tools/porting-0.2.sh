@@ -38,6 +38,14 @@ deadlines() {
     done
 }
 
+# A join of a process only waits; the result has a call of its own.
+processes() {
+    sed -E -i \
+        -e 's/\bthrum_process_join\(([^,()]+), NULL, 0, /thrum_process_join(\1, /g' \
+        -e 's/\bthrum_process_join\(([^,()]+), ([^,()]+), (sizeof\([^()]*\)|[^,()]+), /thrum_process_result(\1, \2, \3, /g' \
+        "$1"
+}
+
 case ${1:-} in
 '' | -*)
     usage
@@ -47,4 +55,5 @@ case ${1:-} in
 esac
 for file; do
     deadlines "$file"
+    processes "$file"
 done

@@ -13,8 +13,25 @@ static int wait_a_little(thrum_event *event, thrum_time deadline)
     return -ETIMEDOUT;
 }
 
+static int answer(thrum_task *self)
+{
+    return thrum_return(self, thrum_value(int, 42));
+}
+
+static void run_processes(void)
+{
+    int result = 0;
+    thrum_process *first = thrum_process_start(answer, THRUM_NOTHING);
+    if (thrum_process_join(first, &result, sizeof result, THRUM_FOREVER) == 0)
+        printf("%d\n", result);
+    printf("%d\n", thrum_process_join(first, &result, sizeof(result), thrum_in(1)));
+    printf("%d\n", thrum_process_join(first, NULL, 0, THRUM_FOREVER));
+    thrum_process_free(first);
+}
+
 int main(void)
 {
+    run_processes();
     thrum_event event = {0};
     thrum_time soon = thrum_in(0.001);
     printf("%s\n", wait_a_little(&event, soon) == -ETIMEDOUT ? "late" : "set");
