@@ -34,8 +34,8 @@ static int accept_all(thrum_task *self)
     thrum_socket *listener = thrum_arg(self, thrum_socket *), *peer;
     int rc;
     while ((rc = thrum_socket_accept(listener, &peer, THRUM_FOREVER)) == 0)
-        thrum_future_free(
-            thrum_submit(thrum_fiber_pool_current(), serve, thrum_value(thrum_socket *, peer)));
+        thrum_future_free(thrum_submit(thrum_fiber_pool_current(), serve,
+                                       thrum_owned(thrum_socket_destroy, thrum_socket *, peer)));
     return rc == -EBADF ? 0 : rc;
 }
 

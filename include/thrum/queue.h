@@ -22,13 +22,8 @@
  *
  * Items that own something bring a destructor, so nothing is lost when a queue ends early:
  *
- *     static void close_peer(void *item)
- *     {
- *         thrum_socket_free(*(thrum_socket **)item);
- *     }
- *
  *     thrum_queue *peers = thrum_queue_new(sizeof(thrum_socket *), &(thrum_queue_options){
- *                                              .max_size = 100, .destroy = close_peer});
+ *                                              .max_size = 100, .destroy = thrum_socket_destroy});
  *
  * With a destructor an item belongs to the queue from the call of put on, even if that fails: one
  * getter gets it and owns it then, or the destructor is called for it once. That happens in a put

@@ -15,7 +15,10 @@
  *     thrum_socket *listener, *peer;
  *     int rc = thrum_socket_listen("127.0.0.1", 8080, NULL, &listener);
  *     while (rc == 0 && (rc = thrum_socket_accept(listener, &peer, THRUM_FOREVER)) == 0)
- *         thrum_future_free(thrum_submit(pool, serve, thrum_value(thrum_socket *, peer)));
+ *         thrum_future_free(
+ *             thrum_submit(pool, serve, thrum_owned(thrum_socket_destroy, thrum_socket *, peer)));
+ *
+ * The task owns its connection; if the pool refuses the task, the destructor closes the connection.
  *
  * A call that has to wait blocks the fiber that makes it, and other fibers run meanwhile; in a thread
  * it blocks the thread. A socket may be used by several fibers and threads at once: one may read
@@ -48,6 +51,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <thrum/export.h>
+#include <thrum/task.h>
 #include <thrum/time.h>
 
 THRUM_BEGIN
@@ -162,6 +166,10 @@ THRUM_API int thrum_socket_close(thrum_socket *socket);
  * that are under way end with -EBADF and are not harmed; none may begin. NULL is accepted. Does not
  * block. */
 THRUM_API void thrum_socket_free(thrum_socket *socket);
+
+/* A destructor for a value or item that is one thrum_socket *: gives that socket to
+ * thrum_socket_free. */
+THRUM_API void thrum_socket_destroy(void *value);
 
 /* Sends small pieces at once (on), or collects them as the system does by default (off). Only for
  * TCP. Returns 0, -EOPNOTSUPP or -EBADF. Does not block. Python: setsockopt with TCP_NODELAY. */

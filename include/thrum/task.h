@@ -117,7 +117,7 @@ THRUM_API int thrum_return_memory(thrum_task *self, void *memory, size_t size);
 THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
 /* A destructor for a value that is one pointer to memory of malloc: frees that memory. */
-THRUM_API void thrum_destroy_pointer(void *value);
+THRUM_API void thrum_pointer_destroy(void *value);
 
 /* True once someone asked the task to stop, or its deadline has passed. From then on every wait in it that takes a deadline
  * returns -ECANCELED; a task that computes without waiting asks here now and then and returns

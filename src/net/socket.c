@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 
 thrum_socket *thrum__socket_of(int number)
 {
@@ -142,4 +143,11 @@ int thrum_socket_descriptor(thrum_socket *socket)
     rc = socket->descriptor.number;
     thrum__socket_leave(socket);
     return rc;
+}
+
+void thrum_socket_destroy(void *value)
+{
+    thrum_socket *socket;
+    memcpy(&socket, value, sizeof socket);
+    thrum_socket_free(socket);
 }

@@ -76,7 +76,7 @@ void thrum__value_release(void *bytes)
     thrum__free(kept);
 }
 
-void thrum_destroy_pointer(void *value)
+void thrum_pointer_destroy(void *value)
 {
     void *memory;
     memcpy(&memory, value, sizeof memory);

@@ -631,10 +631,27 @@ TEST(a_pointer_is_freed_by_the_ready_made_destructor)
     thrum_group *group = thrum_group_new();
     thrum_group_cancel(group);
     thrum_future_free(thrum_group_submit(group, executor, consume,
-                                         thrum_owned(thrum_destroy_pointer, void *, malloc(10))));
+                                         thrum_owned(thrum_pointer_destroy, void *, malloc(10))));
     CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
     thrum_group_free(group);
     thrum_executor_shutdown(executor); /* the address sanitizer sees whether it was */
+}
+
+TEST(a_connection_is_closed_by_the_ready_made_destructor)
+{
+    char byte;
+    thrum_socket *ends[2];
+    thrum_executor *executor = make(INLINE);
+    thrum_group *group = thrum_group_new();
+    CHECK_INT(thrum_socket_pair(&ends[0], &ends[1]), ==, 0);
+    thrum_group_cancel(group);
+    thrum_future_free(thrum_group_submit(
+        group, executor, consume, thrum_owned(thrum_socket_destroy, thrum_socket *, ends[1])));
+    CHECK_INT(thrum_socket_read(ends[0], &byte, 1, THRUM_FOREVER), ==, 0);
+    thrum_socket_free(ends[0]);
+    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    thrum_group_free(group);
+    thrum_executor_shutdown(executor);
 }
 
 static void wait_in_destructor(void *value)
