@@ -70,7 +70,8 @@ typedef struct thrum_case {
  *     -ENOMEM        memory ran out; only with more than 8 cases
  *     -EINVAL        `count` is more than INT_MAX
  */
-THRUM_API THRUM_MUST_CHECK int thrum_select(thrum_case *cases, size_t count, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_select(thrum_case *cases, size_t count,
+                                            thrum_deadline deadline);
 
 /* Takes the next item of `queue` into `ret_item`, as thrum_queue_get. Its code is 0, or -EPIPE if the
  * queue is closed and empty. */

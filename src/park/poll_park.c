@@ -54,12 +54,14 @@ int thrum__wake_descriptor(thrum__context *self)
 
 /* Sleeps until one of the first `count` descriptors is ready, a token may be there, or the deadline has
  * passed. Gives the waiter of one that is ready, or NULL. */
-static thrum__waiter *doze(const thrum__polls *polls, uint32_t count, int wake, thrum_deadline deadline)
+static thrum__waiter *doze(const thrum__polls *polls, uint32_t count, int wake,
+                           thrum_deadline deadline)
 {
     thrum__polled *polled = polls->polled;
     thrum_deadline limit = deadline;
     if (wake < 0)
-        limit = thrum_deadline_sooner(thrum__deadline_after(thrum__clock_now(), SLICE_NS), deadline);
+        limit =
+            thrum_deadline_sooner(thrum__deadline_after(thrum__clock_now(), SLICE_NS), deadline);
     polled[count] = thrum__polled_of(wake, THRUM__READABLE);
     if (thrum__poll_all(polled, count + 1, limit) == 0)
         return NULL;
@@ -81,7 +83,8 @@ static int poll_park(thrum__context *self, uint64_t ticket, thrum_deadline deadl
     bool asleep = thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP);
     while (asleep && thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
         thrum__waiter *ready = doze(polls, count, wake, deadline);
-        bool late = !ready && !thrum_deadline_is_forever(deadline) && thrum__clock_now() >= deadline.ns;
+        bool late =
+            !ready && !thrum_deadline_is_forever(deadline) && thrum__clock_now() >= deadline.ns;
         if (!ready && !late)
             continue;
         if (ready ? thrum__claim_waiter(ready)
