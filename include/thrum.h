@@ -30,6 +30,7 @@
 #include <thrum/local.h>
 #include <thrum/lock.h>
 #include <thrum/once.h>
+#include <thrum/parallel.h>
 #include <thrum/periodic.h>
 #include <thrum/pipe.h>
 #include <thrum/process.h>

@@ -238,10 +238,10 @@ static void spill(thrum__fibers *fibers, thrum__fiber_worker *worker, void *task
     thrum__guard_release(&fibers->guard, 1);
 }
 
-/* From a task of the pool. */
-static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void *task)
+/* From a task of the pool, which is not done before it returns. */
+static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void *task, bool helps)
 {
-    if (thrum__load_relaxed(&fibers->closing))
+    if (thrum__load_relaxed(&fibers->closing) && !helps)
         return -EPIPE;
     thrum__store_release(&worker->submitted, worker->submitted + 1);
     if (fibers->width == 1) {
@@ -254,7 +254,8 @@ static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void 
     return 0;
 }
 
-static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_reason)
+/* Where it `helps`, the task that it helps is not done meanwhile: a sum that includes its end includes it. */
+static int submit_outside(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason)
 {
     if (!thrum__load_acquire(&fibers->started)) {
         int rc = start(fibers);
@@ -264,7 +265,7 @@ static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_re
         }
     }
     thrum__guard_acquire(&fibers->guard, 1);
-    bool closing = fibers->closing;
+    bool closing = fibers->closing && !helps;
     if (!closing) {
         thrum__add_relaxed(&fibers->inside, 1);
         thrum__store_relaxed(&fibers->injected_total, fibers->injected_total + 1);
@@ -279,12 +280,12 @@ static int submit_outside(thrum__fibers *fibers, void *task, const char **ret_re
     return 0;
 }
 
-int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason)
+int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason)
 {
     thrum__context *self = thrum__self();
     if (self->executor == fibers->owner && self->fiber)
-        return submit_here(fibers, ((thrum__fiber *)self->fiber)->worker, task);
-    return submit_outside(fibers, task, ret_reason);
+        return submit_here(fibers, ((thrum__fiber *)self->fiber)->worker, task, helps);
+    return submit_outside(fibers, task, helps, ret_reason);
 }
 
 void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker)

@@ -125,8 +125,9 @@ int thrum__fibers_init(thrum__fibers *fibers, uint32_t workers, size_t stack_siz
 /* Gives back what it holds; no worker is left. */
 void thrum__fibers_finish(thrum__fibers *fibers);
 
-/* Takes a task over. Returns 0, or a code, and then has not. */
-int thrum__fibers_submit(thrum__fibers *fibers, void *task, const char **ret_reason);
+/* Takes a task over. Returns 0, or a code, and then has not. One that `helps` the calling task is taken even
+ * while the pool is closing. */
+int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason);
 
 /* Refuses further tasks and lets the workers leave when all are done. Returns true if there are
  * none to wait for; else the last of them calls `end`, and may have done so when this returns. */

@@ -42,6 +42,11 @@ enum {
     THRUM__FUTURE_ENDED = 1 << 7,   /* made by hand, and its end came */
     THRUM__FUTURE_LOW = 1 << 8,     /* its executor is to prefer others, or it to others; fixed */
     THRUM__FUTURE_HIGH = 1 << 9,
+    /* It runs parts of a task that has begun (parallel/fork.c): a bounded backlog has room for it. With the
+     * second, that is a task of the same executor, and does not end before it was taken: a shutdown does not
+     * refuse it. */
+    THRUM__FUTURE_HELPER = 1 << 10,
+    THRUM__FUTURE_HELPER_INSIDE = 1 << 11,
 };
 
 /* Two cache lines. What the executor and those who wait touch is in the first; a task without an
@@ -87,15 +92,19 @@ bool thrum__future_run(thrum_future *future);
 static inline thrum__context *thrum__futures_wait_begin(void)
 {
     thrum__context *self = thrum__self();
-    if (self->worker)
+    if (self->worker) {
         self->worker->wait_begin(self);
+        self->stood_in = 1;
+    }
     return self;
 }
 
 static inline void thrum__futures_wait_end(thrum__context *self)
 {
-    if (self->worker)
+    if (self->worker) {
+        self->stood_in = 0;
         self->worker->wait_end(self);
+    }
 }
 
 /* Ends a pending future with an error and gives up the executor's reference. `message` NULL stands

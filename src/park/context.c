@@ -125,6 +125,8 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
     context->thread = NULL;
     thrum__store_relaxed(&context->fiber, NULL);
     context->look_at = THRUM__NO_DEADLINE;
+    context->forks = NULL;
+    context->stood_in = 0;
     context->executor = NULL;
     context->worker = NULL;
     thrum__store_relaxed(&context->native_id, 0);

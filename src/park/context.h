@@ -79,6 +79,19 @@ typedef struct thrum__far_ops {
     int (*wait)(void *future, thrum_deadline deadline);
 } thrum__far_ops;
 
+/* What a context that has forked does around each of its waits: parallel/fork.c. */
+typedef struct thrum__wait_hook {
+    /* Before it sleeps. The wait is open, so this may neither wait nor take a lock. */
+    void (*begin)(thrum__context *self);
+    /* After the wait. The same holds: what was waited for may be a lock that the staff of a pool needs. */
+    void (*end)(thrum__context *self);
+} thrum__wait_hook;
+
+/* The first member of parallel/fork.h's thrum__forks. */
+typedef struct thrum__forks_base {
+    const thrum__wait_hook *hook;
+} thrum__forks_base;
+
 /* What a request to stop is addressed to: scope.h. */
 typedef struct thrum__scope {
     uint32_t cancelled;     /* 1 once its task was asked to stop */
@@ -86,8 +99,9 @@ typedef struct thrum__scope {
     thrum_deadline ends_at; /* the deadline of its task; not set: none */
     thrum__context *context;
     struct thrum__scope *outer;
-    void *task;                /* the future that runs in it, or NULL */
-    const thrum__far_ops *far; /* not NULL: its tasks run in another process */
+    const struct thrum__scope *parent; /* the scope of a fork whose half runs here, or NULL */
+    void *task;                        /* the future that runs in it, or NULL */
+    const thrum__far_ops *far;         /* not NULL: its tasks run in another process */
 } thrum__scope;
 
 enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
@@ -146,8 +160,8 @@ struct thrum__context {
     uint32_t process; /* the generation of the process that it lives in; 0: unused */
 
     /* What it does, written by itself; others read it to tell a person. */
-    thrum__scope *scope;     /* the innermost open one; a canceller reads it */
     int32_t native_id;       /* the system's number; 0 before it runs */
+    thrum__scope *scope;     /* the innermost open one; a canceller reads it */
     const char *wait_kind;   /* what it waits for, or NULL */
     const void *wait_object; /* the object */
 
@@ -158,6 +172,8 @@ struct thrum__context {
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
+    uint32_t stood_in;        /* 1 while its pool lets another worker in for it: future/future.h */
+    thrum__forks_base *forks; /* the innermost, or NULL: parallel/fork.h */
     thrum__context_rest
         *keep; /* whose bundles of futures it uses: its own, or that of a fiber's thread */
 

@@ -2,6 +2,7 @@
 #include "base/clock.h"
 #include "base/probe.h"
 #include "park/guard.h"
+#include "park/scope.h"
 
 #include <errno.h>
 
@@ -16,7 +17,8 @@ int thrum__wait_begin(thrum__waiter *waiter, bool cancellable)
     *waiter = (thrum__waiter){.context = self, .ticket = ticket};
     thrum__store_seq_cst(&self->claim, ticket);
     if (!cancellable ||
-        (!thrum__load_seq_cst(&scope->cancelled) && !thrum__load_seq_cst(&self->stop)))
+        (!thrum__load_seq_cst(&scope->cancelled) && !thrum__load_seq_cst(&self->stop) &&
+         !(scope->parent && thrum__scope_parent_cancelled(scope))))
         return 0;
     thrum__wait_abandon(waiter);
     return -ECANCELED;
@@ -46,6 +48,9 @@ int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind
     thrum__store_relaxed(&self->wait_kind, kind);
     thrum__probe(wait_begin, kind, object);
     bool ends_first = ends_before(self->scope, ticket, deadline);
+    thrum__forks_base *forks = self->forks;
+    if (__builtin_expect(forks != NULL, 0))
+        forks->hook->begin(self);
     thrum_deadline limit = ends_first ? self->scope->ends_at : deadline;
     int rc = self->ops->park(self, ticket, limit.ns > 0 ? limit : THRUM_NOW);
     if (rc == -ETIMEDOUT && ends_first)
@@ -54,6 +59,8 @@ int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind
         rc = -ECANCELED;
     thrum__probe(wait_end, kind, object, rc);
     thrum__store_relaxed(&self->wait_kind, NULL);
+    if (__builtin_expect(forks != NULL, 0))
+        forks->hook->end(self);
     return rc;
 }
 

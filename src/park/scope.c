@@ -53,10 +53,21 @@ bool thrum__scopes_stop(thrum__context *context)
     return claim_wait(context, NULL);
 }
 
+bool thrum__scope_parent_cancelled(const thrum__scope *scope)
+{
+    if (scope->shields)
+        return false;
+    for (const thrum__scope *parent = scope->parent; parent; parent = parent->parent)
+        if (thrum__load_seq_cst(&parent->cancelled) || thrum__load_seq_cst(&parent->context->stop))
+            return true;
+    return false;
+}
+
 bool thrum__scope_cancelled(const thrum__scope *scope)
 {
     bool stopped = !scope->shields && thrum__load_relaxed(&scope->context->stop);
     return stopped || thrum__load_relaxed(&scope->cancelled) ||
+           (scope->parent && thrum__scope_parent_cancelled(scope)) ||
            (scope->ends_at.ns && thrum__clock_now() >= scope->ends_at.ns);
 }
 

@@ -10,6 +10,7 @@
  *     shields     how many shields the task is under; its context's alone
  *     ends_at     the deadline of the task, `ns` 0 for none; its context's alone
  *     task        the future that runs here, or NULL; its context's alone
+ *     parent      the scope of the fork whose half runs here, or NULL; fixed
  *     far         not NULL if the task runs elsewhere and the context only stands for it; fixed
  *
  * `context->scope` is the innermost open scope. Its context alone writes it, and never between the
@@ -37,6 +38,11 @@
  * scope's `cancelled`, by the same protocol without the look at the scope, while it knows that the
  * worker runs a task, and clears it when the worker's outermost task has ended. Callbacks are
  * shielded from it.
+ *
+ * The half of a fork (parallel/fork.c) that runs in another context than the one that forked has a scope
+ * there, whose `parent` is the scope of the fork. The half is asked to stop when its parent is: it looks at
+ * the parents as it looks at its own scope. A request does not end a wait that the half is in already; the
+ * context that forked passes it on when it comes to the join. The parent stands until the half has ended.
  *
  * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
  * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock.
@@ -73,6 +79,9 @@ bool thrum__scope_cancel_claim(thrum__scope *scope);
  * caller sees to it that the context runs a task of the caller's, and clears `stop` when that has
  * ended. */
 bool thrum__scopes_stop(thrum__context *context);
+
+/* Whether a fork that the scope's half belongs to was asked to stop: looks at all parents. */
+bool thrum__scope_parent_cancelled(const thrum__scope *scope);
 
 /* Whether the task was asked to stop, or is past its deadline. */
 bool thrum__scope_cancelled(const thrum__scope *scope);

@@ -25,7 +25,7 @@ static int submit_by_fiber(thrum__fiber_worker *worker, struct task *task)
     thrum__context *self = thrum__self();
     self->executor = &fibers;
     thrum__store_relaxed(&self->fiber, (void *)&fiber);
-    int rc = thrum__fibers_submit(&fibers, task, &reason);
+    int rc = thrum__fibers_submit(&fibers, task, false, &reason);
     thrum__store_relaxed(&self->fiber, NULL);
     self->executor = NULL;
     return rc;
@@ -82,7 +82,7 @@ static void begin(void)
     fibers.tasks = &kind;
     fibers.owner = &fibers;
     thrum__store_release(&fibers.started, WORKERS);
-    EXPLORE_CHECK(thrum__fibers_submit(&fibers, &first, &reason) == 0);
+    EXPLORE_CHECK(thrum__fibers_submit(&fibers, &first, false, &reason) == 0);
 }
 
 static void close_and_look(void *unused)
@@ -139,7 +139,7 @@ static void submit_and_close(void *unused)
 {
     const char *reason;
     (void)unused;
-    EXPLORE_CHECK(thrum__fibers_submit(&fibers, &late, &reason) == 0);
+    EXPLORE_CHECK(thrum__fibers_submit(&fibers, &late, false, &reason) == 0);
     thrum__fibers_close(&fibers, false, false);
 }
 

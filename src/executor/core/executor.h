@@ -3,6 +3,7 @@
 #ifndef THRUM_EXECUTOR_CORE_EXECUTOR_H
 #define THRUM_EXECUTOR_CORE_EXECUTOR_H
 
+#include "executor/core/offers.h"
 #include "future/future.h"
 #include <thrum/executor.h>
 
@@ -18,11 +19,14 @@ typedef struct thrum__executor_ops {
     void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
     /* Its tasks run in other processes: what they are given must be addressed by name. */
     bool far;
+    /* Its tasks run beside the caller, in this process: they may run the halves of forks. */
+    bool beside;
 } thrum__executor_ops;
 
 /* The first member of every executor. */
 struct thrum_executor {
     const thrum__executor_ops *ops;
+    thrum__offers offers;
 };
 
 /* Stops the program with a message: the executor is NULL, or was shut down. */

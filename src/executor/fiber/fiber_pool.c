@@ -35,7 +35,7 @@ static int run(void *task, bool drop)
     thrum_future *future = task;
     thrum__context *self = thrum__self();
     int how = 0;
-    if (drop)
+    if (drop && !(thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER_INSIDE))
         (void)thrum_future_cancel(future);
     thrum__scope_reset(self->scope, future);
     if (thrum__future_start(future, self->scope)) {
@@ -91,7 +91,8 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH;
     future->executor = pool;
-    return thrum__fibers_submit(&pool->fibers, future, ret_reason);
+    bool helps = thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER_INSIDE;
+    return thrum__fibers_submit(&pool->fibers, future, helps, ret_reason);
 }
 
 static size_t width(const thrum_executor *executor)
@@ -152,8 +153,11 @@ static void finish(thrum__pool *common)
 
 /* ----------------------------------------------------------------------------------- the beginning */
 
-static const thrum__executor_ops fiber_pool_ops = {
-    .submit = submit, .width = width, .shutdown = thrum__pool_shutdown, .stats = stats};
+static const thrum__executor_ops fiber_pool_ops = {.submit = submit,
+                                                   .width = width,
+                                                   .shutdown = thrum__pool_shutdown,
+                                                   .stats = stats,
+                                                   .beside = true};
 static const thrum__pool_kind kind = {
     .name = "fiber pool", .close = close_pool, .forsake = forsake, .finish = finish};
 

@@ -36,7 +36,7 @@ static const thrum__executor_ops inline_ops = {
 
 thrum_executor *thrum_inline_new(void)
 {
-    thrum_executor *executor = thrum__alloc(sizeof *executor);
+    thrum_executor *executor = thrum__alloc_line(sizeof *executor);
     if (executor)
         executor->ops = &inline_ops;
     return executor;

@@ -34,12 +34,22 @@
 
 /* --------------------------------------------------------------------------------------- submit */
 
+/* A task that helps tasks which were begun is taken whatever the backlog's bound, and while the pool is
+ * closing, as long as somebody is there. */
+static int admit_helper(const thrum__thread_pool *pool)
+{
+    if (pool->pool.broken)
+        return pool->pool.broken;
+    return pool->pool.closing && !pool->workers ? -EPIPE : 0;
+}
+
 /* Takes the future into the backlog. Under the lock; `*ret_called` as thrum__thread_pool_staff. Returns 0,
  * THRUM__ADMIT_RUN, or a code. */
 static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const char **ret_reason,
                          thrum__context **ret_called, bool *ret_inside)
 {
-    int rc = thrum__pool_admit(&pool->pool, ret_reason, ret_inside);
+    bool helps = thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER;
+    int rc = helps ? admit_helper(pool) : thrum__pool_admit(&pool->pool, ret_reason, ret_inside);
     if (rc != 0)
         return rc;
     thrum__thread_pool_push(pool, future);
@@ -127,8 +137,11 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
     }
 }
 
-static const thrum__executor_ops thread_pool_ops = {
-    .submit = submit, .width = width, .shutdown = thrum__pool_shutdown, .stats = stats};
+static const thrum__executor_ops thread_pool_ops = {.submit = submit,
+                                                    .width = width,
+                                                    .shutdown = thrum__pool_shutdown,
+                                                    .stats = stats,
+                                                    .beside = true};
 
 int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
 {
@@ -189,6 +202,24 @@ static void stop_running(thrum__thread_pool *pool)
     } while (count > 0);
 }
 
+/* Puts the helpers of a chain back, as the tasks that they help are not pending, and gives the rest. Under the
+ * lock. */
+static thrum_future *keep_helpers(thrum__thread_pool *pool, thrum_future *chain)
+{
+    thrum_future *rest = NULL, **end = &rest;
+    for (thrum_future *next; chain; chain = next) {
+        next = chain->next;
+        if (thrum__load_relaxed(&chain->state) & THRUM__FUTURE_HELPER) {
+            thrum__thread_pool_push(pool, chain);
+            continue;
+        }
+        *end = chain;
+        end = &chain->next;
+    }
+    *end = NULL;
+    return rest;
+}
+
 static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     thrum__thread_pool *pool = (thrum__thread_pool *)common; /* its first member */
@@ -206,7 +237,7 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
             if (worker->future && options->cancel_running)
                 worker->stop = THRUM__STOP_WANTED;
         if (options->cancel_pending)
-            pending = thrum__thread_pool_take_all(pool);
+            pending = keep_helpers(pool, thrum__thread_pool_take_all(pool));
         idle = thrum__thread_pool_wake_all(pool);
         refused = thrum__pool_invite(common);
     }

@@ -5,7 +5,8 @@
  *     workers == idle_count + waiting + at work
  *
  * At most max_workers are at work at once: a worker takes a task only while `running - waiting` is
- * less. Whoever makes work or room (a submit, a worker that begins to wait) wakes an idle worker, or
+ * less. A worker that waits inside of a fork may be counted as waiting twice for a moment (parallel/staff.c), so
+ * the sums are written without a difference that could be negative. Whoever makes work or room (a submit, a worker that begins to wait) wakes an idle worker, or
  * starts one; a worker that ends a task looks for the next itself. Idle workers sleep; the last to
  * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
@@ -49,7 +50,7 @@ enum { SPARES = 256 };
 
 static bool has_room(const thrum__thread_pool *pool)
 {
-    return pool->running - pool->waiting < pool->max_workers;
+    return pool->running < pool->max_workers + pool->waiting;
 }
 
 thrum__waiter *thrum__thread_pool_wake_all(thrum__thread_pool *pool)
@@ -314,8 +315,7 @@ static int start_worker(thrum__thread_pool *pool)
 /* Whether one more may be at work than are, or are coming. */
 static bool wants_worker(const thrum__thread_pool *pool)
 {
-    size_t at_work = pool->workers - pool->idle_count - pool->waiting;
-    return at_work < pool->max_workers && !pool->coming;
+    return pool->workers < pool->max_workers + pool->idle_count + pool->waiting && !pool->coming;
 }
 
 int thrum__thread_pool_staff(thrum__thread_pool *pool, thrum__context **ret_called)

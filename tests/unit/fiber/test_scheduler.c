@@ -81,8 +81,8 @@ TEST(a_task_that_is_being_given_up_is_not_asked_to_stop)
     fibers.tasks = &kind;
     fibers.owner = &fibers;
     CHECK_INT(thrum__fibers_init(&fibers, 1, 0, "fiber"), ==, 0);
-    CHECK_INT(thrum__fibers_submit(&fibers, &ends, &reason), ==, 0);
-    CHECK_INT(thrum__fibers_submit(&fibers, &stays, &reason), ==, 0);
+    CHECK_INT(thrum__fibers_submit(&fibers, &ends, false, &reason), ==, 0);
+    CHECK_INT(thrum__fibers_submit(&fibers, &stays, false, &reason), ==, 0);
     UNTIL(thrum__load_acquire(&waiting) == 2);
     CHECK(!thrum__fibers_close(&fibers, false, true)); /* asks all that run to stop */
     UNTIL(thrum__load_acquire(&stays.asked));          /* the second of the two */

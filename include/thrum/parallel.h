@@ -1,0 +1,171 @@
+/* Fork-join: parts of one computation that run at the same time.
+ *
+ *     struct sum { const double *values; size_t count; double total; };
+ *
+ *     static int sum(void *arg)
+ *     {
+ *         struct sum *s = arg;
+ *         if (s->count < 1000) { ... return 0; }
+ *         struct sum left = {s->values, s->count / 2}, right = { ... };
+ *         int rc = thrum_both(pool, sum, &left, sum, &right);
+ *         s->total = left.total + right.total;
+ *         return rc;
+ *     }
+ *
+ * A part is a small function, `int fn(void *arg)`, and not a task: it has no object, its argument is
+ * not copied, and it has ended when the call that started it returns. So a part may use variables of
+ * the caller, and a fork costs a few nanoseconds. A part returns 0, or a negative errno to fail.
+ *
+ * The calling context runs the first part itself. A worker of the executor that has nothing to do
+ * runs another part meanwhile; if none has, the caller runs all of them. A thread pool's workers are
+ * threads, a fiber pool's are fibers. On the inline executor and on a process pool the caller runs
+ * all parts, one after another. The caller may be a task of the executor or of another, a fiber, or
+ * any thread.
+ *
+ * A part may wait, for another part too, but only for one that the same call has started or a call
+ * around it. A part that waits does not hold up the other parts: another worker runs them.
+ *
+ * A part that runs on another worker belongs to the task that forked: thrum_cancelled(NULL) is true there
+ * when that task was asked to stop, and the task's deadline ends the part's waits. A wait of the part
+ * ends at the latest when the caller comes to its join. A shield of the caller covers the part.
+ * Values of thrum_local are those of the worker.
+ *
+ * The executor must not be shut down by others during the call, unless the caller is a task of it.
+ * In a child made by fork, a part that another worker had begun is lost: the call fails with -ESRCH.
+ *
+ * Python has nothing like this. Ideas: Cilk; Rust's rayon; oneTBB.
+ */
+#ifndef THRUM_PARALLEL_H
+#define THRUM_PARALLEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <thrum/executor.h>
+#include <thrum/export.h>
+#include <thrum/time.h>
+
+THRUM_BEGIN
+
+/* A part of a computation. */
+typedef int thrum_part_fn(void *arg);
+
+/* Runs `function_a` with `arg_a` and `function_b` with `arg_b`, at the same time if a worker of
+ * `executor` has nothing else to do. The caller runs `function_a`. If that fails and no worker has
+ * begun `function_b`, it is not run. Blocks until both have ended, even if the running task is
+ * cancelled. Allocates nothing but at the first call in the process.
+ *
+ * Returns:
+ *     0         both succeeded
+ *     the error of `function_a`, or of `function_b` if `function_a` succeeded
+ *     -EAGAIN   the system refuses a thread that is needed once per process; no part has run
+ *     -ENOMEM   there is no memory for that thread; no part has run
+ *     -ESRCH    this is a child made by fork, and a thread of the parent had begun `function_b`
+ */
+THRUM_API int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
+                         thrum_part_fn *function_b, void *arg_b);
+
+/* Does the work for the indices from `first` up to, but without, `end`. */
+typedef int thrum_range_fn(void *arg, size_t first, size_t end);
+
+/* Calls `function` for parts of the range from `first` up to, but without, `end`, so that each index
+ * is in exactly one part. How large the parts are is found by measuring: about two microseconds of
+ * work each. A range that takes less than some microseconds stays in the caller. An empty range
+ * calls nothing. After a part has failed, parts that have not begun are left out. Blocks until all
+ * parts have ended.
+ *
+ * Returns:
+ *     0         all parts succeeded
+ *     the error of the failed part with the lowest indices
+ *     -EAGAIN, -ENOMEM, -ESRCH   as thrum_both
+ */
+THRUM_API int thrum_for(thrum_executor *executor, size_t first, size_t end,
+                        thrum_range_fn *function, void *arg);
+
+/* How a range is reduced to one value. */
+typedef struct thrum_reduction {
+    size_t size; /* bytes of a total */
+    /* Adds the items with the indices from `first` up to, but without, `end` to `*total`. */
+    int (*fold)(void *arg, size_t first, size_t end, void *total);
+    /* Adds `*other`, which stands for the items that follow those of `*total`, to `*total`. */
+    void (*combine)(void *arg, void *total, const void *other);
+} thrum_reduction;
+
+/* Reduces a range to one value. `*total` holds the neutral element (0 for a sum), and on success the
+ * result; on failure it is unchanged. Each part of the range folds into a total of its own, which
+ * begins as the neutral element. Totals are combined in the order of the indices, so `combine` must
+ * be associative but need not be commutative. Sums of floating-point numbers depend on where the
+ * range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks.
+ *
+ * Returns what thrum_for returns. */
+THRUM_API int thrum_reduce(thrum_executor *executor, size_t first, size_t end,
+                           const thrum_reduction *reduction, void *arg, void *total);
+
+/* A part that was started in a scope. In the caller's memory, until the scope has ended. Fields are
+ * private. */
+typedef struct thrum_part {
+    struct thrum_part *older_, *newer_;
+    thrum_part_fn *function_;
+    void *arg_;
+    struct thrum_part *previous_;
+    void *scope_, *context_, *runner_;
+    thrum_deadline ends_at_;
+    uint64_t ticket_;
+    uint32_t shields_, place_, state_, thief_;
+    int code_;
+} thrum_part;
+
+/* Any number of parts that end together. In the caller's memory. Fields are private. */
+typedef struct thrum_scope {
+    thrum_executor *executor_;
+    thrum_part *last_;
+    void *forks_;
+    uint64_t room_[48];
+} thrum_scope;
+
+/* Begins a scope.
+ *
+ *     struct walk children[MOST];
+ *     thrum_part parts[MOST];
+ *     thrum_scope scope;
+ *     int rc = thrum_scope_begin(&scope, pool);
+ *     for (int i = 0; rc == 0 && i < count; i++)
+ *         thrum_scope_start(&scope, &parts[i], walk, &children[i]);
+ *     ...                                          // the caller's own share
+ *     if (rc == 0)
+ *         rc = thrum_scope_end(&scope);
+ *
+ * Scopes and calls of thrum_both nest; a scope is ended by the context that began it, before those
+ * around it. Does not block.
+ *
+ * Returns 0, -EAGAIN or -ENOMEM as thrum_both; then there is no scope to end. */
+THRUM_API int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor);
+
+/* Starts `function` with `arg` as a part of the scope. `part` and `*arg` must stay until the scope has
+ * ended. A worker with nothing to do runs it soon; otherwise the end of the scope does. Does not
+ * block. Ending or starting out of order stops the program. */
+THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_part_fn *function,
+                                 void *arg);
+
+/* Runs the parts that no worker has begun, newest first, and waits for the others. After a part has
+ * failed, those that have not begun are left out. Blocks.
+ *
+ * Returns 0 if all succeeded, else the error of the failed part that was started first; -ESRCH as
+ * thrum_both. */
+THRUM_API int thrum_scope_end(thrum_scope *scope);
+
+/* Sorts `count` elements of `size` bytes at `base`. `compare` is negative, 0 or positive if the first
+ * element comes before, with or after the second one; it is called by several threads at once.
+ * Elements that are equal keep their order. Needs as much memory again as the elements have. Blocks.
+ * Python: list.sort().
+ *
+ * Returns:
+ *     0         the elements are sorted
+ *     -ENOMEM   there is no memory; they are as they were
+ *     -EAGAIN, -ESRCH   as thrum_both; the elements are in some order, in a child of fork undefined
+ */
+THRUM_API int thrum_sort(thrum_executor *executor, void *base, size_t count, size_t size,
+                         int (*compare)(const void *a, const void *b, void *arg), void *arg);
+
+THRUM_END
+
+#endif
