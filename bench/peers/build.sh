@@ -133,6 +133,15 @@ build_rust() {
         ' Cargo.lock)"
 }
 
+build_omp() {
+    echo 'int main(void) { return 0; }' | "${CC:-cc}" -fopenmp -xc -o /dev/null - 2>/dev/null || {
+        missing omp 'the compiler has no OpenMP'
+        return
+    }
+    built omp "${CC:-cc}" -std=gnu11 -D_GNU_SOURCE -O2 -Wall -Wextra -fopenmp -o "$dir/omp" \
+        "$here/omp.c" && present omp "OpenMP, ${CC:-cc} $("${CC:-cc}" -dumpversion)"
+}
+
 build_python() {
     have python3 || {
         missing python 'Python is not installed (python3)'
@@ -144,13 +153,14 @@ build_python() {
 }
 
 shift
-[ $# -gt 0 ] || set -- go tbb boost uv rust python
+[ $# -gt 0 ] || set -- go tbb boost uv rust omp python
 for one in "$@"; do
     case $one in # each changes folders as it likes
     go) (build_go) ;;
     tbb) (build_tbb) ;;
     boost) (build_boost) ;;
     rust) (build_rust) ;;
+    omp) (build_omp) ;;
     python) (build_python) ;;
     http_go) (build_http_go) ;;
     uv | http_uv) (build_uv "$one") ;;

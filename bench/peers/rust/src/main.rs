@@ -4,6 +4,8 @@
 //!     rayon-submit WORKERS TASKS   million empty tasks/s, spawned into a scope from outside
 //!     rayon-one WORKERS TRIPS      microseconds for an install from outside
 //!     rayon-fib WORKERS N          milliseconds for fib(N), a join for each call
+//!     rayon-fork, rayon-uneven, rayon-skewed, rayon-sum, rayon-sort, rayon-sort-unstable,
+//!     rayon-mandelbrot WORKERS SIZE   see joins.rs
 //!     tokio-submit WORKERS TASKS   million empty tasks/s, with a JoinHandle of each
 //!     tokio-one WORKERS TRIPS      microseconds for a spawn and its result
 //!     yield WORKERS TIMES          of tokio, as are all below: nanoseconds for a yield of one of two
@@ -16,6 +18,7 @@
 //!
 //! Pools are made before the clock starts.
 mod fibers;
+mod joins;
 
 use std::io::{self, BufRead};
 use std::thread;
@@ -123,6 +126,13 @@ fn answer(line: &str) -> Option<f64> {
         "rayon-submit" => rayon_submit,
         "rayon-one" => rayon_one,
         "rayon-fib" => rayon_fib,
+        "rayon-fork" => joins::fork,
+        "rayon-uneven" => joins::uneven,
+        "rayon-skewed" => joins::skewed,
+        "rayon-sum" => joins::sum,
+        "rayon-sort" => joins::sort,
+        "rayon-sort-unstable" => joins::sort_unstable,
+        "rayon-mandelbrot" => joins::mandelbrot,
         "tokio-submit" => tokio_submit,
         "tokio-one" => tokio_one,
         "yield" => fibers::yields,
