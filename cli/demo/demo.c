@@ -14,6 +14,7 @@
 #include "interrupt.h"
 #include "measure.h"
 #include "options.h"
+#include "peer.h"
 #include "progress.h"
 #include "report.h"
 #include "scratch.h"
@@ -140,11 +141,19 @@ static int demo_open(struct demo *demo, thrum_error *ret_error)
     demo->results = calloc(row_count(), sizeof *demo->results);
     if (rc == 0 && !demo->results)
         rc = trouble(ret_error, -ENOMEM, "out of memory");
-    return rc == 0 ? open_workloads(demo, ret_error) : rc;
+    if (rc == 0)
+        rc = open_workloads(demo, ret_error);
+    if (rc < 0 || !demo->options.peer)
+        return rc;
+    progress_step("preparing: the peer");
+    rc = peer_open(&demo->options, ret_error);
+    progress_clear();
+    return rc;
 }
 
 static void demo_close(struct demo *demo)
 {
+    peer_close();
     for (int kind = WORKLOAD_KINDS - 1; kind >= 0; kind--)
         if (demo->opened[kind])
             workload_for(kind, &demo->options)->close();
@@ -152,6 +161,19 @@ static void demo_close(struct demo *demo)
         row_result_finish(&demo->results[i]);
     free(demo->results);
     scratch_remove();
+}
+
+/* Measures the cell once in the peer. Returns whether that succeeded. */
+static bool measure_peer(struct cell *cell, const struct row *row, const struct column *column)
+{
+    thrum_error error;
+    double seconds;
+    int rc = peer_measure(row, column, cell->workers, &seconds, &error);
+    if (rc == 0)
+        cell->peer_samples[cell->peer_count++] = seconds;
+    else if (rc != -ECANCELED)
+        trouble_print("%s: %s", row->name, error.message);
+    return rc == 0 || rc == -ECANCELED;
 }
 
 /* Measures a row. Returns whether all of it succeeded. */
@@ -171,6 +193,8 @@ static bool run_row(struct demo *demo, const struct row *row)
                 continue; /* it failed before */
             measure_cell(cell, row, column_at(i), &demo->setting);
             fine &= cell->status != CELL_FAILED;
+            if (demo->options.peer && !interrupt_asked())
+                fine &= measure_peer(cell, row, column_at(i));
         }
     }
     row_result_settle(result, &demo->setting);

@@ -258,6 +258,11 @@ static void close_http(void)
     foreign_url[0] = '\0';
 }
 
+int http_workload_port(void)
+{
+    return server.port;
+}
+
 const struct workload http_workload = {
     .open = open_http,
     .prepare = connect_handles,

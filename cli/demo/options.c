@@ -46,6 +46,9 @@ static const struct option_row rows[] = {
      OPTION_TEXT, INTO(json), .completion = COMPLETE_FILE},
     {'c', "csv", "FILE", "The same as CSV.", NULL, OPTION_TEXT, INTO(csv),
      .completion = COMPLETE_FILE},
+    {0, "peer", "PYTHON", "Run the same rows in this Python, such as python3, in turns with ours.",
+     "It uses threading, multiprocessing and asyncio of its standard library. A row of the table has its times.",
+     OPTION_TEXT, INTO(peer), .completion = COMPLETE_COMMAND},
     {0, "svg", "FILE", "Draw the times as bars, each beside its bound.", NULL, OPTION_TEXT,
      INTO(svg), .completion = COMPLETE_FILE},
     {'u', "url", "URL", "Fetch this page rather than one from a server of our own.",
@@ -132,6 +135,10 @@ double options_scale(const struct demo_options *options)
 static enum options_verdict check_whole(const struct demo_options *options, char *message,
                                         size_t size)
 {
+    if (options->peer && (!*options->peer || options->url || options->postgres))
+        return command_line_wrong(message, size,
+                                  *options->peer ? "--peer has no --url and no --postgres"
+                                                 : "--peer takes a program, not an empty word");
     const char *const files[] = {options->json, options->csv, options->svg};
     static const char *const names[] = {"--json", "--csv", "--svg"};
     const char *standard = NULL;

@@ -17,6 +17,7 @@ struct demo_options {
     const char *csv;      /* likewise */
     const char *svg;      /* likewise, for a picture */
     const char *url;      /* fetch this instead of from a server of our own, or NULL */
+    const char *peer;     /* an interpreter of Python to run the same rows, or NULL */
     const char *postgres; /* query this instead of SQLite, or NULL */
 };
 

@@ -6,6 +6,7 @@
 #include "report.h"
 
 #include "interrupt.h"
+#include "peer.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -47,6 +48,14 @@ static json_t *samples_json(const struct cell *cell, bool *ok)
     return samples;
 }
 
+static json_t *peer_json(const struct cell *cell, bool *ok)
+{
+    json_t *samples = json_array();
+    for (int i = 0; i < cell->peer_count; i++)
+        *ok &= json_array_append_new(samples, json_real(cell->peer_samples[i])) == 0;
+    return samples;
+}
+
 static json_t *cell_json(const struct row_result *result, size_t index,
                          const struct setting *setting, bool *ok)
 {
@@ -75,6 +84,8 @@ static json_t *cell_json(const struct row_result *result, size_t index,
     put(json, "ratio", number_or_null(cell->bound > 0 ? cell->seconds / cell->bound : 0), ok);
     put(json, "guide_seconds", number_or_null(guide), ok);
     put(json, "guide_column", text_or_null(guide_name), ok);
+    put(json, "peer_seconds", number_or_null(cell->peer_seconds), ok);
+    put(json, "peer_samples", peer_json(cell, ok), ok);
     put(json, "others_share", done ? json_real(cell->others) : json_null(), ok);
     put(json, "error", text_or_null(failed ? cell->error.message : NULL), ok);
     return json;
@@ -129,6 +140,7 @@ int report_json(FILE *out, const struct row_result *results, size_t count,
         ok &= json_array_append_new(rows, row_json(&results[i], setting, &ok)) == 0;
     put(json, "kind", json_string("demo"), &ok);
     put(json, "machine", machine_json(&setting->machine), &ok);
+    put(json, "peer", text_or_null(peer_name()), &ok);
     put(json, "thrum", json_string(thrum_version()), &ok);
     put(json, "cores", json_integer(setting->cores), &ok);
     put(json, "workers", json_integer(setting->options->workers), &ok);

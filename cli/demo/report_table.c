@@ -11,6 +11,7 @@
 #include "report.h"
 
 #include "interrupt.h"
+#include "peer.h"
 #include "style.h"
 
 #include <string.h>
@@ -102,6 +103,20 @@ static void print_others(FILE *out, const struct row_result *result)
         print_line(out, STYLE_RED, "  others", texts);
 }
 
+/* A line of what the peer has taken, if there is one. */
+static void print_peer(FILE *out, const struct row_result *result)
+{
+    char texts[COLUMNS_MAX][32];
+    bool any = false;
+    for (size_t i = 0; i < column_count(); i++) {
+        double seconds = result->cells[i].peer_seconds;
+        any |= seconds > 0;
+        snprintf(texts[i], sizeof texts[i], seconds > 0 ? "%.3f s" : "-  ", seconds);
+    }
+    if (any)
+        print_line(out, "", "  here", texts);
+}
+
 void report_table_row(FILE *out, const struct row_result *result, const struct setting *setting)
 {
     char title[64], time[COLUMNS_MAX][32], workers[COLUMNS_MAX][32], bound[COLUMNS_MAX][32],
@@ -131,6 +146,7 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
     print_line(out, "", "  bound", bound);
     print_line(out, "", "  ratio", ratio);
     print_line(out, STYLE_DIM, "  Python", guide);
+    print_peer(out, result);
     print_others(out, result);
     (void)fflush(out);
 }
@@ -181,6 +197,9 @@ void report_table_end(FILE *out, const struct row_result *results, size_t count,
           "ratio: time / bound. Python: the figure of the guide; for threads(best) its best\n"
           "in the row, for fibers that of asyncio.\n",
           out);
+    if (*peer_name())
+        fprintf(out, "here: %s on this machine, in turns with ours; asyncio for fibers.\n",
+                peer_name());
     if (signal)
         fprintf(out, "Interrupted by %s: only the cells that were finished have figures.\n",
                 interrupt_name(signal));

@@ -32,7 +32,8 @@ int row_result_init(struct row_result *ret_result, const struct row *row,
         struct cell *cell = &ret_result->cells[i];
         cell->workers = cell_workers(row, column_at(i), setting);
         cell->samples = calloc((size_t)setting->options->repeats, sizeof *cell->samples);
-        if (!cell->samples) {
+        cell->peer_samples = calloc((size_t)setting->options->repeats, sizeof *cell->peer_samples);
+        if (!cell->samples || !cell->peer_samples) {
             row_result_finish(ret_result);
             return -ENOMEM;
         }
@@ -45,6 +46,8 @@ void row_result_finish(struct row_result *result)
     for (size_t i = 0; i < column_count(); i++) {
         free(result->cells[i].samples);
         result->cells[i].samples = NULL;
+        free(result->cells[i].peer_samples);
+        result->cells[i].peer_samples = NULL;
     }
 }
 
@@ -117,6 +120,8 @@ void row_result_settle(struct row_result *result, const struct setting *setting)
     bool foreign, measuring = needs_measuring(result->row, setting, &foreign);
     for (size_t i = 0; i < column_count(); i++) {
         struct cell *cell = &result->cells[i];
+        if (cell->peer_count > 0)
+            cell->peer_seconds = median_of(cell->peer_samples, (size_t)cell->peer_count);
         if (cell->status != CELL_DONE)
             continue;
         const struct sample *middle = median(cell);

@@ -38,7 +38,10 @@ struct cell {
     struct interval interval; /* of the median; middle is 0 with fewer than five samples */
     double others;            /* of the same sample */
     double bound;             /* 0 where there is none */
-    bool measured; /* the bound is made of the sequential column's times, not of given ones */
+    double *peer_samples;     /* seconds of the peer, options.repeats of them */
+    int peer_count;
+    double peer_seconds; /* the median; 0 without a peer */
+    bool measured;       /* the bound is made of the sequential column's times, not of given ones */
 };
 
 struct row_result {

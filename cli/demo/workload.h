@@ -43,6 +43,9 @@ extern const struct workload cpu_workload;
 extern const struct workload sqlite_workload;
 extern const struct workload postgres_workload;
 
+/* The port of our own HTTP server on 127.0.0.1; 0 if it was not started. */
+int http_workload_port(void);
+
 /* The workload for a kind of task under the given options. */
 const struct workload *workload_for(enum workload_kind kind, const struct demo_options *options);
 

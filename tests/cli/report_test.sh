@@ -1,5 +1,5 @@
 #!/bin/bash
-# `thrum report`: comparisons, and the page in a browser that has no network: report_test.sh THRUM
+# `thrum report`, and what is new in `thrum demo`: comparisons, and the page in a browser that has no network: report_test.sh THRUM
 #
 # The browser is Debian's chromium; without it, or without a network namespace, the tests of the page are left out.
 set -u
@@ -45,6 +45,30 @@ for cell in json.load(open('demo.json'))['rows'][0]['cells']:
     assert len(cell['samples']) == 5 and cell['seconds_low'] <= cell['seconds'] <= cell['seconds_high']
 assert len(xml.dom.minidom.parse('demo.svg').getElementsByTagName('rect')) == 7
 END
+}
+
+the_peer_runs_every_row() {
+    "$thrum" demo --quick --peer python3 --only file,db,http --json peer.json 2>err | tee out | grep -q '^  here  ' && ! grep -E '.{81}' out &&
+        python3 - <<'END' || return 1
+import json
+results = json.load(open('peer.json'))
+assert results['peer'].startswith('python3 3.')
+for row in results['rows']:
+    for cell in row['cells']:
+        bound = sum(part['tasks'] * part['seconds'] for part in row['parts']) / cell['workers']
+        assert len(cell['peer_samples']) == 1 and cell['peer_seconds'] >= bound * .99, (row['row'], cell)
+END
+    "$thrum" demo --quick --peer false --only db >out 2>err
+    [ $? -eq 1 ] && grep -q -- '--peer: false ended before it was ready' err || return 1
+    "$thrum" demo --quick --peer /nonexistent/python --only db >out 2>err
+    [ $? -eq 1 ] && grep -q -- '--peer: cannot run /nonexistent/python' err || return 1
+    "$thrum" demo --peer python3 --url http://127.0.0.1/ >out 2>err
+    [ $? -eq 2 ]
+}
+
+a_directory_that_cannot_be_used_is_named() {
+    TMPDIR=/nonexistent "$thrum" demo --quick --only file >out 2>err
+    [ $? -eq 1 ] && grep -q 'cannot make a directory in /nonexistent: .*; set TMPDIR' err
 }
 
 # refused STATUS TEXT ARGUMENTS
@@ -117,15 +141,15 @@ browser=$(command -v chromium || command -v google-chrome || true)
 skip=
 [ -n "$browser" ] || skip='there is no chromium'
 unshare -rn true 2>/dev/null || skip='there is no network namespace to be had'
-tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read what_makes_no_sense_is_refused
-the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
+tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
+a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
 # shellcheck disable=SC2086 # a list of words
 set -- $tests
 echo "1..$#"
 number=0
 for test; do
     number=$((number + 1))
-    if [ -n "$skip" ] && [ "$number" -gt 5 ]; then
+    if [ -n "$skip" ] && [ "$number" -gt 7 ]; then
         echo "ok $number - $test # SKIP $skip"
     elif "$test" 2>said; then
         echo "ok $number - $test"
