@@ -112,7 +112,8 @@ THRUM_API thrum_case thrum_case_process(thrum_process *process);
 THRUM_API thrum_case thrum_case_signals(thrum_signals *signals, int *ret_number);
 
 /* Ready when a read from `descriptor` would not wait: there are data, the end, or an error. As
- * thrum_wait_readable. Its code is 0, or -EBADF if it is no descriptor. */
+ * thrum_wait_readable. The descriptor must not be closed meanwhile; thrum_socket_descriptor gives that of
+ * a socket. Its code is 0, or -EBADF if it is no descriptor. */
 THRUM_API thrum_case thrum_case_readable(int descriptor);
 
 /* The same for a write, as thrum_wait_writable. */

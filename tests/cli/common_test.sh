@@ -118,6 +118,37 @@ only_what_may_have_been_meant_is_offered() {
         not_said 'did you mean' hahaha && not_said 'did you mean' hash --xyz x
 }
 
+# is_still PID: no thread of the process has given its processor away for half a second.
+is_still() {
+    local before after
+    before=$(cat /proc/"$1"/task/*/status 2>/dev/null | awk '/^voluntary/ { sum += $2 } END { print sum }')
+    sleep 0.5
+    after=$(cat /proc/"$1"/task/*/status 2>/dev/null | awk '/^voluntary/ { sum += $2 } END { print sum }')
+    [ -n "$before" ] && [ "$before" = "$after" ]
+}
+
+# stands_still WORDS...: the command waits for input without waking up, and ends by the first SIGTERM.
+stands_still() {
+    "$thrum" "$@" <&9 >out 2>err &
+    local process=$! still=1
+    until_true in_poll $process
+    for _ in 1 2 3 4 5 6; do
+        is_still $process && still=0 && break
+    done
+    kill -s TERM $process
+    wait $process
+    [ $still -eq 0 ] || echo "# thrum $* wakes up while it waits"
+    return $still
+}
+
+a_command_that_waits_does_not_wake_up() {
+    mkfifo silence && exec 9<>silence || return 1
+    stands_still hash - && stands_still fetch -i - && stands_still run -- cat
+    local status=$?
+    exec 9>&-
+    return $status
+}
+
 # `| head` is no failure to report.
 a_reader_that_goes_away_gets_no_message() {
     for line in 'hash many' 'run -- cat ::: many/big' 'every 1ms -- cat many/big' 'run --help' --help; do
@@ -130,7 +161,7 @@ a_reader_that_goes_away_gets_no_message() {
 }
 
 # shellcheck disable=SC2046 # a list of words
-set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said)
+set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said -e is_still -e stands_still)
 echo "1..$#"
 number=0
 for test; do

@@ -26,6 +26,10 @@ struct meeting {
             thrum_condition condition;
         } pair;
         thrum_event event[2];
+        struct {
+            thrum_lock lock;
+            thrum_event never;
+        } select;
         thrum_shared_lock shared_lock;
         thrum_shared_semaphore shared_semaphore;
     } u;
@@ -118,6 +122,34 @@ static void end_lock(struct meeting *meeting)
 }
 
 BOUNDS_OF(lock, 3, 1)
+
+/* The lock is one of two cases of a select. */
+static void begin_select(struct meeting *meeting)
+{
+    thrum_lock_init(&meeting->u.select.lock);
+    thrum_event_init(&meeting->u.select.never);
+}
+
+static void use_select(struct meeting *meeting, unsigned who, unsigned round,
+                       thrum_deadline deadline)
+{
+    (void)who, (void)round;
+    thrum_case cases[] = {thrum_case_lock(&meeting->u.select.lock),
+                          thrum_case_event(&meeting->u.select.never)};
+    if (thrum_select(cases, 2, deadline) < 0)
+        return;
+    add_one(meeting);
+    thrum_lock_release(&meeting->u.select.lock);
+}
+
+static void end_select(struct meeting *meeting)
+{
+    check_sum(meeting);
+    thrum_lock_finish(&meeting->u.select.lock);
+    thrum_event_finish(&meeting->u.select.never);
+}
+
+BOUNDS_OF(select, 2, 1)
 
 static void begin_rlock(struct meeting *meeting)
 {

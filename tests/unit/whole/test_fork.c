@@ -140,6 +140,51 @@ TEST(nothing_is_given_to_those_that_were_left_behind)
     JOIN(second, 0);
 }
 
+/* The same for one that selects. */
+
+static thrum_queue *jobs;
+
+static int select_all(thrum_task *self)
+{
+    int job;
+    thrum_case cases[] = {thrum_case_lock(&fought_for), thrum_case_semaphore(&permits),
+                          thrum_case_get(jobs, &job)};
+    tell_ident(&waiting[0]);
+    int index = thrum_select(cases, 3, THRUM_FOREVER);
+    return thrum_return(self, &index, sizeof index);
+}
+
+static void give_and_select(void *unused)
+{
+    int job = 3;
+    thrum_case cases[] = {thrum_case_get(jobs, &job), thrum_case_semaphore(&permits)};
+    give_and_take(unused);
+    CHECK_INT(thrum_queue_put(jobs, &job, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_select(cases, 2, thrum_in(0.001)), ==, -ETIMEDOUT);
+    thrum_semaphore_release(&permits, 1);
+    CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 1);
+}
+
+TEST(nothing_is_given_to_a_select_that_was_left_behind)
+{
+    for (int bounded = 0; bounded < 2; bounded++) {
+        int index = -1;
+        jobs = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = bounded ? 4 : 0});
+        waiting[0] = 0;
+        thrum_lock_acquire(&fought_for);
+        thrum_thread *thread = thrum_thread_start(select_all, THRUM_NOTHING);
+        UNTIL(waits_for(&waiting[0], "select"));
+        CHECK_INT(status_of_child(give_and_select, NULL), ==, 0);
+        thrum_semaphore_release(&permits, 1);
+        CHECK_INT(thrum_thread_result(thread, &index, sizeof index, THRUM_FOREVER), ==, 0);
+        CHECK_INT(index, ==, 1);
+        thrum_thread_free(thread);
+        thrum_lock_release(&fought_for);
+        thrum_queue_free(jobs);
+    }
+}
+
 static int nothing(thrum_task *self)
 {
     (void)self;

@@ -266,6 +266,27 @@ SMALL(queues, 5)
     use_queue(&(thrum_queue_options){.order = THRUM_PRIORITY, .compare = compare_ints});
 }
 
+SMALL(selects, 5)
+{
+    enum { CASES = 8 };
+    thrum_queue *queues[CASES];
+    int item = 0, ends[2];
+    thrum_case cases[CASES];
+    CHECK_INT(pipe(ends), ==, 0);
+    for (int i = 0; i < CASES; i++) {
+        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = i % 2});
+        CHECK(queues[i] != NULL);
+        cases[i] = thrum_case_get(queues[i], &item);
+    }
+    CHECK_INT(thrum_select(cases, CASES, thrum_in(1e-5)), ==, -ETIMEDOUT);
+    cases[0] = thrum_case_readable(ends[0]);
+    CHECK_INT(thrum_select(cases, CASES, thrum_in(1e-5)), ==, -ETIMEDOUT);
+    for (int i = 0; i < CASES; i++)
+        thrum_queue_free(queues[i]);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 SMALL(deques, 5)
 {
     int items[4] = {1, 2, 3, 4};
