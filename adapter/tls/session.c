@@ -184,7 +184,8 @@ static ptrdiff_t session_write(void *object, const void *data, size_t size)
     return rc == 0 ? -EPIPE : rc;
 }
 
-static int session_wait(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int session_wait(void *object, thrum_transport_side side, bool tried,
+                        thrum_deadline deadline)
 {
     struct session *session = object;
     if (tried)
@@ -303,7 +304,7 @@ static int step(struct session *session, thrum_error *ret_error)
     return rc;
 }
 
-static int shake_hands(struct session *session, thrum_error *ret_error, thrum_time deadline)
+static int shake_hands(struct session *session, thrum_error *ret_error, thrum_deadline deadline)
 {
     int rc;
     while ((rc = step(session, ret_error)) == -EAGAIN) {
@@ -324,7 +325,7 @@ static void note_protocol(struct session *session)
 }
 
 static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum_error *ret_error,
-                   thrum_time deadline)
+                   thrum_deadline deadline)
 {
     ERR_clear_error();
     struct session *session = new_session(tls, stream);
@@ -355,7 +356,7 @@ static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum
 }
 
 int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream, const char *host,
-                      thrum_error *ret_error, thrum_time deadline)
+                      thrum_error *ret_error, thrum_deadline deadline)
 {
     if (tls->server)
         return tls_fail(ret_error, -EINVAL, "these TLS settings are for servers");
@@ -363,7 +364,7 @@ int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream, const char *host,
 }
 
 int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream, thrum_error *ret_error,
-                     thrum_time deadline)
+                     thrum_deadline deadline)
 {
     if (!tls->server)
         return tls_fail(ret_error, -EINVAL, "these TLS settings are for clients");

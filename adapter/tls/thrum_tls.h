@@ -3,7 +3,7 @@
  *     thrum_tls *tls;
  *     thrum_stream *stream;
  *     thrum_error error;
- *     thrum_time deadline = thrum_in(10);
+ *     thrum_deadline deadline = thrum_in(10);
  *     int rc = thrum_tls_new_client(NULL, &tls, &error);        // once, for many connections
  *     if (rc < 0)
  *         return thrum_fail(self, rc, "%s", error.message);
@@ -107,12 +107,12 @@ THRUM_API void thrum_tls_free(thrum_tls *tls);
  * Python: loop.start_tls, the `ssl` argument of open_connection. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream,
                                                  const char *host, thrum_error *ret_error,
-                                                 thrum_time deadline);
+                                                 thrum_deadline deadline);
 
 /* Encrypts a stream, as its server. Returns as thrum_tls_connect; -EKEYREJECTED is about the certificate of
  * the client. Blocks. Python: loop.start_tls with server_side, the `ssl` argument of start_server. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream,
-                                                thrum_error *ret_error, thrum_time deadline);
+                                                thrum_error *ret_error, thrum_deadline deadline);
 
 /* What was agreed. The texts belong to the stream and live as long as it does. */
 typedef struct thrum_tls_info {

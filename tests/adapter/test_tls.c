@@ -469,7 +469,7 @@ static ptrdiff_t rough_write(void *object, const void *data, size_t size)
     return put;
 }
 
-static int rough_wait(void *object, thrum_transport_side side, bool tried, thrum_time deadline)
+static int rough_wait(void *object, thrum_transport_side side, bool tried, thrum_deadline deadline)
 {
     struct rough *rough = object;
     return tried && rough->refused[side] ? 0
