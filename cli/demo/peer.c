@@ -5,8 +5,8 @@
  * its figures stand beside those that the guide gives from another machine. The loop is calibrated in Python: its task
  * takes 100 ms there, too.
  *
- * It ends when its standard input ends, however this program ends. It leads a process group, so that its worker processes
- * end with it after an interrupt.
+ * The script is bench/peers/demo.py. It ends when its standard input ends, however this program ends. It leads a process
+ * group, so that its worker processes end with it after an interrupt.
  */
 #include "peer.h"
 

@@ -19,7 +19,7 @@ struct report {
     uint64_t cut_off; /* unfinished, but begun */
     bool broken;      /* nothing more can be printed */
     bool stopped;
-    uint64_t turn;    /* the number that is printed next */
+    uint64_t turn; /* the number that is printed next */
     struct result *waiting[ORDER_MOST];
 };
 

@@ -1,6 +1,6 @@
 # The rows of thrum demo in Python, with nothing but its standard library: what the guide's table was measured with.
 #
-#     python3 peer.py FOLDER PORT SCALE
+#     python3 demo.py FOLDER PORT SCALE
 #
 # FOLDER has the files file-000 and so on; PORT is that of the server on 127.0.0.1, or 0. It prints "ready", and then reads
 # lines "EXECUTOR WORKERS KIND:COUNT:SECONDS..." and answers each by the seconds that it took, from before the executor was
