@@ -11,6 +11,7 @@
  * Every way out after 2 passes 6, so no process, file or directory is left.
  */
 #include "../command.h"
+#include "demo_sweep.h"
 #include "interrupt.h"
 #include "measure.h"
 #include "options.h"
@@ -250,6 +251,43 @@ static bool write_reports(struct demo *demo)
     return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
 }
 
+/* Sweeps the chosen row and writes what was asked for. Returns whether all succeeded. */
+static bool run_sweep(struct demo *demo)
+{
+    struct sweep sweep = {0};
+    thrum_error error;
+    char title[120];
+    size_t index = 0;
+    while (!row_chosen(demo, index))
+        index++;
+    int rc = demo_sweep_run(&sweep, row_at(index), &demo->options, &demo->setting, &error);
+    bool fine = rc == 0 || rc == -ECANCELED;
+    if (!fine)
+        trouble_print("%s: %s", row_at(index)->name, error.message);
+    demo_sweep_title(row_at(index), &demo->setting, title, sizeof title);
+    progress_clear();
+    if (demo->table && sweep.advice.known) {
+        fprintf(demo->table, "%s\n\n", title);
+        sweep_report(demo->table, &sweep);
+    }
+    int json = 0, csv = 0, svg = 0;
+    if (demo->json) {
+        json_t *value = json_pack("{s:s, s:o, s:s, s:o}", "kind", "tune", "machine",
+                                  machine_json(&demo->setting.machine), "command", title, "sweep",
+                                  sweep_json(&sweep));
+        json = value ? json_dumpf(value, demo->json, JSON_INDENT(2)) == 0 ? 0 : -EIO : -ENOMEM;
+        json_decref(value);
+    }
+    if (demo->csv)
+        csv = sweep_csv(demo->csv, &sweep);
+    if (demo->svg)
+        svg = sweep_svg(demo->svg, &sweep, title);
+    sweep_finish(&sweep);
+    fine &= finish_report("--json", demo->options.json, demo->json, json);
+    fine &= finish_report("--svg", demo->options.svg, demo->svg, svg);
+    return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
+}
+
 /* A failed task is told in the table; without one it must be told elsewhere. */
 static void tell_failures(const struct demo *demo)
 {
@@ -274,6 +312,8 @@ int demo_run(int argc, char **argv)
         if (!interrupt_asked())
             trouble_print("%s", error.message);
         status = STATUS_FAILED;
+    } else if (demo.options.sweep) {
+        status = run_sweep(&demo) ? STATUS_OK : STATUS_FAILED;
     } else {
         bool fine = run_rows(&demo);
         fine &= write_reports(&demo);

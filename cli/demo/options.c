@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include "rows.h"
+#include "tune/sweep.h"
 
 #include <string.h>
 
@@ -29,6 +30,8 @@ static bool take_rows(void *into, const char *list, char *message, size_t size)
     }
 }
 
+const char *const sweep_executors[] = {"threads", "fibers", "processes", NULL};
+
 static const char *const row_words[] = {"story", "http", "file", "cpu", "db", "mixed", NULL};
 
 #define INTO(field) offsetof(struct demo_options, field)
@@ -46,6 +49,13 @@ static const struct option_row rows[] = {
      OPTION_TEXT, INTO(json), .completion = COMPLETE_FILE},
     {'c', "csv", "FILE", "The same as CSV.", NULL, OPTION_TEXT, INTO(csv),
      .completion = COMPLETE_FILE},
+    {0, "sweep", "LIST", "Find out how many workers a row should have: 1..64, or 1,2,4,8.",
+     "With --only for the row, and --executor. The method is that of thrum tune; --repeat is the number of rounds, 5 by "
+     "default.",
+     OPTION_TEXT, INTO(sweep)},
+    {0, "executor", "KIND", "The executor of --sweep: threads (the default), fibers or processes.",
+     NULL, OPTION_CHOICE, INTO(executor), .choices = sweep_executors,
+     .completion = COMPLETE_CHOICES},
     {0, "peer", "PYTHON", "Run the same rows in this Python, such as python3, in turns with ours.",
      "It uses threading, multiprocessing and asyncio of its standard library. A row of the table has its times.",
      OPTION_TEXT, INTO(peer), .completion = COMPLETE_COMMAND},
@@ -168,6 +178,24 @@ static enum options_verdict check_whole(const struct demo_options *options, char
     return OPTIONS_RUN;
 }
 
+/* What --sweep needs and excludes. */
+static enum options_verdict check_sweep(const struct demo_options *options, char *message,
+                                        size_t size)
+{
+    struct sweep sweep = {0};
+    if (!options->sweep)
+        return OPTIONS_RUN;
+    if (!sweep_parse(&sweep, options->sweep))
+        return command_line_wrong(
+            message, size,
+            "--sweep takes a range such as 1..64 or a list such as 1,2,4,8, not '%s'",
+            options->sweep);
+    if (options->rows == 0 || (options->rows & (options->rows - 1)) != 0)
+        return command_line_wrong(message, size,
+                                  "--sweep needs one row: --only http, for instance");
+    return options->peer ? command_line_wrong(message, size, "--sweep has no --peer") : OPTIONS_RUN;
+}
+
 enum options_verdict demo_options_parse(int argc, char **argv, struct demo_options *ret,
                                         char *ret_message, size_t message_size)
 {
@@ -175,6 +203,9 @@ enum options_verdict demo_options_parse(int argc, char **argv, struct demo_optio
     *ret = (struct demo_options){.workers = 4, .repeats = 1};
     enum options_verdict verdict =
         command_line_parse(&demo_line, argc, argv, ret, &first, ret_message, message_size);
+    if (verdict != OPTIONS_RUN)
+        return verdict;
+    verdict = check_sweep(ret, ret_message, message_size);
     if (verdict != OPTIONS_RUN)
         return verdict;
     if (ret->rows == 0)

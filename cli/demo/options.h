@@ -8,6 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The executors of --executor, ended by NULL. */
+extern const char *const sweep_executors[];
+
 struct demo_options {
     bool quick;           /* a tenth of every latency */
     int workers;          /* of the columns with a given number; 4 */
@@ -17,6 +20,8 @@ struct demo_options {
     const char *csv;      /* likewise */
     const char *svg;      /* likewise, for a picture */
     const char *url;      /* fetch this instead of from a server of our own, or NULL */
+    const char *sweep;    /* numbers of workers to try with one row, or NULL */
+    int executor;         /* of the sweep: an index of sweep_executors */
     const char *peer;     /* an interpreter of Python to run the same rows, or NULL */
     const char *postgres; /* query this instead of SQLite, or NULL */
 };

@@ -282,18 +282,22 @@ int sweep_run(struct sweep *sweep, thrum_error *ret_error)
     thrum_time begin = thrum_now();
     uint64_t state = (uint64_t)begin;
     int rc = 0;
-    progress_begin("measuring", "rounds");
-    progress_expect((uint64_t)sweep->rounds, 0);
+    if (!sweep->quiet) {
+        progress_begin("measuring", "rounds");
+        progress_expect((uint64_t)sweep->rounds, 0);
+    }
     for (int round = 1; rc == 0 && round <= sweep->rounds; round++) {
         rc = run_round(sweep, &state, ret_error);
         if (rc == 0 && round == REFINE_AFTER)
             rc = refine(sweep, round, ret_error);
-        progress_show((uint64_t)round, 0);
+        if (!sweep->quiet)
+            progress_show((uint64_t)round, 0);
         if (sweep->most > 0 && round >= ROUNDS_LEAST &&
             (double)(thrum_now() - begin) * 1e-9 > sweep->most)
             break;
     }
-    progress_end();
+    if (!sweep->quiet)
+        progress_end();
     if (rc == 0 || rc == -ECANCELED) {
         int settled = sweep_settle(sweep);
         rc = settled < 0 ? trouble(ret_error, settled, "out of memory") : rc;

@@ -50,7 +50,7 @@ struct sweep {
     bool listed;     /* only the numbers in `points` were asked for: none is added */
     int cores, rounds;
     double most; /* seconds after which no round begins; 0 for no bound */
-    bool quiet;
+    bool quiet;  /* shows no progress: `measure` does */
 
     /* Measures the work once. Returns 0, -ECANCELED after an interrupt, or a negative errno with a message. */
     int (*measure)(void *context, int workers, struct cost *ret_cost, thrum_error *ret_error);

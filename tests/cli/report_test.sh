@@ -66,6 +66,18 @@ END
     [ $? -eq 2 ]
 }
 
+a_row_is_swept() {
+    "$thrum" demo --quick --only db --sweep 1,2,50 --executor fibers --repeat 3 --json sweep.json --svg sweep.svg >out 2>err &&
+        grep -q '^50 DB queries, 5 ms, on fibers' out && grep -q '^best: \|^cannot tell' out && ! grep -E '.{81}' out &&
+        "$thrum" report sweep.json -o sweep.html && python3 - <<'END'
+import json
+sweep = json.load(open('sweep.json'))['sweep']
+assert [point['workers'] for point in sweep['points']] == [1, 2, 50]
+one, two, fifty = (point['seconds'] for point in sweep['points'])
+assert one >= .25 and two >= .125 and fifty >= .005 and fifty < two < one
+END
+}
+
 a_directory_that_cannot_be_used_is_named() {
     TMPDIR=/nonexistent "$thrum" demo --quick --only file >out 2>err
     [ $? -eq 1 ] && grep -q 'cannot make a directory in /nonexistent: .*; set TMPDIR' err
@@ -142,14 +154,14 @@ skip=
 [ -n "$browser" ] || skip='there is no chromium'
 unshare -rn true 2>/dev/null || skip='there is no network namespace to be had'
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
-a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
+a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
 # shellcheck disable=SC2086 # a list of words
 set -- $tests
 echo "1..$#"
 number=0
 for test; do
     number=$((number + 1))
-    if [ -n "$skip" ] && [ "$number" -gt 7 ]; then
+    if [ -n "$skip" ] && [ "$number" -gt 8 ]; then
         echo "ok $number - $test # SKIP $skip"
     elif "$test" 2>said; then
         echo "ok $number - $test"

@@ -103,6 +103,12 @@ TEST(values_are_checked)
     refuse("--url ftp://h/", "--url takes an address that begins with http://");
     refuse("--postgres mysql://h/", "--postgres takes an address");
     refuse("--json - --csv -", "cannot both go to standard output");
+    refuse("--svg - --csv -", "--csv and --svg cannot both go to standard output");
+    refuse("--sweep 1..4", "--sweep needs one row");
+    refuse("--sweep 1..4 --only http,db", "--sweep needs one row");
+    refuse("--sweep 4..1 --only db", "--sweep takes a range");
+    refuse("--sweep 1..4 --only db --executor asyncio", "--executor");
+    CHECK_INT(parse("--sweep 1..4 --only db --executor fibers"), ==, OPTIONS_RUN);
 }
 
 TEST(the_sum_agrees_with_its_formula)
