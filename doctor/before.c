@@ -22,7 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEPT = 64 };
+enum { KEPT = 64, POSTERS_MOST = 16 };
 
 struct source {
     uint32_t thread, epoch;
@@ -86,11 +86,52 @@ static bool capped(const struct before *before, uint32_t thread)
     return before->first[thread + 1] - before->first[thread] >= BUMPS_MOST;
 }
 
+/* The threads that posted, and how often. */
+struct posters {
+    uint32_t threads[POSTERS_MOST];
+    int64_t counts[POSTERS_MOST], total;
+    int used;
+    bool complete; /* all their posts are recorded, and there was room for all of them */
+};
+
+static void count_posters(const struct before *before, const struct group *group, uint32_t taker,
+                          struct posters *posters)
+{
+    *posters = (struct posters){.complete = true};
+    for (uint32_t i = 0; i < group->count; i++) {
+        uint32_t thread = group->entries[i].thread;
+        int at = 0;
+        if (group->entries[i].event->kind != EVENT_POST || thread == taker)
+            continue;
+        while (at < posters->used && posters->threads[at] != thread)
+            at++;
+        posters->total++;
+        if (at == posters->used) {
+            posters->complete &= at < POSTERS_MOST && !capped(before, thread);
+            if (at == POSTERS_MOST)
+                continue;
+            posters->threads[posters->used++] = thread;
+        }
+        posters->counts[at]++;
+    }
+}
+
+/* The epoch in which a thread posted for the `number`th time. */
+static uint32_t epoch_of_post(const struct group *group, uint32_t thread, int64_t number)
+{
+    for (uint32_t i = 0; i < group->count; i++)
+        if (group->entries[i].event->kind == EVENT_POST && group->entries[i].thread == thread &&
+            --number == 0)
+            return group->entries[i].event->epoch;
+    return 0;
+}
+
 static bool link_take(struct before *before, const struct group *group, uint32_t at)
 {
     struct entry *taker = &group->entries[at];
     const struct lock_record *lock = recording_lock(before->recording, taker->event->object);
     int64_t need = -(int64_t)lock->argument;
+    struct posters posters;
     if (!lock->site)
         return true;
     for (uint32_t i = 0; i <= at; i++)
@@ -98,26 +139,14 @@ static bool link_take(struct before *before, const struct group *group, uint32_t
             need += group->entries[i].event->kind == EVENT_TAKE ? 1 : -1;
     if (need <= 0)
         return true;
-    int64_t total = 0;
-    bool complete = true;
-    for (uint32_t i = 0; i < group->count; i++)
-        if (group->entries[i].event->kind == EVENT_POST &&
-            group->entries[i].thread != taker->thread) {
-            total++;
-            complete &= !capped(before, group->entries[i].thread);
-        }
-    for (uint32_t i = 0; i < group->count; i++) {
-        uint32_t poster = group->entries[i].thread;
-        int64_t own = 0, count = 0;
-        if (group->entries[i].event->kind != EVENT_POST || poster == taker->thread)
-            continue;
-        for (uint32_t j = 0; j < group->count; j++)
-            if (group->entries[j].event->kind == EVENT_POST && group->entries[j].thread == poster) {
-                own++;
-                count += j <= i;
-            }
-        if ((complete || own == total) && count == need - (total - own) &&
-            !add_source(before, taker->event, poster, group->entries[i].event->epoch))
+    count_posters(before, group, taker->thread, &posters);
+    if (!posters.complete && posters.used != 1)
+        return true;
+    for (int i = 0; i < posters.used; i++) {
+        int64_t number = need - (posters.total - posters.counts[i]);
+        if (number > 0 && number <= posters.counts[i] &&
+            !add_source(before, taker->event, posters.threads[i],
+                        epoch_of_post(group, posters.threads[i], number)))
             return false;
     }
     return true;

@@ -80,12 +80,11 @@ int contention_text(struct recording *recording, FILE *out)
                 recording->pid);
     for (int i = 0; i < used && i < LOCKS_SHOWN; i++) {
         if (totals[i].kind == LOCK_THREAD)
-            recording_thread_name(recording, totals[i].lock, name, sizeof name);
+            snprintf(name, sizeof name, "the end of threads");
         else
             recording_lock_name(recording, totals[i].lock, name, sizeof name);
-        fprintf(out, "  %.3f s, %lu times, at most %.3f s: %s%s\n", (double)totals[i].time / 1e9,
-                (unsigned long)totals[i].count, (double)totals[i].longest / 1e9,
-                totals[i].kind == LOCK_THREAD ? "the end of " : "", name);
+        fprintf(out, "  %.3f s, %lu times, at most %.3f s: %s\n", (double)totals[i].time / 1e9,
+                (unsigned long)totals[i].count, (double)totals[i].longest / 1e9, name);
         put_places(recording, &totals[i], out);
     }
     free(totals);
@@ -115,7 +114,7 @@ int contention_folded(struct recording *recording, FILE *out)
             fputc(';', out);
         }
         if (wait->kind == LOCK_THREAD)
-            snprintf(name, sizeof name, "end of a thread");
+            snprintf(name, sizeof name, "the end of threads");
         else
             recording_lock_name(recording, wait->lock, name, sizeof name);
         put_folded_name(out, name);

@@ -76,7 +76,7 @@ static void put_waits(struct recording *recording, FILE *out)
         fputs(any ? ", {" : "{", out);
         any = true;
         if (wait->kind == LOCK_THREAD)
-            put_thread(recording, out, "object", wait->lock);
+            put_name(out, "object", "the end of threads");
         else
             put_lock(recording, out, "object", wait->lock);
         findings_place(recording, wait->site, place, sizeof place);

@@ -184,6 +184,8 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
         (sender.uid == getuid() || sender.uid == 0) && poll(&ready, 1, 100) == 1) {
         ssize_t got = recvmsg(file, &message, MSG_CMSG_CLOEXEC);
         int received = got > 0 ? descriptor_in(&message) : -1;
+        if (got == 0) /* it was killed before it could send */
+            descriptor = -ECONNRESET;
         if (received >= 0 && got == sizeof hello && hello.magic == REGION_MAGIC &&
             hello.version == REGION_VERSION)
             descriptor = received;

@@ -76,6 +76,8 @@ static void receive(struct watch *watch)
     pid_t pid = 0;
     int descriptor;
     while ((descriptor = launch_receive(&watch->launch, &pid)) != -EAGAIN) {
+        if (descriptor == -ECONNRESET)
+            continue;
         struct program *program = descriptor >= 0 ? calloc(1, sizeof *program) : NULL;
         struct program **list = realloc(watch->programs, sizeof *list * (size_t)(watch->count + 1));
         if (list)
@@ -180,7 +182,8 @@ static void summarise(struct watch *watch)
         fprintf(
             watch->out,
             "thrum doctor: the program did not load the library, so nothing is known of it: it is "
-            "static, has another C library, or rights that its user has not\n");
+            "static, has another C library, or rights that its user has not, or a limit "
+            "(ulimit -f, ulimit -v) leaves no room for records\n");
     if (watch->refused)
         fprintf(watch->out, "thrum doctor: the records of %d processes could not be read\n",
                 watch->refused);

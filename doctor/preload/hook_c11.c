@@ -47,73 +47,73 @@ HOOK int mtx_init(mtx_t *mutex, int type)
     pthread_mutexattr_settype(&attributes, type & mtx_recursive ? PTHREAD_MUTEX_RECURSIVE
                                            : type & mtx_timed   ? PTHREAD_MUTEX_TIMED_NP
                                                                 : PTHREAD_MUTEX_NORMAL);
-    int rc = __pthread_mutex_init(mutex_of(mutex), &attributes);
+    int rc = ALIAS(pthread_mutex_init)(mutex_of(mutex), &attributes);
     if (rc == 0)
-        watch_lock_init(mutex, LOCK_MUTEX, 0, PLACE, 0);
+        thrum__watch_lock_init(mutex, LOCK_MUTEX, 0, PLACE, 0);
     return mapped(rc);
 }
 
 HOOK void mtx_destroy(mtx_t *mutex)
 {
-    watch_lock_retire(mutex, PLACE);
-    __pthread_mutex_destroy(mutex_of(mutex));
+    thrum__watch_lock_retire(mutex, PLACE);
+    ALIAS(pthread_mutex_destroy)(mutex_of(mutex));
 }
 
 HOOK int mtx_lock(mtx_t *mutex)
 {
-    return mapped(watch_mutex_lock(mutex_of(mutex), PLACE));
+    return mapped(thrum__watch_mutex_lock(mutex_of(mutex), PLACE));
 }
 
 HOOK int mtx_trylock(mtx_t *mutex)
 {
-    return mapped(watch_mutex_trylock(mutex_of(mutex), PLACE));
+    return mapped(thrum__watch_mutex_trylock(mutex_of(mutex), PLACE));
 }
 
 HOOK int mtx_timedlock(mtx_t *restrict mutex, const struct timespec *restrict until)
 {
-    return mapped(watch_mutex_clocklock(mutex_of(mutex), CLOCK_REALTIME, until, PLACE));
+    return mapped(thrum__watch_mutex_clocklock(mutex_of(mutex), CLOCK_REALTIME, until, PLACE));
 }
 
 HOOK int mtx_unlock(mtx_t *mutex)
 {
-    return mapped(watch_mutex_unlock(mutex_of(mutex)));
+    return mapped(thrum__watch_mutex_unlock(mutex_of(mutex)));
 }
 
 HOOK int cnd_init(cnd_t *condition)
 {
     int rc = REAL(pthread_cond_init)(condition_of(condition), NULL);
     if (rc == 0)
-        watch_lock_init(condition, LOCK_CONDITION, 0, PLACE, 0);
+        thrum__watch_lock_init(condition, LOCK_CONDITION, 0, PLACE, 0);
     return mapped(rc);
 }
 
 HOOK void cnd_destroy(cnd_t *condition)
 {
-    watch_lock_retire(condition, PLACE);
+    thrum__watch_lock_retire(condition, PLACE);
     REAL(pthread_cond_destroy)(condition_of(condition));
 }
 
 HOOK int cnd_wait(cnd_t *condition, mtx_t *mutex)
 {
-    return mapped(
-        watch_cond_wait(condition_of(condition), mutex_of(mutex), 0, NULL, CONDITION_WAIT, PLACE));
+    return mapped(thrum__watch_cond_wait(condition_of(condition), mutex_of(mutex), 0, NULL,
+                                         CONDITION_WAIT, PLACE));
 }
 
 HOOK int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
                        const struct timespec *restrict until)
 {
-    return mapped(watch_cond_wait(condition_of(condition), mutex_of(mutex), 0, until,
-                                  CONDITION_TIMED, PLACE));
+    return mapped(thrum__watch_cond_wait(condition_of(condition), mutex_of(mutex), 0, until,
+                                         CONDITION_TIMED, PLACE));
 }
 
 HOOK int cnd_signal(cnd_t *condition)
 {
-    return mapped(watch_cond_wake(condition_of(condition), 0));
+    return mapped(thrum__watch_cond_wake(condition_of(condition), 0));
 }
 
 HOOK int cnd_broadcast(cnd_t *condition)
 {
-    return mapped(watch_cond_wake(condition_of(condition), 1));
+    return mapped(thrum__watch_cond_wake(condition_of(condition), 1));
 }
 
 /* On x86-64 and aarch64 a function that returns int may be called as one that returns a pointer; the lower half
@@ -121,13 +121,13 @@ HOOK int cnd_broadcast(cnd_t *condition)
 HOOK int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
 {
     void *(*start)(void *) = (void *(*)(void *))(uintptr_t)run;
-    return mapped(watch_create(thread, NULL, start, argument, PLACE));
+    return mapped(thrum__watch_create(thread, NULL, start, argument, PLACE));
 }
 
 HOOK int thrd_join(thrd_t thread, int *ret_code)
 {
     void *result = NULL;
-    int rc = watch_join(thread, &result, PLACE);
+    int rc = thrum__watch_join(thread, &result, PLACE);
     if (ret_code && rc == 0)
         *ret_code = (int)(intptr_t)result;
     return mapped(rc);
@@ -135,10 +135,10 @@ HOOK int thrd_join(thrd_t thread, int *ret_code)
 
 HOOK int thrd_detach(thrd_t thread)
 {
-    return mapped(watch_detach(thread));
+    return mapped(thrum__watch_detach(thread));
 }
 
 HOOK void call_once(once_flag *flag, void (*run)(void))
 {
-    watch_once((pthread_once_t *)flag, run, PLACE);
+    thrum__watch_once((pthread_once_t *)flag, run, PLACE);
 }

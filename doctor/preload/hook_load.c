@@ -8,7 +8,7 @@
 
 HOOK void *dlopen(const char *file, int flags)
 {
-    if (watch_region)
+    if (thrum__watch_region)
         flags &= ~RTLD_DEEPBIND;
     return REAL(dlopen)(file, flags);
 }

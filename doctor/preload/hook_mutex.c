@@ -18,25 +18,25 @@ static inline bool taken(int rc)
 
 HOOK int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes)
 {
-    int rc = __pthread_mutex_init(mutex, attributes);
+    int rc = ALIAS(pthread_mutex_init)(mutex, attributes);
     if (rc == 0)
-        watch_lock_init(mutex, LOCK_MUTEX, 0, PLACE, 0);
+        thrum__watch_lock_init(mutex, LOCK_MUTEX, 0, PLACE, 0);
     return rc;
 }
 
 HOOK int pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
-    watch_lock_retire(mutex, PLACE);
-    return __pthread_mutex_destroy(mutex);
+    thrum__watch_lock_retire(mutex, PLACE);
+    return ALIAS(pthread_mutex_destroy)(mutex);
 }
 
 static __attribute__((noinline)) int lock_held(struct slot *slot, pthread_mutex_t *mutex,
                                                uint64_t site)
 {
     struct watched_wait wait;
-    watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
-    int rc = __pthread_mutex_lock(mutex);
-    watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
+    thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
+    int rc = ALIAS(pthread_mutex_lock)(mutex);
+    thrum__watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
     return rc;
 }
 
@@ -44,7 +44,7 @@ static __attribute__((noinline)) int lock_held(struct slot *slot, pthread_mutex_
 static __attribute__((noinline)) int not_locked(pthread_mutex_t *mutex, int rc)
 {
     if (rc != EOWNERDEAD)
-        watch_leave(watch_self, mutex, LOCK_MUTEX);
+        thrum__watch_leave(thrum__watch_self, mutex, LOCK_MUTEX);
     return rc;
 }
 
@@ -52,18 +52,18 @@ static __attribute__((noinline)) int not_locked(pthread_mutex_t *mutex, int rc)
  * registers. Those that look for its owner know that by its word. */
 static inline int lock_watched(pthread_mutex_t *mutex, const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (unlikely(!slot))
-        return __pthread_mutex_lock(mutex);
+        return ALIAS(pthread_mutex_lock)(mutex);
     uint64_t site = site_make(place, 0);
-    uint32_t node = watch_enter(slot, mutex, LOCK_MUTEX, site);
-    watch_push(slot, mutex, LOCK_MUTEX, site, node);
-    int rc = likely(mutex->__data.__lock == 0) ? __pthread_mutex_lock(mutex)
+    uint32_t node = thrum__watch_enter(slot, mutex, LOCK_MUTEX, site);
+    thrum__watch_push(slot, mutex, LOCK_MUTEX, site, node);
+    int rc = likely(mutex->__data.__lock == 0) ? ALIAS(pthread_mutex_lock)(mutex)
                                                : lock_held(slot, mutex, site);
     return likely(rc == 0) ? 0 : not_locked(mutex, rc);
 }
 
-int watch_mutex_lock(pthread_mutex_t *mutex, const void *place)
+int thrum__watch_mutex_lock(pthread_mutex_t *mutex, const void *place)
 {
     return lock_watched(mutex, place);
 }
@@ -73,59 +73,59 @@ HOOK int pthread_mutex_lock(pthread_mutex_t *mutex)
     return lock_watched(mutex, PLACE);
 }
 
-int watch_mutex_trylock(pthread_mutex_t *mutex, const void *place)
+int thrum__watch_mutex_trylock(pthread_mutex_t *mutex, const void *place)
 {
-    struct slot *slot = watch_slot();
-    int rc = __pthread_mutex_trylock(mutex);
+    struct slot *slot = thrum__watch_slot();
+    int rc = ALIAS(pthread_mutex_trylock)(mutex);
     if (slot && taken(rc))
-        watch_push(slot, mutex, LOCK_MUTEX, site_make(place, MODE_TRY), 0);
+        thrum__watch_push(slot, mutex, LOCK_MUTEX, site_make(place, MODE_TRY), 0);
     return rc;
 }
 
 HOOK int pthread_mutex_trylock(pthread_mutex_t *mutex)
 {
-    return watch_mutex_trylock(mutex, PLACE);
+    return thrum__watch_mutex_trylock(mutex, PLACE);
 }
 
-int watch_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock, const struct timespec *until,
-                          const void *place)
+int thrum__watch_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
+                                 const struct timespec *until, const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     struct watched_wait wait;
     uint64_t site = site_make(place, MODE_TIMED);
-    uint32_t node = slot ? watch_enter(slot, mutex, LOCK_MUTEX, site) : 0;
+    uint32_t node = slot ? thrum__watch_enter(slot, mutex, LOCK_MUTEX, site) : 0;
     bool held = slot && mutex->__data.__lock != 0;
     if (held)
-        watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
+        thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
     int rc = clock == CLOCK_REALTIME ? REAL(pthread_mutex_timedlock)(mutex, until)
                                      : REAL(pthread_mutex_clocklock)(mutex, clock, until);
     if (held)
-        watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
+        thrum__watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
     if (slot && taken(rc))
-        watch_push(slot, mutex, LOCK_MUTEX, site, node);
+        thrum__watch_push(slot, mutex, LOCK_MUTEX, site, node);
     return rc;
 }
 
 HOOK int pthread_mutex_timedlock(pthread_mutex_t *mutex, const struct timespec *until)
 {
-    return watch_mutex_clocklock(mutex, CLOCK_REALTIME, until, PLACE);
+    return thrum__watch_mutex_clocklock(mutex, CLOCK_REALTIME, until, PLACE);
 }
 
 HOOK int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
                                  const struct timespec *until)
 {
-    return watch_mutex_clocklock(mutex, clock, until, PLACE);
+    return thrum__watch_mutex_clocklock(mutex, clock, until, PLACE);
 }
 
 HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (likely(slot))
-        watch_leave(slot, mutex, LOCK_MUTEX);
-    return __pthread_mutex_unlock(mutex);
+        thrum__watch_leave(slot, mutex, LOCK_MUTEX);
+    return ALIAS(pthread_mutex_unlock)(mutex);
 }
 
-int watch_mutex_unlock(pthread_mutex_t *mutex)
+int thrum__watch_mutex_unlock(pthread_mutex_t *mutex)
 {
     return pthread_mutex_unlock(mutex);
 }
@@ -136,44 +136,44 @@ HOOK int pthread_spin_init(pthread_spinlock_t *lock, int shared)
 {
     int rc = REAL(pthread_spin_init)(lock, shared);
     if (rc == 0)
-        watch_lock_init((const void *)lock, LOCK_SPIN, 0, PLACE, 0);
+        thrum__watch_lock_init((const void *)lock, LOCK_SPIN, 0, PLACE, 0);
     return rc;
 }
 
 HOOK int pthread_spin_destroy(pthread_spinlock_t *lock)
 {
-    watch_lock_retire((const void *)lock, PLACE);
+    thrum__watch_lock_retire((const void *)lock, PLACE);
     return REAL(pthread_spin_destroy)(lock);
 }
 
 HOOK int pthread_spin_lock(pthread_spinlock_t *lock)
 {
     const void *object = (const void *)lock;
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (!slot)
         return REAL(pthread_spin_lock)(lock);
     uint64_t site = site_make(PLACE, 0);
-    uint32_t node = watch_enter(slot, object, LOCK_SPIN, site);
+    uint32_t node = thrum__watch_enter(slot, object, LOCK_SPIN, site);
     int rc = REAL(pthread_spin_lock)(lock);
     if (rc == 0)
-        watch_push(slot, object, LOCK_SPIN, site, node);
+        thrum__watch_push(slot, object, LOCK_SPIN, site, node);
     return rc;
 }
 
 HOOK int pthread_spin_trylock(pthread_spinlock_t *lock)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     int rc = REAL(pthread_spin_trylock)(lock);
     if (slot && rc == 0)
-        watch_push(slot, (const void *)lock, LOCK_SPIN, site_make(PLACE, MODE_TRY), 0);
+        thrum__watch_push(slot, (const void *)lock, LOCK_SPIN, site_make(PLACE, MODE_TRY), 0);
     return rc;
 }
 
 HOOK int pthread_spin_unlock(pthread_spinlock_t *lock)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (slot)
-        watch_leave(slot, (const void *)lock, LOCK_SPIN);
+        thrum__watch_leave(slot, (const void *)lock, LOCK_SPIN);
     return REAL(pthread_spin_unlock)(lock);
 }
 
@@ -183,30 +183,30 @@ static void release_once(struct slot **slot)
 {
     const void *object = (const void *)(*slot)->held[(*slot)->depth - 1].lock;
     if ((*slot)->depth > 0)
-        watch_leave(*slot, object, LOCK_ONCE);
+        thrum__watch_leave(*slot, object, LOCK_ONCE);
 }
 
 static void run_once(void)
 {
-    struct slot *slot = watch_self;
+    struct slot *slot = thrum__watch_self;
     void (*run)(void) = slot->once;
     __attribute__((cleanup(release_once))) struct slot *guard = slot;
-    watch_push(guard, slot->once_object, LOCK_ONCE, slot->once_site, slot->once_node);
+    thrum__watch_push(guard, slot->once_object, LOCK_ONCE, slot->once_site, slot->once_node);
     run();
 }
 
-int watch_once(pthread_once_t *control, void (*run)(void), const void *place)
+int thrum__watch_once(pthread_once_t *control, void (*run)(void), const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (!slot)
-        return __pthread_once(control, run);
+        return ALIAS(pthread_once)(control, run);
     uint64_t site = site_make(place, 0);
     /* 2: its function has run, and nobody waits any more. That value is part of the C library's binary
      * interface. With a lock held the order is of interest all the same. */
     bool done = __atomic_load_n((const int *)control, __ATOMIC_ACQUIRE) == 2;
     if (done && slot->depth == 0)
         return 0;
-    uint32_t node = watch_enter(slot, control, LOCK_ONCE, site);
+    uint32_t node = thrum__watch_enter(slot, control, LOCK_ONCE, site);
     if (done)
         return 0;
     void (*outer)(void) = slot->once;
@@ -214,12 +214,12 @@ int watch_once(pthread_once_t *control, void (*run)(void), const void *place)
     slot->once_object = control;
     slot->once_site = site;
     slot->once_node = node;
-    int rc = __pthread_once(control, run_once);
+    int rc = ALIAS(pthread_once)(control, run_once);
     slot->once = outer;
     return rc;
 }
 
 HOOK int pthread_once(pthread_once_t *control, void (*run)(void))
 {
-    return watch_once(control, run, PLACE);
+    return thrum__watch_once(control, run, PLACE);
 }

@@ -6,16 +6,16 @@
 
 HOOK int pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes)
 {
-    int rc = __pthread_rwlock_init(lock, attributes);
+    int rc = ALIAS(pthread_rwlock_init)(lock, attributes);
     if (rc == 0)
-        watch_lock_init(lock, LOCK_RWLOCK, 0, PLACE, 0);
+        thrum__watch_lock_init(lock, LOCK_RWLOCK, 0, PLACE, 0);
     return rc;
 }
 
 HOOK int pthread_rwlock_destroy(pthread_rwlock_t *lock)
 {
-    watch_lock_retire(lock, PLACE);
-    return __pthread_rwlock_destroy(lock);
+    thrum__watch_lock_retire(lock, PLACE);
+    return ALIAS(pthread_rwlock_destroy)(lock);
 }
 
 /* Whether a reader would wait, or a writer, as far as the lock's words tell: the bits of glibc's
@@ -29,10 +29,10 @@ static inline bool busy(const pthread_rwlock_t *lock, unsigned mode)
 /* Of a lock that prefers writers, two readers may wait for each other if there is a writer. */
 static __attribute__((noinline)) void note_writer(pthread_rwlock_t *lock)
 {
-    uint32_t index = watch_lock_find(lock, LOCK_RWLOCK);
+    uint32_t index = thrum__watch_lock_find(lock, LOCK_RWLOCK);
     if (index)
-        __atomic_fetch_or(&watch_region->locks[index].flags, LOCK_WRITTEN | LOCK_PREFERS_WRITER,
-                          __ATOMIC_RELAXED);
+        __atomic_fetch_or(&thrum__watch_region->locks[index].flags,
+                          LOCK_WRITTEN | LOCK_PREFERS_WRITER, __ATOMIC_RELAXED);
 }
 
 typedef int rwlock_call(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until);
@@ -40,23 +40,24 @@ typedef int rwlock_call(pthread_rwlock_t *lock, clockid_t clock, const struct ti
 static inline int acquire(pthread_rwlock_t *lock, unsigned mode, clockid_t clock,
                           const struct timespec *until, rwlock_call *call, const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (unlikely(!slot))
         return call(lock, clock, until);
     struct watched_wait wait;
     uint64_t site = site_make(place, mode);
-    uint32_t node = watch_enter(slot, lock, LOCK_RWLOCK, site);
+    uint32_t node = thrum__watch_enter(slot, lock, LOCK_RWLOCK, site);
     bool waits = busy(lock, mode);
     if (unlikely(lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) &&
         !(mode & MODE_READ))
         note_writer(lock);
     if (unlikely(waits))
-        watch_wait_begin(slot, lock, LOCK_RWLOCK, (uint32_t)lock->__data.__cur_writer, &wait);
+        thrum__watch_wait_begin(slot, lock, LOCK_RWLOCK, (uint32_t)lock->__data.__cur_writer,
+                                &wait);
     int rc = call(lock, clock, until);
     if (unlikely(waits))
-        watch_wait_end(slot, lock, LOCK_RWLOCK, site, &wait);
+        thrum__watch_wait_end(slot, lock, LOCK_RWLOCK, site, &wait);
     if (likely(rc == 0))
-        watch_push(slot, lock, LOCK_RWLOCK, site, node);
+        thrum__watch_push(slot, lock, LOCK_RWLOCK, site, node);
     return rc;
 }
 
@@ -64,14 +65,14 @@ static inline int call_read(pthread_rwlock_t *lock, clockid_t clock, const struc
 {
     (void)clock;
     (void)until;
-    return __pthread_rwlock_rdlock(lock);
+    return ALIAS(pthread_rwlock_rdlock)(lock);
 }
 
 static inline int call_write(pthread_rwlock_t *lock, clockid_t clock, const struct timespec *until)
 {
     (void)clock;
     (void)until;
-    return __pthread_rwlock_wrlock(lock);
+    return ALIAS(pthread_rwlock_wrlock)(lock);
 }
 
 static inline int call_clock_read(pthread_rwlock_t *lock, clockid_t clock,
@@ -120,26 +121,26 @@ HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
 
 static int tried(pthread_rwlock_t *lock, int rc, unsigned mode, const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (slot && rc == 0)
-        watch_push(slot, lock, LOCK_RWLOCK, site_make(place, mode | MODE_TRY), 0);
+        thrum__watch_push(slot, lock, LOCK_RWLOCK, site_make(place, mode | MODE_TRY), 0);
     return rc;
 }
 
 HOOK int pthread_rwlock_tryrdlock(pthread_rwlock_t *lock)
 {
-    return tried(lock, __pthread_rwlock_tryrdlock(lock), MODE_READ, PLACE);
+    return tried(lock, ALIAS(pthread_rwlock_tryrdlock)(lock), MODE_READ, PLACE);
 }
 
 HOOK int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 {
-    return tried(lock, __pthread_rwlock_trywrlock(lock), 0, PLACE);
+    return tried(lock, ALIAS(pthread_rwlock_trywrlock)(lock), 0, PLACE);
 }
 
 HOOK int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (likely(slot))
-        watch_leave(slot, lock, LOCK_RWLOCK);
-    return __pthread_rwlock_unlock(lock);
+        thrum__watch_leave(slot, lock, LOCK_RWLOCK);
+    return ALIAS(pthread_rwlock_unlock)(lock);
 }

@@ -18,13 +18,13 @@ HOOK int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *
 {
     int rc = REAL(pthread_cond_init)(condition, attributes);
     if (rc == 0)
-        watch_lock_init(condition, LOCK_CONDITION, 0, PLACE, 0);
+        thrum__watch_lock_init(condition, LOCK_CONDITION, 0, PLACE, 0);
     return rc;
 }
 
 HOOK int pthread_cond_destroy(pthread_cond_t *condition)
 {
-    watch_lock_retire(condition, PLACE);
+    thrum__watch_lock_retire(condition, PLACE);
     return REAL(pthread_cond_destroy)(condition);
 }
 
@@ -36,35 +36,36 @@ static void take_again(struct slot *slot, pthread_cond_t *condition, pthread_mut
     struct held *top = &slot->held[slot->depth - 1];
     uint64_t site = site_make(place, MODE_REACQUIRE);
     uint32_t other = 0;
-    if (!watch_holds(slot, mutex))
+    if (!thrum__watch_holds(slot, mutex))
         return;
-    watch_leave(slot, mutex, LOCK_MUTEX);
-    uint32_t node = watch_enter(slot, mutex, LOCK_MUTEX, site);
+    thrum__watch_leave(slot, mutex, LOCK_MUTEX);
+    uint32_t node = thrum__watch_enter(slot, mutex, LOCK_MUTEX, site);
     top = &slot->held[slot->depth - 1];
     if (top->lock)
-        other = watch_held_lock(top);
-    if (other && watch_region->locks[other].kind != LOCK_SEMAPHORE)
-        watch_finding(slot,
-                      &(struct finding_record){.kind = FINDING_CONDITION_HOLDING,
-                                               .lock = other,
-                                               .object = watch_lock_find(condition, LOCK_CONDITION),
-                                               .site = site,
-                                               .other_site = top->site});
-    watch_push(slot, mutex, LOCK_MUTEX, site, node);
+        other = thrum__watch_held_lock(top);
+    if (other && thrum__watch_region->locks[other].kind != LOCK_SEMAPHORE)
+        thrum__watch_finding(slot, &(struct finding_record){
+                                       .kind = FINDING_CONDITION_HOLDING,
+                                       .lock = other,
+                                       .object = thrum__watch_lock_find(condition, LOCK_CONDITION),
+                                       .site = site,
+                                       .other_site = top->site});
+    thrum__watch_push(slot, mutex, LOCK_MUTEX, site, node);
 }
 
-int watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
-                    const struct timespec *until, enum condition_call call, const void *place)
+int thrum__watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
+                           const struct timespec *until, enum condition_call call,
+                           const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     struct watched_wait wait;
     int rc;
     uint32_t began = 0;
     if (slot) {
         if (slot->depth > 1)
             take_again(slot, condition, mutex, place);
-        began = __atomic_load_n(&watch_region->event_count, __ATOMIC_ACQUIRE);
-        watch_wait_begin(slot, condition, LOCK_CONDITION, 0, &wait);
+        began = __atomic_load_n(&thrum__watch_region->event_count, __ATOMIC_ACQUIRE);
+        thrum__watch_wait_begin(slot, condition, LOCK_CONDITION, 0, &wait);
     }
     if (call == CONDITION_WAIT)
         rc = REAL(pthread_cond_wait)(condition, mutex);
@@ -74,10 +75,11 @@ int watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t
         rc = REAL(pthread_cond_clockwait)(condition, mutex, clock, until);
     if (slot) {
         int error = errno;
-        watch_wait_end(slot, condition, LOCK_CONDITION, site_make(place, until ? MODE_TIMED : 0),
-                       &wait);
+        thrum__watch_wait_end(slot, condition, LOCK_CONDITION,
+                              site_make(place, until ? MODE_TIMED : 0), &wait);
         if (rc == 0)
-            watch_event(slot, EVENT_WOKEN, watch_lock_find(condition, LOCK_CONDITION), began);
+            thrum__watch_event(slot, EVENT_WOKEN, thrum__watch_lock_find(condition, LOCK_CONDITION),
+                               began);
         errno = error;
     }
     return rc;
@@ -85,33 +87,33 @@ int watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t
 
 HOOK int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
 {
-    return watch_cond_wait(condition, mutex, 0, NULL, CONDITION_WAIT, PLACE);
+    return thrum__watch_cond_wait(condition, mutex, 0, NULL, CONDITION_WAIT, PLACE);
 }
 
 HOOK int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
                                 const struct timespec *until)
 {
-    return watch_cond_wait(condition, mutex, 0, until, CONDITION_TIMED, PLACE);
+    return thrum__watch_cond_wait(condition, mutex, 0, until, CONDITION_TIMED, PLACE);
 }
 
 HOOK int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
                                 const struct timespec *until)
 {
-    return watch_cond_wait(condition, mutex, clock, until, CONDITION_CLOCK, PLACE);
+    return thrum__watch_cond_wait(condition, mutex, clock, until, CONDITION_CLOCK, PLACE);
 }
 
 /* The upper bits of __wrefs count those that wait; a signal to nobody orders nothing. */
 static void note_signal(pthread_cond_t *condition)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (!slot || __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED) >> 3 == 0)
         return;
     int error = errno;
-    watch_event(slot, EVENT_SIGNAL, watch_lock_find(condition, LOCK_CONDITION), 0);
+    thrum__watch_event(slot, EVENT_SIGNAL, thrum__watch_lock_find(condition, LOCK_CONDITION), 0);
     errno = error;
 }
 
-int watch_cond_wake(pthread_cond_t *condition, int all)
+int thrum__watch_cond_wake(pthread_cond_t *condition, int all)
 {
     note_signal(condition);
     return all ? REAL(pthread_cond_broadcast)(condition) : REAL(pthread_cond_signal)(condition);
@@ -119,63 +121,65 @@ int watch_cond_wake(pthread_cond_t *condition, int all)
 
 HOOK int pthread_cond_signal(pthread_cond_t *condition)
 {
-    return watch_cond_wake(condition, 0);
+    return thrum__watch_cond_wake(condition, 0);
 }
 
 HOOK int pthread_cond_broadcast(pthread_cond_t *condition)
 {
-    return watch_cond_wake(condition, 1);
+    return thrum__watch_cond_wake(condition, 1);
 }
 
 HOOK int sem_init(sem_t *semaphore, int shared, unsigned value)
 {
     int rc = REAL(sem_init)(semaphore, shared, value);
     if (rc == 0)
-        watch_lock_init(semaphore, LOCK_SEMAPHORE, 0, PLACE, value);
+        thrum__watch_lock_init(semaphore, LOCK_SEMAPHORE, 0, PLACE, value);
     return rc;
 }
 
 HOOK int sem_destroy(sem_t *semaphore)
 {
-    watch_lock_retire(semaphore, PLACE);
+    thrum__watch_lock_retire(semaphore, PLACE);
     return REAL(sem_destroy)(semaphore);
 }
 
 /* A wait with locks held for a post by a thread that took one of them before. */
 static void wait_holding(struct slot *slot, uint32_t index, const void *place)
 {
-    const struct lock_record *semaphore = &watch_region->locks[index];
+    const struct lock_record *semaphore = &thrum__watch_region->locks[index];
     uint32_t poster = __atomic_load_n(&semaphore->thread, __ATOMIC_ACQUIRE);
     if (!(semaphore->flags & LOCK_HANDED) || poster >= REGION_THREADS || poster == slot->thread)
         return;
-    const struct slot *other = &watch_region->slots[watch_region->threads[poster].slot];
+    const struct slot *other =
+        &thrum__watch_region->slots[thrum__watch_region->threads[poster].slot];
     if (other->thread != poster)
         return;
     for (uint32_t i = 0; i < slot->depth; i++) {
         const struct held *held = &slot->held[i];
-        const struct recent *recent = watch_recent(other, held->lock);
+        const struct recent *recent = thrum__watch_recent(other, held->lock);
         if (held->lock && recent->lock == held->lock && recent->epoch <= semaphore->epoch)
-            watch_finding(slot, &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
-                                                         .lock = watch_held_lock(held),
-                                                         .object = index,
-                                                         .site = site_make(place, 0),
-                                                         .other = poster,
-                                                         .other_epoch = recent->epoch,
-                                                         .other_site = held->site,
-                                                         .epoch = held->epoch + 1});
+            thrum__watch_finding(slot,
+                                 &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
+                                                          .lock = thrum__watch_held_lock(held),
+                                                          .object = index,
+                                                          .site = site_make(place, 0),
+                                                          .other = poster,
+                                                          .other_epoch = recent->epoch,
+                                                          .other_site = held->site,
+                                                          .epoch = held->epoch + 1});
     }
 }
 
 static int taken(struct slot *slot, sem_t *semaphore, int rc, uint64_t site, uint32_t node)
 {
     int error = errno;
-    uint32_t index = rc == 0 && slot ? watch_lock_find(semaphore, LOCK_SEMAPHORE) : 0;
+    uint32_t index = rc == 0 && slot ? thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE) : 0;
     if (index) {
         if (slot->depth)
             wait_holding(slot, index, (const void *)(site & SITE_MASK));
-        watch_event(slot, EVENT_TAKE, index, 0);
-        if (!(watch_region->locks[index].flags & LOCK_HANDED))
-            watch_push(slot, semaphore, LOCK_SEMAPHORE, site, node);
+        thrum__watch_event(slot, EVENT_TAKE, index, 0);
+        if (!(thrum__watch_region->locks[index].flags & LOCK_HANDED))
+            thrum__watch_push(slot, semaphore, LOCK_SEMAPHORE, site, node);
     }
     errno = error;
     return rc;
@@ -186,21 +190,21 @@ enum semaphore_call { SEMAPHORE_WAIT, SEMAPHORE_TIMED, SEMAPHORE_CLOCK };
 static int wait_for(sem_t *semaphore, clockid_t clock, const struct timespec *until,
                     enum semaphore_call call, const void *place)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     struct watched_wait wait = {0};
     uint64_t site = site_make(place, until ? MODE_TIMED : 0);
     uint32_t node = 0;
     /* Its value is the first word, at 0 it waits. */
     bool waits = slot && __atomic_load_n((const unsigned *)semaphore, __ATOMIC_RELAXED) == 0;
     if (slot)
-        node = watch_enter(slot, semaphore, LOCK_SEMAPHORE, site);
+        node = thrum__watch_enter(slot, semaphore, LOCK_SEMAPHORE, site);
     if (waits)
-        watch_wait_begin(slot, semaphore, LOCK_SEMAPHORE, 0, &wait);
+        thrum__watch_wait_begin(slot, semaphore, LOCK_SEMAPHORE, 0, &wait);
     int rc = call == SEMAPHORE_WAIT    ? REAL(sem_wait)(semaphore)
              : call == SEMAPHORE_TIMED ? REAL(sem_timedwait)(semaphore, until)
                                        : REAL(sem_clockwait)(semaphore, clock, until);
     if (waits)
-        watch_wait_end(slot, semaphore, LOCK_SEMAPHORE, site, &wait);
+        thrum__watch_wait_end(slot, semaphore, LOCK_SEMAPHORE, site, &wait);
     return taken(slot, semaphore, rc, site, node);
 }
 
@@ -222,21 +226,21 @@ HOOK int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec 
 HOOK int sem_trywait(sem_t *semaphore)
 {
     int rc = REAL(sem_trywait)(semaphore);
-    return taken(watch_slot(), semaphore, rc, site_make(PLACE, MODE_TRY), 0);
+    return taken(thrum__watch_slot(), semaphore, rc, site_make(PLACE, MODE_TRY), 0);
 }
 
 HOOK int sem_post(sem_t *semaphore)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     if (slot) {
         int error = errno;
-        uint32_t index = watch_lock_find(semaphore, LOCK_SEMAPHORE);
+        uint32_t index = thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE);
         if (index) {
-            struct lock_record *lock = &watch_region->locks[index];
+            struct lock_record *lock = &thrum__watch_region->locks[index];
             lock->epoch = slot->epoch;
             __atomic_store_n(&lock->thread, slot->thread, __ATOMIC_RELEASE);
-            watch_event(slot, EVENT_POST, index, 0);
-            watch_leave(slot, semaphore, LOCK_SEMAPHORE);
+            thrum__watch_event(slot, EVENT_POST, index, 0);
+            thrum__watch_leave(slot, semaphore, LOCK_SEMAPHORE);
         }
         errno = error;
     }
@@ -248,27 +252,27 @@ HOOK int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barriera
 {
     int rc = REAL(pthread_barrier_init)(barrier, attributes, count);
     if (rc == 0)
-        watch_lock_init(barrier, LOCK_BARRIER, 0, PLACE, count);
+        thrum__watch_lock_init(barrier, LOCK_BARRIER, 0, PLACE, count);
     return rc;
 }
 
 HOOK int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
-    watch_lock_retire(barrier, PLACE);
+    thrum__watch_lock_retire(barrier, PLACE);
     return REAL(pthread_barrier_destroy)(barrier);
 }
 
 HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
-    struct slot *slot = watch_slot();
+    struct slot *slot = thrum__watch_slot();
     struct watched_wait wait;
     if (!slot)
         return REAL(pthread_barrier_wait)(barrier);
     int error = errno;
-    watch_event(slot, EVENT_BARRIER, watch_lock_find(barrier, LOCK_BARRIER), 0);
-    watch_wait_begin(slot, barrier, LOCK_BARRIER, 0, &wait);
+    thrum__watch_event(slot, EVENT_BARRIER, thrum__watch_lock_find(barrier, LOCK_BARRIER), 0);
+    thrum__watch_wait_begin(slot, barrier, LOCK_BARRIER, 0, &wait);
     errno = error;
     int rc = REAL(pthread_barrier_wait)(barrier);
-    watch_wait_end(slot, barrier, LOCK_BARRIER, site_make(PLACE, 0), &wait);
+    thrum__watch_wait_end(slot, barrier, LOCK_BARRIER, site_make(PLACE, 0), &wait);
     return rc;
 }

@@ -7,7 +7,7 @@
  * it is held, so a program that never holds two locks pays for a push and a pop.
  *
  * An epoch of a thread ends where it creates or joins a thread, or is ordered with another by a
- * semaphore, a condition or a barrier (table.c, watch_event). The watcher computes from these which steps
+ * semaphore, a condition or a barrier (table.c, thrum__watch_event). The watcher computes from these which steps
  * cannot happen at the same time.
  *
  * What is recorded is recorded before the lock is waited for, so also of a wait that never ends.
@@ -17,7 +17,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-bool watch_holds(const struct slot *slot, const void *lock)
+bool thrum__watch_holds(const struct slot *slot, const void *lock)
 {
     for (uint32_t i = 0; i < slot->depth && i < HELD_MOST; i++)
         if (slot->held[i].lock == (uintptr_t)lock)
@@ -25,9 +25,9 @@ bool watch_holds(const struct slot *slot, const void *lock)
     return false;
 }
 
-void watch_push_full(void)
+void thrum__watch_push_full(void)
 {
-    watch_drop(DROPPED_HELD);
+    thrum__watch_drop(DROPPED_HELD);
 }
 
 /* A handler that comes while an entry is written would mix its own into it; so it writes none. */
@@ -36,7 +36,7 @@ static void cache_fill(struct slot *slot, const void *lock, uint64_t site, uint3
 {
     if (slot->busy > 1)
         return;
-    struct cache_entry *entry = watch_cache(slot, lock, site, parent);
+    struct cache_entry *entry = thrum__watch_cache(slot, lock, site, parent);
     *entry = (struct cache_entry){(uintptr_t)lock, site, parent, node, slot->epoch, stamp};
 }
 
@@ -45,12 +45,13 @@ static uint32_t quiet_node(struct slot *slot, uint32_t parent, const struct held
 {
     const void *lock = (const void *)held->lock;
     uint64_t key = held->site | (uint64_t)MODE_QUIET << SITE_BITS;
-    const struct cache_entry *entry = watch_cache(slot, lock, key, parent);
-    if (watch_cached(slot, entry, lock, key, parent))
+    const struct cache_entry *entry = thrum__watch_cache(slot, lock, key, parent);
+    if (thrum__watch_cached(slot, entry, lock, key, parent))
         return entry->node;
-    uint32_t stamp = __atomic_load_n(&watch_region->stamps[watch_stamp_of(lock)], __ATOMIC_RELAXED);
-    uint32_t index = watch_held_lock(held);
-    uint32_t node = index ? watch_node(parent, index, held->site) : 0;
+    uint32_t stamp = __atomic_load_n(&thrum__watch_region->stamps[thrum__watch_stamp_of(lock)],
+                                     __ATOMIC_RELAXED);
+    uint32_t index = thrum__watch_held_lock(held);
+    uint32_t node = index ? thrum__watch_node(parent, index, held->site) : 0;
     if (node)
         cache_fill(slot, lock, key, parent, node, stamp);
     return node;
@@ -74,7 +75,7 @@ static uint32_t context(struct slot *slot)
 /* The lock is held already: no order, but to wait for it may be to wait for oneself. */
 static void self_step(struct slot *slot, uint32_t index, uint64_t site)
 {
-    const struct lock_record *lock = &watch_region->locks[index];
+    const struct lock_record *lock = &thrum__watch_region->locks[index];
     bool reads = true;
     if (lock->flags & LOCK_RECURSIVE || lock->kind == LOCK_SEMAPHORE ||
         site_mode(site) & (MODE_TRY | MODE_TIMED | MODE_REACQUIRE))
@@ -84,14 +85,14 @@ static void self_step(struct slot *slot, uint32_t index, uint64_t site)
             reads &= (site_mode(slot->held[i].site) & MODE_READ) != 0;
     if (reads && site_mode(site) & MODE_READ && !(lock->flags & LOCK_PREFERS_WRITER))
         return;
-    watch_finding(slot,
-                  &(struct finding_record){.kind = FINDING_SELF, .lock = index, .site = site});
+    thrum__watch_finding(
+        slot, &(struct finding_record){.kind = FINDING_SELF, .lock = index, .site = site});
 }
 
 /* What the words of the C library's objects say of their kind. */
 static void inspect(const void *object, uint32_t index)
 {
-    struct lock_record *lock = &watch_region->locks[index];
+    struct lock_record *lock = &thrum__watch_region->locks[index];
     unsigned flags = 0;
     if (lock->kind == LOCK_MUTEX) {
         int kind = ((const pthread_mutex_t *)object)->__data.__kind & 3;
@@ -110,19 +111,20 @@ static uint32_t step(struct slot *slot, const void *lock, enum lock_kind kind, u
     uint32_t parent = context(slot);
     if (!parent)
         return 0;
-    const struct cache_entry *entry = watch_cache(slot, lock, site, parent);
-    if (watch_cached(slot, entry, lock, site, parent))
+    const struct cache_entry *entry = thrum__watch_cache(slot, lock, site, parent);
+    if (thrum__watch_cached(slot, entry, lock, site, parent))
         return entry->node;
-    uint32_t stamp = __atomic_load_n(&watch_region->stamps[watch_stamp_of(lock)], __ATOMIC_RELAXED);
-    uint32_t index = watch_lock_find(lock, kind);
-    uint32_t node = index ? watch_node(parent, index, site) : 0;
+    uint32_t stamp = __atomic_load_n(&thrum__watch_region->stamps[thrum__watch_stamp_of(lock)],
+                                     __ATOMIC_RELAXED);
+    uint32_t index = thrum__watch_lock_find(lock, kind);
+    uint32_t node = index ? thrum__watch_node(parent, index, site) : 0;
     if (!node)
         return 0;
     inspect(lock, index);
-    if (watch_holds(slot, lock))
+    if (thrum__watch_holds(slot, lock))
         self_step(slot, index, site);
     else if (!(site_mode(site) & MODE_TRY))
-        watch_variant(slot, node);
+        thrum__watch_variant(slot, node);
     cache_fill(slot, lock, site, parent, node, stamp);
     return node;
 }
@@ -139,7 +141,8 @@ static __attribute__((noinline)) uint32_t enter_slow(struct slot *slot, const vo
 }
 
 /* With other locks held. The lowest has no context yet, each time, so its own is looked up first. */
-uint32_t watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind, uint64_t site)
+uint32_t thrum__watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind,
+                                 uint64_t site)
 {
     struct held *top = &slot->held[slot->depth - 1];
     uint32_t parent = top->node;
@@ -147,13 +150,13 @@ uint32_t watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind ki
     if (!parent && slot->depth == 1) {
         const void *below = (const void *)top->lock;
         uint64_t key = top->site | (uint64_t)MODE_QUIET << SITE_BITS;
-        entry = watch_cache(slot, below, key, 0);
-        if (likely(watch_cached(slot, entry, below, key, 0)))
+        entry = thrum__watch_cache(slot, below, key, 0);
+        if (likely(thrum__watch_cached(slot, entry, below, key, 0)))
             parent = top->node = entry->node;
     }
     if (likely(parent)) {
-        entry = watch_cache(slot, lock, site, parent);
-        if (likely(watch_cached(slot, entry, lock, site, parent)))
+        entry = thrum__watch_cache(slot, lock, site, parent);
+        if (likely(thrum__watch_cached(slot, entry, lock, site, parent)))
             return entry->node;
     }
     return enter_slow(slot, lock, kind, site);
@@ -161,7 +164,7 @@ uint32_t watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind ki
 
 /* Locks need not be released in the order of their acquisition. What was above it has another context
  * from then on. */
-void watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind kind)
+void thrum__watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind kind)
 {
     uint32_t depth = slot->depth, at = depth;
     while (at > 0 && slot->held[at - 1].lock != (uintptr_t)lock)
@@ -178,7 +181,7 @@ void watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind kind)
     /* More are held than the slot has room for; or another thread took it, or nobody did. */
     if (depth >= HELD_MOST)
         return;
-    uint32_t index = watch_lock_find(lock, kind);
+    uint32_t index = thrum__watch_lock_find(lock, kind);
     if (index)
-        __atomic_fetch_or(&watch_region->locks[index].flags, LOCK_HANDED, __ATOMIC_RELAXED);
+        __atomic_fetch_or(&thrum__watch_region->locks[index].flags, LOCK_HANDED, __ATOMIC_RELAXED);
 }

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-struct real real_table;
+struct real thrum__real_table;
 
 struct library {
     uintptr_t base;
@@ -101,9 +101,10 @@ static bool is_c_library(const struct link_map *map)
            holds(map, (uintptr_t)&__pthread_mutex_lock);
 }
 
-#define REAL_FIND(type, name, arguments) *(void **)&real_table.name = library_find(&library, #name);
+#define REAL_FIND(type, name, arguments)                                                           \
+    *(void **)&thrum__real_table.name = library_find(&library, #name);
 
-void real_find(void)
+void thrum__real_find(void)
 {
     struct library library;
     for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next)

@@ -7,45 +7,23 @@
 #include <stdint.h>
 #include <time.h>
 
-/* The C library exports these under names of their own, too: a call to one is a plain call. */
-int __pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *attributes);
-int __pthread_mutex_destroy(pthread_mutex_t *mutex);
-int __pthread_mutex_lock(pthread_mutex_t *mutex);
-int __pthread_mutex_trylock(pthread_mutex_t *mutex);
-int __pthread_mutex_unlock(pthread_mutex_t *mutex);
-int __pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attributes);
-int __pthread_rwlock_destroy(pthread_rwlock_t *lock);
-int __pthread_rwlock_rdlock(pthread_rwlock_t *lock);
-int __pthread_rwlock_wrlock(pthread_rwlock_t *lock);
-int __pthread_rwlock_tryrdlock(pthread_rwlock_t *lock);
-int __pthread_rwlock_trywrlock(pthread_rwlock_t *lock);
-int __pthread_rwlock_unlock(pthread_rwlock_t *lock);
-int __pthread_once(pthread_once_t *control, void (*run)(void));
-int __pthread_setspecific(pthread_key_t key, const void *value);
+/* The C library exports these as __NAME, too: a call to one is a plain call. */
+#define REAL_ALIASES(X)                                                                            \
+    X(int, pthread_mutex_init, (pthread_mutex_t *, const pthread_mutexattr_t *))                   \
+    X(int, pthread_mutex_destroy, (pthread_mutex_t *))                                             \
+    X(int, pthread_mutex_lock, (pthread_mutex_t *))                                                \
+    X(int, pthread_mutex_trylock, (pthread_mutex_t *))                                             \
+    X(int, pthread_mutex_unlock, (pthread_mutex_t *))                                              \
+    X(int, pthread_rwlock_init, (pthread_rwlock_t *, const pthread_rwlockattr_t *))                \
+    X(int, pthread_rwlock_destroy, (pthread_rwlock_t *))                                           \
+    X(int, pthread_rwlock_rdlock, (pthread_rwlock_t *))                                            \
+    X(int, pthread_rwlock_wrlock, (pthread_rwlock_t *))                                            \
+    X(int, pthread_rwlock_tryrdlock, (pthread_rwlock_t *))                                         \
+    X(int, pthread_rwlock_trywrlock, (pthread_rwlock_t *))                                         \
+    X(int, pthread_rwlock_unlock, (pthread_rwlock_t *))                                            \
+    X(int, pthread_once, (pthread_once_t *, void (*)(void)))
 
-/* These names are there for old programs only, so they are bound by their version. */
-#if defined(__x86_64__)
-#define REAL_VERSION "GLIBC_2.2.5"
-#else
-#define REAL_VERSION "GLIBC_2.17"
-#endif
-#define REAL_BIND(name) __asm__(".symver " #name ", " #name "@" REAL_VERSION);
-REAL_BIND(__pthread_mutex_init)
-REAL_BIND(__pthread_mutex_destroy)
-REAL_BIND(__pthread_mutex_lock)
-REAL_BIND(__pthread_mutex_trylock)
-REAL_BIND(__pthread_mutex_unlock)
-REAL_BIND(__pthread_rwlock_init)
-REAL_BIND(__pthread_rwlock_destroy)
-REAL_BIND(__pthread_rwlock_rdlock)
-REAL_BIND(__pthread_rwlock_wrlock)
-REAL_BIND(__pthread_rwlock_tryrdlock)
-REAL_BIND(__pthread_rwlock_trywrlock)
-REAL_BIND(__pthread_rwlock_unlock)
-REAL_BIND(__pthread_once)
-REAL_BIND(__pthread_setspecific)
-
-/* The others are found in the C library's table of symbols: real.c. */
+/* The others are found by real.c. */
 #define REAL_FUNCTIONS(X)                                                                          \
     X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))       \
     X(int, pthread_join, (pthread_t, void **))                                                     \
@@ -85,17 +63,49 @@ REAL_BIND(__pthread_setspecific)
     X(int, sem_post, (sem_t *))                                                                    \
     X(void *, dlopen, (const char *, int))
 
+/* REAL(NAME) is one of the others, ALIAS(NAME) one of the first. */
+#ifdef DOCTOR_STATIC
+
+/* The linker leads these to the C library: wrap.h. */
+#define REAL_DECLARE(type, name, arguments) type __real_##name arguments;
+#define REAL(name)                          __real_##name
+#define ALIAS(name)                         __real_##name
+REAL_ALIASES(REAL_DECLARE)
+REAL_FUNCTIONS(REAL_DECLARE)
+
+static inline void thrum__real_find(void)
+{
+}
+
+#else
+
+#if defined(__x86_64__)
+#define REAL_VERSION "GLIBC_2.2.5"
+#else
+#define REAL_VERSION "GLIBC_2.17"
+#endif
+
+/* These names are there for old programs only, so they are bound by their version. */
+#define REAL_DECLARE(type, name, arguments)                                                        \
+    type __##name arguments;                                                                       \
+    __asm__(".symver __" #name ", __" #name "@" REAL_VERSION);
+REAL_ALIASES(REAL_DECLARE)
+#define ALIAS(name) __##name
+
 #define REAL_FIELD(type, name, arguments) type(*name) arguments;
 struct real {
     REAL_FUNCTIONS(REAL_FIELD)
 };
 
-/* Filled in by real_find, which is idempotent and may be called at any time. */
-extern struct real real_table;
-void real_find(void);
+/* Filled in by thrum__real_find, which is idempotent and may be called at any time. */
+extern struct real thrum__real_table;
+void thrum__real_find(void);
 
-/* REAL(name)(...): the function, found if it was not yet. */
+/* The function, found if it was not yet. */
 #define REAL(name)                                                                                 \
-    (__builtin_expect(!real_table.name, 0) ? (real_find(), real_table.name) : real_table.name)
+    (__builtin_expect(!thrum__real_table.name, 0) ? (thrum__real_find(), thrum__real_table.name)   \
+                                                  : thrum__real_table.name)
+
+#endif
 
 #endif

@@ -27,14 +27,14 @@
 #define MFD_NOEXEC_SEAL 8U
 #endif
 
-struct region *watch_region;
+struct region *thrum__watch_region;
 
 enum { UNTRIED, IN_WORK, OPEN, OFF };
 static uint32_t state;
 static char watcher[100]; /* the name of its socket */
 static bool name_read;
 
-bool watch_wanted(void)
+bool thrum__watch_wanted(void)
 {
     if (!name_read) {
         const char *name = secure_getenv(REGION_VARIABLE);
@@ -100,7 +100,7 @@ static void fill_in(struct region *region)
     region->size = sizeof *region;
     region->pid = (uint32_t)syscall(SYS_getpid);
     region->parent = (uint32_t)syscall(SYS_getppid);
-    region->began = watch_now();
+    region->began = thrum__watch_now();
     region->lock_count = region->node_count = region->variant_count = region->event_count = 1;
     region->wait_count = region->finding_count = region->segment_count = 1;
     region->thread_count = 1;
@@ -112,7 +112,7 @@ static void fill_in(struct region *region)
 
 static bool open_now(void)
 {
-    if (!watch_wanted())
+    if (!thrum__watch_wanted())
         return false;
     long file = make_file();
     if (file < 0)
@@ -125,7 +125,7 @@ static bool open_now(void)
         fill_in(region);
         done = send_region((int)file, region);
         if (done)
-            __atomic_store_n(&watch_region, region, __ATOMIC_RELEASE);
+            __atomic_store_n(&thrum__watch_region, region, __ATOMIC_RELEASE);
         else
             syscall(SYS_munmap, region, sizeof *region);
     }
@@ -133,7 +133,7 @@ static bool open_now(void)
     return done;
 }
 
-bool watch_region_open(void)
+bool thrum__watch_region_open(void)
 {
     uint32_t expected = UNTRIED;
     if (__atomic_load_n(&state, __ATOMIC_ACQUIRE) == OPEN)
@@ -146,11 +146,11 @@ bool watch_region_open(void)
     return done;
 }
 
-void watch_region_leave(void)
+void thrum__watch_region_leave(void)
 {
-    if (watch_region)
-        syscall(SYS_munmap, watch_region, sizeof *watch_region);
-    watch_region = NULL;
+    if (thrum__watch_region)
+        syscall(SYS_munmap, thrum__watch_region, sizeof *thrum__watch_region);
+    thrum__watch_region = NULL;
     if (state == OPEN)
         state = UNTRIED;
 }
@@ -176,7 +176,7 @@ static int note_file(struct dl_phdr_info *info, size_t size, void *argument)
         if (part->p_type != PT_LOAD || known(region, start, path))
             continue;
         if (region->segment_count >= REGION_SEGMENTS) {
-            watch_drop(DROPPED_OTHER);
+            thrum__watch_drop(DROPPED_OTHER);
             return 1;
         }
         struct segment_record *segment = &region->segments[region->segment_count];
@@ -190,8 +190,8 @@ static int note_file(struct dl_phdr_info *info, size_t size, void *argument)
     return 0;
 }
 
-void watch_segments(void)
+void thrum__watch_segments(void)
 {
-    if (watch_region)
-        dl_iterate_phdr(note_file, watch_region);
+    if (thrum__watch_region)
+        dl_iterate_phdr(note_file, thrum__watch_region);
 }

@@ -117,6 +117,7 @@ struct lock_record {
 struct node_record {
     uint64_t site;
     uint32_t parent, lock, next, depth;
+    uint32_t variants, stack; /* how many there are; the stack of the first */
 };
 
 /* A thread acquired the last lock of a context, and held the others. `count` says the how manieth of
@@ -160,7 +161,7 @@ struct thread_record {
 
 /* Waits for one lock at one place behind one holder. */
 struct wait_record {
-    uint32_t lock, stack, next, kind; /* for a join, `lock` is the thread */
+    uint32_t lock, stack, next, kind; /* for joins, `lock` is 0 */
     uint64_t site, holder; /* site: of the wait; holder: where it was taken by what held it, or 0 */
     uint64_t count, total, longest; /* ns */
 };

@@ -53,7 +53,8 @@ static size_t copy_unknown(void *into, uint64_t from, size_t size)
         there[parts] = (struct iovec){(void *)at, (end < from + size ? end : from + size) - at};
         at = end;
     }
-    long got = syscall(SYS_process_vm_readv, (long)watch_region->pid, &here, 1L, there, parts, 0L);
+    long got =
+        syscall(SYS_process_vm_readv, (long)thrum__watch_region->pid, &here, 1L, there, parts, 0L);
     return got > 0 ? (size_t)got : 0;
 }
 
@@ -63,13 +64,13 @@ static size_t put_held(const struct slot *slot, struct stack_held *into)
     for (uint32_t i = 0; i < slot->depth && i < HELD_MOST; i++) {
         const struct held *held = &slot->held[i];
         if (held->lock)
-            into[count++] =
-                (struct stack_held){held->site, held->sp, watch_held_lock(held), held->epoch};
+            into[count++] = (struct stack_held){held->site, held->sp, thrum__watch_held_lock(held),
+                                                held->epoch};
     }
     return count;
 }
 
-__attribute__((noinline)) uint32_t watch_stack(struct slot *slot)
+__attribute__((noinline)) uint32_t thrum__watch_stack(struct slot *slot)
 {
     uint64_t registers[STACK_REGISTERS] = {0};
     save_registers(registers);
@@ -80,14 +81,14 @@ __attribute__((noinline)) uint32_t watch_stack(struct slot *slot)
         size = slot->stack_high - from;
     size_t whole = sizeof(struct stack_record) + slot->depth * sizeof(struct stack_held) + size;
     whole = (whole + 15) & ~(size_t)15;
-    uint64_t offset = __atomic_load_n(&watch_region->stack_used, __ATOMIC_RELAXED);
+    uint64_t offset = __atomic_load_n(&thrum__watch_region->stack_used, __ATOMIC_RELAXED);
     if (offset + whole <= REGION_STACK_BYTES)
-        offset = __atomic_fetch_add(&watch_region->stack_used, whole, __ATOMIC_RELAXED);
+        offset = __atomic_fetch_add(&thrum__watch_region->stack_used, whole, __ATOMIC_RELAXED);
     if (offset + whole > REGION_STACK_BYTES) {
-        watch_drop(DROPPED_STACKS);
+        thrum__watch_drop(DROPPED_STACKS);
         return 0;
     }
-    struct stack_record *record = (struct stack_record *)(watch_region->stacks + offset);
+    struct stack_record *record = (struct stack_record *)(thrum__watch_region->stacks + offset);
     memcpy(record->registers, registers, sizeof registers);
     struct stack_held *held = (struct stack_held *)(record + 1);
     record->held_count = (uint32_t)put_held(slot, held);

@@ -17,9 +17,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-void watch_drop(enum dropped what)
+void thrum__watch_drop(enum dropped what)
 {
-    __atomic_fetch_add(&watch_region->dropped[what], 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&thrum__watch_region->dropped[what], 1, __ATOMIC_RELAXED);
 }
 
 /* The index of a new record, 0 if the table is full. */
@@ -31,18 +31,19 @@ static uint32_t take(uint32_t *count, uint32_t room, enum dropped what)
     if (index < room)
         return index;
     __atomic_store_n(count, room, __ATOMIC_RELAXED);
-    watch_drop(what);
+    thrum__watch_drop(what);
     return 0;
 }
 
 static uint32_t *lock_head(const void *address)
 {
-    return &watch_region->lock_heads[watch_hash((uint64_t)(uintptr_t)address) % (REGION_LOCKS / 2)];
+    return &thrum__watch_region
+                ->lock_heads[thrum__watch_hash((uint64_t)(uintptr_t)address) % (REGION_LOCKS / 2)];
 }
 
 static void lock_fill(struct lock_record *lock, const void *address, enum lock_kind kind)
 {
-    struct slot *slot = watch_self;
+    struct slot *slot = thrum__watch_self;
     lock->address = (uintptr_t)address;
     lock->kind = (uint8_t)kind;
     lock->thread = slot ? slot->thread : 0;
@@ -52,7 +53,7 @@ static void lock_fill(struct lock_record *lock, const void *address, enum lock_k
 /* The living record from `from` up to `end` in the chain, or else one that may be used again. */
 static uint32_t lock_search(uint32_t from, uint32_t end, const void *address, uint32_t *ret_spare)
 {
-    struct lock_record *locks = watch_region->locks;
+    struct lock_record *locks = thrum__watch_region->locks;
     for (uint32_t at = from; at != end; at = locks[at].next) {
         if (locks[at].address != (uintptr_t)address)
             continue;
@@ -65,7 +66,7 @@ static uint32_t lock_search(uint32_t from, uint32_t end, const void *address, ui
     return 0;
 }
 
-uint32_t watch_lock_peek(const void *address)
+uint32_t thrum__watch_lock_peek(const void *address)
 {
     uint32_t spare = 0;
     return lock_search(__atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE), 0, address, &spare);
@@ -73,15 +74,16 @@ uint32_t watch_lock_peek(const void *address)
 
 static void lock_end(uint32_t index, const void *address)
 {
-    struct lock_record *lock = &watch_region->locks[index];
+    struct lock_record *lock = &thrum__watch_region->locks[index];
     uint8_t flags = __atomic_fetch_and(&lock->flags, (uint8_t)~LOCK_ALIVE, __ATOMIC_ACQ_REL);
     if (flags & LOCK_NESTED)
-        __atomic_fetch_add(&watch_region->stamps[watch_stamp_of(address)], 1, __ATOMIC_RELAXED);
+        __atomic_fetch_add(&thrum__watch_region->stamps[thrum__watch_stamp_of(address)], 1,
+                           __ATOMIC_RELAXED);
 }
 
 static uint32_t lock_reuse(uint32_t spare, const void *address, enum lock_kind kind)
 {
-    struct lock_record *lock = &watch_region->locks[spare];
+    struct lock_record *lock = &thrum__watch_region->locks[spare];
     uint8_t flags = __atomic_load_n(&lock->flags, __ATOMIC_RELAXED);
     while (!(flags & (LOCK_ALIVE | LOCK_NESTED)))
         if (__atomic_compare_exchange_n(&lock->flags, &flags, LOCK_ALIVE, false, __ATOMIC_ACQ_REL,
@@ -93,11 +95,11 @@ static uint32_t lock_reuse(uint32_t spare, const void *address, enum lock_kind k
     return flags & LOCK_ALIVE ? spare : 0;
 }
 
-uint32_t watch_lock_find(const void *address, enum lock_kind kind)
+uint32_t thrum__watch_lock_find(const void *address, enum lock_kind kind)
 {
     uint32_t *head = lock_head(address), spare = 0, mine = 0;
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0;
-    struct lock_record *locks = watch_region->locks;
+    struct lock_record *locks = thrum__watch_region->locks;
     for (;;) {
         uint32_t found = lock_search(first, searched, address, &spare);
         if (found && locks[found].kind == kind)
@@ -106,7 +108,7 @@ uint32_t watch_lock_find(const void *address, enum lock_kind kind)
             lock_end(found, address);
         else if (spare && !mine && (found = lock_reuse(spare, address, kind)) != 0)
             return found;
-        if (!mine && !(mine = take(&watch_region->lock_count, REGION_LOCKS, DROPPED_LOCKS)))
+        if (!mine && !(mine = take(&thrum__watch_region->lock_count, REGION_LOCKS, DROPPED_LOCKS)))
             return 0;
         lock_fill(&locks[mine], address, kind);
         locks[mine].flags = LOCK_ALIVE;
@@ -117,53 +119,58 @@ uint32_t watch_lock_find(const void *address, enum lock_kind kind)
     }
 }
 
-void watch_lock_retire(const void *address, const void *place)
+void thrum__watch_lock_retire(const void *address, const void *place)
 {
-    struct slot *slot = watch_self;
-    uint32_t index = watch_region ? watch_lock_peek(address) : 0;
+    struct slot *slot = thrum__watch_self;
+    uint32_t index = thrum__watch_region ? thrum__watch_lock_peek(address) : 0;
     if (!index)
         return;
-    if (slot && watch_holds(slot, address))
-        watch_finding(slot, &(struct finding_record){.kind = FINDING_DESTROYED_HELD,
-                                                     .lock = index,
-                                                     .site = site_make(place, 0)});
+    if (slot && thrum__watch_holds(slot, address))
+        thrum__watch_finding(slot, &(struct finding_record){.kind = FINDING_DESTROYED_HELD,
+                                                            .lock = index,
+                                                            .site = site_make(place, 0)});
     lock_end(index, address);
 }
 
-void watch_lock_init(const void *address, enum lock_kind kind, unsigned flags, const void *place,
-                     uint64_t argument)
+void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned flags,
+                            const void *place, uint64_t argument)
 {
-    if (!watch_region)
+    if (!thrum__watch_region)
         return;
-    uint32_t index = watch_lock_peek(address);
+    uint32_t index = thrum__watch_lock_peek(address);
     if (index)
         lock_end(index, address);
-    index = watch_lock_find(address, kind);
+    index = thrum__watch_lock_find(address, kind);
     if (!index)
         return;
-    struct lock_record *lock = &watch_region->locks[index];
+    struct lock_record *lock = &thrum__watch_region->locks[index];
     lock->site = site_make(place, 0);
     lock->argument = argument;
     __atomic_fetch_or(&lock->flags, (uint8_t)flags, __ATOMIC_RELEASE);
 }
 
-uint32_t watch_node(uint32_t parent, uint32_t lock, uint64_t site)
+uint32_t thrum__watch_node(uint32_t parent, uint32_t lock, uint64_t site)
 {
-    struct node_record *nodes = watch_region->nodes;
+    struct node_record *nodes = thrum__watch_region->nodes;
     uint64_t key = site * 31 + (uint64_t)parent * 65599 + lock;
-    uint32_t *head = &watch_region->node_heads[watch_hash(key) % (REGION_NODES / 2)];
+    uint32_t *head = &thrum__watch_region->node_heads[thrum__watch_hash(key) % (REGION_NODES / 2)];
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0, mine = 0;
     for (;;) {
         for (uint32_t at = first; at != searched; at = nodes[at].next)
             if (nodes[at].site == site && nodes[at].parent == parent && nodes[at].lock == lock)
                 return at;
-        if (!mine && !(mine = take(&watch_region->node_count, REGION_NODES, DROPPED_NODES)))
+        if (!mine && !(mine = take(&thrum__watch_region->node_count, REGION_NODES, DROPPED_NODES)))
             return 0;
-        nodes[mine] = (struct node_record){site, parent, lock, first, nodes[parent].depth + 1};
+        nodes[mine] = (struct node_record){.site = site,
+                                           .parent = parent,
+                                           .lock = lock,
+                                           .next = first,
+                                           .depth = nodes[parent].depth + 1};
         searched = first;
         if (__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL,
                                         __ATOMIC_ACQUIRE)) {
-            __atomic_fetch_or(&watch_region->locks[lock].flags, LOCK_NESTED, __ATOMIC_RELEASE);
+            __atomic_fetch_or(&thrum__watch_region->locks[lock].flags, LOCK_NESTED,
+                              __ATOMIC_RELEASE);
             return mine;
         }
     }
@@ -173,11 +180,27 @@ uint32_t watch_node(uint32_t parent, uint32_t lock, uint64_t site)
  * was seen in the same thread before. */
 enum { VARIANTS_EACH = 8 };
 
-void watch_variant(struct slot *slot, uint32_t node)
+/* Where a thread is made for each task, a thousand variants differ in nothing but the thread: only so many
+ * of a context have a stack of their own, the others show that of the first. */
+enum { STACKS_EACH = 32 };
+
+static uint32_t variant_stack(struct slot *slot, struct node_record *node)
 {
-    struct variant_record *variants = watch_region->variants;
+    uint32_t before = __atomic_fetch_add(&node->variants, 1, __ATOMIC_RELAXED);
+    if (before >= STACKS_EACH)
+        return __atomic_load_n(&node->stack, __ATOMIC_RELAXED);
+    uint32_t stack = thrum__watch_stack(slot);
+    if (before == 0)
+        __atomic_store_n(&node->stack, stack, __ATOMIC_RELAXED);
+    return stack;
+}
+
+void thrum__watch_variant(struct slot *slot, uint32_t node)
+{
+    struct variant_record *variants = thrum__watch_region->variants;
     uint64_t key = (uint64_t)node * 65599 + slot->thread;
-    uint32_t *head = &watch_region->variant_heads[watch_hash(key) % (REGION_VARIANTS / 2)];
+    uint32_t *head =
+        &thrum__watch_region->variant_heads[thrum__watch_hash(key) % (REGION_VARIANTS / 2)];
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), count = 0;
     /* Only this thread adds variants of its own, so the search need not be repeated. */
     for (uint32_t at = first; at; at = variants[at].next)
@@ -187,24 +210,25 @@ void watch_variant(struct slot *slot, uint32_t node)
             count = variants[at].count;
             break;
         }
-    uint32_t mine = take(&watch_region->variant_count, REGION_VARIANTS, DROPPED_VARIANTS);
+    uint32_t mine = take(&thrum__watch_region->variant_count, REGION_VARIANTS, DROPPED_VARIANTS);
     if (!mine)
         return;
-    variants[mine] = (struct variant_record){node,  slot->thread, slot->epoch, watch_stack(slot),
-                                             first, count + 1};
+    variants[mine] = (struct variant_record){
+        node,  slot->thread, slot->epoch, variant_stack(slot, &thrum__watch_region->nodes[node]),
+        first, count + 1};
     while (
         !__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         variants[mine].next = first;
 }
 
-void watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint64_t other)
+void thrum__watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint64_t other)
 {
     if (kind != EVENT_JOIN && slot->bumps++ >= BUMPS_MOST)
         return;
-    uint32_t mine = take(&watch_region->event_count, REGION_EVENTS, DROPPED_EVENTS);
+    uint32_t mine = take(&thrum__watch_region->event_count, REGION_EVENTS, DROPPED_EVENTS);
     if (!mine)
         return;
-    struct event_record *event = &watch_region->events[mine];
+    struct event_record *event = &thrum__watch_region->events[mine];
     event->thread = slot->thread;
     event->epoch = slot->epoch;
     event->object = object;
@@ -213,16 +237,16 @@ void watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint6
     slot->epoch++;
 }
 
-void watch_finding(struct slot *slot, const struct finding_record *finding)
+void thrum__watch_finding(struct slot *slot, const struct finding_record *finding)
 {
-    struct finding_record *all = watch_region->findings;
-    uint32_t end = __atomic_load_n(&watch_region->finding_count, __ATOMIC_ACQUIRE);
+    struct finding_record *all = thrum__watch_region->findings;
+    uint32_t end = __atomic_load_n(&thrum__watch_region->finding_count, __ATOMIC_ACQUIRE);
     for (uint32_t i = 1; i < end && i < REGION_FINDINGS; i++)
         if (all[i].kind == finding->kind && all[i].lock == finding->lock &&
             all[i].site == finding->site && all[i].object == finding->object &&
             all[i].other == finding->other)
             return;
-    uint32_t mine = take(&watch_region->finding_count, REGION_FINDINGS, DROPPED_OTHER);
+    uint32_t mine = take(&thrum__watch_region->finding_count, REGION_FINDINGS, DROPPED_OTHER);
     if (!mine)
         return;
     uint32_t kind = finding->kind;
@@ -231,6 +255,6 @@ void watch_finding(struct slot *slot, const struct finding_record *finding)
     all[mine].thread = slot->thread;
     if (!all[mine].epoch)
         all[mine].epoch = slot->epoch;
-    all[mine].stack = watch_stack(slot);
+    all[mine].stack = thrum__watch_stack(slot);
     __atomic_store_n(&all[mine].kind, kind, __ATOMIC_RELEASE);
 }

@@ -29,7 +29,7 @@ extern void *__libc_stack_end;
 extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
                              void *library);
 
-__thread struct slot *watch_self __attribute__((tls_model("initial-exec")));
+__thread struct slot *thrum__watch_self __attribute__((tls_model("initial-exec")));
 
 /* Set once the thread is to have no slot any more. */
 static __thread bool ended __attribute__((tls_model("initial-exec")));
@@ -44,12 +44,12 @@ static uint32_t kept_depth;
 
 static struct thread_record *record_of(const struct slot *slot)
 {
-    return &watch_region->threads[slot->thread];
+    return &thrum__watch_region->threads[slot->thread];
 }
 
 static struct slot *slot_take(void)
 {
-    struct region *region = watch_region;
+    struct region *region = thrum__watch_region;
     for (uint32_t i = 0; i < REGION_SLOTS; i++) {
         struct slot *slot = &region->slots[i];
         uint32_t used = 0, count = __atomic_load_n(&region->slot_count, __ATOMIC_RELAXED);
@@ -71,24 +71,24 @@ static struct slot *slot_take(void)
 
 static void slot_free(struct slot *slot)
 {
-    watch_slot_tid(slot, 0);
+    thrum__watch_slot_tid(slot, 0);
     __atomic_store_n(&slot->used, 0, __ATOMIC_RELEASE);
 }
 
 /* A slot and a record for a new thread; NULL if there is no room. */
 static struct slot *admit(struct slot *parent)
 {
-    struct region *region = watch_region;
+    struct region *region = thrum__watch_region;
     uint32_t index = __atomic_load_n(&region->thread_count, __ATOMIC_RELAXED);
     struct slot *slot = index < REGION_THREADS ? slot_take() : NULL;
     if (!slot) {
-        watch_drop(DROPPED_THREADS);
+        thrum__watch_drop(DROPPED_THREADS);
         return NULL;
     }
     index = __atomic_fetch_add(&region->thread_count, 1, __ATOMIC_RELAXED);
     if (index >= REGION_THREADS) {
         __atomic_store_n(&region->thread_count, REGION_THREADS, __ATOMIC_RELAXED);
-        watch_drop(DROPPED_THREADS);
+        thrum__watch_drop(DROPPED_THREADS);
         slot_free(slot);
         return NULL;
     }
@@ -117,10 +117,10 @@ enum { FIRST_STACK = 8 << 20, MARGIN = 64 << 10 };
 static void settle(struct slot *slot, uint64_t size)
 {
     struct thread_record *record = record_of(slot);
-    uint64_t here = watch_sp(), block = (uint64_t)(uintptr_t)__builtin_thread_pointer();
+    uint64_t here = thrum__watch_sp(), block = (uint64_t)(uintptr_t)__builtin_thread_pointer();
     record->tid = (uint32_t)syscall(SYS_gettid);
     record->handle = (uint64_t)pthread_self();
-    if (record->tid == watch_region->pid) {
+    if (record->tid == thrum__watch_region->pid) {
         record->flags |= THREAD_MAIN;
         slot->stack_high = (uint64_t)(uintptr_t)__libc_stack_end + 16;
         slot->stack_low = here - FIRST_STACK;
@@ -131,17 +131,17 @@ static void settle(struct slot *slot, uint64_t size)
     if (here >= slot->stack_high || here < slot->stack_low)
         slot->stack_low = slot->stack_high = 0;
     read_name(slot);
-    watch_slot_tid(slot, record->tid);
-    watch_self = slot;
+    thrum__watch_slot_tid(slot, record->tid);
+    thrum__watch_self = slot;
     if (key_made)
-        __pthread_setspecific(key, slot);
+        pthread_setspecific(key, slot);
 }
 
-struct slot *watch_adopt(void)
+struct slot *thrum__watch_adopt(void)
 {
     int error = errno;
     struct slot *slot = NULL;
-    if (!ended && watch_region_open() && (slot = admit(NULL)) != NULL) {
+    if (!ended && thrum__watch_region_open() && (slot = admit(NULL)) != NULL) {
         settle(slot, 0);
         for (uint32_t i = 0; i < kept_depth; i++) {
             slot->held[i] = kept[i];
@@ -159,11 +159,11 @@ static void note_end(struct slot *slot)
     struct thread_record *record = record_of(slot);
     for (uint32_t i = 0; i < slot->depth && i < HELD_MOST; i++) {
         const struct held *held = &slot->held[i];
-        uint32_t lock = held->lock ? watch_held_lock(held) : 0;
-        if (lock && watch_region->locks[lock].kind != LOCK_SEMAPHORE)
-            watch_finding(slot, &(struct finding_record){.kind = FINDING_ENDS_HOLDING,
-                                                         .lock = lock,
-                                                         .site = held->site});
+        uint32_t lock = held->lock ? thrum__watch_held_lock(held) : 0;
+        if (lock && thrum__watch_region->locks[lock].kind != LOCK_SEMAPHORE)
+            thrum__watch_finding(slot, &(struct finding_record){.kind = FINDING_ENDS_HOLDING,
+                                                                .lock = lock,
+                                                                .site = held->site});
     }
     read_name(slot);
     record->last_epoch = slot->epoch;
@@ -172,18 +172,18 @@ static void note_end(struct slot *slot)
 static void at_end(void *value)
 {
     struct slot *slot = value;
-    if (slot != watch_self)
+    if (slot != thrum__watch_self)
         return;
-    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS && __pthread_setspecific(key, slot) == 0)
+    if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, slot) == 0)
         return;
     struct thread_record *record = record_of(slot);
     note_end(slot);
     ended = true;
-    watch_self = NULL;
+    thrum__watch_self = NULL;
     if (__atomic_fetch_or(&record->flags, THREAD_HAS_ENDED, __ATOMIC_ACQ_REL) & THREAD_DETACHED)
         slot_free(slot);
     else
-        watch_slot_tid(slot, 0);
+        thrum__watch_slot_tid(slot, 0);
 }
 
 static void *begin(void *argument)
@@ -207,10 +207,10 @@ static bool starts_detached(const pthread_attr_t *attributes)
            state == PTHREAD_CREATE_DETACHED;
 }
 
-int watch_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
-                 void *argument, const void *place)
+int thrum__watch_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *),
+                        void *argument, const void *place)
 {
-    struct slot *self = watch_slot(), *slot = self ? admit(self) : NULL;
+    struct slot *self = thrum__watch_slot(), *slot = self ? admit(self) : NULL;
     if (!slot)
         return REAL(pthread_create)(thread, attributes, run, argument);
     struct thread_record *record = record_of(slot);
@@ -232,13 +232,13 @@ int watch_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*ru
 HOOK int pthread_create(pthread_t *restrict thread, const pthread_attr_t *restrict attributes,
                         void *(*run)(void *), void *restrict argument)
 {
-    return watch_create(thread, attributes, run, argument, PLACE);
+    return thrum__watch_create(thread, attributes, run, argument, PLACE);
 }
 
 /* The slot of a thread that can be joined; NULL if it is not known. */
 static struct slot *slot_of(pthread_t thread)
 {
-    struct region *region = watch_region;
+    struct region *region = thrum__watch_region;
     uint32_t end = region ? __atomic_load_n(&region->slot_count, __ATOMIC_ACQUIRE) : 0;
     for (uint32_t i = 0; i < end && i < REGION_SLOTS; i++) {
         struct slot *slot = &region->slots[i];
@@ -257,15 +257,16 @@ static void join_holding(struct slot *self, const struct slot *other, const void
 {
     for (uint32_t i = 0; i < self->depth && i < HELD_MOST; i++) {
         const struct held *held = &self->held[i];
-        const struct recent *recent = watch_recent(other, held->lock);
+        const struct recent *recent = thrum__watch_recent(other, held->lock);
         if (held->lock && recent->lock == held->lock)
-            watch_finding(self, &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
-                                                         .lock = watch_held_lock(held),
-                                                         .site = site_make(place, 0),
-                                                         .other = other->thread,
-                                                         .other_epoch = recent->epoch,
-                                                         .other_site = held->site,
-                                                         .epoch = held->epoch + 1});
+            thrum__watch_finding(self,
+                                 &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
+                                                          .lock = thrum__watch_held_lock(held),
+                                                          .site = site_make(place, 0),
+                                                          .other = other->thread,
+                                                          .other_epoch = recent->epoch,
+                                                          .other_site = held->site,
+                                                          .epoch = held->epoch + 1});
     }
 }
 
@@ -279,32 +280,32 @@ static void joined(struct slot *self, struct slot *other, const void *place)
     if (__atomic_fetch_or(&record->flags, THREAD_JOINED, __ATOMIC_ACQ_REL) & THREAD_HAS_ENDED)
         slot_free(other);
     if (self)
-        watch_event(self, EVENT_JOIN, 0, index);
+        thrum__watch_event(self, EVENT_JOIN, 0, index);
     errno = error;
 }
 
 #define JOIN(call, limited)                                                                        \
-    struct slot *self = watch_slot();                                                              \
+    struct slot *self = thrum__watch_slot();                                                       \
     struct slot *other = self ? slot_of(thread) : NULL;                                            \
     struct watched_wait wait;                                                                      \
     const void *object = NULL;                                                                     \
     if (other) {                                                                                   \
         object = (const void *)(uintptr_t)other->thread;                                           \
-        watch_wait_begin(self, object, LOCK_THREAD, 0, &wait);                                     \
+        thrum__watch_wait_begin(self, object, LOCK_THREAD, 0, &wait);                              \
     }                                                                                              \
     int rc = call;                                                                                 \
     if (other)                                                                                     \
-        watch_wait_end(self, object, LOCK_THREAD, site_make(place, limited), &wait);               \
+        thrum__watch_wait_end(self, object, LOCK_THREAD, site_make(place, limited), &wait);        \
     if (rc == 0 && other)                                                                          \
         joined(self, other, place);                                                                \
     return rc;
 
-int watch_join(pthread_t thread, void **result,
-               const void *place){JOIN(REAL(pthread_join)(thread, result), 0)}
+int thrum__watch_join(pthread_t thread, void **result,
+                      const void *place){JOIN(REAL(pthread_join)(thread, result), 0)}
 
 HOOK int pthread_join(pthread_t thread, void **result)
 {
-    return watch_join(thread, result, PLACE);
+    return thrum__watch_join(thread, result, PLACE);
 }
 
 HOOK int pthread_tryjoin_np(pthread_t thread, void **result)
@@ -326,9 +327,9 @@ HOOK int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
     JOIN(REAL(pthread_clockjoin_np)(thread, result, clock, until), MODE_TIMED)
 }
 
-int watch_detach(pthread_t thread)
+int thrum__watch_detach(pthread_t thread)
 {
-    struct slot *other = watch_slot() ? slot_of(thread) : NULL;
+    struct slot *other = thrum__watch_slot() ? slot_of(thread) : NULL;
     int rc = REAL(pthread_detach)(thread);
     if (rc == 0 && other &&
         __atomic_fetch_or(&record_of(other)->flags, THREAD_DETACHED, __ATOMIC_ACQ_REL) &
@@ -339,34 +340,34 @@ int watch_detach(pthread_t thread)
 
 HOOK int pthread_detach(pthread_t thread)
 {
-    return watch_detach(thread);
+    return thrum__watch_detach(thread);
 }
 
 static void in_child(void)
 {
-    struct slot *slot = watch_self;
+    struct slot *slot = thrum__watch_self;
     kept_depth = slot ? slot->depth : 0;
     if (slot)
         memcpy(kept, slot->held, kept_depth * sizeof *kept);
-    watch_self = NULL;
-    watch_region_leave();
+    thrum__watch_self = NULL;
+    thrum__watch_region_leave();
 }
 
 __attribute__((constructor)) static void load(void)
 {
-    real_find();
-    if (!watch_wanted())
+    thrum__real_find();
+    if (!thrum__watch_wanted())
         return;
     key_made = pthread_key_create(&key, at_end) == 0;
     __register_atfork(NULL, NULL, in_child, NULL);
-    if (watch_slot())
-        watch_segments();
+    if (thrum__watch_slot())
+        thrum__watch_segments();
 }
 
 __attribute__((destructor)) static void unload(void)
 {
-    if (!watch_region)
+    if (!thrum__watch_region)
         return;
-    watch_segments();
-    __atomic_store_n(&watch_region->complete, 1, __ATOMIC_RELEASE);
+    thrum__watch_segments();
+    __atomic_store_n(&thrum__watch_region->complete, 1, __ATOMIC_RELEASE);
 }

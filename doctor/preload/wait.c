@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-uint64_t watch_now(void)
+uint64_t thrum__watch_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -16,11 +16,11 @@ uint64_t watch_now(void)
 /* Where the thread with that number took the object; 0 if that is not known. */
 static uint64_t holder_site(uint32_t owner, const void *object)
 {
-    uint32_t end = __atomic_load_n(&watch_region->slot_count, __ATOMIC_RELAXED);
+    uint32_t end = __atomic_load_n(&thrum__watch_region->slot_count, __ATOMIC_RELAXED);
     for (uint32_t i = 0; i < end && i < REGION_SLOTS; i++) {
-        if (__atomic_load_n(&watch_region->slot_tids[i], __ATOMIC_RELAXED) != owner)
+        if (__atomic_load_n(&thrum__watch_region->slot_tids[i], __ATOMIC_RELAXED) != owner)
             continue;
-        const struct slot *slot = &watch_region->slots[i];
+        const struct slot *slot = &thrum__watch_region->slots[i];
         uint32_t depth = __atomic_load_n(&slot->depth, __ATOMIC_RELAXED);
         for (uint32_t at = 0; at < depth && at < HELD_MOST; at++)
             if (__atomic_load_n(&slot->held[at].lock, __ATOMIC_RELAXED) == (uintptr_t)object)
@@ -29,10 +29,10 @@ static uint64_t holder_site(uint32_t owner, const void *object)
     return 0;
 }
 
-void watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind, uint32_t owner,
-                      struct watched_wait *ret_wait)
+void thrum__watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind,
+                             uint32_t owner, struct watched_wait *ret_wait)
 {
-    ret_wait->since = watch_now();
+    ret_wait->since = thrum__watch_now();
     ret_wait->holder = owner ? holder_site(owner, object) : 0;
     slot->waits_since = ret_wait->since;
     slot->waits_kind = kind;
@@ -43,26 +43,26 @@ void watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind
 static struct wait_record *find(struct slot *slot, uint32_t lock, enum lock_kind kind,
                                 uint64_t site, uint64_t holder)
 {
-    struct wait_record *waits = watch_region->waits;
+    struct wait_record *waits = thrum__watch_region->waits;
     uint64_t key = site * 31 + holder * 65599 + lock;
-    uint32_t *head = &watch_region->wait_heads[watch_hash(key) % (REGION_WAITS / 2)];
+    uint32_t *head = &thrum__watch_region->wait_heads[thrum__watch_hash(key) % (REGION_WAITS / 2)];
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0, mine = 0;
     for (;;) {
         for (uint32_t at = first; at != searched; at = waits[at].next)
             if (waits[at].site == site && waits[at].holder == holder && waits[at].lock == lock)
                 return &waits[at];
         if (!mine) {
-            mine = __atomic_fetch_add(&watch_region->wait_count, 1, __ATOMIC_RELAXED);
+            mine = __atomic_fetch_add(&thrum__watch_region->wait_count, 1, __ATOMIC_RELAXED);
             if (mine >= REGION_WAITS) {
-                __atomic_store_n(&watch_region->wait_count, REGION_WAITS, __ATOMIC_RELAXED);
-                watch_drop(DROPPED_OTHER);
+                __atomic_store_n(&thrum__watch_region->wait_count, REGION_WAITS, __ATOMIC_RELAXED);
+                thrum__watch_drop(DROPPED_OTHER);
                 return NULL;
             }
             waits[mine] = (struct wait_record){.lock = lock,
                                                .kind = kind,
                                                .site = site,
                                                .holder = holder,
-                                               .stack = watch_stack(slot)};
+                                               .stack = thrum__watch_stack(slot)};
         }
         waits[mine].next = searched = first;
         if (__atomic_compare_exchange_n(head, &first, mine, false, __ATOMIC_ACQ_REL,
@@ -71,14 +71,13 @@ static struct wait_record *find(struct slot *slot, uint32_t lock, enum lock_kind
     }
 }
 
-void watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind, uint64_t site,
-                    const struct watched_wait *wait)
+void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind,
+                           uint64_t site, const struct watched_wait *wait)
 {
     int error = errno;
-    uint64_t took = watch_now() - wait->since;
+    uint64_t took = thrum__watch_now() - wait->since;
     __atomic_store_n(&slot->waits_for, 0, __ATOMIC_RELEASE);
-    uint32_t lock =
-        kind == LOCK_THREAD ? (uint32_t)(uintptr_t)object : watch_lock_find(object, kind);
+    uint32_t lock = kind == LOCK_THREAD ? 0 : thrum__watch_lock_find(object, kind);
     struct wait_record *record = find(slot, lock, kind, site, wait->holder);
     if (record) {
         __atomic_fetch_add(&record->count, 1, __ATOMIC_RELAXED);

@@ -1456,6 +1456,12 @@ static void crowd(void)
         end(threads[i]);
 }
 
+static void thread_each(void)
+{
+    for (int i = 0; i < 2000; i++)
+        end(start("task", do_ab, NULL));
+}
+
 static int queued, taken;
 
 static void *consume(void *unused)
@@ -1761,6 +1767,7 @@ static const struct sample samples[] = {
     CASE(spins),
     CASE(spins_in_order),
     CASE(taken_again),
+    CASE(thread_each),
     CASE(timed_both),
     CASE(timed_one),
     CASE(timed_then_not),

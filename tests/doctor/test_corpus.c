@@ -9,6 +9,7 @@
 #include "../cli/spawn.h"
 
 #include <jansson.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,6 +113,7 @@ static const struct expectation cannot_deadlock[] = {
     {"single_created", "cycle:single-thread", 0},
     {"single_thread", "cycle:single-thread", 0},
     {"spins_in_order", "", 0},
+    {"thread_each", "", 0},
     {"timed_both", "cycle:timed", 0},
     {"timed_one", "cycle:timed", 0},
     {"tries_both", "", 0},
@@ -127,6 +129,23 @@ static const struct expectation defects[] = {
     {"ends_holding", "ends-holding:feasible", 0},
     {"exits_holding", "ends-holding:feasible", 0},
     {"not_joined", "leaked-thread:note", 0},
+    {0},
+};
+
+/* Linked with libthrum-doctor.a. */
+static const struct expectation linked[] = {
+    {"abba", "cycle:feasible", 0},
+    {"c11", "cycle:feasible", 0},
+    {"ends_holding", "ends-holding:feasible", 0},
+    {"forked", "cycle:feasible", 0},
+    {"gated", "cycle:guarded", 0},
+    {"handed_by_condition", "cycle:ordered", 0},
+    {"joined_before", "cycle:ordered", 0},
+    {"once_and_mutex", "cycle:feasible", 0},
+    {"prints", "", 5},
+    {"semaphores_as_locks", "cycle:feasible", 0},
+    {"spins", "cycle:feasible", 0},
+    {"writers", "cycle:feasible", 0},
     {0},
 };
 
@@ -192,13 +211,13 @@ static void read_findings(const char *text, char *found, size_t size)
         free(words[i]);
 }
 
-static void check_all(const struct expectation *table, const char *options)
+static void check_all(const struct expectation *table, const char *options, const char *program)
 {
     for (const struct expectation *one = table; one->name; one++) {
         char line[512], found[1024];
         printf("# %s\n", one->name);
-        snprintf(line, sizeof line, "doctor --json --no-lines %s -- %s/corpus %s", options,
-                 getenv("DOCTOR_SAMPLES"), one->name);
+        snprintf(line, sizeof line, "doctor --json --no-lines %s -- %s/%s %s", options,
+                 getenv("DOCTOR_SAMPLES"), program, one->name);
         struct spawned command = spawn_run(line);
         read_findings(command.err, found, sizeof found);
         CHECK_STR(found, one->findings);
@@ -210,22 +229,27 @@ static void check_all(const struct expectation *table, const char *options)
 
 TEST_DEADLINE(potential_deadlocks_are_found, 60)
 {
-    check_all(can_deadlock, "--strict");
+    check_all(can_deadlock, "--strict", "corpus");
 }
 
 TEST_DEADLINE(what_cannot_deadlock_is_told_from_it, 60)
 {
-    check_all(cannot_deadlock, "--strict");
+    check_all(cannot_deadlock, "--strict", "corpus");
 }
 
 TEST_DEADLINE(other_defects_are_found, 60)
 {
-    check_all(defects, "");
+    check_all(defects, "", "corpus");
 }
 
 TEST_DEADLINE(a_program_that_hangs_is_ended, 60)
 {
-    check_all(hang, "--on-deadlock abort");
+    check_all(hang, "--on-deadlock abort", "corpus");
+}
+
+TEST_DEADLINE(a_static_program_can_be_linked_with_the_library, 60)
+{
+    check_all(linked, "--strict", "corpus_static");
 }
 
 TEST(the_output_of_the_program_is_its_own)
@@ -254,6 +278,41 @@ TEST(a_report_names_locks_functions_lines_and_a_schedule)
     CHECK(strstr(command.err, " waits for mutex a in lock (corpus.c:") != NULL ||
           strstr(command.err, " waits for mutex a in lock, which ") != NULL);
     CHECK(strstr(command.err, "0 deadlocks, 1 potential\n") != NULL);
+    spawn_free(&command);
+}
+
+TEST(waits_are_summed_up_by_lock)
+{
+    char line[512], folded[] = "/tmp/folded-XXXXXX", text[4096];
+    int file = mkstemp(folded);
+    CHECK(file >= 0);
+    snprintf(line, sizeof line, "doctor --contention --folded %s -- %s/corpus join_with_lock",
+             folded, getenv("DOCTOR_SAMPLES"));
+    struct spawned command = spawn_run(line);
+    CHECK(strstr(command.err, "waits in process ") != NULL);
+    CHECK(strstr(command.err, " 1 times, at most ") != NULL);
+    CHECK(strstr(command.err, ": the end of threads\n") != NULL);
+    CHECK(strstr(command.err, " s in end (corpus.c:") != NULL ||
+          strstr(command.err, " s in end\n") != NULL);
+    ssize_t length = read(file, text, sizeof text - 1);
+    CHECK(length > 0);
+    text[length] = 0;
+    CHECK(strstr(text, ";main;join_with_lock;end;the_end_of_threads ") != NULL);
+    close(file);
+    unlink(folded);
+    spawn_free(&command);
+}
+
+TEST(a_signal_to_the_command_reaches_the_program)
+{
+    char line[512];
+    snprintf(line, sizeof line, "doctor --no-lines -- %s/corpus hangs_lost",
+             getenv("DOCTOR_SAMPLES"));
+    struct spawned command = spawn(line, false);
+    CHECK(spawn_said(command.err_file, "SUSPECTED"));
+    kill(command.pid, SIGTERM);
+    spawn_wait(&command);
+    CHECK_INT(command.status, ==, 128 + SIGTERM);
     spawn_free(&command);
 }
 

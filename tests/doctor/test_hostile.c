@@ -1,5 +1,5 @@
 /* The doctor reads what other processes made, and believes nothing. ELF files with wrong bytes,
- * stacks of noise, processes that may not be examined, or that live in a container.
+ * stacks of noise, regions of noise, processes that may not be examined, or that live in a container.
  *
  * $HOSTILE_ROUNDS is how many broken files are tried (300); under sanitizers every read is checked.
  */
@@ -7,6 +7,7 @@
 
 #include "doctor/elf_file.h"
 #include "doctor/look.h"
+#include "doctor/risk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -440,3 +441,114 @@ TEST(what_is_no_core_file_is_refused)
 }
 
 #endif
+
+/* A number as a table may have it: small, too large by one, or anything. */
+static uint32_t odd_number(uint32_t room)
+{
+    switch (noise() % 8) {
+    case 0:
+        return room;
+    case 1:
+        return room - 1;
+    case 2:
+        return UINT32_MAX;
+    case 3:
+        return (uint32_t)noise();
+    default:
+        return (uint32_t)(noise() % 64);
+    }
+}
+
+static void fill_with_noise(void *table, size_t size)
+{
+    uint32_t *words = table;
+    for (size_t i = 0; i < size / sizeof *words; i++)
+        words[i] = noise() % 4 ? (uint32_t)(noise() % 64) : (uint32_t)noise();
+}
+
+/* A region as the preload library sends it, full of noise. Returns its descriptor. */
+static int noisy_region(void)
+{
+    enum { RECORDS = 64 };
+    int file = memfd_create("region", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CHECK(file >= 0 && ftruncate(file, sizeof(struct region)) == 0);
+    struct region *region =
+        mmap(NULL, sizeof *region, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, file, 0);
+    CHECK(region != MAP_FAILED);
+    fill_with_noise(region->threads, RECORDS * sizeof *region->threads);
+    fill_with_noise(region->locks, RECORDS * sizeof *region->locks);
+    fill_with_noise(region->nodes, RECORDS * sizeof *region->nodes);
+    fill_with_noise(region->variants, RECORDS * sizeof *region->variants);
+    fill_with_noise(region->events, RECORDS * sizeof *region->events);
+    fill_with_noise(region->waits, RECORDS * sizeof *region->waits);
+    fill_with_noise(region->findings, RECORDS * sizeof *region->findings);
+    fill_with_noise(region->segments, RECORDS * sizeof *region->segments);
+    fill_with_noise(region->stacks, 1 << 12);
+    memset(region->program, 'x', sizeof region->program);
+    for (int i = 0; i < RECORDS; i++) {
+        region->locks[i].kind = noise() % 8;
+        region->locks[i].flags &= LOCK_ALIVE | LOCK_NESTED | LOCK_PREFERS_WRITER;
+        region->events[i].kind = noise() % 8;
+        region->findings[i].kind = noise() % 10;
+        memcpy(region->segments[i].path, "/proc/self/exe", sizeof "/proc/self/exe");
+    }
+    region->thread_count = odd_number(REGION_THREADS);
+    region->lock_count = odd_number(REGION_LOCKS);
+    region->node_count = odd_number(REGION_NODES);
+    region->variant_count = odd_number(REGION_VARIANTS);
+    region->event_count = odd_number(REGION_EVENTS);
+    region->wait_count = odd_number(REGION_WAITS);
+    region->finding_count = odd_number(REGION_FINDINGS);
+    region->segment_count = odd_number(REGION_SEGMENTS) % 64;
+    region->stack_used = noise();
+    region->magic = REGION_MAGIC;
+    region->version = REGION_VERSION;
+    munmap(region, sizeof *region);
+    return file;
+}
+
+/* Returns how many findings there were. */
+static int read_region(int file)
+{
+    struct recording recording;
+    struct recorded_stack stack;
+    struct risks risks;
+    char name[512];
+    CHECK_INT(recording_open(&recording, file, getpid()), ==, 0);
+    CHECK_INT(recording_settle(&recording), ==, 0);
+    CHECK_INT(risks_find(&recording, &risks), ==, 0);
+    int count = risks.count;
+    for (int i = 0; i < risks.count && i < 50; i++)
+        for (int j = 0; j < risks.list[i].count; j++) {
+            const struct risk_step *step = &risks.list[i].steps[j];
+            recording_lock_name(&recording, step->held, name, sizeof name);
+            recording_thread_name(&recording, step->thread, name, sizeof name);
+            recording_stack(&recording, step->stack, &stack);
+            recording_held_stack(&recording, &stack, step->held, step->held_site);
+        }
+    risks_free(&risks);
+    recording_close(&recording);
+    return count;
+}
+
+TEST_DEADLINE(a_region_of_noise_is_read_without_harm, 60)
+{
+    enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL, ROUNDS = 20 };
+    int found = 0;
+    for (int i = 0; i < ROUNDS; i++) {
+        int file = noisy_region();
+        CHECK_INT(fcntl(file, F_ADD_SEALS, SEALS), ==, 0);
+        found += read_region(file);
+    }
+    CHECK_INT(found, >, 0);
+}
+
+TEST(a_region_that_may_shrink_is_refused)
+{
+    struct recording recording;
+    CHECK_INT(recording_open(&recording, noisy_region(), getpid()), ==, -EPROTO);
+    int file = memfd_create("short", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    CHECK(file >= 0 && ftruncate(file, 4096) == 0);
+    CHECK_INT(fcntl(file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL), ==, 0);
+    CHECK_INT(recording_open(&recording, file, getpid()), ==, -EPROTO);
+}
