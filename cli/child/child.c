@@ -41,6 +41,9 @@ static struct {
     bool closed; /* all are being ended: no more may start */
 } children;
 
+/* The last child has been collected. */
+static thrum_condition none_left = THRUM_CONDITION_INIT_ON(&children.lock);
+
 /* Makes room for one more, before there is something that could not be undone. Under the lock. */
 static int reserve(void)
 {
@@ -182,6 +185,8 @@ static int collect(struct child *child)
                 children.items[i] = children.items[--children.count];
                 break;
             }
+        if (children.count == 0)
+            thrum_condition_notify_all(&none_left);
         child->pid = 0;
     }
     (void)close(child->descriptor);
@@ -282,9 +287,9 @@ void children_end_all(int number, double grace)
         children.closed = true;
         for (size_t i = 0; i < children.count; i++)
             ask_to_end(children.items[i], number);
+        while (children.count > 0 && thrum_condition_wait(&none_left, deadline) == 0)
+            continue;
     }
-    while (children_count() > 0 && thrum_now() < deadline.ns)
-        thrum_sleep(thrum_in(look_seconds));
     children_kill_all();
 }
 

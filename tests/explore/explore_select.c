@@ -269,7 +269,8 @@ QUEUES(until, .preemptions = 2, .timeouts = 1, .sees = "timed out", .long_preemp
 EXPLORE(select_deadline, .preemptions = 2, .timeouts = 1, .rescue = true)
 {
     thrum_event event = THRUM_EVENT_INIT;
-    thrum_case cases[] = {thrum_case_event(&event), thrum_case_deadline(thrum_at(thrum_now() + 1000))};
+    thrum_case cases[] = {thrum_case_event(&event),
+                          thrum_case_deadline(thrum_at(thrum_now() + 1000))};
     explore_spawn("setter", (void (*)(void *))thrum_event_set, &event);
     int index = thrum_select(cases, 2, THRUM_FOREVER);
     EXPLORE_CHECK(index == 0 || index == 1);
