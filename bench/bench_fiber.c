@@ -29,7 +29,7 @@ enum { CONTEXT_SWITCHES = 200000 };
 static double in_fiber(thrum_task_fn *function)
 {
     double figure = -1;
-    thrum_fiber_options options = {.workers = 1};
+    thrum_fiber_pool_options options = {.max_workers = 1};
     bench_require(thrum_run_with(&options, function, thrum_value(double *, &figure)) == 0, "run");
     return figure;
 }
@@ -177,7 +177,7 @@ static double start_waiting_fibers(void)
 
 static double start_in_pool(void)
 {
-    thrum_executor *threads = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *threads = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     bench_require(threads != NULL, "thrum_thread_pool_new");
     double figure = start_tasks(threads, nothing);
     thrum_executor_shutdown(threads);
@@ -233,7 +233,7 @@ static double queue_fibers(void)
 
 static double queue_threads(void)
 {
-    thrum_executor *threads = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *threads = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     bench_require(threads != NULL, "thrum_thread_pool_new");
     double figure = serve(threads);
     thrum_executor_shutdown(threads);
@@ -273,7 +273,8 @@ static double start_million(void)
     thrum_event_clear(&morning);
     thrum_event_clear(&all_in_bed);
     in_bed = 0;
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.stack_size = 64 << 10});
+    thrum_executor *pool =
+        thrum_fiber_pool_new(&(thrum_fiber_pool_options){.stack_size = 64 << 10});
     bench_require(pool != NULL, "thrum_fiber_pool_new");
     int64_t start = bench_now();
     for (int i = 0; i < MILLION; i++)
@@ -327,7 +328,7 @@ static int sleep_five(thrum_task *self)
  * at once. */
 static double wake_million(void)
 {
-    thrum_fiber_options options = {.workers = 1, .stack_size = 64 << 10};
+    thrum_fiber_pool_options options = {.max_workers = 1, .stack_size = 64 << 10};
     thrum_executor *pool = thrum_fiber_pool_new(&options);
     bench_require(pool != NULL, "thrum_fiber_pool_new");
     late_by = 0;

@@ -59,7 +59,7 @@ static void meeting(void)
 /* Runs the region as a task of a pool; nanoseconds. */
 static double time_region(int workers, void (*region)(void))
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     run_in_pool(meeting);
     int64_t start = bench_now();
@@ -391,7 +391,7 @@ static double processor_ms(void)
 /* What the workers use in two seconds after a region, in which main only sleeps. */
 static double idle(void)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = WORKERS});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     fib_region();
     double before = processor_ms();

@@ -29,7 +29,8 @@ static int nothing(thrum_task *self)
 static double submit_many(int workers, int at_once)
 {
     static thrum_future *futures[TASKS];
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     int64_t start = bench_now();
     for (int done = 0; done < TASKS; done += at_once) {
@@ -168,7 +169,7 @@ static double glib_4(void)
 
 static double submit_one(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     int64_t start = bench_now();
     for (int i = 0; i < TRIPS; i++) {
@@ -234,7 +235,7 @@ static long fib(thrum_executor *pool, long n)
 
 static double fork_join(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     long result;
     int64_t start = bench_now();

@@ -129,7 +129,7 @@ static double ball(int count, bool selects)
     struct table table = {.back = new_queue(1), .count = count, .selects = selects};
     for (int i = 0; i < count; i++)
         table.there[i] = new_queue(1);
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     bench_require(pool != NULL, "thrum_fiber_pool_new");
     int64_t start = bench_now();
     thrum_future *player = thrum_submit(pool, play, thrum_value(struct table *, &table));

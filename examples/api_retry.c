@@ -41,7 +41,7 @@ static int fetch_api(thrum_task *self)
 int main(void)
 {
     thrum_time begin = thrum_now();
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 10});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 10});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_future *futures[POSTS];

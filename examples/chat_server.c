@@ -141,6 +141,6 @@ static int evening(thrum_task *self)
 
 int main(void)
 {
-    int rc = thrum_run_with(&(thrum_fiber_options){.workers = 1}, evening, THRUM_NOTHING);
+    int rc = thrum_run_with(&(thrum_fiber_pool_options){.max_workers = 1}, evening, THRUM_NOTHING);
     return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -50,7 +50,7 @@ static int talk(thrum_task *self)
     const struct client *me = &thrum_arg(self, struct client);
     thrum_socket *socket;
     int same = 0;
-    int rc = thrum_socket_connect("127.0.0.1", me->port, thrum_in(10), &socket);
+    int rc = thrum_socket_connect("127.0.0.1", me->port, &socket, thrum_in(10));
     if (rc < 0)
         return thrum_fail(self, rc, "client %d cannot connect: %s", me->number, thrum_strerror(rc));
     for (int i = 0; i < SENTENCES && rc == 0; i++) {

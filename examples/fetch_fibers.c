@@ -59,7 +59,7 @@ static int fetch(thrum_task *self)
     curl_easy_setopt(easy, CURLOPT_PROXY, "");
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 1024L); /* by default 16 KiB for each request */
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, drop_bytes);
-    int rc = thrum_curl_perform(client, easy, thrum_in(60), &code);
+    int rc = thrum_curl_perform(client, easy, &code, thrum_in(60));
     curl_easy_cleanup(easy);
     if (rc == 0 && code != CURLE_OK)
         return thrum_fail(self, -EIO, "%s", curl_easy_strerror(code));
@@ -90,8 +90,8 @@ int main(int argc, char **argv)
     if (rc < 0)
         errx(EXIT_FAILURE, "cannot listen: %s", thrum_strerror(rc));
     snprintf(url, sizeof url, "http://127.0.0.1:%d/", thrum_socket_port(listener));
-    thrum_executor *servers = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
-    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *servers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
+    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future **futures = calloc((size_t)count, sizeof *futures);
     client = thrum_curl_new(NULL);
     if (!servers || !fibers || !futures || !client)

@@ -13,7 +13,7 @@ static int fetch(thrum_task *self) /* a task; it runs unchanged on every executo
 int main(void)
 {
     thrum_time begin = thrum_now();
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 10});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 10});
     thrum_future *pages[10];
     for (int i = 0; i < 10; i++)
         pages[i] = thrum_submit(pool, fetch, thrum_value(int, i));

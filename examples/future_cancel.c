@@ -43,7 +43,8 @@ static void report(int task, thrum_future *future)
 
 int main(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = WORKERS});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_future *futures[TASKS];

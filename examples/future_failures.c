@@ -35,7 +35,7 @@ static void report(size_t task, thrum_future *future)
 
 int main(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_future *futures[TASKS];

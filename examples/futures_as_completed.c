@@ -35,7 +35,7 @@ static int fetch_url(thrum_task *self)
 
 int main(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_future *futures[URLS];

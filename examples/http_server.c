@@ -79,7 +79,7 @@ static int ask(thrum_task *self)
     static const char *const pieces[] = {"GET / HTTP/1.1\r\nHost: here\r\n\r\n", "GET /other HTTP",
                                          "/1.1\r\nHost: here\r\n\r\n"};
     thrum_socket *socket;
-    int rc = thrum_socket_connect("127.0.0.1", thrum_arg(self, uint16_t), thrum_in(10), &socket);
+    int rc = thrum_socket_connect("127.0.0.1", thrum_arg(self, uint16_t), &socket, thrum_in(10));
     for (int i = 0; i < 3 && rc == 0; i++) {
         char text[sizeof found];
         size_t used = 0;
@@ -136,8 +136,8 @@ int main(int count, char **words)
     int rc = thrum_socket_listen("127.0.0.1", port, NULL, &listener);
     if (rc < 0)
         errx(EXIT_FAILURE, "cannot listen: %s", thrum_strerror(rc));
-    thrum_executor *pool =
-        thrum_fiber_pool_new(&(thrum_fiber_options){.workers = count > 2 ? atoi(words[2]) : 0});
+    thrum_executor *pool = thrum_fiber_pool_new(
+        &(thrum_fiber_pool_options){.max_workers = count > 2 ? atoi(words[2]) : 0});
     if (!pool)
         errx(EXIT_FAILURE, "out of memory");
     thrum_future *server = thrum_submit(pool, accept_all, thrum_value(thrum_socket *, listener));

@@ -27,7 +27,7 @@ int main(void)
     enum { ITEMS = sizeof items / sizeof *items };
     struct word results[ITEMS];
 
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_error error;

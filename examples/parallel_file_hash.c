@@ -40,7 +40,7 @@ static int process_file(thrum_task *self)
 int main(int argc, char **argv)
 {
     int count = argc - 1;
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 8});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 8});
     thrum_future **futures = calloc((size_t)argc, sizeof *futures);
     if (!pool || !futures)
         errx(EXIT_FAILURE, "no memory for %d files", count);

@@ -89,7 +89,7 @@ int main(void)
         {.input = fetched, .output = counted, .work = count_words, .running = 3},
         {.input = counted, .work = add_up, .running = 1},
     };
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 5});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 5});
     thrum_group *group = thrum_group_new();
     if (!pool || !group)
         errx(EXIT_FAILURE, "no memory for the workers");

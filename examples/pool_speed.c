@@ -51,7 +51,7 @@ static void compare(const char *name, thrum_task_fn *function)
 {
     uint64_t alone = 0, together = 0;
     double sequential = measure(thrum_inline_new(), function, &alone);
-    double threaded = measure(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4}),
+    double threaded = measure(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4}),
                               function, &together);
     printf("%s: sequential %.2f s, four threads %.2f s, results %s\n", name, sequential, threaded,
            alone == together ? "agree" : "differ");

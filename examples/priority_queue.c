@@ -36,8 +36,8 @@ static int worker(thrum_task *self)
 int main(void)
 {
     thrum_queue *jobs =
-        thrum_queue_new(sizeof(struct job),
-                        &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = by_priority});
+        thrum_queue_new(sizeof(struct job), &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY,
+                                                                   .compare = by_priority});
     if (!jobs)
         errx(EXIT_FAILURE, "no memory for the queue");
     static const struct job todo[] = {

@@ -31,7 +31,7 @@ static int rate_limited_fetch(thrum_task *self)
 int main(void)
 {
     begin = thrum_now();
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 10});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 10});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     thrum_future *futures[ITEMS];

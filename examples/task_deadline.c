@@ -38,7 +38,7 @@ static int read_until(thrum_executor *pool, int pages, double seconds)
 
 int main(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     if (!pool)
         return EXIT_FAILURE;
     int in_time = read_until(pool, 3, 60);

@@ -64,7 +64,8 @@ static void fetch_page(thrum_executor *pool, const char *title, const struct par
 
 int main(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = WORKERS});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for the pool");
     fetch_page(pool, "news", (struct part[]){{"text", 0.02}, {"image", 0.01}, {"menu", 0.01}}, 60);

@@ -47,8 +47,8 @@ static uint64_t measure(const char *name, thrum_executor *executor)
 int main(void)
 {
     uint64_t alone = measure("sequential", thrum_inline_new());
-    uint64_t threads =
-        measure("four threads", thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4}));
+    uint64_t threads = measure(
+        "four threads", thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4}));
     uint64_t processes = measure(
         "four processes", thrum_process_pool_new(&(thrum_process_pool_options){.max_workers = 4}));
     printf("the results %s\n", alone == threads && alone == processes ? "agree" : "differ");

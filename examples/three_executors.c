@@ -62,9 +62,10 @@ static double measure(const char *name, thrum_executor *executor)
 int main(void)
 {
     double alone = measure("inline", thrum_inline_new());
-    double threads =
-        measure("ten threads", thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 10}));
-    double fibers = measure("fibers", thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1}));
+    double threads = measure(
+        "ten threads", thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 10}));
+    double fibers =
+        measure("fibers", thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1}));
     printf("%d requests were answered, %s\n", answered,
            fibers < threads && threads < alone ? "each time faster" : "and not as fast as hoped");
     return 0;

@@ -56,7 +56,7 @@ static double scrape(thrum_executor *executor)
 int main(void)
 {
     double sequential = scrape(thrum_inline_new());
-    double threaded = scrape(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 8}));
+    double threaded = scrape(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 8}));
     printf("Sequential: %.2f s\n", sequential);
     printf("Threaded: %.2f s, %s\n", threaded, threaded < sequential ? "faster" : "slower");
     return EXIT_SUCCESS;

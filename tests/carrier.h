@@ -42,8 +42,8 @@ static inline thrum_executor *carrier_pool(void)
 {
     static thrum_executor *pool;
     if (!pool && !carrier_is("threads")) {
-        pool =
-            thrum_fiber_pool_new(&(thrum_fiber_options){.workers = carrier_is("asyncio") ? 1 : 2});
+        pool = thrum_fiber_pool_new(
+            &(thrum_fiber_pool_options){.max_workers = carrier_is("asyncio") ? 1 : 2});
         CHECK(pool != NULL);
     }
     return pool;

@@ -48,7 +48,7 @@ static int running_task(thrum_task *self)
 
 int main(void)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, waiting_task, THRUM_NOTHING));
     thrum_future_free(thrum_submit(pool, running_task, THRUM_NOTHING));
     thrum_executor_shutdown(pool);

@@ -9,7 +9,7 @@ static thrum_executor *pool;
 static thrum_event go;
 static uint32_t started, ran;
 
-static inline void make(thrum_pool_options options)
+static inline void make(thrum_thread_pool_options options)
 {
     pool = thrum_thread_pool_new(&options);
     CHECK(pool != NULL);

@@ -40,7 +40,7 @@ static inline thrum_queue *new_bounded(size_t item_size, size_t max_size)
 {
     thrum_queue_options options = {.max_size = max_size};
     if (with_a_lock) {
-        options.order = THRUM_PRIORITY;
+        options.order = THRUM_QUEUE_PRIORITY;
         options.compare = all_are_equal;
     }
     thrum_queue *made = thrum_queue_new(item_size, &options);

@@ -46,6 +46,17 @@ processes() {
         "$1"
 }
 
+# The same thing has the same name everywhere.
+names() {
+    sed -E -i \
+        -e 's/\bthrum_pool_options\b/thrum_thread_pool_options/g' \
+        -e 's/\bthrum_fiber_options\b/thrum_fiber_pool_options/g' \
+        -e '/\bthrum_fiber_pool_options\b/s/\.workers\b/.max_workers/' \
+        -e 's/\bTHRUM_(FIFO|LIFO|PRIORITY)\b/THRUM_QUEUE_\1/g' \
+        -e 's/\benum thrum_queue_order\b/thrum_queue_order/g' \
+        "$1"
+}
+
 case ${1:-} in
 '' | -*)
     usage
@@ -55,5 +66,6 @@ case ${1:-} in
 esac
 for file; do
     deadlines "$file"
+    names "$file"
     processes "$file"
 done

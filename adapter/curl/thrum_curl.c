@@ -422,7 +422,7 @@ static int look_up(thrum_curl *client, CURL *easy, thrum_deadline deadline)
     return rc;
 }
 
-int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_deadline deadline, CURLcode *ret_code)
+int thrum_curl_perform(thrum_curl *client, CURL *easy, CURLcode *ret_code, thrum_deadline deadline)
 {
     struct request request = {.easy = easy};
     if (!easy)

@@ -5,13 +5,13 @@
  *         CURL *easy = curl_easy_init();
  *         ...                                             // URL, callbacks, as for any other use
  *         CURLcode code;
- *         int rc = thrum_curl_perform(client, easy, thrum_in(10), &code);
+ *         int rc = thrum_curl_perform(client, easy, &code, thrum_in(10));
  *         ...
  *         curl_easy_cleanup(easy);
  *     }
  *
  *     thrum_curl *client = thrum_curl_new(NULL);
- *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){ .workers = 1 });
+ *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){ .max_workers = 1 });
  *     for (int i = 0; i < 10000; i++)
  *         thrum_future_free(thrum_submit(pool, fetch, thrum_value(int, i)));
  *     thrum_executor_shutdown(pool);
@@ -76,8 +76,8 @@ THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
  * use, -EINVAL for none; -ENOMEM, also for other requests of the client where libcurl could not go
  * on. May be called by any number of fibers and threads at once; not from a callback of the client.
  * Blocks. */
-THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, thrum_deadline deadline,
-                                 CURLcode *ret_code);
+THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, CURLcode *ret_code,
+                                 thrum_deadline deadline);
 
 /* Closes the connections and gives the client back; NULL is accepted. Requests that are under way
  * stop the program. Does not block. */

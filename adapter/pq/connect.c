@@ -111,8 +111,8 @@ static int take_steps(struct attempt *attempt, thrum_deadline deadline)
     return rc;
 }
 
-int thrum_pq_connect(const char *conninfo, thrum_deadline deadline, PGconn **ret_connection,
-                     thrum_error *ret_error)
+int thrum_pq_connect(const char *conninfo, PGconn **ret_connection, thrum_error *ret_error,
+                     thrum_deadline deadline)
 {
     int rc = check_conninfo(conninfo, ret_error);
     if (rc < 0)

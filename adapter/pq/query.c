@@ -96,8 +96,8 @@ static int finish(PGconn *connection, int taken, thrum_deadline deadline, PGresu
     return rc;
 }
 
-int thrum_pq_query(PGconn *connection, const char *sql, thrum_deadline deadline,
-                   PGresult **ret_result)
+int thrum_pq_query(PGconn *connection, const char *sql, PGresult **ret_result,
+                   thrum_deadline deadline)
 {
     int rc = prepare(connection, deadline);
     if (rc < 0)
@@ -106,7 +106,7 @@ int thrum_pq_query(PGconn *connection, const char *sql, thrum_deadline deadline,
 }
 
 int thrum_pq_query_params(PGconn *connection, const char *sql, int count, const char *const *values,
-                          thrum_deadline deadline, PGresult **ret_result)
+                          PGresult **ret_result, thrum_deadline deadline)
 {
     int rc = prepare(connection, deadline);
     if (rc < 0)
@@ -194,7 +194,7 @@ int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline)
 
 /* -------------------------------------------------------------------------------- notifications */
 
-int thrum_pq_notify_get(PGconn *connection, thrum_deadline deadline, PGnotify **ret_notify)
+int thrum_pq_notify_get(PGconn *connection, PGnotify **ret_notify, thrum_deadline deadline)
 {
     PGnotify *notify;
     while (!(notify = PQnotifies(connection))) {

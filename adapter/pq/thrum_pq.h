@@ -7,10 +7,10 @@
  *         PGconn *connection;
  *         PGresult *result;
  *         thrum_error error;
- *         int rc = thrum_pq_connect("host=db.example dbname=shop", deadline, &connection, &error);
+ *         int rc = thrum_pq_connect("host=db.example dbname=shop", &connection, &error, deadline);
  *         if (rc < 0)
  *             return thrum_fail(self, rc, "%s", error.message);
- *         rc = thrum_pq_query(connection, "SELECT count(*) FROM users", deadline, &result);
+ *         rc = thrum_pq_query(connection, "SELECT count(*) FROM users", &result, deadline);
  *         if (rc == 0) {
  *             if (PQresultStatus(result) == PGRES_TUPLES_OK)
  *                 printf("%s users\n", PQgetvalue(result, 0, 0));
@@ -35,7 +35,7 @@
  * connection, which is quick, while the server may finish what it does for nobody; or
  * thrum_pq_cancel asks the server to stop, and makes the connection fit for use.
  *
- *     rc = thrum_pq_query(connection, slow, thrum_in(1), &result);
+ *     rc = thrum_pq_query(connection, slow, &result, thrum_in(1));
  *     if (rc < 0 && thrum_pq_cancel(connection, thrum_in(1)) < 0)
  *         give_up(connection);
  *
@@ -60,8 +60,8 @@ THRUM_BEGIN
  * -ETIMEDOUT, -ECANCELED, -ENOMEM; -EAGAIN if the deadline is THRUM_NOW, and where the system
  * refuses the first helper. A code also comes with `ret_error`, unless that is NULL, whose message
  * is libpq's if it said something. Blocks. Python: asyncpg.connect. */
-THRUM_API int thrum_pq_connect(const char *conninfo, thrum_deadline deadline,
-                               PGconn **ret_connection, thrum_error *ret_error);
+THRUM_API int thrum_pq_connect(const char *conninfo, PGconn **ret_connection,
+                               thrum_error *ret_error, thrum_deadline deadline);
 
 /* Runs one or several statements, as PQexec does, and gives the result of the last. Returns 0 and a
  * result to be given to PQclear, whose status must be looked at. -EBUSY: another query is not over;
@@ -70,15 +70,15 @@ THRUM_API int thrum_pq_connect(const char *conninfo, thrum_deadline deadline,
  * must be closed; -EAGAIN: the deadline is THRUM_NOW, and nothing was sent; -ENOMEM. -ETIMEDOUT,
  * -ECANCELED: it may have been carried out or not, or still run; see thrum_pq_cancel. Blocks.
  * Python: connection.execute. */
-THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, thrum_deadline deadline,
-                             PGresult **ret_result);
+THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, PGresult **ret_result,
+                             thrum_deadline deadline);
 
 /* Runs one statement with `count` values in the place of $1, $2 and so on, as PQexecParams does:
  * each is text, or NULL for the SQL value of that name. They are the caller's, and sent before the
  * call returns. Returns as thrum_pq_query. Blocks. Python: connection.fetch(sql, *values). */
 THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int count,
-                                    const char *const *values, thrum_deadline deadline,
-                                    PGresult **ret_result);
+                                    const char *const *values, PGresult **ret_result,
+                                    thrum_deadline deadline);
 
 /* After a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
  * it has, and drops its results. Does nothing if no query is under way. A cancellation of the
@@ -92,8 +92,8 @@ THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
 /* Waits for a notification of a channel that the connection has asked for by LISTEN. Returns 0 and
  * one to be given to PQfreemem; -ETIMEDOUT, -ECANCELED, and with THRUM_NOW -EAGAIN, after each of
  * which the connection is as it was; -EPIPE. Blocks. Python: connection.notifies. */
-THRUM_API int thrum_pq_notify_get(PGconn *connection, thrum_deadline deadline,
-                                  PGnotify **ret_notify);
+THRUM_API int thrum_pq_notify_get(PGconn *connection, PGnotify **ret_notify,
+                                  thrum_deadline deadline);
 
 THRUM_END
 

@@ -10,8 +10,8 @@
 // The thread that waits for a task_group works meanwhile: it is one of the WORKERS.
 #include <chrono>
 #include <iostream>
-#include <oneapi/tbb/concurrent_queue.h>
 #include <oneapi/tbb/blocked_range.h>
+#include <oneapi/tbb/concurrent_queue.h>
 #include <oneapi/tbb/global_control.h>
 #include <oneapi/tbb/parallel_for.h>
 #include <oneapi/tbb/parallel_reduce.h>
@@ -146,14 +146,15 @@ double mandelbrot(int workers, long side)
 {
     std::vector<unsigned short> image(static_cast<size_t>(side * side));
     double size = static_cast<double>(side);
-    return timed_in_arena(workers, [&] {
-               tbb::parallel_for(0L, side, [&](long row) {
-                   for (long column = 0; column < side; column++)
-                       image[static_cast<size_t>(row * side + column)] =
-                           iterations(-2.0 + 3.0 * static_cast<double>(column) / size,
-                                      -1.5 + 3.0 * static_cast<double>(row) / size);
-               });
-           }) *
+    return timed_in_arena(workers,
+                          [&] {
+                              tbb::parallel_for(0L, side, [&](long row) {
+                                  for (long column = 0; column < side; column++)
+                                      image[static_cast<size_t>(row * side + column)] = iterations(
+                                          -2.0 + 3.0 * static_cast<double>(column) / size,
+                                          -1.5 + 3.0 * static_cast<double>(row) / size);
+                              });
+                          }) *
            1e3;
 }
 

@@ -19,15 +19,15 @@ static thrum_executor *open_inline(int workers)
 static thrum_executor *open_threads(int workers)
 {
     return thrum_thread_pool_new(
-        &(thrum_pool_options){.max_workers = workers, .name_prefix = "demo"});
+        &(thrum_thread_pool_options){.max_workers = workers, .name_prefix = "demo"});
 }
 
 /* A fiber that waits needs no thread: there are no more of them than can run. */
 static thrum_executor *open_fibers(int workers)
 {
     int cores = thrum_cpu_count();
-    return thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers < cores ? workers : cores,
-                                                       .name_prefix = "demo"});
+    return thrum_fiber_pool_new(&(thrum_fiber_pool_options){
+        .max_workers = workers < cores ? workers : cores, .name_prefix = "demo"});
 }
 
 static thrum_executor *open_processes(int workers)

@@ -44,7 +44,7 @@ static void *make_connection(const char *url, thrum_error *ret_error)
 {
     PGconn *connection = NULL;
     thrum_error error = {0};
-    int rc = thrum_pq_connect(url, thrum_in(connect_seconds), &connection, &error);
+    int rc = thrum_pq_connect(url, &connection, &error, thrum_in(connect_seconds));
     if (rc < 0)
         trouble(ret_error, rc, "%.*s", first_line(error.message), error.message);
     return connection;
@@ -58,7 +58,7 @@ static int run_query(PGconn *connection, double seconds, thrum_error *ret_error)
     char text[64];
     PGresult *result = NULL;
     snprintf(text, sizeof text, "SELECT pg_sleep(%.6f)", seconds);
-    int rc = thrum_pq_query(connection, text, THRUM_FOREVER, &result);
+    int rc = thrum_pq_query(connection, text, &result, THRUM_FOREVER);
     if (rc < 0 || PQresultStatus(result) != PGRES_TUPLES_OK) {
         const char *message = PQerrorMessage(connection);
         if (!*message)

@@ -121,7 +121,7 @@ static int fetch_once(CURL *curl, const struct fetch *fetch, thrum_error *ret_er
         curl_easy_setopt(curl, CURLOPT_WRITEDATA, &arrival) != CURLE_OK ||
         curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason) != CURLE_OK)
         return trouble(ret_error, -ENOMEM, "libcurl refuses its options");
-    int rc = thrum_curl_perform(client, curl, THRUM_FOREVER, &code);
+    int rc = thrum_curl_perform(client, curl, &code, THRUM_FOREVER);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
     if (rc == -ECANCELED || (rc == 0 && code == CURLE_ABORTED_BY_CALLBACK))
         return trouble(ret_error, -ECANCELED, "stopped");

@@ -238,10 +238,10 @@ static thrum_executor *make_executor(const struct fetch_options *options)
 {
     /* libcurl has one lock: more workers than one would only wait for it. */
     return options->executor == FETCH_FIBERS
-               ? thrum_fiber_pool_new(&(thrum_fiber_options){
-                     .workers = 1, .stack_size = STACK_BYTES, .name_prefix = "fetch"})
-               : thrum_thread_pool_new(
-                     &(thrum_pool_options){.max_workers = options->jobs, .name_prefix = "fetch"});
+               ? thrum_fiber_pool_new(&(thrum_fiber_pool_options){
+                     .max_workers = 1, .stack_size = STACK_BYTES, .name_prefix = "fetch"})
+               : thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = options->jobs,
+                                                                    .name_prefix = "fetch"});
 }
 
 static void show_progress(struct fetch *fetch)

@@ -187,7 +187,7 @@ static int ask(struct transfers *transfers, struct handle *handle, const struct 
 {
     int rc = handle_aim(handle, job->url, handle->body, probe);
     if (rc == 0)
-        rc = thrum_curl_perform(transfers->client, handle->curl, deadline, ret_code);
+        rc = thrum_curl_perform(transfers->client, handle->curl, ret_code, deadline);
     note(handle, outcome);
     if (rc == 0 && probe && *ret_code == CURLE_WRITE_ERROR && outcome->status > 0 &&
         !handle->headers_too_long)

@@ -278,8 +278,8 @@ static int start_workers(struct engine *engine, thrum_executor *pool)
 
 static int run(struct engine *engine, thrum_error *ret_error)
 {
-    thrum_executor *pool = thrum_thread_pool_new(
-        &(thrum_pool_options){.max_workers = engine->options->workers, .name_prefix = "hash"});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
+        .max_workers = engine->options->workers, .name_prefix = "hash"});
     int rc = pool ? start_workers(engine, pool) : -ENOMEM;
     if (rc == 0) {
         thrum_thread *source =

@@ -367,7 +367,7 @@ static int make(struct run *run)
     run->ring = calloc(run->window_size, sizeof(struct job *));
     run->done =
         thrum_queue_new(sizeof(struct job *), &(thrum_queue_options){.max_size = run->window_size});
-    run->pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    run->pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     run->group = thrum_group_new();
     return run->slot_taken && run->running && run->ring && run->done && run->pool && run->group
                ? 0

@@ -1,6 +1,6 @@
 /* Executors: where submitted tasks run.
  *
- *     thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){ .max_workers = 4 });
+ *     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){ .max_workers = 4 });
  *     thrum_future *f = thrum_submit(pool, square, thrum_value(struct square, 7));
  *     ...
  *     thrum_executor_shutdown(pool);           // waits for the tasks, then frees
@@ -35,8 +35,8 @@ typedef enum thrum_when_full {
     THRUM_WHEN_FULL_RUN, /* runs the task in the caller, which slows the caller down as it should */
 } thrum_when_full;
 
-/* How a pool is to be; zero means the default. */
-typedef struct thrum_pool_options {
+/* Thread pool options. Zero selects the default. */
+typedef struct thrum_thread_pool_options {
     int max_workers;         /* the most workers; min(32, thrum_cpu_count() + 4) by default */
     const char *name_prefix; /* worker N is called "prefix-N"; "pool" by default; copied */
     size_t max_pending;      /* how many tasks may wait for a worker; no bound by default */
@@ -45,7 +45,7 @@ typedef struct thrum_pool_options {
      * pool: what is pending and what is submitted from then on fails with that code. */
     int (*initializer)(void *context);
     void *context;
-} thrum_pool_options;
+} thrum_thread_pool_options;
 
 /* An executor that runs each task inside thrum_submit. The caller owns it and gives it to
  * thrum_executor_shutdown. Returns NULL if memory is out. */
@@ -57,7 +57,7 @@ THRUM_API thrum_executor *thrum_inline_new(void);
  * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile. `options` may be NULL; a
  * negative max_workers stops the program. The caller owns it and gives it to
  * thrum_executor_shutdown. Returns NULL if memory is out. Python: ThreadPoolExecutor(). */
-THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options);
+THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options);
 
 /* Who goes first among the pending. */
 typedef enum thrum_priority {

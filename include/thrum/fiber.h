@@ -7,7 +7,7 @@
  *         ...
  *     }
  *
- *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){ .workers = 1 });
+ *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){ .max_workers = 1 });
  *     for (int i = 0; i < 10000; i++)
  *         thrum_future_free(thrum_submit(pool, serve, thrum_value(int, i)));
  *     thrum_executor_shutdown(pool);           // all have slept at once: a fifth of a second
@@ -48,25 +48,25 @@
 
 THRUM_BEGIN
 
-/* How a pool of fibers is to be; zero means the default. */
-typedef struct thrum_fiber_options {
-    int workers;             /* OS threads; thrum_cpu_count() by default */
+/* Fiber pool options. Zero selects the default. */
+typedef struct thrum_fiber_pool_options {
+    int max_workers;         /* OS threads; thrum_cpu_count() by default */
     size_t stack_size;       /* of one fiber, in bytes of address space; 256 KiB by default, at
                                 least 16 KiB, rounded up to whole pages, one of them the guard */
     const char *name_prefix; /* a fiber is called "prefix-N"; "fiber" by default; copied */
     double hold_limit;       /* in seconds: a task that holds a worker for longer without waiting
                                 is told to the failure hook, with -EBUSY; not watched by default */
-} thrum_fiber_options;
+} thrum_fiber_pool_options;
 
 /* A pool of fibers: an executor as every other, for thrum_submit, thrum_map, groups and all. Its
  * workers start with the first task. Tasks of a pool with one worker start in the order of
  * submission; in a larger pool those that one thread submits start nearly so. A task may wait for
  * any other task of its pool. There is no backlog to fill up, and priorities are not looked at.
  * Where there is no memory for a further stack, tasks begin when others have ended.
- * `options` may be NULL; negative workers stop the program. The caller owns it and gives it to
+ * `options` may be NULL; a negative max_workers stops the program. The caller owns it and gives it to
  * thrum_executor_shutdown, which must not be called by a task of the pool, but with `no_wait`.
  * Returns NULL if memory is out. Does not block. Python: an asyncio event loop. */
-THRUM_API thrum_executor *thrum_fiber_pool_new(const thrum_fiber_options *options);
+THRUM_API thrum_executor *thrum_fiber_pool_new(const thrum_fiber_pool_options *options);
 
 /* The pool that the calling fiber belongs to, to submit further tasks to; NULL if a thread calls.
  * Does not block. Python: asyncio.get_running_loop(). */
@@ -83,7 +83,7 @@ THRUM_API void thrum_yield(void);
 THRUM_API int thrum_run(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */
-THRUM_API int thrum_run_with(const thrum_fiber_options *options, thrum_task_fn *function,
+THRUM_API int thrum_run_with(const thrum_fiber_pool_options *options, thrum_task_fn *function,
                              const void *arg, size_t size);
 
 THRUM_END

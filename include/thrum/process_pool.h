@@ -37,7 +37,7 @@
 
 THRUM_BEGIN
 
-/* How a process pool is to be; zero means the default. Nothing of it is kept but copies. */
+/* Process pool options. Zero selects the default. The pool keeps copies alone. */
 typedef struct thrum_process_pool_options {
     int max_workers;           /* the most worker processes; thrum_cpu_count() by default */
     const char *name_prefix;   /* worker N is called "prefix-N", in ps, too; "process" by default */

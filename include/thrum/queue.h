@@ -18,7 +18,7 @@
  *     }
  *
  *     thrum_queue *q = thrum_queue_new(sizeof(struct job), &(thrum_queue_options){
- *                                          .order = THRUM_PRIORITY, .compare = urgency});
+ *                                          .order = THRUM_QUEUE_PRIORITY, .compare = urgency});
  *
  * Items that own something bring a destructor, so nothing is lost when a queue ends early:
  *
@@ -52,7 +52,11 @@ THRUM_BEGIN
 typedef struct thrum_queue thrum_queue;
 
 /* Which item comes out next: the oldest, the newest, or the one that .compare puts first. */
-enum thrum_queue_order { THRUM_FIFO, THRUM_LIFO, THRUM_PRIORITY };
+typedef enum thrum_queue_order {
+    THRUM_QUEUE_FIFO,
+    THRUM_QUEUE_LIFO,
+    THRUM_QUEUE_PRIORITY,
+} thrum_queue_order;
 
 /* How a queue is to be; zero means the default.
  *
@@ -61,8 +65,8 @@ enum thrum_queue_order { THRUM_FIFO, THRUM_LIFO, THRUM_PRIORITY };
  * whichever thread puts or gets, under the queue's lock, so it must not use the queue or wait. */
 typedef struct thrum_queue_options {
     size_t max_size;                            /* items held before put waits; 0 for no bound */
-    enum thrum_queue_order order;               /* THRUM_FIFO by default */
-    int (*compare)(const void *, const void *); /* for THRUM_PRIORITY, and only for it */
+    thrum_queue_order order;                    /* THRUM_QUEUE_FIFO by default */
+    int (*compare)(const void *, const void *); /* for THRUM_QUEUE_PRIORITY, and only for it */
     thrum_destructor *destroy;                  /* for items that nobody gets; see above */
 } thrum_queue_options;
 

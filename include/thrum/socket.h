@@ -105,14 +105,14 @@ THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_soc
  * the deadline, or if the system gave up the last address; -ECANCELED; -ENOENT for a name that nobody has, -EHOSTUNREACH where no name server answers; -ECONNREFUSED and the like, of
  * the last address; -EAGAIN if it would have to wait; -EINVAL, -ENOMEM, -EMFILE. Blocks.
  * Python: socket.create_connection. */
-THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_deadline deadline,
-                                   thrum_socket **ret_socket);
+THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_socket **ret_socket,
+                                   thrum_deadline deadline);
 
 /* Connects to a socket at `path`, as for thrum_socket_listen_unix. While the listener's backlog is full
  * it tries again until the deadline. Returns as thrum_socket_connect, and -ENOENT if nothing is
  * there. Blocks. */
-THRUM_API int thrum_socket_connect_unix(const char *path, thrum_deadline deadline,
-                                        thrum_socket **ret_socket);
+THRUM_API int thrum_socket_connect_unix(const char *path, thrum_socket **ret_socket,
+                                        thrum_deadline deadline);
 
 /* Two sockets that are connected with each other; both are the caller's, for thrum_socket_free.
  * Returns 0, -ENOMEM or -EMFILE. Does not block. Python: socket.socketpair. */

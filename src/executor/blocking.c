@@ -40,8 +40,8 @@ static thrum_executor *get_helpers(void)
             process = thrum__process_generation;
         }
         if (!helpers)
-            helpers = thrum_thread_pool_new(
-                &(thrum_pool_options){.max_workers = helper_count(), .name_prefix = "blocking"});
+            helpers = thrum_thread_pool_new(&(thrum_thread_pool_options){
+                .max_workers = helper_count(), .name_prefix = "blocking"});
         if (helpers)
             ((thrum__pool *)helpers)->claimed =
                 true; /* nobody shuts it down: it is the library's */

@@ -73,15 +73,15 @@ int thrum__connect_first(const thrum__address *addresses, int count, thrum_deadl
     return rc;
 }
 
-int thrum_socket_connect(const char *host, uint16_t port, thrum_deadline deadline,
-                         thrum_socket **ret_socket)
+int thrum_socket_connect(const char *host, uint16_t port, thrum_socket **ret_socket,
+                         thrum_deadline deadline)
 {
     thrum__address addresses[THRUM__ADDRESSES];
     int count = thrum__addresses_of(host, port, false, deadline, addresses);
     return count < 0 ? count : thrum__connect_first(addresses, count, deadline, ret_socket);
 }
 
-int thrum_socket_connect_unix(const char *path, thrum_deadline deadline, thrum_socket **ret_socket)
+int thrum_socket_connect_unix(const char *path, thrum_socket **ret_socket, thrum_deadline deadline)
 {
     thrum__address address;
     int rc = thrum__address_of_path(path, &address);

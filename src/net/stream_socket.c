@@ -80,7 +80,7 @@ int thrum_stream_connect(const char *host, uint16_t port, const thrum_stream_opt
                          thrum_stream **ret_stream, thrum_deadline deadline)
 {
     thrum_socket *socket;
-    int rc = thrum_socket_connect(host, port, deadline, &socket);
+    int rc = thrum_socket_connect(host, port, &socket, deadline);
     if (rc < 0)
         return rc;
     rc = thrum_stream_from_socket(socket, options, ret_stream);

@@ -49,9 +49,9 @@ static void require_sense(size_t item_size, const thrum_queue_options *options, 
 {
     if (item_size == 0)
         thrum__panic(place, "a queue needs items of at least 1 byte");
-    if (options->order > THRUM_PRIORITY)
+    if (options->order > THRUM_QUEUE_PRIORITY)
         thrum__panic(place, "a queue has no order %u", (unsigned)options->order);
-    if ((options->order == THRUM_PRIORITY) != (options->compare != NULL))
+    if ((options->order == THRUM_QUEUE_PRIORITY) != (options->compare != NULL))
         thrum__panic(place, options->compare ? "only a queue in order of priority compares items"
                                              : "a queue in order of priority needs .compare");
 }
@@ -62,7 +62,7 @@ thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *option
     if (!options)
         options = &defaults;
     require_sense(item_size, options, thrum__caller());
-    thrum_queue *queue = options->order == THRUM_FIFO && options->max_size
+    thrum_queue *queue = options->order == THRUM_QUEUE_FIFO && options->max_size
                              ? thrum__bounded_queue_new(item_size, options->max_size)
                              : thrum__locked_queue_new(item_size, options);
     if (!queue)

@@ -10,10 +10,10 @@
 #include <thrum/queue.h>
 
 typedef struct thrum__store {
-    enum thrum_queue_order order;
+    thrum_queue_order order;
     union {
-        thrum__ring ring; /* THRUM_FIFO, THRUM_LIFO */
-        thrum__heap heap; /* THRUM_PRIORITY */
+        thrum__ring ring; /* THRUM_QUEUE_FIFO, THRUM_QUEUE_LIFO */
+        thrum__heap heap; /* THRUM_QUEUE_PRIORITY */
     };
 } thrum__store;
 
@@ -42,7 +42,7 @@ void *thrum__store_at(const thrum__store *store, size_t index);
 
 static inline size_t thrum__store_count(const thrum__store *store)
 {
-    return store->order == THRUM_PRIORITY ? store->heap.count : store->ring.count;
+    return store->order == THRUM_QUEUE_PRIORITY ? store->heap.count : store->ring.count;
 }
 
 #endif

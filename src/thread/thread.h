@@ -31,7 +31,7 @@ struct thrum__thread {
     uint32_t seen;         /* someone has asked for the failure */
     uint32_t timer;        /* enum thrum__timer */
     thrum_event disturbed; /* the timer was cancelled */
-    uint32_t own; /* the library's own, which the report of leaks leaves out; own.h */
+    uint32_t own;          /* the library's own, which the report of leaks leaves out; own.h */
     thrum_deadline start_at;
     bool daemon;
     struct thrum__thread *next, *prev; /* all that have a handle or run; leaks.c */

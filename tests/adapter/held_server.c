@@ -90,7 +90,7 @@ static int accept_all(thrum_task *self)
 void held_server_start(struct held_server *ret_server)
 {
     memset(ret_server, 0, sizeof *ret_server);
-    ret_server->pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    ret_server->pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     CHECK(ret_server->pool != NULL);
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &ret_server->listener), ==, 0);
     ret_server->port = thrum_socket_port(ret_server->listener);

@@ -94,7 +94,7 @@ static inline int fetch_until(const char *path, thrum_deadline deadline, size_t 
 {
     CURLcode code = CURLE_OK;
     CURL *easy = handle_for(path, ret_bytes);
-    int rc = thrum_curl_perform(client, easy, deadline, &code);
+    int rc = thrum_curl_perform(client, easy, &code, deadline);
     curl_easy_cleanup(easy);
     return rc < 0 ? rc : (int)code;
 }

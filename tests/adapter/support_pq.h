@@ -64,7 +64,7 @@ static inline PGconn *connect_to(const struct world *world)
 {
     PGconn *connection = NULL;
     thrum_error error = {0};
-    CHECK_INT(thrum_pq_connect(world->conninfo, THRUM_FOREVER, &connection, &error), ==, 0);
+    CHECK_INT(thrum_pq_connect(world->conninfo, &connection, &error, THRUM_FOREVER), ==, 0);
     CHECK_STR(error.message, "");
     CHECK_INT(PQstatus(connection), ==, CONNECTION_OK);
     return connection;
@@ -74,7 +74,7 @@ static inline PGconn *connect_to(const struct world *world)
 static inline ExecStatusType status_of(PGconn *connection, const char *sql)
 {
     PGresult *result = NULL;
-    CHECK_INT(thrum_pq_query(connection, sql, THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_query(connection, sql, &result, THRUM_FOREVER), ==, 0);
     ExecStatusType status = PQresultStatus(result);
     PQclear(result);
     return status;
@@ -84,7 +84,7 @@ static inline ExecStatusType status_of(PGconn *connection, const char *sql)
 static inline int code_of(PGconn *connection, const char *sql, thrum_deadline deadline)
 {
     PGresult *untouched = (PGresult *)connection, *result = untouched;
-    int rc = thrum_pq_query(connection, sql, deadline, &result);
+    int rc = thrum_pq_query(connection, sql, &result, deadline);
     CHECK(result == untouched);
     return rc;
 }

@@ -45,11 +45,11 @@ TEST(a_code_may_be_dropped_and_a_handle_used_again)
     size_t bytes;
     set_up();
     CURL *easy = handle_for("/now", &bytes);
-    CHECK_INT(thrum_curl_perform(client, easy, THRUM_FOREVER, NULL), ==, 0);
-    CHECK_INT(thrum_curl_perform(client, easy, thrum_in(60), NULL), ==, 0);
+    CHECK_INT(thrum_curl_perform(client, easy, NULL, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_curl_perform(client, easy, NULL, thrum_in(60)), ==, 0);
     CHECK_INT(bytes, ==, 10);
     CHECK_INT(curl_easy_perform(easy), ==, CURLE_OK);
-    CHECK_INT(thrum_curl_perform(client, easy, THRUM_FOREVER, NULL), ==, 0);
+    CHECK_INT(thrum_curl_perform(client, easy, NULL, THRUM_FOREVER), ==, 0);
     CHECK_INT(bytes, ==, 20);
     curl_easy_cleanup(easy);
     tear_down();
@@ -202,10 +202,10 @@ TEST(a_handle_that_is_in_use_is_refused)
     CURL *easy = handle_for("/now", &bytes);
     CURLM *other = curl_multi_init();
     CHECK_INT(curl_multi_add_handle(other, easy), ==, CURLM_OK);
-    CHECK_INT(thrum_curl_perform(client, easy, THRUM_FOREVER, NULL), ==, -EBUSY);
+    CHECK_INT(thrum_curl_perform(client, easy, NULL, THRUM_FOREVER), ==, -EBUSY);
     CHECK_INT(curl_multi_remove_handle(other, easy), ==, CURLM_OK);
-    CHECK_INT(thrum_curl_perform(client, easy, THRUM_FOREVER, NULL), ==, 0);
-    CHECK_INT(thrum_curl_perform(client, NULL, THRUM_FOREVER, NULL), ==, -EINVAL);
+    CHECK_INT(thrum_curl_perform(client, easy, NULL, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_curl_perform(client, NULL, NULL, THRUM_FOREVER), ==, -EINVAL);
     curl_multi_cleanup(other);
     curl_easy_cleanup(easy);
     tear_down();
@@ -248,7 +248,7 @@ TEST(libcurls_own_timeout_ends_a_request)
     set_up();
     CURL *easy = handle_for("/held", &bytes);
     CHECK_INT(curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, 20L), ==, CURLE_OK);
-    CHECK_INT(thrum_curl_perform(client, easy, THRUM_FOREVER, &code), ==, 0);
+    CHECK_INT(thrum_curl_perform(client, easy, &code, THRUM_FOREVER), ==, 0);
     CHECK_INT(code, ==, CURLE_OPERATION_TIMEDOUT);
     curl_easy_cleanup(easy);
     tear_down();

@@ -18,11 +18,11 @@ TEST(a_conninfo_that_cannot_be_read_is_refused_with_the_reason)
 {
     PGconn *connection = NULL;
     thrum_error error = {0};
-    CHECK_INT(thrum_pq_connect("colour=blue", THRUM_FOREVER, &connection, &error), ==, -EINVAL);
+    CHECK_INT(thrum_pq_connect("colour=blue", &connection, &error, THRUM_FOREVER), ==, -EINVAL);
     CHECK_INT(error.code, ==, -EINVAL);
     CHECK(strstr(error.message, "colour") != NULL);
     CHECK(strchr(error.message, '\n') == NULL);
-    CHECK_INT(thrum_pq_connect("colour=blue", THRUM_FOREVER, &connection, NULL), ==, -EINVAL);
+    CHECK_INT(thrum_pq_connect("colour=blue", &connection, NULL, THRUM_FOREVER), ==, -EINVAL);
     CHECK(connection == NULL);
 }
 
@@ -32,7 +32,7 @@ TEST(a_port_where_nobody_listens_refuses)
     PGconn *connection = NULL;
     thrum_error error = {0};
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d", dead_port());
-    CHECK_INT(thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, &error), ==, -ECONNREFUSED);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, &error, THRUM_FOREVER), ==, -ECONNREFUSED);
     CHECK_INT(error.code, ==, -ECONNREFUSED);
     CHECK(strstr(error.message, "127.0.0.1") != NULL);
     CHECK(connection == NULL);
@@ -46,7 +46,7 @@ TEST(of_several_hosts_the_one_that_answers_is_taken)
     snprintf(conninfo, sizeof conninfo, "%s host=127.0.0.1,127.0.0.1,localhost port=%d,%d,1",
              world.conninfo, dead_port(), thrum_socket_port(world.server.listener));
     PGconn *connection = NULL;
-    CHECK_INT(thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, NULL), ==, 0);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, NULL, THRUM_FOREVER), ==, 0);
     CHECK_INT(status_of(connection, "ok"), ==, PGRES_COMMAND_OK);
     PQfinish(connection);
     end(&world);
@@ -85,9 +85,9 @@ TEST(a_deadline_ends_the_wait_for_a_server_that_says_nothing)
     thrum_socket *listener = silent(conninfo, sizeof conninfo);
     PGconn *connection = NULL;
     thrum_error error = {0};
-    CHECK_INT(thrum_pq_connect(conninfo, thrum_in(0.02), &connection, &error), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, &error, thrum_in(0.02)), ==, -ETIMEDOUT);
     CHECK_STR(error.message, thrum_strerror(-ETIMEDOUT));
-    CHECK_INT(thrum_pq_connect(conninfo, THRUM_NOW, &connection, &error), ==, -EAGAIN);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, &error, THRUM_NOW), ==, -EAGAIN);
     CHECK_INT(error.code, ==, -EAGAIN);
     CHECK(connection == NULL);
     thrum_socket_free(listener);
@@ -97,7 +97,7 @@ static int connect_for_ever(thrum_task *self)
 {
     PGconn *connection = NULL;
     thrum_error error = {0};
-    int rc = thrum_pq_connect(thrum_arg(self, const char *), THRUM_FOREVER, &connection, &error);
+    int rc = thrum_pq_connect(thrum_arg(self, const char *), &connection, &error, THRUM_FOREVER);
     CHECK_INT(error.code, ==, rc);
     return rc;
 }
@@ -123,12 +123,12 @@ TEST(parameters_are_sent_and_null_is_one)
     PGconn *connection = connect_to(&world);
     const char *values[] = {"one", NULL};
     PGresult *result = NULL;
-    CHECK_INT(thrum_pq_query_params(connection, "ok", 2, values, THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_query_params(connection, "ok", 2, values, &result, THRUM_FOREVER), ==, 0);
     CHECK_INT(PQresultStatus(result), ==, PGRES_COMMAND_OK);
     PQclear(result);
-    CHECK_INT(thrum_pq_query_params(connection, "ok", -1, values, THRUM_FOREVER, &result), ==,
+    CHECK_INT(thrum_pq_query_params(connection, "ok", -1, values, &result, THRUM_FOREVER), ==,
               -EINVAL);
-    CHECK_INT(thrum_pq_query_params(connection, "ok", 2, values, THRUM_NOW, &result), ==, -EAGAIN);
+    CHECK_INT(thrum_pq_query_params(connection, "ok", 2, values, &result, THRUM_NOW), ==, -EAGAIN);
     CHECK_INT(status_of(connection, "ok"), ==, PGRES_COMMAND_OK);
     PQfinish(connection);
     end(&world);
@@ -156,7 +156,7 @@ TEST(a_connection_that_the_server_ends_is_told)
     CHECK(strlen(PQerrorMessage(connection)) > 0);
     CHECK_INT(code_of(connection, "ok", THRUM_FOREVER), ==, -EPIPE);
     CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, -EPIPE);
-    CHECK_INT(thrum_pq_notify_get(connection, THRUM_FOREVER, &notify), ==, -EPIPE);
+    CHECK_INT(thrum_pq_notify_get(connection, &notify, THRUM_FOREVER), ==, -EPIPE);
     PQfinish(connection);
     end(&world);
 }
@@ -178,10 +178,10 @@ TEST(a_notification_is_waited_for)
     begin(&world);
     PGconn *connection = connect_to(&world);
     PGnotify *notify = NULL;
-    CHECK_INT(thrum_pq_notify_get(connection, THRUM_NOW, &notify), ==, -EAGAIN);
-    CHECK_INT(thrum_pq_notify_get(connection, thrum_in(0.01), &notify), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_pq_notify_get(connection, &notify, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_pq_notify_get(connection, &notify, thrum_in(0.01)), ==, -ETIMEDOUT);
     CHECK_INT(status_of(connection, "notify"), ==, PGRES_COMMAND_OK);
-    CHECK_INT(thrum_pq_notify_get(connection, THRUM_FOREVER, &notify), ==, 0);
+    CHECK_INT(thrum_pq_notify_get(connection, &notify, THRUM_FOREVER), ==, 0);
     CHECK_STR(notify->relname, "news");
     CHECK_STR(notify->extra, "good");
     PQfreemem(notify);

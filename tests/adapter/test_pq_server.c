@@ -12,7 +12,7 @@ static PGconn *connect_here(void)
     PGconn *connection = NULL;
     thrum_error error = {0};
     CHECK(url != NULL);
-    CHECK_INT(thrum_pq_connect(url, THRUM_FOREVER, &connection, &error), ==, 0);
+    CHECK_INT(thrum_pq_connect(url, &connection, &error, THRUM_FOREVER), ==, 0);
     CHECK_STR(error.message, "");
     return connection;
 }
@@ -21,7 +21,7 @@ static PGconn *connect_here(void)
 static const char *value_of(PGconn *connection, const char *sql, char *ret_text, size_t size)
 {
     PGresult *result = NULL;
-    CHECK_INT(thrum_pq_query(connection, sql, THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_query(connection, sql, &result, THRUM_FOREVER), ==, 0);
     CHECK_INT(PQresultStatus(result), ==, PGRES_TUPLES_OK);
     CHECK_INT(PQntuples(result), ==, 1);
     snprintf(ret_text, size, "%s", PQgetvalue(result, 0, 0));
@@ -82,7 +82,7 @@ TEST(a_mistake_in_a_statement_is_told_by_the_result)
 {
     PGconn *connection = connect_here();
     PGresult *result = NULL;
-    CHECK_INT(thrum_pq_query(connection, "SELEC 1", THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_query(connection, "SELEC 1", &result, THRUM_FOREVER), ==, 0);
     CHECK_INT(PQresultStatus(result), ==, PGRES_FATAL_ERROR);
     CHECK_STR(PQresultErrorField(result, PG_DIAG_SQLSTATE), "42601");
     PQclear(result);
@@ -96,8 +96,8 @@ TEST(parameters_take_their_places)
     PGconn *connection = connect_here();
     PGresult *result = NULL;
     const char *values[] = {"it's", NULL};
-    CHECK_INT(thrum_pq_query_params(connection, "SELECT $1 || '!', $2::text", 2, values,
-                                    THRUM_FOREVER, &result),
+    CHECK_INT(thrum_pq_query_params(connection, "SELECT $1 || '!', $2::text", 2, values, &result,
+                                    THRUM_FOREVER),
               ==, 0);
     CHECK_STR(PQgetvalue(result, 0, 0), "it's!");
     CHECK(PQgetisnull(result, 0, 1));
@@ -116,8 +116,8 @@ TEST(what_is_large_comes_and_goes_whole)
     for (int i = 0; i < SIZE; i++)
         text[i] = (char)('a' + i % 23);
     text[SIZE] = 0;
-    CHECK_INT(thrum_pq_query_params(connection, "SELECT $1", 1, (const char *[]){text},
-                                    THRUM_FOREVER, &result),
+    CHECK_INT(thrum_pq_query_params(connection, "SELECT $1", 1, (const char *[]){text}, &result,
+                                    THRUM_FOREVER),
               ==, 0);
     CHECK_INT(PQgetlength(result, 0, 0), ==, SIZE);
     CHECK(memcmp(PQgetvalue(result, 0, 0), text, SIZE) == 0);
@@ -133,9 +133,9 @@ TEST(a_query_is_stopped_and_the_connection_lives)
     PGresult *result = NULL;
     for (int i = 0; i < 20; i++) {
         CHECK_INT(
-            thrum_pq_query(connection, "SELECT pg_sleep(1000)", thrum_in(0.0005 * i), &result), ==,
+            thrum_pq_query(connection, "SELECT pg_sleep(1000)", &result, thrum_in(0.0005 * i)), ==,
             -ETIMEDOUT);
-        CHECK_INT(thrum_pq_query(connection, "SELECT 1", THRUM_FOREVER, &result), ==, -EBUSY);
+        CHECK_INT(thrum_pq_query(connection, "SELECT 1", &result, THRUM_FOREVER), ==, -EBUSY);
         CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, 0);
         CHECK_STR(value_of(connection, "SELECT 3", text, sizeof text), "3");
     }
@@ -150,7 +150,7 @@ TEST(a_request_to_stop_that_comes_too_late_hits_nobody)
     for (int i = 0; i < 40; i++) {
         PGresult *result = NULL;
         int rc =
-            thrum_pq_query(connection, "SELECT pg_sleep(0.004)", thrum_in(0.0002 * i), &result);
+            thrum_pq_query(connection, "SELECT pg_sleep(0.004)", &result, thrum_in(0.0002 * i));
         CHECK(rc == 0 || rc == -ETIMEDOUT);
         PQclear(result);
         CHECK_INT(thrum_pq_cancel(connection, THRUM_FOREVER), ==, 0);
@@ -164,12 +164,12 @@ TEST(a_notification_of_another_connection_comes)
     PGconn *hearer = connect_here(), *teller = connect_here();
     PGresult *result = NULL;
     PGnotify *notify = NULL;
-    CHECK_INT(thrum_pq_query(hearer, "LISTEN news", THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_query(hearer, "LISTEN news", &result, THRUM_FOREVER), ==, 0);
     PQclear(result);
-    CHECK_INT(thrum_pq_notify_get(hearer, thrum_in(0.01), &notify), ==, -ETIMEDOUT);
-    CHECK_INT(thrum_pq_query(teller, "NOTIFY news, 'rain'", THRUM_FOREVER, &result), ==, 0);
+    CHECK_INT(thrum_pq_notify_get(hearer, &notify, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_pq_query(teller, "NOTIFY news, 'rain'", &result, THRUM_FOREVER), ==, 0);
     PQclear(result);
-    CHECK_INT(thrum_pq_notify_get(hearer, THRUM_FOREVER, &notify), ==, 0);
+    CHECK_INT(thrum_pq_notify_get(hearer, &notify, THRUM_FOREVER), ==, 0);
     CHECK_STR(notify->extra, "rain");
     PQfreemem(notify);
     PQfinish(hearer);
@@ -183,7 +183,7 @@ TEST(a_connection_that_the_server_ended_is_told)
     char sql[100], text[20];
     snprintf(sql, sizeof sql, "SELECT pg_terminate_backend(%d)", PQbackendPID(connection));
     CHECK_STR(value_of(other, sql, text, sizeof text), "t");
-    CHECK_INT(thrum_pq_query(connection, "SELECT 1", THRUM_FOREVER, &result), ==, -EPIPE);
+    CHECK_INT(thrum_pq_query(connection, "SELECT 1", &result, THRUM_FOREVER), ==, -EPIPE);
     CHECK(result == NULL);
     PQfinish(connection);
     PQfinish(other);

@@ -120,7 +120,7 @@ TEST(a_lack_of_memory_is_told)
         PGconn *another = NULL;
         thrum_error error;
         thrum__store_relaxed(&refuse_malloc, failing);
-        CHECK_INT(thrum_pq_connect(world.conninfo, THRUM_FOREVER, &another, &error), ==, -ENOMEM);
+        CHECK_INT(thrum_pq_connect(world.conninfo, &another, &error, THRUM_FOREVER), ==, -ENOMEM);
         CHECK_INT(error.code, ==, -ENOMEM);
         CHECK_INT(refuse_malloc, ==, 0);
         CHECK(another == NULL);
@@ -160,7 +160,7 @@ static int connect_to_service(thrum_task *self)
 {
     PGconn *connection = NULL;
     (void)self;
-    int rc = thrum_pq_connect("service=x", THRUM_FOREVER, &connection, NULL);
+    int rc = thrum_pq_connect("service=x", &connection, NULL, THRUM_FOREVER);
     CHECK(connection == NULL);
     return rc;
 }
@@ -198,10 +198,10 @@ TEST(a_step_that_no_helper_has_begun_is_withdrawn)
     CHECK_INT(setenv("THRUM_BLOCKING_THREADS", "1", 1), ==, 0);
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d", dead_port());
     thrum_thread *task = start_and_hang(&descriptor);
-    CHECK_INT(thrum_pq_connect(conninfo, thrum_in(0.02), &connection, NULL), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, NULL, thrum_in(0.02)), ==, -ETIMEDOUT);
     close(descriptor);
     JOIN(task, -ECONNREFUSED);
-    CHECK_INT(thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, NULL), ==, -ECONNREFUSED);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, NULL, THRUM_FOREVER), ==, -ECONNREFUSED);
     CHECK(connection == NULL);
 }
 
@@ -214,12 +214,12 @@ TEST(a_lack_of_memory_or_of_helpers_is_told)
     int rc = -ENOMEM;
     snprintf(conninfo, sizeof conninfo, "host=127.0.0.1 port=%d", dead_port());
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1000);
-    CHECK_INT(thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, &error), ==, -EAGAIN);
+    CHECK_INT(thrum_pq_connect(conninfo, &connection, &error, THRUM_FOREVER), ==, -EAGAIN);
     CHECK_INT(error.code, ==, -EAGAIN);
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 0);
     for (uint32_t failing = 1; rc == -ENOMEM; failing++) {
         thrum__fault_arm(THRUM__FAULT_ALLOC, failing, 1);
-        rc = thrum_pq_connect(conninfo, THRUM_FOREVER, &connection, &error);
+        rc = thrum_pq_connect(conninfo, &connection, &error, THRUM_FOREVER);
         CHECK_INT(error.code, ==, rc);
     }
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);

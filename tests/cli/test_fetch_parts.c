@@ -244,7 +244,7 @@ static void fail_job(struct job *job, int rc, void *context)
 
 static thrum_executor *open_trial(struct trial *trial, int jobs)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     *trial = (struct trial){.least = PER_HOST};
     trial->schedule = schedule_new(&(struct schedule_options){.executor = pool,
                                                               .jobs = jobs,
@@ -348,7 +348,7 @@ TEST(a_job_without_a_task_is_told)
 {
     struct trial trial = {0};
     thrum_executor *pool = thrum_thread_pool_new(
-        &(thrum_pool_options){.max_workers = 1, .initializer = refuse_to_begin});
+        &(thrum_thread_pool_options){.max_workers = 1, .initializer = refuse_to_begin});
     CHECK(pool);
     thrum_future *first = thrum_submit(pool, do_nothing, NULL, 0);
     CHECK_INT(thrum_future_wait(first, THRUM_FOREVER), ==, 0);

@@ -99,24 +99,26 @@ static void two_tasks(thrum_executor *pool, thrum_task_fn *one, thrum_task_fn *t
 
 static void fibers(void)
 {
-    two_tasks(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1}), take_pair, take_pair);
+    two_tasks(thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1}), take_pair,
+              take_pair);
 }
 
 static void fibers_in_time(void)
 {
-    two_tasks(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1}), take_pair_in_time,
-              take_pair_in_time);
+    two_tasks(thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1}),
+              take_pair_in_time, take_pair_in_time);
 }
 
 static void pool(void)
 {
-    two_tasks(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2}), take_pair, take_pair);
+    two_tasks(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2}), take_pair,
+              take_pair);
 }
 
 /* One is a fiber, the other a thread. */
 static void mixed(void)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_barrier_init(&meeting, 3, NULL, NULL);
     thrum_submit(pool, take_pair, &ab, sizeof ab);
     thrum_thread *b = thread("b", take_pair, &ba, sizeof ba);
@@ -144,7 +146,7 @@ static void event(void)
 /* A task wants what is held by the one that waits for its result. */
 static void result(void)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_barrier_init(&meeting, 2, NULL, NULL);
     thrum_lock_acquire(&lock_a);
     thrum_future *future = thrum_submit(pool, take_a, THRUM_NOTHING);

@@ -24,12 +24,12 @@ static bool on_threads;
 static void make_thread(int workers)
 {
     on_threads = true;
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
 }
 
 static void make_fiber(int workers)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = workers});
 }
 
 /* Defines the client of one kind of pool, whose body follows later, with at least one option of a client. */

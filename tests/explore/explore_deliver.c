@@ -274,7 +274,7 @@ EXPLORE(owned_result_against_cancelled_chain, .preemptions = 2, .long_preemption
 EXPLORE(owned_argument_against_shutdown, .preemptions = 1, .long_preemptions = 2,
         .sees = "released")
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, consume, OWNED));
     thrum_future_free(thrum_submit(pool, consume, OWNED));
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_pending = true});

@@ -13,7 +13,7 @@ static int shared;
 
 static void make(int workers)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = workers});
 }
 
 static void expect(thrum_future *future, int code)

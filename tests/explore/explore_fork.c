@@ -396,19 +396,19 @@ static void meet_in_pool(void)
 /* The only worker waits: another one is let in for the helper. */
 EXPLORE(fork_pool_of_one, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     meet_in_pool();
 }
 
 EXPLORE(fork_pool_of_two, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     meet_in_pool();
 }
 
 EXPLORE(fork_fibers, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     meet_in_pool();
 }
 
@@ -431,12 +431,12 @@ static void shut_down_meanwhile(void)
 
 EXPLORE(fork_pool_shutdown, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     shut_down_meanwhile();
 }
 
 EXPLORE(fork_fibers_shutdown, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     shut_down_meanwhile();
 }

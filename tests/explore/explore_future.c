@@ -276,7 +276,7 @@ static int count_one(thrum_task *self)
 
 EXPLORE(pool_one, .preemptions = 2, .long_preemptions = 3)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *f = thrum_submit(pool, work, thrum_value(int, 7));
     int result = 0;
     EXPLORE_CHECK(thrum_future_result(f, &result, sizeof result, THRUM_FOREVER) == 0);
@@ -287,7 +287,7 @@ EXPLORE(pool_one, .preemptions = 2, .long_preemptions = 3)
 
 EXPLORE(pool_two_workers, .preemptions = 1, .long_preemptions = 2)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 3; i++)
         thrum_future_free(thrum_submit(pool, count_one, THRUM_NOTHING));
     thrum_executor_shutdown(pool);
@@ -297,7 +297,7 @@ EXPLORE(pool_two_workers, .preemptions = 1, .long_preemptions = 2)
 /* A worker that has gone to sleep is woken by the next submit. */
 EXPLORE(pool_idle, .preemptions = 2, .long_preemptions = 3)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     for (int i = 0; i < 2; i++) {
         thrum_future *f = thrum_submit(pool, count_one, THRUM_NOTHING);
         EXPLORE_CHECK(thrum_future_wait(f, THRUM_FOREVER) == 0);
@@ -327,7 +327,7 @@ static int come_to_meet(thrum_task *self)
 
 static void meet_after(int tasks)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum_future *f[3];
     for (int i = 0; i < tasks; i++)
         f[i] = thrum_submit(pool, count_one, THRUM_NOTHING);
@@ -360,7 +360,7 @@ static int wait_to_be_cancelled(thrum_task *self)
 /* A running task is asked to stop; the next task of the same worker is not. */
 EXPLORE(pool_cancel, .preemptions = 2, .long_preemptions = 3)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *stopped = thrum_submit(pool, wait_to_be_cancelled, THRUM_NOTHING);
     thrum_future *other = thrum_submit(pool, count_one, THRUM_NOTHING);
     int rc = thrum_future_cancel(stopped);
@@ -387,7 +387,7 @@ EXPLORE(pool_cancel_late, .preemptions = 1, .long_preemptions = 2)
 {
     static thrum_event event;
     thrum_event_set(&event);
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *first = thrum_submit(pool, count_one, THRUM_NOTHING);
     thrum_future *second = thrum_submit(pool, wait_shortly, thrum_value(thrum_event *, &event));
     explore_spawn("canceller", cancel_first, first);
@@ -400,7 +400,7 @@ EXPLORE(pool_cancel_late, .preemptions = 1, .long_preemptions = 2)
 
 EXPLORE(pool_refused, .preemptions = 1, .no_thread = 1, .no_memory = 1, .sees = "refused")
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     if (!pool)
         return;
     thrum_future *f = thrum_submit(pool, count_one, THRUM_NOTHING);
@@ -415,7 +415,7 @@ EXPLORE(pool_refused, .preemptions = 1, .no_thread = 1, .no_memory = 1, .sees = 
 EXPLORE(pool_map, .preemptions = 1, .long_preemptions = 2)
 {
     int arguments[2] = {1, 2}, results[2] = {0, 0};
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     EXPLORE_CHECK(thrum_map(pool, work,
                             &(thrum_map_options){.count = 2,
                                                  .args = arguments,

@@ -16,7 +16,7 @@ static int mark(thrum_task *self)
     return 0;
 }
 
-static void make(thrum_pool_options options)
+static void make(thrum_thread_pool_options options)
 {
     pool = thrum_thread_pool_new(&options);
 }
@@ -34,7 +34,7 @@ static int wait_for_inner(thrum_task *self)
 
 static void nest(thrum_deadline until)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *outer = thrum_submit(pool, wait_for_inner, &until, sizeof until);
     EXPLORE_CHECK(thrum_future_result(outer, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(outer);
@@ -64,7 +64,7 @@ static int wait_and_submit(thrum_task *self)
 
 EXPLORE(pool_after_nested, .preemptions = 1, .long_preemptions = 2)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *outer = thrum_submit(pool, wait_and_submit, thrum_value(thrum_deadline, 0));
     EXPLORE_CHECK(thrum_future_result(outer, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(outer);
@@ -95,7 +95,7 @@ static int come_to_meet(thrum_task *self)
  * was submitted before or after. */
 EXPLORE(pool_grows, .preemptions = 1, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *waits = thrum_submit(pool, wait_to_meet, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_thread_pool_resize(pool, 2) == 0);
     thrum_future_free(thrum_submit(pool, come_to_meet, THRUM_NOTHING));
@@ -113,7 +113,7 @@ static void submit_to_meet(void *argument)
 /* Two submit at once to a pool of two, one task of which waits for the other. */
 EXPLORE(pool_inbox_of_two, .preemptions = 1, .long_preemptions = 2)
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future *first = thrum_submit(pool, mark, THRUM_NOTHING);
     explore_spawn("submitter", submit_to_meet, NULL);
     thrum_future *waits = thrum_submit(pool, wait_to_meet, THRUM_NOTHING);
@@ -138,7 +138,7 @@ static int follow(thrum_task *self)
 
 EXPLORE(pool_order, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     for (int i = 0; i < 4; i++)
         thrum_future_free(thrum_submit(pool, follow, thrum_value(int, i)));
     thrum_executor_shutdown(pool);
@@ -155,7 +155,7 @@ static int be_first(thrum_task *self)
 
 EXPLORE(pool_priority_and_inbox, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, wait_to_meet, THRUM_NOTHING));
     thrum_future_free(thrum_submit(pool, follow, thrum_value(int, 0)));
     thrum_submit_options high = {.priority = THRUM_PRIORITY_HIGH};
@@ -168,7 +168,7 @@ EXPLORE(pool_priority_and_inbox, .preemptions = 2, .long_preemptions = 3)
 /* A backlog of one: the second submit waits until the first task was taken. */
 EXPLORE(pool_backlog, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     for (int i = 0; i < 3; i++)
         thrum_future_free(thrum_submit(pool, mark, THRUM_NOTHING));
     thrum_executor_shutdown(pool);
@@ -186,7 +186,7 @@ static void submit_one(void *argument)
 
 EXPLORE(pool_backlog_two, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     explore_spawn("submitter 1", submit_one, NULL);
     explore_spawn("submitter 2", submit_one, NULL);
     explore_join_all();
@@ -197,7 +197,7 @@ EXPLORE(pool_backlog_two, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 /* A shutdown that cancels what is pending: each task ran or was cancelled, and its future tells. */
 EXPLORE(pool_shutdown_cancels, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *futures[2];
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_submit(pool, mark, THRUM_NOTHING);
@@ -215,7 +215,7 @@ EXPLORE(pool_shutdown_cancels, .preemptions = 2, .long_preemptions = 3)
 /* An abandoned pool: the last worker frees it, and nothing is lost or leaked. */
 EXPLORE(pool_abandoned, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, mark, THRUM_NOTHING);
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.no_wait = true});
     EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
@@ -237,7 +237,7 @@ static void hear(const thrum_failure *failure, void *context)
 EXPLORE(pool_broken, .preemptions = 1, .long_preemptions = 3)
 {
     thrum_failure_hook_set(hear, NULL);
-    make((thrum_pool_options){.max_workers = 2, .initializer = fail_to_initialize});
+    make((thrum_thread_pool_options){.max_workers = 2, .initializer = fail_to_initialize});
     thrum_future *futures[2];
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_submit(pool, mark, THRUM_NOTHING);
@@ -251,7 +251,7 @@ EXPLORE(pool_broken, .preemptions = 1, .long_preemptions = 3)
 /* A worker that goes idle and is woken, again and again. */
 EXPLORE(pool_idle_again, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     for (int i = 1; i <= 4; i++) {
         thrum_future *future = thrum_submit(pool, mark, THRUM_NOTHING);
         EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
@@ -279,7 +279,7 @@ static int check_not_stopped(thrum_task *self)
 
 EXPLORE(pool_cancel_is_for_one, .preemptions = 1, .long_preemptions = 2)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *first = thrum_submit(pool, wait_to_be_stopped, THRUM_NOTHING);
     thrum_future *second = thrum_submit(pool, check_not_stopped, THRUM_NOTHING);
     int rc = thrum_future_cancel(first);

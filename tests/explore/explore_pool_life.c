@@ -17,7 +17,7 @@ static uint32_t ran, refused;
 static thrum_event go;
 static thrum__context *submitter;
 
-static void make(thrum_pool_options options)
+static void make(thrum_thread_pool_options options)
 {
     pool = thrum_thread_pool_new(&options);
 }
@@ -77,7 +77,7 @@ static void submit_within_bound(void *argument)
 EXPLORE(pool_backlog_bound, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 {
     bound = 2;
-    make((thrum_pool_options){.max_workers = 1, .max_pending = bound});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = bound});
     explore_spawn("submitter 1", submit_within_bound, NULL);
     explore_spawn("submitter 2", submit_within_bound, NULL);
     explore_spawn("submitter 3", submit_within_bound, NULL);
@@ -92,7 +92,7 @@ EXPLORE(pool_backlog_bound, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 EXPLORE(pool_backlog_bound_one, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 {
     bound = 1;
-    make((thrum_pool_options){.max_workers = 1, .max_pending = bound});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = bound});
     explore_spawn("submitter 1", submit_within_bound, NULL);
     explore_spawn("submitter 2", submit_within_bound, NULL);
     submit_within_bound(NULL);
@@ -105,7 +105,7 @@ EXPLORE(pool_backlog_bound_one, .preemptions = EXPLORE_NONE, .long_preemptions =
 /* A submitter is cancelled while it waits for a place: the place is not lost with it. */
 EXPLORE(pool_backlog_cancel, .preemptions = 1, .long_preemptions = 2, .sees = "cancelled")
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     thrum_future *busy = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     explore_spawn("submitter", submit_one, NULL);
@@ -136,7 +136,7 @@ static size_t submitters_waiting(void)
  * and none touches a pool that was freed. */
 static void close_on_submitters(unsigned count_of_submitters, bool cancels)
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     thrum_future *busy = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
     thrum_event_wait(&runs_here, THRUM_FOREVER);
     thrum_future *pending = thrum_submit(pool, count, THRUM_NOTHING);
@@ -177,8 +177,8 @@ static void submit_and_run(void *argument)
 /* A submitter runs its own task while another thread shuts the pool down: the pool stands until then. */
 EXPLORE(pool_run_here, .preemptions = 1, .long_preemptions = 2)
 {
-    make(
-        (thrum_pool_options){.max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
+    make((thrum_thread_pool_options){
+        .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     thrum_future *busy = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
     thrum_event_wait(&runs_here, THRUM_FOREVER);
     thrum_event_clear(&runs_here);
@@ -194,7 +194,7 @@ EXPLORE(pool_run_here, .preemptions = 1, .long_preemptions = 2)
 /* A shutdown that cancels both what is pending and what runs: no task slips through between the two. */
 EXPLORE(pool_close_cancels, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *futures[2];
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
@@ -209,7 +209,7 @@ EXPLORE(pool_close_cancels, .preemptions = 2, .long_preemptions = 3)
 /* The same without waiting: the last worker frees the pool. */
 EXPLORE(pool_close_cancels_abandoned, .preemptions = 2, .long_preemptions = 3)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *futures[2];
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
@@ -243,7 +243,7 @@ static int check_not_stopped(thrum_task *self)
 /* A shutdown asks a task that runs in place of a wait to stop as well, and not the task after it. */
 EXPLORE(pool_stop, .preemptions = 1, .long_preemptions = 2, .sees = "both")
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *first = thrum_submit(pool, wait_for_inner, THRUM_NOTHING);
     inner = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
     thrum_event_set(&inner_is_there);
@@ -288,7 +288,7 @@ static int set_value_and_wait(thrum_task *self)
 
 EXPLORE(pool_shutdown_joins_one, .preemptions = 1, .long_preemptions = 2)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, set_value, THRUM_NOTHING));
     thrum_executor_shutdown(pool);
     EXPLORE_CHECK(thrum__load_relaxed(&ran) == 1 && thrum__load_relaxed(&ended) == 1);
@@ -297,7 +297,7 @@ EXPLORE(pool_shutdown_joins_one, .preemptions = 1, .long_preemptions = 2)
 /* The shutdown joins the worker that left last, which has joined the other. */
 EXPLORE(pool_shutdown_joins_both, .preemptions = 1, .long_preemptions = 2, .sees = "two")
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 2; i++)
         thrum_future_free(thrum_submit(pool, set_value_and_wait, THRUM_NOTHING));
     thrum_event_set(&go);
@@ -334,7 +334,7 @@ static void shut_down(void *argument)
 EXPLORE(pool_drain_against_shutdown, .preemptions = 1, .long_preemptions = 2, .sees = "drained")
 {
     static thrum_shutdown_options waits;
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     explore_spawn("shutdown", shut_down, &waits);
     drain();
@@ -345,7 +345,7 @@ EXPLORE(pool_drain_against_shutdown, .preemptions = 1, .long_preemptions = 2, .s
 /* The end of the program finishes what an abandoned pool was given. */
 EXPLORE(pool_drain_abandoned, .preemptions = 2, .long_preemptions = 3, .sees = "drained")
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.no_wait = true});
     drain();
@@ -355,7 +355,7 @@ EXPLORE(pool_drain_abandoned, .preemptions = 2, .long_preemptions = 3, .sees = "
 /* The same for a pool that nobody has shut down. */
 EXPLORE(pool_drain_open, .preemptions = 1, .long_preemptions = 2, .sees = "drained")
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     drain();
     EXPLORE_CHECK(thrum__load_relaxed(&ran) == 1);
@@ -375,7 +375,7 @@ static int join_a_group(thrum_task *self)
 /* The only worker waits in the join of a group whose tasks are in its own pool: another steps in. */
 EXPLORE(pool_group_joined_inside, .preemptions = 1, .long_preemptions = 2)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *future = thrum_submit(pool, join_a_group, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
     EXPLORE_CHECK(thrum__load_relaxed(&ran) == 2);

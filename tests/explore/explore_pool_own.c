@@ -14,7 +14,7 @@ static int position;
 
 static void make(int workers)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
 }
 
 static void finish(thrum_future *future)

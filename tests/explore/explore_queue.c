@@ -6,7 +6,7 @@
 #include <errno.h>
 
 static thrum_queue *queue;
-static enum thrum_queue_order order;
+static thrum_queue_order order;
 static int got[2]; /* how many items each getter took */
 
 /* The last in, first out has a lock also if it is bounded. */
@@ -14,7 +14,7 @@ static int got[2]; /* how many items each getter took */
     static void client_of_##client(void);                                                          \
     EXPLORE(queue_##client, __VA_ARGS__)                                                           \
     {                                                                                              \
-        order = THRUM_LIFO;                                                                        \
+        order = THRUM_QUEUE_LIFO;                                                                  \
         client_of_##client();                                                                      \
     }                                                                                              \
     EXPLORE(bounded_##client, __VA_ARGS__)                                                         \
@@ -362,8 +362,8 @@ static void get_greatest(void *argument)
 
 EXPLORE(queue_priority, .preemptions = 1, .long_preemptions = 2, .sees = "the greater first")
 {
-    queue = thrum_queue_new(sizeof(int),
-                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = descending});
+    queue = thrum_queue_new(
+        sizeof(int), &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY, .compare = descending});
     EXPLORE_CHECK(queue);
     explore_spawn("putter", put_two, NULL);
     explore_spawn("getter", get_greatest, NULL);
@@ -372,8 +372,8 @@ EXPLORE(queue_priority, .preemptions = 1, .long_preemptions = 2, .sees = "the gr
 
 EXPLORE(queue_priority_no_memory, .no_memory = 1, .sees = "no memory")
 {
-    queue = thrum_queue_new(sizeof(int),
-                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = descending});
+    queue = thrum_queue_new(
+        sizeof(int), &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY, .compare = descending});
     if (!queue)
         explore_seen("no memory");
     thrum_queue_free(queue);

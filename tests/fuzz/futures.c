@@ -201,7 +201,7 @@ static void set_up(void)
     thrum_event_init(&loose);
     chained_count = chained_ran = 0;
     memset(chained, 0, sizeof chained);
-    thrum_pool_options options = {.max_workers = 2};
+    thrum_thread_pool_options options = {.max_workers = 2};
 #ifdef THRUM_EXPLORE
     bool simple = true;
 #else

@@ -97,8 +97,8 @@ static void open_pair(struct pair *pair, const struct fuzz_op *op)
 {
     *pair = (struct pair){0};
     if (op->value & 1)
-        pair->pool =
-            thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1 + (op->value >> 1) % 2});
+        pair->pool = thrum_fiber_pool_new(
+            &(thrum_fiber_pool_options){.max_workers = 1 + (op->value >> 1) % 2});
 }
 
 static void close_amid_use(struct fuzz_self *self, const struct fuzz_op *op)
@@ -154,7 +154,7 @@ static int connect_often(thrum_task *task)
     struct meeting meeting = thrum_arg(task, struct meeting);
     thrum_socket *connected;
     for (unsigned i = 0; i < ENOUGH && !thrum_cancelled(task); i++) {
-        int rc = thrum_socket_connect("127.0.0.1", meeting.port, thrum_in(1e-3 * i), &connected);
+        int rc = thrum_socket_connect("127.0.0.1", meeting.port, &connected, thrum_in(1e-3 * i));
         if (rc == 0)
             thrum_socket_free(connected);
         else if (rc != -ECONNREFUSED && rc != -ETIMEDOUT && rc != -ECONNRESET)

@@ -252,10 +252,11 @@ static void use_group(struct fuzz_self *self, const struct fuzz_op *op)
 static thrum_executor *new_pool(const struct fuzz_op *op)
 {
     if (op->value & 1)
-        return thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1 + op->value / 2 % 3});
-    thrum_pool_options options = {.max_workers = 1 + op->value / 2 % 3,
-                                  .max_pending = op->value / 8 % 3,
-                                  .when_full = (thrum_when_full)(op->value / 32 % 3)};
+        return thrum_fiber_pool_new(
+            &(thrum_fiber_pool_options){.max_workers = 1 + op->value / 2 % 3});
+    thrum_thread_pool_options options = {.max_workers = 1 + op->value / 2 % 3,
+                                         .max_pending = op->value / 8 % 3,
+                                         .when_full = (thrum_when_full)(op->value / 32 % 3)};
     return thrum_thread_pool_new(&options);
 }
 
@@ -305,14 +306,14 @@ static void set_up(void)
 {
     detached = detached_ran = detached_refused = 0;
     uint64_t state = fuzz_program->seed ^ 0x706f6f6c;
-    thrum_pool_options threads = {.max_workers = (int)fuzz_program->workers,
-                                  .max_pending = fuzz_random(&state) % 4};
+    thrum_thread_pool_options threads = {.max_workers = (int)fuzz_program->workers,
+                                         .max_pending = fuzz_random(&state) % 4};
     if (fuzz_random(&state) & 1) /* else it waits for room */
         threads.when_full = THRUM_WHEN_FULL_RUN;
     shared[0] = thrum_thread_pool_new(&threads);
-    thrum_fiber_options fibers = {.workers = 1, .stack_size = fuzz_program->fiber_stack};
+    thrum_fiber_pool_options fibers = {.max_workers = 1, .stack_size = fuzz_program->fiber_stack};
     shared[1] = thrum_fiber_pool_new(&fibers);
-    fibers.workers = 1 + (int)fuzz_program->workers;
+    fibers.max_workers = 1 + (int)fuzz_program->workers;
     shared[2] = thrum_fiber_pool_new(&fibers);
     shared[3] = thrum_inline_new();
     processes = NULL;

@@ -300,10 +300,10 @@ static unsigned descriptors_open(void)
 
 static void run_round(unsigned round)
 {
-    thrum_pool_options pool = {.max_workers = FUZZ_ACTORS};
-    thrum_fiber_options fibers = {.workers = 1, .stack_size = fuzz_program->fiber_stack};
+    thrum_thread_pool_options pool = {.max_workers = FUZZ_ACTORS};
+    thrum_fiber_pool_options fibers = {.max_workers = 1, .stack_size = fuzz_program->fiber_stack};
     carriers[FUZZ_FIBER] = thrum_fiber_pool_new(&fibers);
-    fibers.workers = (int)fuzz_program->workers;
+    fibers.max_workers = (int)fuzz_program->workers;
     carriers[FUZZ_FIBERS] = thrum_fiber_pool_new(&fibers);
     carriers[FUZZ_POOL] = thrum_thread_pool_new(&pool);
     carriers[FUZZ_INLINE] = thrum_inline_new();

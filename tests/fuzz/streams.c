@@ -387,9 +387,9 @@ static void set_up_one(struct stream *stream, unsigned number)
     bool bounded = stream->kind == FUZZ_BOUNDED || stream->kind == FUZZ_LOCKED;
     thrum_queue_options options = {.max_size = bounded ? stream->capacity : 0};
     if (stream->kind == FUZZ_LIFO)
-        options.order = THRUM_LIFO;
+        options.order = THRUM_QUEUE_LIFO;
     if (stream->kind == FUZZ_PRIORITY || stream->kind == FUZZ_LOCKED) {
-        options.order = THRUM_PRIORITY;
+        options.order = THRUM_QUEUE_PRIORITY;
         options.compare = compare;
     }
     if (is_queue(stream))

@@ -19,7 +19,7 @@ int main(void)
         fprintf(stderr, "the library is %s, the header %s\n", thrum_version(), THRUM_VERSION);
         return 1;
     }
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, add, thrum_value(struct pair, 40, 2));
     int sum = 0;
     int rc = thrum_future_result(future, &sum, sizeof sum, thrum_in(10));

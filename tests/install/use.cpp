@@ -18,7 +18,7 @@ int main()
 {
     if (std::strcmp(thrum_version(), THRUM_VERSION) != 0)
         return 1;
-    thrum_pool_options options = {};
+    thrum_thread_pool_options options = {};
     options.max_workers = 2;
     thrum_executor *pool = thrum_thread_pool_new(&options);
     pair argument = {40, 2};

@@ -12,7 +12,7 @@ int main(void)
         curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:1/") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
         return 1;
-    int rc = thrum_curl_perform(client, easy, thrum_in(10), &code);
+    int rc = thrum_curl_perform(client, easy, &code, thrum_in(10));
     curl_easy_cleanup(easy);
     thrum_curl_free(client);
     printf("%s\n", curl_easy_strerror(code));

@@ -7,7 +7,7 @@ int main(void)
 {
     PGconn *connection = NULL;
     thrum_error error;
-    int rc = thrum_pq_connect("host=127.0.0.1 port=1", thrum_in(10), &connection, &error);
+    int rc = thrum_pq_connect("host=127.0.0.1 port=1", &connection, &error, thrum_in(10));
     printf("%s\n", error.message);
     return rc == -ECONNREFUSED ? 0 : 1;
 }

@@ -76,9 +76,9 @@ struct linear_state {
 
 /* What the object under test is to be. */
 struct linear_model {
-    enum thrum_queue_order order; /* of a queue */
-    bool deque;                   /* a deque, and no queue */
-    uint8_t bound;                /* maximal size, or maxlen; 0 for none */
+    thrum_queue_order order; /* of a queue */
+    bool deque;              /* a deque, and no queue */
+    uint8_t bound;           /* maximal size, or maxlen; 0 for none */
 };
 
 /* Makes the call on the state. False if it cannot have had its results there. */

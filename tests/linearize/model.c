@@ -28,10 +28,10 @@ static void add(struct linear_state *state, size_t at, uint8_t item)
 /* Where the item is whose turn it is. */
 static size_t next(const struct linear_model *model, const struct linear_state *state)
 {
-    if (model->order == THRUM_LIFO)
+    if (model->order == THRUM_QUEUE_LIFO)
         return state->count - 1u;
     size_t best = 0;
-    if (model->order == THRUM_PRIORITY)
+    if (model->order == THRUM_QUEUE_PRIORITY)
         for (size_t i = 1; i < state->count; i++)
             if (state->items[i] % LINEAR_PRIORITIES < state->items[best] % LINEAR_PRIORITIES)
                 best = i;

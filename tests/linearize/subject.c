@@ -26,7 +26,8 @@ static void *make_queue(const struct linear_model *model)
     return made(thrum_queue_new(
         1, &(thrum_queue_options){.max_size = model->bound,
                                   .order = model->order,
-                                  .compare = model->order == THRUM_PRIORITY ? by_priority : NULL}));
+                                  .compare =
+                                      model->order == THRUM_QUEUE_PRIORITY ? by_priority : NULL}));
 }
 
 static void free_queue(void *object)
@@ -257,24 +258,24 @@ static void call_torn(void *object, struct linear_call *call)
 #define BROKEN .broken = true, .make = make_small, .free = free_deque
 
 const struct linear_subject linear_subjects[] = {
-    {"fifo", {.order = THRUM_FIFO}, QUEUE},
-    {"fifo_of_1", {.order = THRUM_FIFO, .bound = 1}, QUEUE},
-    {"fifo_of_2", {.order = THRUM_FIFO, .bound = 2}, QUEUE},
-    {"fifo_of_3", {.order = THRUM_FIFO, .bound = 3}, QUEUE},
-    {"lifo", {.order = THRUM_LIFO}, QUEUE},
-    {"lifo_of_2", {.order = THRUM_LIFO, .bound = 2}, QUEUE},
-    {"priority", {.order = THRUM_PRIORITY}, QUEUE},
-    {"priority_of_3", {.order = THRUM_PRIORITY, .bound = 3}, QUEUE},
-    {"one_of_two_queues", {.order = THRUM_FIFO, .bound = 2}, PAIR},
-    {"one_of_two_makes", {.order = THRUM_FIFO, .bound = 2}, MIXED},
-    {"one_of_two_with_a_lock", {.order = THRUM_LIFO, .bound = 2}, PAIR},
-    {"select_fifo", {.order = THRUM_FIFO}, SELECT},
-    {"select_fifo_of_1", {.order = THRUM_FIFO, .bound = 1}, SELECT},
-    {"select_lifo_of_2", {.order = THRUM_LIFO, .bound = 2}, SELECT},
+    {"fifo", {.order = THRUM_QUEUE_FIFO}, QUEUE},
+    {"fifo_of_1", {.order = THRUM_QUEUE_FIFO, .bound = 1}, QUEUE},
+    {"fifo_of_2", {.order = THRUM_QUEUE_FIFO, .bound = 2}, QUEUE},
+    {"fifo_of_3", {.order = THRUM_QUEUE_FIFO, .bound = 3}, QUEUE},
+    {"lifo", {.order = THRUM_QUEUE_LIFO}, QUEUE},
+    {"lifo_of_2", {.order = THRUM_QUEUE_LIFO, .bound = 2}, QUEUE},
+    {"priority", {.order = THRUM_QUEUE_PRIORITY}, QUEUE},
+    {"priority_of_3", {.order = THRUM_QUEUE_PRIORITY, .bound = 3}, QUEUE},
+    {"one_of_two_queues", {.order = THRUM_QUEUE_FIFO, .bound = 2}, PAIR},
+    {"one_of_two_makes", {.order = THRUM_QUEUE_FIFO, .bound = 2}, MIXED},
+    {"one_of_two_with_a_lock", {.order = THRUM_QUEUE_LIFO, .bound = 2}, PAIR},
+    {"select_fifo", {.order = THRUM_QUEUE_FIFO}, SELECT},
+    {"select_fifo_of_1", {.order = THRUM_QUEUE_FIFO, .bound = 1}, SELECT},
+    {"select_lifo_of_2", {.order = THRUM_QUEUE_LIFO, .bound = 2}, SELECT},
     {"deque", {.deque = true}, DEQUE},
     {"deque_of_3", {.deque = true, .bound = 3}, DEQUE},
-    {"a_queue_that_duplicates", {.order = THRUM_FIFO}, BROKEN, .call = call_duplicating},
-    {"a_queue_that_reorders", {.order = THRUM_FIFO}, BROKEN, .call = call_reordering},
-    {"a_queue_that_is_torn", {.order = THRUM_FIFO}, BROKEN, .call = call_torn},
+    {"a_queue_that_duplicates", {.order = THRUM_QUEUE_FIFO}, BROKEN, .call = call_duplicating},
+    {"a_queue_that_reorders", {.order = THRUM_QUEUE_FIFO}, BROKEN, .call = call_reordering},
+    {"a_queue_that_is_torn", {.order = THRUM_QUEUE_FIFO}, BROKEN, .call = call_torn},
 };
 const size_t linear_subject_count = sizeof linear_subjects / sizeof *linear_subjects;

@@ -56,27 +56,27 @@ static const struct written {
     {"closed before it is empty", {0}, false, {3, {PUT(0, 1, 1), CLOSE(2, 3), END(4, 5)}}},
     {"closed and empty", {0}, true, {4, {PUT(0, 1, 1), CLOSE(2, 5), GET(3, 4, 1), END(6, 7)}}},
     {"the newest first",
-     {.order = THRUM_LIFO},
+     {.order = THRUM_QUEUE_LIFO},
      true,
      {4, {PUT(0, 1, 1), PUT(2, 3, 2), GET(4, 5, 2), GET(6, 7, 1)}}},
     {"the oldest first, of a stack",
-     {.order = THRUM_LIFO},
+     {.order = THRUM_QUEUE_LIFO},
      false,
      {4, {PUT(0, 1, 1), PUT(2, 3, 2), GET(4, 5, 1), GET(6, 7, 2)}}},
     {"by priority",
-     {.order = THRUM_PRIORITY},
+     {.order = THRUM_QUEUE_PRIORITY},
      true,
      {4, {PUT(0, 1, 5), PUT(2, 3, 3), GET(4, 5, 3), GET(6, 7, 5)}}},
     {"against priority",
-     {.order = THRUM_PRIORITY},
+     {.order = THRUM_QUEUE_PRIORITY},
      false,
      {4, {PUT(0, 1, 5), PUT(2, 3, 3), GET(4, 5, 5), GET(6, 7, 3)}}},
     {"equals in order",
-     {.order = THRUM_PRIORITY},
+     {.order = THRUM_QUEUE_PRIORITY},
      true,
      {4, {PUT(0, 1, 6), PUT(2, 3, 3), GET(4, 5, 6), GET(6, 7, 3)}}},
     {"equals out of order",
-     {.order = THRUM_PRIORITY},
+     {.order = THRUM_QUEUE_PRIORITY},
      false,
      {4, {PUT(0, 1, 6), PUT(2, 3, 3), GET(4, 5, 3), GET(6, 7, 6)}}},
     {"more than the bound", {.bound = 1}, false, {2, {PUT(0, 1, 1), PUT(2, 3, 2)}}},
@@ -136,7 +136,7 @@ const char *linear_test_random(uint64_t *seed, uint64_t histories)
 {
     uint64_t right = 0;
     for (uint64_t i = 0; i < histories; i++) {
-        struct linear_model model = {.order = (enum thrum_queue_order)linear_random(seed, 3),
+        struct linear_model model = {.order = (thrum_queue_order)linear_random(seed, 3),
                                      .bound = (uint8_t)(linear_random(seed, 2) * 3)};
         struct linear_history history;
         invent(&history, seed);

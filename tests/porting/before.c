@@ -29,8 +29,39 @@ static void run_processes(void)
     thrum_process_free(first);
 }
 
+static int compare(const void *one, const void *other)
+{
+    return *(const int *)one - *(const int *)other;
+}
+
+static int first_of_two(enum thrum_queue_order order)
+{
+    thrum_queue_options options = {.order = order,
+                                   .compare = order == THRUM_PRIORITY ? compare : NULL};
+    thrum_queue *queue = thrum_queue_new(sizeof(int), &options);
+    int first = 0;
+    thrum_queue_put(queue, &(int){2}, THRUM_NOW);
+    thrum_queue_put(queue, &(int){1}, THRUM_NOW);
+    thrum_queue_get(queue, &first, THRUM_NOW);
+    thrum_queue_free(queue);
+    return first;
+}
+
+static int nothing(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
 int main(void)
 {
+    thrum_executor *threads = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_future_free(thrum_submit(threads, nothing, THRUM_NOTHING));
+    thrum_future_free(thrum_submit(fibers, nothing, THRUM_NOTHING));
+    thrum_executor_shutdown(threads);
+    thrum_executor_shutdown(fibers);
+    printf("%d %d\n", first_of_two(THRUM_FIFO), first_of_two(THRUM_PRIORITY));
     run_processes();
     thrum_event event = {0};
     thrum_time soon = thrum_in(0.001);

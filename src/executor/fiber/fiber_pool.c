@@ -163,18 +163,18 @@ static const thrum__pool_kind kind = {
 
 enum { MOST_SECONDS = 1000000000 };
 
-static const thrum_fiber_options defaults;
+static const thrum_fiber_pool_options defaults;
 
-static thrum_executor *make(const thrum_fiber_options *options, const void *caller)
+static thrum_executor *make(const thrum_fiber_pool_options *options, const void *caller)
 {
     if (!options)
         options = &defaults;
-    if (options->workers < 0)
-        thrum__panic(caller, "a fiber pool cannot have %d workers", options->workers);
+    if (options->max_workers < 0)
+        thrum__panic(caller, "a fiber pool cannot have %d workers", options->max_workers);
     fiber_pool *pool = thrum__alloc_line(sizeof *pool);
     if (!pool)
         return NULL;
-    int workers = options->workers ? options->workers : thrum__cpu_count();
+    int workers = options->max_workers ? options->max_workers : thrum__cpu_count();
     const char *prefix = options->name_prefix ? options->name_prefix : "fiber";
     pool->fibers.tasks = &tasks;
     pool->fibers.owner = pool;
@@ -195,7 +195,7 @@ static thrum_executor *make(const thrum_fiber_options *options, const void *call
     return &pool->pool.base;
 }
 
-thrum_executor *thrum_fiber_pool_new(const thrum_fiber_options *options)
+thrum_executor *thrum_fiber_pool_new(const thrum_fiber_pool_options *options)
 {
     return make(options, thrum__caller());
 }
@@ -206,8 +206,8 @@ thrum_executor *thrum_fiber_pool_current(void)
     return self->fiber ? self->executor : NULL;
 }
 
-int thrum_run_with(const thrum_fiber_options *options, thrum_task_fn *function, const void *arg,
-                   size_t size)
+int thrum_run_with(const thrum_fiber_pool_options *options, thrum_task_fn *function,
+                   const void *arg, size_t size)
 {
     thrum_executor *pool = make(options, thrum__caller());
     if (!pool)

@@ -279,9 +279,9 @@ static size_t default_workers(void)
 static const thrum__pool_kind thread_pool = {
     .name = "thread pool", .close = close_pool, .left = left, .forsake = forsake};
 
-thrum_executor *thrum_thread_pool_new(const thrum_pool_options *options)
+thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options)
 {
-    static const thrum_pool_options defaults;
+    static const thrum_thread_pool_options defaults;
     if (!options)
         options = &defaults;
     if (options->max_workers < 0)

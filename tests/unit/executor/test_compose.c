@@ -28,11 +28,12 @@ static thrum_executor *make(enum kind kind)
         made = thrum_inline_new();
         break;
     case THREAD:
-        made = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+        made = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
         break;
     case FIBER_1:
     case FIBER_2:
-        made = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = kind == FIBER_1 ? 1 : 2});
+        made = thrum_fiber_pool_new(
+            &(thrum_fiber_pool_options){.max_workers = kind == FIBER_1 ? 1 : 2});
         break;
     default:
         made = thrum_process_pool_new(&(thrum_process_pool_options){

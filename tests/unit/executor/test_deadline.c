@@ -11,8 +11,9 @@ static thrum_lock lock;
 static thrum_executor *new_pool(int workers)
 {
     thrum_executor *pool =
-        carrier_is("threads") ? thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers})
-                              : thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+        carrier_is("threads")
+            ? thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers})
+            : thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = workers});
     CHECK(pool);
     return pool;
 }

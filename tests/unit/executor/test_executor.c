@@ -37,8 +37,8 @@ TEST(inline_runs_in_the_caller)
 
 TEST(workers_start_as_work_arrives_and_are_used_again)
 {
-    thrum_executor *pool =
-        thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3, .name_prefix = "crew"});
+    thrum_executor *pool = thrum_thread_pool_new(
+        &(thrum_thread_pool_options){.max_workers = 3, .name_prefix = "crew"});
     for (int i = 0; i < 5; i++) {
         expect_name(pool, "crew-0");
         /* done is told before the worker counts itself idle; wait until it sleeps */
@@ -59,7 +59,7 @@ static int wait_for_go(thrum_task *self)
 
 TEST(as_many_run_at_once_as_there_are_workers)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     thrum_future *futures[5];
     for (int i = 0; i < 5; i++)
         futures[i] = thrum_submit(pool, wait_for_go, thrum_value(int, i));
@@ -83,7 +83,7 @@ static int note_order(thrum_task *self)
 TEST(tasks_start_in_the_order_of_submission)
 {
     enum { COUNT = 300 };
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *futures[COUNT];
     for (int i = 0; i < COUNT; i++)
         futures[i] = thrum_submit(pool, note_order, THRUM_NOTHING);
@@ -105,7 +105,7 @@ static int submit_more(thrum_task *self)
 
 TEST(a_task_may_submit)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 50; i++) {
         thrum_future *future = thrum_submit(pool, submit_more, thrum_value(thrum_executor *, pool));
         CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -143,7 +143,7 @@ static int open_gate(thrum_task *self)
 
 TEST(submitting_during_shutdown_is_refused)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum_future *late = thrum_submit(pool, submit_late, thrum_value(thrum_executor *, pool));
     thrum_future_free(thrum_submit(pool, open_gate, THRUM_NOTHING));
     thrum_executor_shutdown(pool);
@@ -166,12 +166,12 @@ TEST_STOPS(shutting_down_ones_own_pool_stops, "thread pool \"pool\" shut down by
 
 TEST_STOPS(a_negative_number_of_workers_stops, "cannot have -2 workers")
 {
-    thrum_thread_pool_new(&(thrum_pool_options){.max_workers = -2});
+    thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = -2});
 }
 
 TEST(without_any_thread_a_task_fails_and_with_one_the_pool_runs)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_future *future = thrum_submit(pool, who, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -EAGAIN);
@@ -210,7 +210,8 @@ TEST(the_end_of_the_program_finishes_what_was_submitted)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+        thrum_executor *pool =
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
         for (int i = 0; i < 5; i++)
             thrum_future_free(thrum_submit(pool, write_late, thrum_value(int, ends[1])));
         exit(0);
@@ -224,7 +225,8 @@ TEST(the_end_of_the_program_finishes_what_was_submitted)
 TEST_DEADLINE(pools_come_and_go, 60)
 {
     for (int i = 0; i < 300; i++) {
-        thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+        thrum_executor *pool =
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
         for (int k = 0; k < i % 4; k++)
             thrum_future_free(thrum_submit(pool, note_order, THRUM_NOTHING));
         thrum_executor_shutdown(pool);
@@ -246,7 +248,7 @@ static int finish_when_asked(thrum_task *self)
 static int shut_down_cancelled(thrum_task *self)
 {
     uint32_t *ident = thrum_arg(self, uint32_t *);
-    thrum_executor *inner = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *inner = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(inner, finish_when_asked, THRUM_NOTHING));
     UNTIL(thrum_cancelled(self));
     tell_ident(ident);

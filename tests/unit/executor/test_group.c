@@ -11,7 +11,7 @@ static uint32_t ran, stopped;
 
 static void begin(int workers)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
     group = thrum_group_new();
 }
 
@@ -85,7 +85,7 @@ TEST(the_first_failure_stops_the_rest)
     UNTIL(thrum__load_relaxed(&ran) == 1);
     submit(wait_for_go);
     UNTIL(thrum__load_relaxed(&ran) == 2);
-    thrum_executor *other = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *other = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *pending = thrum_group_submit(group, pool, count, THRUM_NOTHING);
     thrum_future_free(thrum_group_submit(group, other, fail, THRUM_NOTHING));
     CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ERANGE);
@@ -164,7 +164,8 @@ static int nested(thrum_task *self)
 {
     (void)self;
     thrum_group *inner = thrum_group_new();
-    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *executor =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 2; i++)
         thrum_future_free(thrum_group_submit(inner, executor, wait_for_go, THRUM_NOTHING));
     int rc = thrum_group_join(inner, THRUM_FOREVER);

@@ -12,7 +12,7 @@ static thrum_event go;
 
 static void make_pool(int workers)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
 }
 
 struct word {

@@ -33,7 +33,7 @@ static int sum_tree(thrum_task *self)
 static void sum_on(int workers, int depth, bool in_time)
 {
     long sum;
-    make((thrum_pool_options){.max_workers = workers});
+    make((thrum_thread_pool_options){.max_workers = workers});
     thrum_future *future = thrum_submit(pool, sum_tree, thrum_value(struct sum, depth, in_time));
     CHECK_INT(thrum_future_result(future, &sum, sizeof sum, THRUM_FOREVER), ==, 0);
     CHECK_INT(sum, ==, 2L << depth);
@@ -82,7 +82,7 @@ static int complete_inside(thrum_task *self)
 
 TEST(map_and_as_completed_work_inside_of_a_task)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     for (int i = 0; i < 20; i++) {
         thrum_future *future =
             thrum_submit(pool, i % 2 ? map_inside : complete_inside, THRUM_NOTHING);
@@ -112,7 +112,7 @@ static int wait_for_awaited(thrum_task *self)
 
 TEST(cancelling_what_a_waiting_worker_runs_does_not_cancel_the_worker)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     occupy(1);
     thrum_future *waiter = thrum_submit(pool, wait_for_awaited, THRUM_NOTHING);
     awaited = thrum_submit(pool, wait_for_ever, THRUM_NOTHING);
@@ -129,7 +129,7 @@ TEST(cancelling_what_a_waiting_worker_runs_does_not_cancel_the_worker)
 
 TEST(a_full_backlog_refuses)
 {
-    make((thrum_pool_options){
+    make((thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 2, .when_full = THRUM_WHEN_FULL_REFUSE});
     occupy(1);
     thrum_future *futures[3];
@@ -155,8 +155,8 @@ static int tell_thread(thrum_task *self)
 
 TEST(a_full_backlog_runs_in_the_caller)
 {
-    make(
-        (thrum_pool_options){.max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
+    make((thrum_thread_pool_options){
+        .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     occupy(1);
     bool here;
     thrum_future *pending = thrum_submit(pool, tell_thread, THRUM_NOTHING);
@@ -184,7 +184,7 @@ static int submit_one(thrum_task *self)
 
 TEST(a_full_backlog_waits_for_room)
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     occupy(1);
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
     thrum_thread *cancelled = thrum_thread_start(submit_one, thrum_value(int, 0));
@@ -210,7 +210,7 @@ static int flood(thrum_task *self)
 
 TEST(a_worker_never_waits_for_room)
 {
-    make((thrum_pool_options){.max_workers = 1, .max_pending = 1});
+    make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     for (int i = 0; i < 10; i++) {
         thrum_future *future = thrum_submit(pool, flood, THRUM_NOTHING);
         CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -222,7 +222,7 @@ TEST(a_worker_never_waits_for_room)
 
 TEST_DEADLINE(a_bounded_backlog_keeps_memory_flat, 120)
 {
-    make((thrum_pool_options){.max_workers = 4, .max_pending = 64});
+    make((thrum_thread_pool_options){.max_workers = 4, .max_pending = 64});
     for (int i = 0; i < 100000; i++) {
         thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING));
         if (i % 1000 == 0)
@@ -238,7 +238,7 @@ TEST(the_higher_priority_goes_first)
 {
     static const thrum_priority order[] = {THRUM_PRIORITY_LOW, THRUM_PRIORITY_NORMAL,
                                            THRUM_PRIORITY_HIGH};
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     occupy(1);
     thrum_future *futures[9];
     for (int i = 0; i < 9; i++)
@@ -270,7 +270,8 @@ static int use_initialized(thrum_task *self)
 
 TEST(each_worker_is_initialized_once)
 {
-    make((thrum_pool_options){.max_workers = 2, .initializer = initialize, .context = &started});
+    make((thrum_thread_pool_options){
+        .max_workers = 2, .initializer = initialize, .context = &started});
     for (int i = 0; i < 40; i++) {
         thrum_future *future = thrum_submit(pool, use_initialized, THRUM_NOTHING);
         CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -298,7 +299,7 @@ static void hear(const thrum_failure *failure, void *context)
 TEST(an_initializer_that_fails_breaks_the_pool_loudly)
 {
     thrum_failure_hook_set(hear, &ran);
-    make((thrum_pool_options){.max_workers = 2, .initializer = fail_to_initialize});
+    make((thrum_thread_pool_options){.max_workers = 2, .initializer = fail_to_initialize});
     thrum_future *futures[5];
     for (int i = 0; i < 4; i++)
         futures[i] = thrum_submit(pool, count, THRUM_NOTHING);
@@ -317,7 +318,7 @@ TEST(an_initializer_that_fails_breaks_the_pool_loudly)
 
 TEST(a_shutdown_may_cancel_what_is_pending)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     occupy(1);
     thrum_future *futures[5];
     for (int i = 0; i < 5; i++)
@@ -334,14 +335,14 @@ TEST(a_shutdown_may_cancel_what_is_pending)
 
 TEST(a_shutdown_may_stop_what_runs)
 {
-    make((thrum_pool_options){.max_workers = 40});
+    make((thrum_thread_pool_options){.max_workers = 40});
     occupy(40);
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_running = true});
 }
 
 TEST(an_abandoned_pool_finishes_and_frees_itself)
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future *futures[50];
     for (int i = 0; i < 50; i++)
         futures[i] = thrum_submit(pool, count, THRUM_NOTHING);
@@ -363,7 +364,7 @@ static int shut_own_pool(thrum_task *self)
 
 TEST(a_task_may_shut_its_pool_down_without_waiting)
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, shut_own_pool, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(future);
@@ -373,7 +374,7 @@ TEST(a_task_may_shut_its_pool_down_without_waiting)
 
 TEST(a_pool_grows_and_shrinks)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     for (int i = 0; i < 6; i++)
         thrum_future_free(thrum_submit(pool, wait_for_go, THRUM_NOTHING));
     UNTIL(thrum__load_relaxed(&started) == 1);
@@ -395,7 +396,7 @@ TEST(a_pool_grows_and_shrinks)
 
 TEST_STOPS(a_pool_of_nobody_stops, "cannot be resized to 0 workers")
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_thread_pool_resize(pool, 0);
 }
 
@@ -406,7 +407,7 @@ static int fail(thrum_task *self)
 
 TEST(everything_is_counted)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     occupy(1);
     thrum_future *futures[4];
     for (int i = 0; i < 4; i++)

@@ -36,7 +36,7 @@ TEST_DEADLINE(tasks_fork_and_join_while_the_pool_is_shut_down, 60)
     enum { ROUNDS = 200 };
     for (int i = 0; i < ROUNDS; i++) {
         uint32_t rounds = 0;
-        pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+        pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
         for (int k = 0; k < 2; k++)
             thrum_future_free(thrum_submit(pool, fork_and_join, thrum_value(uint32_t *, &rounds)));
         UNTIL(thrum__load_relaxed(&rounds) > 10);
@@ -78,12 +78,12 @@ static int finished_after_exit(thrum_executor *(*make)(void))
 
 static thrum_executor *make_threads(void)
 {
-    return thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    return thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
 }
 
 static thrum_executor *make_fibers(void)
 {
-    return thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    return thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
 }
 
 TEST(an_abandoned_thread_pool_is_finished_at_exit)
@@ -182,7 +182,8 @@ TEST(a_shutdown_waits_for_workers_that_left_when_the_pool_shrank)
     thrum_future *futures[WORKERS];
     CHECK_INT(pthread_key_create(&key, destroy_slowly), ==, 0);
     thrum_barrier_init(&all, WORKERS, NULL, NULL);
-    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    thrum_executor *executor =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = WORKERS});
     for (int i = 0; i < WORKERS; i++)
         futures[i] = thrum_submit(executor, use_key_beside, thrum_value(thrum_barrier *, &all));
     for (int i = 0; i < WORKERS; i++) {
@@ -261,7 +262,7 @@ static void shrink_a_pool_that_a_destructor_shuts_down(void)
 {
     thrum_barrier all;
     thrum_barrier_init(&all, 3, NULL, NULL);
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 2; i++)
         thrum_future_free(thrum_submit(pool, set_and_meet, thrum_value(thrum_barrier *, &all)));
     CHECK(thrum_barrier_wait(&all, THRUM_FOREVER) >= 0);
@@ -361,7 +362,7 @@ static int enter_and_wait(thrum_task *self)
 /* A task that runs in its submitter belongs to the pool as well. */
 TEST_STOPS(a_shutdown_by_a_task_in_its_submitter_stops, "which would wait for itself")
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     thrum_future_free(thrum_submit(pool, enter_and_wait, THRUM_NOTHING));
     thrum_event_wait(&entered, THRUM_FOREVER);
@@ -385,7 +386,7 @@ static int fork_in_a_task(thrum_task *self)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        thrum_executor *own = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+        thrum_executor *own = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
         thrum_future *future = thrum_submit(own, square, thrum_value(int, 6));
         CHECK_INT(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER), ==, 0);
         CHECK_INT(result, ==, 36);
@@ -411,7 +412,7 @@ TEST_DEADLINE(a_task_may_fork_and_the_child_uses_a_pool_of_its_own, 60)
     enum { FORKS = 30 };
     if (THRUM__MEMORY_PLAIN) /* a sanitizer cannot start threads in such a child */
         return;
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     thrum_thread *busy = thrum_thread_start(submit_without_end, THRUM_NOTHING);
     for (int i = 0; i < FORKS; i++) {
         thrum_future *future = thrum_submit(pool, fork_in_a_task, THRUM_NOTHING);

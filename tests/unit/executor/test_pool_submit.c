@@ -23,7 +23,7 @@ static int end_it(thrum_task *self)
 
 TEST(a_task_that_goes_on_and_on_leaves_others_their_turn)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future_free(thrum_submit(pool, go_on, THRUM_NOTHING));
     thrum_future *last = thrum_submit(pool, end_it, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(last, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -48,7 +48,7 @@ static int submit_and_be_busy(thrum_task *self)
 
 TEST(nor_does_it_keep_the_tasks_of_busy_workers_waiting)
 {
-    make((thrum_pool_options){.max_workers = 2});
+    make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future_free(thrum_submit(pool, go_on, THRUM_NOTHING));
     thrum_future *busy = thrum_submit(pool, submit_and_be_busy, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(busy, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -69,7 +69,7 @@ static int submit_in_order(thrum_task *self)
 TEST(what_a_task_submits_begins_in_order)
 {
     thrum_future *futures[100];
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *outer =
         thrum_submit(pool, submit_in_order, thrum_value(thrum_future **, futures));
     CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -109,7 +109,7 @@ static int submit_four(thrum_task *self)
 
 TEST(what_a_task_submits_is_counted)
 {
-    make((thrum_pool_options){.max_workers = 1});
+    make((thrum_thread_pool_options){.max_workers = 1});
     thrum_future *outer = thrum_submit(pool, submit_four, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, 0);
     UNTIL(stats().done == 5);

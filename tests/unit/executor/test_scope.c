@@ -58,7 +58,7 @@ TEST(a_cancel_of_an_inline_task_spares_the_caller)
 
 TEST(a_cancel_of_a_task_in_its_submitter_spares_the_submitter)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     thrum_future *busy = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
@@ -92,7 +92,7 @@ static int wait_for_inner(thrum_task *self)
 
 TEST(a_cancel_of_a_waiting_task_spares_the_task_that_runs_in_its_place)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *first = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
     thrum_future *outer = thrum_submit(pool, wait_for_inner, THRUM_NOTHING);

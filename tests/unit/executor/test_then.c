@@ -18,7 +18,7 @@ static int square(thrum_task *self)
 
 static void begin(void)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
 }
 
 TEST(the_result_becomes_the_argument)
@@ -178,7 +178,7 @@ static int stay(thrum_task *self)
 static thrum_executor *full_pool(thrum_when_full when_full, thrum_future *held[2])
 {
     thrum_executor *full = thrum_thread_pool_new(
-        &(thrum_pool_options){.max_workers = 1, .max_pending = 1, .when_full = when_full});
+        &(thrum_thread_pool_options){.max_workers = 1, .max_pending = 1, .when_full = when_full});
     held[0] = thrum_submit(full, stay, THRUM_NOTHING);
     UNTIL(thrum_future_running(held[0]));
     held[1] = thrum_submit(full, stay, THRUM_NOTHING);

@@ -9,7 +9,7 @@ static thrum_executor *pool;
 
 static void make_pool(int workers)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = workers});
     CHECK(pool != NULL);
 }
 
@@ -208,7 +208,7 @@ static int tell_identity(thrum_task *self)
 TEST(a_fiber_has_a_name_and_an_ident_and_is_no_thread)
 {
     struct identity both[2];
-    thrum_fiber_options options = {.workers = 1, .name_prefix = "carrier"};
+    thrum_fiber_pool_options options = {.max_workers = 1, .name_prefix = "carrier"};
     pool = thrum_fiber_pool_new(&options);
     thrum_future *futures[2];
     for (int i = 0; i < 2; i++)
@@ -264,7 +264,8 @@ TEST(main_runs_as_a_fiber)
     CHECK(thrum_fiber_pool_current() == NULL);
     CHECK_INT(thrum_run(main_task, thrum_value(int, 0)), ==, 0);
     CHECK_INT(thrum_run(main_task, thrum_value(int, -EPROTO)), ==, -EPROTO);
-    CHECK_INT(thrum_run_with(&(thrum_fiber_options){.workers = 1}, main_task, thrum_value(int, 0)),
+    CHECK_INT(thrum_run_with(&(thrum_fiber_pool_options){.max_workers = 1}, main_task,
+                             thrum_value(int, 0)),
               ==, 0);
 }
 

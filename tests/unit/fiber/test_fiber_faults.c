@@ -18,7 +18,7 @@ static thrum_event never;
 
 static void make_pool(int workers)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = workers});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = workers});
     CHECK(pool != NULL);
 }
 
@@ -60,7 +60,8 @@ static int overflow(thrum_task *self)
 
 static void overflow_in_pool(void)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .stack_size = 64 << 10});
+    pool =
+        thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1, .stack_size = 64 << 10});
     expect(thrum_submit(pool, overflow, THRUM_NOTHING), 0);
 }
 
@@ -211,7 +212,7 @@ static int hold_worker(thrum_task *self)
 TEST(a_task_that_holds_a_worker_is_told_of)
 {
     thrum_failure_hook_set(hear, NULL);
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .hold_limit = 0.01});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1, .hold_limit = 0.01});
     thrum_future *waits = thrum_submit(pool, nap, thrum_value(double, 0.1));
     expect(waits, 0);
     expect(thrum_submit(pool, hold_worker, THRUM_NOTHING), 0);
@@ -226,7 +227,7 @@ static int submit_with_failure(enum thrum__fault_site site, uint32_t n)
 {
     thrum__fault_arm(site, n, 1);
     int rc = -ENOMEM;
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     if (pool) {
         thrum_future *future = thrum_submit(pool, nap, thrum_value(double, 0.001));
         thrum_future *second = thrum_submit(pool, nap, thrum_value(double, 0.001));
@@ -273,7 +274,7 @@ TEST(a_stack_larger_than_all_memory_is_refused)
 {
     static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1000, SIZE_MAX / 2, SIZE_MAX / 2 + 1};
     for (int i = 0; i < 4; i++) {
-        pool = thrum_fiber_pool_new(&(thrum_fiber_options){.stack_size = sizes[i]});
+        pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.stack_size = sizes[i]});
         expect(thrum_submit(pool, nap, thrum_value(double, 0)), -ENOMEM);
         thrum_executor_shutdown(pool);
     }

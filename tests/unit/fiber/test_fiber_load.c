@@ -40,7 +40,8 @@ static int sleep_until_woken(thrum_task *self)
 /* Makes the pool, and says how many may sleep in it: what the kernel does is known after the first. */
 static uint32_t pool_of_sleepers(void)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = 64 << 10});
+    pool =
+        thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2, .stack_size = 64 << 10});
     expect(thrum_submit(pool, sleep_until_woken, thrum_value(thrum_deadline, thrum_in(0).ns)),
            -ETIMEDOUT);
     asleep = ran = 0;
@@ -82,7 +83,8 @@ TEST_DEADLINE(a_crowd_wakes_though_others_are_always_ready, 60)
 {
     enum { CROWD = 2000, RESTLESS = 20 };
     thrum_future *restless[RESTLESS];
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1, .stack_size = 64 << 10});
+    pool =
+        thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1, .stack_size = 64 << 10});
     ran = 0;
     for (int i = 0; i < RESTLESS; i++)
         restless[i] = thrum_submit(pool, yield_until_all_ran, thrum_value(uint32_t, CROWD));
@@ -164,7 +166,8 @@ TEST_DEADLINE(a_storm_of_tasks_steals_and_cancels, 120)
     enum { DEPTH = 9 };
     thrum_semaphore permits = THRUM_SEMAPHORE_INIT(4);
     struct storm first = {thrum_queue_new(sizeof(uint32_t), NULL), &permits, DEPTH};
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 4, .stack_size = 128 << 10});
+    pool = thrum_fiber_pool_new(
+        &(thrum_fiber_pool_options){.max_workers = 4, .stack_size = 128 << 10});
     for (int round = 0; round < 3; round++)
         expect(thrum_submit(pool, storm, &first, sizeof first), 0);
     thrum_executor_shutdown(pool);

@@ -154,7 +154,8 @@ TEST_DEADLINE(threads_and_fibers_share_everything, 120)
 {
     queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = ROOM});
     thrum_semaphore_init_bounded(&permits, PERMITS);
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 4, .stack_size = 128 << 10});
+    pool = thrum_fiber_pool_new(
+        &(thrum_fiber_pool_options){.max_workers = 4, .stack_size = 128 << 10});
     for (int round = 0; round < ROUNDS || !stolen || !late || !put || !got; round++)
         run_round();
     thrum_executor_shutdown(pool);

@@ -130,7 +130,7 @@ static int compute(thrum_task *self)
 
 TEST(an_answer_is_taken_after_a_few_turns_of_those_who_compute)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     CHECK_INT(thrum_socket_pair(&near, &far), ==, 0);
     thrum_future *hears = thrum_submit(pool, hear_all, THRUM_NOTHING);
     thrum_future *computes = thrum_submit(pool, compute, THRUM_NOTHING);

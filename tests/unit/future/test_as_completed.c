@@ -17,7 +17,8 @@ static int pass_gate(thrum_task *self)
 TEST(futures_come_in_the_order_of_their_ends)
 {
     static const size_t order[COUNT] = {3, 1, 7, 0, 2, 6, 5, 4};
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = COUNT});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = COUNT});
     thrum_future *futures[COUNT];
     for (int i = 0; i < COUNT; i++)
         futures[i] = thrum_submit(pool, pass_gate, thrum_value(int, i));
@@ -44,7 +45,7 @@ TEST(futures_come_in_the_order_of_their_ends)
 
 TEST(the_done_the_doubled_and_the_cancelled_come_too)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *blocked = thrum_submit(pool, pass_gate, thrum_value(int, 0));
     thrum_future *pending = thrum_submit(pool, pass_gate, thrum_value(int, 1));
     UNTIL(thrum_future_running(blocked));
@@ -72,7 +73,8 @@ TEST(the_done_the_doubled_and_the_cancelled_come_too)
 
 TEST(one_may_stop_watching_early)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = COUNT});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = COUNT});
     thrum_future *futures[COUNT];
     for (int i = 0; i < COUNT; i++)
         futures[i] = thrum_submit(pool, pass_gate, thrum_value(int, i));
@@ -113,7 +115,7 @@ TEST_DEADLINE(thousands_come_once_each, 60)
     enum { MANY = 5000 };
     static thrum_future *futures[MANY];
     static bool given[MANY];
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     for (int i = 0; i < MANY; i++)
         futures[i] = thrum_submit(pool, answer, thrum_value(int, i));
     thrum_as_completed *done = thrum_as_completed_new(futures, MANY);

@@ -24,7 +24,7 @@ static int wait_for_go(thrum_task *self)
 
 TEST(callbacks_come_in_the_order_of_adding)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *future = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     int numbers[3] = {1, 2, 3};
     for (int i = 0; i < 3; i++)
@@ -126,7 +126,7 @@ static int sleep_shortly(thrum_future *future, void *context)
 TEST(a_callback_is_not_cancelled_with_its_task)
 {
     int rc = 1;
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *future = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     CHECK_INT(thrum_future_add_done_callback(future, sleep_shortly, &rc), ==, 0);
     UNTIL(thrum_future_running(future));
@@ -164,7 +164,7 @@ static int nothing(thrum_task *self)
 TEST_DEADLINE(each_is_called_once_whoever_ends_the_future, 60)
 {
     enum { ROUNDS = 3000 };
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     uint32_t counted = 0;
     for (int i = 0; i < ROUNDS; i++) {
         thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);

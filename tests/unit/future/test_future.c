@@ -10,7 +10,7 @@ static uint32_t ident;
 
 static void make_pool(int workers)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = workers});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
     CHECK(pool != NULL);
 }
 

@@ -40,7 +40,7 @@ static void take_many(void)
 TEST_DEADLINE(millions_of_tasks_leave_memory_as_it_was, 300)
 {
     thrum_executor *pool =
-        thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4, .max_pending = 1000});
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4, .max_pending = 1000});
     long early = 0;
     for (int i = 0; i < TASKS; i++) {
         thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
@@ -83,7 +83,7 @@ static int keep_over_a_yield(thrum_task *self)
 
 TEST_DEADLINE(fibers_share_what_their_thread_has_at_hand, 300)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 3});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 3});
     thrum_future *all[FIBERS];
     long early = 0;
     for (int round = 0; round < 3; round++) {

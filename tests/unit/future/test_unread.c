@@ -49,7 +49,7 @@ static int count_of(const char *text, const char *word)
 
 static void fail_and_forget(void)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     for (int i = 0; i < 3; i++)
         (void)thrum_submit(pool, fail, thrum_value(int, i)); /* the handle is lost */
     thrum_future *read_one = thrum_submit(pool, fail, thrum_value(int, 3));
@@ -85,7 +85,8 @@ static int succeed(thrum_task *self)
 static void leave_handles(void)
 {
     setenv("THRUM_LEAKS", "1", 1);
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.name_prefix = "left"});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.name_prefix = "left"});
     for (int i = 0; i < 2; i++)
         (void)thrum_submit(pool, succeed, THRUM_NOTHING);
 }

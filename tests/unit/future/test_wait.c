@@ -25,7 +25,7 @@ static int pass_gate(thrum_task *self)
 
 static void begin(int failing)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = COUNT});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = COUNT});
     for (int i = 0; i < COUNT; i++)
         futures[i] =
             thrum_submit(pool, pass_gate, thrum_value(struct gate, i, i == failing ? -ERANGE : 0));
@@ -169,7 +169,8 @@ TEST_DEADLINE(thousands_are_waited_for_at_once, 60)
 {
     enum { MANY = 5000 };
     static thrum_future *many[MANY];
-    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 3});
+    thrum_executor *executor =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     for (int i = 0; i < MANY; i++)
         many[i] = thrum_submit(executor, nothing, THRUM_NOTHING);
     CHECK_INT(thrum_wait(many, MANY, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);

@@ -18,7 +18,7 @@ static thrum_socket *connect_to(thrum_socket *listener)
 {
     thrum_socket *socket;
     int port = thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)port, THRUM_FOREVER, &socket), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)port, &socket, THRUM_FOREVER), ==, 0);
     return socket;
 }
 
@@ -96,7 +96,7 @@ TEST(what_is_said_over_a_unix_socket_comes_back)
     thrum_socket *listener, *socket;
     CHECK_INT(thrum_socket_listen_unix(name_here(), NULL, &listener), ==, 0);
     thrum_thread *server = thrum_thread_start(echo_next, thrum_value(thrum_socket *, listener));
-    CHECK_INT(thrum_socket_connect_unix(name_here(), THRUM_FOREVER, &socket), ==, 0);
+    CHECK_INT(thrum_socket_connect_unix(name_here(), &socket, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_no_delay(socket, true), ==, -EOPNOTSUPP);
     say_and_hear(socket, "here");
     hear_the_end(socket);

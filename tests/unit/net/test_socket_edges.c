@@ -16,7 +16,7 @@ static void connect_pair(void)
 {
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &listener), ==, 0);
     uint16_t port = (uint16_t)thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &near), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &near, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_accept(listener, &far, THRUM_FOREVER), ==, 0);
 }
 
@@ -74,7 +74,7 @@ TEST(an_edge_that_comes_in_the_turn_of_a_read_is_not_lost)
     char bytes[1 + TURNS] = {0};
     thrum_future *others[OTHERS];
     connect_pair();
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future *waits = thrum_submit(pool, wait_for_a_connection, THRUM_NOTHING);
     thrum_future *reads = thrum_submit(pool, read_to_the_turn, THRUM_NOTHING);
     UNTIL(waits_for(&reader, "readable"));

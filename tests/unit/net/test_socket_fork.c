@@ -75,7 +75,7 @@ static char connect_and_hear(void)
     thrum_socket *socket;
     char heard = 0;
     uint16_t port = (uint16_t)thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &socket), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &socket, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_read(socket, &heard, 1, THRUM_FOREVER), ==, 1);
     thrum_socket_free(socket);
     return heard;

@@ -20,7 +20,7 @@ static thrum_socket *connect_to(thrum_socket *listener)
 {
     thrum_socket *socket;
     int port = thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)port, THRUM_FOREVER, &socket), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)port, &socket, THRUM_FOREVER), ==, 0);
     return socket;
 }
 
@@ -182,8 +182,8 @@ TEST(a_socket_that_the_system_refuses_is_an_error)
     CHECK_INT(thrum_socket_pair(&one, &other), ==, -EMFILE);
     CHECK_INT(thrum_socket_listen(NULL, 0, NULL, &one), ==, -EMFILE);
     CHECK_INT(thrum_socket_listen_unix("@nobody", NULL, &one), ==, -EMFILE);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &one), ==, -EMFILE);
-    CHECK_INT(thrum_socket_connect_unix("@nobody", THRUM_FOREVER, &one), ==, -EMFILE);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &one, THRUM_FOREVER), ==, -EMFILE);
+    CHECK_INT(thrum_socket_connect_unix("@nobody", &one, THRUM_FOREVER), ==, -EMFILE);
     thrum__fault_arm(THRUM__FAULT_SOCKET, 1, 0);
     thrum_socket_free(listener);
 }
@@ -198,7 +198,7 @@ TEST(without_memory_there_is_no_socket_and_nothing_is_lost)
     CHECK_INT(thrum_socket_accept(listener, &one, THRUM_FOREVER), ==, -ENOMEM);
     CHECK_INT(thrum_socket_pair(&one, &other), ==, -ENOMEM);
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &one), ==, -ENOMEM);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &one), ==, -ENOMEM);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &one, THRUM_FOREVER), ==, -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, UINT32_MAX);
     CHECK_INT(thrum_socket_pair(&one, &other), ==, -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
@@ -327,24 +327,24 @@ TEST(nobody_listens_there)
     thrum_socket *listener = listen_here(), *socket;
     uint16_t port = (uint16_t)thrum_socket_port(listener);
     thrum_socket_free(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &socket), ==, -ECONNREFUSED);
-    CHECK_INT(thrum_socket_connect("localhost", port, THRUM_FOREVER, &socket), <, 0);
-    CHECK_INT(thrum_socket_connect_unix("/nowhere/at/all", THRUM_FOREVER, &socket), ==, -ENOENT);
-    CHECK_INT(thrum_socket_connect_unix("@thrum-nobody", THRUM_FOREVER, &socket), ==,
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &socket, THRUM_FOREVER), ==, -ECONNREFUSED);
+    CHECK_INT(thrum_socket_connect("localhost", port, &socket, THRUM_FOREVER), <, 0);
+    CHECK_INT(thrum_socket_connect_unix("/nowhere/at/all", &socket, THRUM_FOREVER), ==, -ENOENT);
+    CHECK_INT(thrum_socket_connect_unix("@thrum-nobody", &socket, THRUM_FOREVER), ==,
               -ECONNREFUSED);
-    CHECK_INT(thrum_socket_connect_unix("", THRUM_FOREVER, &socket), ==, -EINVAL);
+    CHECK_INT(thrum_socket_connect_unix("", &socket, THRUM_FOREVER), ==, -EINVAL);
 }
 
 TEST(a_name_that_nobody_has_is_an_error)
 {
     thrum_socket *socket;
     char name[300];
-    int rc = thrum_socket_connect("no-such-host.invalid", 80, THRUM_FOREVER, &socket);
+    int rc = thrum_socket_connect("no-such-host.invalid", 80, &socket, THRUM_FOREVER);
     CHECK(rc == -ENOENT || rc == -EHOSTUNREACH);
-    CHECK_INT(thrum_socket_connect("", 80, THRUM_FOREVER, &socket), ==, -EINVAL);
+    CHECK_INT(thrum_socket_connect("", 80, &socket, THRUM_FOREVER), ==, -EINVAL);
     memset(name, 'x', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    CHECK_INT(thrum_socket_connect(name, 80, THRUM_FOREVER, &socket), ==, -EINVAL);
+    CHECK_INT(thrum_socket_connect(name, 80, &socket, THRUM_FOREVER), ==, -EINVAL);
 }
 
 TEST(a_name_is_resolved)
@@ -352,7 +352,7 @@ TEST(a_name_is_resolved)
     thrum_socket *listener, *socket, *peer;
     CHECK_INT(thrum_socket_listen("localhost", 0, NULL, &listener), ==, 0);
     uint16_t port = (uint16_t)thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("localhost", port, THRUM_FOREVER, &socket), ==, 0);
+    CHECK_INT(thrum_socket_connect("localhost", port, &socket, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_accept(listener, &peer, THRUM_FOREVER), ==, 0);
     thrum_socket_free(peer);
     thrum_socket_free(socket);
@@ -433,10 +433,10 @@ TEST(a_full_backlog_of_a_unix_socket_is_waited_for)
     snprintf(name, sizeof name, "@thrum-full-%d", (int)getpid());
     CHECK_INT(thrum_socket_listen_unix(name, &(thrum_listen_options){.backlog = 1}, &listener), ==,
               0);
-    CHECK_INT(thrum_socket_connect_unix(name, THRUM_NOW, &clients[0]), ==, 0);
-    CHECK_INT(thrum_socket_connect_unix(name, THRUM_NOW, &clients[1]), ==, 0);
-    CHECK_INT(thrum_socket_connect_unix(name, THRUM_NOW, &clients[2]), ==, -EAGAIN);
-    CHECK_INT(thrum_socket_connect_unix(name, thrum_in(0.01), &clients[2]), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_socket_connect_unix(name, &clients[0], THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_socket_connect_unix(name, &clients[1], THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_socket_connect_unix(name, &clients[2], THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_socket_connect_unix(name, &clients[2], thrum_in(0.01)), ==, -ETIMEDOUT);
     for (int i = 0; i < 2; i++) {
         CHECK_INT(thrum_socket_accept(listener, &peer, THRUM_FOREVER), ==, 0);
         thrum_socket_free(peer);

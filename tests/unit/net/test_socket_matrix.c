@@ -29,7 +29,7 @@ static int accept_one(thrum_deadline deadline)
 static int connect_one(thrum_deadline deadline)
 {
     thrum_socket *socket;
-    int rc = thrum_socket_connect_unix(full_name, deadline, &socket);
+    int rc = thrum_socket_connect_unix(full_name, &socket, deadline);
     if (rc == 0)
         thrum_socket_free(socket);
     return rc;
@@ -77,7 +77,7 @@ static void open_all(void)
     CHECK_INT(thrum_socket_listen_unix(full_name, &(thrum_listen_options){.backlog = 1}, &full), ==,
               0);
     for (int i = 0; i < 2; i++)
-        CHECK_INT(thrum_socket_connect_unix(full_name, THRUM_NOW, &clients[i]), ==, 0);
+        CHECK_INT(thrum_socket_connect_unix(full_name, &clients[i], THRUM_NOW), ==, 0);
 }
 
 static void close_all(void)
@@ -91,9 +91,9 @@ static void close_all(void)
 static int end_of(enum call call, int carrier, thrum_deadline deadline,
                   void (*end)(enum call call, thrum_future *future))
 {
-    thrum_executor *pool = carrier == FIBER
-                               ? thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1})
-                               : thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool =
+        carrier == FIBER ? thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1})
+                         : thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     struct order order = {call, deadline};
     ident = 0;
     open_all();
@@ -158,8 +158,8 @@ static void give_what_it_waits_for(enum call call, thrum_future *future)
         (void)thrum_future_cancel(future);
         break;
     case ACCEPT:
-        CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)thrum_socket_port(listener),
-                                       THRUM_FOREVER, &other),
+        CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)thrum_socket_port(listener), &other,
+                                       THRUM_FOREVER),
                   ==, 0);
         thrum_socket_free(other);
         break;

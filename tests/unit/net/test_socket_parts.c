@@ -14,8 +14,8 @@ static void make_pair(thrum_socket **ret_one, thrum_socket **ret_other)
 {
     thrum_socket *listener;
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &listener), ==, 0);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)thrum_socket_port(listener),
-                                   THRUM_FOREVER, ret_one),
+    CHECK_INT(thrum_socket_connect("127.0.0.1", (uint16_t)thrum_socket_port(listener), ret_one,
+                                   THRUM_FOREVER),
               ==, 0);
     CHECK_INT(thrum_socket_accept(listener, ret_other, THRUM_FOREVER), ==, 0);
     thrum_socket_free(listener);
@@ -175,8 +175,8 @@ TEST(a_port_is_free_once_its_listener_was_closed_under_an_accept)
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &listener), ==, 0);
     uint16_t port = (uint16_t)thrum_socket_port(listener);
     close_under(listener, true);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &again), ==, -ECONNREFUSED);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &again, THRUM_FOREVER), ==, -ECONNREFUSED);
     CHECK_INT(thrum_socket_listen("127.0.0.1", port, NULL, &listener), ==, 0);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &again), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &again, THRUM_FOREVER), ==, 0);
     free_pair(listener, again);
 }

@@ -34,7 +34,7 @@ static inline void by_each_caller(thrum_executor *executor, void (*body)(void))
     pool = executor;
     body();
     call_in_task(pool, body);
-    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     call_in_task(fibers, body);
     thrum_executor_shutdown(fibers);
     thrum_executor_shutdown(pool);
@@ -47,9 +47,10 @@ enum { WIDTHS = sizeof widths / sizeof *widths };
 static inline void on_each_pool(void (*body)(void))
 {
     for (int i = 0; i < WIDTHS; i++) {
-        by_each_caller(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = widths[i]}),
+        by_each_caller(
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = widths[i]}), body);
+        by_each_caller(thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = widths[i]}),
                        body);
-        by_each_caller(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = widths[i]}), body);
     }
 }
 

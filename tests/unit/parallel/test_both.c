@@ -240,15 +240,15 @@ TEST(a_cancel_of_a_task_ends_the_wait_of_its_half_on_another_worker)
 {
     for (int i = 0; i < WIDTHS; i++) {
         cancel_what_waits_elsewhere(
-            thrum_thread_pool_new(&(thrum_pool_options){.max_workers = widths[i]}));
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = widths[i]}));
         cancel_what_waits_elsewhere(
-            thrum_fiber_pool_new(&(thrum_fiber_options){.workers = widths[i]}));
+            thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = widths[i]}));
     }
 }
 
 TEST(a_deadline_of_a_task_ends_the_wait_of_its_half_on_another_worker)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     const thrum_submit_options options = {.deadline = thrum_in(0.01)};
     thrum_future *future = thrum_submit_with(pool, &options, fork_until_cancelled, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
@@ -277,7 +277,7 @@ static int fork_shielded(thrum_task *self)
 
 TEST(a_shield_covers_a_half_on_another_worker)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, fork_shielded, THRUM_NOTHING);
     UNTIL(waits_for(&waiter, "event"));
     thrum_future_cancel(future);
@@ -315,8 +315,10 @@ static void shut_down_meanwhile(thrum_executor *executor)
 TEST_DEADLINE(a_task_forks_while_its_pool_is_shut_down, 60)
 {
     for (int i = 0; i < WIDTHS; i++) {
-        shut_down_meanwhile(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = widths[i]}));
-        shut_down_meanwhile(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = widths[i]}));
+        shut_down_meanwhile(
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = widths[i]}));
+        shut_down_meanwhile(
+            thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = widths[i]}));
     }
 }
 
@@ -329,7 +331,7 @@ static int sleep_for_ever(thrum_task *self)
 /* The backlog is full, and whoever submits would wait for room. */
 TEST(a_full_backlog_does_not_keep_halves_from_meeting)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2, .max_pending = 1});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2, .max_pending = 1});
     thrum_future *first = thrum_submit(pool, sleep_for_ever, THRUM_NOTHING);
     UNTIL(thrum_future_running(first));
     thrum_future *last = thrum_submit(pool, call_body, thrum_value(void (*)(void), talk));
@@ -370,7 +372,7 @@ TEST(without_the_thread_that_is_needed_once_nothing_runs)
 
 TEST(without_workers_and_memory_the_caller_runs_all)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     CHECK_INT(thrum_both(pool, succeed, NULL, succeed, NULL), ==, 0);
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, UINT32_MAX);
     compute_fib();

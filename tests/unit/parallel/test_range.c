@@ -54,7 +54,7 @@ static uint32_t arrived;
 static int spin_for_us(void *arg, size_t first, size_t end)
 {
     (void)arg;
-    thrum_time until = thrum_now() + 20000 * (thrum_time)(end - first);
+    thrum_deadline until = thrum_now() + 20000 * (thrum_time)(end - first);
     while (thrum_now() < until)
         thrum__add_relaxed(&arrived, 0);
     thrum__add_relaxed(&arrived, (uint32_t)(end - first));
@@ -221,7 +221,7 @@ TEST_DEADLINE(totals_may_be_large, 60)
 TEST(without_memory_for_a_large_total_nothing_runs_or_nothing_is_split)
 {
     uint32_t total[BINS] = {0};
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
     CHECK_INT(thrum_reduce(pool, 0, 10 * BINS, &bins, NULL, total), ==, -ENOMEM);
     CHECK_INT(total[0], ==, 0);
@@ -243,7 +243,7 @@ TEST(a_reduction_that_fails_leaves_the_total_as_it_was)
 {
     struct map total = {1, 0};
     const thrum_reduction fails = {sizeof total, fold_and_fail, combine_maps};
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     CHECK_INT(thrum_reduce(pool, 0, COUNT, &fails, NULL, &total), ==, -EIO);
     CHECK(total.factor == 1 && total.offset == 0);
     thrum_executor_shutdown(pool);

@@ -65,7 +65,8 @@ static void sort_all_sizes(void)
 
 TEST_DEADLINE(elements_of_each_size_and_number_are_sorted_and_keep_their_order, 120)
 {
-    by_each_caller(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2}), sort_all_sizes);
+    by_each_caller(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2}),
+                   sort_all_sizes);
     by_each_caller(thrum_inline_new(), sort_all_sizes);
 }
 

@@ -97,9 +97,10 @@ static void at_queue(const thrum_queue_options *options, thrum_deadline past)
 PAST(queues)
 {
     at_queue(&(thrum_queue_options){.max_size = 1}, past);
-    at_queue(&(thrum_queue_options){.max_size = 1, .order = THRUM_LIFO}, past);
-    at_queue(&(thrum_queue_options){.max_size = 1, .order = THRUM_PRIORITY, .compare = compare},
-             past);
+    at_queue(&(thrum_queue_options){.max_size = 1, .order = THRUM_QUEUE_LIFO}, past);
+    at_queue(
+        &(thrum_queue_options){.max_size = 1, .order = THRUM_QUEUE_PRIORITY, .compare = compare},
+        past);
 }
 
 static int wait_for_release(thrum_task *self)
@@ -118,7 +119,7 @@ PAST(futures)
 {
     memset(&held, 0, sizeof held);
     size_t index;
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, wait_for_release, THRUM_NOTHING);
     LATE(thrum_future_result(future, NULL, 0, past));
     LATE(thrum_future_wait(future, past));

@@ -199,7 +199,8 @@ static int consume(thrum_task *self)
 
 TEST_DEADLINE(each_item_of_several_queues_arrives_once, 60)
 {
-    static const enum thrum_queue_order orders[3] = {THRUM_FIFO, THRUM_LIFO, THRUM_FIFO};
+    static const thrum_queue_order orders[3] = {THRUM_QUEUE_FIFO, THRUM_QUEUE_LIFO,
+                                                THRUM_QUEUE_FIFO};
     for (int i = 0; i < 3; i++)
         queues[i] =
             thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = 4, .order = orders[i]});

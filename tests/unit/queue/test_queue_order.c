@@ -3,7 +3,7 @@
 
 TEST(the_newest_comes_out_first)
 {
-    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.order = THRUM_LIFO});
+    queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.order = THRUM_QUEUE_LIFO});
     int item;
     for (int i = 0; i < 40; i++)
         CHECK_INT(thrum_queue_put(queue, &i, THRUM_NOW), ==, 0);
@@ -41,9 +41,10 @@ static void exercise_priority(size_t max_size)
     enum { JOBS = 3000 };
     static bool there[JOBS];
     static int level[JOBS];
-    queue = thrum_queue_new(
-        sizeof(struct job),
-        &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = by_level, .max_size = max_size});
+    queue =
+        thrum_queue_new(sizeof(struct job), &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY,
+                                                                   .compare = by_level,
+                                                                   .max_size = max_size});
     uint32_t random = 12345;
     int put = 0, taken = 0;
     while (taken < JOBS) {
@@ -81,8 +82,9 @@ TEST(the_first_by_comparison_comes_out_first_and_equals_in_the_order_of_puts)
 
 TEST(a_getter_that_waits_for_a_priority_queue_is_woken)
 {
-    queue = thrum_queue_new(sizeof(struct job),
-                            &(thrum_queue_options){.order = THRUM_PRIORITY, .compare = by_level});
+    queue =
+        thrum_queue_new(sizeof(struct job),
+                        &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY, .compare = by_level});
     struct job job = {.level = 2}, found;
     CHECK_INT(thrum_queue_put(queue, &job, THRUM_NOW), ==, 0);
     job.level = 1;
@@ -100,7 +102,7 @@ TEST(a_getter_that_waits_for_a_priority_queue_is_woken)
 
 TEST_STOPS(order_by_priority_without_a_comparison_stops, "needs .compare")
 {
-    thrum_queue_new(1, &(thrum_queue_options){.order = THRUM_PRIORITY});
+    thrum_queue_new(1, &(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY});
 }
 
 TEST_STOPS(a_comparison_without_order_by_priority_stops, "only a queue in order of priority")
@@ -110,5 +112,5 @@ TEST_STOPS(a_comparison_without_order_by_priority_stops, "only a queue in order 
 
 TEST_STOPS(an_order_that_there_is_not_stops, "has no order 9")
 {
-    thrum_queue_new(1, &(thrum_queue_options){.order = (enum thrum_queue_order)9});
+    thrum_queue_new(1, &(thrum_queue_options){.order = (thrum_queue_order)9});
 }

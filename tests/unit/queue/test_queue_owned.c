@@ -58,8 +58,8 @@ static int by_level(const void *a, const void *b)
 static const thrum_queue_options kinds[] = {
     {.max_size = 5, .destroy = destroy},
     {.destroy = destroy},
-    {.order = THRUM_LIFO, .max_size = 5, .destroy = destroy},
-    {.order = THRUM_PRIORITY, .max_size = 5, .compare = by_level, .destroy = destroy},
+    {.order = THRUM_QUEUE_LIFO, .max_size = 5, .destroy = destroy},
+    {.order = THRUM_QUEUE_PRIORITY, .max_size = 5, .compare = by_level, .destroy = destroy},
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

@@ -159,7 +159,7 @@ TEST(hundreds_wait_at_once_on_an_old_kernel)
 TEST(no_thread_for_it_lets_a_wait_take_longer)
 {
     struct common *common = common_new(sizeof *common);
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future *first =
         thrum_submit(pool, wait_briefly, thrum_value(struct common *, common_new(sizeof *common)));
     CHECK_INT(thrum_future_result(first, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);

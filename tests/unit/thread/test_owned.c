@@ -77,10 +77,10 @@ enum { INLINE, POOL, FIBER, KINDS };
 
 static thrum_executor *make(int kind)
 {
-    thrum_executor *executor = kind == INLINE ? thrum_inline_new()
-                               : kind == POOL
-                                   ? thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1})
-                                   : thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *executor =
+        kind == INLINE ? thrum_inline_new()
+        : kind == POOL ? thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1})
+                       : thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     CHECK(executor != NULL);
     return executor;
 }
@@ -262,7 +262,7 @@ static int submit_late(thrum_task *self)
 
 TEST(a_refused_submit_releases_the_argument)
 {
-    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){
+    thrum_executor *executor = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_REFUSE});
     thrum_future *busy = occupy(executor);
     thrum_future *fits = thrum_submit(executor, consume, HELD);

@@ -16,8 +16,8 @@ static thrum_executor *make(int kind)
 {
     thrum_executor *made =
         kind == INLINE  ? thrum_inline_new()
-        : kind == POOL  ? thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2})
-        : kind == FIBER ? thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2})
+        : kind == POOL  ? thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2})
+        : kind == FIBER ? thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2})
                         : thrum_process_pool_new(&(thrum_process_pool_options){.max_workers = 1});
     CHECK(made != NULL);
     return made;
@@ -361,7 +361,8 @@ static int take_shared(thrum_task *self)
 TEST(one_of_several_takers_gets_the_result)
 {
     enum { TAKERS = 4, ROUNDS = 50 };
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = TAKERS + 1});
+    thrum_executor *pool =
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = TAKERS + 1});
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         thrum_future *future =
                          thrum_submit(pool, give_bytes, thrum_value(size_t, round % 2 ? 5 : 5000)),

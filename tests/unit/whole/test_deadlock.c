@@ -96,7 +96,7 @@ TEST(two_fibers_on_one_worker)
 {
     thrum_failure_hook_set(keep, NULL);
     thrum_barrier_init(&meet, 2, NULL, NULL);
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     (void)thrum_submit(pool, take_both, thrum_value(struct plan, &locks[0], &locks[1]));
     (void)thrum_submit(pool, take_both, thrum_value(struct plan, &locks[1], &locks[0]));
     EXPECT("2 threads or fibers wait for each other", "fiber \"fiber-", "held by fiber \"fiber-");
@@ -106,7 +106,7 @@ TEST(a_fiber_and_a_thread)
 {
     thrum_failure_hook_set(keep, NULL);
     thrum_barrier_init(&meet, 2, NULL, NULL);
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2});
     (void)thrum_submit(pool, take_both, thrum_value(struct plan, &locks[0], &locks[1]));
     start_named("thread", take_both, thrum_value(struct plan, &locks[1], &locks[0]));
     EXPECT("2 threads or fibers wait for each other", "held by fiber \"fiber-",
@@ -182,26 +182,26 @@ static void futures_of(thrum_executor *pool, int count)
 
 TEST(a_task_that_waits_for_its_own_future)
 {
-    futures_of(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2}), 1);
+    futures_of(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2}), 1);
     EXPECT("a thread or fiber waits for itself", "waits for future", "run by thread \"pool-0\"");
 }
 
 TEST(a_fiber_that_waits_for_its_own_future)
 {
-    futures_of(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1}), 1);
+    futures_of(thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1}), 1);
     EXPECT("a thread or fiber waits for itself", "waits for future", "run by fiber \"fiber-");
 }
 
 TEST(two_tasks_that_wait_for_each_other)
 {
-    futures_of(thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2}), 2);
+    futures_of(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2}), 2);
     EXPECT("2 threads or fibers wait for each other", "waits for future",
            "run by thread \"pool-0\"", "run by thread \"pool-1\"");
 }
 
 TEST(two_fibers_whose_tasks_wait_for_each_other)
 {
-    futures_of(thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2}), 2);
+    futures_of(thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2}), 2);
     EXPECT("2 threads or fibers wait for each other", "waits for future", "run by fiber \"fiber-");
 }
 
@@ -335,7 +335,7 @@ TEST(a_slow_holder_is_none)
 {
     thrum_failure_hook_set(keep, NULL);
     thrum_lock_acquire(&locks[0]);
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future *future = thrum_submit(pool, wait_for_lock, THRUM_NOTHING);
     thrum_thread *thread = thrum_thread_start(wait_for_lock, THRUM_NOTHING);
     thrum_sleep(thrum_in(0.8));

@@ -276,7 +276,7 @@ static int fork_once(thrum_task *self)
 
 TEST(a_fork_that_waits_for_a_fiber_does_not_stop_its_worker)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future *holder = thrum_submit(pool, hold_until_go, THRUM_NOTHING);
     UNTIL(thrum_lock_locked(&held));
     thrum_thread *forking = thrum_thread_start(fork_once, THRUM_NOTHING);

@@ -467,13 +467,13 @@ static void try_pool(void)
 
 TEST(a_thread_pool_with_work_is_lost_and_says_so)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     try_pool();
 }
 
 TEST(a_fiber_pool_with_work_is_lost_and_says_so)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     try_pool();
 }
 
@@ -551,7 +551,7 @@ static int fork_in_fiber(thrum_task *self)
 
 TEST(a_fiber_that_forks_goes_on_as_a_thread)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2});
     thrum_future *future = thrum_submit(pool, fork_in_fiber, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(future);

@@ -211,7 +211,7 @@ static void finish_lock(void *unused)
 
 TEST(a_waiter_that_was_woken_and_is_lost_keeps_nobody_waiting)
 {
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_lock_acquire(&lock);
     thrum_future *first = thrum_submit(pool, wait_for_lock, THRUM_NOTHING);
     UNTIL(waits_for(&waiter, "lock"));
@@ -407,13 +407,13 @@ static void fork_amid_submissions(void)
 
 TEST_DEADLINE(forks_amid_submissions_to_a_thread_pool_do_not_hang, 60)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     fork_amid_submissions();
 }
 
 TEST_DEADLINE(forks_amid_submissions_to_a_fiber_pool_do_not_hang, 60)
 {
-    pool = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2});
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2});
     fork_amid_submissions();
 }
 

@@ -412,7 +412,7 @@ static int select_behind(thrum_task *self)
 
 TEST(a_worker_that_selects_lets_another_step_in)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *future = thrum_submit(pool, select_behind, thrum_value(thrum_executor *, pool));
     CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(future);
@@ -546,8 +546,8 @@ TEST_DEADLINE(each_item_arrives_once, 60)
 {
     for (int i = 0; i < QUEUES; i++)
         queues[i] = thrum_queue_new(
-            sizeof(int),
-            &(thrum_queue_options){.max_size = 2, .order = i ? THRUM_FIFO : THRUM_LIFO});
+            sizeof(int), &(thrum_queue_options){.max_size = 2,
+                                                .order = i ? THRUM_QUEUE_FIFO : THRUM_QUEUE_LIFO});
     thrum_thread *producers[PRODUCERS], *consumers[CONSUMERS];
     for (int i = 0; i < CONSUMERS; i++)
         consumers[i] = thrum_thread_start(consume, thrum_value(int, i));

@@ -66,8 +66,8 @@ static void on_fibers(struct work work)
     thrum_future *futures[CARRIERS];
     if (!PROMISED)
         return;
-    thrum_executor *pool =
-        thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 2, .stack_size = FIBER_STACK});
+    thrum_executor *pool = thrum_fiber_pool_new(
+        &(thrum_fiber_pool_options){.max_workers = 2, .stack_size = FIBER_STACK});
     for (int i = 0; i < CARRIERS; i++)
         futures[i] = thrum_submit(pool, run_in_fiber, &work, sizeof work);
     for (int i = 0; i < CARRIERS; i++) {
@@ -262,8 +262,8 @@ SMALL(queues, 5)
 {
     use_queue(NULL);
     use_queue(&(thrum_queue_options){.max_size = 2});
-    use_queue(&(thrum_queue_options){.order = THRUM_LIFO, .max_size = 2});
-    use_queue(&(thrum_queue_options){.order = THRUM_PRIORITY, .compare = compare_ints});
+    use_queue(&(thrum_queue_options){.order = THRUM_QUEUE_LIFO, .max_size = 2});
+    use_queue(&(thrum_queue_options){.order = THRUM_QUEUE_PRIORITY, .compare = compare_ints});
 }
 
 SMALL(selects, 5)
@@ -353,7 +353,7 @@ SMALL(inline_executors, 5)
 
 SMALL(thread_pools, 3)
 {
-    thrum_executor *executor = thrum_thread_pool_new(&(thrum_pool_options){
+    thrum_executor *executor = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 2, .max_pending = 2, .when_full = THRUM_WHEN_FULL_WAIT});
     thrum_executor *then = thrum_inline_new();
     use_futures(executor, then);
@@ -364,7 +364,7 @@ SMALL(thread_pools, 3)
 
 SMALL(fiber_pools, 3)
 {
-    thrum_executor *executor = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
+    thrum_executor *executor = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     use_futures(executor, executor);
     thrum_executor_shutdown(executor);
 }
@@ -427,7 +427,7 @@ SMALL(sockets, 5)
     talk(one, other);
     CHECK_INT(thrum_socket_listen("127.0.0.1", 0, NULL, &listener), ==, 0);
     uint16_t port = (uint16_t)thrum_socket_port(listener);
-    CHECK_INT(thrum_socket_connect("127.0.0.1", port, THRUM_FOREVER, &one), ==, 0);
+    CHECK_INT(thrum_socket_connect("127.0.0.1", port, &one, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_socket_accept(listener, &other, THRUM_FOREVER), ==, 0);
     talk(one, other);
     CHECK_INT(thrum_socket_accept(listener, &other, thrum_in(1e-4)), ==, -ETIMEDOUT);

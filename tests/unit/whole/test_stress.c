@@ -303,7 +303,7 @@ static int use_pool(thrum_task *self)
 
 STRESS(pool)
 {
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 4});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4});
     run(factor, use_pool);
     thrum_executor_shutdown(pool);
     CHECK_INT(tally, ==, threads * (each / 4));
