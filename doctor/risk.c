@@ -27,6 +27,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { CIRCLE_MOST = 12, CHOICES_MOST = 20000 };
 
@@ -209,8 +210,6 @@ static enum risk_kind risk_of(uint32_t finding)
         return RISK_DESTROYED_HELD;
     case FINDING_WAITS_HOLDING:
         return RISK_WAITS_HOLDING;
-    case FINDING_HANDLER:
-        return RISK_HANDLER;
     case FINDING_CONDITION_HOLDING:
         return RISK_CONDITION_HOLDING;
     default:
@@ -250,6 +249,48 @@ static int take_findings(struct recording *recording, struct before *before, str
     return 0;
 }
 
+/* True if the kernel has put a frame between: a signal handler runs. One that unwinds the stack is the C
+ * library's, for the cancellation of the thread: what was interrupted does not go on. */
+static bool in_handler(struct recording *recording, uint32_t index)
+{
+    struct recorded_stack stack;
+    recording_stack(recording, index, &stack);
+    for (int i = 0; i < stack.count; i++) {
+        const struct place *place = stack.frames[i].place;
+        if (place->function && strcmp(place->function, "_Unwind_ForcedUnwind") == 0)
+            return false;
+        if (place->has_row && place->row.signal)
+            return true;
+    }
+    return false;
+}
+
+/* A handler took a lock while the thread that it interrupted held another. If it comes while the thread
+ * holds that lock, it waits for ever; whether the signal is blocked then, is not known. Only so many stacks are
+ * unwound for this. */
+static int find_handlers(struct recording *recording, struct risks *risks)
+{
+    enum { STACKS_MOST = 2000 };
+    const struct region *region = recording->region;
+    uint32_t count = recording_count(region->variant_count, REGION_VARIANTS);
+    for (uint32_t i = 1; i < count && i < STACKS_MOST; i++) {
+        struct variant_record variant = region->variants[i];
+        const struct node_record *node = recording_node(recording, variant.node);
+        const struct risk risk = {.kind = RISK_HANDLER, .verdict = RISK_UNPROVEN, .count = 1};
+        const struct risk_step step = {.thread = variant.thread,
+                                       .epoch = variant.epoch,
+                                       .held = node->lock,
+                                       .wanted = node->lock,
+                                       .held_site = node->site,
+                                       .stack = variant.stack};
+        if (!node->lock || !in_handler(recording, variant.stack))
+            continue;
+        if (!add_risk(risks, &risk, &step))
+            return -ENOMEM;
+    }
+    return 0;
+}
+
 /* Threads that ended, and that nobody joined or detached: their stacks are kept. */
 static int find_leaks(struct recording *recording, struct risks *risks)
 {
@@ -276,6 +317,8 @@ int risks_find(struct recording *recording, struct risks *ret)
     int rc = before ? find_cycles(recording, before, ret) : -ENOMEM;
     if (rc == 0)
         rc = take_findings(recording, before, ret);
+    if (rc == 0)
+        rc = find_handlers(recording, ret);
     if (rc == 0)
         rc = find_leaks(recording, ret);
     before_free(before);

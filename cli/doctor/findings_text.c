@@ -12,16 +12,17 @@ static const char *headline(const struct risk *risk)
         [RISK_ENDS_HOLDING] = "a thread ended and holds a lock for ever",
         [RISK_DESTROYED_HELD] = "a thread destroyed a lock that it held",
         [RISK_WAITS_HOLDING] = "a thread can wait for another, and hold what that needs",
-        [RISK_HANDLER] = "a signal handler takes a lock that the thread it interrupts can hold",
+        [RISK_HANDLER] =
+            "a signal handler takes a lock, and waits for ever if it interrupts its holder",
         [RISK_CONDITION_HOLDING] = "a thread waits for a condition, and holds another lock",
         [RISK_LEAKED_THREAD] = "a thread ended, and was neither joined nor detached",
     };
     return lines[risk->kind];
 }
 
-static const char *reason(enum risk_verdict verdict)
+static const char *reason(const struct risk *risk)
 {
-    switch (verdict) {
+    switch (risk->verdict) {
     case RISK_TIMED:
         return ", but a time limit ends it";
     case RISK_ORDERED:
@@ -29,7 +30,8 @@ static const char *reason(enum risk_verdict verdict)
     case RISK_GUARDED:
         return ", but for another lock that they all hold";
     case RISK_UNPROVEN:
-        return ", unless that has said that it needs it no more";
+        return risk->kind == RISK_HANDLER ? ", unless the signal is blocked then"
+                                          : ", unless that has said that it needs it no more";
     case RISK_SINGLE_THREAD:
         return ", if not one thread did it all";
     default:
@@ -165,7 +167,7 @@ int findings_text(struct recording *recording, const struct risks *risks,
                 !real                      ? "NOTE"
                 : risk->kind == RISK_CYCLE ? "POTENTIAL DEADLOCK"
                                            : "DEFECT",
-                headline(risk), reason(risk->verdict));
+                headline(risk), reason(risk));
         fprintf(out, "  in process %d (%s)", recording->pid, program);
         if (like > 1)
             fprintf(out, "; %d more like it, with other locks or threads", like - 1);

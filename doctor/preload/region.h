@@ -79,7 +79,6 @@ enum {
     MODE_TRY = 2,       /* it did not wait */
     MODE_TIMED = 4,     /* it would have given up */
     MODE_REACQUIRE = 8, /* at the end of a wait for a condition */
-    MODE_HANDLER = 16,  /* in a signal handler */
     MODE_QUIET = 128,   /* a key of the cache only: no acquisition was recorded */
 };
 
@@ -172,8 +171,6 @@ enum finding_kind {
     FINDING_ENDS_HOLDING, /* a thread ended with a lock */
     FINDING_DESTROYED_HELD,
     FINDING_WAITS_HOLDING, /* waited for what `other` did, which took `lock` at epoch `other_epoch` */
-    FINDING_HANDLER,       /* a signal handler takes a lock that is taken outside of it, too */
-    FINDING_NOT_OWNER,     /* it released what it did not hold */
     FINDING_CONDITION_HOLDING, /* waited for a condition with `lock` held besides */
 };
 

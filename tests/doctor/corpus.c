@@ -1565,6 +1565,37 @@ static void executed(void)
     in_child(exec_abba);
 }
 
+/* A handler that takes a lock, which no handler may. */
+static void take_b_in_handler(int number)
+{
+    (void)number;
+    lock(&b);
+    unlock(&b);
+}
+
+static void handler_with_lock(void)
+{
+    signal(SIGUSR1, take_b_in_handler);
+    lock(&a);
+    raise(SIGUSR1);
+    unlock(&a);
+    take_b(NULL);
+}
+
+static void do_nothing(int number)
+{
+    (void)number;
+}
+
+static void handler_without_lock(void)
+{
+    signal(SIGUSR1, do_nothing);
+    lock(&a);
+    raise(SIGUSR1);
+    unlock(&a);
+    ab();
+}
+
 /* Those that hang. */
 static void *hang_ab(void *unused)
 {
@@ -1718,6 +1749,8 @@ static const struct sample samples[] = {
     CASE(handed_by_condition),
     CASE(handed_by_semaphore),
     CASE(handed_mutex),
+    CASE(handler_with_lock),
+    CASE(handler_without_lock),
     CASE(hangs),
     CASE(hangs_abandoned),
     CASE(hangs_alone),

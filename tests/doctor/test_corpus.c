@@ -90,6 +90,8 @@ static const struct expectation cannot_deadlock[] = {
     {"handed_by_condition", "cycle:ordered", 0},
     {"handed_by_semaphore", "cycle:ordered", 0},
     {"handed_mutex", "", 0},
+    {"handler_with_lock", "handler:unproven", 0},
+    {"handler_without_lock", "", 0},
     {"join_with_lock", "waits-holding:unproven", 0},
     {"join_with_other_lock", "", 0},
     {"joined_before", "cycle:ordered", 0},
