@@ -1,9 +1,9 @@
 /* A chat: what one guest says, all others hear. Three guests come, talk and leave, in one program.
  *
- * All tasks are fibers of a pool with one worker, so the room needs no lock: no other task runs between
- * two waits. Each guest has a stream, which one fiber reads and another writes. A guest that does not
- * listen must not delay the others, so each has a queue of lines to be sent; when the queue is full, lines
- * for that guest are dropped.
+ * All tasks are fibers of a pool with one worker, so the room needs no lock: no other task runs
+ * between two waits. Each guest has a stream, which one fiber reads and another writes. A guest
+ * that does not listen must not delay the others, so each has a queue of lines to be sent; when the
+ * queue is full, lines for that guest are dropped.
  */
 #include <err.h>
 #include <errno.h>

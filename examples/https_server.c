@@ -3,7 +3,8 @@
  *     https_server                          makes a certificate, asks itself twice, and ends
  *     https_server PORT CERTIFICATE KEY     serves until SIGINT or SIGTERM; files in PEM format
  *
- * Each connection has a fiber. After the handshake it reads and writes a stream, as it would without TLS.
+ * Each connection has a fiber. After the handshake it reads and writes a stream, as it would
+ * without TLS.
  */
 #include <err.h>
 #include <errno.h>
@@ -68,7 +69,7 @@ static int accept_all(thrum_task *self)
     return rc == -EBADF ? 0 : rc;
 }
 
-/* ------------------------------------------------------------------------------- asking ourselves */
+/* ----------------------------------------------------------------------------- asking ourselves */
 
 struct question {
     uint16_t port;

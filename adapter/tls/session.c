@@ -1,31 +1,37 @@
-/* Sessions: the transport of an encrypted stream, which stands on the transport that the stream had before.
+/* Sessions: the transport of an encrypted stream, which stands on the transport that the stream had
+ * before.
  *
  *     stream  ->  session (SSL)  ->  BIO of this file  ->  the transport below
  *
- * OpenSSL reads and writes through a BIO whose two functions call the transport below. That never waits, so
- * neither does OpenSSL: it says what it would have to wait for. A read may have to wait until something can
- * be written (an answer to a key update) and so on: `wants` has it for each side of the stream.
+ * OpenSSL reads and writes through a BIO whose two functions call the transport below. That never
+ * waits, so neither does OpenSSL: it says what it would have to wait for. A read may have to wait
+ * until something can be written (an answer to a key update) and so on: `wants` has it for each
+ * side of the stream.
  *
- * One reads while another writes, and an SSL is not for two threads. So a lock is held around each call
- * of OpenSSL. No wait lies in it, and no wake is lost by it: all that was read from below is in the SSL
- * when the lock is released, and a reader that is told to wait for the transport has found nothing in
- * there. The writing side does not read from below after the handshake, as there is no renegotiation.
+ * One reads while another writes, and an SSL is not for two threads. So a lock is held around each
+ * call of OpenSSL. No wait lies in it, and no wake is lost by it: all that was read from below is
+ * in the SSL when the lock is released, and a reader that is told to wait for the transport has
+ * found nothing in there. The writing side does not read from below after the handshake, as there
+ * is no renegotiation.
  *
- * OpenSSL wants a write that was refused to be made again with the same bytes, or more of them. The stream
- * keeps its unsent bytes in order and offers them from the first, so that is so (net/stream.c).
+ * OpenSSL wants a write that was refused to be made again with the same bytes, or more of them. The
+ * stream keeps its unsent bytes in order and offers them from the first, so that is so
+ * (net/stream.c).
  *
  * The end. A close_notify is the end of the bytes (0). An end of the transport without one is
- * -ECONNABORTED: whoever is on the way could have cut the connection. `end` sends ours; reading goes on after
- * it, as TLS 1.3 has it.
+ * -ECONNABORTED: whoever is on the way could have cut the connection. `end` sends ours; reading
+ * goes on after it, as TLS 1.3 has it.
  *
- * Errors. What the transport below returned is kept in `below_error`, as OpenSSL only says that it failed. The error queue belongs to the thread: it is emptied before each call of OpenSSL and
- * read after it, under the lock, and no fiber switch lies between.
+ * Errors. What the transport below returned is kept in `below_error`, as OpenSSL only says that it
+ * failed. The error queue belongs to the thread: it is emptied before each call of OpenSSL and read
+ * after it, under the lock, and no fiber switch lies between.
  *
- * The session becomes the transport of the stream before the handshake: thrum_stream_layer refuses it if
- * bytes were read ahead. They came in the clear, and must not be taken for what the other side says
- * after it has shown its certificate (the injection of commands into STARTTLS).
+ * The session becomes the transport of the stream before the handshake: thrum_stream_layer refuses
+ * it if bytes were read ahead. They came in the clear, and must not be taken for what the other
+ * side says after it has shown its certificate (the injection of commands into STARTTLS).
  *
- * Rejected: memory BIOs, which hold all that is on the way twice and keep it while the connection is idle.
+ * Rejected: memory BIOs, which hold all that is on the way twice and keep it while the connection
+ * is idle.
  *
  * Source: asyncio's sslproto.py for what an end and a cut are.
  */
@@ -110,7 +116,7 @@ static BIO_METHOD *bio_method(void)
     return method;
 }
 
-/* ---------------------------------------------------------------------------------- the transport */
+/* -------------------------------------------------------------------------------- the transport */
 
 static void begin(struct session *session)
 {
@@ -119,7 +125,8 @@ static void begin(struct session *session)
     session->below_error = 0;
 }
 
-/* What OpenSSL complains of. It may have failed to tell the other side about it: that is not the reason. */
+/* What OpenSSL complains of. It may have failed to tell the other side about it: that is not the
+ * reason. */
 static int complaint(void)
 {
     switch (ERR_GET_REASON(ERR_peek_error())) {
@@ -238,7 +245,7 @@ static const thrum_transport over_tls = {
     .free = session_free,
 };
 
-/* ---------------------------------------------------------------------------------- the handshake */
+/* -------------------------------------------------------------------------------- the handshake */
 
 static struct session *new_session(thrum_tls *tls, thrum_stream *stream)
 {
@@ -371,7 +378,7 @@ int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream, thrum_error *ret_erro
     return encrypt(tls, stream, NULL, ret_error, deadline);
 }
 
-/* ---------------------------------------------------------------------------------------- details */
+/* -------------------------------------------------------------------------------------- details */
 
 static struct session *session_of(const thrum_stream *stream)
 {

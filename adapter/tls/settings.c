@@ -1,14 +1,15 @@
 /* Settings: OpenSSL's contexts, one for each certificate of a server.
  *
- * A server with several certificates has a context for each. The first makes all connections. When the
- * client has said which name it asks for, the connection is given the first context whose certificate is for
- * that name (OpenSSL compares names, wildcards included). So names need not be listed anywhere else.
+ * A server with several certificates has a context for each. The first makes all connections. When
+ * the client has said which name it asks for, the connection is given the first context whose
+ * certificate is for that name (OpenSSL compares names, wildcards included). So names need not be
+ * listed anywhere else.
  *
- * All contexts are alike but for the certificate, as OpenSSL asks the context that a connection has at the
- * moment, such as for ALPN.
+ * All contexts are alike but for the certificate, as OpenSSL asks the context that a connection has
+ * at the moment, such as for ALPN.
  *
- * OpenSSL keeps errors in a queue for each thread. Every function here empties it before it calls and
- * reads it before it returns; no fiber switch lies between.
+ * OpenSSL keeps errors in a queue for each thread. Every function here empties it before it calls
+ * and reads it before it returns; no fiber switch lies between.
  */
 #include "settings.h"
 
@@ -52,7 +53,7 @@ static int fail_file(thrum_error *ret_error, const char *what, const char *path)
     return tls_fail(ret_error, code, text);
 }
 
-/* ------------------------------------------------------------------------------------------ ALPN */
+/* ----------------------------------------------------------------------------------------- ALPN */
 
 /* The names, each after its length. Returns 0, -EINVAL or -ENOMEM. */
 static int pack_protocols(thrum_tls *tls, const char *const *names)
@@ -81,7 +82,8 @@ static int pack_protocols(thrum_tls *tls, const char *const *names)
     return 0;
 }
 
-/* The server's preference decides. Without one in common the handshake fails, as RFC 7301 has it. */
+/* The server's preference decides. Without one in common the handshake fails, as RFC 7301 has
+ * it. */
 static int choose_protocol(SSL *ssl, const unsigned char **ret_name, unsigned char *ret_size,
                            const unsigned char *offered, unsigned int offered_size, void *argument)
 {
@@ -107,7 +109,7 @@ static int choose_certificate(SSL *ssl, int *ret_alert, void *argument)
     return SSL_TLSEXT_ERR_OK;
 }
 
-/* -------------------------------------------------------------------------------------- contexts */
+/* ------------------------------------------------------------------------------------- contexts */
 
 static int load_certificate(SSL_CTX *context, const char *certificate, const char *key,
                             thrum_error *ret_error)
@@ -143,7 +145,7 @@ static int set_up(const thrum_tls *tls, SSL_CTX *context, thrum_error *ret_error
     SSL_CTX_set_verify(context, mode, NULL);
     SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
     SSL_CTX_set_options(context, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
-    /* A write that was refused is offered again from another place; idle connections have no buffers. */
+    /* A refused write is offered again from another place. Idle connections have no buffers. */
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF); /* tickets carry sessions */
@@ -182,7 +184,7 @@ static int add_context(thrum_tls *tls, const char *certificate, const char *key,
     return rc;
 }
 
-/* ------------------------------------------------------------------------------------------ lives */
+/* ---------------------------------------------------------------------------------------- lives */
 
 static int new_settings(const thrum_tls_options *options, bool server, thrum_tls **ret_tls,
                         thrum_error *ret_error)

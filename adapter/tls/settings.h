@@ -17,8 +17,8 @@ struct thrum_tls {
     bool verify_client;
 };
 
-/* Fills an error, if it is wanted: with `what`, and what OpenSSL says about it, if anything. Forgets that. Returns
- * `code`. */
+/* Fills an error, if it is wanted: with `what`, and what OpenSSL says about it, if anything.
+ * Forgets that. Returns `code`. */
 int tls_fail(thrum_error *ret_error, int code, const char *what);
 
 #endif

@@ -17,21 +17,23 @@
  *     }
  *     thrum_tls_free(tls);
  *
- * A handshake turns a stream into an encrypted one: thrum_stream_read, thrum_stream_write and all others
- * then work on the decrypted bytes, with the same deadlines, cancellation, half close and back-pressure.
- * The stream may have carried other bytes before, as SMTP does before STARTTLS.
+ * A handshake turns a stream into an encrypted one: thrum_stream_read, thrum_stream_write and all
+ * others then work on the decrypted bytes, with the same deadlines, cancellation, half close and
+ * back-pressure. The stream may have carried other bytes before, as SMTP does before STARTTLS.
  *
- * A client checks the certificate of the server: it must come from a trusted authority, be valid today, and
- * name `host`. TLS 1.2 is the oldest version. There is no renegotiation and no compression.
+ * A client checks the certificate of the server: it must come from a trusted authority, be valid
+ * today, and name `host`. TLS 1.2 is the oldest version. There is no renegotiation and no
+ * compression.
  *
- * An end that the other side has announced is 0 from a read, as over a socket. A connection that ends without
- * an announcement may have been cut by anybody on the way: the read returns -ECONNABORTED.
+ * An end that the other side has announced is 0 from a read, as over a socket. A connection that
+ * ends without an announcement may have been cut by anybody on the way: the read returns
+ * -ECONNABORTED.
  *
  * Errors of the other side's TLS are -EPROTO. As every error of a connection, they are kept.
  *
- * This is a library of its own: link with -lthrum-tls. It calls OpenSSL under a lock that belongs to the
- * connection, and never waits in it. Cryptography uses the processor: the handshake of a server takes about
- * a millisecond, in which other fibers of the worker wait.
+ * This is a library of its own: link with -lthrum-tls. It calls OpenSSL under a lock that belongs
+ * to the connection, and never waits in it. Cryptography uses the processor: the handshake of a
+ * server takes about a millisecond, in which other fibers of the worker wait.
  *
  * Python: ssl.SSLContext, with asyncio's `ssl` argument and loop.start_tls.
  */
@@ -66,10 +68,10 @@ typedef struct thrum_tls_options {
 
 /* Makes settings for clients. `options` may be NULL. Reads files. `ret_error` may be NULL.
  * Returns:
- *  - 0: settings, to be given to thrum_tls_free
- *  - -ENOENT, -EACCES: a file cannot be opened
- *  - -EINVAL: a file or an option makes no sense; the message says which
- *  - -ENOMEM: memory ran out
+ *     0                 settings, to be given to thrum_tls_free
+ *     -ENOENT, -EACCES  a file cannot be opened
+ *     -EINVAL           a file or an option makes no sense; the message says which
+ *     -ENOMEM           memory ran out
  *
  * Python: ssl.create_default_context. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_new_client(const thrum_tls_options *options,
@@ -80,37 +82,40 @@ THRUM_API THRUM_MUST_CHECK int thrum_tls_new_client(const thrum_tls_options *opt
 THRUM_API THRUM_MUST_CHECK int thrum_tls_new_server(const thrum_tls_options *options,
                                                     thrum_tls **ret_tls, thrum_error *ret_error);
 
-/* Adds a certificate to those of a server. A client that asks for a name (SNI) gets the first certificate that
- * is for this name, or the first of all. `key` NULL means that it is in the same file. No handshake may be
- * under way. Returns as thrum_tls_new_server. Python: SSLContext.sni_callback. */
+/* Adds a certificate to those of a server. A client that asks for a name (SNI) gets the first
+ * certificate that is for this name, or the first of all. `key` NULL means that it is in the same
+ * file. No handshake may be under way. Returns as thrum_tls_new_server. Python:
+ * SSLContext.sni_callback. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_add_certificate(thrum_tls *tls, const char *certificate,
                                                          const char *key, thrum_error *ret_error);
 
-/* Frees settings. Connections that were made with them are not affected, but no handshake may be under way.
- * NULL is accepted. Does not block. */
+/* Frees settings. Connections that were made with them are not affected, but no handshake may be
+ * under way. NULL is accepted. Does not block. */
 THRUM_API void thrum_tls_free(thrum_tls *tls);
 
-/* Encrypts a stream, as its client: makes the handshake and checks that the server is `host`, a name or
- * an address. `host` may be NULL only with `no_verify`. Nobody else may use the stream meanwhile. If it fails
- * with a code other than -EBUSY or -EINVAL, the stream is closed; it is to be freed in any case.
- * `ret_error` may be NULL. Blocks.
+/* Encrypts a stream, as its client: makes the handshake and checks that the server is `host`, a
+ * name or an address. `host` may be NULL only with `no_verify`. Nobody else may use the stream
+ * meanwhile. If it fails with a code other than -EBUSY or -EINVAL, the stream is closed; it is to
+ * be freed in any case. `ret_error` may be NULL. Blocks.
  * Returns:
- *  - 0: the stream is encrypted
- *  - -EKEYREJECTED: the certificate of the server is not accepted; the message says why
- *  - -EPROTO: the other side speaks no TLS that this side knows, or refused the handshake
- *  - -ECONNABORTED: the connection ended amid the handshake
- *  - -ETIMEDOUT, -ECANCELED, -EAGAIN for THRUM_NOW, -EBADF
- *  - -EBUSY: the stream has read bytes that arrived before the handshake, or has not sent all
- *  - -EINVAL: `host` is missing or cannot be a name, or `tls` is for servers
- *  - -ENOMEM, -ECONNRESET and other codes of the system
+ *     0              the stream is encrypted
+ *     -EKEYREJECTED  the certificate of the server is not accepted; the message says why
+ *     -EPROTO        the other side speaks no TLS that this side knows, or refused the handshake
+ *     -ECONNABORTED  the connection ended amid the handshake
+ *     -ETIMEDOUT, -ECANCELED, -EAGAIN for THRUM_NOW, -EBADF
+ *     -EBUSY         the stream has read bytes that arrived before the handshake, or has not sent
+ *                    all
+ *     -EINVAL        `host` is missing or cannot be a name, or `tls` is for servers
+ *     -ENOMEM, -ECONNRESET and other codes of the system
  *
  * Python: loop.start_tls, the `ssl` argument of open_connection. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream,
                                                  const char *host, thrum_error *ret_error,
                                                  thrum_deadline deadline);
 
-/* Encrypts a stream, as its server. Returns as thrum_tls_connect; -EKEYREJECTED is about the certificate of
- * the client. Blocks. Python: loop.start_tls with server_side, the `ssl` argument of start_server. */
+/* Encrypts a stream, as its server. Returns as thrum_tls_connect; -EKEYREJECTED is about the
+ * certificate of the client. Blocks. Python: loop.start_tls with server_side, the `ssl` argument of
+ * start_server. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream,
                                                 thrum_error *ret_error, thrum_deadline deadline);
 
@@ -124,14 +129,14 @@ typedef struct thrum_tls_info {
 
 /* Fills `ret_info`. Does not block. Python: get_extra_info("ssl_object").
  * Returns:
- *  - 0
- *  - -EINVAL: the stream is not encrypted by this library */
+ *     0
+ *     -EINVAL  the stream is not encrypted by this library */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_info_get(const thrum_stream *stream,
                                                   thrum_tls_info *ret_info);
 
-/* OpenSSL's handle of an encrypted stream, for what has no function here, such as the certificate of the other
- * side; NULL for another stream. It stays the stream's. Do not read, write or shut down by it, and use it
- * while nobody uses the stream. Does not block. */
+/* OpenSSL's handle of an encrypted stream, for what has no function here, such as the certificate
+ * of the other side; NULL for another stream. It stays the stream's. Do not read, write or shut
+ * down by it, and use it while nobody uses the stream. Does not block. */
 THRUM_API struct ssl_st *thrum_tls_ssl(const thrum_stream *stream);
 
 THRUM_END

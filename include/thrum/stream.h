@@ -2,12 +2,15 @@
  *
  *     static int serve(thrum_task *self)
  *     {
+ *         thrum_socket *peer = thrum_arg(self, thrum_socket *);
  *         thrum_stream *stream;
  *         char line[1024];
  *         ptrdiff_t size;
- *         int rc = thrum_stream_from_socket(thrum_arg(self, thrum_socket *), NULL, &stream);
- *         if (rc < 0)
- *             return rc;                       // the socket is still the caller's
+ *         int rc = thrum_stream_from_socket(peer, NULL, &stream);
+ *         if (rc < 0) {
+ *             thrum_socket_free(peer);
+ *             return rc;
+ *         }
  *         while ((size = thrum_stream_read_line(stream, line, sizeof line, thrum_in(60))) > 0) {
  *             rc = thrum_stream_write(stream, line, (size_t)size, thrum_in(60));
  *             if (rc == 0)
@@ -19,25 +22,27 @@
  *         return 0;
  *     }
  *
- * A stream works in threads and in fibers. One may read while another writes. Two that read at the same
- * time take turns, and so do two that write: each call is whole.
+ * A stream works in threads and in fibers. One may read while another writes. Two that read at the
+ * same time take turns, and so do two that write: each call is whole.
  *
- * Reading and writing are all or nothing. A read that fails has consumed nothing: what arrived stays in
- * the stream for the next read. A write that fails has taken nothing. So after -ETIMEDOUT, -EAGAIN,
- * -ECANCELED, -ENOMEM or -EMSGSIZE the same call may be made again, and no byte is lost or doubled.
- * Other errors come from the connection, and every later call on that side returns the same one.
+ * Reading and writing are all or nothing. A read that fails has consumed nothing: what arrived
+ * stays in the stream for the next read. A write that fails has taken nothing. So after -ETIMEDOUT,
+ * -EAGAIN, -ECANCELED, -ENOMEM or -EMSGSIZE the same call may be made again, and no byte is lost or
+ * doubled. Other errors come from the connection, and every later call on that side returns the
+ * same one.
  *
- * Writing collects bytes in a buffer. They are sent when the buffer would hold more than `high_water`
- * bytes, by thrum_stream_flush, and by thrum_stream_close. A write waits while the other side does not
- * read: the memory of a stream is bounded by `high_water` or its largest single write.
+ * Writing collects bytes in a buffer. They are sent when the buffer would hold more than
+ * `high_water` bytes, by thrum_stream_flush, and by thrum_stream_close. A write waits while the
+ * other side does not read: the memory of a stream is bounded by `high_water` or its largest single
+ * write.
  *
  * An idle stream has no buffers. A read takes one when data have arrived, and keeps it only while
  * data are left in it. A write gives its buffer back when all was sent.
  *
  * Deadlines are moments (thrum/time.h). With THRUM_NOW a call returns -EAGAIN where it would wait.
  *
- * In a child of fork a stream is a copy, with the bytes that were not read and not sent. Use it in one of
- * the two processes.
+ * In a child of fork a stream is a copy, with the bytes that were not read and not sent. Use it in
+ * one of the two processes.
  *
  * Python: asyncio.StreamReader, asyncio.StreamWriter.
  */
@@ -58,35 +63,35 @@ typedef struct thrum_stream thrum_stream;
 
 /* Stream options. Zero selects the default. */
 typedef struct thrum_stream_options {
-    size_t read_size; /* bytes that one read asks the system for; 16 KiB by default, at least 256 */
-    size_t
-        high_water; /* bytes that are written and not sent before a write waits; 64 KiB by default */
+    size_t read_size;  /* bytes that one read asks for; 16 KiB by default, at least 256 */
+    size_t high_water; /* unsent bytes above which a write waits; 64 KiB by default */
 } thrum_stream_options;
 
-/* Makes a stream of a connected socket and takes the socket over. `options` may be NULL. Does not block.
+/* Makes a stream of a connected socket and takes the socket over. `options` may be NULL. Does not
+ * block.
  * Returns:
- *  - 0: the stream, to be given to thrum_stream_free, which frees the socket too
- *  - -ENOMEM: memory ran out; the socket is still the caller's */
+ *     0        the stream, to be given to thrum_stream_free, which frees the socket too
+ *     -ENOMEM  memory ran out; the socket is still the caller's */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_from_socket(thrum_socket *socket,
                                                         const thrum_stream_options *options,
                                                         thrum_stream **ret_stream);
 
 /* Makes a stream of a descriptor of any kind, such as one end of a pipe, and takes it over. The
- * descriptor is put into non-blocking mode. A write to a pipe without a reader returns -EPIPE and raises
- * no signal. Does not block. Python: loop.connect_read_pipe, connect_write_pipe.
+ * descriptor is put into non-blocking mode. A write to a pipe without a reader returns -EPIPE and
+ * raises no signal. Does not block. Python: loop.connect_read_pipe, connect_write_pipe.
  * Returns:
- *  - 0: the stream, to be given to thrum_stream_free, which closes the descriptor
- *  - -EBADF: there is no such descriptor
- *  - -ENOMEM: memory ran out; the descriptor is still the caller's */
+ *     0        the stream, to be given to thrum_stream_free, which closes the descriptor
+ *     -EBADF   there is no such descriptor
+ *     -ENOMEM  memory ran out; the descriptor is still the caller's */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_from_descriptor(int descriptor,
                                                             const thrum_stream_options *options,
                                                             thrum_stream **ret_stream);
 
-/* Connects to `host` and `port` by TCP, as thrum_socket_connect does, and makes a stream of the socket.
- * Blocks. Python: asyncio.open_connection.
+/* Connects to `host` and `port` by TCP, as thrum_socket_connect does, and makes a stream of the
+ * socket. Blocks. Python: asyncio.open_connection.
  * Returns:
- *  - 0: the stream, to be given to thrum_stream_free
- *  - what thrum_socket_connect returns, and -ENOMEM */
+ *     0  the stream, to be given to thrum_stream_free
+ *     what thrum_socket_connect returns, and -ENOMEM */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t port,
                                                     const thrum_stream_options *options,
                                                     thrum_stream **ret_stream,
@@ -94,11 +99,12 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t p
 
 /* Reads some bytes: what is there, at most `size`. Waits if there is nothing. Blocks.
  * Returns:
- *  - above 0: how many bytes
- *  - 0: the end; the other side sends no more, and all was read. Also if `size` is 0
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM: nothing was consumed; try again
- *  - -EBADF: the stream is closed
- *  - -ECONNRESET and other codes of the system
+ *     above 0                                   how many bytes
+ *     0                                         the end; the other side sends no more, and all was
+ *                                               read. Also if `size` is 0
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
+ *     -EBADF                                    the stream is closed
+ *     -ECONNRESET and other codes of the system
  *
  * Python: StreamReader.read. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, void *buffer,
@@ -106,11 +112,13 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, voi
 
 /* Reads exactly `size` bytes. Blocks.
  * Returns:
- *  - `size`: they are in `buffer`
- *  - 0: the end, and nothing was left before it. Also if `size` is 0
- *  - -ENODATA: the end came too early. The bytes before it stay, for thrum_stream_read
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM: nothing was consumed; try again
- *  - -EBADF and others, as thrum_stream_read
+ *     `size`                                    they are in `buffer`
+ *     0                                         the end, and nothing was left before it. Also if
+ *                                               `size` is 0
+ *     -ENODATA                                  the end came too early. The bytes before it stay,
+ *                                               for thrum_stream_read
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
+ *     -EBADF and others, as thrum_stream_read
  *
  * Python: StreamReader.readexactly, whose IncompleteReadError is -ENODATA. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer,
@@ -118,14 +126,16 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *strea
 
 /* Reads up to and with the first occurrence of a separator of `separator_size` bytes. Blocks.
  * Returns:
- *  - above 0: how many bytes, the separator included
- *  - 0: the end, and nothing was left before it
- *  - -EMSGSIZE: there is no separator in the next `size` bytes. They stay: read them with
- *    thrum_stream_read, or call again with a larger buffer
- *  - -ENODATA: the end came before a separator. The bytes stay, for thrum_stream_read
- *  - -EINVAL: the separator is empty, or longer than `size`
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM: nothing was consumed; try again
- *  - -EBADF and others, as thrum_stream_read
+ *     above 0                                   how many bytes, the separator included
+ *     0                                         the end, and nothing was left before it
+ *     -EMSGSIZE                                 there is no separator in the next `size` bytes.
+ *                                               They stay: read them with thrum_stream_read, or
+ *                                               call again with a larger buffer
+ *     -ENODATA                                  the end came before a separator. The bytes stay,
+ *                                               for thrum_stream_read
+ *     -EINVAL                                   the separator is empty, or longer than `size`
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
+ *     -EBADF and others, as thrum_stream_read
  *
  * Python: StreamReader.readuntil, whose LimitOverrunError is -EMSGSIZE. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *stream,
@@ -133,15 +143,17 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *strea
                                                              size_t separator_size, void *buffer,
                                                              size_t size, thrum_deadline deadline);
 
-/* Reads a line with its newline, and puts a 0 byte after it. So the longest line has `size` - 1 bytes. The
- * last line may end without a newline. A line may contain 0 bytes: the result is its length. Blocks.
+/* Reads a line with its newline, and puts a 0 byte after it. So the longest line has `size` - 1
+ * bytes. The last line may end without a newline. A line may contain 0 bytes: the result is its
+ * length. Blocks.
  * Returns:
- *  - above 0: the length of the line, its newline included
- *  - 0: the end
- *  - -EMSGSIZE: the line is longer. It stays: see thrum_stream_skip_line
- *  - -EINVAL: `size` is less than 2
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM: nothing was consumed; try again
- *  - -EBADF and others, as thrum_stream_read
+ *     above 0                                   the length of the line, its newline included
+ *     0                                         the end
+ *     -EMSGSIZE                                 the line is longer. It stays: see
+ *                                               thrum_stream_skip_line
+ *     -EINVAL                                   `size` is less than 2
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
+ *     -EBADF and others, as thrum_stream_read
  *
  * Python: StreamReader.readline. */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer,
@@ -150,25 +162,27 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream
 /* Drops what is left of a line, its newline included, however long it is: after -EMSGSIZE. What was
  * dropped before a failure stays dropped; call again to drop the rest. Blocks.
  * Returns:
- *  - 0: the next read begins with the next line
- *  - -ENODATA: the end came first
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM, -EBADF and others, as thrum_stream_read */
+ *     0         the next read begins with the next line
+ *     -ENODATA  the end came first
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM, -EBADF and others, as thrum_stream_read */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_skip_line(thrum_stream *stream,
                                                       thrum_deadline deadline);
 
-/* True if the end has come and all before it was read, as the last read left it. It does not ask the
- * system, so it may be false just before a read returns 0. Does not block. Python: StreamReader.at_eof. */
+/* True if the end has come and all before it was read, as the last read left it. It does not ask
+ * the system, so it may be false just before a read returns 0. Does not block. Python:
+ * StreamReader.at_eof. */
 THRUM_API bool thrum_stream_at_eof(const thrum_stream *stream);
 
 /* Writes `size` bytes: into the buffer, or to the connection if the buffer would hold more than
- * `high_water`. Waits before it takes anything, until there is room. What the system does not take at
- * once of a write above `high_water` is copied: write large data in pieces. Blocks.
+ * `high_water`. Waits before it takes anything, until there is room. What the system does not take
+ * at once of a write above `high_water` is copied: write large data in pieces. Blocks.
  * Returns:
- *  - 0: all bytes were taken, and are sent in order
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM: nothing was taken; try again
- *  - -EPIPE: the other side reads no more, or thrum_stream_write_eof was called
- *  - -EBADF: the stream is closed
- *  - -ECONNRESET and other codes of the system
+ *     0                                         all bytes were taken, and are sent in order
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was taken; try again
+ *     -EPIPE                                    the other side reads no more, or
+ *                                               thrum_stream_write_eof was called
+ *     -EBADF                                    the stream is closed
+ *     -ECONNRESET and other codes of the system
  *
  * Python: StreamWriter.write, with the wait of drain. */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_write(thrum_stream *stream, const void *data,
@@ -176,9 +190,9 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write(thrum_stream *stream, const vo
 
 /* Sends all that was written, and waits until the system has it. Blocks.
  * Returns:
- *  - 0: nothing is left to send
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED: what was not sent stays in the buffer
- *  - -EPIPE, -EBADF and others, as thrum_stream_write
+ *     0                                nothing is left to send
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED  what was not sent stays in the buffer
+ *     -EPIPE, -EBADF and others, as thrum_stream_write
  *
  * Python: StreamWriter.drain, but for everything. */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_deadline deadline);
@@ -187,37 +201,38 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_de
  * Python: transport.get_write_buffer_size. */
 THRUM_API size_t thrum_stream_unsent(const thrum_stream *stream);
 
-/* Sends all that was written and then the end: the other side reads 0 after it. Reading goes on. Later
- * writes return -EPIPE. A second call does nothing. Blocks.
+/* Sends all that was written and then the end: the other side reads 0 after it. Reading goes on.
+ * Later writes return -EPIPE. A second call does nothing. Blocks.
  * Returns:
- *  - 0: the end was sent
- *  - -EOPNOTSUPP: a pipe has no half; close it
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED: call again
- *  - -EPIPE, -EBADF and others, as thrum_stream_write
+ *     0                                the end was sent
+ *     -EOPNOTSUPP                      a pipe has no half; close it
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED  call again
+ *     -EPIPE, -EBADF and others, as thrum_stream_write
  *
  * Python: StreamWriter.write_eof. */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
                                                       thrum_deadline deadline);
 
-/* Sends all that was written, and closes. It closes also if the sending fails; then the code says why, and
- * what was not sent is lost. Calls that wait in the stream end with -EBADF, and so does every later
- * call. With THRUM_NOW it closes at once. The stream is still to be freed. May be called by anyone while
- * others use the stream. Blocks.
+/* Sends all that was written, and closes. It closes also if the sending fails; then the code says
+ * why, and what was not sent is lost. Calls that wait in the stream end with -EBADF, and so does
+ * every later call. With THRUM_NOW it closes at once. The stream is still to be freed. May be
+ * called by anyone while others use the stream. Blocks.
  * Returns:
- *  - 0: all was sent
- *  - -EBADF: it was closed before
- *  - -ETIMEDOUT, -EAGAIN, -ECANCELED, -EPIPE and others: not all was sent
+ *     0                                                   all was sent
+ *     -EBADF                                              it was closed before
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -EPIPE and others  not all was sent
  *
  * Python: StreamWriter.close and wait_closed. */
 THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
 
-/* Closes at once, if that was not done, and frees the stream and what it stands on: the last call of its
- * owner. Bytes that the system does not take without a wait are lost: call thrum_stream_close first. No
- * other call may be under way: that stops the program. NULL is accepted. Does not block. */
+/* Closes at once, if that was not done, and frees the stream and what it stands on: the last call
+ * of its owner. Bytes that the system does not take without a wait are lost: call
+ * thrum_stream_close first. No other call may be under way: that stops the program. NULL is
+ * accepted. Does not block. */
 THRUM_API void thrum_stream_free(thrum_stream *stream);
 
-/* The socket below the stream, for its address or thrum_socket_no_delay; NULL if there is none. It stays
- * the stream's. Does not block. Python: get_extra_info("socket"). */
+/* The socket below the stream, for its address or thrum_socket_no_delay; NULL if there is none. It
+ * stays the stream's. Does not block. Python: get_extra_info("socket"). */
 THRUM_API thrum_socket *thrum_stream_socket(const thrum_stream *stream);
 
 /* ----------------------------------------------------------------- what a stream stands on */
@@ -228,16 +243,17 @@ typedef enum thrum_transport_side {
     THRUM_TRANSPORT_WRITE,
 } thrum_transport_side;
 
-/* A transport: what carries the bytes of a stream. A table of functions, for those who make another kind,
- * as libthrum-tls does. One call of each side may be under way at the same time.
+/* A transport: what carries the bytes of a stream. A table of functions, for those who make another
+ * kind, as libthrum-tls does. One call of each side may be under way at the same time.
  *
- * `read` and `write` never wait, and do not let another fiber run: between a read and the moment when the
- * stream has stored the bytes nothing may happen on the worker. They return a number of bytes, -EAGAIN
- * where they would have to wait, or another negative errno. A read of 0 bytes is the end.
+ * `read` and `write` never wait, and do not let another fiber run: between a read and the moment
+ * when the stream has stored the bytes nothing may happen on the worker. They return a number of
+ * bytes, -EAGAIN where they would have to wait, or another negative errno. A read of 0 bytes is the
+ * end.
  *
- * `wait` waits until `side` may be possible. It may return 0 too early. If `tried` is false, no call has
- * just returned -EAGAIN: it then waits only if it knows that a call would. It returns 0, -ETIMEDOUT,
- * -EAGAIN for THRUM_NOW, -ECANCELED, or -EBADF after a close.
+ * `wait` waits until `side` may be possible. It may return 0 too early. If `tried` is false, no
+ * call has just returned -EAGAIN: it then waits only if it knows that a call would. It returns 0,
+ * -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED, or -EBADF after a close.
  *
  * `end` tells the other side that no more is written. It does not wait. `closing` says that a close
  * follows, which may be enough. It returns 0, -EAGAIN, or another negative errno.
@@ -254,8 +270,8 @@ typedef struct thrum_transport {
 
 /* Makes a stream over a transport and takes `object` over. The table is not copied. Does not block.
  * Returns:
- *  - 0: the stream, to be given to thrum_stream_free, which calls `free` of the transport
- *  - -ENOMEM: memory ran out; `object` is still the caller's */
+ *     0        the stream, to be given to thrum_stream_free, which calls `free` of the transport
+ *     -ENOMEM  memory ran out; `object` is still the caller's */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_new(const thrum_transport *transport, void *object,
                                                 const thrum_stream_options *options,
                                                 thrum_stream **ret_stream);
@@ -264,13 +280,13 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_new(const thrum_transport *transport
 THRUM_API const thrum_transport *thrum_stream_transport(const thrum_stream *stream,
                                                         void **ret_object);
 
-/* Puts another transport in the place of the present one, which belongs to the new one from then on:
- * `object` is what encrypts, compresses or counts on top of it. Nobody else may use the stream meanwhile.
- * Does not block. Python: loop.start_tls.
+/* Puts another transport in the place of the present one, which belongs to the new one from then
+ * on: `object` is what encrypts, compresses or counts on top of it. Nobody else may use the stream
+ * meanwhile. Does not block. Python: loop.start_tls.
  * Returns:
- *  - 0: `object` is the stream's
- *  - -EBUSY: bytes were read ahead or not sent; nothing was changed
- *  - -EBADF: the stream is closed */
+ *     0       `object` is the stream's
+ *     -EBUSY  bytes were read ahead or not sent; nothing was changed
+ *     -EBADF  the stream is closed */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_layer(thrum_stream *stream,
                                                   const thrum_transport *transport, void *object);
 

@@ -1,44 +1,48 @@
 /* Streams: a buffer for each direction over a transport that never waits by itself.
  *
- * A stream has two sides, and each has a lock, a buffer, and an error that it keeps. A call holds the
- * lock of its side from beginning to end, waits included. So reads are whole against reads and writes
- * against writes, and the two sides share nothing but the transport, the flag `closed` and `ended`.
+ * A stream has two sides, and each has a lock, a buffer, and an error that it keeps. A call holds
+ * the lock of its side from beginning to end, waits included. So reads are whole against reads and
+ * writes against writes, and the two sides share nothing but the transport and the flag `closed`.
  *
- * The rule of reading: a call that fails has consumed nothing. What it took from the transport is in the
- * buffer, where the next call finds it. So room is made before the transport is asked: memory that
- * runs out costs no byte. Only after all that a call wants is in the buffer does it copy and consume.
+ * The rule of reading: a call that fails has consumed nothing. What it took from the transport is
+ * in the buffer, where the next call finds it. So room is made before the transport is asked:
+ * memory that runs out costs no byte. Only after all that a call wants is in the buffer does it
+ * copy and consume.
  *
- * The rule of writing: a call that fails has taken nothing. It waits first, until what is unsent leaves
- * room, and then takes all without a wait. A write that is larger than `high_water` goes from the
- * caller's memory to the transport; the rest that this does not take is copied to memory that was
- * allocated before. What was offered to the transport and refused stays first in the buffer, and is
- * offered again with at least the same bytes: TLS depends on it.
+ * The rule of writing: a call that fails has taken nothing. It waits first, until what is unsent
+ * leaves room, and then takes all without a wait. A write that is larger than `high_water` goes
+ * from the caller's memory to the transport; the rest that this does not take is copied to memory
+ * that was allocated before. What was offered to the transport and refused stays first in the
+ * buffer, and is offered again with at least the same bytes: TLS depends on it.
  *
- * Memory: the buffer of the reading side is lent. `pull` waits for the transport without one, takes one
- * when data can be read, and gives it back when nothing is left in it. From the read of the transport to
- * the moment when its bytes are consumed or stored no call waits and no other fiber runs. So the lent
- * buffer may as well be one that all fibers of a worker share, if what is left is then copied to memory
- * of the stream. Before it waits with a few bytes of an incomplete message in the buffer, `pull` moves
- * them to a block of their own size: a peer that sends a byte and falls silent costs little.
+ * Memory: the buffer of the reading side is lent. `pull` waits for the transport without one, takes
+ * one when data can be read, and gives it back when nothing is left in it. From the read of the
+ * transport to the moment when its bytes are consumed or stored no call waits and no other fiber
+ * runs. So the lent buffer may as well be one that all fibers of a worker share, if what is left is
+ * then copied to memory of the stream. Before it waits with a few bytes of an incomplete message in
+ * the buffer, `pull` moves them to a block of their own size: a peer that sends a byte and falls
+ * silent costs little.
  *
- * Errors of the connection are kept: the system tells a reset once, and a read after it would look like
- * the end. Those that say nothing about the connection (is_passing) are not. What arrived before an
- * error can still be read.
+ * Errors of the connection are kept: the system tells a reset once, and a read after it would look
+ * like the end. Those that say nothing about the connection (is_passing) are not. What arrived
+ * before an error can still be read.
  *
- * Close: the flag `closed` decides which of several closes it is. That one closes the transport, which
- * wakes all who wait in it; they return -EBADF and give back their locks. A close takes the lock of the
- * writing side first, to send what is left; it does not take that of the reading side. A call that finds
- * the flag under its lock returns -EBADF. A reader that passed the flag before finds the transport
- * closed, or has an answer from before the close. Free comes after all calls, which the locks check.
+ * Close: the flag `closed` decides which of several closes it is. That one closes the transport,
+ * which wakes all who wait in it; they return -EBADF and give back their locks. A close takes the
+ * lock of the writing side first, to send what is left; it does not take that of the reading side.
+ * A call that finds the flag under its lock returns -EBADF. A reader that passed the flag before
+ * finds the transport closed, or has an answer from before the close. Free comes after all calls,
+ * which the locks check.
  *
- * Fairness: a call that has an answer without a wait lets other fibers run now and then, at its end,
- * with no lock held (net/socket.c has the same for sockets).
+ * Fairness: a call that has an answer without a wait lets other fibers run now and then, at its
+ * end, with no lock held (net/socket.c has the same for sockets).
  *
- * Rejected: partial results with a count in an output, which each caller would have to add up; a buffer of
- * fixed size in the stream, which a hundred thousand idle connections would pay for; a task of its own
- * that sends in the background, whose failures would have to find somebody to tell.
+ * Rejected: partial results with a count in an output, which each caller would have to add up; a
+ * buffer of fixed size in the stream, which a hundred thousand idle connections would pay for; a
+ * task of its own that sends in the background, whose failures would have to find somebody to tell.
  *
- * Sources: asyncio's StreamReader and StreamWriter for what the calls are; Go's bufio for the buffers.
+ * Sources: asyncio's StreamReader and StreamWriter for what the calls are; Go's bufio for the
+ * buffers.
  */
 #include "net/stream.h"
 #include "base/atomic.h"
@@ -84,7 +88,7 @@ static void give_back(struct side *side)
     thrum__buffer_give_back(&side->buffer);
 }
 
-/* ------------------------------------------------------------------------------ calls and errors */
+/* ----------------------------------------------------------------------------- calls and errors */
 
 /* Whether an error says nothing about the connection. */
 static bool is_passing(ptrdiff_t code)
@@ -129,8 +133,8 @@ static size_t more_than(size_t held_size, size_t wanted, size_t usual)
     return most > held_size ? most : held_size + 1;
 }
 
-/* Waits for the transport, and tries. Reads into `into`, or, if that is NULL, into the buffer, in which
- * `wanted` bytes are to have room. Returns how many, 0 for the end, or an error. */
+/* Waits for the transport, and tries. Reads into `into`, or, if that is NULL, into the buffer, in
+ * which `wanted` bytes are to have room. Returns how many, 0 for the end, or an error. */
 static ptrdiff_t pull(thrum_stream *stream, char *into, size_t wanted, thrum_deadline deadline)
 {
     struct side *in = &stream->in;
@@ -222,8 +226,8 @@ ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer, size_t siz
     return got;
 }
 
-/* Waits until the buffer holds a separator that ends within its first `size` bytes. Returns how many bytes
- * there are up to its end; 0 for the end of the stream, -EMSGSIZE, or an error. */
+/* Waits until the buffer holds a separator that ends within its first `size` bytes. Returns how
+ * many bytes there are up to its end; 0 for the end of the stream, -EMSGSIZE, or an error. */
 static ptrdiff_t find(thrum_stream *stream, const void *separator, size_t separator_size,
                       size_t size, thrum_deadline deadline)
 {

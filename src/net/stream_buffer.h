@@ -1,5 +1,5 @@
-/* A buffer of bytes that are put behind and taken from the front, in memory that is there only while it holds
- * some. It belongs to one context at a time.
+/* A buffer of bytes that are put behind and taken from the front, in memory that is there only
+ * while it holds some. It belongs to one context at a time.
  */
 #ifndef THRUM_NET_STREAM_BUFFER_H
 #define THRUM_NET_STREAM_BUFFER_H

@@ -1,8 +1,8 @@
 /* The transport of streams over sockets, and over descriptors of other kinds.
  *
- * A descriptor that is no socket, such as the end of a pipe, is carried by a thrum_socket that is `plain`:
- * the calls under way, the waits and the close are the same (descriptor.c), only the system calls
- * differ (transfer.c).
+ * A descriptor that is no socket, such as the end of a pipe, is carried by a thrum_socket that is
+ * `plain`: the calls under way, the waits and the close are the same (descriptor.c), only the
+ * system calls differ (transfer.c).
  */
 #include "base/memory.h"
 #include "net/socket.h"

@@ -14,8 +14,8 @@ struct certificate {
 
 enum { DAY = 86400 };
 
-/* Makes a certificate for `name`, valid from and to so many seconds from now. `issuer` signs it; NULL: it
- * signs itself. */
+/* Makes a certificate for `name`, valid from and to so many seconds from now. `issuer` signs it;
+ * NULL: it signs itself. */
 void certificate_make(struct certificate *ret_certificate, const char *name,
                       const struct certificate *issuer, long from, long to);
 void certificate_free(struct certificate *certificate);

@@ -1,4 +1,5 @@
-/* libthrum-tls: both ends in this process, over connections that also do what connections do on bad days. */
+/* libthrum-tls: both ends in this process, over connections that also do what connections do on bad
+ * days. */
 #include "carrier.h"
 #include "certificates.h"
 #include "support_sanitizer.h"
@@ -85,7 +86,7 @@ static void hear(thrum_stream *stream, const char *text)
     CHECK_STR(line, text);
 }
 
-/* -------------------------------------------------------------------------------- what is agreed */
+/* ------------------------------------------------------------------------------- what is agreed */
 
 TEST(lines_go_both_ways)
 {
@@ -153,7 +154,7 @@ TEST(a_server_shows_the_certificate_of_the_name_that_is_asked_for)
     free_all();
 }
 
-/* --------------------------------------------------------------------------------- what is refused */
+/* ------------------------------------------------------------------------------ what is refused */
 
 static void refuse(const char *host, const char *reason)
 {
@@ -286,7 +287,7 @@ TEST(settings_that_make_no_sense_are_named)
     certificate_free(&other);
 }
 
-/* ------------------------------------------------------------------------------------ how it ends */
+/* ---------------------------------------------------------------------------------- how it ends */
 
 TEST(an_end_that_is_announced_is_the_end)
 {
@@ -371,7 +372,7 @@ TEST(a_handshake_ends_at_its_deadline)
     free_all();
 }
 
-/* ------------------------------------------------------------------------------------- in the clear */
+/* --------------------------------------------------------------------------------- in the clear */
 
 TEST(a_stream_can_be_encrypted_amid_its_life)
 {
@@ -415,9 +416,10 @@ TEST(who_speaks_no_tls_is_refused)
     free_all();
 }
 
-/* -------------------------------------------------------------------------------- much, on bad days */
+/* ---------------------------------------------------------------------------- much, on bad days */
 
-/* A transport on top of that of a socket, which moves a few bytes at a time, refuses, damages and cuts. */
+/* A transport on top of that of a socket, which moves a few bytes at a time, refuses, damages and
+ * cuts. */
 struct rough {
     const thrum_transport *below;
     void *object;
@@ -631,8 +633,8 @@ static int serve_one(thrum_task *self)
     return rc;
 }
 
-/* What is changed on the way does not arrive. A damaged length may have both ends wait for more of a handshake:
- * so the client has a deadline. */
+/* What is changed on the way does not arrive. A damaged length may have both ends wait for more of
+ * a handshake: so the client has a deadline. */
 TEST_DEADLINE(damage_on_the_way_is_noticed, 60)
 {
     make_settings(NULL, NULL);
@@ -658,7 +660,7 @@ TEST_DEADLINE(damage_on_the_way_is_noticed, 60)
     free_all();
 }
 
-/* ------------------------------------------------------------------------------------------ memory */
+/* --------------------------------------------------------------------------------------- memory */
 
 static uint32_t allocations, refused_one; /* the number of the allocation that fails; 0: none */
 
@@ -712,7 +714,8 @@ static void handshake_without_memory(uint32_t number, bool *ret_refused)
     CHECK(rc == 0 || (error.code == rc && error.message[0]));
 }
 
-/* OpenSSL does without some memory, and may call a lack of it by another name; but it always ends. */
+/* OpenSSL does without some memory, and may call a lack of it by another name; but it always
+ * ends. */
 TEST_DEADLINE(each_allocation_of_openssl_may_fail, 60)
 {
     bool refused = true;

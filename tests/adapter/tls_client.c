@@ -1,5 +1,5 @@
-/* Asks a server that is another program: tls_client HOST PORT TRUSTED. Prints the first line of the answer, and
- * how the connection ended: "end", or the message of the error. */
+/* Asks a server that is another program: tls_client HOST PORT TRUSTED. Prints the first line of the
+ * answer, and how the connection ended: "end", or the message of the error. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -49,7 +49,7 @@ static void say(thrum_stream *stream, const char *text)
         CHECK_STR(line_, text);                                                                    \
     } while (0)
 
-/* --------------------------------------------------------------------------------------- reading */
+/* -------------------------------------------------------------------------------------- reading */
 
 TEST(lines_arrive_as_they_were_written)
 {
@@ -157,7 +157,7 @@ TEST(a_read_that_times_out_loses_nothing)
     free_pair(one, other);
 }
 
-/* ------------------------------------------------------------------------------------ cancellation */
+/* --------------------------------------------------------------------------------- cancellation */
 
 static uint32_t ident;
 static char heard[64];
@@ -203,7 +203,7 @@ TEST(a_close_ends_a_read_that_waits)
     free_pair(one, other);
 }
 
-/* --------------------------------------------------------------------------------------- writing */
+/* -------------------------------------------------------------------------------------- writing */
 
 /* Writes until it would have to wait; returns how many pieces were taken. */
 static int fill_up(thrum_stream *stream, const char *piece, size_t size)
@@ -316,7 +316,7 @@ TEST(a_close_without_time_says_that_bytes_are_lost)
     free_pair(one, other);
 }
 
-/* ------------------------------------------------------------------------------- errors, and pipes */
+/* ---------------------------------------------------------------------------- errors, and pipes */
 
 TEST(a_reset_is_told_again_and_what_came_before_it_is_read)
 {
@@ -400,7 +400,7 @@ TEST(a_write_to_a_broken_pipe_leaves_a_pending_signal_alone)
     thrum_stream_free(out);
 }
 
-/* --------------------------------------------------------------------------- both at the same time */
+/* ------------------------------------------------------------------------ both at the same time */
 
 enum { LINES = 2000 };
 

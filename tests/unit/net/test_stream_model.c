@@ -1,6 +1,7 @@
-/* Streams over a transport that does everything a transport may do: it moves a few bytes at a time, refuses,
- * wakes in vain, times out, is cancelled, fails, ends; and memory runs out. Random calls are compared with a
- * model, a plain array of bytes. STREAM_CASES=1000000 in the environment makes it long. */
+/* Streams over a transport that does everything a transport may do: it moves a few bytes at a time,
+ * refuses, wakes in vain, times out, is cancelled, fails, ends; and memory runs out. Random calls
+ * are compared with a model, a plain array of bytes. STREAM_CASES=1000000 in the environment makes
+ * it long. */
 #include "harness.h"
 #include "support.h"
 #include "support_sanitizer.h"
@@ -333,7 +334,7 @@ TEST_DEADLINE(what_is_written_arrives_whole_and_in_order, 3600)
     run_cases(one_case_of_writing);
 }
 
-/* ----------------------------------------------------------------------------- errors and memory */
+/* ---------------------------------------------------------------------------- errors and memory */
 
 static int reading_error, writing_error;
 
