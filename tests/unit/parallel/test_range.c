@@ -54,7 +54,7 @@ static uint32_t arrived;
 static int spin_for_us(void *arg, size_t first, size_t end)
 {
     (void)arg;
-    thrum_deadline until = thrum_now() + 20000 * (thrum_time)(end - first);
+    thrum_time until = thrum_now() + 20000 * (thrum_time)(end - first);
     while (thrum_now() < until)
         thrum__add_relaxed(&arrived, 0);
     thrum__add_relaxed(&arrived, (uint32_t)(end - first));
