@@ -1,4 +1,4 @@
-/* Hostile text for `thrum run` and `thrum every`, and the command lines of all commands: command lines, lists of arguments, columns, templates, logs.
+/* Hostile text for `thrum run` and `thrum every`, the command lines of all commands, and results: command lines, lists of arguments, columns, templates, logs.
  * Texts are made from samples by random changes, the same for the same seed. What is checked besides
  * memory (run it under a sanitizer):
  *   - a list is split as memchr would split it, whatever the pieces are, and its count is right;
@@ -8,13 +8,17 @@
  *
  *     fuzz_jobs [CASES [SEED]]     3000 cases of each by default; TAP
  */
+#include "bench/options.h"
 #include "every/options.h"
 #include "fetch/options.h"
 #include "hash/options.h"
+#include "report/series.h"
 #include "run/admission.h"
 #include "run/joblog.h"
 #include "run/options.h"
 #include "run/template.h"
+#include "tune/options.h"
+#include "tune/sweep.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -356,6 +360,82 @@ static void fuzz_tool_options(void)
     check((verdict == OPTIONS_WRONG) == (*message != '\0'), "what is refused has a message");
 }
 
+static const char *const measure_pieces[] = {
+    "\n",     "-",           "--",      "-r",        "--rounds=", "-P",
+    "n=1..8", "n=a,b",       "{n}",     "{workers}", "--fail-if", "ratio > 1.05",
+    "cpu<1s", "memory > 1G", "nan",     "1e400",     "-w",        "1..64",
+    "1,2,4",  "..",          ",",       "--json",    "--svg",     "-99999999999999999999",
+    "0",      "=",           "--name",  "-c",        "99",        "--shell",
+    "never",  "\xff",        "--quick", "sleep 1"};
+
+/* The command lines of `bench` and `tune`. */
+static void fuzz_measure_options(void)
+{
+    static const char *const samples[] = {
+        "-r\n5\n-P\nn=1..3\n--fail-if\nratio > 1.05\nsleep {n}\ntrue",
+        "--json\n-\n-c\n95\ntrue\nfalse", "-w\n1..16\n-r\n3\n--\nmake\n-j\n{workers}",
+        "-w\n1,2,4\n--svg\nfile\nsleep {workers}"};
+    char *words[WORDS_MOST + 2], message[256] = "";
+    MAKE_TEXT(samples[draw(4)], measure_pieces);
+    words[0] = (char[]){"bench"};
+    int count = split(words + 1) + 1;
+    enum options_verdict verdict;
+    if (draw(2)) {
+        static struct bench_options options;
+        verdict = bench_options_parse(count, words, &options, message, sizeof message);
+        check(verdict != OPTIONS_RUN || (options.command_count > 0 && options.confidence >= 50),
+              "what is taken makes sense");
+    } else {
+        struct tune_options options;
+        struct sweep sweep = {0};
+        verdict = tune_options_parse(count, words, &options, message, sizeof message);
+        check(verdict != OPTIONS_RUN ||
+                  (options.word_count > 0 && sweep_parse(&sweep, options.workers)),
+              "what is taken makes sense");
+        for (size_t i = 0; verdict == OPTIONS_RUN && i < sweep.count; i++)
+            check(sweep.points[i].workers >= sweep.first && sweep.points[i].workers <= sweep.last,
+                  "numbers of workers lie in their range");
+    }
+    check((verdict == OPTIONS_WRONG) == (*message != '\0'), "what is refused has a message");
+}
+
+/* Files of results. */
+static void fuzz_results(void)
+{
+    static const char *const pieces[] = {"{",           "}",
+                                         "[",           "]",
+                                         ",",           ":",
+                                         "null",        "1e400",
+                                         "-1",          "0",
+                                         "\"",          "\"seconds\"",
+                                         "\"runs\"",    "\"kind\": \"demo\"",
+                                         "\"rows\"",    "\"cells\"",
+                                         "\"samples\"", "\"sweep\"",
+                                         "\"points\"",  "true",
+                                         "\xff",        "\n",
+                                         "[[[[[[[[",    "1.5"};
+    static const char *const samples[] = {
+        "{\"kind\": \"bench\", \"commands\": [{\"name\": \"a\", \"runs\": [{\"seconds\": 1.5}, {\"seconds\": 2}]}]}",
+        "{\"kind\": \"demo\", \"rows\": [{\"row\": \"http\", \"cells\": [{\"column\": \"x\", \"samples\": [1, 2]}]}]}",
+        "{\"kind\": \"tune\", \"sweep\": {\"points\": [{\"workers\": 4, \"runs\": [{\"seconds\": 0.25}]}]}}"};
+    char path[64];
+    struct results results;
+    thrum_error error = {0};
+    MAKE_TEXT(samples[draw(3)], pieces);
+    int file = text_file();
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    int rc = results_read(path, &results, &error);
+    check((rc < 0) == (error.message[0] != '\0'), "a file that is refused has a message");
+    for (size_t i = 0; rc == 0 && i < results.count; i++) {
+        check(results.items[i].count > 0 && results_find(&results, results.items[i].name),
+              "each series has samples and a name");
+        for (size_t j = 0; j < results.items[i].count; j++)
+            check(results.items[i].seconds[j] > 0, "each sample is a time");
+    }
+    results_finish(&results);
+    close(file);
+}
+
 static void fuzz_columns(void)
 {
     static const char *const pieces[] = {",", "\t", "a", "*", "[",   "(",  ")", "\\",
@@ -395,6 +475,8 @@ int main(int argc, char **argv)
                    {"logs", fuzz_log},
                    {"command lines", fuzz_options},
                    {"command lines of fetch and hash", fuzz_tool_options},
+                   {"command lines of bench and tune", fuzz_measure_options},
+                   {"results", fuzz_results},
                    {"columns", fuzz_columns}};
     size_t count = sizeof targets / sizeof targets[0];
     if (argc > 1)
