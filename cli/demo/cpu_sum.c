@@ -118,13 +118,14 @@ static int calibrate(const struct demo_options *options, thrum_error *ret_error)
 static int sum_squares(thrum_task *self)
 {
     const struct sum *sum = &thrum_arg(self, struct sum);
+    thrum_time began = thrum_now();
     int64_t begin = thread_nanoseconds();
     uint64_t total = sum_of_squares(sum->steps);
     thrum_time took = thread_nanoseconds() - begin;
     if (total != sum_of_squares_formula(sum->steps))
         return thrum_fail(self, -EDOM, "the sum of %" PRIu64 " squares came out as %" PRIu64,
                           sum->steps, total);
-    return thrum_return(self, thrum_value(thrum_time, took));
+    return piece_return(self, began, took);
 }
 
 static size_t fill_sum(void *ret_arg, int index, double seconds)

@@ -137,7 +137,7 @@ static int query_database(thrum_task *self)
         return thrum_fail(self, -ECANCELED, "stopped");
     if (rc < 0)
         return thrum_fail(self, rc, "%s", error.message);
-    return thrum_return(self, thrum_value(thrum_time, thrum_now() - begin));
+    return piece_return(self, begin, thrum_now() - begin);
 }
 
 static size_t fill_query(void *ret_arg, int index, double seconds)

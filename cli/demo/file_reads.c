@@ -144,7 +144,7 @@ static int read_file(thrum_task *self)
     rc = thrum_sleep(until);
     if (rc < 0)
         return thrum_fail(self, rc, "stopped");
-    return thrum_return(self, thrum_value(thrum_time, thrum_now() - begin));
+    return piece_return(self, begin, thrum_now() - begin);
 }
 
 static size_t fill_read(void *ret_arg, int index, double seconds)

@@ -158,7 +158,7 @@ static int fetch_page(thrum_task *self)
         handle_pool_give(&handles, curl);
     if (rc < 0)
         return thrum_fail(self, rc, "%s", error.message);
-    return thrum_return(self, thrum_value(thrum_time, thrum_now() - begin));
+    return piece_return(self, begin, thrum_now() - begin);
 }
 
 static size_t fill_fetch(void *ret_arg, int index, double seconds)

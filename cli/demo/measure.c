@@ -26,6 +26,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Seconds between two looks at the clock and at Ctrl-C. */
 
@@ -44,6 +45,7 @@ struct run {
     thrum_future **futures; /* NULL where not submitted */
     int submitted;
     bool stopping; /* everything has been cancelled */
+    thrum_time began;
 };
 
 const struct workload *workload_for(enum workload_kind kind, const struct demo_options *options)
@@ -58,6 +60,12 @@ const struct workload *workload_for(enum workload_kind kind, const struct demo_o
     default:
         return options->postgres ? &postgres_workload : &sqlite_workload;
     }
+}
+
+int piece_return(thrum_task *self, thrum_time began, thrum_time took)
+{
+    return thrum_return(self, thrum_value(struct piece_result, .began = began, .ended = thrum_now(),
+                                          .took = took, .worker = (int)gettid()));
 }
 
 /* Makes the arguments of all tasks. Returns 0 or a negative errno. */
@@ -121,14 +129,21 @@ static void cancel_all(struct run *run)
 /* Takes the result of a task that is done: the time it took is added to the sample. */
 static void take_result(struct run *run, int index, struct cell *cell, struct sample *sample)
 {
-    thrum_time took;
-    int rc = thrum_future_result(run->futures[index], &took, sizeof took, THRUM_NOW);
+    struct piece_result result;
+    int rc = thrum_future_result(run->futures[index], &result, sizeof result, THRUM_NOW);
     if (rc == 0) {
         cell->done++;
         if (run->pieces[index].computes)
-            sample->cpu_seconds += (double)took * 1e-9;
+            sample->cpu_seconds += (double)result.took * 1e-9;
         else
-            sample->wait_seconds += (double)took * 1e-9;
+            sample->wait_seconds += (double)result.took * 1e-9;
+        if (cell->spans && cell->sample_count == 0)
+            cell->spans[cell->span_count++] = (struct span){
+                .begin = (double)(result.began - run->began) * 1e-9,
+                .end = (double)(result.ended - run->began) * 1e-9,
+                .worker = result.worker,
+                .computes = run->pieces[index].computes,
+            };
         return;
     }
     const thrum_error *error = thrum_future_error(run->futures[index]);
@@ -188,7 +203,7 @@ static int run_on(struct run *run, struct cell *cell, const struct column *colum
                   struct sample *sample)
 {
     struct cpu_use before = cpu_use_now();
-    thrum_time begin = thrum_now();
+    thrum_time begin = run->began = thrum_now();
     thrum_executor *executor = column->open(cell->workers);
     if (!executor)
         return -ENOMEM;
@@ -229,6 +244,8 @@ void measure_cell(struct cell *cell, const struct row *row, const struct column 
     struct sample sample = {0};
     char title[32];
     cell->done = cell->failed = 0;
+    if (cell->sample_count == 0)
+        cell->span_count = 0;
     column_title(column, setting->options->workers, title, sizeof title);
     int rc = run_prepare(&run, row, cell->workers, column, setting, &cell->error);
     if (rc == 0) {

@@ -56,6 +56,18 @@ static json_t *peer_json(const struct cell *cell, bool *ok)
     return samples;
 }
 
+/* [begin, end, worker, computes] of each task of the first measurement, in the order in which they ended. */
+static json_t *timeline_json(const struct cell *cell, bool *ok)
+{
+    json_t *timeline = json_array();
+    for (int i = 0; i < cell->span_count; i++) {
+        const struct span *span = &cell->spans[i];
+        *ok &= json_array_append_new(timeline, json_pack("[f, f, i, b]", span->begin, span->end,
+                                                         span->worker, span->computes)) == 0;
+    }
+    return timeline;
+}
+
 static json_t *cell_json(const struct row_result *result, size_t index,
                          const struct setting *setting, bool *ok)
 {
@@ -84,6 +96,7 @@ static json_t *cell_json(const struct row_result *result, size_t index,
     put(json, "ratio", number_or_null(cell->bound > 0 ? cell->seconds / cell->bound : 0), ok);
     put(json, "guide_seconds", number_or_null(guide), ok);
     put(json, "guide_column", text_or_null(guide_name), ok);
+    put(json, "timeline", timeline_json(cell, ok), ok);
     put(json, "peer_seconds", number_or_null(cell->peer_seconds), ok);
     put(json, "peer_samples", peer_json(cell, ok), ok);
     put(json, "others_share", done ? json_real(cell->others) : json_null(), ok);

@@ -33,7 +33,9 @@ int row_result_init(struct row_result *ret_result, const struct row *row,
         cell->workers = cell_workers(row, column_at(i), setting);
         cell->samples = calloc((size_t)setting->options->repeats, sizeof *cell->samples);
         cell->peer_samples = calloc((size_t)setting->options->repeats, sizeof *cell->peer_samples);
-        if (!cell->samples || !cell->peer_samples) {
+        if (setting->options->json)
+            cell->spans = calloc((size_t)row_tasks(row), sizeof *cell->spans);
+        if (!cell->samples || !cell->peer_samples || (setting->options->json && !cell->spans)) {
             row_result_finish(ret_result);
             return -ENOMEM;
         }
@@ -46,6 +48,8 @@ void row_result_finish(struct row_result *result)
     for (size_t i = 0; i < column_count(); i++) {
         free(result->cells[i].samples);
         result->cells[i].samples = NULL;
+        free(result->cells[i].spans);
+        result->cells[i].spans = NULL;
         free(result->cells[i].peer_samples);
         result->cells[i].peer_samples = NULL;
     }

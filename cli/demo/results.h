@@ -26,6 +26,13 @@ struct sample {
     double others;       /* the share of the cores that other programs took, from 0 to 1 */
 };
 
+/* When a task ran, in seconds since its measurement began, and on which thread it ended. */
+struct span {
+    double begin, end;
+    int worker;
+    bool computes;
+};
+
 struct cell {
     enum cell_status status;
     int workers;
@@ -40,6 +47,8 @@ struct cell {
     double bound;             /* 0 where there is none */
     double *peer_samples;     /* seconds of the peer, options.repeats of them */
     int peer_count;
+    struct span *spans; /* of the tasks of the first measurement; NULL if they are not wanted */
+    int span_count;
     double peer_seconds; /* the median; 0 without a peer */
     bool measured;       /* the bound is made of the sequential column's times, not of given ones */
 };

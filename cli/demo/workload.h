@@ -16,6 +16,16 @@
 /* The largest argument of a task, in bytes. */
 enum { TASK_ARG_MAX = 1024 };
 
+/* The result of a task. */
+struct piece_result {
+    thrum_time began, ended; /* on the monotonic clock, which all processes share */
+    thrum_time took;         /* nanoseconds that it waited or, if it computes, that it had a core */
+    int worker;              /* the thread that it ended on, as the system numbers them */
+};
+
+/* Ends a task that began at `began` and took `took`, with that result. Returns what a task returns. */
+int piece_return(thrum_task *self, thrum_time began, thrum_time took);
+
 struct workload {
     /* Sets up what tasks need, before there are threads. Returns 0 or a negative errno. */
     int (*open)(const struct demo_options *options, thrum_error *ret_error);
@@ -23,8 +33,7 @@ struct workload {
     /* Sees to what `workers` tasks at once need, outside the measured time; may be NULL. */
     int (*prepare)(int workers, thrum_error *ret_error);
 
-    /* Does one piece of work. Its result is a thrum_time: how many nanoseconds it waited or, if it
-     * computes, how many it had a core. */
+    /* Does one piece of work. Its result is a struct piece_result. */
     thrum_task_fn *task;
 
     /* Writes the argument of piece number `index`, which is to take `seconds`. Returns its size. */

@@ -43,6 +43,10 @@ files_of_each_command_are_read() {
 import json, xml.dom.minidom
 for cell in json.load(open('demo.json'))['rows'][0]['cells']:
     assert len(cell['samples']) == 5 and cell['seconds_low'] <= cell['seconds'] <= cell['seconds_high']
+    spans = cell['timeline']
+    assert len(spans) == 50 and all(0 <= begin and end - begin >= .005 for begin, end, worker, computes in spans)
+    assert len({worker for _, _, worker, _ in spans}) <= cell['workers']
+    assert not any(computes for *_, computes in spans)
 assert len(xml.dom.minidom.parse('demo.svg').getElementsByTagName('rect')) == 7
 END
 }
@@ -130,6 +134,7 @@ def time(seconds):
     while unit < 2 and value < 1:
         value, unit = value * 1000, unit + 1
     return f'{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f} {("s", "ms", "µs")[unit]}'
+assert dom.count('aria-label="timeline: db, ') == 6 and dom.count('<title>thread ') == 300
 for cell in json.load(open('demo.json'))['rows'][0]['cells']:
     assert f'<td>{time(cell["seconds"])}</td>' in dom, cell['column']
 END
@@ -167,6 +172,7 @@ for test; do
         echo "ok $number - $test"
     else
         echo "not ok $number - $test"
-        sed 's/^/# /' said out console 2>/dev/null | head -n 40
+        grep -h CONSOLE console 2>/dev/null
+        sed 's/^/# /' said out
     fi
 done
