@@ -1,8 +1,9 @@
 /* Texts and results of any size, and values that own something.
  *
- * A text goes to a task as it is: no sizeof, no buffer to choose. Its result, however long, is taken out of
- * the future and belongs to the caller. The same function runs in a process, too, where a text is all that
- * can travel. A value that owns memory brings its destructor, so a task that never runs leaks nothing.
+ * A text goes to a task as it is: no sizeof, no buffer to choose. Its result, however long, is
+ * taken out of the future and belongs to the caller. The same function runs in a process, too,
+ * where a text is all that can travel. A value that owns memory brings its destructor, so a task
+ * that never runs leaks nothing.
  */
 #include <ctype.h>
 #include <errno.h>

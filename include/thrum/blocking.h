@@ -15,9 +15,9 @@
  * thrum_blocking it runs on a helper thread, and the fiber waits as for anything else. In a thread,
  * which holds up nobody, it runs at once and there.
  *
- * The helpers are one thread pool for the program; they start when they are needed. There are at most
- * 64, or as many as the variable THRUM_BLOCKING_THREADS says when the first is needed; calls beyond
- * that wait for their turn.
+ * The helpers are one thread pool for the program; they start when they are needed. There are at
+ * most 64, or as many as the variable THRUM_BLOCKING_THREADS says when the first is needed; calls
+ * beyond that wait for their turn.
  *
  * Python: asyncio.to_thread.
  */
@@ -31,10 +31,11 @@
 
 THRUM_BEGIN
 
-/* Runs `function`, with a copy of the `size` bytes at `arg`, where it may block, and copies its result
- * of `result_size` bytes to `ret_result` (NULL and 0 for none). In a thread the deadline is not looked at. When
- * a fiber's wait ends early, the function is asked to stop (thrum_cancelled), or not begun, and what it still
- * does is not waited for. Blocks. Python: asyncio.to_thread. Returns:
+/* Runs `function`, with a copy of the `size` bytes at `arg`, where it may block, and copies its
+ * result of `result_size` bytes to `ret_result` (NULL and 0 for none). In a thread the deadline is
+ * not looked at. When a fiber's wait ends early, the function is asked to stop (thrum_cancelled),
+ * or not begun, and what it still does is not waited for. Blocks. Python: asyncio.to_thread.
+ * Returns:
  *
  *  - 0
  *  - the code with which the function failed
@@ -46,8 +47,8 @@ THRUM_BEGIN
 THRUM_API int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size,
                              void *ret_result, size_t result_size, thrum_deadline deadline);
 
-/* The same, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
- * thrum_blocking, but never -EMSGSIZE. Blocks. */
+/* The same, and takes the result, whatever its size: the caller owns the bytes and gives them to
+ * free. Returns as thrum_blocking, but never -EMSGSIZE. Blocks. */
 THRUM_API int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size,
                                   void **ret_bytes, size_t *ret_size, thrum_deadline deadline);
 

@@ -28,16 +28,16 @@ typedef struct thrum_future thrum_future;
 
 /* Waits for the task and copies its result of `size` bytes to `ret_result`, which a failure leaves
  * untouched; NULL and 0 only wait and drop the result. Returns 0; the task's error, -ECANCELED if
- * it was cancelled; -EMSGSIZE if the result is not of `size` bytes; -ENODATA if it was taken; before the task is done:
- * -ETIMEDOUT, -EAGAIN if the deadline is THRUM_NOW, -ECANCELED if the running task was cancelled.
- * thrum_future_done tells a late result from a task's own -ETIMEDOUT. Blocks.
- * Python: Future.result(timeout). */
+ * it was cancelled; -EMSGSIZE if the result is not of `size` bytes; -ENODATA if it was taken;
+ * before the task is done: -ETIMEDOUT, -EAGAIN if the deadline is THRUM_NOW, -ECANCELED if the
+ * running task was cancelled. thrum_future_done tells a late result from a task's own -ETIMEDOUT.
+ * Blocks. Python: Future.result(timeout). */
 THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
                                   thrum_deadline deadline);
 
-/* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it
- * is not NULL, is set to the size of the result whenever there is one, so that after -EMSGSIZE you know what it
- * needs. Blocks. Returns:
+/* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`.
+ * `*ret_size`, if it is not NULL, is set to the size of the result whenever there is one, so that
+ * after -EMSGSIZE you know what it needs. Blocks. Returns:
  *
  *  - 0
  *  - -EMSGSIZE: the result is larger than `capacity`; nothing was copied
@@ -46,8 +46,8 @@ THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t
 THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity,
                                 size_t *ret_size, thrum_deadline deadline);
 
-/* Waits for the task and takes its result, whatever its size, out of the future. The caller owns the bytes and
- * gives them to free:
+/* Waits for the task and takes its result, whatever its size, out of the future. The caller owns
+ * the bytes and gives them to free:
  *
  *     void *page;
  *     size_t size;
@@ -56,8 +56,8 @@ THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t c
  *         free(page);
  *     }
  *
- * A large result is not copied. The bytes are aligned for any type. A task without a result gives NULL and 0.
- * Of several calls at the same time one gets the result. Blocks. Returns:
+ * A large result is not copied. The bytes are aligned for any type. A task without a result gives
+ * NULL and 0. Of several calls at the same time one gets the result. Blocks. Returns:
  *
  *  - 0
  *  - -ENODATA: the result was taken before, by this call or as an owned result (thrum_owned)
@@ -66,8 +66,9 @@ THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t c
 THRUM_API int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size,
                                 thrum_deadline deadline);
 
-/* The same for a text, the result of thrum_return(self, thrum_text(...)). Returns as thrum_future_take, or
- * -EMSGSIZE for a result that does not end in a zero byte; it stays then. Blocks. */
+/* The same for a text, the result of thrum_return(self, thrum_text(...)). Returns as
+ * thrum_future_take, or -EMSGSIZE for a result that does not end in a zero byte; it stays then.
+ * Blocks. */
 THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
                                      thrum_deadline deadline);
 
@@ -81,7 +82,8 @@ THRUM_API int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
  * Does not block. Python: Future.exception(). */
 THRUM_API const thrum_error *thrum_future_error(thrum_future *future);
 
-/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
+/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block.
+ * */
 THRUM_API size_t thrum_future_result_size(thrum_future *future);
 
 /* Cancels the task. Returns 0 if it was pending: it will never run, the future is done and its
@@ -129,8 +131,9 @@ typedef int thrum_done_callback(thrum_future *future, void *context);
  *
  * No lock is held: the callback may use the future as the owner may, even free it. It is shielded
  * from cancellation. What it waits for, the worker waits for, too, so it should be short. It must
- * not shut down the executor whose worker or background thread calls it: that stops the program. Returns 0; -ENOMEM, and then it is never
- * called. Does not block but for the callback itself. Python: Future.add_done_callback(). */
+ * not shut down the executor whose worker or background thread calls it: that stops the program.
+ * Returns 0; -ENOMEM, and then it is never called. Does not block but for the callback itself.
+ * Python: Future.add_done_callback(). */
 THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,
                                              void *context);
 
@@ -158,11 +161,11 @@ THRUM_API thrum_future *thrum_future_new(void);
 THRUM_API int thrum_future_set_running(thrum_future *future);
 
 /* Ends a future made by hand, pending or running, with a copy of `size` bytes at `value`; the
- * callbacks are called. The value may be a text (thrum_text) or owned (thrum_owned), as for thrum_return.
- * Returns 0; -ECANCELED if it was cancelled; -ENOMEM, which it has then
- * failed with. In each case the maker is done with it and must not touch it again: a second end
- * stops the program, as does one for a future that an executor carries. Does not block.
- * Python: Future.set_result(), and InvalidStateError. */
+ * callbacks are called. The value may be a text (thrum_text) or owned (thrum_owned), as for
+ * thrum_return. Returns 0; -ECANCELED if it was cancelled; -ENOMEM, which it has then failed with.
+ * In each case the maker is done with it and must not touch it again: a second end stops the
+ * program, as does one for a future that an executor carries. Does not block. Python:
+ * Future.set_result(), and InvalidStateError. */
 THRUM_API int thrum_future_set_result(thrum_future *future, const void *value, size_t size);
 
 /* The same with a failure: a negative errno (another counts as -EINVAL) and a message for a person.

@@ -7,10 +7,11 @@
  *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // how it died
  *     thrum_process_free(parser);
  *
- * A process is used as a thread is: join, result, take, cancel and error have the same names and mean the same.
- * What <thrum/process_pool.h> says of its workers holds here: argument and result are copies of bytes of any
- * size, nothing else is shared, and the process is the program executed once more, which the library takes over
- * before main. A value with a destructor cannot leave its process: a task that is given one fails with -EINVAL.
+ * A process is used as a thread is: join, result, take, cancel and error have the same names and
+ * mean the same. What <thrum/process_pool.h> says of its workers holds here: argument and result
+ * are copies of bytes of any size, nothing else is shared, and the process is the program executed
+ * once more, which the library takes over before main. A value with a destructor cannot leave its
+ * process: a task that is given one fails with -EINVAL.
  *
  * Python: multiprocessing.Process.
  */
@@ -51,11 +52,12 @@ typedef struct thrum_process_options {
     size_t descriptor_count;
 } thrum_process_options;
 
-/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the handle
- * and gives it to thrum_process_free. Never NULL: one that could not be started has ended, and its error
- * says why: -EPERM in a program with set-user-ID, set-group-ID or file capabilities; -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a function in
- * no module. The program does not end before it has. Blocks for about as long as the system takes to
- * start a process. Python: Process.start(). */
+/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
+ * the handle and gives it to thrum_process_free. Never NULL: one that could not be started has
+ * ended, and its error says why: -EPERM in a program with set-user-ID, set-group-ID or file
+ * capabilities; -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a
+ * function in no module. The program does not end before it has. Blocks for about as long as the
+ * system takes to start a process. Python: Process.start(). */
 THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */
@@ -63,8 +65,8 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
                                                   thrum_task_fn *function, const void *arg,
                                                   size_t size);
 
-/* Waits until the process has ended. Any number of threads may join one, any number of times. Blocks.
- * Python: Process.join(timeout). Returns:
+/* Waits until the process has ended. Any number of threads may join one, any number of times.
+ * Blocks. Python: Process.join(timeout). Returns:
  *
  *  - 0: its task succeeded
  *  - the task's error, with which it failed
@@ -74,41 +76,43 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
  *  - -ESRCH: in a child made by fork, for a process of its parent's */
 THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline);
 
-/* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched. Returns as
- * thrum_process_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if it was taken.
- * Blocks. */
+/* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
+ * Returns as thrum_process_join, or -EMSGSIZE if the task's result is not of `size` bytes, or
+ * -ENODATA if it was taken. Blocks. */
 THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
                                    thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
- * set to the size of the result whenever there is one. Returns as thrum_process_join, or as thrum_future_copy
- * -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is
+ * not NULL, is set to the size of the result whenever there is one. Returns as thrum_process_join,
+ * or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
                                  size_t *ret_size, thrum_deadline deadline);
 
-/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
- * thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
+ * Returns as thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
 THRUM_API int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
                                  thrum_deadline deadline);
 
-/* The same for a text. Returns as thrum_process_take, or -EMSGSIZE for a result that does not end in a zero
- * byte. Blocks. */
+/* The same for a text. Returns as thrum_process_take, or -EMSGSIZE for a result that does not end
+ * in a zero byte. Blocks. */
 THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text,
                                       thrum_deadline deadline);
 
-/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
+/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block.
+ * */
 THRUM_API size_t thrum_process_result_size(thrum_process *process);
 
-/* The error of a process that has ended and whose task failed, or that died; NULL if neither. Asking counts
- * as having seen the failure. Valid as long as the handle. Does not block. */
+/* The error of a process that has ended and whose task failed, or that died; NULL if neither.
+ * Asking counts as having seen the failure. Valid as long as the handle. Does not block. */
 THRUM_API const thrum_error *thrum_process_error(thrum_process *process);
 
-/* Gives the exit status of a process that has ended: 0, 1 if its task failed, what it gave to exit, or
- * minus the number of the signal that killed it. Returns 0; -EAGAIN while it runs; -ENODATA if it was never
- * started, or somebody else reaped it. Does not block. Python: Process.exitcode. */
+/* Gives the exit status of a process that has ended: 0, 1 if its task failed, what it gave to exit,
+ * or minus the number of the signal that killed it. Returns 0; -EAGAIN while it runs; -ENODATA if
+ * it was never started, or somebody else reaped it. Does not block. Python: Process.exitcode. */
 THRUM_API int thrum_process_exit_code(thrum_process *process, int *ret_code);
 
-/* The system's number of the process, 0 if it was never started. Does not block. Python: Process.pid. */
+/* The system's number of the process, 0 if it was never started. Does not block. Python:
+ * Process.pid. */
 THRUM_API int32_t thrum_process_pid(const thrum_process *process);
 
 /* Its name. Valid as long as the handle. */
@@ -117,8 +121,8 @@ THRUM_API const char *thrum_process_name(const thrum_process *process);
 /* True until it has ended. Does not block. Python: Process.is_alive(). */
 THRUM_API bool thrum_process_is_alive(thrum_process *process);
 
-/* Asks the process's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns 0, or
- * -EALREADY if the process has ended. Does not wait for it. */
+/* Asks the process's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns
+ * 0, or -EALREADY if the process has ended. Does not wait for it. */
 THRUM_API int thrum_process_cancel(thrum_process *process);
 
 /* Sends SIGTERM. Returns 0, or -EALREADY if the process has ended. Does not wait for the end.
@@ -129,8 +133,8 @@ THRUM_API int thrum_process_terminate(thrum_process *process);
  * Python: Process.kill(). */
 THRUM_API int thrum_process_kill(thrum_process *process);
 
-/* Gives the handle up; NULL is accepted. The process goes on. A failure that nobody asked for goes to the
- * failure hook. */
+/* Gives the handle up; NULL is accepted. The process goes on. A failure that nobody asked for goes
+ * to the failure hook. */
 THRUM_API void thrum_process_free(thrum_process *process);
 
 THRUM_END

@@ -1,5 +1,5 @@
-/* A queue: items pass by value from those who put to those who get, first in, first out, or last in,
- * first out, or by priority.
+/* A queue: items pass by value from those who put to those who get, first in, first out, or last
+ * in, first out, or by priority.
  *
  *     thrum_queue *q = thrum_queue_new(sizeof(int), &(thrum_queue_options){ .max_size = 10 });
  *     thrum_queue_put(q, &item, THRUM_FOREVER);        // waits while full
@@ -71,19 +71,18 @@ typedef struct thrum_queue_options {
 } thrum_queue_options;
 
 /* Makes a queue for items of `item_size` bytes, at least 1. `options` may be NULL. A bounded queue
- * takes its memory now, so that its put never fails for want of memory. The caller owns it.
- * Returns NULL if memory is out. Does not block. Python: Queue(maxsize), LifoQueue, PriorityQueue. */
+ * takes its memory now, so that its put never fails for want of memory. The caller owns it. Returns
+ * NULL if memory is out. Does not block. Python: Queue(maxsize), LifoQueue, PriorityQueue. */
 THRUM_API thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *options);
 
-/* Frees the queue and the items that are left, by their destructor if there is one; NULL is accepted. Stops the program if anyone still
- * waits in it. */
+/* Frees the queue and the items that are left, by their destructor if there is one; NULL is
+ * accepted. Stops the program if anyone still waits in it. */
 THRUM_API void thrum_queue_free(thrum_queue *queue);
 
 /* Adds a copy of the item, waiting while the queue is full. Returns 0; -ETIMEDOUT; -EAGAIN if the
  * deadline is THRUM_NOW and the queue is full; -EPIPE if it is closed; -ECANCELED if the running
- * task was cancelled; -ENOMEM (unbounded queues only). On failure nothing was added, and a queue with
- * a destructor has called it for the item. Blocks.
- * Python: Queue.put(item, timeout=...). */
+ * task was cancelled; -ENOMEM (unbounded queues only). On failure nothing was added, and a queue
+ * with a destructor has called it for the item. Blocks. Python: Queue.put(item, timeout=...). */
 THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline);
 
 /* Adds copies of the `count` items of an array, in their order, waiting while the queue is full.
@@ -96,10 +95,10 @@ THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadli
 THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count,
                                    size_t *added, thrum_deadline deadline);
 
-/* Takes the next item, in the queue's order, waiting while there is none. Returns 0; -ETIMEDOUT; -EAGAIN if the
- * deadline is THRUM_NOW and the queue is empty; -EPIPE if it is closed and empty; -ECANCELED if
- * the running task was cancelled. On failure `ret_item` is untouched. Blocks.
- * Python: Queue.get(timeout=...). */
+/* Takes the next item, in the queue's order, waiting while there is none. Returns 0; -ETIMEDOUT;
+ * -EAGAIN if the deadline is THRUM_NOW and the queue is empty; -EPIPE if it is closed and empty;
+ * -ECANCELED if the running task was cancelled. On failure `ret_item` is untouched. Blocks. Python:
+ * Queue.get(timeout=...). */
 THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline);
 
 /* Takes at least one item and at most `most`, those that are there, into an array, waiting while
@@ -111,13 +110,13 @@ THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t m
 
 /* Takes the next item of whichever of `count` queues has one, waiting while none has; `*ret_index`
  * is which. If several have one, it is the queue that stands first, so that the order of the array
- * is one of preference. The look at the queues is as of one moment. `ret_item` must have room for the
- * largest item of them. A queue that is closed and empty does not count. thrum_select waits for other
- * things at the same time, and has no preference.
- * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and all are empty; -EPIPE if all are
- * closed and empty, or there is none; -ECANCELED if the running task was cancelled; -ENOMEM (more
- * than 8 queues only). On failure both results are untouched. Blocks. The queues must not be freed
- * before it has returned. Idea: Go's select. */
+ * is one of preference. The look at the queues is as of one moment. `ret_item` must have room for
+ * the largest item of them. A queue that is closed and empty does not count. thrum_select waits for
+ * other things at the same time, and has no preference. Returns 0; -ETIMEDOUT; -EAGAIN if the
+ * deadline is THRUM_NOW and all are empty; -EPIPE if all are closed and empty, or there is none;
+ * -ECANCELED if the running task was cancelled; -ENOMEM (more than 8 queues only). On failure both
+ * results are untouched. Blocks. The queues must not be freed before it has returned. Idea: Go's
+ * select. */
 THRUM_API int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index,
                                   void *ret_item, thrum_deadline deadline);
 

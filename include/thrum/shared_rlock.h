@@ -36,7 +36,8 @@ typedef struct thrum_shared_rlock {
         THRUM_SHARED_LOCK_INIT, 0, 0                                                               \
     }
 
-/* Makes `lock` an unlocked lock, as all-zero memory is. Nobody may use it meanwhile. Cannot fail. */
+/* Makes `lock` an unlocked lock, as all-zero memory is. Nobody may use it meanwhile. Cannot fail.
+ * */
 THRUM_API void thrum_shared_rlock_init(thrum_shared_rlock *lock);
 
 /* Takes the lock, or takes it once more if the caller holds it. Cancellation does not interrupt it.

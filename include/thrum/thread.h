@@ -10,10 +10,10 @@
  * a thread that has already failed: joining it gives -EAGAIN or -ENOMEM and thrum_thread_error the
  * reason, so that one path handles all failures.
  *
- * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to stop.
- * A task ends by its return: one that calls pthread_exit stops the program. Waits of thrum are no
- * cancellation points. Other calls may be, so a thread that thrum did not start, and that may be
- * cancelled, must disable that around calls of thrum (pthread_setcancelstate).
+ * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to
+ * stop. A task ends by its return: one that calls pthread_exit stops the program. Waits of thrum
+ * are no cancellation points. Other calls may be, so a thread that thrum did not start, and that
+ * may be cancelled, must disable that around calls of thrum (pthread_setcancelstate).
  *
  * At the end of the program (exit, or return from main) thrum waits for every thread that is not a
  * daemon, as Python does; daemons end with the process, wherever they are.
@@ -96,37 +96,38 @@ THRUM_API void thrum_thread_finish(thrum_thread *thread);
 THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
- * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes, or -ENODATA if
- * it was taken. */
+ * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes, or
+ * -ENODATA if it was taken. */
 THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
                                   thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is not NULL, is
- * set to the size of the result whenever there is one. Returns as thrum_thread_join, or as thrum_future_copy
- * -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is
+ * not NULL, is set to the size of the result whenever there is one. Returns as thrum_thread_join,
+ * or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
                                 size_t *ret_size, thrum_deadline deadline);
 
-/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free. Returns as
- * thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+/* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
+ * Returns as thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
 THRUM_API int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
                                 thrum_deadline deadline);
 
-/* The same for a text. Returns as thrum_thread_take, or -EMSGSIZE for a result that does not end in a zero
- * byte. Blocks. */
+/* The same for a text. Returns as thrum_thread_take, or -EMSGSIZE for a result that does not end in
+ * a zero byte. Blocks. */
 THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
                                      thrum_deadline deadline);
 
-/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block. */
+/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block.
+ * */
 THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);
 
 /* The error with which the finished thread failed, or NULL if it has not finished or has not
  * failed. Asking counts as having seen the failure. The pointer is valid as long as the handle. */
 THRUM_API const thrum_error *thrum_thread_error(thrum_thread *thread);
 
-/* Gives up a handle from the heap; NULL is accepted. A thread that is still running goes on, detached, and its
- * failure is then reported to the failure hook; so is one that has failed without anyone having
- * joined. Does not block for the thread's task. */
+/* Gives up a handle from the heap; NULL is accepted. A thread that is still running goes on,
+ * detached, and its failure is then reported to the failure hook; so is one that has failed without
+ * anyone having joined. Does not block for the thread's task. */
 THRUM_API void thrum_thread_free(thrum_thread *thread);
 
 /* Asks the thread's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns
@@ -183,10 +184,10 @@ THRUM_API size_t thrum_thread_enumerate(thrum_thread_info *ret_infos, size_t cap
 /* How many there are. Python: threading.active_count(). */
 THRUM_API size_t thrum_thread_active_count(void);
 
-/* Prints on stderr, at the end of the program, each thread whose handle was never freed, each detached
- * one that is still running, each pool that was not shut down, and the number of futures that were not
- * freed. Off by default; THRUM_LEAKS=1 in the environment turns it on too. Failures that nobody has read
- * are printed in any case. */
+/* Prints on stderr, at the end of the program, each thread whose handle was never freed, each
+ * detached one that is still running, each pool that was not shut down, and the number of futures
+ * that were not freed. Off by default; THRUM_LEAKS=1 in the environment turns it on too. Failures
+ * that nobody has read are printed in any case. */
 THRUM_API void thrum_thread_report_leaks(bool on);
 
 /* Shields what follows from cancellation, until the matching end: waits in it are not interrupted

@@ -14,8 +14,8 @@
  * Counting what is done happens under the lock, as does the look at it: so a joiner that sees the
  * last item done comes after the last touch of the one who did it.
  *
- * A select (select.c) stands in the not_empty of the queues that it gets from, as a getter, and in the
- * not_full of those that it puts to, as a putter.
+ * A select (select.c) stands in the not_empty of the queues that it gets from, as a getter, and in
+ * the not_full of those that it puts to, as a putter.
  *
  * Items are copied bytes, so they may be of any type that a struct assignment copies.
  *
@@ -23,8 +23,8 @@
  * One whose item has come out already may still be on its way out of put, as with every object
  * here, and so may one who has made room be on its way out of get.
  *
- * A queue with a destructor owns each item from the call of put on, and either a getter takes it, or
- * the destructor is called for it once:
+ * A queue with a destructor owns each item from the call of put on, and either a getter takes it,
+ * or the destructor is called for it once:
  *
  *     a put that fails      by the putter, after it has left the queue
  *     an immediate close    by its caller, in three steps: under the lock it closes the queue and
@@ -34,7 +34,8 @@
  *
  * No lock is held while the destructor runs. A getter that learns of the close may free the queue
  * while the closer is at the second step: `destroying` counts the closers there, and free waits for
- * them in `all_done`. A joiner is woken by the third step, so it sees every item taken or destroyed.
+ * them in `all_done`. A joiner is woken by the third step, so it sees every item taken or
+ * destroyed.
  */
 #include "queue/queue.h"
 #include "base/panic.h"
@@ -101,7 +102,8 @@ static void wait_for_closers(thrum_queue *queue)
     thrum_shield_end();
 }
 
-/* Nobody else is in the queue but closers at their second step; whoever waits is found by the make. */
+/* Nobody else is in the queue but closers at their second step; whoever waits is found by the
+ * make. */
 static void destroy_what_is_left(thrum_queue *queue)
 {
     size_t count = 0;

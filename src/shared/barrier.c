@@ -16,9 +16,9 @@
  *     reset      the next round, empty, with a 0 for this one, and BROKEN cleared
  *
  * A waiter remembers the number of its round. When the low half has another number its round is
- * over, and the waiter reads how it ended from the 16 bits, even if others have ended further rounds
- * before the waiter ran. A waiter that more than 16 rounds have passed cannot know; it gets -EPIPE.
- * That takes as many breaks and resets while it does not run, or more threads than parties.
+ * over, and the waiter reads how it ended from the 16 bits, even if others have ended further
+ * rounds before the waiter ran. A waiter that more than 16 rounds have passed cannot know; it gets
+ * -EPIPE. That takes as many breaks and resets while it does not run, or more threads than parties.
  *
  * A wait whose deadline passes breaks its round if that is not over, by the same compare-and-swap,
  * so the last to come and a deadline cannot both win: either all of a round get their index, or
@@ -72,7 +72,8 @@ static void wake_all(thrum_shared_barrier *barrier)
     thrum__futex_wake_shared(thrum__shared_low(&barrier->state_), INT_MAX);
 }
 
-/* Ends the round in which `*state` is, as broken or reset. False if it has changed; then `*state` is new. */
+/* Ends the round in which `*state` is, as broken or reset. False if it has changed; then `*state`
+ * is new. */
 static bool fail_round(thrum_shared_barrier *barrier, uint64_t *state, bool broken)
 {
     if (!thrum__cas_acq_rel(&barrier->state_, state, next_round(*state, false, broken)))
@@ -81,8 +82,8 @@ static bool fail_round(thrum_shared_barrier *barrier, uint64_t *state, bool brok
     return true;
 }
 
-/* Comes to the barrier. Returns the caller's index, or -EPIPE, or -EAGAIN where it does not wait; `*ret_round` is
- * the low half while the round goes on. */
+/* Comes to the barrier. Returns the caller's index, or -EPIPE, or -EAGAIN where it does not wait;
+ * `*ret_round` is the low half while the round goes on. */
 static int arrive(thrum_shared_barrier *barrier, bool waits, uint32_t *ret_round)
 {
     uint64_t state = thrum__load_relaxed(&barrier->state_), next;

@@ -2,8 +2,8 @@
  *
  * `depth_` counts how often the holder has taken the lock beyond the first time. Only the holder
  * reads and writes it, so the acquire and the release of the lock order it between holders. It is 0
- * whenever the lock is released. A holder that dies leaves any number there, and so the next holder,
- * which learns of the death by -EOWNERDEAD, sets it to 0.
+ * whenever the lock is released. A holder that dies leaves any number there, and so the next
+ * holder, which learns of the death by -EOWNERDEAD, sets it to 0.
  */
 #include "base/panic.h"
 #include "park/context.h"

@@ -22,8 +22,8 @@ static bool is_text(const char *bytes, size_t size)
     return size > 0 && bytes[size - 1] == '\0';
 }
 
-/* Takes the result out of the task, if it is still there and, with `text`, is one. Copies it to `copy`, if
- * that is not NULL. Returns 0, with what the outcome was, -ENODATA or -EMSGSIZE. */
+/* Takes the result out of the task, if it is still there and, with `text`, is one. Copies it to
+ * `copy`, if that is not NULL. Returns 0, with what the outcome was, -ENODATA or -EMSGSIZE. */
 static int take_out(thrum_task *task, bool text, void *copy, const thrum__deliver_lock *lock,
                     void *carrier, const void **ret_outcome)
 {

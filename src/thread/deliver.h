@@ -1,8 +1,8 @@
 /* How the result of a task that is over gets to those who ask for it.
  *
- * A future, a thread and a process each carry a task, and any number of threads may ask one of them for the
- * result at the same time: to copy it, or to take it away. All do so here. The carrier has waited for the
- * end; from then on these change nothing of the task but `outcome`, and only once:
+ * A future, a thread and a process each carry a task, and any number of threads may ask one of them
+ * for the result at the same time: to copy it, or to take it away. All do so here. The carrier has
+ * waited for the end; from then on these change nothing of the task but `outcome`, and only once:
  *
  *     the result ----> thrum__task_taken
  *
@@ -13,9 +13,9 @@
  *     on the heap     the memory goes to the thread that takes. A copy is made, and `outcome` exchanged, under the carrier's lock
  *     owned           as on the heap, and a copy takes the result away, too, because only one may own it
  *
- * `outcome` is written under the lock and read by atomic loads. Memory is allocated before the lock is taken
- * and freed after it was given back: a future's lock is the guard in its state word, under which no system
- * call is made. A failed call leaves the result where it is.
+ * `outcome` is written under the lock and read by atomic loads. Memory is allocated before the lock
+ * is taken and freed after it was given back: a future's lock is the guard in its state word, under
+ * which no system call is made. A failed call leaves the result where it is.
  *
  * Tests: tests/unit/thread/test_value.c, tests/explore/explore_deliver.c.
  */
@@ -51,13 +51,13 @@ typedef struct thrum__deliver_lock {
     void (*release)(void *carrier);
 } thrum__deliver_lock;
 
-/* Delivers the result of a task that succeeded. Returns 0; -EMSGSIZE if it has another size, no room, or is no
- * text; -ENODATA if it was taken; -ENOMEM. */
+/* Delivers the result of a task that succeeded. Returns 0; -EMSGSIZE if it has another size, no
+ * room, or is no text; -ENODATA if it was taken; -ENOMEM. */
 int thrum__task_deliver(thrum_task *task, const thrum__request *request,
                         const thrum__deliver_lock *lock, void *carrier);
 
-/* Makes the result of `first`, which succeeded, the argument of zeroed `second`. Returns 0, -ENODATA or
- * -ENOMEM. */
+/* Makes the result of `first`, which succeeded, the argument of zeroed `second`. Returns 0,
+ * -ENODATA or -ENOMEM. */
 int thrum__task_pass_on(thrum_task *first, const thrum__deliver_lock *lock, void *carrier,
                         thrum_task *second, thrum_task_fn *function);
 

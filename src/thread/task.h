@@ -12,8 +12,8 @@
  * A task has a result or an error, never both: `outcome` is the one or the other, and `result_size`
  * says which. A result that was taken leaves thrum__task_taken in its place (deliver.h).
  *
- * THRUM__TASK_OWNED in a size says that the value has a destructor (value.h). It lies on the heap then,
- * however small it is.
+ * THRUM__TASK_OWNED in a size says that the value has a destructor (value.h). It lies on the heap
+ * then, however small it is.
  */
 #ifndef THRUM_THREAD_TASK_H
 #define THRUM_THREAD_TASK_H
@@ -56,8 +56,8 @@ void thrum__task_fail_constant(thrum_task *task, int code);
 /* Makes memory of the heap the result, in place of a copy; the task frees it. */
 void thrum__task_give(thrum_task *task, void *memory, size_t size);
 
-/* Makes zeroed memory a task with a copy of the argument. Returns 0; or -ENOMEM, and an owned argument was
- * released. */
+/* Makes zeroed memory a task with a copy of the argument. Returns 0; or -ENOMEM, and an owned
+ * argument was released. */
 int thrum__task_init_value(thrum_task *task, thrum_task_fn *function, thrum__value arg);
 
 /* The same for plain bytes. */
@@ -96,7 +96,8 @@ static inline bool thrum__task_result_owned(const thrum_task *task)
 /* Whether thrum__task_finish would call a destructor. */
 bool thrum__task_undelivered(const thrum_task *task);
 
-/* Calls the function in the calling context and settles the outcome. An owned argument is delivered. */
+/* Calls the function in the calling context and settles the outcome. An owned argument is
+ * delivered. */
 void thrum__task_run(thrum_task *task);
 
 /* The same for a task that is to end by `deadline`, or 0: its waits end there at the latest, as if
@@ -126,10 +127,12 @@ static inline size_t thrum__task_result_size(const thrum_task *task)
     return task->result_size == THRUM__TASK_FAILED ? 0 : task->result_size & ~THRUM__TASK_OWNED;
 }
 
-/* Makes the result of `from`, which succeeded and is no longer used, that of `task`. Returns 0 or -ENOMEM. */
+/* Makes the result of `from`, which succeeded and is no longer used, that of `task`. Returns 0 or
+ * -ENOMEM. */
 int thrum__task_hand_on(thrum_task *task, thrum_task *from);
 
-/* Gives back what the task holds, and releases owned values that were not delivered: calls user code. */
+/* Gives back what the task holds, and releases owned values that were not delivered: calls user
+ * code. */
 void thrum__task_finish(thrum_task *task);
 
 /* Passes an unobserved failure to the failure hook. */

@@ -1,5 +1,6 @@
-/* Results and owned values: a result is taken by one, a copy never meets memory that is gone, and an owned value
- * is delivered or released exactly once, whoever cancels, frees, takes and shuts down meanwhile. */
+/* Results and owned values: a result is taken by one, a copy never meets memory that is gone, and
+ * an owned value is delivered or released exactly once, whoever cancels, frees, takes and shuts
+ * down meanwhile. */
 #include "executor/core/executor.h"
 #include "explore.h"
 #include "future/future.h"
@@ -8,7 +9,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* ----------------------------------------------------------------- results of any size, two who ask */
+/* ----------------------------------------------------------------- results of any size, two who
+ * ask */
 
 enum { NEAR = 4, FAR = 64 };
 
@@ -123,7 +125,8 @@ EXPLORE(deliver_take_without_memory, .preemptions = 1, .no_memory = 1, .sees = "
     thrum_future_free(future);
 }
 
-/* ------------------------------------------------------------------------------------ owned values */
+/* ------------------------------------------------------------------------------------ owned
+ * values */
 
 static uint32_t delivered, released;
 

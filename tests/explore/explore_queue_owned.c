@@ -1,5 +1,5 @@
-/* Queues whose items have a destructor: each item is got or destroyed once, a join sees it, and a free waits for a
- * close that is at it. */
+/* Queues whose items have a destructor: each item is got or destroyed once, a join sees it, and a
+ * free waits for a close that is at it. */
 #include "explore.h"
 #include <thrum/queue.h>
 

@@ -1,4 +1,5 @@
-/* Queues whose items have a destructor: each item is got by one getter, or destroyed, exactly once. */
+/* Queues whose items have a destructor: each item is got by one getter, or destroyed, exactly
+ * once. */
 #include "base/fault.h"
 #include "carrier.h"
 

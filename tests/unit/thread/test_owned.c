@@ -1,4 +1,5 @@
-/* Owned values: each is delivered, or its destructor is called, exactly once, however its task ends. */
+/* Owned values: each is delivered, or its destructor is called, exactly once, however its task
+ * ends. */
 #include "base/fault.h"
 #include "base/os_thread.h"
 #include "harness.h"
@@ -11,8 +12,8 @@
 #include <thrum/process_pool.h>
 #include <unistd.h>
 
-/* What travels: a reference to a counter. Who owns it puts it down; the destructor does so for those that
- * nobody owns. */
+/* What travels: a reference to a counter. Who owns it puts it down; the destructor does so for
+ * those that nobody owns. */
 struct held {
     uint32_t *counter;
     char more[60];
