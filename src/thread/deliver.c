@@ -110,8 +110,8 @@ static int take(thrum_task *task, const thrum__request *request, const thrum__de
     return 0;
 }
 
-int thrum__task_deliver(thrum_task *task, const thrum__request *request,
-                        const thrum__deliver_lock *lock, void *carrier)
+int thrum__task_deliver_any(thrum_task *task, const thrum__request *request,
+                            const thrum__deliver_lock *lock, void *carrier)
 {
     size_t size = thrum__task_result_size(task);
     switch (request->form) {

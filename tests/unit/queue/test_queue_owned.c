@@ -24,7 +24,7 @@ static void put_down(uint32_t *counter)
 static void destroy(void *value)
 {
     put_down(((struct item *)value)->counter);
-    thrum__add_relaxed(&destroyed, 1);
+    thrum__add_release(&destroyed, 1);
 }
 
 static struct item make(int level)
