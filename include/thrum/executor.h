@@ -99,7 +99,7 @@ typedef struct thrum_map_options {
     void *ret_results;  /* where results go, in input order; NULL drops them */
     size_t result_size; /* bytes of one result; 0 for none */
     size_t window;      /* the most tasks in flight; 0 for a default that keeps the pool busy */
-    size_t chunk;       /* items to a task, for small ones; 0 for 1 */
+    size_t chunk; /* items to a task, for small ones; 0 for 1; above 1 no result may be owned */
     thrum_deadline deadline; /* for the whole; 0 for none */
     thrum_error *ret_error;  /* filled in on failure, if not NULL */
     size_t *ret_failed;      /* the index of the item that failed, if not NULL */

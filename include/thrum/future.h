@@ -36,15 +36,15 @@ THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t
                                   thrum_deadline deadline);
 
 /* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`.
- * `*ret_size`, if it is not NULL, is set to the size of the result whenever there is one, so that
- * after -EMSGSIZE you know what it needs. Blocks. Returns:
+ * `*needed_size`, if it is not NULL, is set to the size of the result whenever there is one, so
+ * that after -EMSGSIZE you know what it needs. Blocks. Returns:
  *
  *  - 0
  *  - -EMSGSIZE: the result is larger than `capacity`; nothing was copied
  *  - -ENODATA: the result was taken
  *  - what thrum_future_result returns for a task that failed or is not done */
 THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity,
-                                size_t *ret_size, thrum_deadline deadline);
+                                size_t *needed_size, thrum_deadline deadline);
 
 /* Waits for the task and takes its result, whatever its size, out of the future. The caller owns
  * the bytes and gives them to free:

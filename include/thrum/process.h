@@ -82,11 +82,11 @@ THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline
 THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
                                    thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is
- * not NULL, is set to the size of the result whenever there is one. Returns as thrum_process_join,
- * or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*needed_size`, if it
+ * is not NULL, is set to the size of the result whenever there is one. Returns as
+ * thrum_process_join, or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
-                                 size_t *ret_size, thrum_deadline deadline);
+                                 size_t *needed_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
  * Returns as thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */

@@ -101,11 +101,11 @@ THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
 THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
                                   thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*ret_size`, if it is
- * not NULL, is set to the size of the result whenever there is one. Returns as thrum_thread_join,
- * or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*needed_size`, if it
+ * is not NULL, is set to the size of the result whenever there is one. Returns as
+ * thrum_thread_join, or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
 THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
-                                size_t *ret_size, thrum_deadline deadline);
+                                size_t *needed_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
  * Returns as thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */

@@ -431,10 +431,10 @@ int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
     return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 
-int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity, size_t *ret_size,
+int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity, size_t *needed_size,
                       thrum_deadline deadline)
 {
-    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, needed_size};
     return thrum__future_result(future, &request, deadline, thrum__caller());
 }
 

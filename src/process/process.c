@@ -299,10 +299,10 @@ int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
     return result(process, &request, deadline);
 }
 
-int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity, size_t *ret_size,
-                       thrum_deadline deadline)
+int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
+                       size_t *needed_size, thrum_deadline deadline)
 {
-    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, needed_size};
     return result(process, &request, deadline);
 }
 

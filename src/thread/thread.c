@@ -262,10 +262,10 @@ int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
     return result(thread, &request, deadline, thrum__caller());
 }
 
-int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity, size_t *ret_size,
+int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity, size_t *needed_size,
                       thrum_deadline deadline)
 {
-    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, ret_size};
+    const thrum__request request = {THRUM__FORM_COPY, ret_result, capacity, needed_size};
     return result(thread, &request, deadline, thrum__caller());
 }
 

@@ -58,6 +58,23 @@ TEST(a_process_gives_its_result)
     CHECK_INT(live_children(), ==, 0);
 }
 
+static int wait_until_asked(thrum_task *self)
+{
+    int rc = thrum_sleep(THRUM_FOREVER);
+    return thrum_cancelled(self) ? rc : -EINVAL;
+}
+
+TEST(a_cancel_asks_the_task_of_a_process_to_stop)
+{
+    thrum_process *process = thrum_process_start(wait_until_asked, THRUM_NOTHING);
+    CHECK_INT(thrum_process_cancel(process), ==, 0);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK(thrum_process_error(process) != NULL);
+    CHECK_INT(thrum_process_cancel(process), ==, -EALREADY);
+    CHECK_INT(code_of(process), ==, 1);
+    thrum_process_free(process);
+}
+
 TEST(a_large_value_goes_both_ways)
 {
     enum { SIZE = 3000000 };
