@@ -42,7 +42,8 @@
  * Deadlines are moments (thrum/time.h). With THRUM_NOW a call returns -EAGAIN where it would wait.
  *
  * In a child of fork a stream is a copy, with the bytes that were not read and not sent. Use it in
- * one of the two processes.
+ * one of the two processes. A side in which another thread was during the fork is lost in the
+ * child, as a lock is that another thread holds.
  *
  * Python: asyncio.StreamReader, asyncio.StreamWriter.
  */

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* Two ends of a connection. */
@@ -398,6 +399,34 @@ TEST(a_write_to_a_broken_pipe_leaves_a_pending_signal_alone)
     CHECK_INT(sigtimedwait(&broken, NULL, &(struct timespec){0}), ==, SIGPIPE);
     CHECK_INT(sigprocmask(SIG_SETMASK, &before, NULL), ==, 0);
     thrum_stream_free(out);
+}
+
+TEST(a_child_of_fork_has_a_copy_of_what_was_not_read_and_not_sent)
+{
+    thrum_stream *one, *other;
+    char byte;
+    int status;
+    THREADS_ONLY;
+    make_pair(&one, &other, NULL);
+    say(one, "first\nsecond\n");
+    CHECK_LINE(other, "first\n");
+    CHECK_INT(thrum_stream_write(other, "answer\n", 7, THRUM_FOREVER), ==, 0);
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        alarm((unsigned)(20 * test_deadline_scale()));
+        CHECK_LINE(other, "second\n");
+        CHECK_INT(thrum_stream_flush(other, THRUM_FOREVER), ==, 0);
+        CHECK_INT(thrum_stream_read(other, &byte, 1, THRUM_NOW), ==, -EAGAIN);
+        thrum_stream_free(other);
+        _exit(0);
+    }
+    CHECK_INT(waitpid(child, &status, 0), ==, child);
+    CHECK_INT(status, ==, 0);
+    CHECK_LINE(one, "answer\n");
+    CHECK_LINE(other, "second\n");
+    CHECK_INT(thrum_stream_unsent(other), ==, 7);
+    free_pair(one, other);
 }
 
 /* ------------------------------------------------------------------------ both at the same time */
