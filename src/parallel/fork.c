@@ -82,7 +82,6 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/spin.h"
-#include "executor/core/pool.h"
 #include "park/park.h"
 #include "park/scope.h"
 
@@ -233,11 +232,6 @@ __attribute__((noinline)) void thrum__forks_offer(thrum__forks *forks)
 
 /* ---------------------------------------------------------------------------------------- waits */
 
-static bool has_helpers(const thrum_executor *executor)
-{
-    return executor->ops->beside && !thrum__pool_lost((const thrum__pool *)executor);
-}
-
 /* Lists the forks of a worker that is about to sleep, unless another is in for it already. Under the guard. */
 static void list_blocked(thrum__forks *forks, thrum__offers *offers)
 {
@@ -262,7 +256,7 @@ static void wait_begins(thrum__context *self)
 {
     bool listed = !self->worker || self->stood_in;
     for (thrum__forks *forks = (thrum__forks *)self->forks; forks; forks = forks->outer) {
-        if (!has_helpers(forks->executor))
+        if (!thrum__forks_have_helpers(forks->executor))
             continue;
         thrum__offers *offers = &forks->executor->offers;
         size_t width = forks->executor->ops->width(forks->executor);
@@ -287,7 +281,7 @@ static void wait_begins(thrum__context *self)
 static void wait_ends(thrum__context *self)
 {
     for (thrum__forks *forks = (thrum__forks *)self->forks; forks; forks = forks->outer) {
-        if (!has_helpers(forks->executor))
+        if (!thrum__forks_have_helpers(forks->executor))
             continue;
         thrum__offers *offers = &forks->executor->offers;
         guard(offers);
@@ -310,7 +304,7 @@ void thrum__forks_begin(thrum__forks *forks, thrum_executor *executor)
     bool inside = self->executor == executor;
     forks->base.hook = &hook;
     forks->executor = executor;
-    forks->enough = has_helpers(executor) && executor->ops->width(executor) > inside
+    forks->enough = thrum__forks_have_helpers(executor) && executor->ops->width(executor) > inside
                         ? &executor->offers.enough
                         : &always;
     forks->context = self;

@@ -2,7 +2,7 @@
 #ifndef THRUM_PARALLEL_FORK_H
 #define THRUM_PARALLEL_FORK_H
 
-#include "executor/core/executor.h"
+#include "executor/core/pool.h"
 #include <thrum/parallel.h>
 
 /* Where a part is, as its owner knows: in the private list, or shown to others at some time. */
@@ -62,6 +62,12 @@ void thrum__forks_offer(thrum__forks *forks);
 /* Ends a part that was shown, and that no younger one follows: takes it back and runs it, or waits for it.
  * With `skip` it is not run. Returns its code, or 0 if it was left out. */
 int thrum__part_join(thrum__forks *forks, thrum_part *part, bool skip);
+
+/* Whether the executor can have helpers: its tasks run beside the caller, and not in a parent process. */
+static inline bool thrum__forks_have_helpers(const thrum_executor *executor)
+{
+    return executor->ops->beside && !thrum__pool_lost((const thrum__pool *)executor);
+}
 
 /* The forks of the calling context on the executor, if they are the innermost; else NULL. */
 static inline thrum__forks *thrum__forks_here(const thrum_executor *executor)

@@ -177,6 +177,67 @@ static void fork_and_join(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_future_free(future);
 }
 
+/* Parts of forks: leaves, and one half that waits for the other. They run wherever a worker is free. */
+struct twig {
+    thrum_executor *pool;
+    struct fuzz_self *self;
+    uint64_t random;
+    uint32_t depth, sum;
+    thrum_event *set, *wait;
+};
+
+static int grow_twig(void *arg)
+{
+    struct twig *twig = arg;
+    struct fuzz_self self = {FUZZ_ACTORS, twig->random, twig->self->asked};
+    if (twig->set)
+        thrum_event_set(twig->set);
+    thrum_shield_begin(); /* the sibling comes, whatever the actor is asked */
+    if (twig->wait)
+        FUZZ_CHECK(thrum_event_wait(twig->wait, THRUM_FOREVER) == 0);
+    thrum_shield_end();
+    twig->sum = 1;
+    if (!twig->depth) {
+        fuzz_leaf(&self, twig->random);
+        return 0;
+    }
+    thrum_event met = THRUM_EVENT_INIT;
+    bool meets = twig->depth % 2 && twig->pool != shared[3]; /* inline, the first half runs alone */
+    struct twig half[2];
+    for (int i = 0; i < 2; i++)
+        half[i] = (struct twig){
+            twig->pool, twig->self, fuzz_random(&twig->random), twig->depth - 1, 0, NULL, NULL};
+    if (meets) {
+        half[0].wait = &met;
+        half[1].set = &met;
+    }
+    int rc = thrum_both(twig->pool, grow_twig, &half[0], grow_twig, &half[1]);
+    twig->sum += half[0].sum + half[1].sum;
+    return rc;
+}
+
+static int add_indices(void *arg, size_t first, size_t end)
+{
+    uint32_t sum = 0;
+    for (size_t i = first; i < end; i++)
+        sum += (uint32_t)i;
+    thrum__add_relaxed((uint32_t *)arg, sum);
+    return 0;
+}
+
+static void fork_parts(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    struct twig twig = {.pool = pool_of(op),
+                        .self = self,
+                        .random = fuzz_random(&self->random),
+                        .depth = op->value % DEPTH};
+    FUZZ_CHECK(grow_twig(&twig) == 0);
+    FUZZ_CHECK(twig.sum == (2u << twig.depth) - 1);
+    uint32_t sum = 0, count = op->value / 8 % 20000;
+    FUZZ_CHECK(thrum_for(twig.pool, 0, count, add_indices, &sum) == 0);
+    FUZZ_CHECK(count == 0 || sum == (uint32_t)((uint64_t)count * (count - 1) / 2));
+}
+
 static int triple(thrum_task *task)
 {
     uint32_t number = thrum_arg(task, uint32_t) * 3;
@@ -335,6 +396,7 @@ static const struct fuzz_kind kinds[] = {
     {"submit", FUZZ_ALL, 8, SHARED, false, submit_and_wait},
     {"forget", FUZZ_ALL, 3, SHARED, false, submit_and_forget},
     {"join", FUZZ_ALL, 4, SHARED, false, fork_and_join},
+    {"parts", FUZZ_ALL, 4, SHARED, false, fork_parts},
     {"map", FUZZ_ALL, 3, SHARED, false, map},
     {"process", FUZZ_ALL, 2, 1, false, use_process},
     {"group", FUZZ_ALL, 4, SHARED, false, use_group},

@@ -272,7 +272,7 @@ static unsigned threads_left(void)
         snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", entry->d_name);
         FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
         if (file && fgets(name, sizeof name, file))
-            count += strcmp(name, "shared-proxy\n") != 0;
+            count += strcmp(name, "shared-proxy\n") != 0 && strcmp(name, "parallel\n") != 0;
         if (file)
             fclose(file);
     }

@@ -3,6 +3,8 @@
 #include "support_parallel.h"
 
 #include <stdio.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 enum { FIB = SANITIZED ? 12 : 17 };
 
@@ -355,6 +357,47 @@ TEST_STOPS(halves_on_an_executor_that_was_shut_down_stop_the_program, "after its
     pool = thrum_thread_pool_new(NULL);
     thrum_executor_shutdown(pool);
     (void)thrum_both(pool, succeed, NULL, succeed, NULL);
+}
+
+/* ---------------------------------------------------------------------------------------- fork(2) */
+
+static int be_taken(void *arg)
+{
+    thrum_event_set(&taken);
+    return wait_for_event(arg);
+}
+
+struct forking {
+    struct meeting *meeting;
+    pid_t child;
+};
+
+static int fork_when_taken(void *arg)
+{
+    struct forking *forking = arg;
+    CHECK_INT(thrum_event_wait(&taken, THRUM_FOREVER), ==, 0);
+    forking->child = fork();
+    CHECK(forking->child >= 0);
+    if (forking->child > 0)
+        thrum_event_set(&forking->meeting->event);
+    return 0;
+}
+
+TEST(in_a_child_of_fork_a_half_that_another_thread_has_is_lost)
+{
+    struct meeting meeting = {0};
+    struct forking forking = {.meeting = &meeting};
+    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    int rc = thrum_both(pool, fork_when_taken, &forking, be_taken, &meeting);
+    if (forking.child == 0) {
+        bool alone = thrum_both(pool, succeed, NULL, succeed, NULL) == 0 && ran == 2;
+        _exit(rc == -ESRCH && alone ? 0 : 1);
+    }
+    CHECK_INT(rc, ==, 0);
+    int status = -1;
+    CHECK_INT(waitpid(forking.child, &status, 0), ==, forking.child);
+    CHECK_INT(status, ==, 0);
+    thrum_executor_shutdown(pool);
 }
 
 /* ------------------------------------------------------------------------------------ failures */
