@@ -326,7 +326,8 @@ bool thrum__fibers_all_done(thrum__fibers *fibers)
         done += thrum__load_acquire(&fibers->workers[i]->done);
     for (uint32_t i = 0; i < started; i++)
         submitted += thrum__load_acquire(&fibers->workers[i]->submitted);
-    if (done != submitted + fibers->injected_total) /* fixed, as it is closing */
+    /* Read last: whoever is injected while the pool is closing helps a task that is not done before. */
+    if (done != submitted + thrum__load_relaxed(&fibers->injected_total))
         return false;
     if (!thrum__load_relaxed(&fibers->ended)) {
         thrum__store_release(&fibers->ended, 1);
