@@ -93,7 +93,7 @@ int main(int argc, char **argv)
 {
     char here[] = ".";
     struct folder top = {.path = argc > 1 ? argv[1] : here};
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = WORKERS});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = WORKERS});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for a pool");
     int rc = walk(&top);

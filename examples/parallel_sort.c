@@ -40,7 +40,7 @@ int main(void)
 {
     struct player *players = calloc(PLAYERS, sizeof *players);
     thrum_executor *pool =
-        thrum_thread_pool_new(&(thrum_pool_options){.max_workers = thrum_cpu_count()});
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = thrum_cpu_count()});
     if (!players || !pool)
         errx(EXIT_FAILURE, "no memory");
     unsigned random = 1;

@@ -37,7 +37,7 @@ int main(void)
     thrum_time middle = thrum_now();
 
     thrum_executor *pool =
-        thrum_thread_pool_new(&(thrum_pool_options){.max_workers = thrum_cpu_count()});
+        thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = thrum_cpu_count()});
     if (!pool)
         errx(EXIT_FAILURE, "no memory for a pool");
     int rc = thrum_reduce(pool, 0, COUNT, &squares, NULL, &together);

@@ -64,6 +64,25 @@ static void insert_all(const struct sorting *sorting, char *to, const char *from
     }
 }
 
+/* Moves RUN elements to `to`, in order: two pairs, then the least and the greatest, then the two between. */
+static inline __attribute__((always_inline)) void sort_run(const struct sorting *sorting, char *to,
+                                                           const char *from, size_t size)
+{
+    const char *second = from + size, *third = second + size, *fourth = third + size;
+    bool swap = is_less(sorting, second, from), swap_too = is_less(sorting, fourth, third);
+    const char *low = swap ? second : from, *high = swap ? from : second;
+    const char *low_too = swap_too ? fourth : third, *high_too = swap_too ? third : fourth;
+    bool least_too = is_less(sorting, low_too, low), greatest = is_less(sorting, high_too, high);
+    /* Of the two between, the one that came first if they are equal. */
+    const char *before = least_too ? low : greatest ? low_too : high;
+    const char *after = greatest ? high_too : least_too ? high : low_too;
+    bool swap_inner = is_less(sorting, after, before);
+    move(to, least_too ? low_too : low, size);
+    move(to + size, swap_inner ? after : before, size);
+    move(to + 2 * size, swap_inner ? before : after, size);
+    move(to + 3 * size, greatest ? high : high_too, size);
+}
+
 /* Merges from the front alone. */
 static void merge_forward(const struct sorting *sorting, char *to, const char *left,
                           const char *left_end, const char *right, const char *right_end)
@@ -125,9 +144,10 @@ static inline __attribute__((always_inline)) void sort_all(const struct sorting 
     char *source = runs_into_other ? other : elements, *target = runs_into_other ? elements : other;
     if (!runs_into_other)
         memcpy(other, elements, count * size);
-    for (size_t i = 0; i < count; i += RUN)
-        insert_all(sorting, source + i * size, target + i * size, count - i < RUN ? count - i : RUN,
-                   size);
+    size_t whole = count / RUN * RUN;
+    for (size_t i = 0; i < whole; i += RUN)
+        sort_run(sorting, source + i * size, target + i * size, size);
+    insert_all(sorting, source + whole * size, target + whole * size, count - whole, size);
     for (size_t run = RUN; run < count; run *= 2) {
         for (size_t i = 0; i < count; i += 2 * run) {
             size_t middle = i + run < count ? i + run : count;

@@ -387,7 +387,7 @@ TEST(in_a_child_of_fork_a_half_that_another_thread_has_is_lost)
 {
     struct meeting meeting = {0};
     struct forking forking = {.meeting = &meeting};
-    pool = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 2});
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     int rc = thrum_both(pool, fork_when_taken, &forking, be_taken, &meeting);
     if (forking.child == 0) {
         bool alone = thrum_both(pool, succeed, NULL, succeed, NULL) == 0 && ran == 2;

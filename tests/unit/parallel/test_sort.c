@@ -80,6 +80,28 @@ TEST_DEADLINE(elements_are_sorted_on_each_executor, 60)
     on_each_executor(sort_a_few);
 }
 
+/* As a comparison of doubles does that meets a NaN, and worse. */
+static int contradict(const void *a, const void *b, void *arg)
+{
+    (void)arg;
+    return (int)((uint32_t)(key_of(a) * 40503u + key_of(b) * 30011u) >> 3) % 3 - 1;
+}
+
+TEST(a_comparison_that_contradicts_itself_loses_no_element)
+{
+    enum { COUNT = 20000 };
+    static uint16_t elements[COUNT][4], seen[COUNT];
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
+    for (int i = 0; i < COUNT; i++)
+        elements[i][0] = (uint16_t)i;
+    CHECK_INT(thrum_sort(pool, elements, COUNT, sizeof *elements, contradict, NULL), ==, 0);
+    for (int i = 0; i < COUNT; i++)
+        seen[elements[i][0]]++;
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(seen[i], ==, 1);
+    thrum_executor_shutdown(pool);
+}
+
 TEST(without_memory_the_elements_stay_as_they_are)
 {
     uint32_t elements[] = {3, 1, 2}, compared = 0;
