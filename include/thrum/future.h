@@ -74,7 +74,7 @@ THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
 
 /* Waits until the task is done, whether it succeeded or not, and leaves its failure unseen.
  * Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the running task was
- * cancelled. Blocks. */
+ * cancelled; -ESRCH in a child of fork for a task that a pool of the parent has. Blocks. */
 THRUM_API int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
 
 /* The error of a task that failed or was cancelled; NULL if it is not done or succeeded. Asking
@@ -112,7 +112,8 @@ typedef enum thrum_wait_condition {
 /* Waits until the condition holds for the `count` futures, at once if it does or if there are none.
  * Leaves failures unseen; thrum_future_done tells afterwards which are done. A future may stand in
  * the array twice. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the
- * running task was cancelled; -ENOMEM. The cost is linear in `count`. Blocks.
+ * running task was cancelled; -ENOMEM; -ESRCH in a child of fork, where nobody will
+ * make the condition true. The cost is linear in `count`. Blocks.
  * Python: concurrent.futures.wait(). */
 THRUM_API int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
                          thrum_deadline deadline);

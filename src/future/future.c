@@ -45,6 +45,7 @@
  */
 #include "future/future.h"
 #include "base/panic.h"
+#include "base/process.h"
 #include "future/future_cache.h"
 #include "park/deadlock.h"
 #include "park/park.h"
@@ -84,7 +85,10 @@ thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
         thrum__value_drop(arg);
         return &no_memory;
     }
-    *future = (thrum_future){.references = 2};
+    *future = (thrum_future){
+        .references = 2,
+        .state = thrum__process_generation << THRUM__FUTURE_BORN,
+    };
     if (thrum__task_init_value(&future->task, function, arg) < 0) {
         thrum__future_cache_give(future);
         return &no_memory;
@@ -377,10 +381,20 @@ static int wait_far(thrum_future *future, thrum_deadline deadline)
     return rc;
 }
 
+bool thrum__future_is_lost(const thrum_future *future)
+{
+    uint32_t word = thrum__load_acquire(&future->state);
+    uint32_t now = thrum__process_generation << THRUM__FUTURE_BORN;
+    return !(word & DONE) && word >> THRUM__FUTURE_BORN != now >> THRUM__FUTURE_BORN &&
+           thrum__load_acquire(&future->executor);
+}
+
 static int wait(thrum_future *future, thrum_deadline deadline, const void *place)
 {
     if (thrum_future_done(future))
         return 0;
+    if (thrum__future_is_lost(future))
+        return -ESRCH;
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum__context *self = thrum__self();

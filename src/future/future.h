@@ -47,6 +47,8 @@ enum {
      * refuse it. */
     THRUM__FUTURE_HELPER = 1 << 10,
     THRUM__FUTURE_HELPER_INSIDE = 1 << 11,
+    /* From this bit on: the process generation in which it was made; fixed. */
+    THRUM__FUTURE_BORN = 12,
 };
 
 /* Two cache lines. What the executor and those who wait touch is in the first; a task without an
@@ -117,6 +119,10 @@ void thrum__future_ignore(thrum_future *future);
 /* The error of a future that is done and failed; NULL for one that succeeded or was cancelled, a
  * task that ended with -ECANCELED included. Leaves it unseen. */
 const thrum_error *thrum__future_failure(const thrum_future *future);
+
+/* True in a child of fork for a future that is not done and that a pool of the parent was given: nobody
+ * here will end it. */
+bool thrum__future_is_lost(const thrum_future *future);
 
 /* True if the task runs in the calling context. */
 bool thrum__future_runs_here(thrum_future *future);

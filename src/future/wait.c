@@ -100,10 +100,21 @@ static bool any_done(thrum_future *const *futures, size_t count)
     return false;
 }
 
+/* The futures that nobody will end, in a child of fork. */
+static size_t count_lost(thrum_future *const *futures, size_t count)
+{
+    size_t lost = 0;
+    for (size_t i = 0; i < count; i++)
+        lost += thrum__future_is_lost(futures[i]);
+    return lost;
+}
+
 static int wait_for_first(thrum_future *const *futures, size_t count, thrum_deadline deadline)
 {
     if (any_done(futures, count))
         return 0;
+    if (count_lost(futures, count) == count)
+        return -ESRCH;
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum_case *cases = thrum__alloc_array(count, sizeof *cases);
@@ -133,7 +144,9 @@ int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition 
     struct waiting waiting = {.condition = condition, .left = count};
     thrum__memory_live(&waiting);
     thrum__context *self = thrum__futures_wait_begin();
-    int rc = wait_watching(watched, &waiting, futures, count, deadline);
+    int rc = count_lost(futures, count)
+                 ? -ESRCH
+                 : wait_watching(watched, &waiting, futures, count, deadline);
     thrum__futures_wait_end(self);
     thrum__memory_dead(&waiting);
     thrum__free(watched);

@@ -81,7 +81,8 @@ thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_opt
         return future;                                         /* no memory */
     if (options && options->priority != THRUM_PRIORITY_NORMAL) /* nobody else has it yet */
         thrum__store_relaxed(&future->state,
-                             options->priority < 0 ? THRUM__FUTURE_LOW : THRUM__FUTURE_HIGH);
+                             future->state |
+                                 (options->priority < 0 ? THRUM__FUTURE_LOW : THRUM__FUTURE_HIGH));
     thrum__executor_submit(executor, future);
     return future;
 }

@@ -90,7 +90,7 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     fiber_pool *pool = (fiber_pool *)executor; /* its first member's first */
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH;
-    future->executor = pool;
+    thrum__store_release(&future->executor, (void *)pool);
     bool helps = thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER_INSIDE;
     return thrum__fibers_submit(&pool->fibers, future, helps, ret_reason);
 }

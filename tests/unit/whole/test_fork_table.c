@@ -411,7 +411,7 @@ TEST(a_deque_keeps_its_items)
 /* --------------------------------------------------------------------- tasks, pools, futures, threads */
 
 static thrum_executor *pool;
-static thrum_future *running, *pending, *made, *ended;
+static thrum_future *running, *queued, *pending, *made, *ended;
 
 static int wait_for_go(thrum_task *self)
 {
@@ -430,7 +430,14 @@ static void use_futures(void)
     int result;
     CHECK_INT(thrum_future_result(ended, &result, sizeof result, THRUM_FOREVER), ==, 0);
     CHECK_INT(result, ==, 7);
-    CHECK_INT(thrum_future_result(running, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_future_wait(queued, THRUM_FOREVER), ==, -ESRCH);
+    thrum_future *both[] = {running, queued, pending, ended};
+    CHECK_INT(thrum_wait(both, 2, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_wait(both, 3, THRUM_FIRST_COMPLETED, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_wait(both, 4, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_wait(both, 4, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_wait(both, 4, THRUM_FIRST_FAILED, THRUM_FOREVER), ==, -ESRCH);
     CHECK_INT(thrum_future_result(pending, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(late, &result, sizeof result, THRUM_FOREVER), ==, -ESRCH);
@@ -439,6 +446,7 @@ static void use_futures(void)
     CHECK_INT(thrum_future_result(made, &result, sizeof result, THRUM_FOREVER), ==, 0);
     thrum_future_free(ended);
     thrum_future_free(running);
+    thrum_future_free(queued);
     thrum_future_free(pending);
     thrum_future_free(made);
     thrum_executor_shutdown(pool);
@@ -451,6 +459,7 @@ static void try_pool(void)
     CHECK_INT(thrum_future_wait(ended, THRUM_FOREVER), ==, 0);
     running = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     UNTIL(waits_for(&idents[0], "event"));
+    queued = thrum_submit(pool, wait_for_go, THRUM_NOTHING); /* pending, or another fiber */
     pending = thrum_future_new();
     made = thrum_future_new();
     in_child(use_futures);
@@ -458,8 +467,8 @@ static void try_pool(void)
     CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_future_set_result(pending, thrum_value(int, 1)), ==, 0);
     CHECK_INT(thrum_future_set_result(made, thrum_value(int, 1)), ==, 0);
-    thrum_future *all[] = {ended, running, pending, made};
-    for (int i = 0; i < 4; i++)
+    thrum_future *all[] = {ended, running, queued, pending, made};
+    for (int i = 0; i < 5; i++)
         thrum_future_free(all[i]);
     thrum_executor_shutdown(pool);
     thrum_event_clear(&go);
@@ -490,7 +499,7 @@ static void use_processes(void)
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(late, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
     thrum_future_free(late);
-    CHECK_INT(thrum_future_result(running, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
     thrum_executor_shutdown(pool);
     CHECK(!thrum_process_is_alive(process));
     CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ESRCH);
