@@ -98,7 +98,8 @@ static int submit_helper(const thrum__forks *forks)
         return -ENOMEM;
     const char *reason = NULL;
     uint32_t inside = forks->context->executor == executor ? THRUM__FUTURE_HELPER_INSIDE : 0;
-    thrum__store_relaxed(&future->state, THRUM__FUTURE_HIGH | THRUM__FUTURE_HELPER | inside);
+    thrum__store_relaxed(&future->state,
+                         future->state | THRUM__FUTURE_HIGH | THRUM__FUTURE_HELPER | inside);
     int rc = executor->ops->submit(executor, future, &reason);
     if (rc < 0) {
         thrum__future_ignore(future);
