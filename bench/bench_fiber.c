@@ -317,7 +317,7 @@ static int sleep_five(thrum_task *self)
     double *latest = thrum_arg(self, double *);
     thrum_deadline until = thrum_in(5);
     thrum_sleep(until);
-    double late = (double)(thrum_now() - until) / 1e9;
+    double late = (double)(thrum_now() - until.ns) / 1e9;
     if (late > *latest) /* each worker's: see below */
         *latest = late;
     __atomic_fetch_add(&awake, 1, __ATOMIC_RELAXED);

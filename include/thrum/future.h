@@ -3,9 +3,13 @@
  *     thrum_future *f = thrum_submit(pool, fetch, thrum_value(struct fetch, .url = url));
  *     size_t length;
  *     int rc = thrum_future_result(f, &length, sizeof length, thrum_in(5));
- *     if (rc < 0 && thrum_future_done(f))
- *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);
+ *     const thrum_error *error = thrum_future_error(f);
+ *     if (rc < 0)
+ *         fprintf(stderr, "%s\n", error ? error->message : thrum_strerror(rc));
  *     thrum_future_free(f);
+ *
+ * The task may end between two calls: after a wait that timed out, thrum_future_done may be true and
+ * the task may have succeeded. Then there is no error, so ask thrum_future_error once and check it.
  *
  * States: pending, running, and then finished (with a result or an error) or cancelled. A future
  * is reference counted between its owner and its executor: the owner may free it at any time, and

@@ -2,7 +2,7 @@
  *
  *     thrum_retry retry = THRUM_RETRY(.attempts = 5, .base = 0.2, .deadline = thrum_in(30));
  *     while (thrum_retry_next(&retry))
- *         thrum_retry_done(&retry, get(url, &page));          // 0 ends the loop, an error may not
+ *         thrum_retry_done(&retry, fetch(url, &page));        // 0 ends the loop, an error may not
  *     if (thrum_retry_code(&retry) < 0)
  *         return thrum_fail(self, thrum_retry_code(&retry), "%s: %s", url,
  *                           thrum_retry_error(&retry)->message);

@@ -2,7 +2,7 @@
  *
  *     static thrum_rlock lock;                // all-zero is an unlocked one
  *
- *     struct item *cache_get(key)             // may be called with or without the lock
+ *     struct item *cache_get(const char *key) // may be called with or without the lock
  *     {
  *         struct item *item = NULL;
  *         thrum_with (&lock)

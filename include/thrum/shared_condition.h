@@ -1,10 +1,12 @@
 /* A condition between processes: a way to wait until what a shared lock protects has changed.
  *
- *     thrum_shared_lock_acquire(&mailbox->lock);          // the reader; codes are left out here
- *     while (mailbox->count == 0)
- *         thrum_shared_condition_wait(&mailbox->changed, &mailbox->lock, THRUM_FOREVER);
- *     mailbox->count--;
- *     thrum_shared_lock_release(&mailbox->lock);
+ *     int rc = thrum_shared_lock_acquire(&mailbox->lock);          // the reader
+ *     while (rc == 0 && mailbox->count == 0)
+ *         rc = thrum_shared_condition_wait(&mailbox->changed, &mailbox->lock, THRUM_FOREVER);
+ *     if (rc == 0)
+ *         mailbox->count--;
+ *     if (rc != -ENOTRECOVERABLE)          // then the lock is not held
+ *         thrum_shared_lock_release(&mailbox->lock);
  *
  * It lives in memory that is shared by processes (MAP_SHARED), at any address in each, and holds no
  * pointers; so each wait names the lock, which must be the same for all. Threads and fibers of all

@@ -7,8 +7,11 @@
  *         thrum_shared_memory_free(memory);                                   // and the name is gone
  *     }
  *     // in another process:
- *     if (thrum_shared_memory_open("/results", &memory) == 0)
+ *     if (thrum_shared_memory_open("/results", &memory) == 0) {
  *         struct results *results = thrum_shared_memory_address(memory);
+ *         ...
+ *         thrum_shared_memory_free(memory);
+ *     }
  *
  * The block lies at another address in each process, so there should be no pointers in it; what is made for it
  * are thrum_shared_lock, thrum_shared_semaphore, thrum_shared_event, thrum_shared_condition and

@@ -4,7 +4,7 @@
  *     thrum_shared_memory *memory;
  *     if (thrum_shared_memory_new("/jobs", size, &memory) == 0) {
  *         thrum_shared_queue *jobs = thrum_shared_memory_address(memory);
- *         thrum_shared_queue_init(jobs, sizeof(struct job), 64);
+ *         int rc = thrum_shared_queue_init(jobs, sizeof(struct job), 64);
  *         ...                                          // others open "/jobs" and use it as it is
  *     }
  *

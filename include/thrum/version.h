@@ -7,11 +7,11 @@
 THRUM_BEGIN
 
 #define THRUM_VERSION_MAJOR 0
-#define THRUM_VERSION_MINOR 1
+#define THRUM_VERSION_MINOR 2
 #define THRUM_VERSION_PATCH 0
-#define THRUM_VERSION       "0.1.0"
+#define THRUM_VERSION       "0.2.0"
 
-/* The version of the library that is loaded, such as "0.1.0"; THRUM_VERSION is that of the header
+/* The version of the library that is loaded, such as "0.2.0"; THRUM_VERSION is that of the header
  * it was compiled against. Constant text. May be called from anywhere. */
 THRUM_API const char *thrum_version(void);
 
