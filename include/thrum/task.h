@@ -38,7 +38,7 @@ typedef int thrum_task_fn(thrum_task *self);
 typedef void thrum_destructor(void *value);
 
 /* An argument or result by value: expands to a pointer to a compound literal and its size. */
-#define thrum_value(type, ...) &(type){__VA_ARGS__}, sizeof(type)
+#define thrum_value(type, ...) THRUM__ADDRESS(type, __VA_ARGS__), sizeof(type)
 
 /* A text as an argument or result, of any length: stands for its bytes up to and with the zero
  * byte. NULL stops the program. The function reads it by thrum_arg_text:
@@ -75,11 +75,12 @@ typedef void thrum_destructor(void *value);
  * called in both cases. In a child made by fork each value exists once more, and the child releases
  * its own copy. */
 #define thrum_owned(destructor, type, ...)                                                         \
-    &(thrum__owned){&(type){__VA_ARGS__}, sizeof(type), (destructor)}, THRUM__OWNED_SIZE
+    THRUM__ADDRESS(thrum__owned, THRUM__ADDRESS(type, __VA_ARGS__), sizeof(type), (destructor)),   \
+        THRUM__OWNED_SIZE
 
 /* The same for `size` bytes at a pointer: thrum_owned_at(close_peer, &peer, sizeof peer). */
 #define thrum_owned_at(destructor, pointer, size)                                                  \
-    &(thrum__owned){(pointer), (size), (destructor)}, THRUM__OWNED_SIZE
+    THRUM__ADDRESS(thrum__owned, (pointer), (size), (destructor)), THRUM__OWNED_SIZE
 
 /* No argument. */
 #define THRUM_NOTHING ((const void *)0), ((size_t)0)
@@ -146,5 +147,19 @@ static inline const void *thrum__text_pointer(const char *text)
 }
 
 THRUM_END
+
+#ifdef __cplusplus
+/* C++ has no compound literals: a temporary takes their place, which lives until the call returns. */
+template <typename T> using thrum__type = T;
+
+template <typename T> inline const void *thrum__address(const T &value)
+{
+    return __builtin_addressof(value);
+}
+
+#define THRUM__ADDRESS(type, ...) thrum__address(thrum__type<type>{__VA_ARGS__})
+#else
+#define THRUM__ADDRESS(type, ...) (&(type){__VA_ARGS__})
+#endif
 
 #endif

@@ -1,5 +1,6 @@
-/* The same from C++: the interface is usable there, short of the macros that build C's literals. */
+/* The same from C++. */
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <thrum.h>
 
@@ -14,6 +15,40 @@ static int add(thrum_task *self)
     return thrum_return(self, &sum, sizeof sum);
 }
 
+static int released;
+
+static void release(void *value)
+{
+    released += *static_cast<int *>(value);
+}
+
+static int shout(thrum_task *self)
+{
+    return thrum_return(self, thrum_text(thrum_arg_text(self)));
+}
+
+/* Values, texts and owned values, by the macros that build them. */
+static bool values_travel(thrum_executor *pool)
+{
+    int sum = 0, late = 4;
+    char *text = nullptr;
+    thrum_future *future = thrum_submit(pool, add, thrum_value(pair, 40, 2));
+    bool good = thrum_future_result(future, &sum, sizeof sum, THRUM_FOREVER) == 0 && sum == 42;
+    thrum_future_free(future);
+    future = thrum_submit(pool, shout, thrum_text("a text"));
+    good = good && thrum_future_take_text(future, &text, THRUM_FOREVER) == 0 &&
+           std::strcmp(text, "a text") == 0;
+    std::free(text);
+    thrum_future_free(future);
+    thrum_group *group = thrum_group_new();
+    thrum_group_cancel(group); /* so nothing that it is given runs */
+    thrum_future_free(thrum_group_submit(group, pool, add, thrum_owned(release, int, 3)));
+    thrum_future_free(
+        thrum_group_submit(group, pool, add, thrum_owned_at(release, &late, sizeof late)));
+    thrum_group_free(group);
+    return good && released == 7;
+}
+
 int main()
 {
     if (std::strcmp(thrum_version(), THRUM_VERSION) != 0)
@@ -23,6 +58,8 @@ int main()
     thrum_executor *pool = thrum_thread_pool_new(&options);
     pair argument = {40, 2};
     thrum_future *future = thrum_submit(pool, add, &argument, sizeof argument);
+    if (!values_travel(pool))
+        return 1;
     int sum = 0;
     int rc = thrum_future_result(future, &sum, sizeof sum, thrum_in(10));
     thrum_future_free(future);
