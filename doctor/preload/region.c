@@ -110,6 +110,8 @@ static void fill_in(struct region *region)
     region->program[length > 0 ? length : 0] = 0;
 }
 
+/* The arguments of syscall are passed as they are: the last one lies on the stack, where an int would leave its
+ * upper half undefined. */
 static bool open_now(void)
 {
     if (!thrum__watch_wanted())
@@ -118,7 +120,7 @@ static bool open_now(void)
     if (file < 0)
         return false;
     long address = syscall(SYS_mmap, NULL, sizeof(struct region), PROT_READ | PROT_WRITE,
-                           MAP_SHARED | MAP_NORESERVE, file, 0);
+                           MAP_SHARED | MAP_NORESERVE, file, 0L);
     bool done = false;
     if (address >= 0 || address < -4095) {
         struct region *region = (struct region *)address;
