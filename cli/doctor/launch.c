@@ -43,7 +43,7 @@ static int listen_at(char *name, size_t size)
     socklen_t whole = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
     if (bind(file, (struct sockaddr *)&address, whole) != 0 || listen(file, WAITING_MOST) != 0) {
         int error = errno;
-        close(file);
+        (void)close(file);
         return -error;
     }
     return file;
@@ -155,7 +155,7 @@ static int descriptor_in(struct msghdr *message)
             int descriptor;
             memcpy(&descriptor, CMSG_DATA(part) + i * sizeof descriptor, sizeof descriptor);
             if (found >= 0)
-                close(descriptor);
+                (void)close(descriptor);
             else
                 found = descriptor;
         }
@@ -190,18 +190,18 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
             hello.version == REGION_VERSION)
             descriptor = received;
         else if (received >= 0)
-            close(received);
+            (void)close(received);
         *ret_pid = sender.pid;
     }
-    close(file);
+    (void)close(file);
     return descriptor;
 }
 
 void launch_close(struct launch *launch)
 {
     if (launch->listener >= 0)
-        close(launch->listener);
+        (void)close(launch->listener);
     if (launch->process >= 0)
-        close(launch->process);
+        (void)close(launch->process);
     *launch = (struct launch){.listener = -1, .process = -1};
 }

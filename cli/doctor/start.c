@@ -236,7 +236,7 @@ static int run(struct watch *watch)
     if (rc < 0) {
         trouble_print("%s", message);
         if (signals >= 0)
-            close(signals);
+            (void)close(signals);
         return STATUS_FAILED;
     }
     int status = watch_until_end(watch, signals);
@@ -245,7 +245,7 @@ static int run(struct watch *watch)
         finish(watch, 0);
     summarise(watch);
     launch_close(&watch->launch);
-    close(signals);
+    (void)close(signals);
     return status_of(watch, status);
 }
 

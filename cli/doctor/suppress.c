@@ -48,7 +48,7 @@ int suppressions_read(struct suppressions *suppressions, const char *path, char 
         snprintf(message, size, "cannot read %s: %s", path, strerror(-rc));
     }
     free(line);
-    fclose(file);
+    (void)fclose(file);
     if (rc < 0)
         suppressions_free(suppressions);
     return rc;
