@@ -190,6 +190,10 @@ static int new_settings(const thrum_tls_options *options, bool server, thrum_tls
                         thrum_error *ret_error)
 {
     thrum_tls_options chosen = options ? *options : (thrum_tls_options){0};
+    /* OpenSSL must not clean up at the exit of the program: tasks of pools use it until the library
+     * has joined its workers, and that comes later. */
+    if (OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
+        return tls_fail(ret_error, -ENOMEM, "OpenSSL");
     thrum_tls *tls = calloc(1, sizeof *tls);
     if (!tls)
         return tls_fail(ret_error, -ENOMEM, "TLS settings");
