@@ -9,6 +9,8 @@
 # What stands in single quotes is for other shells; numbers of processes are single words.
 # shellcheck disable=SC2016,SC2013,SC2086,SC2015,SC2181,SC1083
 set -u
+# A signal that is ignored from the start stays so, in thrum and its children. nohup ignores SIGHUP.
+[ "${JOBS_TEST_SIGNALS:-}" ] || JOBS_TEST_SIGNALS=default exec env --default-signal=HUP,TERM "$0" "$@"
 thrum=$(realpath "$1")
 self=$(realpath "$0")
 export LC_ALL=C
