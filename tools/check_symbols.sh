@@ -74,6 +74,11 @@ for shared in "$build"/adapter/libthrum-*.so; do
     adapter=${shared##*/libthrum-}
     adapter=${adapter%.so}
     check_names "$shared" "thrum_${adapter}_" "adapter/$adapter/thrum_$adapter.h"
-    check_needs "$shared" libthrum "lib$adapter"
+    case $adapter in
+    tls) libraries="libssl libcrypto" ;;
+    *) libraries=lib$adapter ;;
+    esac
+    # shellcheck disable=SC2086 # a list of words
+    check_needs "$shared" libthrum $libraries
 done
 exit $status

@@ -303,9 +303,9 @@ static int step(struct session *session, thrum_error *ret_error)
         char text[128];
         snprintf(text, sizeof text, "certificate not accepted, %s",
                  X509_verify_cert_error_string(verified));
-        (void)tls_fail(ret_error, rc, text);
+        (void)thrum_tls__fail(ret_error, rc, text);
     } else if (rc < 0 && rc != -EAGAIN) {
-        (void)tls_fail(ret_error, rc, "TLS handshake");
+        (void)thrum_tls__fail(ret_error, rc, "TLS handshake");
     }
     finish(session);
     return rc;
@@ -317,7 +317,7 @@ static int shake_hands(struct session *session, thrum_error *ret_error, thrum_de
     while ((rc = step(session, ret_error)) == -EAGAIN) {
         rc = session_wait(session, THRUM_TRANSPORT_READ, true, deadline);
         if (rc < 0)
-            return tls_fail(ret_error, rc, "TLS handshake");
+            return thrum_tls__fail(ret_error, rc, "TLS handshake");
     }
     return rc;
 }
@@ -338,7 +338,7 @@ static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum
     struct session *session = new_session(tls, stream);
     if (!session) {
         (void)thrum_stream_close(stream, THRUM_NOW);
-        return tls_fail(ret_error, -ENOMEM, "TLS handshake");
+        return thrum_tls__fail(ret_error, -ENOMEM, "TLS handshake");
     }
     if (tls->server)
         SSL_set_accept_state(session->ssl);
@@ -347,12 +347,13 @@ static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum
     int rc = tls->server ? 0 : expect(tls, session->ssl, host);
     if (rc < 0) {
         drop(session);
-        return tls_fail(ret_error, rc, "the host of a TLS connection");
+        return thrum_tls__fail(ret_error, rc, "the host of a TLS connection");
     }
     rc = thrum_stream_layer(stream, &over_tls, session);
     if (rc < 0) {
         drop(session);
-        return tls_fail(ret_error, rc, "bytes were read or written before the TLS handshake");
+        return thrum_tls__fail(ret_error, rc,
+                               "bytes were read or written before the TLS handshake");
     }
     rc = shake_hands(session, ret_error, deadline);
     if (rc < 0)
@@ -366,7 +367,7 @@ int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream, const char *host,
                       thrum_error *ret_error, thrum_deadline deadline)
 {
     if (tls->server)
-        return tls_fail(ret_error, -EINVAL, "these TLS settings are for servers");
+        return thrum_tls__fail(ret_error, -EINVAL, "these TLS settings are for servers");
     return encrypt(tls, stream, host, ret_error, deadline);
 }
 
@@ -374,7 +375,7 @@ int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream, thrum_error *ret_erro
                      thrum_deadline deadline)
 {
     if (!tls->server)
-        return tls_fail(ret_error, -EINVAL, "these TLS settings are for clients");
+        return thrum_tls__fail(ret_error, -EINVAL, "these TLS settings are for clients");
     return encrypt(tls, stream, NULL, ret_error, deadline);
 }
 

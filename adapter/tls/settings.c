@@ -21,7 +21,7 @@
 #include <string.h>
 #include <thrum/task.h>
 
-int tls_fail(thrum_error *ret_error, int code, const char *what)
+int thrum_tls__fail(thrum_error *ret_error, int code, const char *what)
 {
     unsigned long first = ERR_peek_error();
     const char *reason = first ? ERR_reason_error_string(first) : NULL;
@@ -50,7 +50,7 @@ static int fail_file(thrum_error *ret_error, const char *what, const char *path)
     if (file)
         fclose(file);
     snprintf(text, sizeof text, "%s %s", what, path ? path : "of the system");
-    return tls_fail(ret_error, code, text);
+    return thrum_tls__fail(ret_error, code, text);
 }
 
 /* ----------------------------------------------------------------------------------------- ALPN */
@@ -158,7 +158,7 @@ static int set_up(const thrum_tls *tls, SSL_CTX *context, thrum_error *ret_error
         SSL_CTX_set_alpn_select_cb(context, choose_protocol, (void *)(uintptr_t)tls);
     if (tls->protocols && !tls->server &&
         SSL_CTX_set_alpn_protos(context, tls->protocols, (unsigned int)tls->protocols_size) != 0)
-        return tls_fail(ret_error, -ENOMEM, "protocols");
+        return thrum_tls__fail(ret_error, -ENOMEM, "protocols");
     return mode == SSL_VERIFY_NONE ? 0 : load_trusted(tls, context, ret_error);
 }
 
@@ -169,11 +169,11 @@ static int add_context(thrum_tls *tls, const char *certificate, const char *key,
     ERR_clear_error();
     SSL_CTX **larger = realloc(tls->contexts, (tls->count + 1) * sizeof *larger);
     if (!larger)
-        return tls_fail(ret_error, -ENOMEM, "TLS settings");
+        return thrum_tls__fail(ret_error, -ENOMEM, "TLS settings");
     tls->contexts = larger;
     SSL_CTX *context = SSL_CTX_new(tls->server ? TLS_server_method() : TLS_client_method());
     if (!context)
-        return tls_fail(ret_error, -ENOMEM, "TLS settings");
+        return thrum_tls__fail(ret_error, -ENOMEM, "TLS settings");
     int rc = set_up(tls, context, ret_error);
     if (rc == 0 && certificate)
         rc = load_certificate(context, certificate, key, ret_error);
@@ -193,18 +193,18 @@ static int new_settings(const thrum_tls_options *options, bool server, thrum_tls
     /* OpenSSL must not clean up at the exit of the program: tasks of pools use it until the library
      * has joined its workers, and that comes later. */
     if (OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL) != 1)
-        return tls_fail(ret_error, -ENOMEM, "OpenSSL");
+        return thrum_tls__fail(ret_error, -ENOMEM, "OpenSSL");
     thrum_tls *tls = calloc(1, sizeof *tls);
     if (!tls)
-        return tls_fail(ret_error, -ENOMEM, "TLS settings");
+        return thrum_tls__fail(ret_error, -ENOMEM, "TLS settings");
     tls->server = server;
     tls->verifies = !server && !chosen.no_verify;
     tls->verify_client = server && chosen.verify_client;
     int rc = pack_protocols(tls, chosen.protocols);
     if (rc < 0)
-        rc = tls_fail(ret_error, rc, "a protocol's name must have 1 to 255 bytes");
+        rc = thrum_tls__fail(ret_error, rc, "a protocol's name must have 1 to 255 bytes");
     if (rc == 0 && chosen.trusted && !(tls->trusted = strdup(chosen.trusted)))
-        rc = tls_fail(ret_error, -ENOMEM, "TLS settings");
+        rc = thrum_tls__fail(ret_error, -ENOMEM, "TLS settings");
     if (rc == 0)
         rc = add_context(tls, chosen.certificate, chosen.key, ret_error);
     if (rc < 0)
@@ -218,7 +218,7 @@ int thrum_tls_new_client(const thrum_tls_options *options, thrum_tls **ret_tls,
                          thrum_error *ret_error)
 {
     if (options && options->verify_client)
-        return tls_fail(ret_error, -EINVAL, "verify_client is for servers");
+        return thrum_tls__fail(ret_error, -EINVAL, "verify_client is for servers");
     return new_settings(options, false, ret_tls, ret_error);
 }
 
@@ -226,9 +226,9 @@ int thrum_tls_new_server(const thrum_tls_options *options, thrum_tls **ret_tls,
                          thrum_error *ret_error)
 {
     if (!options || !options->certificate)
-        return tls_fail(ret_error, -EINVAL, "a server needs a certificate");
+        return thrum_tls__fail(ret_error, -EINVAL, "a server needs a certificate");
     if (options->no_verify)
-        return tls_fail(ret_error, -EINVAL, "no_verify is for clients");
+        return thrum_tls__fail(ret_error, -EINVAL, "no_verify is for clients");
     return new_settings(options, true, ret_tls, ret_error);
 }
 
@@ -236,7 +236,7 @@ int thrum_tls_add_certificate(thrum_tls *tls, const char *certificate, const cha
                               thrum_error *ret_error)
 {
     if (!tls->server)
-        return tls_fail(ret_error, -EINVAL, "a further certificate is for servers");
+        return thrum_tls__fail(ret_error, -EINVAL, "a further certificate is for servers");
     return add_context(tls, certificate, key, ret_error);
 }
 

@@ -19,6 +19,6 @@ struct thrum_tls {
 
 /* Fills an error, if it is wanted: with `what`, and what OpenSSL says about it, if anything.
  * Forgets that. Returns `code`. */
-int tls_fail(thrum_error *ret_error, int code, const char *what);
+int thrum_tls__fail(thrum_error *ret_error, int code, const char *what);
 
 #endif

@@ -7,6 +7,7 @@
 #include <arpa/inet.h>
 #include <jansson.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -224,13 +225,31 @@ TEST(a_terminal_gets_a_bar_that_is_removed)
     spawn_free(&run);
 }
 
-/* Starts a run, sends the signal once it has printed the text, and gives its end. */
+/* How many sockets a process has open. */
+static int sockets_of(pid_t process)
+{
+    char path[64], target[64];
+    int count = 0;
+    for (int number = 0; number < 256; number++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)process, number);
+        ssize_t length = readlink(path, target, sizeof target);
+        count += length > 7 && memcmp(target, "socket:", 7) == 0;
+    }
+    return count;
+}
+
+/* Starts a run, sends the signal once it has printed the text, and gives its end. Without a text: once it has
+ * connected to its server, which it does right before the first cell. */
 static struct spawned interrupted(const char *line, const char *text, int signal, pid_t *ret_server)
 {
     struct spawned run = spawn(line, false);
     *ret_server = spawn_child_of(run.pid);
     CHECK(*ret_server > 0);
-    CHECK(spawn_said(text ? run.err_file : run.out_file, text ? text : "sequential"));
+    if (text)
+        CHECK(spawn_said(run.err_file, text));
+    else
+        while (sockets_of(*ret_server) < 2)
+            sched_yield();
     CHECK_INT(kill(run.pid, signal), ==, 0);
     spawn_wait(&run);
     return run;
