@@ -142,6 +142,7 @@ stands_still() {
 }
 
 a_command_that_waits_does_not_wake_up() {
+    [ "${TEST_SANITIZE:-none}" = none ] || return 0 # the thread sanitizer has a thread that wakes up
     mkfifo silence && exec 9<>silence || return 1
     stands_still hash - && stands_still fetch -i - && stands_still run -- cat
     local status=$?

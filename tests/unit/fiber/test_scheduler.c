@@ -3,6 +3,7 @@
 #include "fiber/scheduler.h"
 #include "harness.h"
 #include "support.h"
+#include "thread/own.h"
 
 #include <stddef.h>
 
@@ -90,6 +91,7 @@ TEST(a_task_that_is_being_given_up_is_not_asked_to_stop)
     CHECK_INT(thrum_event_wait(&gone, THRUM_FOREVER), ==, 0);
     CHECK_INT(ends.asked, ==, 0);
     CHECK_INT(ends.given_up && stays.given_up, ==, 1);
+    thrum__thread_reap(fibers.departed);
     thrum__fibers_finish(&fibers);
 }
 

@@ -431,7 +431,7 @@ static int wait_for_good(void *object, thrum_transport_side side, bool tried,
                          thrum_deadline deadline)
 {
     (void)object, (void)side, (void)tried;
-    in_wait = true;
+    thrum__store_release(&in_wait, true);
     return thrum_sleep(deadline);
 }
 
@@ -455,7 +455,7 @@ TEST_STOPS(a_stream_that_is_freed_while_it_is_read_stops_the_program,
     thrum_stream *stream;
     CHECK_INT(thrum_stream_new(&silent, &script, NULL, &stream), ==, 0);
     thrum_thread *reader = thrum_thread_start(read_for_good, thrum_value(thrum_stream *, stream));
-    UNTIL(thrum__load_relaxed(&in_wait));
+    UNTIL(thrum__load_acquire(&in_wait));
     thrum_stream_free(stream);
     thrum_thread_free(reader);
 }
