@@ -1,4 +1,4 @@
-/* libcurl for fibers: a request that waits as everything of thrum waits.
+/* libcurl for fibers: a request for which only its caller waits.
  *
  *     static int fetch(thrum_task *self)
  *     {
@@ -11,29 +11,29 @@
  *     }
  *
  *     thrum_curl *client = thrum_curl_new(NULL);
- *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){ .max_workers = 1 });
+ *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
  *     for (int i = 0; i < 10000; i++)
  *         thrum_future_free(thrum_submit(pool, fetch, thrum_value(int, i)));
  *     thrum_executor_shutdown(pool);
  *     thrum_curl_free(client);
  *
- * curl_easy_perform holds the thread up, and in a fiber all other fibers of its worker.
- * thrum_curl_perform does the same and lets only its caller wait, be that a fiber or a thread. A
- * client is a set of connections that all requests share: one that is over leaves its connection
- * for the next.
+ * curl_easy_perform blocks the thread, and in a fiber all other fibers of its worker.
+ * thrum_curl_perform does the same work and blocks only its caller, a fiber or a thread. A client
+ * is a set of connections that all requests share: a finished request leaves its connection for the
+ * next.
  *
- * Callbacks (CURLOPT_WRITEFUNCTION and all others) are called by whoever of the callers drives the
- * client just then, one at a time in a client, not by the one whose request it is. So a callback
- * must not wait, must not pause its transfer, as nobody could resume it, must not count on thread
- * or fiber, and must not call the client; what it writes is seen by the request's caller after
- * thrum_curl_perform has returned.
+ * Callbacks (CURLOPT_WRITEFUNCTION and all others) run in the caller that drives the client at that
+ * moment, one at a time in a client; that is often not the caller of the request. So a callback
+ * must not wait, must not pause its transfer, must not depend on its thread or fiber, and must not
+ * call the client. The request's caller sees what the callback wrote once thrum_curl_perform has
+ * returned.
  *
- * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name only
- * once at a time; libcurl by itself starts a thread for each request that needs one. What it looks
- * up beyond that, such as the name of a proxy or of a redirect's target, it does as ever; a request
- * that is taken out in the middle of such a lookup may have to wait for its end.
+ * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name is
+ * looked up by one caller at a time. libcurl by itself starts a thread for each lookup. It still
+ * does so for other names, such as that of a proxy or of a redirect's target; a request that is
+ * removed in the middle of such a lookup may have to wait for its end.
  *
- * In a child of fork a client is of no use, but to nobody else's harm; it is not to be freed there.
+ * In a child of fork a client cannot be used, and must not be freed.
  *
  * Link with -lthrum-curl. Needs libcurl 7.85 or later. Python: aiohttp.ClientSession.
  */
@@ -47,40 +47,46 @@
 
 THRUM_BEGIN
 
-/* A client: connections that requests share. Made by thrum_curl_new, given back by thrum_curl_free. */
+/* A client: connections that requests share. Made by thrum_curl_new, freed by thrum_curl_free. */
 typedef struct thrum_curl thrum_curl;
 
-/* How a client is to be; zero means the default. */
+/* Client options. Zero selects the default. */
 typedef struct thrum_curl_options {
-    int max_connections; /* the most at a time; requests beyond wait for their turn. No bound by
-                            default */
-    int max_per_host;    /* the most to one host and port; likewise */
-    int max_idle;        /* the most that are kept for later requests; by default four times as many
-                            as there are requests under way */
+    int max_connections; /* bound for connections; further requests wait. No bound by default */
+    int max_per_host;    /* bound for the connections to one host and port; likewise */
+    int max_idle;        /* bound for connections that are kept for later requests; by default four
+                            times the number of running requests */
     bool no_lookups;     /* libcurl looks up all names: for handles with a CURLOPT_PROXY, where the
-                            proxy does it. Proxies that the environment names are seen by itself */
+                            proxy does it. A proxy that the environment names is detected */
 } thrum_curl_options;
 
-/* Makes a client. `options` may be NULL; negative numbers count as zero. It has two descriptors of
- * its own besides those of its connections. The caller owns it and gives it to thrum_curl_free.
- * Returns NULL if memory or descriptors are out. Does not block. Python: aiohttp.ClientSession().
- * */
+/* Makes a client. `options` may be NULL; negative numbers count as zero. A client has two
+ * descriptors besides those of its connections. The caller owns it and frees it with
+ * thrum_curl_free. Does not block. Python: aiohttp.ClientSession().
+ *
+ * Returns the client, or NULL if memory or descriptors ran out. */
 THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
 
-/* Performs the transfer that `easy` describes, as curl_easy_perform, and waits until it is over.
- * The handle stays the caller's, who must not touch it meanwhile; its CURLOPT_NOSIGNAL is set.
- * Returns 0 when the transfer has ended, by success or otherwise, and leaves in `ret_code`, which
- * may be NULL, what curl_easy_perform would have returned. Else the transfer was taken out, its
- * connection closed, and `ret_code` not touched: -ETIMEDOUT when the deadline passes, -EAGAIN if
- * that is THRUM_NOW, -ECANCELED if the running task was cancelled; -EBUSY for a handle that is in
- * use, -EINVAL for none; -ENOMEM, also for other requests of the client where libcurl could not go
- * on. May be called by any number of fibers and threads at once; not from a callback of the client.
- * Blocks. */
+/* Performs the transfer that `easy` describes, as curl_easy_perform does, and waits for its end.
+ * The caller owns the handle and must not touch it meanwhile. CURLOPT_NOSIGNAL is set. Any number
+ * of fibers and threads may call this at once; a callback of the client may not. Blocks.
+ *
+ * Returns:
+ *     0           the transfer has ended; `*ret_code`, unless NULL, is the code of
+ *                 curl_easy_perform
+ *     -ETIMEDOUT  the deadline has passed; -EAGAIN if it is THRUM_NOW
+ *     -ECANCELED  the running task was cancelled
+ *     -EBUSY      the handle is in use
+ *     -EINVAL     `easy` is NULL
+ *     -ENOMEM     memory ran out, for this request or for libcurl's tables
+ *
+ * After an error the transfer was removed, its connection is closed, and `*ret_code` is
+ * unchanged. */
 THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, CURLcode *ret_code,
                                  thrum_deadline deadline);
 
-/* Closes the connections and gives the client back; NULL is accepted. Requests that are under way
- * stop the program. Does not block. */
+/* Closes the connections and frees the client; NULL is accepted. Running requests stop the program.
+ * Does not block. */
 THRUM_API void thrum_curl_free(thrum_curl *client);
 
 THRUM_END

@@ -51,47 +51,78 @@
 
 THRUM_BEGIN
 
-/* Connects as PQconnectdb does; `conninfo` is a list of "keyword=value" or an address that begins
- * with "postgresql://". In a fiber all that takes long without waiting for a descriptor (names,
- * files, encryption, the hashing of a password) is done on a helper thread, as by thrum_blocking.
- * In a thread the deadline does not end the search for a name. `connect_timeout` is not looked at:
- * the deadline is. Returns 0 and a connection to be given to PQfinish; -EINVAL for a `conninfo`
- * that cannot be read; -ECONNREFUSED where no connection came about, for whatever reason;
- * -ETIMEDOUT, -ECANCELED, -ENOMEM; -EAGAIN if the deadline is THRUM_NOW, and where the system
- * refuses the first helper. A code also comes with `ret_error`, unless that is NULL, whose message
- * is libpq's if it said something. Blocks. Python: asyncpg.connect. */
+/* Connects as PQconnectdb does. `conninfo` is a list of "keyword=value" or an address that begins
+ * with "postgresql://". Its `connect_timeout` is ignored; the deadline counts. In a fiber all slow
+ * steps that do not wait for a descriptor (names, files, encryption, the hash of a password) run on
+ * a helper thread, as with thrum_blocking. In a thread the deadline does not end a lookup of a
+ * name. The caller owns the connection and frees it with PQfinish. Blocks. Python: asyncpg.connect.
+ *
+ * Returns:
+ *     0              connected
+ *     -EINVAL        `conninfo` cannot be read
+ *     -ECONNREFUSED  there is no connection, for any reason that libpq reports
+ *     -ETIMEDOUT     the deadline has passed
+ *     -ECANCELED     the running task was cancelled
+ *     -EAGAIN        the deadline is THRUM_NOW, or the system refuses the first helper thread
+ *     -ENOMEM        memory ran out
+ *
+ * On failure `*ret_error`, unless NULL, has the code and libpq's message. */
 THRUM_API int thrum_pq_connect(const char *conninfo, PGconn **ret_connection,
                                thrum_error *ret_error, thrum_deadline deadline);
 
-/* Runs one or several statements, as PQexec does, and gives the result of the last. Returns 0 and a
- * result to be given to PQclear, whose status must be looked at. -EBUSY: another query is not over;
- * -EPIPE: the connection is lost, and PQerrorMessage may say why; -EINVAL: libpq refuses the
- * statement; -EOPNOTSUPP: it is a COPY, for which there is no function here, and the connection
- * must be closed; -EAGAIN: the deadline is THRUM_NOW, and nothing was sent; -ENOMEM. -ETIMEDOUT,
- * -ECANCELED: it may have been carried out or not, or still run; see thrum_pq_cancel. Blocks.
- * Python: connection.execute. */
+/* Runs one or several statements, as PQexec does, and gives the result of the last. The caller owns
+ * the result, checks its status and frees it with PQclear. Blocks. Python: connection.execute.
+ *
+ * Returns:
+ *     0              there is a result
+ *     -EBUSY         another query is not over
+ *     -EPIPE         the connection is lost; PQerrorMessage may say why
+ *     -EINVAL        libpq refuses the statement
+ *     -EOPNOTSUPP    the statement is a COPY, for which there is no function; the connection must
+ *                    be closed
+ *     -EAGAIN        the deadline is THRUM_NOW, and nothing was sent
+ *     -ENOMEM        memory ran out
+ *     -ETIMEDOUT     the deadline has passed
+ *     -ECANCELED     the running task was cancelled
+ *
+ * After the last two the server may have run the statement, or may still run it: see
+ * thrum_pq_cancel. */
 THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, PGresult **ret_result,
                              thrum_deadline deadline);
 
-/* Runs one statement with `count` values in the place of $1, $2 and so on, as PQexecParams does:
- * each is text, or NULL for the SQL value of that name. They are the caller's, and sent before the
- * call returns. Returns as thrum_pq_query. Blocks. Python: connection.fetch(sql, *values). */
+/* Runs one statement with `count` values for $1, $2 and so on, as PQexecParams does. Each value is
+ * text, or NULL for the SQL value of that name. The values are sent before the call returns; the
+ * caller owns them. Blocks. Python: connection.fetch(sql, *values).
+ *
+ * Returns what thrum_pq_query returns. */
 THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int count,
                                     const char *const *values, PGresult **ret_result,
                                     thrum_deadline deadline);
 
-/* After a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
- * it has, and drops its results. Does nothing if no query is under way. A cancellation of the
- * calling task does not end it, as it is what one calls after one; the deadline does, but in a
- * thread not while the server is asked. Returns 0: the connection may be used again. Else
- * -ETIMEDOUT; -ECONNREFUSED: the server cannot be asked; -EPIPE, -EOPNOTSUPP, -ENOMEM, -EAGAIN: the
- * connection must be closed by PQfinish, as the request may still be on its way and would hit the
- * next query. Blocks. Python: connection.cancel. */
+/* Stops a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
+ * it has, and drops its results. Does nothing without such a query. A cancellation of the calling
+ * task does not end this call. The deadline does, but in a thread not while the server is asked.
+ * Blocks. Python: connection.cancel.
+ *
+ * Returns:
+ *     0              the connection can be used again
+ *     -ETIMEDOUT     the deadline has passed
+ *     -ECONNREFUSED  the server cannot be asked
+ *     -EPIPE, -EOPNOTSUPP, -ENOMEM, -EAGAIN
+ *                    the connection must be closed with PQfinish: the request may still arrive and would stop the
+ *                    next query */
 THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
 
-/* Waits for a notification of a channel that the connection has asked for by LISTEN. Returns 0 and
- * one to be given to PQfreemem; -ETIMEDOUT, -ECANCELED, and with THRUM_NOW -EAGAIN, after each of
- * which the connection is as it was; -EPIPE. Blocks. Python: connection.notifies. */
+/* Waits for a notification of a channel that the connection listens to (LISTEN). The caller frees
+ * it with PQfreemem. Blocks. Python: connection.notifies.
+ *
+ * Returns:
+ *     0           there is a notification
+ *     -ETIMEDOUT  the deadline has passed; -EAGAIN if it is THRUM_NOW
+ *     -ECANCELED  the running task was cancelled
+ *     -EPIPE      the connection is lost
+ *
+ * After a timeout or a cancellation the connection is as it was. */
 THRUM_API int thrum_pq_notify_get(PGconn *connection, PGnotify **ret_notify,
                                   thrum_deadline deadline);
 
