@@ -11,13 +11,13 @@
  *         thrum_condition_notify(&changed, 1);
  *     }
  *
- * A notify does not wake a crowd that would then fight for the lock: it moves the notified to the
- * lock's own queue, and each release of the lock wakes one. A wait returns 0 only when it was
- * notified; there are no spurious wake-ups, but another thread may take the lock first and change
- * the state again, so the while stays.
+ * A notify moves the notified waiters to the lock's own queue, and each release of the lock wakes
+ * one; they do not all wake and compete for the lock. A wait returns 0 only when it was notified:
+ * there are no spurious wake-ups. But another thread may acquire the lock first and change the
+ * state again, so the while stays.
  *
- * Python: threading.Condition (whose default lock is reentrant; ours is a plain one). Ideas: Hansen and
- * Hoare's monitors with Mesa's semantics; wait morphing as in nsync.
+ * Python: threading.Condition, whose default lock is reentrant; this one is a plain lock. Ideas:
+ * Hansen and Hoare's monitors with Mesa's semantics; wait morphing as in nsync.
  */
 #ifndef THRUM_CONDITION_H
 #define THRUM_CONDITION_H
@@ -50,49 +50,54 @@ typedef struct thrum_condition {
         (lock), THRUM_LOCK_INIT, 0                                                                 \
     }
 
-/* Makes `condition` one on `lock`, which must outlive it and may serve several conditions; with
- * NULL it has a lock of its own. Cannot fail. Python: Condition(lock). */
+/* Makes `condition` a condition on `lock`, which must outlive it and may serve several
+ * conditions. With NULL it has a lock of its own. Cannot fail. Python: Condition(lock). */
 THRUM_API void thrum_condition_init(thrum_condition *condition, thrum_lock *lock);
 
 /* The same on a reentrant lock; with NULL it has one of its own, as Python's default has. A wait
- * gives back all that the caller has acquired, and takes as much again. Cannot fail. */
+ * undoes all acquires of the caller and restores them. Cannot fail. */
 THRUM_API void thrum_condition_init_reentrant(thrum_condition *condition, thrum_rlock *lock);
 
-/* Ends the use of `condition`: stops the program if anyone waits for it, or if its own lock is
- * held. Frees nothing. */
+/* Ends the use of `condition`: stops the program if it has waiters, or if its own lock is held.
+ * Frees nothing. */
 THRUM_API void thrum_condition_finish(thrum_condition *condition);
 
-/* Takes the condition's lock; see thrum_lock_acquire. */
+/* Acquires the condition's lock; see thrum_lock_acquire. */
 THRUM_API void thrum_condition_acquire(thrum_condition *condition);
 
-/* Takes the condition's lock if it is free; see thrum_lock_try. */
+/* Acquires the condition's lock if it is free; see thrum_lock_try. */
 THRUM_API THRUM_MUST_CHECK int thrum_condition_try(thrum_condition *condition);
 
-/* Takes the condition's lock before `deadline`; see thrum_lock_acquire_until. */
+/* Acquires the condition's lock before the deadline; see thrum_lock_acquire_until. */
 THRUM_API THRUM_MUST_CHECK int thrum_condition_acquire_until(thrum_condition *condition,
                                                              thrum_deadline deadline);
 
-/* Gives the condition's lock back; see thrum_lock_release. */
+/* Releases the condition's lock; see thrum_lock_release. */
 THRUM_API void thrum_condition_release(thrum_condition *condition);
 
-/* Releases the lock, waits to be notified, and takes the lock again, which it holds on every
- * return. The caller must hold the lock. Returns 0 when notified; -ETIMEDOUT; -EAGAIN if the
- * deadline is THRUM_NOW (the lock is then not released); -ECANCELED if the running task was
- * cancelled. The deadline bounds the wait for the notify, not that for the lock. Blocks.
- * Python: Condition.wait(timeout). */
+/* Releases the lock, waits for a notify, and acquires the lock again: the caller holds it on every
+ * return. The caller must hold the lock. The deadline bounds the wait for the notify, not the wait
+ * for the lock. Blocks. Python: Condition.wait(timeout).
+ *
+ * Returns:
+ *     0           notified
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW; the lock was not released
+ *     -ECANCELED  the running task was cancelled */
 THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline);
 
-/* Waits until predicate(context) is true, calling it under the lock, first before waiting.
- * Returns 0 when it is true; else as thrum_condition_wait. Python: Condition.wait_for(). */
+/* Waits until predicate(context) is true. Calls it under the lock, the first time before
+ * waiting. Returns 0 when it is true; otherwise what thrum_condition_wait returns. Python:
+ * Condition.wait_for(). */
 THRUM_API int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
                                        void *context, thrum_deadline deadline);
 
-/* Lets at most `count` waiters go on, those that have waited longest. The caller must hold the
+/* Notifies at most `count` waiters, those that have waited longest. The caller must hold the
  * lock. Does not block. Python: Condition.notify(n). */
 THRUM_API void thrum_condition_notify(thrum_condition *condition, uint32_t count);
 
-/* Lets all waiters go on. The caller must hold the lock. Does not block.
- * Python: Condition.notify_all(). */
+/* Notifies all waiters. The caller must hold the lock. Does not block. Python:
+ * Condition.notify_all(). */
 THRUM_API void thrum_condition_notify_all(thrum_condition *condition);
 
 THRUM_END

@@ -6,9 +6,8 @@
  *     ...                                     // the other, any number:
  *     thrum_event_wait(&ready, THRUM_FOREVER);
  *
- * What was written before thrum_event_set is seen after thrum_event_wait returned 0. The event may
- * be freed by a waiter as soon as its wait has returned 0, even while the setter is still inside
- * thrum_event_set. Python: threading.Event.
+ * A waiter whose wait returned 0 sees what was written before thrum_event_set. It may free the
+ * event at once, even while the setter is still inside thrum_event_set. Python: threading.Event.
  */
 #ifndef THRUM_EVENT_H
 #define THRUM_EVENT_H
@@ -32,26 +31,32 @@ typedef struct thrum_event {
         0, 0, 0                                                                                    \
     }
 
-/* Makes `event` one that is not set, as all-zero memory and THRUM_EVENT_INIT are. Cannot fail. */
+/* Makes `event` an event that is not set, as all-zero memory and THRUM_EVENT_INIT are. Cannot
+ * fail. */
 THRUM_API void thrum_event_init(thrum_event *event);
 
-/* Ends the use of `event`: stops the program if anyone waits for it. Frees nothing. */
+/* Ends the use of `event`: stops the program if it has waiters. Frees nothing. */
 THRUM_API void thrum_event_finish(thrum_event *event);
 
-/* Sets the flag and wakes all who wait. Setting it again does nothing. Does not block.
- * Python: Event.set(). */
+/* Sets the flag and wakes all waiters. A second set does nothing. Does not block. Python:
+ * Event.set(). */
 THRUM_API void thrum_event_set(thrum_event *event);
 
-/* Takes the flag back: waits that begin from now on wait. Does not block. Python: Event.clear(). */
+/* Clears the flag: later waits wait. Does not block. Python: Event.clear(). */
 THRUM_API void thrum_event_clear(thrum_event *event);
 
-/* True if the flag is set; what was written before the set is then seen. Does not block.
+/* True if the flag is set; the caller then sees what was written before the set. Does not block.
  * Python: Event.is_set(). */
 THRUM_API bool thrum_event_is_set(const thrum_event *event);
 
 /* Waits until the flag is set. A waiter that a set has woken returns 0 even if the flag is cleared
- * before it runs. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and the flag is not
- * set; -ECANCELED if the running task was cancelled. Blocks. Python: Event.wait(timeout). */
+ * before it runs. Blocks. Python: Event.wait(timeout).
+ *
+ * Returns:
+ *     0           the flag is or was set
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and the flag is not set
+ *     -ECANCELED  the running task was cancelled */
 THRUM_API int thrum_event_wait(thrum_event *event, thrum_deadline deadline);
 
 THRUM_END

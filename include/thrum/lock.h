@@ -1,19 +1,21 @@
-/* A lock: one holder at a time.
+/* A lock: at most one thread or fiber holds it.
  *
  *     static thrum_lock lock;                 // all-zero is an unlocked lock
  *     thrum_with (&lock)
  *         balance += amount;
  *
- * Replaces pthread_mutex_t, in 16 bytes: threads and fibers wait for it alike, it takes absolute
- * deadlines, and it knows its holder, so that releasing a lock that one does not hold, or taking
- * one that one already holds, stops the program with names instead of corrupting it.
+ * It replaces pthread_mutex_t, in 16 bytes. Threads and fibers wait for it in the same way,
+ * deadlines are absolute, and the lock knows its owner. To release a lock that the caller does not
+ * hold, or to acquire one that it already holds, stops the program with names instead of corrupting
+ * it.
  *
- * Order: barging, so that a running thread may take a free lock ahead of a waiting one, which
- * keeps throughput; but threads that fight for a lock take turns of a millisecond: one that has
- * waited so long is handed the lock by a release of one that has had it so long. The lock may be freed by whoever acquired it last, at once after the release.
+ * Order: barging. A running thread may acquire a free lock before a waiter does, which keeps
+ * throughput high. Once a waiter has queued for 1 ms and the owner has held its turn for 1 ms,
+ * release hands the lock over. The thread that acquired the lock last may free it right after the
+ * release.
  *
- * Differs from Python's threading.Lock in that only the holder may release it. Ideas: nsync (the
- * queue's guard in the lock word), parking_lot (hand-off after a time), Go (the starving mode).
+ * Differs from Python's threading.Lock: only the owner may release it. Ideas: nsync (the queue's
+ * guard in the lock word), parking_lot (hand-off after a time), Go (the starvation mode).
  */
 #ifndef THRUM_LOCK_H
 #define THRUM_LOCK_H
@@ -40,30 +42,39 @@ typedef struct thrum_lock {
 /* Makes `lock` an unlocked lock, as all-zero memory and THRUM_LOCK_INIT are. Cannot fail. */
 THRUM_API void thrum_lock_init(thrum_lock *lock);
 
-/* Ends the use of `lock`: stops the program if it is held or waited for. Frees nothing, as a lock
- * owns nothing; calling it is a check, not a duty. */
+/* Ends the use of `lock`: stops the program if it is held or waited for. Frees nothing; the call
+ * is a check and optional. */
 THRUM_API void thrum_lock_finish(thrum_lock *lock);
 
-/* Takes the lock, however long that takes. Cancellation does not interrupt it. Taking a lock that
- * one holds already stops the program. Blocks. Python: Lock.acquire(). */
+/* Acquires the lock, without a limit of time. Cancellation does not interrupt the wait. A caller
+ * that already holds the lock is stopped. Blocks. Python: Lock.acquire(). */
 THRUM_API void thrum_lock_acquire(thrum_lock *lock);
 
-/* Takes the lock if it is free. Returns 0, or -EAGAIN if it is held (by the caller included).
- * Never blocks. Python: Lock.acquire(blocking=False). */
+/* Acquires the lock if it is free. Never blocks. Python: Lock.acquire(blocking=False).
+ *
+ * Returns:
+ *     0        the caller holds the lock
+ *     -EAGAIN  the lock is held, also if by the caller */
 THRUM_API THRUM_MUST_CHECK int thrum_lock_try(thrum_lock *lock);
 
-/* Takes the lock before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW
- * and the lock is held; -ECANCELED if the running task was cancelled; -EDEADLK at once if the
- * caller holds it already. Blocks. Python: Lock.acquire(timeout=...). */
+/* Acquires the lock before the deadline. Blocks. Python: Lock.acquire(timeout=...).
+ *
+ * Returns:
+ *     0           the caller holds the lock
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and the lock is held
+ *     -ECANCELED  the running task was cancelled
+ *     -EDEADLK    the caller already holds it; at once
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline);
 
-/* Gives the lock back and wakes a waiter if there is one. The caller must hold it: anyone else is
- * stopped with a message. Touches nothing of the lock once another may take it. Does not block.
- * Python: Lock.release(). */
+/* Releases the lock and wakes a waiter if there is one. A caller that does not hold the lock is
+ * stopped. Touches nothing of the lock once another thread can acquire it. Does not block. Python:
+ * Lock.release(). */
 THRUM_API void thrum_lock_release(thrum_lock *lock);
 
-/* True if anyone holds the lock at this moment; for assertions and displays. Does not block.
- * Python: Lock.locked(). */
+/* True if the lock is held at this moment; for assertions and displays. Does not block. Python:
+ * Lock.locked(). */
 THRUM_API bool thrum_lock_locked(const thrum_lock *lock);
 
 /* True if the calling thread or fiber holds the lock. Does not block. */

@@ -1,10 +1,10 @@
-/* Once: do something the first time it is needed, whoever needs it first.
+/* Once: runs a function at its first use, whichever thread or fiber comes first.
  *
  *     static thrum_once once;                 // all-zero: not done yet
  *     int rc = thrum_once_run(&once, open_database, &database);
  *
- * All others wait until the first has done it, and see what it wrote. One that fails has not done
- * it: it returns its error, and the next one tries again.
+ * All other callers wait until the first has run the function, and see what it wrote. If the
+ * function fails, its caller gets the error, and the next caller tries again.
  *
  * Replaces pthread_once, which takes no argument and cannot fail. Idea: Rust's OnceLock.
  */
@@ -29,12 +29,15 @@ typedef struct thrum_once {
         0, THRUM_LOCK_INIT                                                                         \
     }
 
-/* Calls `function` with `context` unless that was done. Returns 0 when it is done; else the negative
- * number that the function gave, after which it counts as not done. A function that runs its own
- * `once` again stops the program. Blocks while another runs it. */
+/* Calls `function` with `context` unless that was done. A function that runs its own `once` again
+ * stops the program. Blocks while another caller runs it.
+ *
+ * Returns:
+ *     0                the function has succeeded, now or before
+ *     negative number  what the function returned; it counts as not done */
 THRUM_API int thrum_once_run(thrum_once *once, int (*function)(void *context), void *context);
 
-/* True if it is done; what was written by it is then seen. Does not block. */
+/* True if it is done; the caller then sees what the function wrote. Does not block. */
 THRUM_API bool thrum_once_done(const thrum_once *once);
 
 THRUM_END

@@ -1,4 +1,4 @@
-/* A reentrant lock: its holder may take it again.
+/* A reentrant lock: its owner may acquire it again.
  *
  *     static thrum_rlock lock;                // all-zero is an unlocked one
  *
@@ -10,9 +10,9 @@
  *         return item;
  *     }
  *
- * It is the lock of lock.h with a depth beside the holder, in the same 16 bytes: only the holder's
- * last release gives it back. Use it where a function that holds the lock calls another that needs
- * it too; where you can split the inner function off, a plain lock says more.
+ * It is the lock of lock.h with a depth beside the owner, in the same 16 bytes. Only the owner's
+ * last release frees it. Use it where a function that holds the lock calls another function that
+ * needs it. Where the inner function can be split off, a plain lock is clearer.
  *
  * Python: threading.RLock.
  */
@@ -37,35 +37,46 @@ typedef struct thrum_rlock {
         THRUM_LOCK_INIT                                                                            \
     }
 
-/* How often one may hold it: one more stops the program, as it is a recursion without end. */
+/* The largest depth. One acquire more stops the program, because it is an endless recursion. */
 #define THRUM_RLOCK_DEPTH_MAX UINT32_C(0xfffff)
 
-/* Makes `lock` an unlocked one, as all-zero memory and THRUM_RLOCK_INIT are. Cannot fail. */
+/* Makes `lock` an unlocked reentrant lock, as all-zero memory and THRUM_RLOCK_INIT are. Cannot
+ * fail. */
 THRUM_API void thrum_rlock_init(thrum_rlock *lock);
 
 /* Ends the use of `lock`: stops the program if it is held or waited for. Frees nothing. */
 THRUM_API void thrum_rlock_finish(thrum_rlock *lock);
 
-/* Takes the lock, however long that takes, or once more if the caller holds it. Cancellation does
- * not interrupt it. Blocks. Python: RLock.acquire(). */
+/* Acquires the lock, without a limit of time, or once more if the caller holds it. Cancellation
+ * does not interrupt the wait. Blocks. Python: RLock.acquire(). */
 THRUM_API void thrum_rlock_acquire(thrum_rlock *lock);
 
-/* Takes the lock if it is free or the caller's. Returns 0, or -EAGAIN. Never blocks. */
+/* Acquires the lock if it is free or the caller holds it. Never blocks.
+ *
+ * Returns:
+ *     0        the caller holds the lock
+ *     -EAGAIN  another thread or fiber holds it */
 THRUM_API THRUM_MUST_CHECK int thrum_rlock_try(thrum_rlock *lock);
 
-/* Takes the lock before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and
- * another holds it; -ECANCELED if the running task was cancelled. Blocks. */
+/* Acquires the lock before the deadline. Blocks.
+ *
+ * Returns:
+ *     0           the caller holds the lock
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and another thread or fiber holds it
+ *     -ECANCELED  the running task was cancelled
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_rlock_acquire_until(thrum_rlock *lock,
                                                          thrum_deadline deadline);
 
-/* Takes one acquire back; the last one gives the lock away and wakes a waiter. The caller must hold
- * it: anyone else is stopped with a message. Does not block. Python: RLock.release(). */
+/* Undoes one acquire; the last one frees the lock and wakes a waiter. A caller that does not hold
+ * the lock is stopped. Does not block. Python: RLock.release(). */
 THRUM_API void thrum_rlock_release(thrum_rlock *lock);
 
-/* True if anyone holds the lock at this moment. Does not block. */
+/* True if the lock is held at this moment. Does not block. */
 THRUM_API bool thrum_rlock_locked(const thrum_rlock *lock);
 
-/* How often the caller holds it: 0 if not at all. Does not block. */
+/* The depth at which the caller holds it, 0 for none. Does not block. */
 THRUM_API uint32_t thrum_rlock_depth(const thrum_rlock *lock);
 
 THRUM_END

@@ -8,15 +8,15 @@
  *
  * It pays where readers hold it long and writers are rare; for short sections a lock is faster.
  *
- * Order: first come, first served, in batches: a reader that comes while a writer waits queues
- * behind it, so writers are not starved; when readers' turn comes, all that stand at the head of
- * the queue go in together, so they are not starved either. A thread or fiber that reads may take
- * the lock for reading again, past any writer that waits, as it would wait for itself otherwise.
- * While it reads more than four locks at once, it also goes past the writers that wait for others.
+ * Order: first come, first served, in batches. A reader that comes while a writer waits queues
+ * behind it, so writers do not starve. When the readers' turn comes, all readers at the head of the
+ * queue enter together, so they do not starve either. A thread or fiber that reads may acquire the
+ * lock for reading again, past a waiting writer; otherwise it would wait for itself. While it reads
+ * more than four locks at once, it also passes the writers that wait for other locks.
  *
- * A reader cannot become a writer without giving its reading up first: two that tried would wait for
+ * A reader cannot become a writer before it has released its reading: two that tried would wait for
  * each other. thrum_rwlock_acquire_write by a reader stops the program; the form with a deadline
- * returns -EDEADLK. Both know of the first four locks that the caller reads.
+ * returns -EDEADLK. Both know the first four locks that the caller reads.
  *
  * Not in Python. Ideas: phase-fair locks (Brandenburg and Anderson); the queue of nsync.
  */
@@ -41,43 +41,64 @@ typedef struct thrum_rwlock {
         0, 0, 0                                                                                    \
     }
 
-/* Makes `lock` a free one, as all-zero memory and THRUM_RWLOCK_INIT are. Cannot fail. */
+/* Makes `lock` a free lock, as all-zero memory and THRUM_RWLOCK_INIT are. Cannot fail. */
 THRUM_API void thrum_rwlock_init(thrum_rwlock *lock);
 
 /* Ends the use of `lock`: stops the program if it is held or waited for. Frees nothing. */
 THRUM_API void thrum_rwlock_finish(thrum_rwlock *lock);
 
-/* Takes the lock for reading, however long that takes. Cancellation does not interrupt it. A writer
- * that asks for it stops the program. Blocks. */
+/* Acquires the lock for reading, without a limit of time. Cancellation does not interrupt the
+ * wait. A caller that writes is stopped. Blocks. */
 THRUM_API void thrum_rwlock_acquire_read(thrum_rwlock *lock);
 
-/* Takes the lock for reading if that needs no wait. Returns 0 or -EAGAIN. Never blocks. */
+/* Acquires the lock for reading if that needs no wait. Never blocks.
+ *
+ * Returns:
+ *     0        the caller reads
+ *     -EAGAIN  it would have to wait */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_try_read(thrum_rwlock *lock);
 
-/* Takes the lock for reading before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is
- * THRUM_NOW; -ECANCELED if the running task was cancelled; -EDEADLK if the caller writes. Blocks. */
+/* Acquires the lock for reading before the deadline. Blocks.
+ *
+ * Returns:
+ *     0           the caller holds the lock for reading
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and it would have to wait
+ *     -ECANCELED  the running task was cancelled
+ *     -EDEADLK    the caller writes
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_read_until(thrum_rwlock *lock,
                                                                thrum_deadline deadline);
 
-/* Gives one reading back, on the thread or fiber that took it; the last one lets a writer in.
- * Stops the program if the caller does not read. Does not block. */
+/* Releases one reading, on the thread or fiber that acquired it; the last one admits a writer. A
+ * caller that does not read is stopped. Does not block. */
 THRUM_API void thrum_rwlock_release_read(thrum_rwlock *lock);
 
-/* Takes the lock for writing, however long that takes. Cancellation does not interrupt it. One who
- * reads or writes already is stopped. Blocks. */
+/* Acquires the lock for writing, without a limit of time. Cancellation does not interrupt the
+ * wait. A caller that already reads or writes is stopped. Blocks. */
 THRUM_API void thrum_rwlock_acquire_write(thrum_rwlock *lock);
 
-/* Takes the lock for writing if it is free. Returns 0 or -EAGAIN. Never blocks. */
+/* Acquires the lock for writing if it is free. Never blocks.
+ *
+ * Returns:
+ *     0        the caller writes
+ *     -EAGAIN  the lock is taken */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_try_write(thrum_rwlock *lock);
 
-/* Takes the lock for writing before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is
- * THRUM_NOW; -ECANCELED if the running task was cancelled; -EDEADLK at once if the caller reads or
- * writes already. Blocks. */
+/* Acquires the lock for writing before the deadline. Blocks.
+ *
+ * Returns:
+ *     0           the caller holds the lock for writing
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and it would have to wait
+ *     -ECANCELED  the running task was cancelled
+ *     -EDEADLK    the caller already reads or writes; at once
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_write_until(thrum_rwlock *lock,
                                                                 thrum_deadline deadline);
 
-/* Gives the writing back and lets the next in. Stops the program if the caller does not write.
- * Does not block. */
+/* Releases the writing and admits the next. A caller that does not write is stopped. Does not
+ * block. */
 THRUM_API void thrum_rwlock_release_write(thrum_rwlock *lock);
 
 /* The number of readers at this moment; for displays. Does not block. */

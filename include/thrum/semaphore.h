@@ -1,14 +1,14 @@
-/* A semaphore: a number of permits, for so many users at a time.
+/* A semaphore: a number of permits. Acquire takes one and waits while there is none.
  *
  *     static thrum_semaphore connections = THRUM_SEMAPHORE_INIT(3);
  *     thrum_with (&connections)
  *         query(...);                          // at most three at once
  *
- * Waiters are served in the order in which they came: a release hands its permit to the first of
- * them. The semaphore may be freed by whoever acquired from it last.
+ * Waiters are served in the order of their coming: a release hands its permit to the first. The
+ * caller that acquired last may free the semaphore.
  *
- * Differs from Python's threading.Semaphore in that all-zero memory is a semaphore without permits
- * (Python's default is one), and that release takes the number of permits.
+ * Differs from Python's threading.Semaphore: all-zero memory is a semaphore without permits
+ * (Python's default is one), and release takes the number of permits.
  */
 #ifndef THRUM_SEMAPHORE_H
 #define THRUM_SEMAPHORE_H
@@ -35,34 +35,45 @@ typedef struct thrum_semaphore {
         (uint32_t)(permits) << 2, 0, 0                                                             \
     }
 
-/* Makes `semaphore` one with `permits` permits, at most THRUM_SEMAPHORE_MAX (more stops the
- * program). Cannot fail. Python: Semaphore(value). */
+/* Makes `semaphore` one with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the program.
+ * Cannot fail. Python: Semaphore(value). */
 THRUM_API void thrum_semaphore_init(thrum_semaphore *semaphore, uint32_t permits);
 
-/* The same, and a release that would lift the number of permits above `permits`, at least 1, stops
- * the program. Python: BoundedSemaphore(value). */
+/* The same with a bound: a release that would give more than `permits` permits, at least 1,
+ * stops the program. Python: BoundedSemaphore(value). */
 THRUM_API void thrum_semaphore_init_bounded(thrum_semaphore *semaphore, uint32_t permits);
 
-/* Ends the use of `semaphore`: stops the program if anyone waits for it. Frees nothing. */
+/* Ends the use of `semaphore`: stops the program if it has waiters. Frees nothing. */
 THRUM_API void thrum_semaphore_finish(thrum_semaphore *semaphore);
 
-/* Takes one permit, however long that takes. Cancellation does not interrupt it. Blocks.
+/* Takes one permit, without a limit of time. Cancellation does not interrupt the wait. Blocks.
  * Python: Semaphore.acquire(). */
 THRUM_API void thrum_semaphore_acquire(thrum_semaphore *semaphore);
 
-/* Takes one permit if there is one. Returns 0 or -EAGAIN. Never blocks. */
+/* Takes one permit if there is one. Never blocks.
+ *
+ * Returns:
+ *     0        the caller has a permit
+ *     -EAGAIN  there is none */
 THRUM_API THRUM_MUST_CHECK int thrum_semaphore_try(thrum_semaphore *semaphore);
 
-/* Takes one permit before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW
- * and there is none; -ECANCELED if the running task was cancelled. Blocks. */
+/* Takes one permit before the deadline. Blocks.
+ *
+ * Returns:
+ *     0           the caller has a permit
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and there is none
+ *     -ECANCELED  the running task was cancelled
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_semaphore_acquire_until(thrum_semaphore *semaphore,
                                                              thrum_deadline deadline);
 
-/* Gives `permits` permits, waking as many waiters. Anyone may call it. Going above the bound, or
- * above THRUM_SEMAPHORE_MAX, stops the program. Does not block. Python: Semaphore.release(n). */
+/* Gives `permits` permits and wakes as many waiters. Any thread or fiber may call it. To exceed
+ * the bound, or THRUM_SEMAPHORE_MAX, stops the program. Does not block. Python:
+ * Semaphore.release(n). */
 THRUM_API void thrum_semaphore_release(thrum_semaphore *semaphore, uint32_t permits);
 
-/* The number of permits to be had at this moment; for displays. Does not block. */
+/* The number of free permits at this moment; for displays. Does not block. */
 THRUM_API uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore);
 
 THRUM_END
