@@ -41,14 +41,25 @@ static bool grow(void **list, int count, int *room, size_t item)
     return true;
 }
 
-/* The module that the mapping goes on with, a new one, or -1 if memory ran out. */
+/* Whether a mapping continues the last module. A linker may put several segments into one page of
+ * the file, so a small program has its first page mapped more than once. Another copy of the file
+ * begins anew with that page. */
+static bool continues(const struct module *last, const struct mapping *mapping, uint64_t offset)
+{
+    if (offset == last->first_offset)
+        return last->last_offset == offset && mapping->start == last->end;
+    return offset > last->first_offset;
+}
+
+/* The module that the mapping continues, a new one, or -1 if memory ran out. */
 static int module_of(struct modules *modules, const struct mapping *mapping, const char *path,
                      uint64_t offset, uint64_t inode)
 {
     struct module *last = modules->count ? &modules->list[modules->count - 1] : NULL;
-    if (last && offset > last->first_offset && last->inode == inode &&
+    if (last && continues(last, mapping, offset) && last->inode == inode &&
         strcmp(last->path, path) == 0) {
         last->end = mapping->end;
+        last->last_offset = offset;
         return modules->count - 1;
     }
     if (!grow((void **)&modules->list, modules->count, &modules->room, sizeof *last))
@@ -60,6 +71,7 @@ static int module_of(struct modules *modules, const struct mapping *mapping, con
                                                     .start = mapping->start,
                                                     .end = mapping->end,
                                                     .first_offset = offset,
+                                                    .last_offset = offset,
                                                     .inode = inode,
                                                     .file = -1};
     return modules->count++;

@@ -27,6 +27,7 @@ struct module {
     char *path; /* as the process sees it */
     uint64_t start, end;
     uint64_t first_offset; /* in the file, of what lies at `start` */
+    uint64_t last_offset;  /* the same of its last mapping so far */
     uint64_t inode;
     bool read;     /* the fields below are filled in */
     bool foreign;  /* it is no ELF file of this machine */
