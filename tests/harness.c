@@ -192,6 +192,7 @@ static void wait_for_end(struct run *run, double deadline)
         read_output(run);
         on_signals(run);
     }
+    read_output(run); /* what it wrote between the last read and its end */
 }
 
 /* Kills and collects what is left. Gives how many processes besides the test's own were alive. */
