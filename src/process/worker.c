@@ -186,7 +186,7 @@ static void set_running(thrum__task_slot *slot)
 static int run(thrum__task_slot *slot)
 {
     thrum_task task = {0};
-    thrum_task_fn *function;
+    thrum_task_fn *function = NULL;
     int rc = function_of(slot, &function);
     if (rc < 0)
         return rc;

@@ -36,7 +36,7 @@ for fault in lock permit drop order twice descriptor; do
         --seed 1 --programs 200 --shrink 5 --no-fork --fault $fault
 done
 says 'and one that hangs' 1 'it hangs: ' --seed 1 --programs 200 --deadline 1 --shrink 0 --no-fork --fault hang
-says 'with the stacks of those that wait' 1 'thrum__wait+' \
+says 'with the stacks of those that wait' 1 'thrum__wait[.+]' \
     --seed 1 --programs 200 --deadline 1 --shrink 0 --no-fork --fault hang
 # How small depends on the schedule; the program that it began with has more than ten actors.
 says 'and what it finds, it makes smaller' 1 '^repeat: --seed .*--keep ' \
