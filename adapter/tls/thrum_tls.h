@@ -35,6 +35,11 @@
  * to the connection, and never waits in it. Cryptography uses the processor: the handshake of a
  * server takes about a millisecond, in which other fibers of the worker wait.
  *
+ * The library initialises OpenSSL with OPENSSL_INIT_NO_ATEXIT, because tasks may use OpenSSL until
+ * the library has joined its workers, at the end of the program. A program that uses OpenSSL
+ * earlier and leaves pools open at its end calls OPENSSL_init_ssl(OPENSSL_INIT_NO_ATEXIT, NULL)
+ * first.
+ *
  * Python: ssl.SSLContext, with asyncio's `ssl` argument and loop.start_tls.
  */
 #ifndef THRUM_TLS_H

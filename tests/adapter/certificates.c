@@ -34,6 +34,8 @@ void certificate_make(struct certificate *ret_certificate, const char *name,
 {
     static long serial;
     char names[128];
+    /* As thrum_tls.h asks of a program that uses OpenSSL before the library does. */
+    CHECK(OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL) == 1);
     X509 *x509 = X509_new();
     EVP_PKEY *key = EVP_EC_gen("P-256");
     CHECK(x509 && key);

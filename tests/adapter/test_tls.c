@@ -9,16 +9,6 @@
 #include <openssl/ssl.h>
 #include <stdio.h>
 
-#ifdef __SANITIZE_ADDRESS__
-/* The pool of fibers that carries a test lives until the program ends, and OpenSSL does not free
- * all that it keeps for such a worker's thread. */
-const char *__lsan_default_suppressions(void);
-const char *__lsan_default_suppressions(void)
-{
-    return "leak:libcrypto\n";
-}
-#endif
-
 static struct certificate authority, good;
 static thrum_tls *client, *server;
 static thrum_stream *near, *far; /* of the client, of the server */
