@@ -1,5 +1,4 @@
-/* PostgreSQL: connections and queries of libpq for which only the caller waits, be it a fiber or a
- * thread.
+/* PostgreSQL: connections and queries of libpq that block only their caller, a fiber or a thread.
  *
  *     static int count_users(thrum_task *self)
  *     {

@@ -19,8 +19,8 @@
  * (net/stream.c).
  *
  * The end. A close_notify is the end of the bytes (0). An end of the transport without one is
- * -ECONNABORTED: whoever is on the way could have cut the connection. `end` sends ours; reading
- * goes on after it, as TLS 1.3 has it.
+ * -ECONNABORTED: an attacker may have cut the connection. `end` sends a close_notify; reads
+ * continue after it, as TLS 1.3 allows.
  *
  * Errors. What the transport below returned is kept in `below_error`, as OpenSSL only says that it
  * failed. The error queue belongs to the thread: it is emptied before each call of OpenSSL and read

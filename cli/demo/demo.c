@@ -110,7 +110,7 @@ static int open_workloads(struct demo *demo, thrum_error *ret_error)
 
 /* The sleeps of the file and SQLite tasks stand for a disk and a server, whose answers do not come
  * later because this machine is saving power: without this the kernel adds up to 50 us to each.
- * Threads inherit it from the one that starts them. If it is refused the sleeps are only longer. */
+ * A new thread inherits it from its creator. If the kernel refuses, the sleeps are only longer. */
 static void sleep_precisely(void)
 {
     prctl(PR_SET_TIMERSLACK, 1UL);

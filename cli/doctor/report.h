@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The exit status of a deadlock, and of one that can happen. */
+/* The exit status for a deadlock that has happened or can happen. */
 enum { STATUS_DEADLOCK = 66 };
 
 /* Marks in a text for styles; doctor_report_styled writes them. */

@@ -116,8 +116,8 @@ HOOK int cnd_broadcast(cnd_t *condition)
     return mapped(thrum__watch_cond_wake(condition_of(condition), 1));
 }
 
-/* On x86-64 and aarch64 a function that returns int may be called as one that returns a pointer; the lower half
- * counts, as for the C library, which does the same. */
+/* On x86-64 and aarch64 a function that returns int may be called through a type that returns a
+ * pointer. Only the lower half of the result counts. The C library does the same. */
 HOOK int thrd_create(thrd_t *thread, thrd_start_t run, void *argument)
 {
     void *(*start)(void *) = (void *(*)(void *))(uintptr_t)run;

@@ -1,12 +1,12 @@
 /* The tables of the region: locks, contexts, variants, events, findings, stacks.
  *
  * A chain is searched from its head. To add, a record is filled in, then made the head by a
- * compare-and-swap; if that fails, only what came since is searched again. So each key has one record, but
- * for one that lost the race, which stays unused.
+ * compare-and-swap; if that fails, only what came since is searched again. So each key has one
+ * record. A record that lost the race stays unused.
  *
- * A lock is known by its address, as long as its record is alive. When it is destroyed, its
- * memory freed, or it is initialised again, a record that is in a context (LOCK_NESTED) is left for what was
- * recorded of it, and a stamp is raised that makes all caches forget the address; the next lock
+ * A lock is known by its address, as long as its record is alive. When it is destroyed, its memory
+ * freed, or it is initialised again, a record that is in a context (LOCK_NESTED) is left for what
+ * was recorded of it, and a stamp is raised that makes all caches forget the address; the next lock
  * there gets a record of its own. A record that is in no context is used again.
  */
 #include "watch.h"
@@ -50,7 +50,8 @@ static void lock_fill(struct lock_record *lock, const void *address, enum lock_k
     lock->epoch = slot ? slot->epoch : 0;
 }
 
-/* The living record from `from` up to `end` in the chain, or else one that may be used again. */
+/* Finds the living record for an address between `from` and `end` of the chain. Without one, gives
+ * a dead record that may be used again. */
 static uint32_t lock_search(uint32_t from, uint32_t end, const void *address, uint32_t *ret_spare)
 {
     struct lock_record *locks = thrum__watch_region->locks;
@@ -176,12 +177,12 @@ uint32_t thrum__watch_node(uint32_t parent, uint32_t lock, uint64_t site)
     }
 }
 
-/* Variants of one context by one thread: one for each epoch, up to so many. What is not recorded then
- * was seen in the same thread before. */
+/* Variants of one context by one thread: one for each epoch, up to so many. What is not recorded
+ * then was seen in the same thread before. */
 enum { VARIANTS_EACH = 8 };
 
-/* Where a thread is made for each task, a thousand variants differ in nothing but the thread: only so many
- * of a context have a stack of their own, the others show that of the first. */
+/* Where a thread is made for each task, a thousand variants differ in nothing but the thread: only
+ * so many of a context have a stack of their own, the others show that of the first. */
 enum { STACKS_EACH = 32 };
 
 static uint32_t variant_stack(struct slot *slot, struct node_record *node)

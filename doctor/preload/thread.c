@@ -1,13 +1,13 @@
 /* Threads: a slot and a record for each, from its creation to its end.
  *
- * The creator takes both and the new thread starts in `begin`. A thread that was made otherwise, as the
- * first one, gets its own at its first hook. The end is seen by the destructor of a thread-specific
- * value: it sets the value again until the last round, so that it comes after the destructors of the
- * program. Locks that are taken later still are not recorded.
+ * The creator takes both and the new thread starts in `begin`. A thread that was made otherwise, as
+ * the first one, gets its own at its first hook. The end is seen by the destructor of a
+ * thread-specific value: it sets the value again until the last round, so that it comes after the
+ * destructors of the program. Locks that are taken later still are not recorded.
  *
  * The slot outlives the thread until it is joined, as the join asks which locks the thread took. A
- * detached thread's slot is free at its end. Flags decide which side frees it: the one that adds the
- * second of "ended" and "detached".
+ * detached thread's slot is free at its end. Two flags decide which side frees it: the
+ * side that sets the second of "ended" and "detached" does.
  *
  * In the child of a fork only the calling thread exists. Its held locks are copied to a new region,
  * which is made at the next hook; most children never come so far, but execute another program.
@@ -109,8 +109,8 @@ static void read_name(struct slot *slot)
         memcpy(record_of(slot)->name, name, sizeof name);
 }
 
-/* The kernel keeps this much free below the first stack. A thread's control block lies at the upper end
- * of its stack, with less than MARGIN above it. */
+/* The kernel keeps this much free below the first stack. A thread's control block lies at the upper
+ * end of its stack, with less than MARGIN above it. */
 enum { FIRST_STACK = 8 << 20, MARGIN = 64 << 10 };
 
 /* The slot becomes that of this thread, whose stack has that size; 0: not known. */

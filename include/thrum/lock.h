@@ -5,9 +5,8 @@
  *         balance += amount;
  *
  * It replaces pthread_mutex_t, in 16 bytes. Threads and fibers wait for it in the same way,
- * deadlines are absolute, and the lock knows its owner. To release a lock that the caller does not
- * hold, or to acquire one that it already holds, stops the program with names instead of corrupting
- * it.
+ * deadlines are absolute, and the lock knows its owner. Two mistakes stop the program, with the
+ * names of lock and thread: releasing a lock that the caller does not hold, and acquiring it twice.
  *
  * Order: barging. A running thread may acquire a free lock before a waiter does, which keeps
  * throughput high. Once a waiter has queued for 1 ms and the owner has held its turn for 1 ms,

@@ -12,26 +12,28 @@
  *         return rc;
  *     }
  *
- * A part is a small function, `int fn(void *arg)`, and not a task: it has no object, its argument is
- * not copied, and it has ended when the call that started it returns. So a part may use variables of
- * the caller, and a fork costs a few nanoseconds. A part returns 0, or a negative errno to fail.
+ * A part is a small function, `int fn(void *arg)`, and not a task: it has no object, its argument
+ * is not copied, and it has ended when the call that started it returns. So a part may use
+ * variables of the caller, and a fork costs a few nanoseconds. A part returns 0, or a negative
+ * errno to fail.
  *
  * The calling context runs the first part itself. A worker of the executor that has nothing to do
- * runs another part meanwhile; if none has, the caller runs all of them. A thread pool's workers are
- * threads, a fiber pool's are fibers. On the inline executor and on a process pool the caller runs
- * all parts, one after another. The caller may be a task of the executor or of another, a fiber, or
- * any thread.
+ * runs another part meanwhile; if none has, the caller runs all of them. A thread pool's workers
+ * are threads, a fiber pool's are fibers. On the inline executor and on a process pool the caller
+ * runs all parts, one after another. The caller may be a task of the executor or of another, a
+ * fiber, or any thread.
  *
- * A part may wait, for another part too, but only for one that the same call has started or a call
- * around it. A part that waits does not hold up the other parts: another worker runs them.
+ * A part may wait. It may wait for another part if the same call, or a call around it, has started
+ * that part. A waiting part does not delay the other parts: another worker runs them.
  *
- * A part that runs on another worker belongs to the task that forked: thrum_cancelled(NULL) is true there
- * when that task was asked to stop, and the task's deadline ends the part's waits. A wait of the part
- * ends at the latest when the caller comes to its join. A shield of the caller covers the part.
- * Values of thrum_local are those of the worker.
+ * A part that runs on another worker belongs to the task that forked: thrum_cancelled(NULL) is true
+ * there when that task was asked to stop, and the task's deadline ends the part's waits. A wait of
+ * the part ends at the latest when the caller comes to its join. A shield of the caller covers the
+ * part. Values of thrum_local are those of the worker.
  *
  * The executor must not be shut down by others during the call, unless the caller is a task of it.
- * In a child made by fork, a part that another worker had begun is lost: the call fails with -ESRCH.
+ * In a child made by fork, a part that another worker had begun is lost: the call fails with
+ * -ESRCH.
  *
  * Python has nothing like this. Ideas: Cilk; Rust's rayon; oneTBB.
  */
@@ -67,11 +69,11 @@ THRUM_API int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, vo
 /* Does the work for the indices from `first` up to, but without, `end`. */
 typedef int thrum_range_fn(void *arg, size_t first, size_t end);
 
-/* Calls `function` for parts of the range from `first` up to, but without, `end`, so that each index
- * is in exactly one part. How large the parts are is found by measuring: about two microseconds of
- * work each. A range that takes less than some microseconds stays in the caller. An empty range
- * calls nothing. After a part has failed, parts that have not begun are left out. Blocks until all
- * parts have ended.
+/* Calls `function` for parts of the range from `first` up to, but without, `end`, so that each
+ * index is in exactly one part. How large the parts are is found by measuring: about two
+ * microseconds of work each. A range that takes less than some microseconds stays in the caller. An
+ * empty range calls nothing. After a part has failed, parts that have not begun are left out.
+ * Blocks until all parts have ended.
  *
  * Returns:
  *     0         all parts succeeded
@@ -90,11 +92,11 @@ typedef struct thrum_reduction {
     void (*combine)(void *arg, void *total, const void *other);
 } thrum_reduction;
 
-/* Reduces a range to one value. `*total` holds the neutral element (0 for a sum), and on success the
- * result; on failure it is unchanged. Each part of the range folds into a total of its own, which
- * begins as the neutral element. Totals are combined in the order of the indices, so `combine` must
- * be associative but need not be commutative. Sums of floating-point numbers depend on where the
- * range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks.
+/* Reduces a range to one value. `*total` holds the neutral element (0 for a sum), and on success
+ * the result; on failure it is unchanged. Each part of the range folds into a total of its own,
+ * which begins as the neutral element. Totals are combined in the order of the indices, so
+ * `combine` must be associative but need not be commutative. Sums of floating-point numbers depend
+ * on where the range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks.
  *
  * Returns what thrum_for returns. */
 THRUM_API int thrum_reduce(thrum_executor *executor, size_t first, size_t end,
@@ -140,9 +142,9 @@ typedef struct thrum_scope {
  * Returns 0, -EAGAIN or -ENOMEM as thrum_both; then there is no scope to end. */
 THRUM_API int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor);
 
-/* Starts `function` with `arg` as a part of the scope. `part` and `*arg` must stay until the scope has
- * ended. A worker with nothing to do runs it soon; otherwise the end of the scope does. Does not
- * block. Ending or starting out of order stops the program. */
+/* Starts `function` with `arg` as a part of the scope. `part` and `*arg` must stay until the scope
+ * has ended. A worker with nothing to do runs it soon; otherwise the end of the scope does. Does
+ * not block. Ending or starting out of order stops the program. */
 THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_part_fn *function,
                                  void *arg);
 
@@ -153,10 +155,10 @@ THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_par
  * thrum_both. */
 THRUM_API int thrum_scope_end(thrum_scope *scope);
 
-/* Sorts `count` elements of `size` bytes at `base`. `compare` is negative, 0 or positive if the first
- * element comes before, with or after the second one; it is called by several threads at once.
- * Elements that are equal keep their order. Needs as much memory again as the elements have. Blocks.
- * Python: list.sort().
+/* Sorts `count` elements of `size` bytes at `base`. `compare` is negative, 0 or positive if the
+ * first element comes before, with or after the second one; it is called by several threads at
+ * once. Elements that are equal keep their order. Needs as much memory again as the elements have.
+ * Blocks. Python: list.sort().
  *
  * Returns:
  *     0         the elements are sorted
