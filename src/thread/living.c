@@ -1,8 +1,19 @@
-/* Waiting for threads at the end of the program, as Python does.
+/* The wait for threads at the end of the program, as in Python.
  *
- * `count` is the number of living threads that are not daemons. The handler that exit() runs waits
- * on `changed` until it is 0, or 1 if it runs on such a thread itself (a task that calls exit), as
- * that thread's context tells.
+ * The low bits of `count` are the number of living threads that are not daemons. The handler that
+ * exit() runs sets ENDING and waits until the number is 0, or 1 if it runs on such a thread itself
+ * (a task that calls exit), as that thread's context tells.
+ *
+ *     leave      count - 1; if ENDING was set, sets `left`
+ *     handler    count | ENDING; clears `left`, reads the count, and waits for `left` if it is too
+ *                large
+ *
+ * Both change one word, so either the handler reads the new count, or the leaving thread sees
+ * ENDING and sets `left` after the handler has cleared it.
+ *
+ * A thread leaves without a lock. It has already told its end, and a fiber that joins it blocks its
+ * worker until the OS thread is gone. A lock could belong to another fiber of that worker, handed
+ * over to it while it waits to start a thread, and neither would ever run.
  *
  * The handler is registered with the first thread and so runs after those that the program
  * registered later. _exit, abort and a signal end the process without it, as everywhere. A child
@@ -14,15 +25,19 @@
 #include "park/context.h"
 #include "sync/fork_lock.h"
 #include "thread/thread.h"
-#include <thrum/condition.h>
+#include <thrum/event.h>
+#include <thrum/lock.h>
 #include <thrum/with.h>
 
 #include <stdint.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static thrum_condition changed;
+#define ENDING 0x80000000u /* the handler waits */
+
+static thrum_lock lock; /* over the registrations below */
 static uint32_t count;
+static thrum_event left;
 static pid_t process; /* whose threads are counted; 0 before the handler is registered */
 static void (*drain)(void);
 
@@ -43,10 +58,15 @@ static void wait_for_threads(void)
     if (drain)
         drain();
     uint32_t own = thrum__self()->thread && !thrum__self()->daemon;
-    thrum_with (&changed) {
-        while (count > own)
-            thrum_condition_wait(&changed, THRUM_FOREVER);
+    thrum_shield_begin(); /* a task that was cancelled may call exit, too */
+    thrum__add_acq_rel(&count, ENDING);
+    for (;;) {
+        thrum_event_clear(&left);
+        if ((thrum__load_acquire(&count) & ~ENDING) <= own)
+            break;
+        (void)thrum_event_wait(&left, THRUM_FOREVER);
     }
+    thrum_shield_end();
     report_all();
 }
 
@@ -57,15 +77,15 @@ static void register_handler(void)
     if (process == now)
         return;
     if (process == 0)
-        atexit(wait_for_threads); /* can fail only for want of memory: then exit does not wait */
+        atexit(wait_for_threads); /* fails only if memory ran out: then exit does not wait */
     process = now;
-    count = 0;
+    thrum__store_relaxed(&count, 0);
 }
 
 void thrum__living_at_exit(void (*function)(void))
 {
-    thrum__lock_across_fork(&changed.own_);
-    thrum_with (&changed) {
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
         register_handler();
         if (function)
             drain = function;
@@ -74,8 +94,8 @@ void thrum__living_at_exit(void (*function)(void))
 
 void thrum__living_report_at_exit(void (*report)(bool leaks))
 {
-    thrum__lock_across_fork(&changed.own_);
-    thrum_with (&changed) {
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
         int i = 0;
         register_handler();
         while (i < REPORTS && reports[i] && reports[i] != report)
@@ -88,10 +108,10 @@ void thrum__living_report_at_exit(void (*report)(bool leaks))
 void thrum__living_enter(void)
 {
     thrum__unexplored_begin();
-    thrum__lock_across_fork(&changed.own_);
-    thrum_with (&changed) {
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
         register_handler();
-        count++;
+        thrum__add_relaxed(&count, 1);
     }
     thrum__unexplored_end();
 }
@@ -99,9 +119,7 @@ void thrum__living_enter(void)
 void thrum__living_leave(void)
 {
     thrum__unexplored_begin();
-    thrum_with (&changed) {
-        count--;
-        thrum_condition_notify_all(&changed);
-    }
+    if (thrum__sub_acq_rel(&count, 1) & ENDING)
+        thrum_event_set(&left);
     thrum__unexplored_end();
 }

@@ -3,6 +3,7 @@
 #include "harness.h"
 #include "support.h"
 #include "support_memory.h"
+#include "support_sanitizer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -174,4 +175,46 @@ TEST_DEADLINE(a_storm_of_tasks_steals_and_cancels, 120)
     CHECK_INT(received, >, 0);
     CHECK_INT(thrum_queue_size(first.queue), <=, received + given_up);
     thrum_queue_free(first.queue);
+}
+
+/* ------------------------------------------------------------------------ joins that block a worker */
+
+enum { JOINERS = 16, JOIN_ROUNDS = SANITIZED ? 10 : 60, AT_ONCE = 4 };
+
+static int do_nothing(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
+static int start_and_join(thrum_task *self)
+{
+    (void)self;
+    for (int i = 0; i < JOIN_ROUNDS; i++) {
+        thrum_thread *threads[AT_ONCE];
+        for (int j = 0; j < AT_ONCE; j++)
+            threads[j] = thrum_thread_start(do_nothing, THRUM_NOTHING);
+        for (int j = 0; j < AT_ONCE; j++)
+            JOIN(threads[j], 0);
+    }
+    return 0;
+}
+
+/* A thread that ends needs nothing that a fiber of the joining worker may hold. */
+TEST_DEADLINE(fibers_join_threads_while_others_start_threads, 30)
+{
+    thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2});
+    thrum_future *futures[JOINERS];
+    thrum_thread *threads[AT_ONCE];
+    for (int i = 0; i < JOINERS; i++)
+        futures[i] = thrum_submit(fibers, start_and_join, THRUM_NOTHING);
+    for (int i = 0; i < AT_ONCE; i++)
+        threads[i] = thrum_thread_start(start_and_join, THRUM_NOTHING);
+    for (int i = 0; i < JOINERS; i++) {
+        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    for (int i = 0; i < AT_ONCE; i++)
+        JOIN(threads[i], 0);
+    thrum_executor_shutdown(fibers);
 }
