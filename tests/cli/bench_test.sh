@@ -2,6 +2,8 @@
 # `thrum bench` as a person uses it: bench_test.sh THRUM. Differences that are planted are large, so that a busy machine
 # changes no verdict; how small ones fare is counted by bench/verdicts.sh.
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -111,19 +113,10 @@ a_signal_prints_what_is_known() {
     [ "$status" -eq 143 ] && grep -q 'rounds\{0,1\}, confidence' out && grep -q '"runs"' out2.json
 }
 
+show_failure() { sed 's/^/# /' said err out; }
+
 tests='what_is_slower_is_said the_table_fits_80_columns all_runs_are_in_json json_may_have_standard_output
 runs_are_interleaved_and_prepared ranges_are_expanded a_condition_gives_status_3 a_command_that_fails_is_an_error
 wrong_command_lines_are_refused reports_that_cannot_be_written_are_told_at_once a_signal_prints_what_is_known'
 # shellcheck disable=SC2086 # a list of words
-set -- $tests
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    if "$test" 2>said; then
-        echo "ok $number - $test"
-    else
-        echo "not ok $number - $test"
-        sed 's/^/# /' said err out
-    fi
-done
+run_tests $tests

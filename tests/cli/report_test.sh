@@ -3,6 +3,8 @@
 #
 # The browser is Debian's chromium; without it, or without a network namespace, the tests of the page are left out.
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -158,21 +160,16 @@ browser=$(command -v chromium || command -v google-chrome || true)
 skip=
 [ -n "$browser" ] || skip='there is no chromium'
 unshare -rn true 2>/dev/null || skip='there is no network namespace to be had'
+left_out() {
+    case $1 in
+    the_page_shows_the_figures_offline | the_best_stands_where_the_results_say) echo "$skip" ;;
+    esac
+}
+show_failure() {
+    grep -h CONSOLE console 2>/dev/null
+    sed 's/^/# /' said out
+}
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
 a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
 # shellcheck disable=SC2086 # a list of words
-set -- $tests
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    if [ -n "$skip" ] && [ "$number" -gt 8 ]; then
-        echo "ok $number - $test # SKIP $skip"
-    elif "$test" 2>said; then
-        echo "ok $number - $test"
-    else
-        echo "not ok $number - $test"
-        grep -h CONSOLE console 2>/dev/null
-        sed 's/^/# /' said out
-    fi
-done
+run_tests $tests

@@ -6,6 +6,8 @@
 # With TRIALS each program is tried so often, one that computes included, and it is counted how often the interval contains
 # the best number. That program needs a machine on which nothing else runs.
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1") sample=$(realpath "$2") trials=${3:-0}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -98,15 +100,4 @@ one_round_cannot_tell all_is_written wrong_command_lines_are_refused'
 # A sanitizer takes more time for a process than the samples take.
 [ "${TEST_SANITIZE:-none}" = none ] || tests='one_round_cannot_tell all_is_written wrong_command_lines_are_refused'
 # shellcheck disable=SC2086 # a list of words
-set -- $tests
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    if "$test" 2>said; then
-        echo "ok $number - $test"
-    else
-        echo "not ok $number - $test"
-        sed 's/^/# /' said err
-    fi
-done
+run_tests $tests
