@@ -1,12 +1,9 @@
 /* Waiting in several queues at once: one notify ends the wait, and none that others need is lost. */
-#include "explore.h"
-#include <thrum/queue.h>
+#include "two_queues.h"
 
 #include <errno.h>
 
-static thrum_queue *queues[2];
-static size_t max_size[2]; /* 0 for queues with a lock, else for those without */
-static int got[2];         /* what each getter took */
+static int got[2]; /* what each getter took */
 
 /* A client of two queues with a lock, of two without, and of one of each. */
 #define ANY(client, ...)                                                                           \
@@ -17,45 +14,15 @@ static int got[2];         /* what each getter took */
     }                                                                                              \
     EXPLORE(bounded_any_##client, __VA_ARGS__)                                                     \
     {                                                                                              \
-        max_size[0] = max_size[1] = 2;                                                             \
+        capacity[0] = capacity[1] = 2;                                                             \
         client_of_##client();                                                                      \
     }                                                                                              \
     EXPLORE(mixed_any_##client, __VA_ARGS__)                                                       \
     {                                                                                              \
-        max_size[0] = 2;                                                                           \
+        capacity[0] = 2;                                                                           \
         client_of_##client();                                                                      \
     }                                                                                              \
     static void client_of_##client(void)
-
-static void new_queues(void)
-{
-    for (int i = 0; i < 2; i++)
-        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = max_size[i]});
-    EXPLORE_CHECK(queues[0] && queues[1]);
-    thrum__explore_name(queues[0], 16, "first.lock");
-    thrum__explore_name(queues[1], 16, "second.lock");
-}
-
-static void free_queues(void)
-{
-    explore_join_all();
-    thrum_queue_free(queues[0]);
-    thrum_queue_free(queues[1]);
-}
-
-/* Puts 1 into the first, 2 into the second queue. */
-static void put_to(void *which)
-{
-    int value = (int)(intptr_t)which + 1;
-    EXPLORE_CHECK(thrum_queue_put(queues[(intptr_t)which], &value, THRUM_FOREVER) == 0);
-}
-
-static void put_to_both(void *argument)
-{
-    (void)argument;
-    put_to((void *)0);
-    put_to((void *)1);
-}
 
 static void get_any(void *argument)
 {

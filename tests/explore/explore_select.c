@@ -4,13 +4,12 @@
 #include "future/future.h"
 #include "park/context.h"
 #include "park/scope.h"
+#include "two_queues.h"
 #include <thrum/select.h>
 
 #include <errno.h>
 
-static thrum_queue *queues[2];
-static size_t bound; /* of both queues; 0 for queues with a lock, else for those without */
-static int got[3];   /* what each thread took */
+static int got[3]; /* what each thread took */
 static bool performed[3][2];
 
 /* A client of two queues with a lock, and of two without. */
@@ -22,39 +21,10 @@ static bool performed[3][2];
     }                                                                                              \
     EXPLORE(select_bounded_##client, __VA_ARGS__)                                                  \
     {                                                                                              \
-        bound = 1;                                                                                 \
+        capacity[0] = capacity[1] = 1;                                                             \
         client_of_##client();                                                                      \
     }                                                                                              \
     static void client_of_##client(void)
-
-static void new_queues(void)
-{
-    for (int i = 0; i < 2; i++)
-        queues[i] = thrum_queue_new(sizeof(int), &(thrum_queue_options){.max_size = bound});
-    EXPLORE_CHECK(queues[0] && queues[1]);
-    thrum__explore_name(queues[0], 16, "first.lock");
-    thrum__explore_name(queues[1], 16, "second.lock");
-}
-
-static void free_queues(void)
-{
-    thrum_queue_free(queues[0]);
-    thrum_queue_free(queues[1]);
-}
-
-/* Puts 1 into the first, 2 into the second queue. */
-static void put_to(void *which)
-{
-    int value = (int)(intptr_t)which + 1;
-    EXPLORE_CHECK(thrum_queue_put(queues[(intptr_t)which], &value, THRUM_FOREVER) == 0);
-}
-
-static void put_to_both(void *argument)
-{
-    (void)argument;
-    put_to((void *)0);
-    put_to((void *)1);
-}
 
 static void select_get(void *argument)
 {
@@ -144,7 +114,7 @@ QUEUES(put_get, .preemptions = 2, .long_preemptions = 3)
 EXPLORE(select_put_full, .preemptions = 2, .long_preemptions = 3)
 {
     int value = 0;
-    bound = 1;
+    capacity[0] = capacity[1] = 1;
     new_queues();
     put_to_both(NULL);
     explore_spawn("putter", select_put, (void *)0);
@@ -159,7 +129,7 @@ EXPLORE(select_put_full, .preemptions = 2, .long_preemptions = 3)
 EXPLORE(select_put_beside_put, .preemptions = 2, .long_preemptions = 3)
 {
     int value = 0;
-    bound = 1;
+    capacity[0] = capacity[1] = 1;
     new_queues();
     put_to_both(NULL);
     explore_spawn("select", select_put, (void *)0);
@@ -183,7 +153,7 @@ static void swap(void *argument)
 
 EXPLORE(select_swap, .preemptions = 2, .long_preemptions = 3)
 {
-    bound = 1;
+    capacity[0] = capacity[1] = 1;
     new_queues();
     explore_spawn("swapper", swap, (void *)0);
     explore_spawn("swapper", swap, (void *)1);
