@@ -66,7 +66,7 @@ step_readme() { tools/check_readme.sh; }
 step_matrix() { tools/check_matrix.sh; }
 step_shellcheck() {
     # shellcheck disable=SC2046,SC2016 # a list of words; awk's own variable
-    shellcheck $(git ls-files -co --exclude-standard | xargs awk \
+    shellcheck -x $(git ls-files -co --exclude-standard | xargs awk \
         'FNR == 1 && /^#!.*sh$/ { print FILENAME } { nextfile }')
 }
 step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
