@@ -226,6 +226,7 @@ done
 mkdir -p "$logs"
 passed=0
 failed=0
+failed_steps=
 for step in ${steps:-$all}; do
     case " $without " in
     *" $step "*) continue ;;
@@ -243,9 +244,11 @@ for step in ${steps:-$all}; do
         exit $status # stopped by the user
     else
         failed=$((failed + 1))
+        failed_steps="$failed_steps $step"
         printf 'FAIL  %-18s %4d s; the end of %s:\n' "$step" "$took" "$logs/check-$step.log"
         excerpt "$logs/check-$step.log" | sed 's/^/    /'
     fi
 done
+[ $failed -eq 0 ] || echo "failed steps:$failed_steps"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
