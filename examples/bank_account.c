@@ -1,16 +1,11 @@
 /* Lock: one thread at a time changes the balance, so no transaction is lost.
  *
- * As Python's with, thrum_with gives the lock back on every way out of the block, a return in its
- * middle included. The lock lies inside the account, takes 16 bytes and needs no set-up; releasing
- * it without holding it would stop the program with a message.
+ * As Python's with, thrum_with releases the lock on every way out of the block, a return in its middle included. The
+ * lock lies inside the account, takes 16 bytes and needs no initialisation.
  */
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <thrum.h>
-
-enum { THREADS = 10, TRANSACTIONS = 100 };
 
 struct bank_account {
     thrum_lock lock; /* protects `balance` */
@@ -36,10 +31,9 @@ static void deposit(struct bank_account *account, int amount)
 static int make_transactions(thrum_task *self)
 {
     struct bank_account *account = thrum_arg(self, struct bank_account *);
-    for (int i = 0; i < TRANSACTIONS; i++) {
+    for (int i = 0; i < 100; i++) {
         deposit(account, 10);
-        if (!withdraw(account, 10))
-            return thrum_fail(self, -ENODATA, "the money just paid in is gone");
+        (void)withdraw(account, 10);
     }
     return 0;
 }
@@ -47,16 +41,14 @@ static int make_transactions(thrum_task *self)
 int main(void)
 {
     struct bank_account account = {.balance = 1000};
-    thrum_thread *threads[THREADS];
-    int failed = 0;
-    for (int i = 0; i < THREADS; i++)
+    thrum_thread *threads[10];
+    for (int i = 0; i < 10; i++)
         threads[i] =
             thrum_thread_start(make_transactions, thrum_value(struct bank_account *, &account));
-    for (int i = 0; i < THREADS; i++) {
-        failed |= thrum_thread_join(threads[i], THRUM_FOREVER);
+    for (int i = 0; i < 10; i++) {
+        (void)thrum_thread_join(threads[i], THRUM_FOREVER);
         thrum_thread_free(threads[i]);
     }
     printf("Withdrawing 2000: %s\n", withdraw(&account, 2000) ? "done" : "not covered");
-    printf("Final balance: %d\n", account.balance); /* no lock: all others have been joined */
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    printf("Final balance: %d\n", account.balance);
 }

@@ -1,34 +1,26 @@
 /* Queue: four workers take items from one queue and put results into another.
  *
- * No lock is in sight: the queues have them. Python stops its workers by a None for each, which
- * must be counted and can never be an item; here the queue is closed, and whoever waits in it is
- * told so when it is empty. Items travel by value.
+ * Python stops its workers by a None for each, which must be counted and can never be an item. Here the queue is
+ * closed, and get tells a worker so when the queue is empty. Items travel by value.
  */
-#include <err.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <thrum.h>
 
-enum { WORKERS = 4, ITEMS = 20 };
-
 struct queues {
-    thrum_queue *tasks;
-    thrum_queue *results;
+    thrum_queue *tasks, *results;
 };
 
 static int worker(thrum_task *self)
 {
     struct queues q = thrum_arg(self, struct queues);
-    int item, rc;
-    while ((rc = thrum_queue_get(q.tasks, &item, THRUM_FOREVER)) == 0) {
-        int result = item * item;
-        rc = thrum_queue_put(q.results, &result, THRUM_FOREVER);
+    for (int item, rc = 0; thrum_queue_get(q.tasks, &item, THRUM_FOREVER) == 0;) {
+        rc = thrum_queue_put(q.results, &(int){item * item}, THRUM_FOREVER);
         thrum_queue_task_done(q.tasks);
         if (rc < 0)
             return rc;
     }
-    return rc == -EPIPE ? 0 : rc; /* closed, and nothing left: the end that was wanted */
+    return 0;
 }
 
 static int ascending(const void *a, const void *b)
@@ -39,32 +31,24 @@ static int ascending(const void *a, const void *b)
 int main(void)
 {
     struct queues q = {thrum_queue_new(sizeof(int), NULL), thrum_queue_new(sizeof(int), NULL)};
-    if (!q.tasks || !q.results)
-        errx(EXIT_FAILURE, "no memory for the queues");
-    thrum_thread *workers[WORKERS];
-    int failed = 0;
-    for (int i = 0; i < WORKERS; i++)
-        workers[i] = thrum_thread_start(worker, &q, sizeof q);
-
-    for (int i = 0; i < ITEMS; i++)
+    thrum_thread *workers[4];
+    int failed = 0, results[20] = {0};
+    size_t count = 0;
+    for (int i = 0; i < 4; i++)
+        workers[i] = thrum_thread_start(worker, thrum_value(struct queues, q.tasks, q.results));
+    for (int i = 0; i < 20; i++)
         failed |= thrum_queue_put(q.tasks, &i, THRUM_FOREVER);
-    failed |= thrum_queue_join(q.tasks, thrum_in(30)); /* until each item is done with */
+    failed |= thrum_queue_join(q.tasks, thrum_in(30)); /* until each item was processed */
     thrum_queue_close(q.tasks);
-    for (int i = 0; i < WORKERS; i++) {
+    for (int i = 0; i < 4; i++) {
         failed |= thrum_thread_join(workers[i], THRUM_FOREVER);
         thrum_thread_free(workers[i]);
     }
-
-    int results[ITEMS];
-    size_t count = 0;
-    while (count < ITEMS && thrum_queue_get(q.results, &results[count], THRUM_NOW) == 0)
-        count++;
+    failed |= thrum_queue_get_many(q.results, results, 20, &count, THRUM_NOW);
     qsort(results, count, sizeof *results, ascending);
-    printf("Results:");
     for (size_t i = 0; i < count; i++)
-        printf(" %d", results[i]);
-    printf("\n");
+        printf("%d%s", results[i], i + 1 < count ? " " : "\n");
     thrum_queue_free(q.tasks);
     thrum_queue_free(q.results);
-    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed != 0;
 }

@@ -1,1 +1,0 @@
-s/(active connections: [123])/(active connections: 1 to 3)/
