@@ -1,16 +1,16 @@
-/* thrum: Python's threading, queue and concurrent.futures for C, without a global lock.
+/* thrum: Python's threading, queue, concurrent.futures, multiprocessing and asyncio for C.
  *
- * One include for the whole library. Each part has a header of its own, which teaches its
- * concept and states every return code; include that one alone where less is wanted.
+ * This header includes the whole library. Each part has a header of its own, which explains its
+ * concept and lists every return code.
  *
  * Three rules hold everywhere:
  *
- *  - A function that can fail returns 0 or a negative errno (-ETIMEDOUT, -EAGAIN for "would
- *    block", -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM). The variable errno is neither
- *    read nor promised.
- *  - Every wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER.
- *  - A mistake of the program itself (releasing a lock that one does not hold) stops the program
- *    with a message that names the object, the thread and the place. It is never undefined.
+ *  - A function that can fail returns 0 or a negative errno: -ETIMEDOUT, -EAGAIN for "would block",
+ *    -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM. The variable errno is neither read nor set
+ *    on purpose.
+ *  - A wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER.
+ *  - A mistake of the program, such as releasing a lock that the caller does not hold, stops the
+ *    program with a message that names the object, the thread and the place.
  */
 #ifndef THRUM_H
 #define THRUM_H

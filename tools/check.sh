@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate results sizes format tree shellcheck headers refused readme matrix mutants-match gcc-O2 \
-manual tests cli-faults symbols install postgres valgrind gdb \
+blocks manual tests cli-faults symbols install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
 
@@ -69,6 +69,7 @@ step_shellcheck() {
     shellcheck -x $(git ls-files -co --exclude-standard | xargs awk \
         'FNR == 1 && /^#!.*sh$/ { print FILENAME } { nextfile }')
 }
+step_blocks() { make_build check gcc && tools/check_blocks.sh "$build-check"; }
 step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
 
 step_gcc_O2() { make_build check gcc; }

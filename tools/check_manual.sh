@@ -1,6 +1,7 @@
 #!/bin/sh
 # The manual pages are sound: check_manual.sh BUILD-DIR, in the root of the tree. No formatter warns,
-# each alias leads to a page that names it, and each reference in the concept pages is one to a page.
+# `man -k` finds each page, each alias leads to a page that names it, and each reference in the concept pages is one
+# to a page.
 set -u
 made=$1/docs/man
 command=$1/cli
@@ -32,6 +33,7 @@ for page in "$command"/*.1; do
 done
 for page; do
     mandoc -Tlint -W warning "$page" || complain "$page: mandoc warns"
+    lexgrog "$page" >/dev/null 2>&1 || complain "$page: man -k cannot read its section NAME"
     warnings=$(LC_ALL=C.UTF-8 MANROFFSEQ='' MANWIDTH=100 man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null)
     [ -z "$warnings" ] || complain "$page: $warnings"
 done

@@ -7,6 +7,10 @@
 # description; each function, type and macro that has a comment right above gets a subsection; each
 # of their names leads to the page by a page of one line. In a comment, lines indented by four more
 # spaces are code, and " - " begins an item of a list.
+#
+# Code right below the first line of a header is the page's example. After a line "Returns:" the indented
+# lines are return values, one a line, "CODE  CONDITION": those up to the first negative errno go to the
+# section RETURN VALUE, the rest to ERRORS. An item without two spaces in it stands for itself.
 
 function begin_page(file) {
     header = file
@@ -190,6 +194,70 @@ function put_code(text, fresh,    lines, i, n) {
     put(".RE")
 }
 
+# Takes the list of return values out of a comment, and gives what is left.
+function take_returns(i,    lines, n, j, text, in_list) {
+    n = split(comments[i], lines, "\n")
+    text = ""
+    for (j = 1; j <= n; j++) {
+        if (lines[j] == "Returns:")
+            in_list = 1
+        else if (in_list && lines[j] ~ /^    /)
+            returned[i] = returned[i] substr(lines[j], 5) "\n"
+        else {
+            in_list = 0
+            text = text lines[j] "\n"
+        }
+    }
+    return text
+}
+
+# One section of return values: those before the first negative errno, or those from there on.
+function put_returns(title, errors,    i, j, n, lines, negative, begun, headed, gap, code) {
+    for (i = 1; i <= count; i++) {
+        n = split(returned[i], lines, "\n") - 1
+        negative = headed = 0
+        for (j = 1; j <= n; j++) {
+            if (lines[j] ~ /^-E/)
+                negative = 1
+            if (negative != errors)
+                continue
+            if (!begun++)
+                put(".SH " title)
+            if (!headed++)
+                put(".SS " names[i])
+            if (lines[j] ~ /^ /) {
+                sub(/^ +/, "", lines[j])
+                put_line(mark_up(lines[j]))
+                continue
+            }
+            gap = match(lines[j], /  +/)
+            code = gap ? substr(lines[j], 1, gap - 1) : lines[j]
+            if (gap || lines[j + 1] ~ /^ /) {
+                put(".TP")
+                put_line(code ~ /^[-A-Z0-9, ]+$/ ? "\\fB" escape_code(code) "\\fR" : mark_up(code))
+                if (gap)
+                    put_line(mark_up(substr(lines[j], gap + RLENGTH)))
+            } else {
+                if (headed > 1)
+                    put(".PP")
+                put_line(mark_up(code))
+            }
+        }
+    }
+}
+
+# Takes the example out of a header's first comment: code right below its first line.
+function take_example(text,    lines, n, j, rest) {
+    example = ""
+    n = split(text, lines, "\n")
+    for (j = 1; j <= n && (lines[j] ~ /^    / || (lines[j] == "" && lines[j + 1] ~ /^    /)); j++)
+        example = example (example == "" ? "" : "\n") substr(lines[j], 5)
+    for (; j <= n; j++)
+        rest = rest lines[j] "\n"
+    sub(/^\n+/, "", rest)
+    return rest
+}
+
 # A comment as paragraphs, code and lists. `fresh` says that a heading stands right above, after
 # which a paragraph needs no mark.
 function put_text(text, fresh,    lines, i, n, code, in_code, gap, in_list) {
@@ -291,10 +359,12 @@ function end_page(    i, title, rest, line) {
     put(line " \\- " title)
     put_synopsis()
     put(".SH DESCRIPTION")
-    put_text(rest, 1)
+    put_text(take_example(rest), 1)
     for (i = 1; i <= count; i++) {
+        returned[i] = ""
         if (comments[i] == "")
             continue
+        comments[i] = take_returns(i)
         put(".SS " names[i])
         if (kinds[i] == "function") {
             put(".nf")
@@ -303,6 +373,12 @@ function end_page(    i, title, rest, line) {
             put(".PP")
         }
         put_text(comments[i], 1)
+    }
+    put_returns("RETURN VALUE", 0)
+    put_returns("ERRORS", 1)
+    if (example != "") {
+        put(".SH EXAMPLES")
+        put_code(example, 1)
     }
     put(".SH SEE ALSO")
     put_others()

@@ -307,6 +307,42 @@ rejects symbols build 'thrum_thing: a global name without the prefix thrum_odd_'
 fresh && link_adapter '' && gcc -shared build/odd.o -Wl,--no-as-needed -lm -o build/adapter/libthrum-odd.so
 rejects symbols build 'libthrum-odd.so needs libm.so.6' 'an adapter that needs something else'
 
+# Code blocks.
+fresh_blocks() {
+    fresh && link_library && mkdir -p tests/interface && {
+        echo '#include <stdio.h>'
+        echo '#include <thrum.h>'
+        echo 'typedef struct thrum_task thrum_task;'
+        echo 'extern int how;'
+    } >tests/interface/blocks.h && {
+        printf '/* A thing.\n *\n *     int rc = thrum_thing_do(how);\n *     ...\n *     if (rc < 0)\n'
+        printf ' *         return rc;\n */\n'
+        sed 1d include/thrum/thing.h
+    } >thing.h && mv thing.h include/thrum/thing.h
+}
+fresh_blocks
+accepts blocks build
+fresh_blocks && sed -i 's/do(how)/do(why)/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: does not compile as C$' 'a fragment with a name that is nowhere declared'
+fresh_blocks && sed -i 's/^ \*     \.\.\./ *     int *p = (void *)0;/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: does not compile as C++$' 'a fragment that C++ refuses'
+echo 'include/thrum/thing.h:1 not-c++ the pointer is C' >tests/interface/blocks
+accepts blocks build
+fresh_blocks && echo 'include/thrum/thing.h:1 not-c++ the pointer is C' >tests/interface/blocks
+rejects blocks build 'compiles as C++, so that' 'an exception that is not needed'
+fresh_blocks && echo 'include/thrum/thing.h:7 not-c it is gone' >tests/interface/blocks
+rejects blocks build 'there is no block include/thrum/thing.h:7' 'an exception for no block'
+fresh_blocks && sed -i 's|^ \*     \.\.\.| *     printf("%d\\n", rc); // prints 1|; s/do(how)/do(0)/' include/thrum/thing.h
+accepts blocks build
+sed -i 's/prints 1/prints 2/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that prints something else'
+# shellcheck disable=SC2016 # a quotation
+fresh_blocks && printf '```\nint x;\n```\n' >>README.md
+rejects blocks build 'README.md:2: line 10: the fence says none' 'a fence without a language'
+# shellcheck disable=SC2016 # a quotation
+fresh_blocks && printf '```sh\n./dev frob\n```\n' >>README.md && echo 'test) ;;' >dev
+rejects blocks build 'README.md:2: there is no ./dev frob' 'a command that does not exist'
+
 # Manual.
 fresh
 accepts manual build
@@ -316,6 +352,8 @@ fresh && echo '.so man3/thrum_thing.3' >build/docs/man/thrum_other.3
 rejects manual build 'does not name it' 'an alias to a page about something else'
 fresh && echo '.XY' >>docs/man/thrum.7
 rejects manual build 'docs/man/thrum.7: mandoc warns' 'a request that does not exist'
+fresh && sed -i 's/^thrum .- a concept/a concept/' docs/man/thrum.7
+rejects manual build 'docs/man/thrum.7: man -k cannot read' 'a page that man -k does not find'
 fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
 rejects manual build 'thrum_gone.3' 'a reference to nowhere'
 

@@ -1,19 +1,22 @@
-/* libcurl for fibers: a request for which only its caller waits.
+/* libthrum-curl: requests of libcurl that block only their caller, a fiber or a thread.
  *
  *     static int fetch(thrum_task *self)
  *     {
+ *         thrum_curl *client = thrum_arg(self, thrum_curl *);
  *         CURL *easy = curl_easy_init();
- *         ...                                             // URL, callbacks, as for any other use
- *         CURLcode code;
+ *         CURLcode code = CURLE_OK;
+ *         curl_easy_setopt(easy, CURLOPT_URL, "https://example.org/");
  *         int rc = thrum_curl_perform(client, easy, &code, thrum_in(10));
- *         ...
+ *         if (rc == 0 && code != CURLE_OK)
+ *             rc = thrum_fail(self, -EREMOTEIO, "%s", curl_easy_strerror(code));
  *         curl_easy_cleanup(easy);
+ *         return rc;
  *     }
  *
  *     thrum_curl *client = thrum_curl_new(NULL);
  *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
  *     for (int i = 0; i < 10000; i++)
- *         thrum_future_free(thrum_submit(pool, fetch, thrum_value(int, i)));
+ *         thrum_future_free(thrum_submit(pool, fetch, thrum_value(thrum_curl *, client)));
  *     thrum_executor_shutdown(pool);
  *     thrum_curl_free(client);
  *
@@ -23,19 +26,19 @@
  * next.
  *
  * Callbacks (CURLOPT_WRITEFUNCTION and all others) run in the caller that drives the client at that
- * moment, one at a time in a client; that is often not the caller of the request. So a callback
- * must not wait, must not pause its transfer, must not depend on its thread or fiber, and must not
- * call the client. The request's caller sees what the callback wrote once thrum_curl_perform has
- * returned.
+ * moment, which is often not the caller of the request. They run one at a time in a client. So a
+ * callback must not wait, must not pause its transfer, must not depend on its thread or fiber, and
+ * must not call the client. The request's caller sees what the callback wrote once
+ * thrum_curl_perform has returned.
  *
- * Names. Lookups run on the helpers of thrum_blocking, whose number is bounded, and each name is
- * looked up by one caller at a time. libcurl by itself starts a thread for each lookup. It still
+ * Names are looked up by the helper threads of thrum_blocking, whose number is bounded. Each name
+ * is looked up by one caller at a time. libcurl by itself starts a thread for each lookup. It still
  * does so for other names, such as that of a proxy or of a redirect's target; a request that is
- * removed in the middle of such a lookup may have to wait for its end.
+ * removed during such a lookup may have to wait for its end.
  *
- * In a child of fork a client cannot be used, and must not be freed.
+ * In a child of fork a client cannot be used and must not be freed.
  *
- * Link with -lthrum-curl. Needs libcurl 7.85 or later. Python: aiohttp.ClientSession.
+ * Link with -lthrum-curl. It needs libcurl 7.85 or later. Python: aiohttp.ClientSession.
  */
 #ifndef THRUM_CURL_H
 #define THRUM_CURL_H

@@ -1,4 +1,4 @@
-/* PostgreSQL: connections and queries of libpq that block only their caller, a fiber or a thread.
+/* libthrum-pq: connections and queries of libpq that block only their caller, a fiber or a thread.
  *
  *     static int count_users(thrum_task *self)
  *     {
@@ -20,19 +20,19 @@
  *     }
  *
  * Connections and results are libpq's own: all of its functions may be used on them, and PQfinish
- * and PQclear give them back. This is a library of its own: link with -lthrum-pq.
+ * and PQclear free them. This is a library of its own: link with -lthrum-pq.
  *
- * A connection serves one caller at a time; it may be handed from one fiber or thread to another.
- * It is put into libpq's nonblocking mode, in which PQexec works as ever, but holds its thread up.
+ * A connection serves one caller at a time. It may be passed from one fiber or thread to another.
+ * It is in libpq's nonblocking mode; PQexec still works on it, but blocks its thread.
  *
- * A return code tells how the talk with the server went; what the server said to the statement is
- * in the result, as it is with PQexec. So a statement with a mistake in it gives 0 and a result
- * whose status is PGRES_FATAL_ERROR.
+ * A return code says whether the exchange with the server succeeded. What the server answered is in
+ * the result, as with PQexec. So a statement with a mistake in it gives 0 and a result whose status
+ * is PGRES_FATAL_ERROR.
  *
- * When a query's deadline passes or its task is cancelled, the server still works on it, and the
- * connection takes no other: every further query gives -EBUSY. Then either PQfinish ends the
- * connection, which is quick, while the server may finish what it does for nobody; or
- * thrum_pq_cancel asks the server to stop, and makes the connection fit for use.
+ * If a query's deadline passes or its task is cancelled, the server still works on the query. Until
+ * that is over, each further query on the connection returns -EBUSY. PQfinish ends the connection
+ * at once; the server may still finish the query. thrum_pq_cancel asks the server to stop the
+ * query, and the connection can be used again:
  *
  *     rc = thrum_pq_query(connection, slow, &result, thrum_in(1));
  *     if (rc < 0 && thrum_pq_cancel(connection, thrum_in(1)) < 0)
@@ -69,23 +69,22 @@ THRUM_BEGIN
 THRUM_API int thrum_pq_connect(const char *conninfo, PGconn **ret_connection,
                                thrum_error *ret_error, thrum_deadline deadline);
 
-/* Runs one or several statements, as PQexec does, and gives the result of the last. The caller owns
- * the result, checks its status and frees it with PQclear. Blocks. Python: connection.execute.
+/* Runs one or several statements, as PQexec does, and gives the result of the last one. The caller
+ * owns the result, checks its status and frees it with PQclear. After -ETIMEDOUT and -ECANCELED the
+ * server may have run the statement, or may still run it: see thrum_pq_cancel. Blocks. Python:
+ * connection.execute.
  *
  * Returns:
- *     0              there is a result
- *     -EBUSY         another query is not over
- *     -EPIPE         the connection is lost; PQerrorMessage may say why
- *     -EINVAL        libpq refuses the statement
- *     -EOPNOTSUPP    the statement is a COPY, for which there is no function; the connection must
- *                    be closed
- *     -EAGAIN        the deadline is THRUM_NOW, and nothing was sent
- *     -ENOMEM        memory ran out
- *     -ETIMEDOUT     the deadline has passed
- *     -ECANCELED     the running task was cancelled
- *
- * After the last two the server may have run the statement, or may still run it: see
- * thrum_pq_cancel. */
+ *     0            there is a result
+ *     -EBUSY       another query is not over
+ *     -EPIPE       the connection is lost; PQerrorMessage may say why
+ *     -EINVAL      libpq refuses the statement
+ *     -EOPNOTSUPP  the statement is a COPY, for which there is no function; close the connection
+ *     -EAGAIN      the deadline is THRUM_NOW, and nothing was sent
+ *     -ENOMEM      memory ran out
+ *     -ETIMEDOUT   the deadline has passed
+ *     -ECANCELED   the running task was cancelled
+ */
 THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, PGresult **ret_result,
                              thrum_deadline deadline);
 
@@ -99,17 +98,18 @@ THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int cou
                                     thrum_deadline deadline);
 
 /* Stops a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
- * it has, and drops its results. Does nothing without such a query. A cancellation of the calling
- * task does not end this call. The deadline does, but in a thread not while the server is asked.
- * Blocks. Python: connection.cancel.
+ * it has, and drops its results. Without such a query it does nothing. A cancellation of the
+ * calling task does not end this call. The deadline does, but in a thread not while the server is
+ * asked. Blocks. Python: connection.cancel.
  *
  * Returns:
  *     0              the connection can be used again
  *     -ETIMEDOUT     the deadline has passed
  *     -ECONNREFUSED  the server cannot be asked
  *     -EPIPE, -EOPNOTSUPP, -ENOMEM, -EAGAIN
- *                    the connection must be closed with PQfinish: the request may still arrive and would stop the
- *                    next query */
+ *                    close the connection with PQfinish: the request may still arrive and stop
+ *                    the next query
+ */
 THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
 
 /* Waits for a notification of a channel that the connection listens to (LISTEN). The caller frees

@@ -1,4 +1,4 @@
-/* TLS: encrypted streams by OpenSSL, for fibers and threads.
+/* libthrum-tls: encrypted streams by OpenSSL, for fibers and threads.
  *
  *     thrum_tls *tls;
  *     thrum_stream *stream;
@@ -71,14 +71,15 @@ typedef struct thrum_tls_options {
     bool no_verify;     /* a client: accept any certificate. Anybody can then read and change all */
 } thrum_tls_options;
 
-/* Makes settings for clients. `options` may be NULL. Reads files. `ret_error` may be NULL.
+/* Makes settings for clients. `options` may be NULL. Reads files. `ret_error` may be NULL. Python:
+ * ssl.create_default_context.
+ *
  * Returns:
  *     0                 settings, to be given to thrum_tls_free
  *     -ENOENT, -EACCES  a file cannot be opened
  *     -EINVAL           a file or an option makes no sense; the message says which
  *     -ENOMEM           memory ran out
- *
- * Python: ssl.create_default_context. */
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_new_client(const thrum_tls_options *options,
                                                     thrum_tls **ret_tls, thrum_error *ret_error);
 
@@ -101,7 +102,9 @@ THRUM_API void thrum_tls_free(thrum_tls *tls);
 /* Encrypts a stream, as its client: makes the handshake and checks that the server is `host`, a
  * name or an address. `host` may be NULL only with `no_verify`. Nobody else may use the stream
  * meanwhile. If it fails with a code other than -EBUSY or -EINVAL, the stream is closed; it is to
- * be freed in any case. `ret_error` may be NULL. Blocks.
+ * be freed in any case. `ret_error` may be NULL. Blocks. Python: loop.start_tls, the `ssl` argument
+ * of open_connection.
+ *
  * Returns:
  *     0              the stream is encrypted
  *     -EKEYREJECTED  the certificate of the server is not accepted; the message says why
@@ -112,8 +115,7 @@ THRUM_API void thrum_tls_free(thrum_tls *tls);
  *                    all
  *     -EINVAL        `host` is missing or cannot be a name, or `tls` is for servers
  *     -ENOMEM, -ECONNRESET and other codes of the system
- *
- * Python: loop.start_tls, the `ssl` argument of open_connection. */
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream,
                                                  const char *host, thrum_error *ret_error,
                                                  thrum_deadline deadline);
@@ -133,9 +135,11 @@ typedef struct thrum_tls_info {
 } thrum_tls_info;
 
 /* Fills `ret_info`. Does not block. Python: get_extra_info("ssl_object").
+ *
  * Returns:
- *     0
- *     -EINVAL  the stream is not encrypted by this library */
+ *     0        the information is there
+ *     -EINVAL  the stream is not encrypted by this library
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_info_get(const thrum_stream *stream,
                                                   thrum_tls_info *ret_info);
 

@@ -1,8 +1,8 @@
-/* A circuit breaker: what has failed too often is left alone for a while.
+/* A circuit breaker: refuses calls to a service that has failed too often, for a while.
  *
  *     static thrum_circuit_breaker breaker = THRUM_CIRCUIT_BREAKER(.failures = 5, .open = 30);
- *     ...                                                            // any thread:
- *     uint64_t call;
+ *
+ *     uint64_t call;                       // in any thread
  *     int rc = thrum_circuit_breaker_begin(&breaker, &call);
  *     if (rc == 0) {
  *         rc = get(url, &page);
@@ -11,14 +11,17 @@
  *     if (rc == -EHOSTDOWN)
  *         page = cached(url);
  *
- * Closed, it lets every call through and counts how they end. Too many failures in a row, or too
- * great a share of them in the last seconds, open it: calls are refused at once, which spares those
- * who would wait in vain, and the server that is in trouble. After its open time it is half-open:
- * one call, the probe, is let through. If it succeeds the breaker closes, else it opens again.
+ * A breaker is closed, open or half-open.
  *
- * A call that began before the breaker opened and ends afterwards changes nothing: it tells of an
- * earlier time. A probe that has not ended within another open time is given up, and the next call is
- * the probe.
+ *  - Closed: every call is allowed, and its outcome is counted. The breaker opens after too many
+ *    failures in a row, or when too large a share of the calls of the last seconds has failed.
+ *  - Open: calls are refused at once. The caller does not wait in vain, and the service gets time
+ *    to recover.
+ *  - Half-open: after the open time one call is allowed, the probe. If it succeeds, the breaker
+ *    closes; otherwise it opens again.
+ *
+ * A call that began before the breaker opened and ends afterwards changes nothing. If a probe has
+ * not ended within another open time, the next call becomes the probe.
  *
  * Source: Michael Nygard, "Release It!".
  */
@@ -32,13 +35,13 @@
 
 THRUM_BEGIN
 
-/* When it opens and for how long; zero means the default. */
+/* Circuit breaker options. Zero selects the default. */
 typedef struct thrum_circuit_breaker_options {
-    uint32_t failures; /* as many in a row open it; 5 by default; UINT32_MAX: never */
-    double share;   /* failed calls / all calls that opens it, up to 1; not looked at by default */
-    double window;  /* seconds over which that is counted; 10 by default */
-    uint32_t calls; /* below so many calls in them the share tells nothing; 10 by default */
-    double open;    /* seconds; 30 by default */
+    uint32_t failures; /* failures in a row that open it; 5 by default, UINT32_MAX for never */
+    double share;      /* share of failed calls that opens it, up to 1; ignored by default */
+    double window;     /* seconds in which `share` is counted; 10 by default */
+    uint32_t calls;    /* the least calls in `window` for `share` to count; 10 by default */
+    double open;       /* seconds until the probe; 30 by default */
 } thrum_circuit_breaker_options;
 
 typedef enum thrum_circuit_state {
@@ -47,9 +50,9 @@ typedef enum thrum_circuit_state {
     THRUM_CIRCUIT_HALF_OPEN
 } thrum_circuit_state;
 
-/* Lives in the caller's memory and must not be copied or moved while in use; owns nothing, so that
- * there is nothing to finish. All-zero is a closed one of default options. All but `options`, which
- * must not change while it is in use, is private. */
+/* Lives in the caller's memory and must not be copied or moved while in use. It owns nothing, so
+ * nothing needs to be finished. All-zero is a closed breaker with default options. Fields other
+ * than `options` are private; `options` must not change while the breaker is in use. */
 typedef struct thrum_circuit_breaker {
     thrum_circuit_breaker_options options;
     thrum_lock lock_;
@@ -63,31 +66,38 @@ typedef struct thrum_circuit_breaker {
     } slices_[8];
 } thrum_circuit_breaker;
 
-/* The initialiser: takes options as designated initialisers. */
+/* A static initialiser. It takes options as designated initialisers. */
 #define THRUM_CIRCUIT_BREAKER(...)                                                                 \
     {                                                                                              \
         .options = { __VA_ARGS__ }                                                                 \
     }
 
-/* Makes `breaker` a closed one. Options may be NULL; those out of their range stop the program. */
+/* Makes `breaker` a closed breaker. `options` may be NULL. An option out of its range stops the
+ * program. */
 THRUM_API void thrum_circuit_breaker_init(thrum_circuit_breaker *breaker,
                                           const thrum_circuit_breaker_options *options);
 
-/* Asks for a call. Returns 0, and then the call is made and its end told with the number in
- * `ret_call`; or -EHOSTDOWN: the call is not to be made. Waits for nothing. */
+/* Asks whether a call is allowed. Does not block.
+ *
+ * Returns:
+ *     0           the call is allowed; make it, then pass `*ret_call` to thrum_circuit_breaker_end
+ *     -EHOSTDOWN  the breaker is open; do not make the call
+ */
 THRUM_API int thrum_circuit_breaker_begin(thrum_circuit_breaker *breaker, uint64_t *ret_call);
 
-/* Tells how a call ended, once for each that was begun: a negative `code` is a failure, other than
- * -ECANCELED, which says nothing of the one who was called (a cancelled probe is made anew). For an
- * error that is no sign of trouble, such as "not found", tell 0. Waits for nothing. */
+/* Reports the outcome of a call, once for each call that was allowed. A negative `code` is a
+ * failure. -ECANCELED is neither a failure nor a success; if the probe was cancelled, the next call
+ * is the probe. Report 0 for an error that is no sign of trouble, such as "not found". Does not
+ * block. */
 THRUM_API void thrum_circuit_breaker_end(thrum_circuit_breaker *breaker, uint64_t call, int code);
 
-/* Its state at this moment, for displays: open until a call becomes the probe. */
+/* The state at this moment; for displays. The breaker is open until a call becomes the probe. Does
+ * not block. */
 THRUM_API thrum_circuit_state thrum_circuit_breaker_state(thrum_circuit_breaker *breaker);
 
-/* The moment from which a call may be let through: when it is open, the end of its open time; when
- * half-open, when the probe is given up; when closed, THRUM_NOW. A retry's thrum_retry_not_before
- * takes it. */
+/* The moment from which a call may be allowed: the end of the open time if the breaker is open, the
+ * moment at which the probe is given up if it is half-open, THRUM_NOW if it is closed. Pass it to
+ * thrum_retry_not_before. Does not block. */
 THRUM_API thrum_deadline thrum_circuit_breaker_until(thrum_circuit_breaker *breaker);
 
 THRUM_END

@@ -1,11 +1,18 @@
-/* A deque: items by value at both ends of a line, for any number of threads; nobody waits in it.
+/* A deque: items by value, added and taken at both ends by any number of threads.
  *
- *     thrum_deque *last = thrum_deque_new(sizeof(int), &(thrum_deque_options){.maxlen = 5});
- *     thrum_deque_append(last, &item);        // the sixth drops the first
+ *     thrum_deque *last = thrum_deque_new(sizeof(int), &(thrum_deque_options){.maxlen = 3});
+ *     for (int item = 1; item <= 5; item++)
+ *         thrum_deque_append(last, &item);    // the fourth drops the first
+ *     int item;
  *     while (thrum_deque_pop_left(last, &item) == 0)
- *         ...
+ *         printf("%d\n", item);
+ *     thrum_deque_free(last);
+ *     // prints 3
+ *     // prints 4
+ *     // prints 5
  *
- * For going over the items while others change them there is a snapshot:
+ * A snapshot holds the items of one moment. Use it to visit the items while other threads change
+ * the deque:
  *
  *     void *items;
  *     size_t count;
@@ -15,12 +22,12 @@
  *         thrum_deque_snapshot_free(items);
  *     }
  *
- * Every call takes effect at one moment. None blocks for longer than others hold the deque's lock,
- * which is as long as it takes to copy an item, or all of them for rotate, snapshot and growing.
- * Who wants to wait for items uses a queue.
+ * Each call takes effect at one moment. No call waits for an item; use a queue for that. A call
+ * waits only while another call copies items: one item, or all of them for rotate, snapshot and
+ * growth.
  *
- * Python: collections.deque. There each call is atomic thanks to the global lock, and an iteration
- * fails if the deque changes meanwhile.
+ * Python: collections.deque. There the global lock makes each call atomic, and an iteration fails
+ * if the deque changes meanwhile.
  */
 #ifndef THRUM_DEQUE_H
 #define THRUM_DEQUE_H
@@ -32,47 +39,79 @@ THRUM_BEGIN
 
 typedef struct thrum_deque thrum_deque;
 
-/* How a deque is to be; zero means the default. */
+/* Deque options. Zero selects the default. */
 typedef struct thrum_deque_options {
     size_t maxlen; /* items held at most; 0 for no bound */
 } thrum_deque_options;
 
-/* Makes a deque for items of `item_size` bytes, at least 1. `options` may be NULL. One with a
- * maxlen takes its memory now, so that its append never fails. The caller owns it. Returns NULL if
- * memory is out. Does not block. Python: deque(maxlen=...). */
+/* Makes a deque for items of `item_size` bytes, at least 1. `options` may be NULL. With a `maxlen`,
+ * all memory is allocated now, and adding never fails. The caller owns the deque and frees it with
+ * thrum_deque_free. Does not block. Python: deque(maxlen=...).
+ *
+ * Returns:
+ *     a deque
+ *     NULL  memory ran out
+ */
 THRUM_API thrum_deque *thrum_deque_new(size_t item_size, const thrum_deque_options *options);
 
-/* Frees the deque and the items that are left; NULL is accepted. */
+/* Frees the deque and the items in it. NULL is accepted. */
 THRUM_API void thrum_deque_free(thrum_deque *deque);
 
-/* Adds a copy of the item at the right end; if there are `maxlen` already, the leftmost is dropped.
- * Returns 0, or -ENOMEM (without maxlen only, nothing was added). Python: deque.append(x). */
+/* Adds a copy of the item at the right end. If the deque holds `maxlen` items, the leftmost is
+ * dropped. Python: deque.append(x).
+ *
+ * Returns:
+ *     0        the item was added
+ *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
+ */
 THRUM_API int thrum_deque_append(thrum_deque *deque, const void *item);
 
-/* Adds a copy of the item at the left end; if there are `maxlen` already, the rightmost is dropped.
- * Returns 0, or -ENOMEM (without maxlen only, nothing was added). Python: deque.appendleft(x). */
+/* Adds a copy of the item at the left end. If the deque holds `maxlen` items, the rightmost is
+ * dropped. Python: deque.appendleft(x).
+ *
+ * Returns:
+ *     0        the item was added
+ *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
+ */
 THRUM_API int thrum_deque_append_left(thrum_deque *deque, const void *item);
 
-/* Adds copies of the `count` items of an array at the right end, in their order and with nothing of
- * others between; with a maxlen, as many are dropped at the left as are too many. Returns 0, or
- * -ENOMEM (without maxlen only, nothing was added). Python: deque.extend(). */
+/* Adds copies of the `count` items of an array at the right end, in their order. No other item
+ * comes between them. With a `maxlen`, items at the left end are dropped to make room. Python:
+ * deque.extend().
+ *
+ * Returns:
+ *     0        the items were added
+ *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
+ */
 THRUM_API int thrum_deque_extend(thrum_deque *deque, const void *items, size_t count);
 
-/* Takes the rightmost item. Returns 0, or -EAGAIN if there is none, with `ret_item` untouched.
- * Python: deque.pop(), which raises IndexError. */
+/* Takes the rightmost item. Python: deque.pop(), which raises IndexError.
+ *
+ * Returns:
+ *     0        the item is in `*ret_item`
+ *     -EAGAIN  the deque is empty
+ */
 THRUM_API int thrum_deque_pop(thrum_deque *deque, void *ret_item);
 
-/* Takes the leftmost item. Returns 0, or -EAGAIN if there is none, with `ret_item` untouched.
- * Python: deque.popleft(), which raises IndexError. */
+/* Takes the leftmost item. Python: deque.popleft(), which raises IndexError.
+ *
+ * Returns:
+ *     0        the item is in `*ret_item`
+ *     -EAGAIN  the deque is empty
+ */
 THRUM_API int thrum_deque_pop_left(thrum_deque *deque, void *ret_item);
 
-/* Copies the item at `index` from the left, or for a negative one from the right, where -1 is the
- * rightmost; it stays in the deque. Returns 0, or -EAGAIN if there is none, with `ret_item`
- * untouched. Python: deque[i]. */
+/* Copies the item at `index`, which stays in the deque. 0 is the leftmost item; -1 is the
+ * rightmost. Python: deque[i].
+ *
+ * Returns:
+ *     0        the item is in `*ret_item`
+ *     -EAGAIN  there is no such item
+ */
 THRUM_API int thrum_deque_at(thrum_deque *deque, ptrdiff_t index, void *ret_item);
 
-/* Moves items from the right end to the left, `steps` times; from the left to the right if it is
- * negative. Python: deque.rotate(n). */
+/* Moves the rightmost item to the left end, `steps` times. A negative number moves the leftmost
+ * item to the right end. Python: deque.rotate(n). */
 THRUM_API void thrum_deque_rotate(thrum_deque *deque, ptrdiff_t steps);
 
 /* Drops all items. Python: deque.clear(). */
@@ -81,12 +120,17 @@ THRUM_API void thrum_deque_clear(thrum_deque *deque);
 /* The number of items at this moment. Python: len(deque). */
 THRUM_API size_t thrum_deque_size(thrum_deque *deque);
 
-/* The number of items that it holds at most; 0 for no bound. Python: deque.maxlen. */
+/* The most items that the deque holds; 0 for no bound. Python: deque.maxlen. */
 THRUM_API size_t thrum_deque_maxlen(const thrum_deque *deque);
 
-/* Copies all items of one moment, from left to right, into an array, `*ret_items`, of `*ret_count`;
- * the caller owns it and gives it to thrum_deque_snapshot_free. Returns 0, or -ENOMEM with both
- * untouched. Python: list(deque), deque.copy(). */
+/* Copies the items of one moment, from left to right, into a new array of `*ret_count` items at
+ * `*ret_items`. The caller owns the array and frees it with thrum_deque_snapshot_free. Python:
+ * list(deque), deque.copy().
+ *
+ * Returns:
+ *     0        the array is there
+ *     -ENOMEM  memory ran out
+ */
 THRUM_API int thrum_deque_snapshot(thrum_deque *deque, void **ret_items, size_t *ret_count);
 
 /* Frees a snapshot; NULL is accepted. */

@@ -1,40 +1,43 @@
-/* Fibers: the tasks that run in thousands, without a rewrite.
+/* Fibers: tasks that wait by the thousand, on a few threads.
  *
  *     static int serve(thrum_task *self)
  *     {
- *         ...
- *         thrum_sleep(thrum_in(0.2));          // other fibers run meanwhile
- *         ...
+ *         return thrum_sleep(thrum_in(0.2));   // other fibers run meanwhile
  *     }
  *
- *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){ .max_workers = 1 });
+ *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
  *     for (int i = 0; i < 10000; i++)
- *         thrum_future_free(thrum_submit(pool, serve, thrum_value(int, i)));
- *     thrum_executor_shutdown(pool);           // all have slept at once: a fifth of a second
+ *         thrum_future_free(thrum_submit(pool, serve, THRUM_NOTHING));
+ *     thrum_executor_shutdown(pool);           // all sleep at the same time: 0.2 seconds
+ *     puts("done");
+ *     // prints done
  *
- * A fiber is a task with a stack of its own that a worker, an OS thread, leaves when the task waits
- * and comes back to when the wait is over. It costs some kilobytes where a thread costs a system
- * call and a place in the kernel's tables. The task cannot tell: locks, queues, events, futures,
- * sleeps and all that waits by thrum wait as in a thread, between fibers, between threads, and
- * between both, with the same deadlines and the same cancellation. So the choice between threads
- * and fibers, which is a rewrite with async and await in Python, is the choice of an executor.
+ * A fiber is a task with a stack of its own. It runs on a worker, which is a thread. When the task
+ * waits, the worker saves it and runs another; when the wait is over, the worker continues it. A
+ * fiber costs a few kilobytes. Locks, queues, events, futures, sockets and sleeps work between
+ * fibers, between threads, and between both, with the same deadlines and the same cancellation. So
+ * the same task function runs as a thread or as a fiber: only the executor differs.
  *
- * A pool of one worker behaves as asyncio: tasks run one at a time, begin in the order of
- * submission, and change only where they wait; what they do between two waits needs no lock. A pool of
- * several behaves as Go: tasks run at once on as many processors, and a worker that has nothing to
- * do takes over tasks that nobody has begun. One that has begun stays on its worker.
+ * A pool of one worker behaves as asyncio. Tasks run one at a time, start in the order of
+ * submission, and change only where they wait. What a task does between two waits needs no lock. A
+ * pool of several workers behaves as Go: tasks run on several processors at once. A worker with
+ * nothing to do steals tasks that have not started. A started task stays on its worker.
  *
- * A loop that only tries (thrum_lock_try, THRUM_NOW) lets nobody else run on its worker, perhaps not
- * the one that it waits for either: it calls thrum_yield. What does not wait by thrum (read(),
- * getaddrinfo(), a long computation) holds its worker, and all fibers there, up; `hold_limit` finds
- * such places, thrum_blocking is for them.
+ * What a task must not do:
+ *
+ *  - A loop that only polls (thrum_lock_try, THRUM_NOW) must call thrum_yield. Otherwise no other
+ *    fiber of the worker runs.
+ *  - A call that blocks the thread (read(), getaddrinfo()) and a long computation delay all fibers
+ *    of the worker. Move them to another thread with thrum_blocking. `hold_limit` finds such
+ *    places.
+ *  - longjmp and exceptions must stay within one task.
  *
  * A task has thrum_local values, a name and an ident of its own. Variables of the thread (__thread)
- * are shared by the tasks of a worker. The rounding mode of the processor is too: a task that changes
- * it sets it back before it waits. longjmp and exceptions stay within one task.
+ * and the rounding mode of the processor are shared by the tasks of a worker. A task that changes
+ * the rounding mode restores it before it waits.
  *
- * Stacks: `stack_size` is address space; memory comes as it is touched. A task that overflows its
- * stack is named on stderr before the process dies by SIGSEGV.
+ * `stack_size` is address space; memory is used as it is touched. A task that overflows its stack
+ * is named on stderr before the process ends by SIGSEGV.
  *
  * Python: asyncio. Ideas: Go's goroutines and their scheduler; libdill; Boost.Fiber.
  */
@@ -50,36 +53,48 @@ THRUM_BEGIN
 
 /* Fiber pool options. Zero selects the default. */
 typedef struct thrum_fiber_pool_options {
-    int max_workers;         /* OS threads; thrum_cpu_count() by default */
+    int max_workers;         /* the most workers, which are threads; thrum_cpu_count() by default */
     size_t stack_size;       /* of one fiber, in bytes of address space; 256 KiB by default, at
                                 least 16 KiB, rounded up to whole pages, one of them the guard */
     const char *name_prefix; /* a fiber is called "prefix-N"; "fiber" by default; copied */
-    double hold_limit;       /* in seconds: a task that holds a worker for longer without waiting
-                                is told to the failure hook, with -EBUSY; not watched by default */
+    double hold_limit;       /* seconds; a task that runs longer without waiting is reported to the
+                                failure hook, with -EBUSY; no limit by default */
 } thrum_fiber_pool_options;
 
-/* A pool of fibers: an executor as every other, for thrum_submit, thrum_map, groups and all. Its
- * workers start with the first task. Tasks of a pool with one worker start in the order of
- * submission; in a larger pool those that one thread submits start nearly so. A task may wait for
- * any other task of its pool. There is no backlog to fill up, and priorities are not looked at.
- * Where there is no memory for a further stack, tasks begin when others have ended.
- * `options` may be NULL; a negative max_workers stops the program. The caller owns it and gives it to
- * thrum_executor_shutdown, which must not be called by a task of the pool, but with `no_wait`.
- * Returns NULL if memory is out. Does not block. Python: an asyncio event loop. */
+/* Makes a pool of fibers: an executor for thrum_submit, thrum_map and groups. Its workers start
+ * with the first task. In a pool of one worker, tasks start in the order of submission; in a larger
+ * pool, the tasks of one submitter start nearly in this order. A task may wait for any other task
+ * of its pool. There is no bound for pending tasks, and priorities are ignored. If there is no
+ * memory for another stack, tasks start when others have ended.
+ *
+ * `options` may be NULL. A negative `max_workers` stops the program. The caller owns the pool and
+ * gives it to thrum_executor_shutdown; a task of the pool may do so only with `no_wait`. Does not
+ * block. Python: an asyncio event loop.
+ *
+ * Returns:
+ *     a pool
+ *     NULL  memory ran out
+ */
 THRUM_API thrum_executor *thrum_fiber_pool_new(const thrum_fiber_pool_options *options);
 
-/* The pool that the calling fiber belongs to, to submit further tasks to; NULL if a thread calls.
- * Does not block. Python: asyncio.get_running_loop(). */
+/* The pool of the calling fiber, for further tasks; NULL in a thread. Does not block. Python:
+ * asyncio.get_running_loop(). */
 THRUM_API thrum_executor *thrum_fiber_pool_current(void);
 
-/* Lets other fibers of the same worker run that could, each until it waits; in a thread it gives the
- * processor away. May be called in any task. Python: await asyncio.sleep(0). */
+/* Lets each other fiber of the worker that can run do so until it waits. In a thread it yields the
+ * processor. May be called in any task. Python: await asyncio.sleep(0). */
 THRUM_API void thrum_yield(void);
 
-/* Runs `function`, with a copy of the `size` bytes at `arg`, as a fiber in a pool made for it, with
- * default options; then waits until all tasks of the pool are done, and frees it. Returns 0, or the
- * code with which the function failed; -ENOMEM, or -EAGAIN where the system refuses the first
- * thread. Its message is lost: a main function prints its own. Blocks. Python: asyncio.run(). */
+/* Runs `function`, with a copy of the `size` bytes at `arg`, as a fiber in a new pool with default
+ * options. Waits until all tasks of the pool are done and frees the pool. The message of a failure
+ * is lost; a main function prints its own. Blocks. Python: asyncio.run().
+ *
+ * Returns:
+ *     0                    the function succeeded
+ *     the function's code  the function failed
+ *     -ENOMEM              memory ran out
+ *     -EAGAIN              the system refuses the first thread
+ */
 THRUM_API int thrum_run(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */

@@ -4,36 +4,39 @@
  *
  *     static int sum(void *arg)
  *     {
- *         struct sum *s = arg;
- *         if (s->count < 1000) { ... return 0; }
- *         struct sum left = {s->values, s->count / 2}, right = { ... };
+ *         struct sum *s = (struct sum *)arg;
+ *         size_t half = s->count / 2;
+ *         if (s->count < 1000) {
+ *             for (size_t i = 0; i < s->count; i++)
+ *                 s->total += s->values[i];
+ *             return 0;
+ *         }
+ *         struct sum left = {s->values, half, 0}, right = {s->values + half, s->count - half, 0};
  *         int rc = thrum_both(pool, sum, &left, sum, &right);
  *         s->total = left.total + right.total;
  *         return rc;
  *     }
  *
- * A part is a small function, `int fn(void *arg)`, and not a task: it has no object, its argument
+ * A part is a small function, `int fn(void *arg)`, and not a task. It has no object, its argument
  * is not copied, and it has ended when the call that started it returns. So a part may use
  * variables of the caller, and a fork costs a few nanoseconds. A part returns 0, or a negative
  * errno to fail.
  *
- * The calling context runs the first part itself. A worker of the executor that has nothing to do
- * runs another part meanwhile; if none has, the caller runs all of them. A thread pool's workers
- * are threads, a fiber pool's are fibers. On the inline executor and on a process pool the caller
- * runs all parts, one after another. The caller may be a task of the executor or of another, a
- * fiber, or any thread.
+ * The caller runs the first part itself. A worker of the executor that has nothing to do runs
+ * another part at the same time; if there is none, the caller runs all of them. On the inline
+ * executor and on a process pool the caller runs all parts, one after another. The caller may be a
+ * task of the executor or of another one, a fiber, or any thread.
  *
  * A part may wait. It may wait for another part if the same call, or a call around it, has started
  * that part. A waiting part does not delay the other parts: another worker runs them.
  *
- * A part that runs on another worker belongs to the task that forked: thrum_cancelled(NULL) is true
- * there when that task was asked to stop, and the task's deadline ends the part's waits. A wait of
- * the part ends at the latest when the caller comes to its join. A shield of the caller covers the
+ * A part that runs on another worker belongs to the task that forked. thrum_cancelled(NULL) is true
+ * there if that task was cancelled, and the task's deadline ends the part's waits. A wait of the
+ * part ends at the latest when the caller comes to its join. A shield of the caller covers the
  * part. Values of thrum_local are those of the worker.
  *
- * The executor must not be shut down by others during the call, unless the caller is a task of it.
- * In a child made by fork, a part that another worker had begun is lost: the call fails with
- * -ESRCH.
+ * The executor must not be shut down during the call, unless the caller is a task of it. In a child
+ * made by fork, a part that another worker had begun is lost: the call fails with -ESRCH.
  *
  * Python has nothing like this. Ideas: Cilk; Rust's rayon; oneTBB.
  */
@@ -54,14 +57,14 @@ typedef int thrum_part_fn(void *arg);
 /* Runs `function_a` with `arg_a` and `function_b` with `arg_b`, at the same time if a worker of
  * `executor` has nothing else to do. The caller runs `function_a`. If that fails and no worker has
  * begun `function_b`, it is not run. Blocks until both have ended, even if the running task is
- * cancelled. Allocates nothing but at the first call in the process.
+ * cancelled. Allocates memory only at the first call in the process.
  *
  * Returns:
- *     0         both succeeded
+ *     0        both succeeded
  *     the error of `function_a`, or of `function_b` if `function_a` succeeded
- *     -EAGAIN   the system refuses a thread that is needed once per process; no part has run
- *     -ENOMEM   there is no memory for that thread; no part has run
- *     -ESRCH    this is a child made by fork, and a thread of the parent had begun `function_b`
+ *     -EAGAIN  the system refuses a thread that is needed once per process; no part has run
+ *     -ENOMEM  there is no memory for that thread; no part has run
+ *     -ESRCH   this is a child made by fork, and a thread of the parent had begun `function_b`
  */
 THRUM_API int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
                          thrum_part_fn *function_b, void *arg_b);
@@ -70,15 +73,16 @@ THRUM_API int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, vo
 typedef int thrum_range_fn(void *arg, size_t first, size_t end);
 
 /* Calls `function` for parts of the range from `first` up to, but without, `end`, so that each
- * index is in exactly one part. How large the parts are is found by measuring: about two
- * microseconds of work each. A range that takes less than some microseconds stays in the caller. An
- * empty range calls nothing. After a part has failed, parts that have not begun are left out.
- * Blocks until all parts have ended.
+ * index is in exactly one part. The size of the parts is found by measuring: about two microseconds
+ * of work each. A range that takes less than a few microseconds stays in the caller. An empty range
+ * calls nothing. After a part has failed, parts that have not begun are left out. Blocks until all
+ * parts have ended.
  *
  * Returns:
- *     0         all parts succeeded
+ *     0        all parts succeeded
  *     the error of the failed part with the lowest indices
- *     -EAGAIN, -ENOMEM, -ESRCH   as thrum_both
+ *     -EAGAIN, -ENOMEM, -ESRCH
+ *              as thrum_both
  */
 THRUM_API int thrum_for(thrum_executor *executor, size_t first, size_t end,
                         thrum_range_fn *function, void *arg);
@@ -136,10 +140,14 @@ typedef struct thrum_scope {
  *     if (rc == 0)
  *         rc = thrum_scope_end(&scope);
  *
- * Scopes and calls of thrum_both nest; a scope is ended by the context that began it, before those
- * around it. Does not block.
+ * Scopes and calls of thrum_both nest. The context that began a scope ends it, before those around
+ * it. Does not block.
  *
- * Returns 0, -EAGAIN or -ENOMEM as thrum_both; then there is no scope to end. */
+ * Returns:
+ *     0        the scope has begun
+ *     -EAGAIN, -ENOMEM
+ *              as thrum_both; there is no scope to end
+ */
 THRUM_API int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor);
 
 /* Starts `function` with `arg` as a part of the scope. `part` and `*arg` must stay until the scope
@@ -151,19 +159,23 @@ THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_par
 /* Runs the parts that no worker has begun, newest first, and waits for the others. After a part has
  * failed, those that have not begun are left out. Blocks.
  *
- * Returns 0 if all succeeded, else the error of the failed part that was started first; -ESRCH as
- * thrum_both. */
+ * Returns:
+ *     0       all parts succeeded
+ *     the error of the failed part that was started first
+ *     -ESRCH  as thrum_both
+ */
 THRUM_API int thrum_scope_end(thrum_scope *scope);
 
-/* Sorts `count` elements of `size` bytes at `base`. `compare` is negative, 0 or positive if the
- * first element comes before, with or after the second one; it is called by several threads at
- * once. Elements that are equal keep their order. Needs as much memory again as the elements have.
- * Blocks. Python: list.sort().
+/* Sorts `count` elements of `size` bytes at `base`. `compare` returns a negative number, 0 or a
+ * positive number if the first element comes before, with or after the second. Several threads call
+ * it at the same time. Equal elements keep their order. Needs as much memory again as the elements
+ * have. Blocks. Python: list.sort().
  *
  * Returns:
- *     0         the elements are sorted
- *     -ENOMEM   there is no memory; they are as they were
- *     -EAGAIN, -ESRCH   as thrum_both; the elements are in some order, in a child of fork undefined
+ *     0        the elements are sorted
+ *     -ENOMEM  memory ran out; the elements are as they were
+ *     -EAGAIN, -ESRCH
+ *              as thrum_both; the elements are in some order, in a child of fork undefined
  */
 THRUM_API int thrum_sort(thrum_executor *executor, void *base, size_t count, size_t size,
                          int (*compare)(const void *a, const void *b, void *arg), void *arg);

@@ -2,7 +2,7 @@
  *
  *     static thrum_semaphore connections = THRUM_SEMAPHORE_INIT(3);
  *     thrum_with (&connections)
- *         query(...);                          // at most three at once
+ *         query(sql);                          // at most three at a time
  *
  * Waiters are served in the order of their coming: a release hands its permit to the first. The
  * caller that acquired last may free the semaphore.

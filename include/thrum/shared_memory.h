@@ -1,28 +1,31 @@
-/* Memory that processes share: a block with a name, or one that is passed on as a descriptor.
+/* Shared memory: a block that several processes map, found by name or by descriptor.
  *
- *     thrum_shared_memory *memory;
+ *     thrum_shared_memory *memory;                             // in one process
  *     if (thrum_shared_memory_new("/results", sizeof(struct results), &memory) == 0) {
- *         struct results *results = thrum_shared_memory_address(memory);      // all zero
+ *         struct results *results = (struct results *)thrum_shared_memory_address(memory);
+ *         results->count = 1;                                  // it was all zero
  *         ...
- *         thrum_shared_memory_free(memory);                                   // and the name is gone
- *     }
- *     // in another process:
- *     if (thrum_shared_memory_open("/results", &memory) == 0) {
- *         struct results *results = thrum_shared_memory_address(memory);
- *         ...
- *         thrum_shared_memory_free(memory);
+ *         thrum_shared_memory_free(memory);                    // removes the name
  *     }
  *
- * The block lies at another address in each process, so there should be no pointers in it; what is made for it
- * are thrum_shared_lock, thrum_shared_semaphore, thrum_shared_event, thrum_shared_condition and
- * thrum_shared_queue, to which all zero is a beginning (but for the queue).
+ *     thrum_shared_memory *same;                               // in another process
+ *     if (thrum_shared_memory_open("/results", &same) == 0) {
+ *         struct results *results = (struct results *)thrum_shared_memory_address(same);
+ *         printf("%d results\n", results->count);
+ *         thrum_shared_memory_free(same);
+ *     }
  *
- * Its pages are there from the start: it is the making that fails when memory is out, not a later access. A
- * child of fork has the blocks of its parent at the same addresses.
+ * The block is at another address in each process, so store no pointers in it. All-zero memory is a
+ * valid thrum_shared_lock, thrum_shared_rlock, thrum_shared_semaphore, thrum_shared_event and
+ * thrum_shared_condition. A thrum_shared_queue and a thrum_shared_barrier need their init.
  *
- * The name belongs to the process that made the block. It is removed when that process frees the block, or ends
- * by exit or by return from main, unless it stands for another block by then. A process that is killed leaves
- * it behind, for thrum_shared_memory_unlink. The memory itself lasts as long as anybody has it.
+ * All pages are allocated when the block is made: if memory runs out, this call fails, and no later
+ * access does. A child of fork has its parent's blocks at the same addresses.
+ *
+ * The process that made the block owns the name. It removes the name when it frees the block, calls
+ * exit, or returns from main, unless the name stands for another block by then. A process that is
+ * killed leaves the name behind, for thrum_shared_memory_unlink. The memory exists as long as a
+ * process has it.
  *
  * Python: multiprocessing.shared_memory.
  */
@@ -34,42 +37,66 @@
 
 THRUM_BEGIN
 
-/* A block as one process has it. */
+/* A block in one process. */
 typedef struct thrum_shared_memory thrum_shared_memory;
 
-/* Makes a block of `size` bytes, all zero, that only programs of the same user can open. `name` is a slash and
- * up to 250 bytes without one; with NULL it has no name (see thrum_shared_memory_descriptor). Returns 0 and
- * a block for thrum_shared_memory_free; -EEXIST if the name is taken; -EINVAL for a size of 0 or another kind
- * of name; -ENOSPC, -ENOMEM, -EMFILE, -ENFILE, -EACCES. Does not block. Python: SharedMemory(create=True). */
+/* Makes a block of `size` bytes, all zero, which only programs of the same user can open. `name` is
+ * a slash and up to 250 bytes without a slash. With NULL the block has no name; see
+ * thrum_shared_memory_descriptor. Does not block. Python: SharedMemory(create=True).
+ *
+ * Returns:
+ *     0                 the block, to be freed with thrum_shared_memory_free
+ *     -EEXIST           the name is taken
+ *     -EINVAL           `size` is 0, or the name has another form
+ *     -EACCES           the system refuses the name
+ *     -ENOSPC, -ENOMEM  memory ran out
+ *     -EMFILE, -ENFILE  the process or the system has no descriptor left
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_memory_new(const char *name, size_t size,
                                                        thrum_shared_memory **ret_memory);
 
-/* Opens the block with that name. Returns 0 and a block for thrum_shared_memory_free; -ENOENT if there is
- * none, or it is only being made; -EINVAL, -ENOMEM, -EMFILE, -ENFILE, -EACCES. Does not block.
- * Python: SharedMemory(name). */
+/* Opens the block with a name. Does not block. Python: SharedMemory(name).
+ *
+ * Returns:
+ *     0                 the block, to be freed with thrum_shared_memory_free
+ *     -ENOENT           there is none, or it is still being made
+ *     -EINVAL           the name has another form, or stands for no block
+ *     -EACCES           the block is another user's
+ *     -ENOMEM           memory ran out
+ *     -EMFILE, -ENFILE  the process or the system has no descriptor left
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_memory_open(const char *name,
                                                         thrum_shared_memory **ret_memory);
 
-/* Opens the block of a descriptor that came from another process, by inheritance or over a socket. The
- * descriptor stays the caller's. Returns as thrum_shared_memory_open; -EBADF for none of a block. */
+/* Opens the block of a descriptor that came from another process, by inheritance or over a socket.
+ * The descriptor stays the caller's. Returns what thrum_shared_memory_open returns, and -EBADF if
+ * the descriptor is not that of a block. */
 THRUM_API THRUM_MUST_CHECK int
 thrum_shared_memory_from_descriptor(int descriptor, thrum_shared_memory **ret_memory);
 
-/* The system's descriptor of the block, which stays the block's and is closed on exec. */
+/* The system's descriptor of the block. It stays the block's and is closed on exec. */
 THRUM_API int thrum_shared_memory_descriptor(const thrum_shared_memory *memory);
 
-/* Where it lies in this process, at the beginning of a page; valid until it is freed. Python: buf. */
+/* The address of the block in this process, at the beginning of a page. Valid until the block is
+ * freed. Python: buf. */
 THRUM_API void *thrum_shared_memory_address(const thrum_shared_memory *memory);
 
-/* Its bytes. Python: size. */
+/* The size of the block in bytes. Python: size. */
 THRUM_API size_t thrum_shared_memory_size(const thrum_shared_memory *memory);
 
-/* Ends the use of the block in this process, where nobody may touch it any more; removes its name if this
- * process made it and the name still stands for it. NULL is accepted. Python: close and unlink. */
+/* Ends the use of the block in this process; no thread may touch it any more. Removes the name if
+ * this process made the block and the name still stands for it. NULL is accepted. Python: close and
+ * unlink. */
 THRUM_API void thrum_shared_memory_free(thrum_shared_memory *memory);
 
-/* Removes a name, whoever made it; who has the block keeps it. Returns 0, -ENOENT, -EINVAL or -EACCES.
- * Python: unlink. */
+/* Removes a name, whichever process made it. Processes that have the block keep it. Python: unlink.
+ *
+ * Returns:
+ *     0        the name is removed
+ *     -ENOENT  there is no such name
+ *     -EINVAL  the name has another form
+ *     -EACCES  the block is another user's
+ */
 THRUM_API int thrum_shared_memory_unlink(const char *name);
 
 THRUM_END

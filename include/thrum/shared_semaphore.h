@@ -1,9 +1,14 @@
-/* A semaphore between processes: a number of permits, for so many users at a time.
+/* A shared semaphore: a number of permits for the threads and fibers of several processes.
  *
- * It lives in memory that is shared by processes (MAP_SHARED), at any address in each, and holds no
- * pointers. Threads and fibers of all of them wait for it alike. Permits have no owner: those that a
- * process holds when it dies are gone. Waiters are served in no order. All-zero memory is one without
- * permits.
+ *     thrum_shared_semaphore_init(&common->licences, 3);          // once, before others use it
+ *     ...                                                         // in any process
+ *     thrum_shared_semaphore_acquire(&common->licences);
+ *     run_tool();                                                 // at most three at a time
+ *     thrum_shared_semaphore_release(&common->licences, 1);
+ *
+ * It lives in memory that processes share (MAP_SHARED), at any address in each, and has no
+ * pointers. All-zero memory is a semaphore without permits. Permits have no owner: if a process
+ * dies with permits, they are lost. Waiters are served in no particular order.
  *
  * Python: multiprocessing.Semaphore, BoundedSemaphore.
  */
@@ -23,33 +28,44 @@ typedef struct thrum_shared_semaphore {
     uint32_t bound_, reserved_;
 } thrum_shared_semaphore;
 
-/* Makes `semaphore` one with `permits` permits, at most THRUM_SEMAPHORE_MAX (more stops the program).
- * Nobody may use it meanwhile. Cannot fail. Python: Semaphore(value). */
+/* Makes `semaphore` one with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the program. No
+ * other process may use it meanwhile. Cannot fail. Python: Semaphore(value). */
 THRUM_API void thrum_shared_semaphore_init(thrum_shared_semaphore *semaphore, uint32_t permits);
 
-/* The same, and a release that would lift the number of permits above `permits`, at least 1, stops the
- * program. Python: BoundedSemaphore(value). */
+/* The same with a bound: a release that would give more than `permits` permits, at least 1, stops
+ * the program. Python: BoundedSemaphore(value). */
 THRUM_API void thrum_shared_semaphore_init_bounded(thrum_shared_semaphore *semaphore,
                                                    uint32_t permits);
 
-/* Takes one permit before `deadline`. Returns 0; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and
- * there is none; -ECANCELED if the running task was cancelled. Blocks.
- * Python: Semaphore.acquire(timeout=...). */
+/* Takes one permit before the deadline. Blocks. Python: Semaphore.acquire(timeout=...).
+ *
+ * Returns:
+ *     0           the caller has a permit
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and there is none
+ *     -ECANCELED  the running task was cancelled
+ */
 THRUM_API THRUM_MUST_CHECK int
 thrum_shared_semaphore_acquire_until(thrum_shared_semaphore *semaphore, thrum_deadline deadline);
 
-/* Takes one permit, however long that takes. Cancellation does not interrupt it. Blocks. */
+/* Takes one permit, without a limit of time. Cancellation does not interrupt the wait. Blocks. */
 THRUM_API void thrum_shared_semaphore_acquire(thrum_shared_semaphore *semaphore);
 
-/* Takes one permit if there is one. Returns 0 or -EAGAIN. Never blocks. */
+/* Takes one permit if there is one. Never blocks.
+ *
+ * Returns:
+ *     0        the caller has a permit
+ *     -EAGAIN  there is none
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_semaphore_try(thrum_shared_semaphore *semaphore);
 
-/* Gives `permits` permits, and wakes as many waiters. Anyone may call it. Going above the bound, or above
- * THRUM_SEMAPHORE_MAX, stops the program. Does not block. Python: Semaphore.release(n). */
+/* Gives `permits` permits and wakes as many waiters. Any thread or fiber may call it. To exceed the
+ * bound, or THRUM_SEMAPHORE_MAX, stops the program. Does not block. Python: Semaphore.release(n).
+ */
 THRUM_API void thrum_shared_semaphore_release(thrum_shared_semaphore *semaphore, uint32_t permits);
 
-/* The number of permits to be had at this moment; for displays. Does not block.
- * Python: Semaphore.get_value(). */
+/* The number of free permits at this moment; for displays. Does not block. Python:
+ * Semaphore.get_value(). */
 THRUM_API uint32_t thrum_shared_semaphore_value(const thrum_shared_semaphore *semaphore);
 
 THRUM_END

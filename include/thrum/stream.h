@@ -70,9 +70,11 @@ typedef struct thrum_stream_options {
 
 /* Makes a stream of a connected socket and takes the socket over. `options` may be NULL. Does not
  * block.
+ *
  * Returns:
  *     0        the stream, to be given to thrum_stream_free, which frees the socket too
- *     -ENOMEM  memory ran out; the socket is still the caller's */
+ *     -ENOMEM  memory ran out; the socket is still the caller's
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_from_socket(thrum_socket *socket,
                                                         const thrum_stream_options *options,
                                                         thrum_stream **ret_stream);
@@ -80,25 +82,31 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_from_socket(thrum_socket *socket,
 /* Makes a stream of a descriptor of any kind, such as one end of a pipe, and takes it over. The
  * descriptor is put into non-blocking mode. A write to a pipe without a reader returns -EPIPE and
  * raises no signal. Does not block. Python: loop.connect_read_pipe, connect_write_pipe.
+ *
  * Returns:
  *     0        the stream, to be given to thrum_stream_free, which closes the descriptor
  *     -EBADF   there is no such descriptor
- *     -ENOMEM  memory ran out; the descriptor is still the caller's */
+ *     -ENOMEM  memory ran out; the descriptor is still the caller's
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_from_descriptor(int descriptor,
                                                             const thrum_stream_options *options,
                                                             thrum_stream **ret_stream);
 
 /* Connects to `host` and `port` by TCP, as thrum_socket_connect does, and makes a stream of the
  * socket. Blocks. Python: asyncio.open_connection.
+ *
  * Returns:
  *     0  the stream, to be given to thrum_stream_free
- *     what thrum_socket_connect returns, and -ENOMEM */
+ *     what thrum_socket_connect returns, and -ENOMEM
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t port,
                                                     const thrum_stream_options *options,
                                                     thrum_stream **ret_stream,
                                                     thrum_deadline deadline);
 
-/* Reads some bytes: what is there, at most `size`. Waits if there is nothing. Blocks.
+/* Reads some bytes: what is there, at most `size`. Waits if there is nothing. Blocks. Python:
+ * StreamReader.read.
+ *
  * Returns:
  *     above 0                                   how many bytes
  *     0                                         the end; the other side sends no more, and all was
@@ -106,12 +114,13 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_connect(const char *host, uint16_t p
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
  *     -EBADF                                    the stream is closed
  *     -ECONNRESET and other codes of the system
- *
- * Python: StreamReader.read. */
+ */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, void *buffer,
                                                        size_t size, thrum_deadline deadline);
 
-/* Reads exactly `size` bytes. Blocks.
+/* Reads exactly `size` bytes. Blocks. Python: StreamReader.readexactly, whose IncompleteReadError
+ * is -ENODATA.
+ *
  * Returns:
  *     `size`                                    they are in `buffer`
  *     0                                         the end, and nothing was left before it. Also if
@@ -120,12 +129,13 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read(thrum_stream *stream, voi
  *                                               for thrum_stream_read
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
  *     -EBADF and others, as thrum_stream_read
- *
- * Python: StreamReader.readexactly, whose IncompleteReadError is -ENODATA. */
+ */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *stream, void *buffer,
                                                              size_t size, thrum_deadline deadline);
 
 /* Reads up to and with the first occurrence of a separator of `separator_size` bytes. Blocks.
+ * Python: StreamReader.readuntil, whose LimitOverrunError is -EMSGSIZE.
+ *
  * Returns:
  *     above 0                                   how many bytes, the separator included
  *     0                                         the end, and nothing was left before it
@@ -137,8 +147,7 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_exact(thrum_stream *strea
  *     -EINVAL                                   the separator is empty, or longer than `size`
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
  *     -EBADF and others, as thrum_stream_read
- *
- * Python: StreamReader.readuntil, whose LimitOverrunError is -EMSGSIZE. */
+ */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *stream,
                                                              const void *separator,
                                                              size_t separator_size, void *buffer,
@@ -146,7 +155,8 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *strea
 
 /* Reads a line with its newline, and puts a 0 byte after it. So the longest line has `size` - 1
  * bytes. The last line may end without a newline. A line may contain 0 bytes: the result is its
- * length. Blocks.
+ * length. Blocks. Python: StreamReader.readline.
+ *
  * Returns:
  *     above 0                                   the length of the line, its newline included
  *     0                                         the end
@@ -155,17 +165,18 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *strea
  *     -EINVAL                                   `size` is less than 2
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was consumed; try again
  *     -EBADF and others, as thrum_stream_read
- *
- * Python: StreamReader.readline. */
+ */
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer,
                                                             size_t size, thrum_deadline deadline);
 
 /* Drops what is left of a line, its newline included, however long it is: after -EMSGSIZE. What was
  * dropped before a failure stays dropped; call again to drop the rest. Blocks.
+ *
  * Returns:
  *     0         the next read begins with the next line
  *     -ENODATA  the end came first
- *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM, -EBADF and others, as thrum_stream_read */
+ *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM, -EBADF and others, as thrum_stream_read
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_skip_line(thrum_stream *stream,
                                                       thrum_deadline deadline);
 
@@ -176,7 +187,9 @@ THRUM_API bool thrum_stream_at_eof(const thrum_stream *stream);
 
 /* Writes `size` bytes: into the buffer, or to the connection if the buffer would hold more than
  * `high_water`. Waits before it takes anything, until there is room. What the system does not take
- * at once of a write above `high_water` is copied: write large data in pieces. Blocks.
+ * at once of a write above `high_water` is copied: write large data in pieces. Blocks. Python:
+ * StreamWriter.write, with the wait of drain.
+ *
  * Returns:
  *     0                                         all bytes were taken, and are sent in order
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ENOMEM  nothing was taken; try again
@@ -184,18 +197,18 @@ THRUM_API bool thrum_stream_at_eof(const thrum_stream *stream);
  *                                               thrum_stream_write_eof was called
  *     -EBADF                                    the stream is closed
  *     -ECONNRESET and other codes of the system
- *
- * Python: StreamWriter.write, with the wait of drain. */
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_write(thrum_stream *stream, const void *data,
                                                   size_t size, thrum_deadline deadline);
 
-/* Sends all that was written, and waits until the system has it. Blocks.
+/* Sends all that was written, and waits until the system has it. Blocks. Python:
+ * StreamWriter.drain, but for everything.
+ *
  * Returns:
  *     0                                nothing is left to send
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED  what was not sent stays in the buffer
  *     -EPIPE, -EBADF and others, as thrum_stream_write
- *
- * Python: StreamWriter.drain, but for everything. */
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_deadline deadline);
 
 /* How many bytes were written and not yet sent, as the last write or flush left it. Does not block.
@@ -203,27 +216,27 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_flush(thrum_stream *stream, thrum_de
 THRUM_API size_t thrum_stream_unsent(const thrum_stream *stream);
 
 /* Sends all that was written and then the end: the other side reads 0 after it. Reading goes on.
- * Later writes return -EPIPE. A second call does nothing. Blocks.
+ * Later writes return -EPIPE. A second call does nothing. Blocks. Python: StreamWriter.write_eof.
+ *
  * Returns:
  *     0                                the end was sent
  *     -EOPNOTSUPP                      a pipe has no half; close it
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED  call again
  *     -EPIPE, -EBADF and others, as thrum_stream_write
- *
- * Python: StreamWriter.write_eof. */
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
                                                       thrum_deadline deadline);
 
 /* Sends all that was written, and closes. It closes also if the sending fails; then the code says
  * why, and what was not sent is lost. Calls that wait in the stream end with -EBADF, and so does
  * every later call. With THRUM_NOW it closes at once. The stream is still to be freed. May be
- * called by anyone while others use the stream. Blocks.
+ * called by anyone while others use the stream. Blocks. Python: StreamWriter.close and wait_closed.
+ *
  * Returns:
  *     0                                                   all was sent
  *     -EBADF                                              it was closed before
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -EPIPE and others  not all was sent
- *
- * Python: StreamWriter.close and wait_closed. */
+ */
 THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
 
 /* Closes at once, if that was not done, and frees the stream and what it stands on: the last call
@@ -270,9 +283,11 @@ typedef struct thrum_transport {
 } thrum_transport;
 
 /* Makes a stream over a transport and takes `object` over. The table is not copied. Does not block.
+ *
  * Returns:
  *     0        the stream, to be given to thrum_stream_free, which calls `free` of the transport
- *     -ENOMEM  memory ran out; `object` is still the caller's */
+ *     -ENOMEM  memory ran out; `object` is still the caller's
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_new(const thrum_transport *transport, void *object,
                                                 const thrum_stream_options *options,
                                                 thrum_stream **ret_stream);
@@ -284,10 +299,12 @@ THRUM_API const thrum_transport *thrum_stream_transport(const thrum_stream *stre
 /* Puts another transport in the place of the present one, which belongs to the new one from then
  * on: `object` is what encrypts, compresses or counts on top of it. Nobody else may use the stream
  * meanwhile. Does not block. Python: loop.start_tls.
+ *
  * Returns:
  *     0       `object` is the stream's
  *     -EBUSY  bytes were read ahead or not sent; nothing was changed
- *     -EBADF  the stream is closed */
+ *     -EBADF  the stream is closed
+ */
 THRUM_API THRUM_MUST_CHECK int thrum_stream_layer(thrum_stream *stream,
                                                   const thrum_transport *transport, void *object);
 

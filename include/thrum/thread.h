@@ -30,6 +30,7 @@
  *     {
  *         struct file_processor *p = thrum_arg(self, struct file_processor *);
  *         ...
+ *         return 0;
  *     }
  *     struct file_processor p = {.path = "/data/report.csv"};
  *     thrum_thread_start_in(&p.thread, NULL, run);

@@ -6,8 +6,8 @@
  *         puts("in time");
  *     thrum_thread_free(timer);
  *
- * A timer is a thread that sleeps first: it is joined, named and freed as one. For thousands of
- * waits at once use fibers. Python: threading.Timer.
+ * A timer is a thread that sleeps first: it is joined, named and freed as a thread. For thousands
+ * of waits at the same time use fibers. Python: threading.Timer.
  */
 #ifndef THRUM_TIMER_H
 #define THRUM_TIMER_H
@@ -18,14 +18,18 @@
 
 THRUM_BEGIN
 
-/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg` once the moment `at`
- * has come. Never NULL; owned and failing as thrum_thread_start. Does not block. */
+/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg` once the moment
+ * `at` has come. Never NULL: it fails as thrum_thread_start does. The caller owns the handle and
+ * frees it with thrum_thread_free. Does not block. */
 THRUM_API thrum_thread *thrum_timer_start(thrum_deadline at, thrum_task_fn *function,
                                           const void *arg, size_t size);
 
-/* Cancels a timer whose task has not begun. Returns 0: the task never runs, and a join gives
- * -ECANCELED. Returns -EALREADY if it has begun or was cancelled. Does not wait.
- * Python: Timer.cancel(). */
+/* Cancels a timer whose task has not started. Does not block. Python: Timer.cancel().
+ *
+ * Returns:
+ *     0          the task never runs; its outcome is that it was cancelled
+ *     -EALREADY  the task has started, or was cancelled before
+ */
 THRUM_API int thrum_timer_cancel(thrum_thread *timer);
 
 THRUM_END

@@ -11,8 +11,8 @@ THRUM_BEGIN
 #define THRUM_VERSION_PATCH 0
 #define THRUM_VERSION       "0.2.0"
 
-/* The version of the library that is loaded, such as "0.2.0"; THRUM_VERSION is that of the header
- * it was compiled against. Constant text. May be called from anywhere. */
+/* The version of the library that is loaded, such as "0.2.0". THRUM_VERSION is the version of the
+ * header that the program was compiled with. Constant text. May be called from anywhere. */
 THRUM_API const char *thrum_version(void);
 
 THRUM_END

@@ -1,4 +1,4 @@
-/* thrum_with: hold something for a block.
+/* thrum_with: holds a lock for a block.
  *
  *     thrum_with (&lock) {
  *         if (balance < amount)
@@ -6,9 +6,11 @@
  *         balance -= amount;
  *     }                                       // releases
  *
- * Takes the address of a lock, an rlock, a semaphore (one permit) or a condition (its lock), or
- * one side of a rwlock, as thrum_reading(&rw) or thrum_writing(&rw); acquires it, however long that takes, and releases it on every way out of the block: its end, break, continue,
- * return, goto. `break` and `continue` leave the block, not a loop around it. Python: with.
+ * It takes the address of a lock, a reentrant lock, a semaphore (one permit), or a condition (its
+ * lock), or one side of a readers-writer lock: thrum_reading(&rw) or thrum_writing(&rw). It
+ * acquires the object, without a limit of time, and releases it on every way out of the block: its
+ * end, break, continue, return, goto. `break` and `continue` leave the block, and not a loop around
+ * it. Python: with.
  */
 #ifndef THRUM_WITH_H
 #define THRUM_WITH_H
@@ -147,7 +149,8 @@ static inline thrum__held thrum__with(thrum_condition *condition)
     for (thrum__held name __attribute__((cleanup(thrum__held_release))) = thrum__with(object);     \
          name.once; name.once = 0)
 
-/* Runs the following statement or block holding `object`, evaluated once. */
+/* Runs the following statement or block while the caller holds `object`, which is evaluated
+ * once. */
 #define thrum_with(object) thrum__with_named(object, thrum__join(thrum__held_, __LINE__))
 
 #endif

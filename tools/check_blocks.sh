@@ -1,0 +1,101 @@
+#!/bin/sh
+# Each code block in headers, README.md and docs/ is right: check_blocks.sh [BUILD-DIR], in the root of the tree.
+# tools/blocks.awk says what a block is and how a fragment becomes a file.
+#
+#  - C compiles as C11 with GNU extensions and as C++17, and no warning is an error that is ignored.
+#  - What states its output ("// prints TEXT") prints that, linked to the library in BUILD-DIR.
+#  - Shell commands parse. "./dev WORD" and "thrum WORD" name commands that exist.
+#  - tests/interface/blocks lists the exceptions, "FILE:NUMBER WHAT REASON": with `not-c++` a block is compiled as C
+#    alone, with `not-c` not at all. An exception that is not needed is a failure, too.
+set -u
+build=${1:-build}
+here=$(cd "$(dirname "$0")" && pwd)
+exceptions=tests/interface/blocks
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+status=0
+complain() {
+    echo "$*"
+    status=1
+}
+
+set --
+for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md docs/man/*.7 examples/*.md; do
+    [ ! -f "$file" ] || set -- "$@" "$file"
+done
+awk -v out="$work" -v stubs=interface/blocks.h -f "$here/blocks.awk" "$@" >"$work/index" || exit 1
+[ -s "$work/index" ] || complain "there is no code block"
+awk '$1 == "wrong" { print $2 ": line " $4 ": the fence says none of c, sh and text"; found = 1 } END { exit found }' \
+    "$work/index" || status=1
+
+excepted() { grep -qs "^$1 $2 " "$exceptions"; }
+
+# compile_as LANGUAGE STANDARD FILE
+compile_as() {
+    # shellcheck disable=SC2086 # a list of words
+    clang -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags -fsyntax-only -Wall -Wextra \
+        -Werror -Wno-unused-variable -Wno-unused-function -Wno-unused-but-set-variable -Wno-unused-parameter \
+        -Wno-missing-field-initializers -Wno-unreachable-code -ferror-limit=5 "$3" 2>&1
+}
+
+# What the adapters' headers include lies where pkg-config says.
+flags=
+for folder in adapter/*/; do
+    [ -d "$folder" ] || continue
+    flags="$flags -I$folder $(pkg-config --cflags --silence-errors "lib$(basename "$folder")")"
+done
+
+# check_c LABEL FILE KIND: what is wrong, if anything.
+check_c() {
+    if excepted "$1" not-c; then
+        ! compile_as c gnu11 "$2" >/dev/null || echo "$1: compiles, so that $exceptions need not list it"
+        return
+    fi
+    compile_as c gnu11 "$2" || echo "$1: does not compile as C"
+    # A compound literal is C alone.
+    if excepted "$1" not-c++; then
+        ! compile_as c++ c++17 "$2" >/dev/null || echo "$1: compiles as C++, so that $exceptions need not list it"
+    elif ! grep -q '[&(]([a-z_]*\(\[\]\)*){' "$2"; then
+        compile_as c++ c++17 "$2" || echo "$1: does not compile as C++"
+    fi
+    if [ "$3" = program ] && [ -e "$2.out" ]; then
+        gcc -std=gnu11 -D_GNU_SOURCE -Iinclude "$2" -o "$2.run" "$build/src/libthrum.a" -pthread &&
+            timeout 20 "$2.run" >"$2.printed" 2>&1
+        diff "$2.out" "$2.printed" || echo "$1: prints something else"
+    fi
+}
+
+check_sh() {
+    sh -n "$2" 2>&1 || echo "$1: does not parse"
+    sed -n 's|^\./dev \([a-z]*\).*|\1|p' "$2" | while read -r word; do
+        grep -q "^$word) " dev || echo "$1: there is no ./dev $word"
+    done
+    sed -n 's/^\(.* | \)*thrum \([a-z]*\) .*/\2/p' "$2" | while read -r word; do
+        grep -q "'$word'" cli/meson.build || echo "$1: there is no thrum $word"
+    done
+}
+
+# Half of the blocks for each of two processors.
+check_some() {
+    while read -r kind label path _; do
+        case $kind in
+        sh) check_sh "$label" "$path" ;;
+        fragment | program) check_c "$label" "$path" "$kind" ;;
+        esac
+    done
+}
+awk 'NR % 2' "$work/index" | check_some >"$work/odd" &
+awk 'NR % 2 == 0' "$work/index" | check_some >"$work/even"
+wait
+cat "$work/odd" "$work/even"
+[ ! -s "$work/odd" ] && [ ! -s "$work/even" ] || status=1
+
+if [ -e "$exceptions" ]; then
+    while read -r label what reason; do
+        case $label in '#'* | '') continue ;; esac
+        case $what in not-c | not-c++) ;; *) complain "$exceptions: $label: $what is neither not-c nor not-c++" ;; esac
+        [ -n "$reason" ] || complain "$exceptions: $label: gives no reason"
+        grep -q " $label " "$work/index" || complain "$exceptions: there is no block $label"
+    done <"$exceptions"
+fi
+exit $status
