@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate results sizes format tree shellcheck headers refused readme matrix mutants-match gcc-O2 \
-blocks manual tests cli-faults symbols install postgres valgrind gdb \
+blocks manual tests cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
 
@@ -81,6 +81,7 @@ step_cli_faults() {
     done
 }
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
+step_abi() { make_build check gcc && tools/check_abi.sh "$build-check"; }
 step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
 # shellcheck disable=SC2016 # the inner shell reads that
 step_postgres() {

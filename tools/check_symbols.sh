@@ -25,7 +25,7 @@ check_names() {
     shared=$1
     prefix=$2
     shift 2
-    exported=$(nm -D --defined-only "$shared" | awk '{ sub(/@.*/, "", $3); print $3 }' | sort -u)
+    exported=$(nm -D --defined-only "$shared" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort -u)
     [ -n "$exported" ] || complain "$shared exports nothing"
     declared=$(awk -f "$here/declarations.awk" "$@" | sort -u)
     for name in $exported; do

@@ -307,6 +307,35 @@ rejects symbols build 'thrum_thing: a global name without the prefix thrum_odd_'
 fresh && link_adapter '' && gcc -shared build/odd.o -Wl,--no-as-needed -lm -o build/adapter/libthrum-odd.so
 rejects symbols build 'libthrum-odd.so needs libm.so.6' 'an adapter that needs something else'
 
+# The binary interface: a library, which is released, and then another in its place.
+link_abi() {
+    printf '#include <thrum/thing.h>\n%s\n' "$2" >abi.c && gcc -g -Iinclude -fPIC -shared -Wl,--version-script=src/thrum.map \
+        -Wl,-soname,"$1" abi.c -o build/src/libthrum.so
+} >"$work/out" 2>&1
+abi_do='int thrum_thing_do(int32_t how) { return how; }'
+abi_more='int thrum_thing_more(const struct thrum_thing *thing) { return thing->a; }'
+fresh_abi() {
+    fresh && sed -i 's/^THRUM_API.*/&\nstruct thrum_thing { int32_t a; };/' include/thrum/thing.h &&
+        printf 'THRUM_0.1 {\nglobal:\n    thrum_*;\nlocal:\n    *;\n};\n' >src/thrum.map && link_abi libthrum.so.0 "$abi_do $abi_more" &&
+        "$here/check_abi.sh" --record build >"$work/out" 2>&1
+}
+fresh_abi
+accepts abi build
+link_abi libthrum.so.0 "$abi_do $abi_more int thrum_thing_new(void) { return 1; }"
+accepts abi build
+link_abi libthrum.so.0 "$abi_do"
+rejects abi build 'thrum_thing_more' 'a function that is gone'
+link_abi libthrum.so.1 "$abi_do"
+accepts abi build
+fresh_abi && sed -i 's/int32_t a;/int32_t a, b;/' include/thrum/thing.h && link_abi libthrum.so.0 "$abi_do $abi_more"
+rejects abi build 'type size changed' 'a struct that has grown'
+fresh_abi && link_abi libthrum.so.0 "$abi_do int thrum_thing_more(const struct thrum_thing *thing, int b) { return thing->a + b; }"
+rejects abi build 'thrum_thing_more' 'a function with another parameter'
+fresh_abi && echo '{ global: thrum_*; local: *; };' >src/thrum.map && link_abi libthrum.so.0 "$abi_do $abi_more"
+rejects abi build 'thrum_thing_do has no version' 'a symbol without a version'
+fresh_abi && rm build/src/libthrum.so
+rejects abi build 'libthrum.so is missing' 'a library that is gone'
+
 # Code blocks.
 fresh_blocks() {
     fresh && link_library && mkdir -p tests/interface && {
