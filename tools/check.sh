@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate results sizes format tree shellcheck headers refused readme matrix mutants-match gcc-O2 \
-blocks manual tests cli-faults symbols abi install postgres valgrind gdb \
+blocks manual tests python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
 
@@ -79,6 +79,12 @@ step_cli_faults() {
     make_build check gcc && for scenarios in tests/cli/*_faults.sh; do
         "$scenarios" "$build-check/cli/thrum_faults" "$build-check/cli/serve" || return 1
     done
+}
+
+# The Python package alone, for the Python that runs Meson.
+step_python() {
+    [ -f "$build-python/build.ninja" ] || meson setup "$build-python" -Dpython=alone -Db_colorout=never --werror || return 1
+    ninja --quiet -C "$build-python" && python/tests/run.sh "$build-python"
 }
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
 step_abi() { make_build check gcc && tools/check_abi.sh "$build-check"; }

@@ -5,7 +5,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 layers=${1:-$here/layers}
 
-"$here/sources.sh" include src adapter doctor cli bench examples tests | xargs -r awk -f "$here/strip.awk" |
+"$here/sources.sh" include src adapter doctor cli python bench examples tests | xargs -r awk -f "$here/strip.awk" |
     awk -v layers="$layers" '
     BEGIN {
         while ((getline line < layers) > 0) {

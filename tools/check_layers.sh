@@ -6,7 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 layers=${1:-$here/layers}
 
-"$here/sources.sh" include src adapter doctor cli bench examples tests | xargs -r awk -f "$here/strip.awk" |
+"$here/sources.sh" include src adapter doctor cli python bench examples tests | xargs -r awk -f "$here/strip.awk" |
     awk -v layers="$layers" '
     # The longest folder of the file that tools/layers or the tree of public headers names.
     function folder_of(file,    folder) {

@@ -1,0 +1,172 @@
+/* What the files of the extension share. park.c explains the waits, module.c the module.
+ *
+ * Names that several files use begin with ext_. Every function needs the GIL, unless its comment says otherwise.
+ */
+#ifndef THRUM_PYTHON_EXTENSION_H
+#define THRUM_PYTHON_EXTENSION_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* ---- Deadlines ---- */
+
+/* A moment on the monotonic clock in nanoseconds, or one of these two. */
+typedef int64_t ext_deadline;
+#define EXT_NOW     ((ext_deadline)0)
+#define EXT_FOREVER INT64_MAX
+
+/* The deadline of `timeout`, a number of seconds or None for no deadline. Negative numbers give EXT_NOW.
+ * False with an exception if it is no number, NaN or too large. */
+bool ext_deadline_after(PyObject *timeout, ext_deadline *ret_deadline);
+
+/* The deadline of acquire(blocking, timeout) of a lock, where -1 is no deadline. Either may be NULL. */
+bool ext_deadline_of_lock(PyObject *blocking, PyObject *timeout, ext_deadline *ret_deadline);
+
+/* The deadline of put and get of a queue. Either may be NULL. */
+bool ext_deadline_of_queue(PyObject *block, PyObject *timeout, ext_deadline *ret_deadline);
+
+/* The largest timeout in seconds. */
+#define EXT_TIMEOUT_MAX 9223372036.0
+
+/* ---- Waits ---- */
+
+typedef struct ext_waiter ext_waiter;
+
+/* A queue of waiters, in the object that they wait for. All-zero is empty. */
+typedef struct {
+    ext_waiter *first;
+    ext_waiter *last;
+} ext_waiters;
+
+/* Tries to perform an operation without waiting: 1 done, 0 not possible now, -1 failed with an exception.
+ * When it returns 0, it has not released the GIL after it looked. */
+typedef int (*ext_attempt)(void *argument);
+
+/* Waits until `attempt` returns something other than 0 and returns that; 0 if the deadline passes first. -1 with an
+ * exception if a signal handler raised, or if memory ran out. */
+int ext_wait(ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt, void *argument);
+
+/* Wakes the first waiter; false if there is none. The second also leaves a word for it. */
+bool ext_wake(ext_waiters *waiters);
+bool ext_wake_with(ext_waiters *waiters, int word);
+
+/* Wakes all who wait now. */
+void ext_wake_all(ext_waiters *waiters);
+
+Py_ssize_t ext_waiter_count(const ext_waiters *waiters);
+
+/* One wait for one wake, for objects whose waiters do not try again: conditions and barriers. */
+ext_waiter *ext_waiter_new(void);
+void ext_waiter_link(ext_waiters *waiters, ext_waiter *waiter);
+void ext_waiter_unlink(ext_waiter *waiter);
+void ext_waiter_free(ext_waiter *waiter);
+
+/* True if it has been woken; the word that its waker left, or 0. */
+bool ext_waiter_woken(const ext_waiter *waiter);
+int ext_waiter_word(const ext_waiter *waiter);
+
+/* Sleeps until woken: 1 woken, 0 the deadline has passed, -1 with an exception. A wake may come before a failure: see
+ * ext_waiter_woken. The waiter stays linked unless it was woken. */
+int ext_sleep(ext_waiter *waiter, ext_deadline deadline);
+
+/* A new Listener: its callback is called once, instead of a wake. For asyncio and select. */
+PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback);
+
+/* Grows by one in the child process of each fork. */
+extern unsigned ext_generation;
+
+/* ---- Objects ---- */
+
+/* The head of each object: weak references and attributes. */
+#define EXT_HEAD                                                                                   \
+    PyObject_HEAD PyObject *weakrefs;                                                              \
+    PyObject *dict;
+
+typedef struct {
+    EXT_HEAD
+} ext_object;
+
+/* Members of a type that has weak references, and of one that has attributes as well. */
+#define EXT_WEAK_MEMBER                                                                            \
+    {                                                                                              \
+        "__weaklistoffset__", T_PYSSIZET, offsetof(ext_object, weakrefs), READONLY, NULL           \
+    }
+#define EXT_DICT_MEMBER                                                                            \
+    {                                                                                              \
+        "__dictoffset__", T_PYSSIZET, offsetof(ext_object, dict), READONLY, NULL                   \
+    }
+
+int ext_traverse(PyObject *self, visitproc visit, void *arg);
+int ext_clear(PyObject *self);
+void ext_dealloc(PyObject *self, inquiry clear);
+
+#define EXT_FLAGS (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE | Py_TPFLAGS_HAVE_GC)
+
+/* A function of the method table; its prototype is that of METH_FASTCALL | METH_KEYWORDS. */
+#define EXT_METHOD(name, function, doc)                                                            \
+    {                                                                                              \
+        name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc          \
+    }
+
+/* Sorts the arguments of a call by name. `names` ends with NULL; what is not given stays NULL in `ret_values`. The
+ * first `required` must be given. False with a TypeError. */
+bool ext_arguments(const char *function, const char *const *names, int required,
+                   PyObject *const *arguments, Py_ssize_t count, PyObject *keywords,
+                   PyObject **ret_values);
+
+/* The same for __init__. */
+bool ext_init_arguments(const char *function, const char *const *names, int required,
+                        PyObject *arguments, PyObject *keywords, PyObject **ret_values);
+
+/* "<module.Class at 0x...: " and the rest. */
+PyObject *ext_repr(PyObject *self, const char *format, ...);
+
+/* ---- The types ---- */
+
+typedef struct {
+    EXT_HEAD
+    bool locked;
+    ext_waiters waiters;
+} ext_lock;
+
+typedef struct {
+    EXT_HEAD
+    unsigned long owner; /* of a thread that holds it */
+    unsigned long count; /* 0: free */
+    ext_waiters waiters;
+} ext_rlock;
+
+int ext_lock_acquire(ext_lock *self, ext_deadline deadline);
+void ext_lock_release(ext_lock *self);
+int ext_rlock_acquire(ext_rlock *self, ext_deadline deadline, unsigned long count);
+void ext_rlock_release(ext_rlock *self, unsigned long count);
+
+extern PyType_Spec ext_lock_spec, ext_rlock_spec, ext_condition_spec, ext_semaphore_spec,
+    ext_bounded_semaphore_spec, ext_event_spec, ext_barrier_spec, ext_queue_spec,
+    ext_lifo_queue_spec, ext_priority_queue_spec, ext_simple_queue_spec, ext_future_spec,
+    ext_pool_spec, ext_executor_spec, ext_listener_spec;
+
+/* ---- The module ---- */
+
+/* Made once; the module works in the main interpreter alone. All references are owned. */
+typedef struct {
+    PyTypeObject *lock, *rlock, *condition, *semaphore, *bounded_semaphore, *event, *barrier,
+        *queue, *lifo_queue, *priority_queue, *simple_queue, *future, *pool, *executor, *listener;
+    PyObject *empty, *full, *shut_down;        /* exceptions of queues */
+    PyObject *broken_barrier;                  /* of barriers */
+    PyObject *cancelled_error, *invalid_state; /* of futures */
+    PyObject *logger;                          /* that of concurrent.futures */
+    PyObject *heappush, *heappop;              /* functions */
+    PyTypeObject *deque; /* and two of its methods, called without a look-up */
+    PyCFunction deque_append, deque_popleft;
+    PyTypeObject *future_class; /* what a pool makes: a subclass of `future` */
+    bool exiting;               /* the interpreter ends: no more tasks */
+} ext_module;
+
+extern ext_module ext;
+
+#endif

@@ -1,0 +1,423 @@
+/* Waits of Python threads and of asyncio's tasks.
+ *
+ * All state of the extension's objects belongs to the GIL: a method changes it with plain loads and stores. A method
+ * that can do its work at once never releases the GIL. This is why the fast paths cost tens of nanoseconds.
+ *
+ * A method that cannot do its work puts a waiter into the queue of the object, and sleeps without the GIL. The waker
+ * unlinks the waiter, marks it woken and posts its semaphore. The woken thread takes the GIL and tries again. If
+ * another thread was faster, it goes back to the head of the queue. So ownership is never handed to a thread that
+ * does not run: with a GIL, that would cost a switch of threads for each operation. Two rules keep every wake:
+ *
+ *     - A waiter looks and links itself without releasing the GIL in between. What comes later sees it in the queue.
+ *     - A waiter that was woken and leaves without its unit, because a signal handler raised or a coroutine was
+ *       cancelled, wakes the next one.
+ *
+ * The sleep is a POSIX semaphore of the waiter, and not a wait of libthrum. sem_clockwait returns EINTR after each
+ * signal, and Python must then run its handlers with the GIL; libthrum's waits continue after a signal by design.
+ * After EINTR the thread takes the GIL, runs the handlers and sleeps again with the same deadline. If a handler
+ * raised, it unlinks itself.
+ *
+ * Who frees a waiter: the thread that waits. It needs the GIL to return, and its waker posts with the GIL. So the waker
+ * has left the semaphore before it is destroyed. There is one exception: at the end of the interpreter a daemon thread
+ * ends inside taking the GIL, and its waiter stays linked. A waiter is therefore allocated, and not a variable on the
+ * stack of its thread: that of a thread that ended so is leaked, and may be posted.
+ *
+ * fork: the child process has a copy of all queues, but the threads that wait in them are gone. Each waiter has the
+ * number of its process in the line of forks (ext_generation). A waker drops waiters of another generation. A thread
+ * that forks in a signal handler, amid its own wait, joins the new generation when it continues.
+ *
+ * Asyncio and select use listeners. A listener is a waiter with a callback in place of the semaphore. The callback is
+ * called once with the GIL, usually loop.call_soon_threadsafe, and the coroutine tries again as a thread would. If the
+ * callback fails, as it does when its loop is closed, the next waiter is woken.
+ */
+#include "extension.h"
+
+#include <errno.h>
+#include <math.h>
+#include <semaphore.h>
+#include <time.h>
+
+struct ext_waiter {
+    ext_waiter *next;
+    ext_waiter *previous;
+    ext_waiters *queue; /* NULL: not linked */
+    unsigned generation;
+    bool woken;
+    int word;           /* of the waker, for the woken thread */
+    PyObject *callback; /* a listener's, borrowed; NULL for a thread, which has a semaphore */
+    sem_t semaphore;
+};
+
+unsigned ext_generation;
+
+/* ---- Deadlines ---- */
+
+static ext_deadline now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (ext_deadline)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+/* NaN is -1 with an exception. */
+static double seconds_of(PyObject *timeout)
+{
+    double seconds = PyFloat_AsDouble(timeout);
+    if (seconds == -1 && PyErr_Occurred())
+        return NAN;
+    if (isnan(seconds)) {
+        PyErr_SetString(PyExc_ValueError, "Invalid value NaN (not a number)");
+        return NAN;
+    }
+    if (seconds > EXT_TIMEOUT_MAX) {
+        PyErr_SetString(PyExc_OverflowError, "timeout value is too large");
+        return NAN;
+    }
+    return seconds;
+}
+
+static ext_deadline after(double seconds)
+{
+    if (seconds <= 0)
+        return EXT_NOW;
+    double nanoseconds = (double)now() + seconds * 1e9;
+    return nanoseconds >= (double)EXT_FOREVER ? EXT_FOREVER : (ext_deadline)nanoseconds;
+}
+
+bool ext_deadline_after(PyObject *timeout, ext_deadline *ret_deadline)
+{
+    *ret_deadline = EXT_FOREVER;
+    if (!timeout || timeout == Py_None)
+        return true;
+    double seconds = seconds_of(timeout);
+    if (isnan(seconds))
+        return false;
+    *ret_deadline = after(seconds);
+    return true;
+}
+
+/* What `blocking` says; true if it is not given. -1 with an exception. */
+static int is_blocking(PyObject *blocking)
+{
+    return blocking ? PyObject_IsTrue(blocking) : 1;
+}
+
+bool ext_deadline_of_lock(PyObject *blocking, PyObject *timeout, ext_deadline *ret_deadline)
+{
+    int wait = is_blocking(blocking);
+    if (wait < 0)
+        return false;
+    *ret_deadline = wait ? EXT_FOREVER : EXT_NOW;
+    if (!timeout)
+        return true;
+    double seconds = seconds_of(timeout);
+    if (isnan(seconds))
+        return false;
+    if (seconds == -1)
+        return true;
+    if (!wait) {
+        PyErr_SetString(PyExc_ValueError, "can't specify a timeout for a non-blocking call");
+        return false;
+    }
+    if (seconds < 0) {
+        PyErr_SetString(PyExc_ValueError, "timeout value must be a non-negative number");
+        return false;
+    }
+    *ret_deadline = after(seconds);
+    return true;
+}
+
+bool ext_deadline_of_queue(PyObject *block, PyObject *timeout, ext_deadline *ret_deadline)
+{
+    int wait = is_blocking(block);
+    if (wait < 0)
+        return false;
+    *ret_deadline = wait ? EXT_FOREVER : EXT_NOW;
+    if (!wait || !timeout || timeout == Py_None)
+        return true;
+    double seconds = seconds_of(timeout);
+    if (isnan(seconds))
+        return false;
+    if (seconds < 0) {
+        PyErr_SetString(PyExc_ValueError, "'timeout' must be a non-negative number");
+        return false;
+    }
+    *ret_deadline = after(seconds);
+    return true;
+}
+
+/* ---- The queue ---- */
+
+static void link_between(ext_waiters *queue, ext_waiter *previous, ext_waiter *self,
+                         ext_waiter *next)
+{
+    self->previous = previous;
+    self->next = next;
+    self->queue = queue;
+    *(previous ? &previous->next : &queue->first) = self;
+    *(next ? &next->previous : &queue->last) = self;
+}
+
+void ext_waiter_link(ext_waiters *waiters, ext_waiter *waiter)
+{
+    link_between(waiters, waiters->last, waiter, NULL);
+}
+
+void ext_waiter_unlink(ext_waiter *waiter)
+{
+    ext_waiters *queue = waiter->queue;
+    if (!queue)
+        return;
+    *(waiter->previous ? &waiter->previous->next : &queue->first) = waiter->next;
+    *(waiter->next ? &waiter->next->previous : &queue->last) = waiter->previous;
+    waiter->queue = NULL;
+}
+
+Py_ssize_t ext_waiter_count(const ext_waiters *waiters)
+{
+    Py_ssize_t count = 0;
+    for (const ext_waiter *one = waiters->first; one; one = one->next)
+        count += one->generation == ext_generation;
+    return count;
+}
+
+bool ext_waiter_woken(const ext_waiter *waiter)
+{
+    return waiter->woken;
+}
+
+int ext_waiter_word(const ext_waiter *waiter)
+{
+    return waiter->word;
+}
+
+ext_waiter *ext_waiter_new(void)
+{
+    ext_waiter *self = PyMem_RawCalloc(1, sizeof *self);
+    if (!self) {
+        PyErr_NoMemory();
+        return NULL;
+    }
+    self->generation = ext_generation;
+    sem_init(&self->semaphore, 0, 0);
+    return self;
+}
+
+void ext_waiter_free(ext_waiter *waiter)
+{
+    ext_waiter_unlink(waiter);
+    sem_destroy(&waiter->semaphore);
+    PyMem_RawFree(waiter);
+}
+
+/* ---- Wakes ---- */
+
+/* False if the callback failed: nobody was told. */
+static bool call_back(PyObject *callback)
+{
+    PyObject *type, *value, *traceback;
+    PyErr_Fetch(&type, &value, &traceback); /* a wake may come amid the handling of an exception */
+    Py_INCREF(callback);
+    PyObject *result = PyObject_CallNoArgs(callback);
+    Py_DECREF(callback);
+    PyErr_Clear();
+    Py_XDECREF(result);
+    PyErr_Restore(type, value, traceback);
+    return result != NULL;
+}
+
+static bool wake(ext_waiter *self, int word)
+{
+    ext_waiter_unlink(self);
+    if (self->generation != ext_generation)
+        return false;
+    self->woken = true;
+    self->word = word;
+    if (self->callback)
+        return call_back(self->callback);
+    sem_post(&self->semaphore);
+    return true;
+}
+
+bool ext_wake_with(ext_waiters *waiters, int word)
+{
+    while (waiters->first)
+        if (wake(waiters->first, word))
+            return true;
+    return false;
+}
+
+bool ext_wake(ext_waiters *waiters)
+{
+    return ext_wake_with(waiters, 0);
+}
+
+void ext_wake_all(ext_waiters *waiters)
+{
+    /* A callback may let others run, who wait anew: they are not woken. */
+    for (Py_ssize_t left = ext_waiter_count(waiters); left > 0 && ext_wake(waiters); left--)
+        continue;
+}
+
+/* ---- Sleeps ---- */
+
+/* After a signal handler: if it forked, this is the child process, where a waker may have dropped this waiter. */
+static void join_generation(ext_waiter *self, ext_waiters *queue)
+{
+    if (self->generation == ext_generation)
+        return;
+    self->generation = ext_generation;
+    if (!self->queue)
+        ext_waiter_link(queue, self);
+}
+
+/* 0, or an errno. Called without the GIL. */
+static int sleep_once(ext_waiter *self, ext_deadline deadline)
+{
+    int rc;
+    if (deadline == EXT_FOREVER) {
+        rc = sem_wait(&self->semaphore);
+    } else {
+        struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
+        rc = sem_clockwait(&self->semaphore, CLOCK_MONOTONIC, &until);
+    }
+    return rc == 0 ? 0 : errno;
+}
+
+int ext_sleep(ext_waiter *waiter, ext_deadline deadline)
+{
+    ext_waiters *queue = waiter->queue;
+    while (!waiter->woken) {
+        int error;
+        Py_BEGIN_ALLOW_THREADS error = sleep_once(waiter, deadline);
+        Py_END_ALLOW_THREADS if (waiter->woken) break;
+        if (error == ETIMEDOUT)
+            return 0;
+        if (error == EINTR) {
+            if (PyErr_CheckSignals() < 0)
+                return -1;
+            join_generation(waiter, queue);
+        }
+        /* Otherwise it found the post of an earlier wake, which it had seen before it slept. */
+    }
+    return 1;
+}
+
+int ext_wait(ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt, void *argument)
+{
+    int rc = attempt(argument);
+    if (rc != 0 || deadline == EXT_NOW)
+        return rc;
+    ext_waiter *self = ext_waiter_new();
+    if (!self)
+        return -1;
+    ext_waiter_link(waiters, self);
+    for (;;) {
+        rc = ext_sleep(self, deadline);
+        if (rc == 1) {
+            rc = attempt(argument);
+            if (rc == 0) {
+                self->woken = false;
+                link_between(waiters, NULL, self, waiters->first);
+                continue;
+            }
+        }
+        break;
+    }
+    if (rc < 0 && self->woken)
+        ext_wake(waiters);
+    ext_waiter_free(self);
+    return rc;
+}
+
+/* ---- Listeners ---- */
+
+typedef struct {
+    EXT_HEAD
+    ext_waiter waiter;
+    ext_waiters *queue;
+    PyObject *owner; /* the object that has the queue; NULL: closed */
+} ext_listener;
+
+PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback)
+{
+    ext_listener *self = (ext_listener *)ext.listener->tp_alloc(ext.listener, 0);
+    if (!self)
+        return NULL;
+    self->owner = Py_NewRef(owner);
+    self->queue = waiters;
+    self->waiter.callback = Py_NewRef(callback);
+    self->waiter.generation = ext_generation;
+    ext_waiter_link(waiters, &self->waiter);
+    return (PyObject *)self;
+}
+
+static int listener_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    ext_listener *self = (ext_listener *)object;
+    Py_VISIT(self->owner);
+    Py_VISIT(self->waiter.callback);
+    return ext_traverse(object, visit, arg);
+}
+
+static int listener_clear(PyObject *object)
+{
+    ext_listener *self = (ext_listener *)object;
+    ext_waiter_unlink(&self->waiter);
+    Py_CLEAR(self->owner);
+    Py_CLEAR(self->waiter.callback);
+    return ext_clear(object);
+}
+
+static void listener_dealloc(PyObject *self)
+{
+    ext_dealloc(self, listener_clear);
+}
+
+PyDoc_STRVAR(listener_close_doc,
+             "close($self, pass_on=True, /)\n--\n\n"
+             "End the wait. If it was woken and pass_on is true, wake the next waiter.");
+
+static PyObject *listener_close(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+{
+    ext_listener *self = (ext_listener *)object;
+    int pass_on = count > 0 ? PyObject_IsTrue(arguments[0]) : 1;
+    if (pass_on < 0)
+        return NULL;
+    ext_waiter_unlink(&self->waiter);
+    PyObject *owner = self->owner;
+    self->owner = NULL;
+    if (owner && self->waiter.woken && pass_on)
+        ext_wake(self->queue);
+    Py_XDECREF(owner);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef listener_methods[] = {
+    {"close", (PyCFunction)(void (*)(void))listener_close, METH_FASTCALL, listener_close_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef listener_members[] = {
+    {"woken", T_BOOL, offsetof(ext_listener, waiter.woken), READONLY,
+     "Whether the callback was called."},
+    EXT_WEAK_MEMBER,
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyType_Slot listener_slots[] = {
+    {Py_tp_doc, (void *)"A wait of a coroutine or of a select."},
+    {Py_tp_traverse, listener_traverse},
+    {Py_tp_clear, listener_clear},
+    {Py_tp_dealloc, listener_dealloc},
+    {Py_tp_methods, listener_methods},
+    {Py_tp_members, listener_members},
+    {0, NULL},
+};
+
+PyType_Spec ext_listener_spec = {
+    .name = "thrum._thrum.Listener",
+    .basicsize = sizeof(ext_listener),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_DISALLOW_INSTANTIATION,
+    .slots = listener_slots,
+};

@@ -1,0 +1,576 @@
+/* Queue, LifoQueue and PriorityQueue.
+ *
+ * The items are in a Python object that programs may see as `queue`: a deque, or a list for the other two. It is used
+ * through its C functions, without a call. put() appends and wakes one getter; get() takes and wakes one putter.
+ *
+ * A program may take `mutex` and then change `queue`, as the standard module allows. So an operation acquires the mutex
+ * if there is one. There is none until a program asks for it: the GIL is enough for a deque and a list. A priority queue
+ * always has one, because its comparisons may run Python code. `not_empty`, `not_full` and `all_tasks_done` are
+ * conditions over the mutex. They too are made when a program asks for them, and are notified from then on. Threads
+ * inside put(), get() and join() do not wait in them.
+ *
+ * A subclass that has its own _put, _get, _qsize or _init is served by Python code: see queue.py.
+ *
+ * An attempt that finds the queue empty goes to sleep. It looks after it has released the mutex for the last time, and
+ * nothing releases the GIL between that look and the sleep.
+ */
+#include "queue.h"
+
+/* ---- The mutex ---- */
+
+/* Acquires the mutex, if there is one. `*ret_held` is what leave() has to release: a mutex may be made in between. */
+static bool enter(ext_queue *self, ext_lock **ret_held)
+{
+    *ret_held = (ext_lock *)self->mutex;
+    return !*ret_held || ext_lock_acquire(*ret_held, EXT_FOREVER) >= 0;
+}
+
+static void leave(ext_lock *held)
+{
+    if (held && held->locked)
+        ext_lock_release(held);
+}
+
+/* Notifies a condition that a program asked for. Called with the mutex. */
+static bool notify(ext_queue *self, int which, const char *method)
+{
+    if (!self->conditions[which])
+        return true;
+    PyObject *result = PyObject_CallMethod(self->conditions[which], method, NULL);
+    Py_XDECREF(result);
+    return result != NULL;
+}
+
+static PyObject *get_mutex(PyObject *object, void *ignored)
+{
+    (void)ignored;
+    ext_queue *self = (ext_queue *)object;
+    if (!self->mutex)
+        self->mutex = PyObject_CallNoArgs((PyObject *)ext.lock);
+    return Py_XNewRef(self->mutex);
+}
+
+static PyObject *get_condition(PyObject *object, void *which)
+{
+    ext_queue *self = (ext_queue *)object;
+    PyObject **place = &self->conditions[(intptr_t)which];
+    if (*place)
+        return Py_NewRef(*place);
+    PyObject *mutex = get_mutex(object, NULL);
+    PyObject *made = mutex ? PyObject_CallOneArg((PyObject *)ext.condition, mutex) : NULL;
+    Py_XDECREF(mutex);
+    if (made && !*place)
+        *place = Py_NewRef(made);
+    Py_XDECREF(made);
+    return Py_XNewRef(*place);
+}
+
+/* ---- put ---- */
+
+typedef struct {
+    ext_queue *queue;
+    PyObject *item; /* given, or taken */
+} request;
+
+static PyObject *raise_shut_down(void)
+{
+    PyErr_SetNone(ext.shut_down);
+    return NULL;
+}
+
+static bool is_full(const ext_queue *self)
+{
+    return self->maxsize > 0 && ext_queue_length(self) >= self->maxsize;
+}
+
+/* The same as try_put, with the mutex. */
+static int put_inside(ext_queue *self, PyObject *item)
+{
+    if (self->shut) {
+        raise_shut_down();
+        return -1;
+    }
+    if (is_full(self))
+        return 0;
+    if (!ext_queue_push(self, item))
+        return -1;
+    self->unfinished++;
+    ext_wake(&self->getters);
+    return notify(self, EXT_NOT_EMPTY, "notify") ? 1 : -1;
+}
+
+static int try_put(void *argument)
+{
+    request *put = argument;
+    ext_queue *self = put->queue;
+    ext_lock *held;
+    if (!enter(self, &held))
+        return -1;
+    int rc = put_inside(self, put->item);
+    leave(held);
+    return rc;
+}
+
+static PyObject *put_until(ext_queue *self, PyObject *item, ext_deadline deadline)
+{
+    request put = {self, item};
+    int rc = ext_wait(&self->putters, deadline, try_put, &put);
+    if (rc == 1)
+        Py_RETURN_NONE;
+    if (rc == 0)
+        PyErr_SetNone(ext.full);
+    return NULL;
+}
+
+const char ext_queue_put_doc[] = PyDoc_STR(
+    "put($self, /, item, block=True, timeout=None)\n--\n\n"
+    "Put an item into the queue.\n\n"
+    "If the queue is full, wait for room, at most timeout seconds if a timeout is given. With\n"
+    "block=False, do not wait. Full if there was no room in time; ShutDown if the queue is shut\n"
+    "down. ValueError if the timeout is negative.");
+
+PyObject *ext_queue_put(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
+                        PyObject *keywords)
+{
+    static const char *const names[] = {"item", "block", "timeout", NULL};
+    if (count == 1 && !keywords)
+        return put_until((ext_queue *)self, arguments[0], EXT_FOREVER);
+    PyObject *values[3];
+    ext_deadline deadline;
+    if (!ext_arguments("put", names, 1, arguments, count, keywords, values) ||
+        !ext_deadline_of_queue(values[1], values[2], &deadline))
+        return NULL;
+    return put_until((ext_queue *)self, values[0], deadline);
+}
+
+const char ext_queue_put_nowait_doc[] =
+    PyDoc_STR("put_nowait($self, item, /)\n--\n\nPut an item, or raise Full at once.");
+
+PyObject *ext_queue_put_nowait(PyObject *self, PyObject *item)
+{
+    return put_until((ext_queue *)self, item, EXT_NOW);
+}
+
+/* ---- get ---- */
+
+static int get_inside(ext_queue *self, PyObject **ret_item)
+{
+    if (ext_queue_length(self) == 0) {
+        if (!self->shut)
+            return 0;
+        raise_shut_down();
+        return -1;
+    }
+    PyObject *item = ext_queue_pop(self);
+    if (!item)
+        return -1;
+    if (self->maxsize > 0)
+        ext_wake(&self->putters);
+    if (!notify(self, EXT_NOT_FULL, "notify")) {
+        Py_DECREF(item);
+        return -1;
+    }
+    *ret_item = item;
+    return 1;
+}
+
+static int try_get(void *argument)
+{
+    request *get = argument;
+    ext_queue *self = get->queue;
+    ext_lock *held;
+    if (!enter(self, &held))
+        return -1;
+    int rc = get_inside(self, &get->item);
+    leave(held);
+    return rc;
+}
+
+static PyObject *get_until(ext_queue *self, ext_deadline deadline)
+{
+    request get = {self, NULL};
+    int rc = ext_wait(&self->getters, deadline, try_get, &get);
+    if (rc == 0)
+        PyErr_SetNone(ext.empty);
+    return get.item;
+}
+
+const char ext_queue_get_doc[] = PyDoc_STR(
+    "get($self, /, block=True, timeout=None)\n--\n\n"
+    "Take an item out of the queue and return it.\n\n"
+    "If the queue is empty, wait for an item, at most timeout seconds if a timeout is given. With\n"
+    "block=False, do not wait. Empty if there was no item in time; ShutDown if the queue is shut\n"
+    "down and empty. ValueError if the timeout is negative.");
+
+PyObject *ext_queue_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
+                        PyObject *keywords)
+{
+    static const char *const names[] = {"block", "timeout", NULL};
+    if (count == 0 && !keywords)
+        return get_until((ext_queue *)self, EXT_FOREVER);
+    PyObject *values[2];
+    ext_deadline deadline;
+    if (!ext_arguments("get", names, 0, arguments, count, keywords, values) ||
+        !ext_deadline_of_queue(values[0], values[1], &deadline))
+        return NULL;
+    return get_until((ext_queue *)self, deadline);
+}
+
+const char ext_queue_get_nowait_doc[] =
+    PyDoc_STR("get_nowait($self, /)\n--\n\nTake an item, or raise Empty at once.");
+
+PyObject *ext_queue_get_nowait(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    return get_until((ext_queue *)self, EXT_NOW);
+}
+
+/* ---- Tasks ---- */
+
+static bool all_done(ext_queue *self)
+{
+    ext_wake_all(&self->joiners);
+    return notify(self, EXT_ALL_DONE, "notify_all");
+}
+
+PyDoc_STRVAR(task_done_doc, "task_done($self, /)\n--\n\n"
+                            "Say that an item that get() returned has been worked on.\n\n"
+                            "ValueError if it is called more often than items were put.");
+
+static PyObject *queue_task_done(PyObject *object, PyObject *ignored)
+{
+    (void)ignored;
+    ext_queue *self = (ext_queue *)object;
+    ext_lock *held;
+    if (!enter(self, &held))
+        return NULL;
+    bool good = self->unfinished > 0;
+    if (!good)
+        PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
+    else if (--self->unfinished == 0)
+        good = all_done(self);
+    leave(held);
+    if (!good)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static int try_join(void *argument)
+{
+    return ((ext_queue *)argument)->unfinished == 0;
+}
+
+PyDoc_STRVAR(join_doc,
+             "join($self, /)\n--\n\nWait until task_done() was called for each item that was put.");
+
+static PyObject *queue_join(PyObject *object, PyObject *ignored)
+{
+    (void)ignored;
+    ext_queue *self = (ext_queue *)object;
+    if (ext_wait(&self->joiners, EXT_FOREVER, try_join, self) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- Looks, and the end ---- */
+
+const char ext_queue_qsize_doc[] =
+    PyDoc_STR("qsize($self, /)\n--\n\nReturn the number of items in the queue.");
+
+PyObject *ext_queue_qsize(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    return PyLong_FromSsize_t(ext_queue_length((ext_queue *)self));
+}
+
+const char ext_queue_empty_doc[] = PyDoc_STR(
+    "empty($self, /)\n--\n\nReturn whether the queue is empty now. It may change at once.");
+
+PyObject *ext_queue_empty(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    return PyBool_FromLong(ext_queue_length((ext_queue *)self) == 0);
+}
+
+PyDoc_STRVAR(full_doc,
+             "full($self, /)\n--\n\nReturn whether the queue is full now. It may change at once.");
+
+static PyObject *queue_full(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    return PyBool_FromLong(is_full((ext_queue *)self));
+}
+
+/* Drops the items, each of which then counts as done. */
+static bool drop_items(ext_queue *self)
+{
+    Py_ssize_t count = ext_queue_length(self);
+    PyObject *result = PyObject_CallMethod(self->items, "clear", NULL);
+    if (!result)
+        return false;
+    Py_DECREF(result);
+    self->unfinished = count < self->unfinished ? self->unfinished - count : 0;
+    return all_done(self);
+}
+
+PyDoc_STRVAR(shutdown_doc,
+             "shutdown($self, /, immediate=False)\n--\n\n"
+             "End the queue: put() raises ShutDown from now on, get() when the queue is empty.\n\n"
+             "With immediate=True, drop the items as well and let join() return.");
+
+static PyObject *queue_shutdown(PyObject *object, PyObject *const *arguments, Py_ssize_t count,
+                                PyObject *keywords)
+{
+    static const char *const names[] = {"immediate", NULL};
+    ext_queue *self = (ext_queue *)object;
+    PyObject *value;
+    if (!ext_arguments("shutdown", names, 0, arguments, count, keywords, &value))
+        return NULL;
+    int immediate = value ? PyObject_IsTrue(value) : 0;
+    ext_lock *held;
+    if (immediate < 0 || !enter(self, &held))
+        return NULL;
+    self->shut = true;
+    bool good = !immediate || drop_items(self);
+    ext_wake_all(&self->getters);
+    ext_wake_all(&self->putters);
+    good = good && notify(self, EXT_NOT_EMPTY, "notify_all") &&
+           notify(self, EXT_NOT_FULL, "notify_all");
+    leave(held);
+    if (!good)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* ---- For subclasses, coroutines and select ---- */
+
+static PyObject *queue_hook_put(PyObject *self, PyObject *item)
+{
+    if (!ext_queue_push((ext_queue *)self, item))
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyObject *queue_hook_get(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    if (ext_queue_length((ext_queue *)self) == 0) {
+        PyErr_SetString(PyExc_IndexError, "the queue is empty");
+        return NULL;
+    }
+    return ext_queue_pop((ext_queue *)self);
+}
+
+PyObject *ext_queue_listen(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+{
+    ext_queue *self = (ext_queue *)object;
+    if (count < 1 || count > 2) {
+        PyErr_SetString(PyExc_TypeError, "_listen() takes a callback and a side");
+        return NULL;
+    }
+    ext_waiters *side = &self->getters;
+    if (count == 2 && PyUnicode_CompareWithASCIIString(arguments[1], "put") == 0)
+        side = &self->putters;
+    else if (count == 2 && PyUnicode_CompareWithASCIIString(arguments[1], "join") == 0)
+        side = &self->joiners;
+    return ext_listen(object, side, arguments[0]);
+}
+
+/* ---- The types ---- */
+
+static bool make_items(ext_queue *self)
+{
+    PyObject *items =
+        self->order == EXT_FIFO ? PyObject_CallNoArgs((PyObject *)ext.deque) : PyList_New(0);
+    if (items)
+        Py_XSETREF(self->items, items);
+    return items != NULL;
+}
+
+static PyObject *new_queue(PyTypeObject *type, PyObject *arguments, PyObject *keywords, int order)
+{
+    PyObject *object = PyType_GenericNew(type, arguments, keywords);
+    if (!object)
+        return NULL;
+    ext_queue *self = (ext_queue *)object;
+    self->order = order;
+    if (order == EXT_PRIORITY)
+        self->mutex = PyObject_CallNoArgs((PyObject *)ext.lock);
+    if (!make_items(self) || (order == EXT_PRIORITY && !self->mutex))
+        Py_CLEAR(object);
+    return object;
+}
+
+PyObject *ext_queue_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    return new_queue(type, arguments, keywords, EXT_FIFO);
+}
+
+static PyObject *lifo_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    return new_queue(type, arguments, keywords, EXT_LIFO);
+}
+
+static PyObject *priority_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+{
+    return new_queue(type, arguments, keywords, EXT_PRIORITY);
+}
+
+static int queue_init(PyObject *object, PyObject *arguments, PyObject *keywords)
+{
+    static const char *const names[] = {"maxsize", NULL};
+    ext_queue *self = (ext_queue *)object;
+    PyObject *number;
+    if (!ext_init_arguments("Queue", names, 0, arguments, keywords, &number))
+        return -1;
+    Py_ssize_t maxsize = number ? PyNumber_AsSsize_t(number, PyExc_OverflowError) : 0;
+    if (maxsize == -1 && PyErr_Occurred())
+        return -1;
+    self->maxsize = maxsize;
+    self->unfinished = 0;
+    return 0;
+}
+
+static PyObject *get_items(PyObject *self, void *ignored)
+{
+    (void)ignored;
+    return Py_NewRef(((ext_queue *)self)->items);
+}
+
+static int set_items(PyObject *object, PyObject *value, void *ignored)
+{
+    (void)ignored;
+    ext_queue *self = (ext_queue *)object;
+    PyTypeObject *type = self->order == EXT_FIFO ? ext.deque : &PyList_Type;
+    if (!value || !PyObject_TypeCheck(value, type)) {
+        PyErr_Format(PyExc_TypeError, "the items of this queue must be a %s", type->tp_name);
+        return -1;
+    }
+    Py_SETREF(self->items, Py_NewRef(value));
+    return 0;
+}
+
+int ext_queue_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    ext_queue *self = (ext_queue *)object;
+    Py_VISIT(self->items);
+    Py_VISIT(self->mutex);
+    for (int i = 0; i < EXT_QUEUE_CONDITIONS; i++)
+        Py_VISIT(self->conditions[i]);
+    return ext_traverse(object, visit, arg);
+}
+
+static void clear_conditions(ext_queue *self)
+{
+    for (int i = 0; i < EXT_QUEUE_CONDITIONS; i++)
+        Py_CLEAR(self->conditions[i]);
+}
+
+/* For the collector. The container of the items stays: a destructor of an item may still use the queue. */
+int ext_queue_clear(PyObject *object)
+{
+    ext_queue *self = (ext_queue *)object;
+    clear_conditions(self);
+    PyObject *result = self->items ? PyObject_CallMethod(self->items, "clear", NULL) : NULL;
+    if (self->items && !result)
+        PyErr_WriteUnraisable(object);
+    Py_XDECREF(result);
+    return ext_clear(object);
+}
+
+/* At the end of its life. An exception may be set, so nothing is called. */
+static int drop_all(PyObject *object)
+{
+    ext_queue *self = (ext_queue *)object;
+    clear_conditions(self);
+    Py_CLEAR(self->items);
+    Py_CLEAR(self->mutex);
+    return ext_clear(object);
+}
+
+void ext_queue_dealloc(PyObject *self)
+{
+    ext_dealloc(self, drop_all);
+}
+
+static PyMethodDef queue_methods[] = {
+    EXT_METHOD("put", ext_queue_put, ext_queue_put_doc),
+    EXT_METHOD("get", ext_queue_get, ext_queue_get_doc),
+    {"put_nowait", ext_queue_put_nowait, METH_O, ext_queue_put_nowait_doc},
+    {"get_nowait", ext_queue_get_nowait, METH_NOARGS, ext_queue_get_nowait_doc},
+    {"task_done", queue_task_done, METH_NOARGS, task_done_doc},
+    {"join", queue_join, METH_NOARGS, join_doc},
+    {"qsize", ext_queue_qsize, METH_NOARGS, ext_queue_qsize_doc},
+    {"empty", ext_queue_empty, METH_NOARGS, ext_queue_empty_doc},
+    {"full", queue_full, METH_NOARGS, full_doc},
+    EXT_METHOD("shutdown", queue_shutdown, shutdown_doc),
+    {"_put", queue_hook_put, METH_O, "For subclasses: append an item."},
+    {"_get", queue_hook_get, METH_NOARGS, "For subclasses: take an item."},
+    {"_qsize", ext_queue_qsize, METH_NOARGS, "For subclasses: the number of items."},
+    {"_listen", (PyCFunction)(void (*)(void))ext_queue_listen, METH_FASTCALL,
+     "Call a callback once when it is worth trying again: 'get', 'put' or 'join'."},
+    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "Queue[int]: for type checkers."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef queue_getset[] = {
+    {"queue", get_items, set_items, "The items. Hold the mutex to change them.", NULL},
+    {"mutex", get_mutex, NULL, "A lock that excludes all other methods.", NULL},
+    {"not_empty", get_condition, NULL, "A condition: an item was put.",
+     (void *)(intptr_t)EXT_NOT_EMPTY},
+    {"not_full", get_condition, NULL, "A condition: an item was taken.",
+     (void *)(intptr_t)EXT_NOT_FULL},
+    {"all_tasks_done", get_condition, NULL, "A condition: no task is unfinished.",
+     (void *)(intptr_t)EXT_ALL_DONE},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyMemberDef queue_members[] = {
+    {"maxsize", T_PYSSIZET, offsetof(ext_queue, maxsize), 0, "The most items; 0 is no limit."},
+    {"unfinished_tasks", T_PYSSIZET, offsetof(ext_queue, unfinished), 0,
+     "Items for which task_done() is due."},
+    {"is_shutdown", T_BOOL, offsetof(ext_queue, shut), 0, "Whether shutdown() was called."},
+    EXT_WEAK_MEMBER,
+    EXT_DICT_MEMBER,
+    {NULL, 0, 0, 0, NULL},
+};
+
+PyDoc_STRVAR(
+    queue_doc,
+    "Queue(maxsize=0)\n--\n\n"
+    "A queue between threads and coroutines: first in, first out.\n\n"
+    "put() waits while maxsize items are in it; 0 is no limit. get() waits while it is empty.\n"
+    "Coroutines use `await queue.aput(item)` and `await queue.aget()`.");
+PyDoc_STRVAR(lifo_doc,
+             "LifoQueue(maxsize=0)\n--\n\nA queue that returns the item that was put last.");
+PyDoc_STRVAR(priority_doc,
+             "PriorityQueue(maxsize=0)\n--\n\n"
+             "A queue that returns the smallest item. Items are often tuples (priority, data).");
+
+static PyType_Slot queue_slots[] = {
+    {Py_tp_doc, (void *)queue_doc}, {Py_tp_new, ext_queue_new},
+    {Py_tp_init, queue_init},       {Py_tp_traverse, ext_queue_traverse},
+    {Py_tp_clear, ext_queue_clear}, {Py_tp_dealloc, ext_queue_dealloc},
+    {Py_tp_methods, queue_methods}, {Py_tp_getset, queue_getset},
+    {Py_tp_members, queue_members}, {0, NULL},
+};
+
+PyType_Spec ext_queue_spec = {.name = "thrum._thrum.Queue",
+                              .basicsize = sizeof(ext_queue),
+                              .flags = EXT_FLAGS,
+                              .slots = queue_slots};
+
+static PyType_Slot lifo_slots[] = {{Py_tp_doc, (void *)lifo_doc}, {Py_tp_new, lifo_new}, {0, NULL}};
+
+PyType_Spec ext_lifo_queue_spec = {.name = "thrum._thrum.LifoQueue",
+                                   .basicsize = sizeof(ext_queue),
+                                   .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                                   .slots = lifo_slots};
+
+static PyType_Slot priority_slots[] = {
+    {Py_tp_doc, (void *)priority_doc}, {Py_tp_new, priority_new}, {0, NULL}};
+
+PyType_Spec ext_priority_queue_spec = {.name = "thrum._thrum.PriorityQueue",
+                                       .basicsize = sizeof(ext_queue),
+                                       .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+                                       .slots = priority_slots};

@@ -1,0 +1,84 @@
+"""Run CPython's own tests, as they are installed, with thrum in place of the standard modules.
+
+    cpython.py [--all] [-v] [PATTERN...]
+
+Without --all, only the classes of SHORT run. What is left out stands in cpython_exclusions.txt, with
+a reason; a line there that names no test is an error. Ends with "N tests passed, N excluded".
+"""
+
+import fnmatch
+import importlib
+import os
+import sys
+import time
+import unittest
+
+import thrum
+
+MODULES = ("test.test_threading", "test.test_queue", "test.test_concurrent_futures", "test.test_asyncio.test_futures")
+SHORT = (
+    "test.test_threading.*",
+    "test.test_queue.*",
+    "test.test_concurrent_futures.FutureTests.*",
+    "test.test_concurrent_futures.ThreadPoolExecutorTest.*",
+    "test.test_concurrent_futures.ThreadPoolInitializerTest.*",
+    "test.test_asyncio.test_futures.*",
+)
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def read_exclusions():
+    """The patterns of tests that are left out."""
+    patterns = []
+    with open(os.path.join(HERE, "cpython_exclusions.txt")) as file:
+        for line in file:
+            line = line.strip()
+            if line and not line.startswith("#"):
+                pattern, _, reason = line.partition(": ")
+                if not reason:
+                    sys.exit(f"cpython.py: {pattern} is excluded without a reason")
+                patterns.append(pattern)
+    return patterns
+
+
+def flatten(suite):
+    for test in suite:
+        if isinstance(test, unittest.TestSuite):
+            yield from flatten(test)
+        else:
+            yield test
+
+
+def main(arguments):
+    everything = "--all" in arguments
+    verbose = 2 if "-v" in arguments else 1
+    wanted = [a for a in arguments if not a.startswith("-")] or (["*"] if everything else SHORT)
+    thrum.install()
+    exclusions = {pattern: 0 for pattern in read_exclusions()}
+    chosen, excluded = unittest.TestSuite(), 0
+    for name in MODULES:
+        module = importlib.import_module(name)
+        for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(module)):
+            matching = [p for p in exclusions if fnmatch.fnmatchcase(test.id(), p)]
+            for pattern in matching:
+                exclusions[pattern] += 1
+            if any(fnmatch.fnmatchcase(test.id(), pattern) for pattern in wanted):
+                if matching:
+                    excluded += 1
+                else:
+                    chosen.addTest(test)
+    unused = [pattern for pattern, count in exclusions.items() if count == 0]
+    if unused:
+        sys.exit(f"cpython.py: excluded, but no test: {', '.join(unused)}")
+    begin = time.monotonic()
+    result = unittest.TextTestRunner(verbosity=verbose).run(chosen)
+    bad = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)
+    print(
+        f"{result.testsRun - bad - len(result.skipped)} tests passed, {len(result.skipped)} skipped, "
+        f"{excluded} excluded, {bad} failed, {time.monotonic() - begin:.0f} s"
+    )
+    sys.exit(bad > 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
