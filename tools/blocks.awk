@@ -11,7 +11,8 @@
 # What is a block
 #     *.h        lines of a comment that are indented by four more spaces. After a line that ends in "Returns...:"
 #                they are the list of return codes.
-#     *.md       what stands in a fence: ```c and ```sh are code, ```text is not, and there is no other.
+#     *.md       what stands in a fence: ```c and ```sh are code, ```text is not, and there is no other. A block that
+#                is only indented is of no known kind.
 #     *.7        what stands between .nf and .fi, after the synopsis.
 #
 # How a fragment is made a file. Functions, types, static variables and directives of the preprocessor stand
@@ -83,6 +84,12 @@ function text_line(line) {
     if (line !~ /^```/) {
         if (inside)
             add(line)
+        else if (line ~ /^    / && before == "" && FNR > 1) {
+            begin_block("wrong")
+            first = FNR
+            end_block()
+        }
+        before = line
     } else if (inside) {
         end_block()
     } else if (line == "```c") {

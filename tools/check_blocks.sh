@@ -4,7 +4,7 @@
 #
 #  - C compiles as C11 with GNU extensions and as C++17, and no warning is an error that is ignored.
 #  - What states its output ("// prints TEXT") prints that, linked to the library in BUILD-DIR.
-#  - Shell commands parse. "./dev WORD" and "thrum WORD" name commands that exist.
+#  - Shell commands parse. "./dev WORD" and "thrum WORD" name commands that exist, the latter with options that exist.
 #  - tests/interface/blocks lists the exceptions, "FILE:NUMBER WHAT REASON": with `not-c++` a block is compiled as C
 #    alone, with `not-c` not at all. An exception that is not needed is a failure, too.
 set -u
@@ -25,7 +25,7 @@ for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md
 done
 awk -v out="$work" -v stubs=interface/blocks.h -f "$here/blocks.awk" "$@" >"$work/index" || exit 1
 [ -s "$work/index" ] || complain "there is no code block"
-awk '$1 == "wrong" { print $2 ": line " $4 ": the fence says none of c, sh and text"; found = 1 } END { exit found }' \
+awk '$1 == "wrong" { print $2 ": line " $4 ": no fence that says c, sh or text"; found = 1 } END { exit found }' \
     "$work/index" || status=1
 
 excepted() { grep -qs "^$1 $2 " "$exceptions"; }
@@ -72,6 +72,16 @@ check_sh() {
     done
     sed -n 's/^\(.* | \)*thrum \([a-z]*\) .*/\2/p' "$2" | while read -r word; do
         grep -q "'$word'" cli/meson.build || echo "$1: there is no thrum $word"
+    done
+    [ -x "$build/cli/thrum" ] || return 0
+    # Without comments, quotations, and what follows "--", which is for another command.
+    sed -n "s/ #.*//; s/'[^']*'//g; s/ -- .*//; s/^\\(.* | \\)*thrum \\([a-z]* .*\\)/\\2/p" "$2" | while read -r word rest; do
+        for option in $rest; do
+            case $option in
+            -*) "$build/cli/thrum" "$word" --help | grep -q -e "^ .*${option}[ ,=[]" -e "^ .*${option}\$" ||
+                echo "$1: thrum $word has no option $option" ;;
+            esac
+        done
     done
 }
 

@@ -367,10 +367,19 @@ sed -i 's/prints 1/prints 2/' include/thrum/thing.h
 rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that prints something else'
 # shellcheck disable=SC2016 # a quotation
 fresh_blocks && printf '```\nint x;\n```\n' >>README.md
-rejects blocks build 'README.md:2: line 10: the fence says none' 'a fence without a language'
+rejects blocks build 'README.md:2: line 10: no fence that says' 'a fence without a language'
+fresh_blocks && printf '\n    int x;\n' >>README.md
+rejects blocks build 'README.md:2: line 10: no fence that says' 'a block that is only indented'
 # shellcheck disable=SC2016 # a quotation
 fresh_blocks && printf '```sh\n./dev frob\n```\n' >>README.md && echo 'test) ;;' >dev
 rejects blocks build 'README.md:2: there is no ./dev frob' 'a command that does not exist'
+# shellcheck disable=SC2016 # a quotation
+fresh_blocks && mkdir -p build/cli && printf '#!/bin/sh\necho "  -q, --quick  be quick"\n' >build/cli/thrum && chmod +x build/cli/thrum &&
+    echo "command_names = ['demo']" >>cli/meson.build &&
+    printf '```sh\nls | thrum demo -q --quick -- x --any\nthrum demo --slow      # --any\n```\n' >>README.md
+rejects blocks build 'README.md:2: thrum demo has no option --slow' 'an option that does not exist'
+sed -i '/^thrum demo --slow/d' README.md
+accepts blocks build
 
 # Manual.
 fresh
