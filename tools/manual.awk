@@ -10,7 +10,8 @@
 #
 # Code right below the first line of a header is the page's example. After a line "Returns:" the indented
 # lines are return values, one a line, "CODE  CONDITION": those up to the first negative errno go to the
-# section RETURN VALUE, the rest to ERRORS. An item without two spaces in it stands for itself.
+# section RETURN VALUE, the rest to ERRORS. An item without two spaces in it stands for itself. "Returns what
+# thrum_NAME returns, or:" begins such a list, too, and is its first item.
 
 function begin_page(file) {
     header = file
@@ -199,8 +200,11 @@ function take_returns(i,    lines, n, j, text, in_list) {
     n = split(comments[i], lines, "\n")
     text = ""
     for (j = 1; j <= n; j++) {
-        if (lines[j] == "Returns:")
+        if (lines[j] ~ /^Returns.*:$/) {
             in_list = 1
+            if (sub(/^Returns /, "", lines[j]) && sub(/, or:$/, "", lines[j]))
+                returned[i] = returned[i] lines[j] "\n"
+        }
         else if (in_list && lines[j] ~ /^    /)
             returned[i] = returned[i] substr(lines[j], 5) "\n"
         else {
@@ -234,7 +238,7 @@ function put_returns(title, errors,    i, j, n, lines, negative, begun, headed, 
             code = gap ? substr(lines[j], 1, gap - 1) : lines[j]
             if (gap || lines[j + 1] ~ /^ /) {
                 put(".TP")
-                put_line(code ~ /^[-A-Z0-9, ]+$/ ? "\\fB" escape_code(code) "\\fR" : mark_up(code))
+                put_line(code ~ /^[-A-Z0-9_, ]+$/ ? "\\fB" escape_code(code) "\\fR" : mark_up(code))
                 if (gap)
                     put_line(mark_up(substr(lines[j], gap + RLENGTH)))
             } else {
