@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifndef THRUM_EXPLORE /* src/explorer/kernel.c has these */
 int thrum__poller_new(void)
 {
     if (thrum__fault(THRUM__FAULT_POLLER))
@@ -33,6 +34,7 @@ int thrum__poller_arm(int poller, int descriptor, uint64_t data)
         return 0;
     return -errno;
 }
+#endif
 
 /* The time that is left, not less than none. */
 static struct timespec until(thrum_deadline deadline)
@@ -43,6 +45,7 @@ static struct timespec until(thrum_deadline deadline)
     return (struct timespec){(time_t)(rest / 1000000000), (long)(rest % 1000000000)};
 }
 
+#ifndef THRUM_EXPLORE
 /* Milliseconds, rounded up: for a kernel that knows no finer wait. */
 static int milliseconds(const struct timespec *rest)
 {
@@ -81,6 +84,7 @@ int thrum__poller_wait(int poller, thrum__poller_event *ret_events, thrum_deadli
     }
     return count < 0 ? 0 : count;
 }
+#endif
 
 _Static_assert(sizeof(thrum__polled) == sizeof(struct pollfd) &&
                    offsetof(thrum__polled, descriptor) == offsetof(struct pollfd, fd) &&
@@ -116,6 +120,7 @@ int thrum__poll(int descriptor, int side, int wake, thrum_deadline deadline)
            (polled[1].found ? THRUM__POLL_WOKEN : 0);
 }
 
+#ifndef THRUM_EXPLORE
 int thrum__wake_new(void)
 {
     if (thrum__fault(THRUM__FAULT_WAKE))
@@ -145,3 +150,4 @@ void thrum__os_close(int descriptor)
 {
     close(descriptor);
 }
+#endif

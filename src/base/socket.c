@@ -95,6 +95,7 @@ static struct msghdr message(const struct iovec *parts, size_t count)
     return made;
 }
 
+#ifndef THRUM_EXPLORE /* src/explorer/kernel.c has it */
 ptrdiff_t thrum__socket_receive(int socket, const struct iovec *parts, size_t count)
 {
     if (count == 1)
@@ -102,6 +103,7 @@ ptrdiff_t thrum__socket_receive(int socket, const struct iovec *parts, size_t co
     struct msghdr to = message(parts, count);
     return AGAIN(recvmsg(socket, &to, 0));
 }
+#endif
 
 ptrdiff_t thrum__socket_send(int socket, const struct iovec *parts, size_t count)
 {

@@ -23,6 +23,7 @@ typedef struct thrum__explore_limits {
     int64_t tick;       /* nanoseconds */
     bool rescue;        /* when all wait, a deadline passes; otherwise that is a failure */
     bool leaks;         /* memory that is left allocated is no failure */
+    bool idle;          /* threads that still sleep when all others have ended are no failure */
     uint32_t steps;     /* more in one run are a livelock */
     const char *panic;  /* a panic with this text is no failure, NULL for none */
 } thrum__explore_limits;
@@ -126,6 +127,10 @@ unsigned thrum__explore_any(unsigned count);
 
 /* How many deadlines have passed so far in this run. */
 int thrum__explore_timeouts(void);
+
+/* Sockets that clients read: kernel.c. A new one, and bytes that come to it. */
+int thrum__explore_socket_new(void);
+void thrum__explore_socket_put(int socket, uint32_t size);
 
 /* --------------------------------------------------------------------------------- inner parts */
 

@@ -22,8 +22,9 @@
  *
  * The system may refuse a thread. Then the job stays in the list, `refused` is set, and the
  * function of thrum__background_on_refusal is called: it wakes the reaper, which tries again in
- * each of its rounds and soon makes another round. A thread that has ended its job takes the
- * waiting one before that. The job is never run by the caller instead: the caller could then wait
+ * each of its rounds and soon makes another round. Only a retry clears `refused`, before it tries:
+ * a start that succeeds does not, as the new thread may have been refused another one meanwhile. A
+ * thread that has ended its job takes the waiting one before that. The job is never run by the caller instead: the caller could then wait
  * for itself, for ever.
  *
  * Ownership and memory order: a job is its giver's until thrum__background_run, the list's until it
@@ -95,11 +96,11 @@ static bool start_thread(void)
     thrum_thread *thread = thrum_thread_start_with(&options, serve, THRUM_NOTHING);
     bool started = !thrum_thread_error(thread);
     thrum_thread_free(thread);
-    thrum_with (&changed) {
-        if (!started)
+    if (!started)
+        thrum_with (&changed) {
             starting = false;
-        thrum__store_relaxed(&refused, !started);
-    }
+            thrum__store_relaxed(&refused, 1);
+        }
     return started;
 }
 
@@ -184,9 +185,8 @@ bool thrum__background_retry(void)
         return true;
     bool starts = false;
     thrum_with (&changed) {
+        thrum__store_relaxed(&refused, 0);
         starts = wants_thread();
-        if (!starts)
-            thrum__store_relaxed(&refused, 0);
     }
     return !starts || start_thread();
 }

@@ -22,7 +22,7 @@
  * The body runs once for each interleaving, always from the same state: variables, static ones
  * included, are as they were at the start of the program. It must be deterministic but for what
  * the explorer decides, must touch shared memory through the gate (base/atomic.h) or through
- * EXPLORE_READ and EXPLORE_WRITE, and must have ended all its threads when it returns. Memory
+ * EXPLORE_READ and EXPLORE_WRITE, and must have ended all its threads, but for `idle`, when it returns. Memory
  * comes from thrum__alloc.
  *
  * A run fails by a check, a panic of the library, a race on marked data, a touch of dead memory, a
@@ -55,6 +55,7 @@ struct explore_options {
     int64_t tick;      /* by how much; 2 ms by default */
     bool rescue;       /* when all wait, the first deadline passes; else that is a failure */
     bool leaks;        /* memory may be left */
+    bool idle;         /* threads may sleep for ever once all others have ended */
     uint32_t steps;    /* more in a run are a livelock; 5000 by default */
     const char *panic; /* a panic with this text is a right end, and must occur in some run */
     const char *fails; /* the search must find a failure with this text: for the self-tests */

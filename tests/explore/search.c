@@ -27,6 +27,7 @@ void search_begin(struct search *search, const struct explore_client *client)
                 .ticks = options->ticks,
                 .tick = options->tick ? options->tick : 2000000,
                 .rescue = options->rescue,
+                .idle = options->idle,
                 .leaks = options->leaks,
                 .steps = options->steps ? options->steps : 5000,
                 .panic = options->panic,
