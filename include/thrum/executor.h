@@ -109,7 +109,8 @@ typedef struct thrum_map_options {
  * tasks at a time. Returns 0 when all succeeded; else the error of the first failed item in input
  * order, after which no further item is submitted, those pending are cancelled and those running
  * are asked to stop; -ETIMEDOUT; -ECANCELED if the running task was cancelled; -EMSGSIZE if a
- * result is not of `result_size` bytes. Results before the failed item are in place. Blocks.
+ * result is not of `result_size` bytes. Results before the failed item are in place. Items that the
+ * running task runs itself are a part of it: its cancel and its deadline end their waits. Blocks.
  * Python: list(Executor.map()). */
 THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                         const thrum_map_options *items);

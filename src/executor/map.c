@@ -15,6 +15,10 @@
  * On failure, or when the mapping is freed, the rest of the ring is cancelled and let go of: what is
  * pending never runs, what runs is asked to stop and finishes on its own. Those failures are a
  * consequence and not told.
+ *
+ * An item belongs to the task that maps. A task may run one itself: in place of its wait, or in its
+ * submit on the inline executor or to a pool that is full. So the items' futures are marked, and a
+ * request to stop that task, and its deadline, end the waits of such an item (park/scope.h).
  */
 #include "base/panic.h"
 #include "executor/core/executor.h"
@@ -138,21 +142,33 @@ static thrum_future **place_of(thrum_mapping *m, size_t item)
     return &m->ring[item / m->items.chunk % m->items.window];
 }
 
+/* A request to stop the task that maps reaches the item even if that task runs it itself. */
+static thrum_future *submit_item(thrum_executor *executor, thrum_task_fn *function, const void *arg,
+                                 size_t size)
+{
+    thrum_future *future = thrum__future_new(function, thrum__value_of(arg, size, thrum__caller()));
+    if (!thrum_future_done(future)) { /* else there was no memory */
+        thrum__store_relaxed(&future->state, future->state | THRUM__FUTURE_ITEM);
+        thrum__executor_submit(executor, future);
+    }
+    return future;
+}
+
 static void submit_next(thrum_mapping *m)
 {
     size_t size = m->items.args ? m->items.arg_size : 0, count = chunk_size(m, m->submitted);
     const char *args = size ? (const char *)m->items.args + m->submitted * size : NULL;
     thrum_future **place = place_of(m, m->submitted);
     if (m->items.chunk == 1) {
-        *place = thrum_submit(m->executor, m->function, args, size);
+        *place = submit_item(m->executor, m->function, args, size);
     } else {
         *m->argument = (struct chunk){m->function, count, size, m->items.result_size};
         if (size)
             memcpy(m->argument->args, args, count * size);
         size_t length = sizeof *m->argument + count * size;
         *place = m->name
-                     ? thrum_submit(m->executor, run_far_chunk, m->name, sizeof *m->name + length)
-                     : thrum_submit(m->executor, run_chunk, m->argument, length);
+                     ? submit_item(m->executor, run_far_chunk, m->name, sizeof *m->name + length)
+                     : submit_item(m->executor, run_chunk, m->argument, length);
     }
     m->submitted += count;
 }

@@ -183,7 +183,7 @@ void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first)
     thrum__context *self = thrum__self();
     worker->thread = self;
     worker->native_id = thrum__os_thread_number();
-    first->context->keep = self->rest;
+    first->context->futures = &self->rest->futures;
     thrum__store_relaxed(&first->context->native_id, worker->native_id);
     worker->from_home = true;
     thrum__coroutine_adopt(&worker->home);
@@ -234,10 +234,10 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     }
     fiber->slot = (uint32_t)slot;
     fiber->context->ops = &fiber_park_ops;
-    thrum__store_relaxed(&fiber->context->fiber, (void *)fiber);
+    thrum__store_relaxed(&fiber->context->fiber, fiber);
     fiber->context->executor = fibers->owner;
     if (worker->thread)
-        fiber->context->keep = worker->thread->rest;
+        fiber->context->futures = &worker->thread->rest->futures;
     fiber->context->daemon = true;
     thrum__store_relaxed(&fiber->context->native_id, worker->native_id);
     name(fiber->context, fibers->name_prefix);

@@ -284,7 +284,7 @@ int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const ch
 {
     thrum__context *self = thrum__self();
     if (self->executor == fibers->owner && self->fiber)
-        return submit_here(fibers, ((thrum__fiber *)self->fiber)->worker, task, helps);
+        return submit_here(fibers, self->fiber->worker, task, helps);
     return submit_outside(fibers, task, helps, ret_reason);
 }
 
@@ -349,7 +349,7 @@ static void ask_running(thrum__fibers *fibers)
     for (uint32_t i = 0; i < started; i++) {
         uint32_t ident = thrum__load_acquire(&fibers->workers[i]->current);
         if (ident)
-            thrum__scope_cancel(&((thrum__fiber *)thrum__context_of(ident)->fiber)->scope);
+            thrum__scope_cancel(&thrum__context_of(ident)->fiber->scope);
     }
     thrum__sub_release(&fibers->asking, 1);
 }

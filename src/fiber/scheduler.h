@@ -90,7 +90,7 @@ struct thrum__fiber_worker {
 struct thrum__fibers {
     /* Fixed. */
     const thrum__fiber_tasks *tasks;
-    void *owner; /* the executor, as contexts know it */
+    struct thrum_executor *owner; /* as contexts know it */
     thrum__fiber_worker **workers;
     uint32_t width;   /* of `workers` */
     uint32_t process; /* the generation in which it was made */

@@ -149,11 +149,36 @@ const thrum_error *thrum__future_failure(const thrum_future *future)
     return error && error->code != -ECANCELED ? error : NULL;
 }
 
+static bool is_lost(const thrum_future *future, uint32_t word)
+{
+    uint32_t now = thrum__process_generation << THRUM__FUTURE_BORN;
+    return !(word & DONE) && word >> THRUM__FUTURE_BORN != now >> THRUM__FUTURE_BORN &&
+           thrum__load_acquire(&future->executor);
+}
+
+bool thrum__future_is_lost(const thrum_future *future)
+{
+    return is_lost(future, thrum__load_acquire(&future->state));
+}
+
+/* The scope in which it runs, or NULL. Under the guard. In a child of fork the scope of a lost task is on the
+ * stack of a thread that does not exist here; only the task that forked still has one. */
+static thrum__scope *runner_in(const thrum_future *future, uint32_t word)
+{
+    thrum__plain_read(&future->runner);
+    thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    if (!runner || !is_lost(future, word))
+        return runner;
+    const thrum__scope *own = thrum__self()->scope;
+    while (own && own != runner)
+        own = own->outer;
+    return own ? runner : NULL;
+}
+
 bool thrum__future_runs_here(thrum_future *future)
 {
     uint32_t word = thrum__future_guard(future);
-    thrum__plain_read(&future->runner);
-    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__scope *runner = runner_in(future, word);
     bool here = runner && runner->context == thrum__self();
     thrum__future_unguard(future, word);
     return here;
@@ -197,7 +222,10 @@ void thrum__future_end(thrum_future *future)
 bool thrum__future_run(thrum_future *future)
 {
     thrum__scope scope;
-    thrum__scope_open(&scope, future);
+    if (thrum__load_relaxed(&future->state) & THRUM__FUTURE_ITEM)
+        thrum__scope_open_item(&scope, future);
+    else
+        thrum__scope_open(&scope, future);
     bool runs = thrum__future_start(future, &scope);
     if (runs)
         thrum__task_run(&future->task);
@@ -242,8 +270,7 @@ void thrum__future_ignore(thrum_future *future)
 /* Asks a running task to stop. Under the guard, which it gives back. */
 static void ask(thrum_future *future, uint32_t word)
 {
-    thrum__plain_read(&future->runner);
-    thrum__scope *runner = future->runner;
+    thrum__scope *runner = runner_in(future, word);
     thrum__context *owed = runner && thrum__scope_cancel_claim(runner) ? runner->context : NULL;
     thrum__future_unguard(future, word | SEEN | ASKED);
     if (owed)
@@ -287,8 +314,7 @@ static uint32_t runner_of(const void *object)
 {
     thrum_future *future = (thrum_future *)(uintptr_t)object;
     uint32_t word = thrum__future_guard(future);
-    thrum__plain_read(&future->runner);
-    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__scope *runner = runner_in(future, word);
     uint32_t ident = runner && !thrum__load_relaxed(&runner->far) ? runner->context->ident : 0;
     thrum__future_unguard(future, word);
     return ident;
@@ -333,7 +359,9 @@ static thrum__waiter *wake_select(thrum__future_watch *watch)
 
 static int case_attempt(thrum_case *of)
 {
-    return thrum_future_done(of->object_) ? 0 : -EAGAIN;
+    if (thrum_future_done(of->object_))
+        return 0;
+    return thrum__future_is_lost(of->object_) ? -ESRCH : -EAGAIN;
 }
 
 static bool case_enqueue(thrum__select_place *place)
@@ -361,8 +389,7 @@ thrum_case thrum_case_future(thrum_future *future)
 static const thrum__far_ops *enter_far(thrum_future *future)
 {
     uint32_t word = thrum__future_guard(future);
-    thrum__plain_read(&future->runner);
-    const thrum__scope *runner = (word & PHASE) == RUNNING ? future->runner : NULL;
+    const thrum__scope *runner = runner_in(future, word);
     const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
     if (far && !far->enter(future))
         far = NULL;
@@ -379,14 +406,6 @@ static int wait_far(thrum_future *future, thrum_deadline deadline)
         rc = far ? far->wait(future, deadline) : 1;
     }
     return rc;
-}
-
-bool thrum__future_is_lost(const thrum_future *future)
-{
-    uint32_t word = thrum__load_acquire(&future->state);
-    uint32_t now = thrum__process_generation << THRUM__FUTURE_BORN;
-    return !(word & DONE) && word >> THRUM__FUTURE_BORN != now >> THRUM__FUTURE_BORN &&
-           thrum__load_acquire(&future->executor);
 }
 
 static int wait(thrum_future *future, thrum_deadline deadline, const void *place)

@@ -47,8 +47,9 @@ enum {
      * refuse it. */
     THRUM__FUTURE_HELPER = 1 << 10,
     THRUM__FUTURE_HELPER_INSIDE = 1 << 11,
+    THRUM__FUTURE_ITEM = 1 << 12, /* of a map: park/scope.h; fixed */
     /* From this bit on: the process generation in which it was made; fixed. */
-    THRUM__FUTURE_BORN = 12,
+    THRUM__FUTURE_BORN = 13,
 };
 
 /* Two cache lines. What the executor and those who wait touch is in the first; a task without an

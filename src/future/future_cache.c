@@ -6,7 +6,7 @@
  *     thread    two bundles of up to BUNDLE futures, for the thread alone: taking and giving touch
  *               no word that another thread knows. One bundle in use, and one full or none: a
  *               thread that takes and gives in turns at the edge of a bundle stays with its own.
- *               Fibers use those of their worker's thread (`keep` in the context): a million that
+ *               Fibers use those of their worker's thread (`futures` in the context): a million that
  *               end bring their futures by the bundle, too
  *     slabs     all of them, under one lock. A thread comes with a full bundle, or leaves with one: one
  *               visit for BUNDLE futures
@@ -51,16 +51,16 @@
 enum { BUNDLE = 64, SLAB = 1 << 20, KEEP = 4, PLACES = SLAB / sizeof(thrum_future) };
 
 /* A future that is not in use. */
-struct free_place {
-    struct free_place *next;
+struct thrum__free_future {
+    struct thrum__free_future *next;
 };
 
 struct slab {
     struct slab *next, *prev; /* in the ring of those with something to give */
     struct slab *next_of_all, *prev_of_all;
-    struct free_place *back; /* given back */
-    uint32_t given;          /* places ever given out, the head's included */
-    uint32_t out;            /* places that are out */
+    struct thrum__free_future *back; /* given back */
+    uint32_t given;                  /* places ever given out, the head's included */
+    uint32_t out;                    /* places that are out */
 };
 
 _Static_assert(sizeof(struct slab) <= sizeof(thrum_future), "the head fits into a place");
@@ -70,7 +70,8 @@ static struct slab open = {.next = &open, .prev = &open};
 static struct slab *all;
 static uint32_t empty_count;
 
-static struct free_place *left; /* behind, by contexts that ended while another had the lock */
+static struct thrum__free_future
+    *left; /* behind, by contexts that ended while another had the lock */
 
 static struct slab *slab_of(void *place)
 {
@@ -110,20 +111,20 @@ static struct slab *open_slab(void)
 }
 
 /* Takes one place out of an open slab. */
-static struct free_place *cut(struct slab *slab)
+static struct thrum__free_future *cut(struct slab *slab)
 {
-    struct free_place *place = slab->back;
+    struct thrum__free_future *place = slab->back;
     if (place)
         slab->back = place->next;
     else
-        place = (struct free_place *)((thrum_future *)(void *)slab + slab->given++);
+        place = (struct thrum__free_future *)((thrum_future *)(void *)slab + slab->given++);
     empty_count -= slab->out++ == 0;
     if (!slab->back && slab->given == PLACES)
         leave(slab);
     return place;
 }
 
-static void put_back(struct free_place *place)
+static void put_back(struct thrum__free_future *place)
 {
     struct slab *slab = slab_of(place);
     if (!slab->back && slab->given == PLACES)
@@ -205,9 +206,9 @@ static void report(bool leaks)
 
 /* A bundle from the slabs, as many as there are. In the order of their addresses, where they are
  * fresh: those who walk through futures in the order of their making walk forwards. */
-static struct free_place *fetch(uint32_t *ret_count)
+static struct thrum__free_future *fetch(uint32_t *ret_count)
 {
-    struct free_place *first = NULL, **last = &first;
+    struct thrum__free_future *first = NULL, **last = &first;
     uint32_t count = 0;
     thrum__living_report_at_exit(report);
     thrum__lock_across_fork(&lock);
@@ -223,16 +224,16 @@ static struct free_place *fetch(uint32_t *ret_count)
     return first;
 }
 
-static void put_all_back(struct free_place *bundle)
+static void put_all_back(struct thrum__free_future *bundle)
 {
     while (bundle) {
-        struct free_place *next = bundle->next;
+        struct thrum__free_future *next = bundle->next;
         put_back(bundle);
         bundle = next;
     }
 }
 
-static void bring(struct free_place *bundle)
+static void bring(struct thrum__free_future *bundle)
 {
     thrum_with (&lock) {
         put_all_back(bundle);
@@ -240,9 +241,9 @@ static void bring(struct free_place *bundle)
     }
 }
 
-static void leave_behind(struct free_place *bundle)
+static void leave_behind(struct thrum__free_future *bundle)
 {
-    struct free_place *last = bundle;
+    struct thrum__free_future *last = bundle;
     while (last->next)
         last = last->next;
     last->next = thrum__load_relaxed(&left);
@@ -251,11 +252,11 @@ static void leave_behind(struct free_place *bundle)
 }
 
 /* The end of a thread, after which nobody may wait for anything. */
-static void end(thrum__context_rest *keep)
+static void end(thrum__future_bundles *own)
 {
-    struct free_place *bundle[] = {keep->bundle, keep->full_bundle};
-    keep->bundle = keep->full_bundle = NULL;
-    keep->bundle_count = 0;
+    struct thrum__free_future *bundle[] = {own->first, own->full};
+    own->first = own->full = NULL;
+    own->count = 0;
     bool mine = thrum_lock_try(&lock) == 0;
     for (int i = 0; i < 2; i++) {
         if (mine)
@@ -268,21 +269,21 @@ static void end(thrum__context_rest *keep)
 }
 
 /* Sees to a bundle in use that is not empty; false without memory. */
-static bool refill(thrum__context_rest *keep)
+static bool refill(thrum__future_bundles *own)
 {
     uint32_t count = BUNDLE;
-    struct free_place *bundle = keep->full_bundle;
-    keep->full_bundle = NULL;
-    keep->bundle_end = end;
+    struct thrum__free_future *bundle = own->full;
+    own->full = NULL;
+    own->end = end;
     if (!bundle)
         bundle = fetch(&count); /* may wait */
-    if (!keep->bundle) {
-        keep->bundle = bundle;
-        keep->bundle_count = bundle ? count : 0;
+    if (!own->first) {
+        own->first = bundle;
+        own->count = bundle ? count : 0;
     } else if (bundle) { /* another fiber has, meanwhile */
         leave_behind(bundle);
     }
-    return keep->bundle != NULL;
+    return own->first != NULL;
 }
 
 thrum_future *thrum__future_cache_take(void)
@@ -291,23 +292,23 @@ thrum_future *thrum__future_cache_take(void)
         return thrum__alloc_line(sizeof(thrum_future));
     if (thrum__alloc_refused())
         return NULL;
-    thrum__context_rest *keep = thrum__self()->keep;
-    if (!keep->bundle && !refill(keep))
+    thrum__future_bundles *own = thrum__self()->futures;
+    if (!own->first && !refill(own))
         return NULL;
-    struct free_place *place = keep->bundle;
-    keep->bundle = place->next;
-    keep->bundle_count--;
+    struct thrum__free_future *place = own->first;
+    own->first = place->next;
+    own->count--;
     return (thrum_future *)(void *)place;
 }
 
 /* Sees to room in the bundle in use. */
-static void unload(thrum__context_rest *keep)
+static void unload(thrum__future_bundles *own)
 {
-    while (keep->bundle_count == BUNDLE) {
-        struct free_place *full = keep->full_bundle;
-        keep->full_bundle = keep->bundle;
-        keep->bundle = NULL;
-        keep->bundle_count = 0;
+    while (own->count == BUNDLE) {
+        struct thrum__free_future *full = own->full;
+        own->full = own->first;
+        own->first = NULL;
+        own->count = 0;
         if (full)
             bring(full); /* may wait */
     }
@@ -319,11 +320,11 @@ void thrum__future_cache_give(thrum_future *future)
         thrum__free(future);
         return;
     }
-    thrum__context_rest *keep = thrum__self()->keep;
-    unload(keep);
-    struct free_place *place = (struct free_place *)(void *)future;
-    place->next = keep->bundle;
-    keep->bundle = place;
-    keep->bundle_count++;
-    keep->bundle_end = end;
+    thrum__future_bundles *own = thrum__self()->futures;
+    unload(own);
+    struct thrum__free_future *place = (struct thrum__free_future *)(void *)future;
+    place->next = own->first;
+    own->first = place;
+    own->count++;
+    own->end = end;
 }

@@ -133,7 +133,7 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
     thrum__store_relaxed(&context->wait_kind, NULL);
     thrum__store_relaxed(&context->wait_object, NULL);
     thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
-    context->keep = context->rest;
+    context->futures = &context->rest->futures;
     if (name)
         *(char *)mempcpy(context->name, name, strnlen(name, sizeof context->name - 1)) = '\0';
     else
@@ -157,10 +157,10 @@ thrum__context *thrum__context_new(const char *name, thrum__scope *base)
 
 static void give_bundles_back(thrum__context *context)
 {
-    thrum__context_rest *own = context->rest;
-    if (own->bundle_end)
-        own->bundle_end(own);
-    own->bundle_end = NULL;
+    thrum__future_bundles *own = &context->rest->futures;
+    if (own->end)
+        own->end(own);
+    own->end = NULL;
 }
 
 void thrum__context_free(thrum__context *context)

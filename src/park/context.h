@@ -39,6 +39,13 @@
 
 typedef struct thrum__context thrum__context;
 
+/* What other layers keep in a context. Each layer defines its own, and this one looks into none of them. */
+struct thrum__fiber;       /* fiber/scheduler.h */
+struct thrum__free_future; /* future/future_cache.c */
+struct thrum__thread;      /* thread/thread.h */
+struct thrum_executor;     /* executor/core/executor.h */
+struct thrum_future;       /* future/future.h */
+
 /* How a kind of context sleeps and is woken. */
 typedef struct thrum__context_ops {
     /* Sleeps until an unpark came (0) or the claim `ticket` was moved to TIMED_OUT because
@@ -64,7 +71,7 @@ enum thrum__signal { THRUM__SIGNAL_EMPTY, THRUM__SIGNAL_TOKEN, THRUM__SIGNAL_ASL
 /* How the pool whose worker a context is lets it wait for futures without holding up the pool. */
 typedef struct thrum__worker_ops {
     /* Tries to run the pending future here, in place of a wait. True if it did. */
-    bool (*run)(thrum__context *self, void *future);
+    bool (*run)(thrum__context *self, struct thrum_future *future);
     /* Around a wait for a future. */
     void (*wait_begin)(thrum__context *self);
     void (*wait_end)(thrum__context *self);
@@ -73,10 +80,10 @@ typedef struct thrum__worker_ops {
 /* How a thread waits for a future that runs in another process, and for which a scope only stands. */
 typedef struct thrum__far_ops {
     /* Begins such a wait, under the future's guard. */
-    bool (*enter)(void *future);
+    bool (*enter)(struct thrum_future *future);
     /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be
      * waited for in this way. */
-    int (*wait)(void *future, thrum_deadline deadline);
+    int (*wait)(struct thrum_future *future, thrum_deadline deadline);
 } thrum__far_ops;
 
 /* What a context that has forked does around each of its waits: parallel/fork.c. */
@@ -99,8 +106,9 @@ typedef struct thrum__scope {
     thrum_deadline ends_at; /* the deadline of its task; not set: none */
     thrum__context *context;
     struct thrum__scope *outer;
-    const struct thrum__scope *parent; /* the scope of a fork whose half runs here, or NULL */
-    void *task;                        /* the future that runs in it, or NULL */
+    const struct thrum__scope *parent; /* of what this is a half or an item, or NULL */
+    struct thrum__scope *reaches;      /* the innermost item that requests reach, too, or NULL */
+    struct thrum_future *task;         /* that runs in it, or NULL */
     const thrum__far_ops *far;         /* not NULL: its tasks run in another process */
 } thrum__scope;
 
@@ -122,17 +130,21 @@ typedef struct thrum__owned_wait {
     uint64_t told;    /* the ticket of the wait that was reported last */
 } thrum__owned_wait;
 
+/* Memory for futures that a thread keeps: future/future_cache.c. */
+typedef struct thrum__future_bundles {
+    uint32_t count;                          /* in `first` */
+    struct thrum__free_future *first, *full; /* the bundle in use, and a full one or NULL */
+    void (*end)(
+        struct thrum__future_bundles *self); /* gives them back at the thread's end, or NULL */
+} thrum__future_bundles;
+
 /* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and
  * it costs them no memory. Like the context it is of its place in the table, for ever. */
 typedef struct thrum__context_rest {
     thrum__reading reading[THRUM__READINGS]; /* its context's alone */
     uint32_t unlisted_readings;
 
-    /* Memory that is kept at hand for whoever runs on this thread: see future/future_cache.c.
-     * `bundle_end` gives it back at the thread's end. */
-    uint32_t bundle_count;
-    void *bundle, *full_bundle;
-    void (*bundle_end)(struct thrum__context_rest *self);
+    thrum__future_bundles futures; /* for what runs on this thread */
 
     /* For waits on words of other processes: shared_park.c. */
     uint32_t *shared_word;
@@ -156,8 +168,8 @@ struct thrum__context {
         stop; /* 1 once all tasks that run in it were asked to stop; a worker's pool writes it */
     uint32_t ident; /* its number in the table, for ever */
     const thrum__context_ops *ops;
-    void *fiber;      /* the fiber that it is of, or NULL */
-    uint32_t process; /* the generation of the process that it lives in; 0: unused */
+    struct thrum__fiber *fiber; /* that it is of, or NULL */
+    uint32_t process;           /* the generation of the process that it lives in; 0: unused */
 
     /* What it does, written by itself; others read it to tell a person. */
     int32_t native_id;       /* the system's number; 0 before it runs */
@@ -168,14 +180,13 @@ struct thrum__context {
     /* Its own alone. */
     thrum_time tenure;      /* when it last got a lock that it had to sleep for */
     thrum_deadline look_at; /* when its wait is to be looked at: deadlock.h; not set: never */
-    void *executor;         /* whose worker it is, or NULL */
+    struct thrum_executor *executor; /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
     uint32_t stood_in;        /* 1 while its pool lets another worker in for it: future/future.h */
     thrum__forks_base *forks; /* the innermost, or NULL: parallel/fork.h */
-    thrum__context_rest
-        *keep; /* whose bundles of futures it uses: its own, or that of a fiber's thread */
+    thrum__future_bundles *futures; /* that it uses: its own, or those of a fiber's thread */
 
     /* Fixed while it is in use. */
     thrum__context_rest *rest;    /* its own */

@@ -4,7 +4,7 @@
 #include "park/park.h"
 #include <thrum/thread.h>
 
-void thrum__scope_open(thrum__scope *scope, void *task)
+void thrum__scope_open(thrum__scope *scope, struct thrum_future *task)
 {
     thrum__context *self = thrum__self();
     *scope = (thrum__scope){.context = self, .outer = self->scope, .task = task};
@@ -12,12 +12,33 @@ void thrum__scope_open(thrum__scope *scope, void *task)
     thrum__store_release(&self->scope, scope);
 }
 
+/* Has `outer`, and each scope that it is an item inside of, reach `innermost`. */
+static void set_reach(thrum__scope *outer, thrum__scope *innermost)
+{
+    thrum__store_release(&outer->reaches, innermost);
+    for (; outer->parent && outer->parent == outer->outer; outer = outer->outer)
+        thrum__store_release(&outer->outer->reaches, innermost);
+}
+
+void thrum__scope_open_item(thrum__scope *scope, struct thrum_future *task)
+{
+    thrum__scope_open(scope, task);
+    thrum__scope *outer = scope->outer;
+    if (outer->shields)
+        return;
+    scope->parent = outer;
+    scope->ends_at = outer->ends_at;
+    set_reach(outer, scope);
+}
+
 void thrum__scope_close(thrum__scope *scope)
 {
+    if (scope->parent && scope->parent == scope->outer)
+        set_reach(scope->outer, scope->outer);
     thrum__store_release(&scope->context->scope, scope->outer);
 }
 
-void thrum__scope_reset(thrum__scope *scope, void *task)
+void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task)
 {
     thrum__store_relaxed(&scope->cancelled, 0);
     scope->shields = 0;
@@ -25,13 +46,20 @@ void thrum__scope_reset(thrum__scope *scope, void *task)
     scope->task = task;
 }
 
+/* Whether the innermost open scope of `context` is `scope` or the one that it reaches. */
+static bool is_innermost(thrum__context *context, thrum__scope *scope)
+{
+    const thrum__scope *innermost = thrum__load_acquire(&context->scope);
+    return innermost == scope || innermost == thrum__load_acquire(&scope->reaches);
+}
+
 /* Ends the wait that the context is in, if it may be cancelled and is one of `scope`; NULL is any.
  * After the flag was set. */
-static bool claim_wait(thrum__context *context, const thrum__scope *scope)
+static bool claim_wait(thrum__context *context, thrum__scope *scope)
 {
     uint64_t ticket = thrum__load_seq_cst(&context->claim);
     return ticket % THRUM__CLAIM_STATES == THRUM__CLAIM_WAITING &&
-           (!scope || thrum__load_acquire(&context->scope) == scope) &&
+           (!scope || is_innermost(context, scope)) &&
            thrum__claim(context, ticket, THRUM__CLAIM_CANCELLED);
 }
 

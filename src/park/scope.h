@@ -10,7 +10,9 @@
  *     shields     how many shields the task is under; its context's alone
  *     ends_at     the deadline of the task, `ns` 0 for none; its context's alone
  *     task        the future that runs here, or NULL; its context's alone
- *     parent      the scope of the fork whose half runs here, or NULL; fixed
+ *     parent      the scope of the fork whose half runs here, or of the map whose item, or NULL; fixed
+ *     reaches     the innermost scope of an item that runs inside of this one, or NULL; its context
+ *                 alone writes it, and never during a wait; a canceller reads it
  *     far         not NULL if the task runs elsewhere and the context only stands for it; fixed
  *
  * `context->scope` is the innermost open scope. Its context alone writes it, and never between the
@@ -24,7 +26,8 @@
  *     1  cancelled = 1         (seq_cst)          1  scope = s               (release)
  *     2  t = claim             (seq_cst)          2  claim = a new ticket    (seq_cst)
  *     3  s' = context->scope   (acquire)          3  looks at s->cancelled   (seq_cst)
- *     4  if t is WAITING and s' is this scope:
+ *     4  if t is WAITING and s' is this scope,
+ *        or the one that it reaches (acquire):
  *        claim: t -> CANCELLED (acq_rel)
  *
  * 1 and 2 of either side are the usual pair: at least one sees the other, so a task that was asked
@@ -44,6 +47,15 @@
  * the parents as it looks at its own scope. A request does not end a wait that the half is in already; the
  * context that forked passes it on when it comes to the join. The parent stands until the half has ended.
  *
+ * An item of a map belongs to the task that maps: a map that is cancelled asks its items to stop. Where
+ * the item runs in the context of that task, in place of its wait or inside of its submit, the task
+ * cannot look at a request before the item has ended. So the item's scope has the task's as `parent`
+ * and takes over its deadline, and `reaches` of the task's scope names the item's. An item that maps
+ * has items of its own: then all scopes on the way reach the innermost. Each closing scope has them
+ * reach the one outside of it. Steps 2 to 4 hold as before, as `reaches` does not change during a
+ * wait, and the canceller compares the scope that it names but never reads it. A task with a shield
+ * is spared, and so is its item: it gets no parent.
+ *
  * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
  * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock.
  * Nothing is ever taken back: a request that comes too late finds no scope.
@@ -59,13 +71,16 @@
 #include "park/context.h"
 
 /* Opens a scope of the calling context, for `task` or NULL. The scope stands until it is closed. */
-void thrum__scope_open(thrum__scope *scope, void *task);
+void thrum__scope_open(thrum__scope *scope, struct thrum_future *task);
+
+/* The same for an item of a map that the task of the present scope is in, if that is not shielded. */
+void thrum__scope_open_item(thrum__scope *scope, struct thrum_future *task);
 
 /* Closes the innermost scope. Reaching it must have become impossible when its memory goes. */
 void thrum__scope_close(thrum__scope *scope);
 
 /* Makes a base scope one without a request, shield or deadline, for `task` or NULL. */
-void thrum__scope_reset(thrum__scope *scope, void *task);
+void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task);
 
 /* Asks the task of the scope to stop, and ends its wait if it is in one that can be cancelled. The
  * caller sees to it that the scope stands. */
@@ -80,7 +95,7 @@ bool thrum__scope_cancel_claim(thrum__scope *scope);
  * ended. */
 bool thrum__scopes_stop(thrum__context *context);
 
-/* Whether a fork that the scope's half belongs to was asked to stop: looks at all parents. */
+/* Whether a task that the scope's half or item belongs to was asked to stop: looks at all parents. */
 bool thrum__scope_parent_cancelled(const thrum__scope *scope);
 
 /* Whether the task was asked to stop, or is past its deadline. */

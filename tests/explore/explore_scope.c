@@ -156,6 +156,141 @@ EXPLORE(scope_deadline, .preemptions = 1, .rescue = true)
     thrum_future_free(future);
 }
 
+/* ---------------------------------------------------------------------------------- items of a map */
+
+/* An item that has an item of its own, in the context of the task that maps. */
+static thrum_future *items[2];
+static thrum_event never;
+
+static thrum_future *new_item(thrum_task_fn *function)
+{
+    thrum_future *future = thrum__future_new(function, THRUM__NO_VALUE);
+    thrum__store_relaxed(&future->state, future->state | THRUM__FUTURE_ITEM);
+    thrum__future_ignore(future);
+    return future;
+}
+
+static int wait_for_event(thrum_task *self)
+{
+    int rc = thrum_event_wait(&event, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || (rc == -ECANCELED && thrum_cancelled(self)));
+    return rc;
+}
+
+static int run_innermost(thrum_task *self)
+{
+    thrum__future_run(items[1]);
+    EXPLORE_CHECK(thrum_event_wait(&never, THRUM_FOREVER) == -ECANCELED && thrum_cancelled(self));
+    return -ECANCELED;
+}
+
+static int run_outermost(thrum_task *self)
+{
+    thrum__future_run(items[0]);
+    int rc = thrum_sleep(thrum_at(thrum_now() + 1000));
+    EXPLORE_CHECK(rc == (outer_asked ? -ECANCELED : 0));
+    EXPLORE_CHECK(thrum_cancelled(self) == outer_asked);
+    return rc;
+}
+
+static void carry_outer(void *argument)
+{
+    (void)argument;
+    thrum__future_run(outer);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0);
+}
+
+/* Cancels the outer task, or its item, while the item's own item waits, and is served or not. */
+static void cancel_with_items(bool outer_one)
+{
+    outer = thrum__future_new(run_outermost, THRUM__NO_VALUE);
+    items[0] = new_item(run_innermost);
+    items[1] = new_item(wait_for_event);
+    thrum__future_ignore(outer);
+    outer_asked = outer_one;
+    explore_spawn("carrier", carry_outer, NULL);
+    if (explore_any(2))
+        explore_spawn("setter", set_event, NULL);
+    thrum_future *asked = outer_one ? outer : items[0];
+    while (!thrum_future_running(asked))
+        thrum__pause();
+    EXPLORE_CHECK(thrum_future_cancel(asked) == -EINPROGRESS);
+    if (thrum_future_running(items[1]))
+        explore_seen("the innermost waits");
+    explore_join_all();
+    thrum_future *all[] = {outer, items[0], items[1]};
+    for (int i = 0; i < 3; i++) {
+        thrum__future_unreference(all[i]);
+        thrum_future_free(all[i]);
+    }
+}
+
+EXPLORE(scope_item_outer_request, .preemptions = 2, .long_preemptions = 3, .rescue = true,
+        .sees = "the innermost waits")
+{
+    cancel_with_items(true);
+}
+
+EXPLORE(scope_item_request, .preemptions = 2, .long_preemptions = 3, .rescue = true,
+        .sees = "the innermost waits")
+{
+    cancel_with_items(false);
+}
+
+static int run_with_shield(thrum_task *self)
+{
+    (void)self;
+    thrum_shield_begin();
+    thrum__future_run(items[1]);
+    thrum_shield_end();
+    EXPLORE_CHECK(thrum_event_wait(&never, THRUM_FOREVER) == -ECANCELED);
+    return -ECANCELED;
+}
+
+static void carry_shielded(void *argument)
+{
+    (void)argument;
+    thrum__future_run(outer);
+}
+
+/* A request that the task is shielded from spares its item, too. */
+EXPLORE(scope_item_shielded, .preemptions = 2, .long_preemptions = 3)
+{
+    outer = thrum__future_new(run_with_shield, THRUM__NO_VALUE);
+    items[1] = new_item(wait_for_event);
+    thrum__future_ignore(outer);
+    explore_spawn("carrier", carry_shielded, NULL);
+    explore_spawn("setter", set_event, NULL);
+    while (!thrum_future_running(outer))
+        thrum__pause();
+    EXPLORE_CHECK(thrum_future_cancel(outer) == -EINPROGRESS);
+    explore_join_all();
+    EXPLORE_CHECK(thrum_future_error(items[1]) == NULL);
+    thrum_future *all[] = {outer, items[1]};
+    for (int i = 0; i < 2; i++) {
+        thrum__future_unreference(all[i]);
+        thrum_future_free(all[i]);
+    }
+}
+
+static int sleep_until_asked(thrum_task *self)
+{
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 5000)) == -ECANCELED);
+    EXPLORE_CHECK(thrum_cancelled(self));
+    return -ECANCELED;
+}
+
+/* The deadline of the task is one of its items. */
+EXPLORE(scope_item_deadline, .preemptions = 1, .rescue = true)
+{
+    thrum_future *future = new_item(sleep_until_asked);
+    thrum__self()->scope->ends_at = thrum_at(thrum_now() + 1000);
+    thrum__future_run(future);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 5000)) == -ECANCELED);
+    thrum__future_unreference(future);
+    thrum_future_free(future);
+}
+
 static int sleep_in_callback(thrum_future *future, void *context)
 {
     (void)future, (void)context;

@@ -113,7 +113,7 @@ thrum__waiter *thrum__pool_invite(thrum__pool *pool)
 int thrum__pool_admit(thrum__pool *pool, const char **ret_reason, bool *ret_inside)
 {
     if (is_full(pool)) {
-        if (pool->when_full == THRUM_WHEN_FULL_RUN || thrum__self()->executor == pool)
+        if (pool->when_full == THRUM_WHEN_FULL_RUN || thrum__self()->executor == &pool->base)
             return go_inside(pool, ret_inside);
         if (pool->when_full == THRUM_WHEN_FULL_REFUSE) {
             *ret_reason = "the pool's backlog is full";

@@ -94,10 +94,10 @@ static void wait_until_gone(thrum__pool *pool)
 static bool is_inside(const thrum__pool *pool)
 {
     const thrum__context *self = thrum__self();
-    if (self->executor == pool)
+    if (self->executor == &pool->base)
         return true;
     for (const thrum__scope *scope = self->scope; scope; scope = scope->outer)
-        if (scope->task && ((const thrum_future *)scope->task)->executor == pool)
+        if (scope->task && scope->task->executor == pool)
             return true;
     return false;
 }

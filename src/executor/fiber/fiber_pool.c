@@ -177,7 +177,7 @@ static thrum_executor *make(const thrum_fiber_pool_options *options, const void 
     int workers = options->max_workers ? options->max_workers : thrum__cpu_count();
     const char *prefix = options->name_prefix ? options->name_prefix : "fiber";
     pool->fibers.tasks = &tasks;
-    pool->fibers.owner = pool;
+    pool->fibers.owner = &pool->pool.base;
     if (options->hold_limit > 0)
         pool->fibers.hold_limit =
             (thrum_time)((options->hold_limit < MOST_SECONDS ? options->hold_limit : MOST_SECONDS) *

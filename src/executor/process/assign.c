@@ -37,7 +37,7 @@ static void call_user(thrum__job *job)
     thrum_future *future = (thrum_future *)(void *)((char *)job - offsetof(thrum_future, job));
     thrum__process_pool *pool = future->executor;
     thrum__context *self = thrum__self();
-    self->executor = pool;
+    self->executor = &pool->pool.base;
     thrum__future_call_back(future, future->watches);
     thrum__future_unreference(future);
     self->executor = NULL;

@@ -87,17 +87,15 @@ static bool get_up(thrum__process_pool *pool, thrum_future *future, const struct
     return spot->worker->in_flight || concerns_reaper(pool);
 }
 
-static bool enter(void *argument)
+static bool enter(thrum_future *future)
 {
-    thrum_future *future = argument;
     thrum__process_pool *pool = future->executor;
     thrum__add_relaxed(&pool->visitors, 1);
     return true;
 }
 
-static int wait(void *argument, thrum_deadline deadline)
+static int wait(thrum_future *future, thrum_deadline deadline)
 {
-    thrum_future *future = argument;
     thrum__process_pool *pool = future->executor;
     thrum__outcomes outcomes = {0};
     struct spot spot;

@@ -72,7 +72,7 @@ static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
         return false;
     enum thrum__inbox_outcome outcome;
     thrum__context *self = thrum__self();
-    if (self->executor == pool) {
+    if (self->executor == &pool->pool.base) {
         thrum__thread_pool_begin_to_pend(pool, future, THRUM__UNTIMED);
         outcome = thrum__inbox_put_own(&thrum__thread_pool_worker_of(self)->own, future);
     } else {
@@ -91,7 +91,7 @@ static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
 
 static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
 {
-    thrum__thread_pool *pool = (thrum__thread_pool *)executor; /* its first member's first */
+    thrum__thread_pool *pool = thrum__thread_pool_of(executor);
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH;
     if (submit_directly(pool, future))
@@ -113,7 +113,7 @@ static size_t width(const thrum_executor *executor)
 
 static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 {
-    thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    thrum__thread_pool *pool = thrum__thread_pool_of(executor);
     if (thrum__pool_lost(&pool->pool))
         return; /* a lost thread may hold the lock */
     thrum_with (&pool->pool.lock) {
@@ -150,7 +150,7 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
         return -EINVAL;
     if (max_workers < 1)
         thrum__panic(thrum__caller(), "a thread pool cannot be resized to %d workers", max_workers);
-    thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    thrum__thread_pool *pool = thrum__thread_pool_of(executor);
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH; /* a lost worker may hold the lock */
     thrum__waiter *woken = NULL;

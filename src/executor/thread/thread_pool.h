@@ -53,6 +53,11 @@ struct thrum__thread_pool {
     thrum_time longest_wait;
 };
 
+static inline thrum__thread_pool *thrum__thread_pool_of(thrum_executor *executor)
+{
+    return (thrum__thread_pool *)executor; /* its first member's first */
+}
+
 /* The worker that a context with a thread pool as its executor is. */
 static inline thrum__thread_pool_worker *thrum__thread_pool_worker_of(const thrum__context *self)
 {

@@ -226,10 +226,9 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     thrum__thread_end(previous);
 }
 
-static bool run_awaited(thrum__context *self, void *memory)
+static bool run_awaited(thrum__context *self, thrum_future *future)
 {
-    thrum_future *future = memory;
-    thrum__thread_pool *pool = self->executor;
+    thrum__thread_pool *pool = thrum__thread_pool_of(self->executor);
     if (thrum__load_acquire(&future->executor) != pool)
         return false;
     thrum__thread_pool_worker *worker = thrum__thread_pool_worker_of(self);
@@ -249,7 +248,7 @@ static bool run_awaited(thrum__context *self, void *memory)
 
 static void begin_to_wait(thrum__context *self)
 {
-    thrum__thread_pool *pool = self->executor;
+    thrum__thread_pool *pool = thrum__thread_pool_of(self->executor);
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock) {
         pool->waiting++;
@@ -261,7 +260,7 @@ static void begin_to_wait(thrum__context *self)
 
 static void end_waiting(thrum__context *self)
 {
-    thrum__thread_pool *pool = self->executor;
+    thrum__thread_pool *pool = thrum__thread_pool_of(self->executor);
     thrum_with (&pool->pool.lock)
         pool->waiting--;
 }
@@ -277,7 +276,7 @@ static int work(thrum_task *self)
     if (rc < 0)
         break_pool(pool, rc);
     worker->context = context;
-    context->executor = pool;
+    context->executor = &pool->pool.base;
     context->worker = &worker->ops;
     pool->coming = false;
     bool leaves = run_tasks(pool, worker);

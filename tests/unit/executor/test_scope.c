@@ -151,3 +151,67 @@ TEST(a_task_in_its_submitter_leaves_the_threads_own_cancel_alone)
     thrum_executor_shutdown_with(
         pool, &(thrum_shutdown_options){.cancel_pending = true, .cancel_running = true});
 }
+
+/* --------------------------------------------------------------------------------- items of a map */
+
+static int map_for_ever(thrum_task *self)
+{
+    thrum_executor *executor = thrum_arg(self, thrum_executor *);
+    return thrum_map(executor, wait_for_ever, &(thrum_map_options){.count = 2, .window = 2});
+}
+
+/* Cancels a thread that maps, while it runs an item itself. */
+static void cancel_mapping_thread(thrum_executor *executor)
+{
+    carrier = 0;
+    thrum_thread *thread =
+        thrum_thread_start(map_for_ever, thrum_value(thrum_executor *, executor));
+    UNTIL(waits_for(&carrier, "event"));
+    CHECK_INT(thrum_thread_cancel(thread), ==, 0);
+    JOIN(thread, -ECANCELED);
+}
+
+TEST(a_cancel_of_a_thread_that_maps_ends_items_that_it_runs_inline)
+{
+    thrum_executor *direct = thrum_inline_new();
+    cancel_mapping_thread(direct);
+    thrum_executor_shutdown(direct);
+}
+
+TEST(a_cancel_of_a_thread_that_maps_ends_items_that_it_runs_for_a_full_pool)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
+        .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
+    thrum_future *busy = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
+    thrum_future *pending = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    cancel_mapping_thread(pool);
+    thrum_event_set(&go);
+    CHECK_INT(thrum_future_result(busy, NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_future_result(pending, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(busy);
+    thrum_future_free(pending);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_cancel_of_a_task_that_maps_over_its_own_pool_ends_its_items)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
+    thrum_future *outer = thrum_submit(pool, map_for_ever, thrum_value(thrum_executor *, pool));
+    UNTIL(waits_for(&carrier, "event"));
+    CHECK_INT(thrum_future_cancel(outer), ==, -EINPROGRESS);
+    CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    thrum_future_free(outer);
+    thrum_executor_shutdown(pool);
+}
+
+TEST(a_deadline_of_a_task_that_maps_over_its_own_pool_ends_its_items)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
+    thrum_future *outer =
+        thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_in(0.01)}, map_for_ever,
+                          thrum_value(thrum_executor *, pool));
+    CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+    thrum_future_free(outer);
+    thrum_executor_shutdown(pool);
+}
