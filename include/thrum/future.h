@@ -199,7 +199,8 @@ THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *future
 
 /* Waits for the next one that is done and gives its index in the array. Returns 0; -ENODATA when
  * all have been given; -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW and none is done;
- * -ECANCELED if the running task was cancelled. One thread at a time. Blocks. */
+ * -ECANCELED if the running task was cancelled; -ESRCH in a child of fork if pools of the parent
+ * have all that are left. One thread at a time. Blocks. */
 THRUM_API int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index,
                                       thrum_deadline deadline);
 

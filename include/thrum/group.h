@@ -55,9 +55,10 @@ THRUM_API thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *e
 /* Waits until all tasks are done. Returns 0 if none failed and nothing stopped the group; else why
  * it was stopped first: the error of the task that failed; -ETIMEDOUT when the deadline, THRUM_NOW
  * included, passed before all were done; -ECANCELED after thrum_group_cancel, or if the task that
- * joins was cancelled. Then, too, all tasks are done: those that heed no request to stop are waited
- * for, however long they take. Afterwards the group is as new and may take tasks again. One thread
- * at a time; one of the group's own tasks would wait for itself, which stops the program. Blocks.
+ * joins was cancelled; -ESRCH in a child of fork if a pool of the parent has a task of the group.
+ * Then, too, all other tasks are done: a task that heeds no request to stop is waited for, however
+ * long it takes. Afterwards the group is as new and may take tasks again. One thread at a time; one
+ * of the group's own tasks would wait for itself, which stops the program. Blocks.
  * Python: leaving "async with". */
 THRUM_API int thrum_group_join(thrum_group *group, thrum_deadline deadline);
 

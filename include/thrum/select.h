@@ -94,11 +94,11 @@ THRUM_API thrum_case thrum_case_semaphore(thrum_semaphore *semaphore);
 THRUM_API thrum_case thrum_case_lock(thrum_lock *lock);
 
 /* Ready once `future` is done, however it ended. A failure is not observed by this. Its code is
- * 0. */
+ * 0, or -ESRCH in a child of fork for a task that a pool of the parent has. */
 THRUM_API thrum_case thrum_case_future(thrum_future *future);
 
 /* Takes the next future that is done, as thrum_as_completed_next, and gives its index. Its code is
- * 0, or -ENODATA when all have been given. */
+ * 0, -ENODATA when all have been given, or -ESRCH as thrum_as_completed_next. */
 THRUM_API thrum_case thrum_case_as_completed(thrum_as_completed *done, size_t *ret_index);
 
 /* Ready once `thread` has ended: thrum_thread_join then does not wait for its task. Its code is 0,

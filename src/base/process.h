@@ -9,6 +9,12 @@
  * What was made under another number belongs to threads that may not exist here. */
 extern uint32_t thrum__process_generation;
 
+/* Whether a fork made it, after the library was loaded. */
+static inline bool thrum__process_is_forked(void)
+{
+    return thrum__process_generation > 1;
+}
+
 /* Whether the program runs with rights that its caller does not have: set-user-ID, set-group-ID,
  * capabilities of its file (AT_SECURE). The environment and the inherited descriptors are then not
  * to be obeyed. */

@@ -26,6 +26,9 @@
  * Order of locks: the group's, then a future's. No watch and no callback takes the group's under
  * that of a future.
  *
+ * Fork: in a child nobody ends the members that ran in a pool of the parent. A join takes their
+ * watches out of their futures, gives them up, stops the rest and returns -ESRCH.
+ *
  * It stands with the executors, not with the futures, as it gives them tasks: from below, that
  * would be a call upwards.
  *
@@ -33,6 +36,7 @@
  */
 #include "base/panic.h"
 #include "base/place.h"
+#include "base/process.h"
 #include "executor/core/executor.h"
 #include <thrum/condition.h>
 #include <thrum/group.h>
@@ -188,6 +192,32 @@ thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
     return future;
 }
 
+/* In a child of fork: gives up the members that run in the parent, and returns whether there were any. What is
+ * pending there is cancelled like any other. */
+static bool give_up_lost(thrum_group *group)
+{
+    bool lost = false;
+    if (!thrum__process_is_forked())
+        return false;
+    thrum_with (&group->changed) {
+        struct member **lists[] = {&group->active, &group->asked}, *next;
+        for (int i = 0; i < 2; i++)
+            for (struct member *member = *lists[i]; member; member = next) {
+                next = member->next;
+                if (!thrum__future_is_lost(member->future))
+                    continue;
+                lost = true;
+                if (!thrum_future_running(member->future))
+                    continue;
+                thrum__future_watch_end(member->future, &member->callback.watch);
+                unlink_member(member);
+                thrum__free(member);
+                group->left--;
+            }
+    }
+    return lost;
+}
+
 static int wait_for_all(thrum_group *group, thrum_deadline deadline)
 {
     thrum_with (&group->changed) {
@@ -220,6 +250,7 @@ static void check_outside(thrum_group *group, const void *place)
 static void stop_and_wait(thrum_group *group, int code)
 {
     thrum_shield_begin();
+    (void)give_up_lost(group);
     stop(group, code);
     (void)wait_for_all(group, THRUM_FOREVER);
     thrum_shield_end();
@@ -228,7 +259,7 @@ static void stop_and_wait(thrum_group *group, int code)
 int thrum_group_join(thrum_group *group, thrum_deadline deadline)
 {
     check_outside(group, thrum__caller());
-    int rc = wait_for_all(group, deadline);
+    int rc = give_up_lost(group) ? -ESRCH : wait_for_all(group, deadline);
     if (rc < 0)
         stop_and_wait(group, rc == -EAGAIN ? -ETIMEDOUT : rc);
     thrum_with (&group->changed) {

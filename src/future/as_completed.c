@@ -8,7 +8,11 @@
  * takes only the list's, and `free` only one future's at a time, after which that future's watch is
  * neither told nor being told; so what `free` frees, nobody uses. The one who waits in `next` stands
  * in `waiter`; the watch that takes it out claims it.
+ *
+ * Fork: a future of a pool of the parent that is not done in the child will not be. A wait for
+ * nothing else fails.
  */
+#include "base/process.h"
 #include "future/future.h"
 #include "park/queued.h"
 #include "park/select.h"
@@ -88,6 +92,15 @@ static struct watched *take(thrum_as_completed *done, thrum__waiter *waiter)
     return first;
 }
 
+/* Whether, in a child of fork, nobody will end any of those that were not given. None is ready. */
+static bool is_lost(const thrum_as_completed *done)
+{
+    size_t lost = 0;
+    for (size_t i = 0; thrum__process_is_forked() && i < done->count; i++)
+        lost += thrum__future_is_lost(done->watched[i].future);
+    return lost > 0 && lost == done->left;
+}
+
 /* A wait in `next`, and what it took. */
 struct waiting {
     thrum__waiter waiter; /* first: enqueue and withdraw are given it */
@@ -124,6 +137,8 @@ int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_d
     if (done->left == 0)
         return -ENODATA;
     struct watched *first = take(done, NULL);
+    if (!first && is_lost(done))
+        return -ESRCH;
     if (!first && thrum_deadline_is_now(deadline))
         return -EAGAIN;
     if (!first) {
@@ -147,7 +162,7 @@ static int case_attempt(thrum_case *of)
         return -ENODATA;
     struct watched *first = take(done, NULL);
     if (!first)
-        return -EAGAIN;
+        return is_lost(done) ? -ESRCH : -EAGAIN;
     done->left--;
     *(size_t *)of->with_.ret_ = (size_t)(first - done->watched);
     return 0;

@@ -113,7 +113,8 @@ static int wait_for_first(thrum_future *const *futures, size_t count, thrum_dead
 {
     if (any_done(futures, count))
         return 0;
-    if (count_lost(futures, count) == count)
+    size_t lost = count_lost(futures, count), cased = 0;
+    if (lost == count)
         return -ESRCH;
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
@@ -121,8 +122,9 @@ static int wait_for_first(thrum_future *const *futures, size_t count, thrum_dead
     if (!cases)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++)
-        cases[i] = thrum_case_future(futures[i]);
-    int index = thrum__select_cases(cases, count, false, "futures", deadline);
+        if (lost == 0 || !thrum__future_is_lost(futures[i]))
+            cases[cased++] = thrum_case_future(futures[i]);
+    int index = thrum__select_cases(cases, cased, false, "futures", deadline);
     thrum__free(cases);
     return index < 0 ? index : 0;
 }

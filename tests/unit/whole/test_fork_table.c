@@ -412,6 +412,7 @@ TEST(a_deque_keeps_its_items)
 
 static thrum_executor *pool;
 static thrum_future *running, *queued, *pending, *made, *ended;
+static thrum_group *group, *other_group;
 
 static int wait_for_go(thrum_task *self)
 {
@@ -425,9 +426,45 @@ static int seven(thrum_task *self)
     return thrum_return(self, thrum_value(int, 7));
 }
 
+/* One of two is lost, and the other is ended here. */
+static void use_several(void)
+{
+    size_t index = 9;
+    thrum_future *both[] = {running, made};
+    thrum_as_completed *done = thrum_as_completed_new(both, 2);
+    CHECK_INT(thrum_as_completed_next(done, &index, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_future_set_result(made, thrum_value(int, 8)), ==, 0);
+    CHECK_INT(thrum_as_completed_next(done, &index, THRUM_FOREVER), ==, 0);
+    CHECK_INT(index, ==, 1);
+    CHECK_INT(thrum_as_completed_next(done, &index, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_as_completed_next(done, &index, THRUM_NOW), ==, -ESRCH);
+    thrum_case first[] = {thrum_case_as_completed(done, &index), thrum_case_future(pending)};
+    CHECK_INT(thrum_select(first, 2, THRUM_FOREVER), ==, 0);
+    CHECK_INT(first[0].code, ==, -ESRCH);
+    thrum_as_completed_free(done);
+    thrum_case cases[] = {thrum_case_future(pending), thrum_case_future(queued)};
+    CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 1);
+    CHECK_INT(cases[1].code, ==, -ESRCH);
+    CHECK_INT(thrum_future_cancel(running), ==, -EINPROGRESS); /* touches nobody of the parent */
+}
+
+/* It has a task that runs in the parent, one that is pending there, and one that is done. */
+static void use_group(void)
+{
+    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_group_error(group)->code, ==, -ESRCH);
+    thrum_executor *here = thrum_inline_new();
+    thrum_future_free(thrum_group_submit(group, here, seven, THRUM_NOTHING));
+    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, 0);
+    thrum_group_free(group);
+    thrum_group_free(other_group); /* without a join */
+    thrum_executor_shutdown(here);
+}
+
 static void use_futures(void)
 {
     int result;
+    use_group();
     CHECK_INT(thrum_future_result(ended, &result, sizeof result, THRUM_FOREVER), ==, 0);
     CHECK_INT(result, ==, 7);
     CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
@@ -442,7 +479,7 @@ static void use_futures(void)
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
     CHECK_INT(thrum_future_result(late, &result, sizeof result, THRUM_FOREVER), ==, -ESRCH);
     thrum_future_free(late);
-    CHECK_INT(thrum_future_set_result(made, thrum_value(int, 8)), ==, 0);
+    use_several();
     CHECK_INT(thrum_future_result(made, &result, sizeof result, THRUM_FOREVER), ==, 0);
     thrum_future_free(ended);
     thrum_future_free(running);
@@ -457,8 +494,13 @@ static void try_pool(void)
     idents[0] = 0;
     ended = thrum_submit(pool, seven, THRUM_NOTHING);
     CHECK_INT(thrum_future_wait(ended, THRUM_FOREVER), ==, 0);
-    running = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    group = thrum_group_new();
+    other_group = thrum_group_new();
+    thrum_future_free(thrum_group_submit(group, pool, seven, THRUM_NOTHING));
+    running = thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING);
     UNTIL(waits_for(&idents[0], "event"));
+    thrum_future_free(thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING));
+    thrum_future_free(thrum_group_submit(other_group, pool, wait_for_go, THRUM_NOTHING));
     queued = thrum_submit(pool, wait_for_go, THRUM_NOTHING); /* pending, or another fiber */
     pending = thrum_future_new();
     made = thrum_future_new();
@@ -470,6 +512,10 @@ static void try_pool(void)
     thrum_future *all[] = {ended, running, queued, pending, made};
     for (int i = 0; i < 5; i++)
         thrum_future_free(all[i]);
+    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_group_join(other_group, THRUM_FOREVER), ==, 0);
+    thrum_group_free(group);
+    thrum_group_free(other_group);
     thrum_executor_shutdown(pool);
     thrum_event_clear(&go);
 }
