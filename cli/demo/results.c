@@ -22,6 +22,7 @@
 #include "bounds.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 
 int row_result_init(struct row_result *ret_result, const struct row *row,
@@ -103,19 +104,23 @@ static bool needs_measuring(const struct row *row, const struct setting *setting
     return needed;
 }
 
-/* The interval of the median, from five samples on. Without memory there is none. */
+/* The interval of the median, from five samples on. Without memory there is none. What disturbs a run makes it longer by
+ * a factor, so the resampling is of logarithms; the low end then stays above zero, however far the samples lie apart. */
 static void find_interval(struct cell *cell)
 {
     enum { SAMPLES_LEAST = 5 };
     static const double confidence = 0.95;
-    double *seconds = malloc((size_t)cell->sample_count * sizeof *seconds);
-    for (int i = 0; seconds && i < cell->sample_count; i++)
-        seconds[i] = cell->samples[i].seconds;
+    double *logs = malloc((size_t)cell->sample_count * sizeof *logs);
+    for (int i = 0; logs && i < cell->sample_count; i++)
+        logs[i] = log(cell->samples[i].seconds);
+    struct interval interval;
     cell->interval = (struct interval){0};
-    if (seconds && cell->sample_count >= SAMPLES_LEAST)
-        (void)bootstrap(seconds, (size_t)cell->sample_count, median_of, confidence,
-                        &cell->interval); /* without it the interval stays unknown */
-    free(seconds);
+    if (logs && cell->sample_count >= SAMPLES_LEAST &&
+        bootstrap(logs, (size_t)cell->sample_count, median_of, confidence, &interval) == 0)
+        cell->interval = (struct interval){.low = fmin(exp(interval.low), cell->seconds),
+                                           .middle = cell->seconds,
+                                           .high = fmax(exp(interval.high), cell->seconds)};
+    free(logs);
 }
 
 void row_result_settle(struct row_result *result, const struct setting *setting)

@@ -145,6 +145,21 @@ TEST(a_cell_takes_the_median)
     row_result_finish(&result);
 }
 
+/* Runs on a busy machine differ so much that, reckoned in seconds, the interval would begin below zero. */
+TEST(the_interval_of_a_time_is_above_zero)
+{
+    struct demo_options options = {.workers = 4, .repeats = 5};
+    struct setting setting = {.options = &options, .cores = 2, .scale = 1};
+    const struct sample samples[] = {
+        {.seconds = 0.06}, {.seconds = 0.07}, {.seconds = 0.5}, {.seconds = 0.6}, {.seconds = 0.7}};
+    struct row_result result = settled("http", &setting, samples, 5);
+    const struct cell *cell = &result.cells[0];
+    CHECK(cell->interval.low > 0 && cell->interval.low < 0.07);
+    CHECK(near(cell->interval.middle, 0.5));
+    CHECK(cell->interval.high > 0.6);
+    row_result_finish(&result);
+}
+
 TEST(computing_bounds_come_from_the_sequential_column)
 {
     struct demo_options options = {.workers = 4, .repeats = 1};
