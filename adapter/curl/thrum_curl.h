@@ -61,6 +61,7 @@ typedef struct thrum_curl_options {
                             times the number of running requests */
     bool no_lookups;     /* libcurl looks up all names: for handles with a CURLOPT_PROXY, where the
                             proxy does it. A proxy that the environment names is detected */
+    THRUM__OPTIONS(thrum_curl_options)
 } thrum_curl_options;
 
 /* Makes a client. `options` may be NULL; negative numbers count as zero. A client has two

@@ -69,6 +69,7 @@ typedef struct thrum_tls_options {
                                      default */
     bool verify_client; /* a server: clients must have a certificate that `trusted` vouches for */
     bool no_verify;     /* a client: accept any certificate. Anybody can then read and change all */
+    THRUM__OPTIONS(thrum_tls_options)
 } thrum_tls_options;
 
 /* Makes settings for clients. `options` may be NULL. Reads files. `ret_error` may be NULL. Python:

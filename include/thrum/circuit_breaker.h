@@ -42,6 +42,7 @@ typedef struct thrum_circuit_breaker_options {
     double window;     /* seconds in which `share` is counted; 10 by default */
     uint32_t calls;    /* the least calls in `window` for `share` to count; 10 by default */
     double open;       /* seconds until the probe; 30 by default */
+    THRUM__OPTIONS(thrum_circuit_breaker_options)
 } thrum_circuit_breaker_options;
 
 typedef enum thrum_circuit_state {

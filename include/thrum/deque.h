@@ -42,6 +42,7 @@ typedef struct thrum_deque thrum_deque;
 /* Deque options. Zero selects the default. */
 typedef struct thrum_deque_options {
     size_t maxlen; /* items held at most; 0 for no bound */
+    THRUM__OPTIONS(thrum_deque_options)
 } thrum_deque_options;
 
 /* Makes a deque for items of `item_size` bytes, at least 1. `options` may be NULL. With a `maxlen`,

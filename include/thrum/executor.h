@@ -27,24 +27,40 @@ THRUM_BEGIN
 
 typedef struct thrum_executor thrum_executor;
 
-/* What thrum_submit does when a pool's backlog is full. A worker of the pool itself, which must not
- * wait for itself, always runs the task. */
+/* What thrum_submit does when a pool's backlog is full. A task of the pool itself must not wait for
+ * its own pool: it always runs the new task itself, inside of thrum_submit. */
 typedef enum thrum_when_full {
     THRUM_WHEN_FULL_WAIT,   /* waits for room; waiting submitters are served in order */
     THRUM_WHEN_FULL_REFUSE, /* the future fails with -EAGAIN */
-    THRUM_WHEN_FULL_RUN, /* runs the task in the caller, which slows the caller down as it should */
+    THRUM_WHEN_FULL_RUN,    /* runs the task in the caller, which slows the caller down */
 } thrum_when_full;
 
-/* Thread pool options. Zero selects the default. */
+/* Thread pool options. Zero selects the default.
+ *
+ * The first members have the same names and the same meaning in thrum_fiber_pool_options and
+ * thrum_process_pool_options; a comment there says what differs. A value that makes no sense stops
+ * the program: a negative max_workers, a when_full that is no thrum_when_full, an argument without
+ * an initializer. The pool keeps copies of all that the options point to.
+ *
+ * The initializer is a task function that each worker runs before its first task:
+ *
+ *     thrum_thread_pool_new(&(thrum_thread_pool_options){
+ *         .initializer = open_database, .initializer_arg = thrum_text(path)});
+ *
+ * It runs in the thread of the worker, and its thrum_local values are those of the worker's tasks.
+ * If it fails, the pool is broken: what is pending and what is submitted later fails with its code
+ * and "the pool is broken: " and its message. The failure hook is told once. Tasks that run go on.
+ * Its argument is copied for each worker, and must not be a thrum_owned value. */
 typedef struct thrum_thread_pool_options {
     int max_workers;         /* the most workers; min(32, thrum_cpu_count() + 4) by default */
-    const char *name_prefix; /* worker N is called "prefix-N"; "pool" by default; copied */
+    const char *name_prefix; /* worker N is called "prefix-N"; "pool" by default */
+    bool daemon;             /* the end of the program does not wait for its tasks */
     size_t max_pending;      /* how many tasks may wait for a worker; no bound by default */
     thrum_when_full when_full;
-    /* Called by each worker before its first task, with `context`. A negative number breaks the
-     * pool: what is pending and what is submitted from then on fails with that code. */
-    int (*initializer)(void *context);
-    void *context;
+    thrum_task_fn *initializer;
+    const void *initializer_arg; /* set this and the next by thrum_value or thrum_text */
+    size_t initializer_arg_size;
+    THRUM__OPTIONS(thrum_thread_pool_options)
 } thrum_thread_pool_options;
 
 /* An executor that runs each task inside thrum_submit. The caller owns it and gives it to
@@ -54,9 +70,8 @@ THRUM_API thrum_executor *thrum_inline_new(void);
 /* A pool of threads. Tasks submitted by one thread start in the order of submission. A worker
  * starts when a task arrives and none is idle; idle workers sleep. A task may wait for another task
  * of its pool: one that nobody has begun is then run by the waiting worker itself, if it waits
- * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile. `options` may be NULL; a
- * negative max_workers stops the program. The caller owns it and gives it to
- * thrum_executor_shutdown. Returns NULL if memory is out. Python: ThreadPoolExecutor(). */
+ * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile.
+ * `options` may be NULL. The caller owns it and gives it to thrum_executor_shutdown. Returns NULL if memory is out. Python: ThreadPoolExecutor(). */
 THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options);
 
 /* Who goes first among the pending. */
@@ -70,6 +85,7 @@ typedef enum thrum_priority {
 typedef struct thrum_submit_options {
     thrum_priority priority; /* tasks of one priority start in the order of submission */
     thrum_deadline deadline; /* by which the task is to end; 0 for none */
+    THRUM__OPTIONS(thrum_submit_options)
 } thrum_submit_options;
 
 /* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
@@ -81,8 +97,8 @@ typedef struct thrum_submit_options {
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);
 
-/* The same with options, which may be NULL and are not kept. An executor without a backlog takes no
- * notice of the priority. When the deadline passes, a task that runs is asked to stop as by
+/* The same with options, which may be NULL and are not kept. In the inline executor a priority makes
+ * no difference, because no task waits there. When the deadline passes, a task that runs is asked to stop as by
  * thrum_future_cancel: its waits that can be cancelled end then with -ECANCELED, and thrum_cancelled
  * is true. If it then ends with -ECANCELED its future fails with -ETIMEDOUT; one that goes on and
  * succeeds has succeeded. A task whose turn comes later than its deadline fails with -ETIMEDOUT and
@@ -103,6 +119,7 @@ typedef struct thrum_map_options {
     thrum_deadline deadline; /* for the whole; 0 for none */
     thrum_error *ret_error;  /* filled in on failure, if not NULL */
     size_t *ret_failed;      /* the index of the item that failed, if not NULL */
+    THRUM__OPTIONS(thrum_map_options)
 } thrum_map_options;
 
 /* Runs `function` on every item and leaves the results in input order, holding at most `window`
@@ -180,6 +197,7 @@ typedef struct thrum_shutdown_options {
     bool cancel_running; /* ask what runs to stop, with all that it runs in place of its waits */
     bool no_wait; /* return at once. The executor frees itself when its last task is done; the end
                             of the program waits for that */
+    THRUM__OPTIONS(thrum_shutdown_options)
 } thrum_shutdown_options;
 
 /* The same with options, which may be NULL. With `no_wait` it may be called from a task of the
@@ -189,15 +207,16 @@ THRUM_API void thrum_executor_shutdown_with(thrum_executor *executor,
 
 /* What an executor has done so far, and what it is at. */
 typedef struct thrum_executor_stats {
-    size_t workers;          /* threads there are, those that step in for the waiting included */
-    size_t idle;             /* of them without a task */
-    size_t pending;          /* tasks that wait for a worker */
-    size_t running;          /* tasks begun and not done */
-    uint64_t done;           /* tasks that are over, the failed and the cancelled included */
-    uint64_t failed;         /* of them with an error */
-    uint64_t cancelled;      /* of them before they began */
-    thrum_time longest_wait; /* of a task for a worker, among one in sixteen of those from outside
-                                the pool; in nanoseconds */
+    size_t workers;     /* threads there are, those that step in for the waiting included */
+    size_t idle;        /* of them without a task */
+    size_t pending;     /* tasks that wait for a worker */
+    size_t running;     /* tasks begun and not done */
+    uint64_t done;      /* tasks that are over, the failed and the cancelled included, and those
+                                that a submitter ran itself because the backlog was full */
+    uint64_t failed;    /* of them with an error */
+    uint64_t cancelled; /* of them before they began */
+    thrum_time longest_wait; /* thread pools only, else 0: of a task for a worker, among one in
+                                sixteen of those from outside the pool; in nanoseconds */
 } thrum_executor_stats;
 
 /* Fills `*ret_stats`. For a thread or process pool it is a consistent snapshot. The workers of a fiber

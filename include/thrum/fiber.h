@@ -44,6 +44,7 @@
 #ifndef THRUM_FIBER_H
 #define THRUM_FIBER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <thrum/executor.h>
 #include <thrum/export.h>
@@ -51,25 +52,38 @@
 
 THRUM_BEGIN
 
-/* Fiber pool options. Zero selects the default. */
+/* Fiber pool options. Zero selects the default. Those up to the argument of the initializer are as in
+ * thrum_thread_pool_options, and here:
+ *
+ *  - All workers start with the first task, and each runs the initializer, as a thread. A task has
+ *    thrum_local values of its own, so it does not see those that the initializer has set.
+ *  - `max_pending` bounds the tasks that have not begun. A task that waits leaves its worker to the
+ *    next one, so it does not bound how many have begun and not ended; a thrum_semaphore does. */
 typedef struct thrum_fiber_pool_options {
     int max_workers;         /* the most workers, which are threads; thrum_cpu_count() by default */
-    size_t stack_size;       /* of one fiber, in bytes of address space; 256 KiB by default, at
-                                least 16 KiB, rounded up to whole pages, one of them the guard */
-    const char *name_prefix; /* a fiber is called "prefix-N"; "fiber" by default; copied */
-    double hold_limit;       /* seconds; a task that runs longer without waiting is reported to the
-                                failure hook, with -EBUSY; no limit by default */
+    const char *name_prefix; /* a fiber is called "prefix-N"; "fiber" by default */
+    bool daemon;             /* the end of the program does not wait for its tasks */
+    size_t max_pending;      /* the most tasks that wait to start; no bound by default */
+    thrum_when_full when_full;
+    thrum_task_fn *initializer;
+    const void *initializer_arg; /* set this and the next by thrum_value or thrum_text */
+    size_t initializer_arg_size;
+    size_t stack_size; /* of one fiber, in bytes of address space; 256 KiB by default, at
+                          least 16 KiB, rounded up to whole pages, one of them the guard */
+    double hold_limit; /* seconds; a task that runs longer without waiting is reported to the
+                          failure hook, with -EBUSY; no limit by default */
+    THRUM__OPTIONS(thrum_fiber_pool_options)
 } thrum_fiber_pool_options;
 
 /* Makes a pool of fibers: an executor for thrum_submit, thrum_map and groups. Its workers start
- * with the first task. In a pool of one worker, tasks start in the order of submission; in a larger
- * pool, the tasks of one submitter start nearly in this order. A task may wait for any other task
- * of its pool. There is no bound for pending tasks, and priorities are ignored. If there is no
- * memory for another stack, tasks start when others have ended.
+ * with the first task. Pending tasks of higher priority start first. In a pool of one worker, tasks
+ * of one priority start in the order of submission; in a larger pool, those of one submitter start
+ * nearly in this order. From the first task with a priority on, and in a pool with `max_pending` or
+ * an initializer, a submit takes a lock. A task may wait for any other task of its pool. If there is
+ * no memory for another stack, tasks start when others have ended.
  *
- * `options` may be NULL. A negative `max_workers` stops the program. The caller owns the pool and
- * gives it to thrum_executor_shutdown; a task of the pool may do so only with `no_wait`. Does not
- * block. Python: an asyncio event loop.
+ * `options` may be NULL. The caller owns the pool and gives it to thrum_executor_shutdown; a task of
+ * the pool may do so only with `no_wait`. Does not block. Python: an asyncio event loop.
  *
  * Returns:
  *     a pool

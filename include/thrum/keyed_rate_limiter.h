@@ -29,6 +29,7 @@ typedef struct thrum_keyed_rate_limiter_options {
     double per_second; /* tokens per second for each key; no limit by default */
     double burst;      /* how many tokens a key's bucket holds; 1 by default */
     size_t max_keys;   /* the most keys that are remembered; 10 000 by default */
+    THRUM__OPTIONS(thrum_keyed_rate_limiter_options)
 } thrum_keyed_rate_limiter_options;
 
 /* Makes a limiter. `options` may be NULL and is not kept. A negative rate stops the program, as

@@ -54,6 +54,7 @@ typedef struct thrum_periodic_options {
     bool keep_going;          /* a tick that fails is reported, and the next one follows */
     bool lasting;             /* the end of the program waits for it; it does not by default */
     const char *name;         /* of its thread, copied; "Thread-N" by default */
+    THRUM__OPTIONS(thrum_periodic_options)
 } thrum_periodic_options;
 
 /* Starts ticks of `function` with a copy of the `size` bytes at `arg`. Options are not kept. A

@@ -50,6 +50,7 @@ typedef struct thrum_process_options {
     uint64_t cpu_limit;     /* seconds of processor time; then SIGXCPU ends it (RLIMIT_CPU) */
     const int *descriptors; /* that it keeps open, under the same numbers; at most 16 */
     size_t descriptor_count;
+    THRUM__OPTIONS(thrum_process_options)
 } thrum_process_options;
 
 /* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns

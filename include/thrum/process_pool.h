@@ -45,16 +45,21 @@
 
 THRUM_BEGIN
 
-/* Process pool options. Zero selects the default. The pool copies what it keeps. */
+/* Process pool options. Zero selects the default. The members up to the argument of the initializer
+ * are as in thrum_thread_pool_options, with these differences:
+ *
+ *  - The initializer runs once in each worker process. If the worker dies in it, the pool is broken
+ *    as if it had failed, with -ECHILD.
+ *  - Tasks that a worker has prefetched count as pending in thrum_executor_stats, but not for
+ *    `max_pending`. */
 typedef struct thrum_process_pool_options {
-    int max_workers;           /* the most worker processes; thrum_cpu_count() by default */
-    const char *name_prefix;   /* worker N is called "prefix-N", in ps, too; "process" by default */
-    size_t max_pending;        /* how many tasks may wait for a worker; no bound by default */
+    int max_workers;         /* the most worker processes; thrum_cpu_count() by default */
+    const char *name_prefix; /* worker N is called "prefix-N", in ps, too; "process" by default */
+    bool daemon;        /* the end of the program does not wait for its tasks, and kills them */
+    size_t max_pending; /* how many tasks may wait for a worker; no bound by default */
     thrum_when_full when_full; /* THRUM_WHEN_FULL_RUN runs the task in the caller, unprotected */
-    /* Each worker runs it before its first task. If it fails or the worker dies in it, the pool is
-     * broken: pending tasks and later ones fail with that error. */
     thrum_task_fn *initializer;
-    const void *initializer_arg;
+    const void *initializer_arg; /* set this and the next by thrum_value or thrum_text */
     size_t initializer_arg_size;
     size_t max_tasks_per_worker; /* tasks after which a worker is replaced; no bound by default */
     thrum_start_method start;
@@ -65,6 +70,7 @@ typedef struct thrum_process_pool_options {
     int retries;            /* how often a task whose worker died is tried again */
     const int *descriptors; /* which workers keep open, under the same numbers; at most 16 */
     size_t descriptor_count;
+    THRUM__OPTIONS(thrum_process_pool_options)
 } thrum_process_pool_options;
 
 /* Makes a pool of worker processes. Workers start as tasks arrive and sleep while there are none.
@@ -91,8 +97,8 @@ typedef struct thrum_process_pool_options {
  * within 20 times the grace is killed. With `cancel_running`, a task that goes on after the grace
  * is killed.
  *
- * `options` may be NULL. A negative `max_workers` stops the program. The caller owns the pool and
- * gives it to thrum_executor_shutdown. Python: ProcessPoolExecutor().
+ * `options` may be NULL. The caller owns the pool and gives it to thrum_executor_shutdown. Python:
+ * ProcessPoolExecutor().
  *
  * Returns:
  *     a pool

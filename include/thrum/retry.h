@@ -52,6 +52,7 @@ typedef struct thrum_retry_options {
     bool (*retryable)(int code, void *context); /* false: no attempt follows one with `code` */
     void *context;                              /* for `retryable` */
     uint64_t seed; /* of the random pauses, which are then always the same; random by default */
+    THRUM__OPTIONS(thrum_retry_options)
 } thrum_retry_options;
 
 /* Lives in the caller's memory and is used by one thread. It owns nothing. Fields other than

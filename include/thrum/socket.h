@@ -76,6 +76,7 @@ typedef struct thrum_listen_options {
     bool reuse_port;     /* others may listen at the same port (SO_REUSEPORT) */
     bool ipv6_only;      /* an IPv6 listener accepts no IPv4 connection */
     bool replace_socket; /* thrum_socket_listen_unix first removes a socket at `path` */
+    THRUM__OPTIONS(thrum_listen_options)
 } thrum_listen_options;
 
 /* Listens for TCP connections at `host`, a name or address, and `port`. With `host` NULL it listens

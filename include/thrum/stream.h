@@ -66,6 +66,7 @@ typedef struct thrum_stream thrum_stream;
 typedef struct thrum_stream_options {
     size_t read_size;  /* bytes that one read asks for; 16 KiB by default, at least 256 */
     size_t high_water; /* unsent bytes above which a write waits; 64 KiB by default */
+    THRUM__OPTIONS(thrum_stream_options)
 } thrum_stream_options;
 
 /* Makes a stream of a connected socket and takes the socket over. `options` may be NULL. Does not

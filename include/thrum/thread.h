@@ -65,6 +65,7 @@ typedef struct thrum_thread_options {
     bool daemon;       /* the end of the program does not wait for it */
     size_t stack_size; /* in bytes; the system's default by default */
     thrum_deadline start_at; /* the task begins no earlier; at once by default. See timer.h */
+    THRUM__OPTIONS(thrum_thread_options)
 } thrum_thread_options;
 
 /* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns

@@ -24,6 +24,13 @@
  *                               so the pool cannot end meanwhile
  *     the end with all of these below
  *
+ * Tickets. A pool whose tasks have an order of their own (priorities, a bounded backlog) keeps them
+ * outside of the scheduler, and issues a ticket for each. A ticket is a count beside the injected; a
+ * worker takes it as it would take a task, and asks the owner (`choose`) which task to begin. The
+ * scheduler takes no lock, and the owner's order is under one: `choose` runs where a task would
+ * begin, on a fiber that may wait. Tasks outnumber tickets at no time, nor tickets tasks for longer
+ * than the owner's lock is held, so each ticket finds a task.
+ *
  * The first submit starts the workers, up to the maximum, each a daemon thread. If the system
  * refuses some, the pool runs with fewer.
  *
@@ -165,6 +172,8 @@ static int work(thrum_task *self)
     thrum__fiber_worker *worker = first->worker;
     thrum__fibers *fibers = worker->fibers;
     void *stack = thrum__crash_stack_new(SIGNAL_STACK);
+    if (fibers->tasks->begin)
+        fibers->tasks->begin(fibers);
     thrum__worker_run(worker, first);
     thrum__crash_stack_free(stack);
     if (fibers->process == thrum__process_generation)
@@ -254,16 +263,23 @@ static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void 
     return 0;
 }
 
+/* Starts the workers if there are none. */
+static int have_workers(thrum__fibers *fibers, const char **ret_reason)
+{
+    if (thrum__load_acquire(&fibers->started))
+        return 0;
+    int rc = start(fibers);
+    if (rc == -EAGAIN)
+        *ret_reason = "the system refuses the executor's first thread";
+    return rc;
+}
+
 /* Where it `helps`, the task that it helps is not done meanwhile: a sum that includes its end includes it. */
 static int submit_outside(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason)
 {
-    if (!thrum__load_acquire(&fibers->started)) {
-        int rc = start(fibers);
-        if (rc < 0) {
-            *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
-            return rc;
-        }
-    }
+    int rc = have_workers(fibers, ret_reason);
+    if (rc < 0)
+        return rc;
     thrum__guard_acquire(&fibers->guard, 1);
     bool closing = fibers->closing && !helps;
     if (!closing) {
@@ -288,13 +304,39 @@ int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const ch
     return submit_outside(fibers, task, helps, ret_reason);
 }
 
-void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker)
+int thrum__fibers_submit_ticket(thrum__fibers *fibers, const char **ret_reason)
 {
-    if (!thrum__load_relaxed(&fibers->injected_count))
-        return NULL;
-    uint32_t width = fibers->width;
+    int rc = have_workers(fibers, ret_reason);
+    if (rc < 0)
+        return rc;
     thrum__guard_acquire(&fibers->guard, 1);
-    uint32_t there = fibers->injected_count, share = there / width + 1;
+    thrum__add_relaxed(&fibers->inside, 1);
+    thrum__store_relaxed(&fibers->injected_total, fibers->injected_total + 1);
+    fibers->tickets++;
+    thrum__store_relaxed(&fibers->injected_count, fibers->injected_count + 1);
+    thrum__guard_release(&fibers->guard, 1);
+    thrum__fibers_notify(fibers);
+    thrum__sub_release(&fibers->inside, 1);
+    return 0;
+}
+
+char thrum__fibers_ticket;
+
+/* Takes a ticket, if there is one. Under the guard. */
+static void *take_ticket(thrum__fibers *fibers)
+{
+    if (!fibers->tickets)
+        return NULL;
+    fibers->tickets--;
+    thrum__store_relaxed(&fibers->injected_count, fibers->injected_count - 1);
+    return &thrum__fibers_ticket;
+}
+
+/* Takes a share of the list to the worker's own queue, and gives the first. Under the guard. */
+static void *take_share(thrum__fibers *fibers, thrum__fiber_worker *worker)
+{
+    uint32_t width = fibers->width;
+    uint32_t there = fibers->injected_count - fibers->tickets, share = there / width + 1;
     share = share < THRUM__RING_SIZE / 2 ? share : THRUM__RING_SIZE / 2;
     share = share < there && width > 1 ? share : there;
     void *first = NULL;
@@ -309,9 +351,19 @@ void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker)
             break;
         fibers->injected.first = next;
     }
-    thrum__store_relaxed(&fibers->injected_count, there - taken);
-    thrum__guard_release(&fibers->guard, 1);
+    thrum__store_relaxed(&fibers->injected_count, fibers->injected_count - taken);
     return width == 1 ? thrum__fiber_list_pop(fibers, &worker->local) : first;
+}
+
+void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker)
+{
+    if (!thrum__load_relaxed(&fibers->injected_count))
+        return NULL;
+    thrum__guard_acquire(&fibers->guard, 1);
+    void *task =
+        fibers->injected_count > fibers->tickets ? take_share(fibers, worker) : take_ticket(fibers);
+    thrum__guard_release(&fibers->guard, 1);
+    return task;
 }
 
 /* --------------------------------------------------------------------------------------- the end */
@@ -380,7 +432,7 @@ void *thrum__fibers_take_injected(thrum__fibers *fibers)
 {
     void *first = fibers->injected.first;
     fibers->injected = (thrum__fiber_list){0};
-    fibers->injected_count = 0;
+    fibers->injected_count = fibers->tickets = 0;
     return first;
 }
 

@@ -19,8 +19,18 @@ typedef struct thrum__fiber_worker thrum__fiber_worker;
 /* How a task ended. */
 enum { THRUM__FIBER_RAN = 1, THRUM__FIBER_FAILED = 2, THRUM__FIBER_CANCELLED = 4 };
 
+/* Tasks in a list, first in, first out. */
+typedef struct thrum__fiber_list {
+    void *first, *last;
+} thrum__fiber_list;
+
 /* What fibers need to know of the tasks that they carry. */
 typedef struct thrum__fiber_tasks {
+    /* Called by each worker's thread before its first task; NULL for nothing. */
+    void (*begin)(thrum__fibers *fibers);
+    /* In an ordered pool, the task to begin for a ticket, if `early` is NULL, or else in place of the first of
+     * that list, which it takes off. May wait. */
+    void *(*choose)(thrum__fibers *fibers, thrum__fiber_list *early);
     /* Runs the task in the calling context, or cancels it if `drop`. Says how it ended. */
     int (*run)(void *task, bool drop);
     /* Gives back a task that has run. May wait; no list has the task any more. */
@@ -50,11 +60,6 @@ typedef struct thrum__fiber {
     bool asked;         /* to stop, by a shutdown */
 } thrum__fiber;
 
-/* Tasks in a list, first in, first out. */
-typedef struct thrum__fiber_list {
-    void *first, *last;
-} thrum__fiber_list;
-
 struct thrum__fiber_worker {
     uint32_t inbox __attribute__((aligned(THRUM__CACHE_LINE))); /* see inbox.h */
     thrum__run_ring ring;                                       /* see run_ring.h */
@@ -72,6 +77,8 @@ struct thrum__fiber_worker {
     thrum__fiber *dead;      /* has ended; the next fiber that runs frees it */
     void *handed;            /* the task for the spare that is switched to */
     thrum__fiber_list local; /* of a pool of one: tasks that have not started */
+    thrum__fiber_list
+        early; /* of an ordered pool: tasks that were taken without a ticket, until chosen */
     thrum__timers timers;
     thrum__stacks stacks;
     thrum__reactor *reactor; /* or NULL: no fiber has waited for a descriptor yet */
@@ -97,12 +104,15 @@ struct thrum__fibers {
     thrum_time hold_limit;
     char *name_prefix;
 
+    uint32_t ordered; /* `choose` is asked; set once, before the first ticket */
+
     thrum_lock start_lock;
     uint32_t started; /* workers; under that lock, read by all */
 
     uint32_t guard __attribute__((aligned(THRUM__CACHE_LINE))); /* of these: */
     thrum__fiber_list injected;
-    uint32_t injected_count; /* in the list; read by all */
+    uint32_t tickets;        /* the owner has so many tasks more to choose from */
+    uint32_t injected_count; /* in the list, and tickets; read by all */
     uint32_t closing;        /* read by all */
     uint64_t injected_total;
 
@@ -129,6 +139,10 @@ void thrum__fibers_finish(thrum__fibers *fibers);
  * while the pool is closing. */
 int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason);
 
+/* Issues a ticket: a worker that takes it asks `choose` for the task. Not while the pool is closing. Returns 0,
+ * or a code if there is no worker, and then has issued none. */
+int thrum__fibers_submit_ticket(thrum__fibers *fibers, const char **ret_reason);
+
 /* Refuses further tasks and lets the workers leave when all are done. Returns true if there are
  * none to wait for; else the last of them calls `end`, and may have done so when this returns. */
 bool thrum__fibers_close(thrum__fibers *fibers, bool drop, bool cancel);
@@ -153,7 +167,10 @@ void thrum__fibers_wake_all(thrum__fibers *fibers);
 /* Whether tasks that have not started are in a queue that every worker can reach. */
 bool thrum__fibers_have_work(thrum__fibers *fibers);
 
-/* Takes a share of the injected to the worker's own queue, and gives the first. */
+/* What stands for a ticket among tasks. */
+extern char thrum__fibers_ticket;
+
+/* Takes a share of the injected to the worker's own queue, and gives the first; or a ticket. */
 void *thrum__fibers_take(thrum__fibers *fibers, thrum__fiber_worker *worker);
 
 /* Whether all that was submitted is done. True once and for all if the pool is closing. */

@@ -400,6 +400,18 @@ static void count(uint64_t *counter, bool one)
     thrum__store_release(counter, *counter + one);
 }
 
+/* The task to begin in place of one that was taken. A fiber that waits in `choose` leaves the worker to the next
+ * one, which may be done with it first. So a task without a ticket is left in a list, and each fiber
+ * begins the first of them. */
+static void *choose_in_order(thrum__fiber_worker *worker, void *task)
+{
+    thrum__fibers *fibers = worker->fibers;
+    if (task == &thrum__fibers_ticket)
+        return fibers->tasks->choose(fibers, NULL);
+    thrum__fiber_list_push(fibers, &worker->early, task);
+    return fibers->tasks->choose(fibers, &worker->early);
+}
+
 /* Runs a task, and makes the context as if there had been none. */
 static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
 {
@@ -409,6 +421,8 @@ static void run(thrum__fiber_worker *worker, thrum__fiber *self, void *task)
         return;
     }
     count(&worker->begun, true);
+    if (thrum__load_relaxed(&fibers->ordered))
+        task = choose_in_order(worker, task);
     self->task = task;
     self->place = fibers->hold_limit ? fibers->tasks->place(task) : NULL;
     self->asked = false;

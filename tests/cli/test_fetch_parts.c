@@ -338,9 +338,9 @@ static int do_nothing(thrum_task *self)
 }
 
 /* A worker that cannot begin breaks its pool. */
-static int refuse_to_begin(void *context)
+static int refuse_to_begin(thrum_task *self)
 {
-    (void)context;
+    (void)self;
     return -EPIPE;
 }
 

@@ -223,9 +223,9 @@ EXPLORE(pool_abandoned, .preemptions = 2, .long_preemptions = 3)
     thrum_future_free(future);
 }
 
-static int fail_to_initialize(void *context)
+static int fail_to_initialize(thrum_task *self)
 {
-    (void)context;
+    (void)self;
     return -EACCES;
 }
 

@@ -54,7 +54,8 @@ struct square {
 struct page {
     int status;
 };
-thrum_task_fn square, fetch;
+thrum_task_fn square, fetch, open_database;
+extern const char *path;
 extern thrum_map_options items;
 void show(const struct page *page);
 #endif

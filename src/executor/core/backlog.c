@@ -1,7 +1,7 @@
 /* The backlog of a pool, and who may add to it.
  *
  * The tasks that wait for a carrier stand in one list for each rank, oldest first: tasks that begin once
- * more, then high, middle and low priority. With `max_pending` the lists together are bounded. What a
+ * more, then high priority, those that a high one has overtaken, middle and low priority. With `max_pending` the lists together are bounded. What a
  * submit to a full backlog does is the pool's `when_full`: it waits for room, is refused, or runs the task
  * itself. A task of the pool itself runs it in any case, as it would wait for its own pool.
  *

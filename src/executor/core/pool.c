@@ -21,7 +21,8 @@
  * Nobody waits for an abandoned pool: the end of the program joins its last thread.
  *
  * The list is looked at anew after each pool is drained, so tasks that submit to other pools are
- * waited for too. A task that calls exit would wait for itself: its own pool is left as it is.
+ * waited for too. A task that calls exit would wait for itself: its own pool is left as it is. So is a
+ * daemon, which the program asked not to wait for.
  *
  * Everything else about a pool is under the pool's own lock, but for what its kind says. Nothing
  * is done to a future under it, and no waiter is unparked: such work is collected in chains and
@@ -105,7 +106,7 @@ static bool is_inside(const thrum__pool *pool)
 /* Whether the end of the program is to wait for the pool. */
 static bool is_due(const thrum__pool *pool)
 {
-    return !pool->drained && !thrum__pool_lost(pool) && !is_inside(pool);
+    return !pool->drained && !pool->daemon && !thrum__pool_lost(pool) && !is_inside(pool);
 }
 
 size_t thrum__pool_drain_all(void)
@@ -151,14 +152,57 @@ static void report(bool leaks)
 
 /* ------------------------------------------------------------------------------ beginning and end */
 
-int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
-                     const thrum__pool_kind *kind, const char *prefix)
+void thrum__pool_options_check(const thrum__pool_options *options, const thrum__pool_kind *kind,
+                               const void *place)
 {
+    if (options->max_workers < 0)
+        thrum__panic(place, "a %s cannot have %d workers", kind->name, options->max_workers);
+    if ((unsigned)options->when_full > THRUM_WHEN_FULL_RUN)
+        thrum__panic(place, "a %s was made with when_full = %d, which is no thrum_when_full",
+                     kind->name, (int)options->when_full);
+    if (!options->initializer && (options->initializer_arg || options->initializer_arg_size))
+        thrum__panic(place, "a %s was given an argument for its initializer, but no initializer",
+                     kind->name);
+    thrum__value argument =
+        thrum__value_of(options->initializer_arg, options->initializer_arg_size, place);
+    if (argument.destroy)
+        thrum__panic(place,
+                     "the initializer of a %s was given an owned value, but each worker needs one; "
+                     "give it plain bytes",
+                     kind->name);
+}
+
+/* Copies what the options point to. Returns 0 or -ENOMEM, and then has taken nothing. */
+static int copy_options(thrum__pool *pool, const thrum__pool_options *options, const char *prefix)
+{
+    prefix = options->name_prefix ? options->name_prefix : prefix;
     size_t length = strlen(prefix) + 1;
+    thrum__value argument =
+        thrum__value_of(options->initializer_arg, options->initializer_arg_size, NULL);
     pool->name_prefix = thrum__alloc(length);
-    if (!pool->name_prefix)
+    pool->initializer_arg = argument.size ? thrum__alloc(argument.size) : NULL;
+    if (!pool->name_prefix || (argument.size && !pool->initializer_arg)) {
+        thrum__free(pool->name_prefix);
+        thrum__free(pool->initializer_arg);
         return -ENOMEM;
+    }
     memcpy(pool->name_prefix, prefix, length);
+    if (argument.size)
+        memcpy(pool->initializer_arg, argument.bytes, argument.size);
+    pool->initializer_arg_size = argument.size;
+    pool->initializer = options->initializer;
+    pool->daemon = options->daemon;
+    pool->max_pending = options->max_pending;
+    pool->when_full = options->when_full;
+    return 0;
+}
+
+int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
+                     const thrum__pool_kind *kind, const thrum__pool_options *options,
+                     const char *prefix)
+{
+    if (copy_options(pool, options, prefix) < 0)
+        return -ENOMEM;
     pool->base.ops = ops;
     pool->kind = kind;
     pool->process = thrum__process_generation;
@@ -180,6 +224,7 @@ static void finish(thrum__pool *pool)
 {
     if (pool->kind->finish)
         pool->kind->finish(pool);
+    thrum__free(pool->initializer_arg);
     thrum__free(pool->name_prefix);
 }
 
@@ -262,6 +307,44 @@ void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options
     wait_until_gone(pool);
     if (take_off(pool))
         free_pool(pool);
+}
+
+/* --------------------------------------------------------------------------------- initializers */
+
+int thrum__pool_initialize(const thrum__pool *pool, thrum_error *ret_error)
+{
+    thrum_task task = {0};
+    if (!pool->initializer)
+        return 0;
+    int rc = thrum__task_init(&task, pool->initializer, pool->initializer_arg,
+                              pool->initializer_arg_size);
+    if (rc < 0) {
+        *ret_error = *thrum__error_constant(rc);
+        return rc;
+    }
+    thrum__task_run(&task);
+    rc = thrum__task_code(&task);
+    if (rc < 0)
+        *ret_error = *thrum__task_error(&task);
+    thrum__task_finish(&task);
+    return rc;
+}
+
+bool thrum__pool_break(thrum__pool *pool, const char *what, const thrum_error *error)
+{
+    if (pool->broken)
+        return false;
+    snprintf(pool->why_broken, sizeof pool->why_broken, "the pool is broken: %s%.170s", what,
+             error->message);
+    thrum__store_release(&pool->broken, error->code);
+    return true;
+}
+
+void thrum__pool_report_broken(const thrum__pool *pool)
+{
+    thrum_error error = {.code = pool->broken};
+    memcpy(error.message, pool->why_broken, sizeof error.message);
+    thrum__failure_report("executor", pool->name_prefix, &error);
 }
 
 /* ------------------------------------------------------------------------------ running and counting */

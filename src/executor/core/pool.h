@@ -34,6 +34,7 @@ typedef struct thrum__pool_kind {
 enum thrum__rank {
     THRUM__RANK_AGAIN,
     THRUM__RANK_HIGH,
+    THRUM__RANK_OVERTAKEN, /* of middle priority, before those: they gave way to a high one */
     THRUM__RANK_MIDDLE,
     THRUM__RANK_LOW,
     THRUM__RANKS
@@ -53,6 +54,10 @@ struct thrum__pool {
     uint32_t process; /* the generation in which it was made */
     size_t max_pending;
     thrum_when_full when_full;
+    bool daemon; /* the end of the program does not wait for it */
+    thrum_task_fn *initializer;
+    void *initializer_arg;
+    size_t initializer_arg_size;
 
     thrum_lock lock; /* for all that follows, and what the kind says */
     thrum__pending pending[THRUM__RANKS];
@@ -62,8 +67,8 @@ struct thrum__pool {
     size_t inside; /* submitters that wait, or run a task: the pool stands until they have left */
     uint64_t done, failed, cancelled;
     bool closing;
-    int broken; /* the code of an initializer that failed */
-    char why_broken[200];
+    int broken; /* the code of an initializer that failed; written once, read without the lock, too */
+    char why_broken[sizeof((thrum_error *)0)->message]; /* fixed once it is broken */
 
     /* Under the lock of the list of all pools. */
     bool claimed;   /* a shutdown has it */
@@ -78,10 +83,38 @@ struct thrum__pool {
 
 /* ------------------------------------------------------------------------------ beginning and end */
 
-/* Makes zeroed memory a pool and lists it. `prefix` is copied. Returns 0 or -ENOMEM, and then has taken
- * nothing. */
+/* The options that all kinds have, under the same names. */
+typedef struct thrum__pool_options {
+    int max_workers;
+    const char *name_prefix;
+    bool daemon;
+    size_t max_pending;
+    thrum_when_full when_full;
+    thrum_task_fn *initializer;
+    const void *initializer_arg;
+    size_t initializer_arg_size;
+} thrum__pool_options;
+
+/* The same from the options of one kind. */
+#define thrum__pool_options_of(options)                                                            \
+    ((thrum__pool_options){.max_workers = (options)->max_workers,                                  \
+                           .name_prefix = (options)->name_prefix,                                  \
+                           .daemon = (options)->daemon,                                            \
+                           .max_pending = (options)->max_pending,                                  \
+                           .when_full = (options)->when_full,                                      \
+                           .initializer = (options)->initializer,                                  \
+                           .initializer_arg = (options)->initializer_arg,                          \
+                           .initializer_arg_size = (options)->initializer_arg_size})
+
+/* Stops the program with a message if options make no sense; `place` is the caller's. */
+void thrum__pool_options_check(const thrum__pool_options *options, const thrum__pool_kind *kind,
+                               const void *place);
+
+/* Makes zeroed memory a pool and lists it. `prefix` stands for a name that is not given. The options were
+ * checked; what they point to is copied. Returns 0 or -ENOMEM, and then has taken nothing. */
 int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
-                     const thrum__pool_kind *kind, const char *prefix);
+                     const thrum__pool_kind *kind, const thrum__pool_options *options,
+                     const char *prefix);
 
 /* Takes back thrum__pool_init for a pool that could not be completed, and frees its memory. */
 void thrum__pool_discard(thrum__pool *pool);
@@ -96,6 +129,17 @@ size_t thrum__pool_drain_all(void);
 /* The `shutdown` of every pool's table. */
 void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options *options,
                           const void *place);
+
+/* Runs the initializer, if there is one, in the calling worker. Returns 0; or its code, and sets the error. */
+int thrum__pool_initialize(const thrum__pool *pool, thrum_error *ret_error);
+
+/* Makes the pool one that is broken: what is pending is to fail, and what is submitted later is refused, with
+ * this code and a message that begins with `what`. Under the lock. Returns true the first time: then the caller
+ * calls thrum__pool_report_broken, once. */
+bool thrum__pool_break(thrum__pool *pool, const char *what, const thrum_error *error);
+
+/* Tells the failure hook, which is code of the user. Without the lock; the pool must stay meanwhile. */
+void thrum__pool_report_broken(const thrum__pool *pool);
 
 /* Whether the pool has its carriers in this process, or a fork has left them behind. */
 bool thrum__pool_lost(const thrum__pool *pool);

@@ -4,6 +4,21 @@
  * scope of that context, which is made new for each task: after thrum__future_end no request for that task
  * reaches it any more.
  *
+ * Admission. A pool without a bound, an initializer and priorities gives each task to the scheduler at once.
+ * Else it is `ordered`: tasks stand in the common backlog (core/backlog.c), under the pool's lock, and the
+ * scheduler has a ticket for each. `max_pending` makes a pool ordered from the beginning; so does an
+ * initializer, because one that fails must reach each task that has not begun. The first task with a priority
+ * makes it ordered from then on. What was given to the scheduler before that is of middle priority: it gives
+ * way to a task of high priority, by taking that one's place in the backlog, and begins by that one's
+ * ticket. A task of low priority may begin before one of them that lies in the ring of another worker.
+ *
+ *     tickets == tasks in the backlog                  whenever the pool's lock is free
+ *
+ * Tasks that help one that has begun (parallel/fork.c) go to the scheduler in any case.
+ *
+ * The end. A submitter that waits for room, or runs its task itself, is `inside`. The pool is gone when the
+ * workers have left (`vacant`) and nobody is inside; whichever comes last tells it.
+ *
  * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
  * who waited for the task may free what they lean on.
  */
@@ -26,9 +41,29 @@
 typedef struct fiber_pool {
     thrum__pool pool;
     thrum__fibers fibers;
+    bool vacant; /* the workers have left, or there never were any; under the pool's lock */
 } fiber_pool;
 
+static fiber_pool *pool_of(thrum__fibers *fibers)
+{
+    return (fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers));
+}
+
 /* ---------------------------------------------------------------------------------------- tasks */
+
+/* Runs a task that was started; or fails it, in a pool that is broken. */
+static void run_started(thrum_future *future)
+{
+    const thrum__pool *pool = future->executor;
+    int broken = thrum__load_acquire(&pool->broken);
+    if (__builtin_expect(broken, 0) &&
+        !(thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER)) {
+        thrum__future_ignore(future); /* the failure hook is told once, of the pool */
+        thrum__task_fail(&future->task, broken, pool->why_broken);
+        return;
+    }
+    thrum__task_run(&future->task);
+}
 
 static int run(void *task, bool drop)
 {
@@ -39,7 +74,7 @@ static int run(void *task, bool drop)
         (void)thrum_future_cancel(future);
     thrum__scope_reset(self->scope, future);
     if (thrum__future_start(future, self->scope)) {
-        thrum__task_run(&future->task);
+        run_started(future);
         if (self->locals)
             thrum__locals_destroy(self);
         thrum__future_end(future);
@@ -71,17 +106,107 @@ static const void *place(void *task)
     return (const void *)(uintptr_t)future->task.function;
 }
 
+/* Nobody but a submitter is in the pool any more. Returns true if there is none: then the pool is gone. */
+static bool vacate(fiber_pool *pool)
+{
+    bool gone = false;
+    thrum_with (&pool->pool.lock) {
+        pool->vacant = true;
+        gone = !pool->pool.inside;
+    }
+    return gone;
+}
+
+static bool left(thrum__pool *common)
+{
+    return ((fiber_pool *)common)->vacant && !common->inside;
+}
+
 /* The last worker has left. */
 static void end(thrum__fibers *fibers)
 {
-    thrum__pool *pool = &((fiber_pool *)((char *)fibers - offsetof(fiber_pool, fibers)))->pool;
-    pool->departed = fibers->departed;
-    thrum__pool_gone(pool);
+    fiber_pool *pool = pool_of(fibers);
+    pool->pool.departed = fibers->departed;
+    if (vacate(pool))
+        thrum__pool_gone(&pool->pool);
+}
+
+/* ---------------------------------------------------------------------------------- ordered pools */
+
+static void begin(thrum__fibers *fibers)
+{
+    thrum__pool *pool = &pool_of(fibers)->pool;
+    thrum_error error;
+    bool first = false;
+    if (thrum__pool_initialize(pool, &error) == 0)
+        return;
+    thrum__waiter *refused = NULL;
+    thrum_with (&pool->lock) {
+        first = thrum__pool_break(pool, "the initializer failed: ", &error);
+        refused = thrum__pool_invite(pool);
+    }
+    thrum__unpark_chain(refused);
+    if (first)
+        thrum__pool_report_broken(pool);
+}
+
+/* Whether a task that the scheduler had before the pool was ordered goes before what is in the backlog. */
+static bool goes_first(const thrum__pool *pool, const thrum_future *future)
+{
+    return (!pool->pending[THRUM__RANK_HIGH].first &&
+            !pool->pending[THRUM__RANK_OVERTAKEN].first) ||
+           thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER;
+}
+
+static void *choose(thrum__fibers *fibers, thrum__fiber_list *early)
+{
+    thrum__pool *pool = &pool_of(fibers)->pool;
+    thrum_future *future = NULL;
+    thrum__waiter *admitted = NULL;
+    thrum_with (&pool->lock) {
+        future = early ? thrum__fiber_list_pop(fibers, early) : NULL;
+        if (future && goes_first(pool, future))
+            break;
+        if (future)
+            thrum__pool_push(pool, future, THRUM__RANK_OVERTAKEN);
+        future = thrum__pool_pop(pool);
+        admitted = thrum__pool_invite(pool);
+    }
+    thrum__unpark_chain(admitted);
+    return future;
 }
 
 static const thrum__fiber_tasks tasks = {
-    run, release, cancel, place, end, offsetof(thrum_future, next),
+    begin, choose, run, release, cancel, place, end, offsetof(thrum_future, next),
 };
+
+static int submit_in_order(fiber_pool *pool, thrum_future *future, const char **ret_reason)
+{
+    int rc = 0;
+    bool inside = false;
+    thrum_with (&pool->pool.lock) {
+        rc = thrum__pool_admit(&pool->pool, ret_reason, &inside);
+        if (rc != 0)
+            break;
+        thrum__pool_push(&pool->pool, future, thrum__pool_rank(future));
+        rc = thrum__fibers_submit_ticket(&pool->fibers, ret_reason);
+        if (rc < 0) /* no worker was there to take another */
+            (void)thrum__pool_pop(&pool->pool);
+    }
+    return thrum__pool_end_submit(&pool->pool, future, rc, inside);
+}
+
+/* Whether a task goes by the backlog. */
+static bool is_ordered(fiber_pool *pool, uint32_t word)
+{
+    if (word & THRUM__FUTURE_HELPER)
+        return false;
+    if (thrum__load_relaxed(&pool->fibers.ordered))
+        return true;
+    if (word & (THRUM__FUTURE_LOW | THRUM__FUTURE_HIGH))
+        thrum__store_relaxed(&pool->fibers.ordered, 1);
+    return word & (THRUM__FUTURE_LOW | THRUM__FUTURE_HIGH);
+}
 
 /* ------------------------------------------------------------------------------------- the table */
 
@@ -90,9 +215,12 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     fiber_pool *pool = (fiber_pool *)executor; /* its first member's first */
     if (thrum__pool_lost(&pool->pool))
         return -ESRCH;
+    uint32_t word = thrum__load_relaxed(&future->state);
     thrum__store_release(&future->executor, (void *)pool);
-    bool helps = thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER_INSIDE;
-    return thrum__fibers_submit(&pool->fibers, future, helps, ret_reason);
+    if (is_ordered(pool, word))
+        return submit_in_order(pool, future, ret_reason);
+    return thrum__fibers_submit(&pool->fibers, future, word & THRUM__FUTURE_HELPER_INSIDE,
+                                ret_reason);
 }
 
 static size_t width(const thrum_executor *executor)
@@ -125,8 +253,12 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
     submitted += thrum__load_relaxed(&fibers->injected_total);
     ret_stats->workers = started;
     ret_stats->idle = idle < started ? idle : started;
-    ret_stats->done = done;
     ret_stats->running = (size_t)(begun - done);
+    thrum_with (&pool->pool.lock) { /* what submitters ran themselves */
+        ret_stats->done = done + pool->pool.done;
+        ret_stats->failed += pool->pool.failed;
+        ret_stats->cancelled += pool->pool.cancelled;
+    }
     ret_stats->pending = submitted > begun ? (size_t)(submitted - begun) : 0;
 }
 
@@ -136,14 +268,26 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
  * its stacks. */
 static bool forsake(thrum__pool *common)
 {
+    thrum_future *future;
     (void)thrum__pool_cancel(thrum__fibers_take_injected(&((fiber_pool *)common)->fibers));
+    while ((future = thrum__pool_pop(common))) {
+        future->next = NULL;
+        (void)thrum__pool_cancel(future);
+    }
     return false;
 }
 
 static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     fiber_pool *pool = (fiber_pool *)common; /* its first member */
-    return thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running);
+    thrum__waiter *refused = NULL;
+    thrum_with (&common->lock) { /* no ticket is issued after this */
+        common->closing = true;
+        refused = thrum__pool_invite(common);
+    }
+    thrum__unpark_chain(refused);
+    return thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running) &&
+           vacate(pool);
 }
 
 static void finish(thrum__pool *common)
@@ -159,7 +303,7 @@ static const thrum__executor_ops fiber_pool_ops = {.submit = submit,
                                                    .stats = stats,
                                                    .beside = true};
 static const thrum__pool_kind kind = {
-    .name = "fiber pool", .close = close_pool, .forsake = forsake, .finish = finish};
+    .name = "fiber pool", .close = close_pool, .left = left, .forsake = forsake, .finish = finish};
 
 enum { MOST_SECONDS = 1000000000 };
 
@@ -169,14 +313,15 @@ static thrum_executor *make(const thrum_fiber_pool_options *options, const void 
 {
     if (!options)
         options = &defaults;
-    if (options->max_workers < 0)
-        thrum__panic(caller, "a fiber pool cannot have %d workers", options->max_workers);
+    thrum__pool_options common = thrum__pool_options_of(options);
+    thrum__pool_options_check(&common, &kind, caller);
     fiber_pool *pool = thrum__alloc_line(sizeof *pool);
     if (!pool)
         return NULL;
     int workers = options->max_workers ? options->max_workers : thrum__cpu_count();
     const char *prefix = options->name_prefix ? options->name_prefix : "fiber";
     pool->fibers.tasks = &tasks;
+    pool->fibers.ordered = options->max_pending || options->initializer;
     pool->fibers.owner = &pool->pool.base;
     if (options->hold_limit > 0)
         pool->fibers.hold_limit =
@@ -187,7 +332,7 @@ static thrum_executor *make(const thrum_fiber_pool_options *options, const void 
         thrum__free(pool);
         return NULL;
     }
-    if (thrum__pool_init(&pool->pool, &fiber_pool_ops, &kind, prefix) < 0) {
+    if (thrum__pool_init(&pool->pool, &fiber_pool_ops, &kind, &common, prefix) < 0) {
         thrum__fibers_finish(&pool->fibers);
         thrum__free(pool);
         return NULL;

@@ -57,6 +57,19 @@ static void let_go(thrum__process_pool *pool, thrum_future *future, thrum__futur
     thrum__background_run(&future->job);
 }
 
+/* The last job of a pool that is broken, and a visitor as well. */
+static void report_broken(thrum__job *job)
+{
+    thrum__process_pool *pool =
+        (thrum__process_pool *)(void *)((char *)job - offsetof(thrum__process_pool, report));
+    thrum__context *self = thrum__self();
+    self->executor = &pool->pool.base;
+    thrum__pool_report_broken(&pool->pool);
+    self->executor = NULL;
+    if (!thrum__pool_lost(&pool->pool)) /* else the hook has forked, and this is the child */
+        thrum__process_pool_leave(pool, false);
+}
+
 void thrum__outcomes_settle(thrum__process_pool *pool, const thrum__outcomes *outcomes)
 {
     thrum_future *next;
@@ -73,6 +86,11 @@ void thrum__outcomes_settle(thrum__process_pool *pool, const thrum__outcomes *ou
         let_go(pool, future, NULL);
     }
     thrum__unpark_chain(outcomes->admitted);
+    if (outcomes->broke) {
+        pool->report.run = report_broken;
+        thrum__add_relaxed(&pool->visitors, 1);
+        thrum__background_run(&pool->report);
+    }
 }
 
 void thrum__process_pool_invite(thrum__process_pool *pool, thrum__outcomes *outcomes)
@@ -106,7 +124,8 @@ bool thrum__process_worker_has_room(const thrum__process_pool *pool, thrum__proc
     while (worker->collected != worker->child.put &&
            !worker->held[worker->collected % THRUM__TASK_SLOTS].busy)
         worker->collected++; /* collected by waiters */
-    return worker->stage == THRUM__PROCESS_WORKER_SERVING &&
+    /* A task behind an initializer would run even if that fails. */
+    return worker->stage == THRUM__PROCESS_WORKER_SERVING && !worker->initialising &&
            (!pool->max_tasks || worker->given < pool->max_tasks) &&
            worker->child.put - worker->collected < THRUM__TASK_SLOTS &&
            thrum__task_slots_has_room(worker->child.slots, worker->child.put);
@@ -188,19 +207,16 @@ void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcom
     thrum__process_pool_invite(pool, outcomes);
 }
 
-void thrum__process_pool_break(thrum__process_pool *pool, const thrum_error *error,
-                               thrum__outcomes *outcomes)
+void thrum__process_pool_break(thrum__process_pool *pool, const char *what,
+                               const thrum_error *error, thrum__outcomes *outcomes)
 {
     if (!error)
         return;
-    if (!pool->pool.broken) {
-        pool->pool.broken = error->code;
-        snprintf(pool->pool.why_broken, sizeof pool->pool.why_broken, "the pool is broken: %.170s",
-                 error->message);
-    }
+    outcomes->broke |= thrum__pool_break(&pool->pool, what, error);
     thrum_future *future;
     while ((future = thrum__pool_pop(&pool->pool))) {
         if (thrum_future_running(future) || thrum__future_start(future, NULL)) {
+            thrum__future_ignore(future); /* the failure hook is told once, of the pool */
             thrum__process_pool_fail(pool, future, pool->pool.broken, pool->pool.why_broken,
                                      outcomes);
         } else {
@@ -220,7 +236,8 @@ void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__process_w
         thrum_task task = {0};
         worker->initialising = false;
         thrum__child_collect(&worker->child, &worker->child.slots->slot[slot], &task);
-        thrum__process_pool_break(pool, thrum__task_error(&task), outcomes);
+        thrum__process_pool_break(pool, "the initializer failed: ", thrum__task_error(&task),
+                                  outcomes);
         thrum__task_finish(&task);
         return;
     }

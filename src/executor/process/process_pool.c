@@ -129,7 +129,6 @@ size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids, size
 static void finish(thrum__pool *common)
 {
     thrum__process_pool *pool = (thrum__process_pool *)common; /* its first member */
-    thrum__free(pool->initializer_arg);
     thrum__free((void *)(uintptr_t)pool->child_options.descriptors);
     thrum__free(pool->all_workers);
 }
@@ -212,10 +211,7 @@ static thrum_time grace_of(const thrum_process_pool_options *options)
 static void set(thrum__process_pool *pool, const thrum_process_pool_options *options)
 {
     pool->max_workers = (size_t)(options->max_workers ? options->max_workers : thrum__cpu_count());
-    pool->pool.max_pending = options->max_pending;
     pool->max_tasks = options->max_tasks_per_worker;
-    pool->pool.when_full = options->when_full;
-    pool->initializer = options->initializer;
     pool->child_options.fork = options->start == THRUM_START_FORK;
     pool->child_options.memory_limit = options->memory_limit;
     pool->child_options.cpu_limit = options->cpu_limit;
@@ -247,26 +243,18 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
     static const thrum_process_pool_options defaults;
     if (!options)
         options = &defaults;
-    if (options->max_workers < 0)
-        thrum__panic(thrum__caller(), "a process pool cannot have %d workers",
-                     options->max_workers);
-    thrum__value argument =
-        thrum__value_of(options->initializer_arg, options->initializer_arg_size, thrum__caller());
-    if (argument.destroy)
-        thrum__panic(thrum__caller(), "the initializer of a process pool was given %s",
-                     thrum__value_stays);
-    const char *prefix = options->name_prefix ? options->name_prefix : "process";
+    thrum__pool_options common = thrum__pool_options_of(options);
+    thrum__pool_options_check(&common, &kind, thrum__caller());
     thrum__process_pool *pool = thrum__alloc_line(sizeof *pool);
     if (!pool)
         return NULL;
-    if (thrum__pool_init(&pool->pool, &process_pool_ops, &kind, prefix) < 0) {
+    if (thrum__pool_init(&pool->pool, &process_pool_ops, &kind, &common, "process") < 0) {
         thrum__free(pool);
         return NULL;
     }
     set(pool, options);
-    pool->initializer_size = argument.size;
     pool->all_workers = thrum__alloc_array(pool->max_workers, sizeof *pool->all_workers);
-    if (!pool->all_workers || !copy(&pool->initializer_arg, argument.bytes, argument.size) ||
+    if (!pool->all_workers ||
         !copy(&pool->child_options.descriptors, options->descriptors,
               options->descriptor_count * sizeof *options->descriptors) ||
         enter(pool) < 0) {

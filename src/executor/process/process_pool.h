@@ -44,9 +44,6 @@ typedef struct thrum__process_pool {
 
     /* Fixed. */
     size_t max_workers, max_tasks;
-    thrum_task_fn *initializer;
-    void *initializer_arg;
-    size_t initializer_size;
     thrum__child_options child_options; /* but for the name */
     thrum_time grace;
     bool kill_on_cancel;
@@ -62,6 +59,7 @@ typedef struct thrum__process_pool {
     bool start_refused; /* the system would not give another worker the last time */
     unsigned early_deaths;
     uint32_t visitors; /* direct waiters and jobs of background threads, to their last touch */
+    thrum__job report; /* of a pool that is broken, to the failure hook */
     bool drop_pending, stop_running;
     thrum_deadline stop_by;
 
@@ -73,7 +71,8 @@ typedef struct thrum__outcomes {
     thrum_future *ended;     /* settled; linked by next */
     thrum_future *unrun;     /* cancelled before they ran */
     thrum_future *dropped;   /* done already; the pool's reference is to go */
-    thrum__waiter *admitted; /* who waited for room */
+    thrum__waiter *admitted; /* submitters that waited for room */
+    bool broke;              /* the failure hook is to be told that the pool is broken */
 } thrum__outcomes;
 
 /* Does it, and has callbacks and the failure hook called by a background thread. Without the lock. The
@@ -108,9 +107,10 @@ void thrum__process_pool_fail(thrum__process_pool *pool, thrum_future *future, i
 void thrum__process_pool_drop(thrum__process_pool *pool, thrum_future *future,
                               thrum__outcomes *outcomes);
 
-/* Makes the pool one that is broken, if there is an error, and fails all that is pending. */
-void thrum__process_pool_break(thrum__process_pool *pool, const thrum_error *error,
-                               thrum__outcomes *outcomes);
+/* Makes the pool one that is broken, if there is an error, and fails all that is pending. `what` as
+ * thrum__pool_break. */
+void thrum__process_pool_break(thrum__process_pool *pool, const char *what,
+                               const thrum_error *error, thrum__outcomes *outcomes);
 
 /* Collects what workers have done. */
 void thrum__process_pool_collect(thrum__process_pool *pool, thrum__outcomes *outcomes);

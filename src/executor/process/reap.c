@@ -75,7 +75,7 @@ static void count_early_death(thrum__process_pool *pool, thrum__process_worker *
                                              : "again and again, before it could begin, ");
     thrum__child_obituary(&worker->child, ended, NULL, error.message + used,
                           sizeof error.message - (size_t)used);
-    thrum__process_pool_break(pool, &error, outcomes);
+    thrum__process_pool_break(pool, "", &error, outcomes);
 }
 
 /* A worker is over: what it had done is collected. */
@@ -358,8 +358,8 @@ static void refuse_start(thrum__process_pool *pool, int code, thrum__outcomes *o
 static void put_initializer(thrum__process_pool *pool, thrum__process_worker *worker,
                             thrum__outcomes *outcomes)
 {
-    int slot = thrum__child_put(&worker->child, pool->initializer, pool->initializer_arg,
-                                pool->initializer_size, THRUM__NO_DEADLINE);
+    int slot = thrum__child_put(&worker->child, pool->pool.initializer, pool->pool.initializer_arg,
+                                pool->pool.initializer_arg_size, THRUM__NO_DEADLINE);
     if (slot >= 0) {
         worker->held[slot].busy = true;
         worker->in_flight++;
@@ -368,7 +368,7 @@ static void put_initializer(thrum__process_pool *pool, thrum__process_worker *wo
     }
     thrum_error error = {.code = slot};
     snprintf(error.message, sizeof error.message, "the initializer cannot be handed to a worker");
-    thrum__process_pool_break(pool, &error, outcomes);
+    thrum__process_pool_break(pool, "", &error, outcomes);
 }
 
 /* Starts a worker, without the lock meanwhile. False if that is to be left for now. */
@@ -396,7 +396,7 @@ static bool start_one(thrum__process_pool *pool, thrum__outcomes *outcomes)
     worker->stage = THRUM__PROCESS_WORKER_SERVING;
     worker->child = child;
     pool->named++;
-    if (pool->initializer)
+    if (pool->pool.initializer)
         put_initializer(pool, worker, outcomes);
     return true;
 }
@@ -416,7 +416,7 @@ static void work(thrum__process_pool *pool, thrum__reaper_round *round, thrum__o
         bury_dead(pool, outcomes);
     if (pool->pool.broken && pool->pool.pending_count) {
         thrum_error error = {.code = pool->pool.broken};
-        thrum__process_pool_break(pool, &error, outcomes);
+        thrum__process_pool_break(pool, "", &error, outcomes);
     }
     if (pool->drop_pending)
         drop_pending(pool, outcomes);
@@ -444,7 +444,8 @@ bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round 
         work(pool, round, &outcomes);
         over = is_over(pool);
     }
-    bool settles = outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted;
+    bool settles =
+        outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted || outcomes.broke;
     thrum__outcomes_settle(pool, &outcomes);
     if (over && settles) { /* one who waits for these may just have entered: look once more */
         over = false;

@@ -284,20 +284,15 @@ thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options)
     static const thrum_thread_pool_options defaults;
     if (!options)
         options = &defaults;
-    if (options->max_workers < 0)
-        thrum__panic(thrum__caller(), "a thread pool cannot have %d workers", options->max_workers);
+    thrum__pool_options common = thrum__pool_options_of(options);
+    thrum__pool_options_check(&common, &thread_pool, thrum__caller());
     thrum__thread_pool *pool = thrum__alloc_line(sizeof *pool);
     if (!pool)
         return NULL;
     pool->max_workers = options->max_workers ? (size_t)options->max_workers : default_workers();
-    pool->pool.max_pending = options->max_pending;
-    pool->pool.when_full = options->when_full;
-    pool->initializer = options->initializer;
-    pool->context = options->context;
     pool->direct = !options->max_pending && !options->initializer;
     thrum__inbox_init(&pool->inbox);
-    if (thrum__pool_init(&pool->pool, &thread_pool_ops, &thread_pool,
-                         options->name_prefix ? options->name_prefix : "pool") < 0) {
+    if (thrum__pool_init(&pool->pool, &thread_pool_ops, &thread_pool, &common, "pool") < 0) {
         thrum__free(pool);
         return NULL;
     }

@@ -34,8 +34,6 @@ struct thrum__thread_pool {
     thrum__pool pool; /* its lock is for what follows `inbox`, too */
 
     /* Fixed. */
-    int (*initializer)(void *context);
-    void *context;
     bool direct; /* tasks may go by the inbox */
 
     thrum__inbox inbox; /* of tasks of middle priority */

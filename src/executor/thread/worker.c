@@ -152,29 +152,21 @@ static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worke
 }
 
 /* Breaks the pool: fails all that is pending. Under the lock, which it gives up meanwhile. */
-static void break_pool(thrum__thread_pool *pool, int code)
+static void break_pool(thrum__thread_pool *pool, const thrum_error *error)
 {
     thrum__pool *common = &pool->pool;
-    thrum_error error = {.code = code};
-    snprintf(error.message, sizeof error.message,
-             "the initializer of thread pool \"%.64s\" failed in \"%.64s\": %s",
-             common->name_prefix, thrum__self()->name, thrum_strerror(code));
-    bool first = !common->broken;
-    if (first)
-        snprintf(common->why_broken, sizeof common->why_broken,
-                 "the pool is broken: the initializer of a worker failed");
-    common->broken = code;
+    bool first = thrum__pool_break(common, "the initializer failed: ", error);
     thrum__inbox_close(&pool->inbox);
     thrum_future *pending = thrum__thread_pool_take_all(pool);
     thrum__waiter *invited = thrum__pool_invite(common);
     thrum_lock_release(&common->lock);
     thrum__unpark_chain(invited);
     if (first)
-        thrum__failure_report("executor", common->name_prefix, &error);
+        thrum__pool_report_broken(common);
     while (pending) {
         thrum_future *next = pending->next;
         thrum__future_ignore(pending); /* it was told above, once */
-        thrum__future_fail(pending, code, error.message);
+        thrum__future_fail(pending, common->broken, common->why_broken);
         pending = next;
     }
     thrum_lock_acquire(&common->lock);
@@ -270,11 +262,12 @@ static int work(thrum_task *self)
     thrum__thread_pool_worker *worker = thrum_arg(self, thrum__thread_pool_worker *);
     thrum__thread_pool *pool = worker->pool;
     thrum__context *context = thrum__self();
-    int rc = pool->initializer ? pool->initializer(pool->context) : 0;
+    thrum_error error;
+    int rc = thrum__pool_initialize(&pool->pool, &error);
     thrum_lock_acquire(&pool->pool.lock);
     enter(pool, worker);
     if (rc < 0)
-        break_pool(pool, rc);
+        break_pool(pool, &error);
     worker->context = context;
     context->executor = &pool->pool.base;
     context->worker = &worker->ops;

@@ -256,9 +256,10 @@ TEST(the_higher_priority_goes_first)
 
 static thrum_local own = {0};
 
-static int initialize(void *context)
+static int initialize(thrum_task *self)
 {
-    thrum__add_relaxed((uint32_t *)context, 1);
+    uint32_t *context = thrum_arg(self, uint32_t *);
+    thrum__add_relaxed(context, 1);
     return thrum_local_set(&own, context);
 }
 
@@ -270,8 +271,9 @@ static int use_initialized(thrum_task *self)
 
 TEST(each_worker_is_initialized_once)
 {
-    make((thrum_thread_pool_options){
-        .max_workers = 2, .initializer = initialize, .context = &started});
+    make((thrum_thread_pool_options){.max_workers = 2,
+                                     .initializer = initialize,
+                                     .initializer_arg = thrum_value(uint32_t *, &started)});
     for (int i = 0; i < 40; i++) {
         thrum_future *future = thrum_submit(pool, use_initialized, THRUM_NOTHING);
         CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, 0);
@@ -280,38 +282,6 @@ TEST(each_worker_is_initialized_once)
     size_t workers = stats().workers; /* the last one may be on its way to its initializer */
     thrum_executor_shutdown(pool);
     CHECK_INT(started, ==, workers);
-}
-
-static int fail_to_initialize(void *context)
-{
-    (void)context;
-    thrum_event_wait(&go, THRUM_FOREVER);
-    return -EACCES;
-}
-
-static void hear(const thrum_failure *failure, void *context)
-{
-    CHECK_STR(failure->kind, "executor");
-    CHECK(strstr(failure->error->message, "the initializer of thread pool \"pool\" failed"));
-    thrum__add_relaxed((uint32_t *)context, 1);
-}
-
-TEST(an_initializer_that_fails_breaks_the_pool_loudly)
-{
-    thrum_failure_hook_set(hear, &ran);
-    make((thrum_thread_pool_options){.max_workers = 2, .initializer = fail_to_initialize});
-    thrum_future *futures[5];
-    for (int i = 0; i < 4; i++)
-        futures[i] = thrum_submit(pool, count, THRUM_NOTHING);
-    thrum_event_set(&go);
-    CHECK_INT(thrum_future_wait(futures[3], THRUM_FOREVER), ==, 0);
-    futures[4] = thrum_submit(pool, count, THRUM_NOTHING);
-    for (int i = 0; i < 5; i++) {
-        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, -EACCES);
-        thrum_future_free(futures[i]);
-    }
-    thrum_executor_shutdown(pool);
-    CHECK_INT(ran, ==, 1); /* the hook, and no task */
 }
 
 /* ------------------------------------------------------------------------------------- the end */

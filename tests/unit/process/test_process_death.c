@@ -172,7 +172,8 @@ static void check_broken_by(thrum_task_fn *initializer, int arg, int code, const
 
 TEST(an_initializer_that_fails_breaks_the_pool)
 {
-    check_broken_by(prepare, -ERANGE, -ERANGE, "the pool is broken: cannot prepare");
+    check_broken_by(prepare, -ERANGE, -ERANGE,
+                    "the pool is broken: the initializer failed: cannot prepare");
     check_broken_by(die, SIGKILL, -ECHILD, "the pool is broken: in its initializer");
 }
 
@@ -355,7 +356,8 @@ TEST(a_deadline_ends_a_wait_and_leaves_the_worker)
 TEST(a_task_that_goes_on_after_its_deadline_is_killed)
 {
     thrum_executor *pool = process_pool(.max_workers = 1, .grace = 0.02);
-    thrum_future *late = submit_until(pool, loop_on, 0.1);
+    CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
+    thrum_future *late = submit_until(pool, loop_on, 0.3); /* the worker is there */
     thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
     CHECK_INT(timeout_of(late, "went on after its deadline"), ==, -ETIMEDOUT);
     CHECK_INT(result_of(other, NULL, 0), ==, 0);
