@@ -52,6 +52,7 @@ function add_item(kind, name, declaration) {
 
 function add_declaration(text,    name, kind) {
     kind = "type"
+    gsub(/\n[ ]*THRUM__OPTIONS\([^)]*\)/, "", text)
     if (text ~ /^THRUM_API/) {
         kind = "function"
         gsub(/THRUM_API |THRUM_MUST_CHECK |[ \n]*THRUM_PRINTF\([^)]*\)/, "", text)

@@ -234,6 +234,26 @@ rejects refused '' 'refused.c: case 1 is accepted by gcc as gnu11' 'a mistake th
 fresh_mistakes '1' && echo 'int x = y;' >>tests/interface/refused.c
 rejects refused '' 'the correct program is refused by clang as c++17' 'a program that never compiles'
 
+# What must compile.
+fresh_accepted() {
+    fresh && mkdir -p tests/interface && rm -f examples/*.c
+    printf '#include <thrum.h>\nint f(int x);\nint f(int x)\n{\n%s\n}\n' "$1" >tests/interface/accepted.c
+    printf '#include <thrum.h>\nint main(void)\n{\n    return %s;\n}\n' "$2" >examples/show.c
+    printf '%s' "$3" >tests/interface/only_c.txt
+}
+fresh_accepted '    return x;' 'thrum_thing_do(1)' ''
+accepts accepted
+fresh_accepted '    if (x) return x;' 'thrum_thing_do(1)' ''
+rejects accepted '' 'accepted.c: does not compile by gcc as gnu11 at -O0' 'a warning'
+fresh_accepted '    return x;' '*(int *)(void *)&(int){1}' ''
+rejects accepted '' 'examples/show.c: does not compile as C++17 by' 'an example that is no C++'
+fresh_accepted '    return x;' 'thrum_thing_do(1)' 'show.c is C alone
+'
+rejects accepted '' 'examples/show.c: compiles as C++17; take it off' 'an exception without need'
+fresh_accepted '    return x;' 'thrum_thing_do(1)' 'gone.c is C alone
+'
+rejects accepted '' '"gone.c" is no example' 'an exception for no example'
+
 # Tree.
 fresh && mkdir -p adapter/odd && echo >adapter/odd/forgotten.c && echo >adapter/meson.build
 rejects tree '' 'adapter/odd/forgotten.c' 'a source of an adapter that is not built'
