@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 enum { PAIRS = 2000000, MOST_THREADS = 64, CONTENDED_MS = 100, FAIRNESS_MS = 500, BATCH = 16 };
+enum { PAIRS_A_LOOK = 256 };
 
 static thrum_lock thrum;
 static thrum_rlock rlock;
@@ -167,6 +168,32 @@ PAIR(semaphore, thrum_semaphore_acquire(&semaphore), thrum_semaphore_release(&se
 PAIR(pthread_read, pthread_rwlock_rdlock(&pthread_rw), pthread_rwlock_unlock(&pthread_rw))
 PAIR(pthread_write, pthread_rwlock_wrlock(&pthread_rw), pthread_rwlock_unlock(&pthread_rw))
 
+/* Two threads that read at the same time: nanoseconds for one pair, over both. */
+#define READERS(kind, acquire, release)                                                            \
+    static void *read_##kind(void *memory)                                                         \
+    {                                                                                              \
+        struct finding *finding = memory;                                                          \
+        do {                                                                                       \
+            for (int i = 0; i < PAIRS_A_LOOK; i++) {                                               \
+                acquire;                                                                           \
+                bench_keep(&shared);                                                               \
+                release;                                                                           \
+            }                                                                                      \
+            finding->pairs += PAIRS_A_LOOK;                                                        \
+        } while (bench_now() < ends_at);                                                           \
+        return NULL;                                                                               \
+    }                                                                                              \
+    static double read_2_##kind(void)                                                              \
+    {                                                                                              \
+        struct finding findings[2] = {{0}};                                                        \
+        int64_t start = bench_now();                                                               \
+        run_threads(2, CONTENDED_MS, read_##kind, findings);                                       \
+        return (double)(bench_now() - start) / (double)(findings[0].pairs + findings[1].pairs);    \
+    }
+
+READERS(thrum, thrum_rwlock_acquire_read(&rwlock), thrum_rwlock_release_read(&rwlock))
+READERS(pthread, pthread_rwlock_rdlock(&pthread_rw), pthread_rwlock_unlock(&pthread_rw))
+
 #ifdef HAVE_NSYNC
 #define NSYNC(function) {"nsync", function##_nsync},
 #else
@@ -200,9 +227,15 @@ static const struct bench_row rows[] = {
     {"rwlock, reading, uncontended",
      "ns",
      BENCH_LESS,
-     1.0,
+     0.45,
      NULL,
      {{"thrum", pair_read}, {"pthread", pair_pthread_read}}},
+    {"rwlock, reading, 2 threads",
+     "ns",
+     BENCH_LESS,
+     0.25,
+     NULL,
+     {{"thrum", read_2_thrum}, {"pthread", read_2_pthread}}},
     {"rwlock, writing, uncontended",
      "ns",
      BENCH_LESS,

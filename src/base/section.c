@@ -23,8 +23,9 @@
  *     reactor                                further work with -ESRCH
  *     a future of such a pool                pending or running for ever: a wait in the child does not end
  *                                            before its deadline
- *     permits, readings, arrivals that a     stay taken: the object does not know who has them
- *     lost thread has
+ *     permits, arrivals that a lost thread   stay taken: the object does not know who has them
+ *     has
+ *     readings of a lost thread              end if they are in its slots (sync/read_slots.c), else stay
  *
  * The protocol. Each thread has a record with the depth of its sections. It writes its depth and
  * then reads the gate; the forking thread closes the gate and then reads all depths. Between write
@@ -98,7 +99,7 @@ void thrum__section_wait(thrum__section_record *self)
 /* A client's records: one for each of its threads. */
 static thrum__section_record records[THRUM__EXPLORE_THREADS];
 
-static void fence_all_threads(void)
+void thrum__section_fence_all(void)
 {
     thrum__fence_seq_cst();
 }
@@ -133,7 +134,7 @@ static uint32_t list_lock; /* for the list and the marks `used`; a fork has it *
 static pthread_key_t key;  /* only for its destructor */
 static bool has_key;
 
-static void fence_all_threads(void)
+void thrum__section_fence_all(void)
 {
     if (thrum__load_relaxed(&thrum__section_gate) & UNFENCED)
         thrum__fence_seq_cst();
@@ -249,7 +250,7 @@ void thrum__section_close(thrum__section_record *self)
         gate = thrum__load_relaxed(&thrum__section_gate);
     }
     self->forks = 1;
-    fence_all_threads();
+    thrum__section_fence_all();
     thrum__section_record *record = thrum__load_acquire(&first);
     for (; record; record = record->next) {
         uint32_t turn = 0;

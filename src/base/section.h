@@ -39,12 +39,16 @@ void thrum__section_wait(thrum__section_record *self);
 void thrum__section_close(thrum__section_record *self);
 void thrum__section_open(thrum__section_record *self);
 
-/* Orders a store before a load of the calling thread, as seen by a thread that closes the gate. */
+/* Orders a store before a load of the calling thread, as seen by a thread that closes the gate, or
+ * calls thrum__section_fence_all. Where the gate is UNFENCED, the caller needs a fence of its own. */
 #ifdef THRUM_EXPLORE
 #define thrum__section_fence() thrum__fence_seq_cst()
 #else
 #define thrum__section_fence() __atomic_signal_fence(__ATOMIC_SEQ_CST)
 #endif
+
+/* A full fence of the calling thread, and one of each other thread while it runs. */
+void thrum__section_fence_all(void);
 
 static inline void thrum__section_begin(thrum__section_record *self)
 {

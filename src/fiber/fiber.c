@@ -47,6 +47,7 @@
 #include "fiber/inbox.h"
 #include "fiber/scheduler.h"
 #include "park/park.h"
+#include "sync/rwlock.h"
 #include <thrum/fiber.h>
 
 #include <errno.h>
@@ -64,6 +65,7 @@ static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
     thrum__fiber *fiber = self->fiber;
     thrum__fiber_worker *worker = fiber->worker;
     int error = errno;
+    thrum__rwlock_before_switch(self);
     thrum_deadline limit = self->look_at.ns ? self->look_at : deadline;
     if (!thrum_deadline_is_forever(limit)) {
         fiber->ticket = ticket;
@@ -104,6 +106,7 @@ void thrum_yield(void)
     }
     int error = errno;
     thrum__fiber *fiber = self->fiber;
+    thrum__rwlock_before_switch(self);
     thrum__fiber_ready(fiber);
     thrum__worker_wait(fiber->worker, fiber);
     errno = error;
@@ -183,7 +186,7 @@ void thrum__worker_run(thrum__fiber_worker *worker, thrum__fiber *first)
     thrum__context *self = thrum__self();
     worker->thread = self;
     worker->native_id = thrum__os_thread_number();
-    first->context->futures = &self->rest->futures;
+    first->context->of_thread = &self->rest->of_thread;
     thrum__store_relaxed(&first->context->native_id, worker->native_id);
     worker->from_home = true;
     thrum__coroutine_adopt(&worker->home);
@@ -237,7 +240,7 @@ thrum__fiber *thrum__fiber_new(thrum__fiber_worker *worker)
     thrum__store_relaxed(&fiber->context->fiber, fiber);
     fiber->context->executor = fibers->owner;
     if (worker->thread)
-        fiber->context->futures = &worker->thread->rest->futures;
+        fiber->context->of_thread = &worker->thread->rest->of_thread;
     fiber->context->daemon = true;
     thrum__store_relaxed(&fiber->context->native_id, worker->native_id);
     name(fiber->context, fibers->name_prefix);

@@ -6,7 +6,7 @@
  *     thread    two bundles of up to BUNDLE futures, for the thread alone: taking and giving touch
  *               no word that another thread knows. One bundle in use, and one full or none: a
  *               thread that takes and gives in turns at the edge of a bundle stays with its own.
- *               Fibers use those of their worker's thread (`futures` in the context): a million that
+ *               Fibers use those of their worker's thread (`of_thread` in the context): a million that
  *               end bring their futures by the bundle, too
  *     slabs     all of them, under one lock. A thread comes with a full bundle, or leaves with one: one
  *               visit for BUNDLE futures
@@ -292,7 +292,7 @@ thrum_future *thrum__future_cache_take(void)
         return thrum__alloc_line(sizeof(thrum_future));
     if (thrum__alloc_refused())
         return NULL;
-    thrum__future_bundles *own = thrum__self()->futures;
+    thrum__future_bundles *own = &thrum__self()->of_thread->futures;
     if (!own->first && !refill(own))
         return NULL;
     struct thrum__free_future *place = own->first;
@@ -320,7 +320,7 @@ void thrum__future_cache_give(thrum_future *future)
         thrum__free(future);
         return;
     }
-    thrum__future_bundles *own = thrum__self()->futures;
+    thrum__future_bundles *own = &thrum__self()->of_thread->futures;
     unload(own);
     struct thrum__free_future *place = (struct thrum__free_future *)(void *)future;
     place->next = own->first;

@@ -133,7 +133,7 @@ static void begin(thrum__context *context, const char *name, thrum__scope *base)
     thrum__store_relaxed(&context->wait_kind, NULL);
     thrum__store_relaxed(&context->wait_object, NULL);
     thrum__store_relaxed(&context->signal, THRUM__SIGNAL_EMPTY);
-    context->futures = &context->rest->futures;
+    context->of_thread = &context->rest->of_thread;
     if (name)
         *(char *)mempcpy(context->name, name, strnlen(name, sizeof context->name - 1)) = '\0';
     else
@@ -157,7 +157,7 @@ thrum__context *thrum__context_new(const char *name, thrum__scope *base)
 
 static void give_bundles_back(thrum__context *context)
 {
-    thrum__future_bundles *own = &context->rest->futures;
+    thrum__future_bundles *own = &context->rest->of_thread.futures;
     if (own->end)
         own->end(own);
     own->end = NULL;

@@ -112,13 +112,26 @@ typedef struct thrum__scope {
     const thrum__far_ops *far;         /* not NULL: its tasks run in another process */
 } thrum__scope;
 
-enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4 };
+enum { THRUM__NAME_SIZE = 64, THRUM__READINGS = 4, THRUM__SLOTS = 4 };
 
 /* A readers-writer lock that a context reads, and how often. */
 typedef struct thrum__reading {
     const void *lock; /* NULL for a free place */
     uint32_t depth;
 } thrum__reading;
+
+/* A readers-writer lock that an OS thread reads, which the lock's word does not know: see
+ * sync/read_slots.c. */
+typedef struct thrum__read_slot {
+    const void *lock;    /* its thread writes it, all read it */
+    const void *counted; /* writers write it, and its thread */
+} thrum__read_slot;
+
+typedef struct thrum__read_slots {
+    thrum__read_slot slots[THRUM__SLOTS]; /* first */
+    struct thrum__read_slots *next;       /* of all that were ever used */
+    uint32_t readings_by_word;            /* its thread's alone */
+} thrum__read_slots;
 
 /* A wait that one context must end: deadlock.h. Its context writes it, all but `state` before the
  * wait; who looks for deadlocks reads it while `state` says that the wait lasts. */
@@ -138,13 +151,18 @@ typedef struct thrum__future_bundles {
         struct thrum__future_bundles *self); /* gives them back at the thread's end, or NULL */
 } thrum__future_bundles;
 
+/* What an OS thread has, for all that runs on it. */
+typedef struct thrum__of_thread {
+    thrum__read_slots read_slots; /* first */
+    thrum__future_bundles futures;
+} thrum__of_thread;
+
 /* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and
  * it costs them no memory. Like the context it is of its place in the table, for ever. */
 typedef struct thrum__context_rest {
     thrum__reading reading[THRUM__READINGS]; /* its context's alone */
+    thrum__of_thread of_thread; /* begins with slots: the doctor reads them as more of `reading` */
     uint32_t unlisted_readings;
-
-    thrum__future_bundles futures; /* for what runs on this thread */
 
     /* For waits on words of other processes: shared_park.c. */
     uint32_t *shared_word;
@@ -186,7 +204,7 @@ struct thrum__context {
     uint32_t local_count;
     uint32_t stood_in;        /* 1 while its pool lets another worker in for it: future/future.h */
     thrum__forks_base *forks; /* the innermost, or NULL: parallel/fork.h */
-    thrum__future_bundles *futures; /* that it uses: its own, or those of a fiber's thread */
+    thrum__of_thread *of_thread; /* what it uses: its own, or that of a fiber's thread */
 
     /* Fixed while it is in use. */
     thrum__context_rest *rest;    /* its own */

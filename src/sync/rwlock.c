@@ -3,7 +3,9 @@
  *     WRITER    a writer owns the lock
  *     WAITERS   the queue is not empty; agrees with it whenever GUARD is clear
  *     GUARD     a thread changes the queue (park/guard.h)
- *     the rest  the number of readings, in units of READER
+ *     SLOTS     readers may use slots of their threads (read_slots.c): there may be more readings
+ *               than the word has
+ *     the rest  the number of readings, in units of READER, without those in slots
  *
  * WRITER excludes readings. A caller that finds the lock taken, or waiters before it, queues. A
  * release that leaves the lock free takes GUARD and admits: the writer at the head of the queue, or
@@ -14,7 +16,12 @@
  * reading of its own. So the holder of GUARD finishes with a compare-and-swap, and that is its last
  * touch of the lock; the unparks follow.
  *
- * Each context keeps a short list of the locks that it reads (`reading`). With it a reading is
+ * SLOTS is set by a reader, and never together with WRITER or WAITERS. A writer clears it under
+ * GUARD before anything else, and adds the readings that it finds in slots to the word. So all of
+ * the above holds without regard to slots, and with a fast way beside it: a reading by a slot
+ * writes no word of the lock.
+ *
+ * Each context keeps a short list of the locks that it reads (`reading`), beside its slots. With it a reading is
  * released by the context that took it, a reader that wants to write is refused instead of waiting
  * for itself, and a reader that reads again does not queue behind a writer that waits for it. The
  * list has a few places. A context that reads more locks at once has readings that are counted and
@@ -26,9 +33,10 @@
  *
  * Pairs: a release is a release, every way in an acquire (the compare-and-swap, or the unpark).
  *
- * Rejected: preferring either side (starves the other); separate words for readers per core (64
- * bytes and more a lock).
+ * Rejected: preferring either side (starves the other); separate words for readers per core in the
+ * lock (64 bytes and more a lock).
  */
+#include "sync/rwlock.h"
 #include "base/panic.h"
 #include "base/probe.h"
 #include "park/deadlock.h"
@@ -40,7 +48,7 @@
 
 #include <errno.h>
 
-enum { WRITER = 1, WAITERS = 2, GUARD = 4, READER = 16 };
+enum { WRITER = 1, WAITERS = 2, GUARD = 4, SLOTS = 8, READER = 16 };
 
 /* What keeps a reader out, and a writer. */
 #define READ_BUSY  ((uint32_t)(WRITER | WAITERS | GUARD))
@@ -63,9 +71,15 @@ static thrum__reading *reading_of(thrum__context *self, const thrum_rwlock *lock
     return NULL;
 }
 
+/* Whether a context reads the lock, as far as it knows. */
+static bool reads(thrum__context *self, const thrum_rwlock *lock)
+{
+    return reading_of(self, lock) || thrum__read_slot_of(self, lock);
+}
+
+/* Adds one reading to the list. */
 static void note_reading(thrum__context *self, thrum_rwlock *lock)
 {
-    thrum__probe(acquired, "rwlock read", lock);
     thrum__reading *reading = reading_of(self, lock);
     if (!reading)
         reading = reading_of(self, NULL);
@@ -80,7 +94,6 @@ static void note_reading(thrum__context *self, thrum_rwlock *lock)
 /* Takes one reading off the list; stops a context that does not read. */
 static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void *place)
 {
-    thrum__probe(released, "rwlock read", lock);
     thrum__reading *reading = reading_of(self, lock);
     if (reading) {
         if (--reading->depth == 0)
@@ -95,12 +108,6 @@ static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void 
 void thrum_rwlock_init(thrum_rwlock *lock)
 {
     *lock = (thrum_rwlock)THRUM_RWLOCK_INIT;
-}
-
-void thrum_rwlock_finish(thrum_rwlock *lock)
-{
-    if (thrum__load_acquire(&lock->state_))
-        misuse(lock, "finished while in use", thrum__caller());
 }
 
 /* Whom an admission lets in. */
@@ -144,6 +151,25 @@ static void settle(thrum_rwlock *lock, uint32_t removed, struct admitted in)
     thrum__unpark_chain(in.chain);
 }
 
+/* Has all readings counted in the word; see above. */
+static void count_slots(thrum_rwlock *lock)
+{
+    uint32_t turns = 0, state;
+    while ((state = thrum__load_relaxed(&lock->state_)) & SLOTS) {
+        if (state & GUARD)
+            thrum__spin(&turns);
+        else if (thrum__guard_try(&lock->state_, &state, (state & ~(uint32_t)SLOTS) | GUARD))
+            settle(lock, 0, (struct admitted){.added = thrum__read_slots_count(lock) * READER});
+    }
+}
+
+void thrum_rwlock_finish(thrum_rwlock *lock)
+{
+    count_slots(lock);
+    if (thrum__load_acquire(&lock->state_))
+        misuse(lock, "finished while in use", thrum__caller());
+}
+
 /* Takes a waiter out that gave up, and lets in those that it kept out. */
 static void withdraw(void *object, thrum__waiter *waiter)
 {
@@ -181,6 +207,8 @@ static bool enqueue(thrum_rwlock *lock, thrum__waiter *waiter, uint32_t add, uin
         uint32_t state = thrum__load_relaxed(&lock->state_);
         if (state & GUARD)
             thrum__spin(&turns);
+        else if (state & SLOTS && add == WRITER)
+            count_slots(lock);
         else if (state & busy && thrum__guard_try(&lock->state_, &state, state | GUARD | WAITERS))
             break;
     }
@@ -221,6 +249,8 @@ static __attribute__((noinline)) int acquire_slow(thrum_rwlock *lock, const stru
                                                   thrum_deadline deadline, bool cancellable,
                                                   const void *place)
 {
+    if (access->add == WRITER)
+        count_slots(lock);
     if (thrum_deadline_is_now(deadline))
         return take(lock, access->add, access->busy) ? 0 : -EAGAIN;
     if (thrum__context_lost(thrum__owner_peek(&lock->owner_)))
@@ -253,19 +283,10 @@ static inline int acquire_reading(thrum_rwlock *lock, thrum_deadline deadline, b
     return acquire_slow(lock, &to_read, deadline, cancellable, place);
 }
 
-static inline int acquire_writing(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
-                                  const void *place)
-{
-    if (thrum__owner_take_fast(&lock->state_, &lock->owner_, WRITE_BUSY, WRITER,
-                               thrum__local_number()))
-        return 0;
-    return acquire_slow(lock, &to_write, deadline, cancellable, place);
-}
-
 /* Reads again, past the waiters, as they wait for the caller. */
 static bool read_again(thrum_rwlock *lock, thrum__context *self)
 {
-    if (!reading_of(self, lock))
+    if (!reads(self, lock))
         return self->rest->unlisted_readings && join_readers(lock);
     thrum__add_relaxed(&lock->state_, READER);
     return true;
@@ -276,45 +297,125 @@ static bool writes(const thrum_rwlock *lock)
     return thrum__owner_is_self(&lock->owner_);
 }
 
-static int acquire_read(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
-                        const void *place)
+/* What a reader does that has filled a slot too late. True if a writer has counted the slot: then
+ * it reads, by the word. */
+static bool reads_though_late(thrum_rwlock *lock, thrum__read_slot *slot)
+{
+    if (!thrum__read_slot_give(slot, lock))
+        return false;
+    note_reading(thrum__self(), lock);
+    return true;
+}
+
+static __attribute__((noinline)) void tell_reading(const thrum_rwlock *lock)
+{
+    thrum__probe(acquired, "rwlock read", lock);
+}
+
+/* Tries the first slot of the thread: true if the caller reads. Else `*ret_slot` is that slot if it
+ * was filled and is to be given back, or NULL. */
+static inline bool read_fast(thrum_rwlock *lock, thrum__read_slot **ret_slot)
+{
+    *ret_slot = NULL;
+    if (!(thrum__load_relaxed(&lock->state_) & SLOTS))
+        return false;
+    thrum__read_slot *slot = thrum__read_slot_first();
+    if (__builtin_expect(!slot, 0))
+        return false;
+    thrum__read_slot_fill(slot, lock);
+    if (__builtin_expect(!(thrum__load_acquire(&lock->state_) & SLOTS), 0)) {
+        *ret_slot = slot;
+        return false;
+    }
+    if (thrum__probed())
+        tell_reading(lock);
+    return true;
+}
+
+/* Reads by any slot. */
+static bool read_by_slot(thrum_rwlock *lock, thrum__context *self)
+{
+    if (!(thrum__load_relaxed(&lock->state_) & SLOTS))
+        return false;
+    thrum__read_slot *slot = thrum__read_slot_take(self, lock);
+    return slot && (thrum__load_acquire(&lock->state_) & SLOTS || reads_though_late(lock, slot));
+}
+
+/* Lets readers use slots, now and then. The caller has a reading in the word. */
+static void open_slots(thrum_rwlock *lock, thrum__context *self)
+{
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    if (state & (SLOTS | READ_BUSY) || !thrum__read_slots_due(self, lock))
+        return;
+    while (!(state & (SLOTS | READ_BUSY)) &&
+           !thrum__cas_weak_relaxed(&lock->state_, &state, state | SLOTS))
+        ;
+}
+
+/* Reads by whatever way there is. `filled` is what read_fast has left, or NULL. */
+static __attribute__((noinline)) int acquire_read(thrum_rwlock *lock, thrum__read_slot *filled,
+                                                  thrum_deadline deadline, bool cancellable,
+                                                  const void *place)
 {
     thrum__context *self = thrum__self();
+    bool late = filled && reads_though_late(lock, filled);
     if (writes(lock))
         return -EDEADLK;
-    int rc = read_again(lock, self) ? 0 : acquire_reading(lock, deadline, cancellable, place);
-    if (rc == 0)
+    if (!late && !read_by_slot(lock, self)) {
+        int rc = read_again(lock, self) ? 0 : acquire_reading(lock, deadline, cancellable, place);
+        if (rc < 0)
+            return rc;
         note_reading(self, lock);
-    return rc;
+        open_slots(lock, self);
+    }
+    thrum__probe(acquired, "rwlock read", lock);
+    return 0;
+}
+
+static __attribute__((noinline)) void acquire_read_slow(thrum_rwlock *lock,
+                                                        thrum__read_slot *filled, const void *place)
+{
+    if (acquire_read(lock, filled, THRUM_FOREVER, false, place) == -EDEADLK)
+        misuse(lock, "acquired for reading by its writer,", place);
 }
 
 void thrum_rwlock_acquire_read(thrum_rwlock *lock)
 {
-    if (acquire_read(lock, THRUM_FOREVER, false, thrum__caller()) == -EDEADLK)
-        misuse(lock, "acquired for reading by its writer,", thrum__caller());
+    thrum__read_slot *filled;
+    if (!read_fast(lock, &filled))
+        acquire_read_slow(lock, filled, thrum__caller());
 }
 
 int thrum_rwlock_try_read(thrum_rwlock *lock)
 {
-    int rc = acquire_read(lock, THRUM_NOW, false, NULL);
+    thrum__read_slot *filled;
+    if (read_fast(lock, &filled))
+        return 0;
+    int rc = acquire_read(lock, filled, THRUM_NOW, false, NULL);
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
 int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_deadline deadline)
 {
-    return acquire_read(lock, deadline, true, thrum__caller());
+    thrum__read_slot *filled;
+    return read_fast(lock, &filled) ? 0
+                                    : acquire_read(lock, filled, deadline, true, thrum__caller());
 }
 
+/* The fast path comes first: it fails if the caller reads or writes, whatever that is counted by. */
 static int acquire_write(thrum_rwlock *lock, thrum_deadline deadline, bool cancellable,
                          const void *place)
 {
     thrum__context *self = thrum__self();
-    if (writes(lock) || reading_of(self, lock))
-        return -EDEADLK;
-    int rc = acquire_writing(lock, deadline, cancellable, place);
-    if (rc == 0)
-        thrum__probe(acquired, "rwlock write", lock);
-    return rc;
+    if (!thrum__owner_take_fast(&lock->state_, &lock->owner_, WRITE_BUSY, WRITER, self->ident)) {
+        if (writes(lock) || reads(self, lock))
+            return -EDEADLK;
+        int rc = acquire_slow(lock, &to_write, deadline, cancellable, place);
+        if (rc < 0)
+            return rc;
+    }
+    thrum__probe(acquired, "rwlock write", lock);
+    return 0;
 }
 
 void thrum_rwlock_acquire_write(thrum_rwlock *lock)
@@ -357,12 +458,48 @@ static __attribute__((noinline)) void release_slow(thrum_rwlock *lock, uint32_t 
     }
 }
 
-void thrum_rwlock_release_read(thrum_rwlock *lock)
+/* Releases a reading that the word has. */
+static void release_counted(thrum_rwlock *lock)
 {
-    forget_reading(thrum__self(), lock, thrum__caller());
     uint32_t state = thrum__load_relaxed(&lock->state_);
     if (state & (GUARD | WAITERS) || !thrum__cas_release(&lock->state_, &state, state - READER))
         release_slow(lock, READER);
+}
+
+static __attribute__((noinline)) void release_slow_reading(thrum_rwlock *lock, const void *place)
+{
+    thrum__context *self = thrum__self();
+    thrum__probe(released, "rwlock read", lock);
+    thrum__read_slot *slot = thrum__read_slot_of(self, lock);
+    if (!slot)
+        forget_reading(self, lock, place);
+    if (!slot || thrum__read_slot_give(slot, lock))
+        release_counted(lock);
+}
+
+static __attribute__((noinline)) void release_claimed(thrum_rwlock *lock, thrum__read_slot *slot)
+{
+    if (thrum__read_slot_claim(slot, lock))
+        release_counted(lock);
+}
+
+void thrum_rwlock_release_read(thrum_rwlock *lock)
+{
+    thrum__read_slot *slot = thrum__read_slot_first_with(lock);
+    if (__builtin_expect(!slot || thrum__probed(), 0))
+        release_slow_reading(lock, thrum__caller());
+    else if (thrum__read_slot_empty(slot))
+        release_claimed(lock, slot);
+}
+
+void thrum__rwlock_fall_back(thrum__context *self)
+{
+    thrum__read_slot *slot = &self->of_thread->read_slots.slots[0];
+    thrum_rwlock *lock = (thrum_rwlock *)(uintptr_t)thrum__read_slot_lock(slot);
+    thrum__add_relaxed(&lock->state_, READER); /* the caller reads, so no writer is in */
+    note_reading(self, lock);
+    if (thrum__read_slot_give(slot, lock))
+        release_counted(lock);
 }
 
 void thrum_rwlock_release_write(thrum_rwlock *lock)
@@ -377,5 +514,6 @@ void thrum_rwlock_release_write(thrum_rwlock *lock)
 
 uint32_t thrum_rwlock_readers(const thrum_rwlock *lock)
 {
-    return thrum__load_relaxed(&lock->state_) / READER;
+    uint32_t state = thrum__load_relaxed(&lock->state_);
+    return state / READER + (state & SLOTS ? thrum__read_slots_readers(lock) : 0);
 }

@@ -15,6 +15,14 @@
 #define IN_UCONTEXT(number)                                                                        \
     offsetof(thrum__fiber, coroutine.registers.context.uc_mcontext.gregs[number])
 
+/* Slots follow the list of readings and have the lock in the same place, so both are one array. */
+_Static_assert(offsetof(thrum__context_rest, of_thread) ==
+                       offsetof(thrum__context_rest, reading) +
+                           THRUM__READINGS * sizeof(thrum__reading) &&
+                   sizeof(thrum__read_slot) == sizeof(thrum__reading) &&
+                   offsetof(thrum__read_slot, lock) == offsetof(thrum__reading, lock),
+               "slots are read as readings");
+
 THRUM_API const thrum__layout thrum__doctor_layout = {
     .version = THRUM__LAYOUT_VERSION,
     .look_at = IN_CONTEXT(look_at),
@@ -42,7 +50,7 @@ THRUM_API const thrum__layout thrum__doctor_layout = {
     .scope_task = offsetof(thrum__scope, task),
     .reading = offsetof(thrum__context_rest, reading),
     .reading_size = sizeof(thrum__reading),
-    .reading_count = THRUM__READINGS,
+    .reading_count = THRUM__READINGS + THRUM__SLOTS,
     .thread_finished = offsetof(struct thrum__thread, finished),
     .lock_owner = offsetof(thrum_lock, owner_),
     .rwlock_owner = offsetof(thrum_rwlock, owner_),
