@@ -11,7 +11,8 @@
 # What is a block
 #     *.h        lines of a comment that are indented by four more spaces. After a line that ends in "Returns...:"
 #                they are the list of return codes.
-#     *.md       what stands in a fence: ```c and ```sh are code, ```text is not, and there is no other. A block that
+#     *.md       what stands in a fence: ```c and ```sh are code, ```text is not, ```python is run by the tests of the Python
+#                package, and there is no other. A block that
 #                is only indented is of no known kind.
 #     *.7        what stands between .nf and .fi, after the synopsis.
 #
@@ -96,7 +97,7 @@ function text_line(line) {
         begin_block("fragment")
     } else if (line == "```sh") {
         begin_block("sh")
-    } else if (line == "```text") {
+    } else if (line == "```text" || line == "```python") {
         begin_block("text")
     } else {
         begin_block("wrong")

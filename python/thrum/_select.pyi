@@ -1,0 +1,3 @@
+from typing import Any
+
+def select(*cases: Any, timeout: float | None = ...) -> tuple[Any, Any] | None: ...
