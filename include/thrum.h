@@ -29,6 +29,7 @@
 #include <thrum/keyed_rate_limiter.h>
 #include <thrum/local.h>
 #include <thrum/lock.h>
+#include <thrum/name.h>
 #include <thrum/once.h>
 #include <thrum/parallel.h>
 #include <thrum/periodic.h>

@@ -73,6 +73,7 @@ typedef struct thrum_queue_options {
     thrum_queue_order order;                    /* THRUM_QUEUE_FIFO by default */
     int (*compare)(const void *, const void *); /* for THRUM_QUEUE_PRIORITY, and only for it */
     thrum_destructor *destroy;                  /* for items that nobody gets; see above */
+    const char *name;                           /* in messages (thrum/name.h); copied */
     THRUM__OPTIONS(thrum_queue_options)
 } thrum_queue_options;
 

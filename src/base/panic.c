@@ -1,9 +1,11 @@
 #include "base/panic.h"
+#include "base/names.h"
 #include "base/place.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifdef THRUM_EXPLORE
@@ -28,6 +30,10 @@ void thrum__panic(const void *place, const char *format, ...)
     size_t used = extended(SIZE, 0, snprintf(line, SIZE, "thrum: "));
     used = extended(SIZE, used, vsnprintf(line + used, SIZE - used, format, arguments));
     va_end(arguments);
+#ifndef THRUM_EXPLORE
+    thrum__names_add(line, SIZE);
+    used = strlen(line);
+#endif
     if (place) {
         used = extended(SIZE, used, snprintf(line + used, SIZE - used, ", at "));
         used += thrum__place_text(line + used, SIZE - used, place);

@@ -10,8 +10,9 @@
 
 #include <thrum/export.h>
 
-/* Prints "thrum: ", the message and where `place` is, and aborts. `place` is an address of code, as
- * __builtin_return_address(0) gives it in a public function, or NULL. Allocates nothing. */
+/* Prints "thrum: ", the message with the names of the objects whose addresses it has (names.h), and where
+ * `place` is, and aborts. `place` is an address of code, as __builtin_return_address(0) gives it in a public
+ * function, or NULL. Allocates nothing. */
 void thrum__panic(const void *place, const char *format, ...) __attribute__((noreturn, cold))
 THRUM_PRINTF(2, 3);
 

@@ -46,6 +46,7 @@
 #include "park/deadlock.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/names.h"
 #include "base/os_thread.h"
 #include "base/panic.h"
 #include "base/place.h"
@@ -283,6 +284,8 @@ static void *run(void *memory)
     struct report *report = memory;
     write_text(report);
     write_summary(report);
+    thrum__names_add(report->text, TEXT_SIZE);
+    thrum__names_add(report->summary, LINE);
     void (*function)(const char *, const char *) = thrum__load_acquire(&tell);
     if (function)
         function(report->text, report->summary);

@@ -40,6 +40,7 @@
 #include "queue/queue.h"
 #include "base/panic.h"
 #include "thread/value.h"
+#include <thrum/name.h>
 #include <thrum/thread.h>
 #include <thrum/with.h>
 
@@ -74,6 +75,12 @@ thrum_queue *thrum_queue_new(size_t item_size, const thrum_queue_options *option
     thrum_condition_init(&queue->not_empty, &queue->lock);
     thrum_condition_init(&queue->not_full, &queue->lock);
     thrum_condition_init(&queue->all_done, &queue->lock);
+    queue->named = options->name;
+    if (queue->named && thrum_name_set(queue, sizeof *queue, options->name) < 0) {
+        queue->named = false;
+        thrum_queue_free(queue);
+        return NULL;
+    }
     return queue;
 }
 
@@ -119,6 +126,8 @@ void thrum_queue_free(thrum_queue *queue)
         return;
     if (queue->destroy)
         destroy_what_is_left(queue);
+    if (queue->named)
+        (void)thrum_name_set(queue, 0, NULL);
     queue->make->free(queue);
 }
 

@@ -68,6 +68,7 @@ struct thrum_queue {
 
     thrum_destructor *destroy; /* of items that nobody gets, or NULL; fixed */
     uint32_t destroying;       /* how many calls are at the items that they have dropped */
+    bool named;                /* has a name of its own; fixed */
 };
 
 /* An empty queue of each make, of which the part above is still to be filled but for `make`. NULL

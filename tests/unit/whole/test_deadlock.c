@@ -73,10 +73,34 @@ TEST(two_threads_that_take_two_locks_crosswise)
     start_named("alice", take_both, thrum_value(struct plan, &locks[0], &locks[1]));
     start_named("bob", take_both, thrum_value(struct plan, &locks[1], &locks[0]));
     char first[64], second[64];
-    snprintf(first, sizeof first, "waits for lock %p", (void *)&locks[1]);
-    snprintf(second, sizeof second, "waits for lock %p", (void *)&locks[0]);
+    CHECK_INT(thrum_name_set(&locks[0], sizeof *locks, "left"), ==, 0);
+    CHECK_INT(thrum_name_set(&locks[1], sizeof *locks, "right"), ==, 0);
+    snprintf(first, sizeof first, "waits for lock %p \"right\", at ", (void *)&locks[1]);
+    snprintf(second, sizeof second, "waits for lock %p \"left\", at ", (void *)&locks[0]);
     EXPECT("2 threads or fibers wait for each other", first, second, "thread \"alice\"",
            "held by thread \"bob\"", "held by thread \"alice\"", ", at ");
+}
+
+static thrum_condition conditions[2];
+
+static int take_conditions(thrum_task *self)
+{
+    int first = thrum_arg(self, int);
+    thrum_condition_acquire(&conditions[first]);
+    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    thrum_condition_acquire(&conditions[1 - first]);
+    return 0;
+}
+
+TEST(a_lock_inside_of_an_object_has_the_name_of_the_object)
+{
+    thrum_failure_hook_set(keep, NULL);
+    thrum_barrier_init(&meet, 2, NULL, NULL);
+    CHECK_INT(thrum_name_set(&conditions[0], sizeof *conditions, "full"), ==, 0);
+    CHECK_INT(thrum_name_set(&conditions[1], sizeof *conditions, "empty"), ==, 0);
+    start_named("alice", take_conditions, thrum_value(int, 0));
+    start_named("bob", take_conditions, thrum_value(int, 1));
+    EXPECT("2 threads or fibers wait for each other", " \"full\", at ", " \"empty\", at ");
 }
 
 TEST(three_threads_in_a_ring)
