@@ -205,24 +205,29 @@ typedef struct thrum_shutdown_options {
 THRUM_API void thrum_executor_shutdown_with(thrum_executor *executor,
                                             const thrum_shutdown_options *options);
 
-/* What an executor has done so far, and what it is at. */
+/* Statistics of an executor. */
 typedef struct thrum_executor_stats {
-    size_t workers;     /* threads there are, those that step in for the waiting included */
-    size_t idle;        /* of them without a task */
-    size_t pending;     /* tasks that wait for a worker */
-    size_t running;     /* tasks begun and not done */
-    uint64_t done;      /* tasks that are over, the failed and the cancelled included, and those
-                                that a submitter ran itself because the backlog was full */
-    uint64_t failed;    /* of them with an error */
-    uint64_t cancelled; /* of them before they began */
-    thrum_time longest_wait; /* thread pools only, else 0: of a task for a worker, among one in
-                                sixteen of those from outside the pool; in nanoseconds */
+    size_t workers; /* worker threads or processes, those included that stand in for waiting ones */
+    size_t idle;    /* workers without a task */
+    size_t pending; /* tasks that have not started; in a process pool also the prefetched ones */
+    size_t running; /* tasks that have started and not ended; in a process pool the workers that
+                       have a task */
+    uint64_t done;  /* tasks that have ended, among them failed and cancelled ones, and those that a
+                       submitter ran because the backlog was full */
+    uint64_t failed;         /* of `done`, tasks with an error */
+    uint64_t cancelled;      /* of `failed`, tasks that were cancelled before they started */
+    thrum_time longest_wait; /* the longest time in nanoseconds that a task was pending, of one in
+                                sixteen tasks from outside the pool; thread pools only, else 0 */
 } thrum_executor_stats;
 
-/* Fills `*ret_stats`. For a thread or process pool it is a consistent snapshot. The workers of a fiber
- * pool count for themselves: its figures are from slightly different moments, but no more are idle than
- * there are, and running and pending are never negative. For the inline executor, and for a pool of the parent in
- * a child made by fork, all are zero. */
+/* Fills `*ret_stats`. Does not block.
+ *
+ *  - A thread or process pool gives a consistent snapshot.
+ *  - The workers of a fiber pool count for themselves, so its figures are of slightly different
+ *    moments. But `idle` is never more than `workers`, and `running` and `pending` are never
+ *    negative.
+ *  - A task may count as running for a moment after its future is done.
+ *  - For the inline executor, and in a child made by fork for a pool of its parent, all are 0. */
 THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
 
 /* Changes the most workers of a thread pool while it runs, to at least 1 (less stops the program).

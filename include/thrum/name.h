@@ -1,10 +1,5 @@
 /* Names for objects, in messages.
  *
- *     struct account {
- *         thrum_lock lock;
- *         int64_t balance;
- *     };
- *
  *     int rc = thrum_name_set(account, sizeof *account, "savings");
  *     ...
  *     thrum_name_set(account, sizeof *account, NULL);      // before its memory is given back
@@ -12,9 +7,9 @@
  *
  * The report of a deadlock, and a message that stops the program, show the name of an object behind
  * its address: `lock 0x55d0c80452a0 "savings"`. It is the name that the program gave to the object,
- * or to the struct that the object is in. An object without such a name has the name of the variable
- * that it lies in, if the program was not stripped. Names cost the objects nothing. They are read
- * for messages alone.
+ * or to the struct that the object is in, as `account` here. An object without such a name has the
+ * name of the variable that it lies in, if the program was not stripped. Names cost the objects
+ * nothing. They are read for messages alone.
  */
 #ifndef THRUM_NAME_H
 #define THRUM_NAME_H

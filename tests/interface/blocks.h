@@ -275,3 +275,9 @@ int talk(thrum_stream *stream);
 #ifdef IN_docs_explorer_md
 #include "explore.h"
 #endif
+
+#ifdef IN_include_thrum_name_h
+extern struct account {
+    thrum_lock lock;
+} *account;
+#endif

@@ -161,3 +161,81 @@ BOTH_MAKES_DEADLINE(each_item_of_a_batch_arrives_once, 120)
     pass_batches(5);
     pass_batches(64);
 }
+
+/* --------------------------------------------------------- how many were added, whatever happens */
+
+static int order_of(const void *a, const void *b)
+{
+    const int *x = a, *y = b;
+    return (*x > *y) - (*x < *y);
+}
+
+static const thrum_queue_options makes[] = {
+    {.max_size = 3},
+    {.max_size = 3, .order = THRUM_QUEUE_LIFO},
+    {.max_size = 3, .order = THRUM_QUEUE_PRIORITY, .compare = order_of},
+};
+
+enum { MAKES = sizeof makes / sizeof *makes };
+
+static const int five[] = {1, 2, 3, 4, 5};
+
+TEST(a_batch_that_fails_says_how_many_items_were_added)
+{
+    for (int i = 0; i < MAKES; i++) {
+        size_t added = 99;
+        queue = thrum_queue_new(sizeof(int), &makes[i]);
+        CHECK_INT(thrum_queue_put_many(queue, five, 5, &added, THRUM_NOW), ==, -EAGAIN);
+        CHECK_INT(added, ==, 3);
+        CHECK_INT(thrum_queue_put_many(queue, five, 5, &added, THRUM_NOW), ==, -EAGAIN);
+        CHECK_INT(added, ==, 0);
+        CHECK_INT(thrum_queue_size(queue), ==, 3);
+        int item;
+        CHECK_INT(thrum_queue_get(queue, &item, THRUM_NOW), ==, 0);
+        CHECK_INT(thrum_queue_put_many(queue, five, 5, &added, thrum_in(0.002)), ==, -ETIMEDOUT);
+        CHECK_INT(added, ==, 1);
+        CHECK_INT(thrum_queue_put_many(queue, five, 5, NULL, thrum_in(0.002)), ==, -ETIMEDOUT);
+        thrum_queue_close(queue);
+        added = 99;
+        CHECK_INT(thrum_queue_put_many(queue, five, 5, &added, THRUM_FOREVER), ==, -EPIPE);
+        CHECK_INT(added, ==, 0);
+        thrum_queue_free(queue);
+    }
+}
+
+static int put_five_until_cancelled(thrum_task *self)
+{
+    size_t added = 99;
+    tell_ident(&idents[0]);
+    int rc = thrum_queue_put_many(queue, five, 5, &added, THRUM_FOREVER);
+    CHECK_INT(rc, ==, -ECANCELED);
+    return thrum_return(self, thrum_value(int, (int)added));
+}
+
+TEST(a_batch_that_is_cancelled_says_how_many_items_were_added)
+{
+    for (int i = 0; i < MAKES; i++) {
+        queue = thrum_queue_new(sizeof(int), &makes[i]);
+        idents[0] = 0;
+        thrum_thread *putter = thrum_thread_start(put_five_until_cancelled, THRUM_NOTHING);
+        UNTIL(waits_for(&idents[0], "condition"));
+        CHECK_INT(thrum_thread_cancel(putter), ==, 0);
+        expect_int(putter, 3);
+        CHECK_INT(thrum_queue_size(queue), ==, 3);
+        thrum_queue_free(queue);
+    }
+}
+
+TEST(a_batch_without_memory_adds_nothing_and_says_so)
+{
+    static const int many[1000];
+    queue = thrum_queue_new(sizeof(int), NULL);
+    CHECK_INT(thrum_queue_put(queue, many, THRUM_NOW), ==, 0);
+    size_t added = 99;
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
+    CHECK_INT(thrum_queue_put_many(queue, many, 1000, &added, THRUM_NOW), ==, -ENOMEM);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    CHECK_INT(added, ==, 0);
+    CHECK_INT(thrum_queue_size(queue), ==, 1);
+    thrum_queue_free(queue);
+}
