@@ -1,32 +1,36 @@
 /* Reading.
  *
- * A FIFO without a writer, a silent pipe, a terminal: each may wait for ever, and a read(2) that has
- * begun is not ended by a signal that another thread handles. So no read begins before poll(2) has said
- * that it will not wait, and poll also watches the descriptor of interrupt.h.
+ * Reading a FIFO without a writer, a silent pipe or a terminal may wait for ever. A signal that
+ * another thread handles does not end a read(2). So poll(2) waits before each read, also for the
+ * descriptor of interrupt.h.
  *
- * A FIFO is opened with O_NONBLOCK, which does not wait for a writer. Linux does not report the end
- * of a FIFO to a poll before the first writer has come, so the wait for it happens in poll, too. The flag
- * is removed at once: it belongs to the open file, which other processes may share.
+ * A FIFO is opened with O_NONBLOCK, which does not wait for a writer. Until the first writer comes,
+ * Linux does not report the end of the FIFO to poll, so poll waits for the writer, too. The flag is
+ * cleared at once: it belongs to the open file, which other processes may share.
  */
 #include "input.h"
 
 #include "interrupt.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+int input_block(int file)
+{
+    int flags = fcntl(file, F_GETFL);
+    return flags >= 0 && fcntl(file, F_SETFL, flags & ~O_NONBLOCK) == 0 ? 0 : -errno;
+}
+
 int input_open(int folder, const char *path)
 {
-    int file = openat(folder, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int file = openat(folder, path, INPUT_FLAGS);
     if (file < 0)
         return -errno;
-    int flags = fcntl(file, F_GETFL);
-    if (flags >= 0 && fcntl(file, F_SETFL, flags & ~O_NONBLOCK) == 0)
+    int rc = input_block(file);
+    if (rc == 0)
         return file;
-    int rc = -errno;
     (void)close(file);
     return rc;
 }
@@ -52,7 +56,7 @@ ptrdiff_t input_read(int file, int stop, void *buffer, size_t size)
         ssize_t got = read(file, buffer, size);
         if (got >= 0)
             return got;
-        if (errno != EINTR && errno != EAGAIN) /* another process may have been faster */
+        if (errno != EINTR && errno != EAGAIN) /* EAGAIN: another process has read the data */
             return -errno;
     }
 }

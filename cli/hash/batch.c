@@ -1,12 +1,14 @@
 /* Batches and folders.
  *
- * A file by itself would be too little to pass between threads: taking it from a queue would cost as
- * much as reading a small one. So they travel by up to 64, or as many as make a megabyte, so that
- * large ones are spread over the workers.
+ * To take one file from a queue costs as much as to read a small file. So files travel in batches of
+ * up to 64, and a worker takes the items of its batch one by one. Before it reads a file that takes
+ * long, it offers the items that are left to another worker: it puts the batch into the queue once
+ * more. Each worker that has the batch, and each offer in the queue, is a holder. The last holder that
+ * leaves knows that all items are done. At most one offer of a batch is in the queue.
  *
- * Files are opened relative to an open directory, which is quicker than by a long path and knows no
- * limit for its length. How many directories are open at a time is limited: the walker takes a
- * permit for each, and the last who may open something in it gives it back.
+ * Files are opened relative to an open directory. That is faster than a long path, and the length
+ * of a path has no limit. The number of open directories is bounded: the walker takes a permit for
+ * each, and the last user of the directory gives it back.
  */
 #include "batch.h"
 
@@ -59,9 +61,54 @@ void folder_drop(struct folder *folder)
 struct batch *batch_new(void)
 {
     struct batch *batch = malloc(sizeof *batch);
-    if (batch)
-        memset(batch, 0, offsetof(struct batch, items));
+    if (!batch)
+        return NULL;
+    memset(batch, 0, offsetof(struct batch, items));
+    batch->holders = 1; /* for the queue that it is put into when it is full */
+    batch->offered = true;
     return batch;
+}
+
+struct item *batch_take(struct batch *batch)
+{
+    struct item *item = NULL;
+    thrum_with (&batch->lock)
+        if (batch->next < batch->count)
+            item = &batch->items[batch->next++];
+    return item;
+}
+
+bool batch_offer(struct batch *batch)
+{
+    bool offered = false;
+    thrum_with (&batch->lock)
+        if (!batch->offered && batch->next < batch->count) {
+            batch->holders++;
+            batch->offered = offered = true;
+        }
+    return offered;
+}
+
+void batch_take_back(struct batch *batch)
+{
+    thrum_with (&batch->lock) {
+        batch->holders--;
+        batch->offered = false;
+    }
+}
+
+void batch_begin(struct batch *batch)
+{
+    thrum_with (&batch->lock)
+        batch->offered = false;
+}
+
+bool batch_leave(struct batch *batch)
+{
+    bool last = false;
+    thrum_with (&batch->lock)
+        last = --batch->holders == 0;
+    return last;
 }
 
 struct item *batch_add(struct batch *batch, struct folder *folder, const char *name)

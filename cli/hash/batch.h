@@ -10,9 +10,8 @@
 #include <sys/stat.h>
 #include <thrum.h>
 
-/* An open directory that files are opened relative to. Whoever may still open files in it is a
- * user; when the last has left the descriptor is closed. Whoever may still ask for its path has
- * a reference, as every user has. */
+/* An open directory; files are opened relative to it. A user may still open files in it: when the
+ * last user leaves, the descriptor is closed. A reference keeps the path; every user has one. */
 struct folder {
     thrum_lock lock; /* over the two counts */
     int users, references;
@@ -24,19 +23,16 @@ struct folder {
 /* A folder with one user, the caller. Takes the descriptor over. NULL if memory is out. */
 struct folder *folder_new(int descriptor, thrum_semaphore *budget, const char *path);
 void folder_use(struct folder *folder);
-/* The user becomes one who only holds a reference. */
+/* Ends the use; the reference stays. */
 void folder_leave(struct folder *folder);
 void folder_drop(struct folder *folder);
 
-/* A file with several names, which is read once. Kept by links.c. */
-struct link;
-
 enum item_state {
-    ITEM_WAITING, /* nothing has been done; it stays so if the run is interrupted */
+    ITEM_WAITING, /* not read; an interrupted run leaves it so */
     ITEM_DONE,
     ITEM_CHANGED, /* done, but the file was written to meanwhile */
     ITEM_FAILED,  /* .error says why */
-    ITEM_WORD,    /* no file: .error is 0 or why, and `word` is what to say of it on stderr */
+    ITEM_WORD,    /* no file: `word` is a message for stderr, .error is 0 or its reason */
 };
 
 struct item {
@@ -44,21 +40,18 @@ struct item {
     size_t name;      /* in the batch's text */
     const char *word; /* of an ITEM_WORD; constant */
     const struct digest_kind *kind;
-    struct link *link; /* if the file has several names; else NULL */
     enum item_state state;
     int error;
-    bool link_first; /* this is the name by which it is read */
-    bool follow;     /* the walker has followed a symbolic link to it */
-    bool named;      /* by the user: a link is followed, and it may be other than a regular file */
+    bool follow; /* the walker has followed a symbolic link to it */
+    bool named;  /* by the user: a link is followed, and it may be other than a regular file */
     bool standard_input;
-    bool missing;      /* failed because there is no such file */
-    struct stat about; /* as the walker saw it; st_nlink 0 if it has not looked */
-    uint64_t bytes;
+    bool missing;   /* failed because there is no such file */
+    uint64_t bytes; /* that were read; before that the size that the walker saw, or 0 */
     unsigned char digest[DIGEST_MOST];
     unsigned char wanted[DIGEST_MOST]; /* with -c: what the digest should be */
 };
 
-enum { BATCH_ITEMS = 64, BATCH_BYTES = 1024 * 1024 };
+enum { BATCH_ITEMS = 64 };
 
 struct batch {
     uint64_t number; /* in the order of the walk */
@@ -66,13 +59,35 @@ struct batch {
     uint64_t bytes; /* of its files, as far as known */
     char *text;     /* names, each with its end */
     size_t text_size, text_room;
+
+    thrum_lock lock; /* over the next three */
+    size_t next;     /* the first item that no worker has taken */
+    int holders;     /* workers that have the batch, and offers that wait for one */
+    bool offered;    /* an offer waits for a worker */
+
     struct item items[BATCH_ITEMS];
 };
 
 struct batch *batch_new(void);
 
-/* Adds a file and becomes a user of the folder for it. NULL if memory is out. The item is zeroed but
- * for folder and name; there must be room. */
+/* Takes the next item for a worker. Returns NULL if there is none. */
+struct item *batch_take(struct batch *batch);
+
+/* Offers the items that are left to another worker. Returns true if the caller must put the batch into
+ * the queue; false if no items are left, or an offer is there already. */
+bool batch_offer(struct batch *batch);
+
+/* A worker has got the batch from the queue, and is a holder now. */
+void batch_begin(struct batch *batch);
+
+/* Withdraws an offer that the queue did not take. The caller is a holder. */
+void batch_take_back(struct batch *batch);
+
+/* A worker is done with the batch. Returns true for the last holder: all items are done. */
+bool batch_leave(struct batch *batch);
+
+/* Adds a file, which becomes a user of the folder. The item is zero but for folder and name. There
+ * must be room. Returns NULL if memory ran out. */
 struct item *batch_add(struct batch *batch, struct folder *folder, const char *name);
 
 static inline const char *item_name(const struct batch *batch, const struct item *item)
@@ -80,7 +95,7 @@ static inline const char *item_name(const struct batch *batch, const struct item
     return batch->text + item->name;
 }
 
-/* Frees the batch and the references of those of its items that folder_leave was called for. */
+/* Frees the batch and the references of its items. folder_leave was called for each. */
 void batch_free(struct batch *batch);
 
 #endif

@@ -1,18 +1,18 @@
-/* The cache: a table of SQLite, keyed by algorithm, device and inode; a row counts only if size,
- * modification and change time are still those of the file.
+/* The cache: a table of SQLite. The key is algorithm, device and inode. A row is valid only if
+ * size, modification time and change time are still those of the file.
  *
- * A program can set a file's modification time back, but not its change time. One gap is left: a file
- * that is written to twice within one tick of the clock has the same times after both. So what was
- * changed less than two seconds ago is not noted; the next run will read it again.
+ * A program can set a file's modification time back, but not its change time. One gap is left: a
+ * file that is written twice within one tick of the clock has the same times after both writes. So
+ * a file that changed less than two seconds ago is not stored; the next run reads it again.
  *
- * Several processes share the file. It is in WAL mode: readers wait for nobody, and writers for each other.
- * Rows are collected in memory and written in one short transaction, once there are enough or the oldest
- * is a fraction of a second old. So no process holds the lock while it reads files, and a process that is
- * killed loses what it has done in that fraction. If another writer has the lock, the rows wait for the next
- * time; only the last time waits long.
+ * Several processes share the file. It is in WAL mode: readers do not wait, and writers wait for
+ * each other. Rows are collected in memory and written in one short transaction, when there are
+ * enough or the oldest is a fraction of a second old. So no process holds the lock while it reads
+ * files, and a killed process loses the work of that fraction. If another writer has the lock, the
+ * rows wait for the next time. Only the last write, at the end, waits long.
  *
- * All goes through one connection, behind a lock. A cache that breaks down in the middle of a run does not
- * stop the run: it is left alone from then on, and its error is reported at the end.
+ * All goes through one connection, behind a lock. If the cache fails in the middle of a run, the
+ * run continues without it, and the error is reported at the end.
  */
 #include "cache.h"
 
@@ -28,7 +28,7 @@ enum { ROWS_MOST = 512, SETTLED_SECONDS = 2, BUSY_BRIEFLY = 50, BUSY_LONG = 3000
 
 static const double oldest_seconds = 0.2, open_pause = 0.02;
 
-/* Outlives the digest_kind that it was noted with. */
+/* A row to be written. It outlives the digest_kind that it came with. */
 struct row {
     char algorithm[sizeof((struct digest_kind){0}.name)];
     struct stat about;
@@ -64,8 +64,8 @@ static int64_t nanoseconds(const struct timespec *moment)
     return (int64_t)moment->tv_sec * 1000000000 + moment->tv_nsec;
 }
 
-/* Prepares the database. Another process that is at it makes it busy; SQLite does not wait for that in
- * every case. */
+/* Prepares the database. While another process does so it is busy, and SQLite does not wait for
+ * that in every case. */
 static int prepare(struct cache *cache)
 {
     int code = sqlite3_busy_timeout(cache->database, BUSY_LONG);
@@ -149,8 +149,8 @@ static int put_row(struct cache *cache, const struct row *row)
     return code == SQLITE_DONE ? SQLITE_OK : code;
 }
 
-/* Writes the rows, after waiting up to `patience` milliseconds for other writers. SQLITE_BUSY leaves all as
- * it was. */
+/* Writes the rows. Waits up to `patience` milliseconds for other writers. After SQLITE_BUSY the
+ * rows are still there. */
 static int write_rows(struct cache *cache, int patience)
 {
     sqlite3_busy_timeout(cache->database, patience);
@@ -168,7 +168,7 @@ static int write_rows(struct cache *cache, int patience)
     return code;
 }
 
-/* Writes the rows if it is time. */
+/* Writes the rows if they are due. */
 static void write_due(struct cache *cache)
 {
     bool full = cache->count == ROWS_MOST;

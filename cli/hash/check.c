@@ -1,11 +1,10 @@
 /* Verifying: `thrum hash -c`.
  *
- * What is printed and what makes the status 1 is sha256sum's (coreutils 9.1), including the words, so that
- * one can stand for the other in a script. The files are read in parallel, the verdicts come in the order
- * of the list.
+ * Output, messages and exit status are those of sha256sum (coreutils 9.1), so a script can use
+ * either. The files are read in parallel; the verdicts come in the order of the list.
  *
- * With --new-in, the names of all lists are kept. After the last list the trees are walked, and what is in
- * none of the lists is new.
+ * With --new-in, the names of all lists are kept. After the last list the trees are walked, and a
+ * file that no list names is new.
  */
 #include "check.h"
 
@@ -23,7 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* One list. The source counts lines, the sink counts files; each is read when both are done. */
+/* One list. The source counts lines, the sink counts files. The counts are read when both have
+ * ended. */
 struct list {
     struct check *check;
     FILE *file;
@@ -150,7 +150,7 @@ static void warn_of(uint64_t count, const char *one, const char *many)
         trouble_print("WARNING: %ju %s", (uintmax_t)count, count == 1 ? one : many);
 }
 
-/* What is said at the end of a list. */
+/* Prints the warnings at the end of a list. Returns true if all is well. */
 static bool conclude(const struct list *list)
 {
     const struct hash_options *options = list->check->options;
@@ -242,12 +242,10 @@ static bool judge_new(const struct batch *batch, const struct item *item, void *
 bool check_new(struct check *check)
 {
     const struct hash_options *options = check->options;
-    struct walk_options walk_options = {.paths = options->trees,
-                                        .count = options->tree_count,
-                                        .follow = options->follow,
-                                        .links = links_new()};
+    struct walk_options walk_options = {
+        .paths = options->trees, .count = options->tree_count, .follow = options->follow};
     thrum_error error = {0};
-    bool fine = walk_options.links != NULL;
+    bool fine = true;
     /* The lists themselves are not new. */
     for (size_t i = 0; fine && i < options->path_count; i++)
         fine = name_set_add(&check->names, options->paths[i]) == 0;
@@ -261,7 +259,6 @@ bool check_new(struct check *check)
                                                    .sink = judge_new,
                                                    .sink_context = check},
                           &error) == 0;
-    links_free(walk_options.links);
     line_writer_flush(check->out);
     if (!fine)
         trouble_print("%s", error.message);

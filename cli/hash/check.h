@@ -1,4 +1,4 @@
-/* Verifying what lists of digests say. */
+/* Verifies lists of digests. */
 #ifndef CLI_HASH_CHECK_H
 #define CLI_HASH_CHECK_H
 
@@ -12,14 +12,16 @@ struct check {
     const struct digest_kind *digest; /* of all lines; NULL to find it in each */
     struct cache *cache;              /* or NULL */
     struct line_writer *out;
-    struct name_set names;  /* that the lists have; only kept for check_new */
-    uint64_t fresh, unread; /* what check_new has found */
+    struct name_set names;  /* in the lists; only for check_new */
+    uint64_t fresh, unread; /* files that check_new has found */
 };
 
-/* Verifies one list, "-" for standard input, and prints the verdicts. True if all is well. */
+/* Verifies one list, "-" for standard input, and prints the verdicts. Returns true if all is
+ * well. */
 bool check_list(struct check *check, const char *path);
 
-/* Prints what the lists do not name. True if there is nothing, and all directories could be read. */
+/* Prints the files that no list names. Returns true if there are none and all directories could be
+ * read. */
 bool check_new(struct check *check);
 
 #endif

@@ -4,26 +4,29 @@
  *        ^                                                                  |
  *        +------------------------- window (semaphore) ---------------------+
  *
- * Order. Batches are numbered by the source. The caller's thread puts those that are done into a
- * ring by number and gives them to the sink when their turn has come. A batch that takes long, as
- * one large file does, holds up only the output: the workers go on with what follows, until the
- * window is full. The window bounds the memory, be there millions of files: a permit is taken for
- * each batch by the source and given back once the batch has been through the sink.
+ * Order. The source numbers the batches. The caller's thread puts the batches that are done into a
+ * ring by number, and gives each to the sink in its turn. A slow batch, such as one large file,
+ * delays only the output: the workers continue with later batches until the window is full. The
+ * window bounds the memory for any number of files. The source takes a permit of the window for
+ * each batch; the permit returns when the sink has had the batch.
  *
- * No cycle of waits: the sink waits for workers only, a worker for nobody (`done` has room for the
- * whole window; a hard link waits for a batch before its own), the source for both. A source that
- * waits for permits to open folders has sent on all that hold such permits.
+ * No cycle of waits. The sink waits for workers only. A worker waits for no other part: `done` has
+ * room for the whole window, a batch is offered only if `work` has room, and a hard link waits only for
+ * a worker that reads (links.c). The source waits for both. Before it waits for permits to open folders, it sends on all items that hold such
+ * permits.
  *
- * The end. The source closes `work`; a worker that finds it closed and empty ends, and the last one
- * closes `done`. On Ctrl-C the source stops; workers finish the file they are at and leave the
- * others untouched (ITEM_WAITING); the sink skips those.
+ * Large files. Before a worker reads one, it puts its batch into `work` once more, so that another
+ * worker takes the items that are left (batch.c).
  *
- * Workers that cannot be started are done without, as long as there is one.
+ * The end. `work` is closed when the source has ended and all batches are done. A worker that finds it
+ * closed and empty ends, and the last worker closes `done`. On Ctrl-C the source stops, and each worker finishes its present file. It
+ * leaves the other items of its batch untouched (ITEM_WAITING), and the sink skips them.
+ *
+ * If the system refuses some workers, the others do the work. One is enough.
  */
 #include "engine.h"
 
 #include "interrupt.h"
-#include "links.h"
 #include "progress.h"
 #include "read.h"
 #include "trouble.h"
@@ -32,7 +35,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-/* Batches between source and sink, and of them those that no worker has; open folders. */
+/* Batches between source and sink; of them, batches that wait for a worker; open folders. */
 enum { WINDOW = 256, WORK_MOST = 64, PERMITS_MOST = 512, PERMITS_LEAST = 8 };
 
 static const double flush_seconds = 0.1; /* lines stay in the buffer for so long */
@@ -42,16 +45,25 @@ struct engine {
     thrum_queue *work, *done; /* of struct batch * */
     thrum_semaphore window, budget;
     int permits;
-    thrum_event stop;      /* the sink has had enough */
+    thrum_event stop;      /* the sink has ended the run */
     struct batch *current; /* being filled; the source's */
     uint64_t next_number;  /* the source's */
 
     thrum_lock lock; /* over what follows */
     int workers;     /* that have not ended */
+    int pending;     /* batches that are not done */
+    bool ended;      /* the source has */
     uint64_t found, found_bytes, read_bytes;
 };
 
-/* Descriptors: two thirds of what is allowed, after asking for more. */
+/* A worker: its reader, and the batch that it has. */
+struct worker {
+    struct engine *engine;
+    struct reader reader;
+    struct batch *batch;
+};
+
+/* Permits for folders: a third of the descriptors that the limit allows, after raising it. */
 static int count_permits(void)
 {
     struct rlimit limit;
@@ -99,10 +111,11 @@ void engine_flush(struct engine *engine)
     batch->number = engine->next_number++;
     thrum_semaphore_acquire(&engine->window);
     thrum_with (&engine->lock) {
+        engine->pending++;
         engine->found += batch->count;
         engine->found_bytes += batch->bytes;
     }
-    thrum_queue_put(engine->work, &batch, THRUM_FOREVER); /* open until the source ends, bounded */
+    thrum_queue_put(engine->work, &batch, THRUM_FOREVER); /* open: this batch is not done */
 }
 
 struct item *engine_add(struct engine *engine, struct folder *folder, const char *name)
@@ -119,10 +132,22 @@ void engine_added(struct engine *engine, struct item *item)
         item->kind = engine->options->digest;
     if (engine->options->names_only && item->state == ITEM_WAITING)
         item->state = ITEM_DONE;
-    if (item->about.st_nlink > 0 && S_ISREG(item->about.st_mode))
-        batch->bytes += (uint64_t)item->about.st_size;
-    if (batch->count == BATCH_ITEMS || batch->bytes >= BATCH_BYTES)
+    batch->bytes += item->bytes;
+    if (batch->count == BATCH_ITEMS)
         engine_flush(engine);
+}
+
+/* Closes `work` if nothing can come any more. `done` batches have been done; `ended`: the source has ended. */
+static void note_end(struct engine *engine, int done, bool ended)
+{
+    bool over = false;
+    thrum_with (&engine->lock) {
+        engine->pending -= done;
+        engine->ended |= ended;
+        over = engine->ended && engine->pending == 0;
+    }
+    if (over)
+        thrum_queue_close(engine->work);
 }
 
 static int run_source(thrum_task *self)
@@ -130,26 +155,44 @@ static int run_source(thrum_task *self)
     struct engine *engine = thrum_arg(self, struct engine *);
     int rc = engine->options->source(engine, engine->options->source_context);
     engine_flush(engine);
-    thrum_queue_close(engine->work);
+    note_end(engine, 0, true);
     return rc;
 }
 
 static bool note_bytes(void *context, size_t bytes)
 {
-    struct engine *engine = context;
+    struct engine *engine = ((struct worker *)context)->engine;
     thrum_with (&engine->lock)
         engine->read_bytes += bytes;
     return !engine_stopping(engine);
 }
 
-/* One batch, file by file. A folder is left as soon as no later file of the batch needs it. */
-static void work_on(struct engine *engine, struct reader *reader, struct batch *batch)
+/* Offers the rest of the batch to another worker. If `work` is full, the others have enough to do. */
+static void offer_rest(void *context)
 {
+    const struct worker *worker = context;
+    struct batch *batch = worker->batch;
+    if (batch_offer(batch) && thrum_queue_put(worker->engine->work, &batch, THRUM_NOW) < 0)
+        batch_take_back(batch);
+}
+
+/* Does the items of a batch until none is left, and leaves the folder of each at once. `rc` is below 0 if
+ * there is no reader. */
+static void work_on(struct worker *worker, int rc)
+{
+    struct engine *engine = worker->engine;
+    struct reader *reader = &worker->reader;
+    struct item *item;
     uint64_t bytes = 0;
-    for (size_t i = 0; i < batch->count; i++) {
-        struct item *item = &batch->items[i];
+    while ((item = batch_take(worker->batch))) {
         uint64_t told = reader->told;
-        read_item(reader, batch, item, engine_stopping(engine));
+        item->bytes = 0;
+        if (rc < 0 && item->state == ITEM_WAITING) {
+            item->state = ITEM_FAILED;
+            item->error = rc;
+        } else if (!engine_stopping(engine)) {
+            read_item(reader, worker->batch, item);
+        }
         bytes += item->bytes - (reader->told - told);
         folder_leave(item->folder);
     }
@@ -169,18 +212,23 @@ static void worker_ends(struct engine *engine)
 static int run_worker(thrum_task *self)
 {
     struct engine *engine = thrum_arg(self, struct engine *);
-    struct reader reader;
-    struct batch *batch;
-    int rc = reader_init(&reader, engine->options->cache, &engine->stop, note_bytes, engine);
-    while (thrum_queue_get(engine->work, &batch, THRUM_FOREVER) == 0) {
-        if (rc == 0)
-            work_on(engine, &reader, batch);
-        else
-            batch_fail(batch, rc);
-        thrum_queue_put(engine->done, &batch, THRUM_FOREVER); /* has room for all there are */
+    struct worker worker = {.engine = engine,
+                            .reader = {.cache = engine->options->cache,
+                                       .links = engine->options->links,
+                                       .progress = note_bytes,
+                                       .begin_long = offer_rest,
+                                       .context = &worker}};
+    int rc = reader_init(&worker.reader, &engine->stop);
+    while (thrum_queue_get(engine->work, &worker.batch, THRUM_FOREVER) == 0) {
+        batch_begin(worker.batch);
+        work_on(&worker, rc);
+        if (!batch_leave(worker.batch))
+            continue;
+        thrum_queue_put(engine->done, &worker.batch, THRUM_FOREVER); /* has room for the window */
+        note_end(engine, 1, false);
     }
     if (rc == 0)
-        reader_finish(&reader);
+        reader_finish(&worker.reader);
     worker_ends(engine);
     return 0;
 }
@@ -197,7 +245,7 @@ static void show_progress(struct engine *engine, uint64_t shown)
     progress_show(shown, read_bytes);
 }
 
-/* Gives a batch to the sink and ends its life. */
+/* Gives a batch to the sink and frees it. */
 static void give(struct engine *engine, struct batch *batch)
 {
     for (size_t i = 0; i < batch->count && !thrum_event_is_set(&engine->stop); i++)
@@ -208,8 +256,9 @@ static void give(struct engine *engine, struct batch *batch)
     thrum_semaphore_release(&engine->window, 1);
 }
 
-/* Takes a batch that is done. Waits no longer than until something else is due: the next bar, rows for the
- * cache, lines that lie in the buffer since `flush_at`. Returns 0, -ETIMEDOUT for these, or -EPIPE. */
+/* Takes a batch that is done. Returns 0; -ETIMEDOUT if something else is due first: the next bar,
+ * rows for the cache, or at `flush_at` the lines in the buffer; -EPIPE once all batches have been
+ * taken. */
 static int next_done(struct engine *engine, struct batch **ret_batch, thrum_deadline flush_at)
 {
     struct cache *cache = engine->options->cache;
@@ -226,7 +275,7 @@ static int next_done(struct engine *engine, struct batch **ret_batch, thrum_dead
     return index > 0 ? -ETIMEDOUT : index < 0 ? index : cases[0].code;
 }
 
-/* Takes what is done until all is, and gives it on in its order. */
+/* Takes the batches that are done until the last, and gives them to the sink in order. */
 static void collect(struct engine *engine)
 {
     struct batch *ring[WINDOW] = {0}, *batch;
@@ -258,14 +307,14 @@ static void collect(struct engine *engine)
     } while (rc == 0 || rc == -ETIMEDOUT);
 }
 
-/* Starts the workers; those that the system refuses are left out. Returns 0 if there is one. */
+/* Starts the workers. Returns 0 if at least one has started. */
 static int start_workers(struct engine *engine, thrum_executor *pool)
 {
     int rc = 0, refused = 0;
     engine->workers = engine->options->workers;
     for (int i = 0; i < engine->options->workers; i++) {
         thrum_future *worker = thrum_submit(pool, run_worker, thrum_value(struct engine *, engine));
-        /* One that has begun ends with 0, and not before the queue is closed. */
+        /* A worker that has started does not end before the queue is closed. */
         if (thrum_future_done(worker)) {
             rc = thrum_future_result(worker, NULL, 0, THRUM_NOW);
             refused++;
@@ -285,9 +334,9 @@ static int run(struct engine *engine, thrum_error *ret_error)
         thrum_thread *source =
             thrum_thread_start_with(&(thrum_thread_options){.name = "walk"}, run_source,
                                     thrum_value(struct engine *, engine));
-        /* If it could not be started nobody else closes the queue. */
+        /* A source that could not be started has not noted its end. */
         if (!thrum_thread_is_alive(source))
-            thrum_queue_close(engine->work);
+            note_end(engine, 0, true);
         collect(engine);
         rc = thrum_thread_join(source, THRUM_FOREVER);
         thrum_thread_free(source);

@@ -2,11 +2,12 @@
  *
  *   1. read the command line, find the algorithm, open the cache;
  *   2. hold Ctrl-C;
- *   3. run the pipeline (engine.h), printing as results come;
- *   4. write the cache, report what was left undone.
+ *   3. run the pipeline (engine.h) and print results as they come;
+ *   4. write the cache, and report an interruption.
  *
- * The digest of a tree is that of a list: what `thrum hash -z` would print of its files, with paths from
- * the tree's root. So a tree has one pipeline of its own, whose sink puts lines into a hasher.
+ * The digest of a tree is the digest of a list: what `thrum hash -z` prints of its files, with
+ * paths from the tree's root. So each tree has a pipeline of its own, whose sink puts lines into a
+ * hasher.
  */
 #include "../command.h"
 #include "check.h"
@@ -41,7 +42,7 @@ struct hash {
     bool whole;         /* all of its files have been read */
 };
 
-/* Says what is wrong with a file. */
+/* Prints what is wrong with a file. */
 static void tell(const struct hash *hash, const struct batch *batch, const struct item *item)
 {
     char *path = path_for_message(batch, item);
@@ -59,7 +60,7 @@ static void tell(const struct hash *hash, const struct batch *batch, const struc
     free(path);
 }
 
-/* Notes and tells how it went with an item. Returns false if it has no digest that counts. */
+/* Counts an item and prints its message. Returns false if it has no valid digest. */
 static bool note(struct hash *hash, const struct batch *batch, const struct item *item)
 {
     if (hash->to_terminal)
@@ -98,21 +99,22 @@ static bool run_engine(struct hash *hash, char **paths, size_t count, engine_sin
                                         .follow = hash->options.follow,
                                         .unordered = hash->options.unordered,
                                         .no_trees = hash->options.coreutils,
-                                        .links = links_new()};
+                                        .sizes = progress_draws()};
     thrum_error error;
-    int rc = walk_options.links
-                 ? engine_run(&(struct engine_options){.digest = &hash->digest,
-                                                       .cache = hash->cache,
-                                                       .workers = hash->options.workers,
-                                                       .unordered = hash->options.unordered,
-                                                       .source = walk,
-                                                       .source_context = &walk_options,
-                                                       .sink = sink,
-                                                       .idle = show_lines,
-                                                       .sink_context = hash},
-                              &error)
-                 : trouble(&error, -ENOMEM, "out of memory");
-    links_free(walk_options.links);
+    struct links *links = links_new();
+    int rc = links ? engine_run(&(struct engine_options){.digest = &hash->digest,
+                                                         .cache = hash->cache,
+                                                         .links = links,
+                                                         .workers = hash->options.workers,
+                                                         .unordered = hash->options.unordered,
+                                                         .source = walk,
+                                                         .source_context = &walk_options,
+                                                         .sink = sink,
+                                                         .idle = show_lines,
+                                                         .sink_context = hash},
+                                &error)
+                   : trouble(&error, -ENOMEM, "out of memory");
+    links_free(links);
     if (rc < 0)
         trouble_print("%s", error.message);
     return rc == 0;
@@ -120,7 +122,7 @@ static bool run_engine(struct hash *hash, char **paths, size_t count, engine_sin
 
 /* ------------------------------------------------------------------------------------------- trees */
 
-/* An engine_sink: the file becomes a line of the tree's list. */
+/* An engine_sink: adds the file's line to the digest of the tree. */
 static bool add_to_tree(const struct batch *batch, const struct item *item, void *context)
 {
     static const char digits[] = "0123456789abcdef";
@@ -237,7 +239,7 @@ static bool check_lists(struct hash *hash)
     return fine;
 }
 
-/* Does it between opening and closing of cache and output. Returns the exit status. */
+/* Opens the cache, hashes or verifies, and closes the cache. Returns the exit status. */
 static int work(struct hash *hash)
 {
     const struct hash_options *options = &hash->options;
@@ -308,7 +310,7 @@ static enum options_verdict find_digest(struct hash *hash, char *message, size_t
                                              : "tree");
 }
 
-/* coreutils has 1 for a wrong command line. */
+/* True with --coreutils: a wrong command line then has status 1. */
 static bool is_for_coreutils(int argc, char **argv)
 {
     for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)

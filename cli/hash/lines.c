@@ -1,7 +1,8 @@
 /* Lines.
  *
  * A name with a backslash, a newline or a carriage return is escaped, and its line begins with a
- * backslash, as coreutils 9.1 does. A path is put out in two parts, folder and name, as it is kept. */
+ * backslash, as in coreutils 9.1. A path is written in two parts, folder and name, as it is
+ * stored. */
 #include "lines.h"
 
 #include "json_text.h"
@@ -63,7 +64,7 @@ static bool path_has(const struct batch *batch, const struct item *item, const c
     return strpbrk(item->folder->path, set) || strpbrk(item_name(batch, item), set);
 }
 
-/* The bytes of a path that JSON cannot hold as it is. */
+/* The bytes of a path that JSON cannot hold. */
 static void put_path_hex(FILE *out, const struct batch *batch, const struct item *item)
 {
     const char *parts[] = {item->folder->path, item_name(batch, item)};
@@ -80,7 +81,7 @@ static void put_json(FILE *out, const struct line_style *style, const struct bat
                      const struct item *item)
 {
     fputs_unlocked("{\"path\": \"", out);
-    /* A character is never cut in two by this: between the parts stands a slash, or one is empty. */
+    /* No character is cut in two: the first part is empty or ends with a slash. */
     json_put_text(out, item->folder->path);
     json_put_text(out, item_name(batch, item));
     putc_unlocked('"', out);

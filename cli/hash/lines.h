@@ -1,4 +1,4 @@
-/* The lines that go out: those of sha256sum to the byte, or JSON. */
+/* The output lines: those of sha256sum, to the byte, or JSON. */
 #ifndef CLI_HASH_LINES_H
 #define CLI_HASH_LINES_H
 
@@ -23,17 +23,16 @@ struct line_style {
     const struct digest_kind *digest;
 };
 
-/* The line of a file that has been read, changed meanwhile or not; of a failed one only as JSON. Puts nothing
- * if there is no line. */
+/* Puts the line of a file that has been read, even if it has changed meanwhile. A file that failed
+ * has a line only in JSON; otherwise nothing is put. */
 void line_put(FILE *out, const struct line_style *style, const struct batch *batch,
               const struct item *item);
 
-/* "name: OK", escaped as sha256sum -c does: only if there is a newline in it. */
+/* Puts "name: OK". The name is escaped only if it has a newline, as sha256sum -c does. */
 void line_put_verdict(FILE *out, const struct batch *batch, const struct item *item,
                       const char *verdict);
 
-/* The path for a message: control characters cannot harm a terminal. Malloced; NULL if memory
- * is out. */
+/* The path for a message, with '?' for control characters. Free it. NULL if memory ran out. */
 char *path_for_message(const struct batch *batch, const struct item *item);
 
 #endif

@@ -1,12 +1,10 @@
 /* Hard links.
  *
- * A table by device and inode of the files that have more than one name. The walker finds or makes
- * the record, the worker that reads the first name settles it, the others wait for that. They
- * cannot wait for ever: batches are taken in the order of the walk, so that the first name is with a
- * worker, or done, before the second is looked at, and within a batch it stands before it.
+ * A table, by device and inode, of the files that have more than one name. A worker that has opened
+ * such a file finds or makes the record. The worker that made it reads the file and settles the record;
+ * the others wait for that. No wait is endless: a worker that reads waits for no other worker.
  *
- * A record stays to the end of the run: whether another name will come is not known, as it may lie
- * outside the tree.
+ * A record stays to the end of the run. Another name may always come, or lie outside the tree.
  */
 #include "links.h"
 
@@ -22,6 +20,7 @@ struct link {
 };
 
 struct links {
+    thrum_lock lock;    /* over what follows */
     size_t count, room; /* room is a power of two */
     struct link **chains;
 };
@@ -60,10 +59,10 @@ void links_free(struct links *links)
     free(links);
 }
 
-/* Doubles the table; where memory is out the chains only get longer. */
+/* Doubles the table. If memory ran out, the chains get longer instead. */
 static void grow(struct links *links)
 {
-    struct links larger = {.count = links->count, .room = 2 * links->room};
+    struct links larger = {.room = 2 * links->room};
     larger.chains = calloc(larger.room, sizeof(struct link *));
     if (!larger.chains)
         return;
@@ -75,13 +74,14 @@ static void grow(struct links *links)
             larger.chains[chain] = link;
         }
     free(links->chains);
-    *links = larger;
+    links->chains = larger.chains;
+    links->room = larger.room;
 }
 
-struct link *links_find(struct links *links, const struct stat *about, bool *ret_first)
+/* links_find, under the lock. */
+static struct link *find(struct links *links, const struct stat *about, bool *ret_first)
 {
     size_t chain = chain_of(links, about->st_dev, about->st_ino);
-    *ret_first = false;
     for (struct link *link = links->chains[chain]; link; link = link->next)
         if (link->device == about->st_dev && link->inode == about->st_ino)
             return link;
@@ -94,6 +94,15 @@ struct link *links_find(struct links *links, const struct stat *about, bool *ret
     *ret_first = true;
     if (++links->count > links->room)
         grow(links);
+    return link;
+}
+
+struct link *links_find(struct links *links, const struct stat *about, bool *ret_first)
+{
+    struct link *link = NULL;
+    *ret_first = false;
+    thrum_with (&links->lock)
+        link = find(links, about, ret_first);
     return link;
 }
 

@@ -9,12 +9,12 @@ struct links;
 struct links *links_new(void);
 void links_free(struct links *links);
 
-/* The record of the file that `about` describes. `ret_first` tells whether it is new: then whoever is
- * given it reads the file and calls link_settle, which is owed; all others call link_wait. NULL if
- * memory is out, and then each name is read for itself. For the walker alone. */
+/* The record of the file that `about` describes. If `ret_first` is true, it is new: the caller reads
+ * the file and must call link_settle. Callers for other names call link_wait. Returns NULL if memory ran
+ * out: each name is then read. From any thread. */
 struct link *links_find(struct links *links, const struct stat *about, bool *ret_first);
 
-/* Tells the result to those who wait. */
+/* Sets the result and wakes the waiters. */
 void link_settle(struct link *link, const struct item *item);
 
 /* Waits for the result and copies it. Blocks while another worker reads the file. */

@@ -4,12 +4,13 @@
  *     digest  name             the second blank may be a '*'
  *     digest name              as BSD's `-r` writes
  *
- * The digest is in hexadecimal or in base64. The tag is the algorithm; without one, it is the length.
+ * The digest is in hexadecimal or in base64. The tag is the algorithm; without one, it is the
+ * length.
  *
- * Whether names of the last form begin with a blank or a star cannot be known from one line: the first line
- * of a list decides for the rest.
+ * One line does not show whether a name of the last form begins with a blank or a star. The first
+ * line of a list decides for the rest.
  *
- * A line with a NUL is no line of a list: a name that ends there would be another file.
+ * A line with a NUL is refused: a name that ends there would be another file.
  */
 #include "list_line.h"
 

@@ -1,14 +1,14 @@
-/* A line of a list of digests: what it says. */
+/* Reads a line of a list of digests. */
 #ifndef CLI_HASH_LIST_LINE_H
 #define CLI_HASH_LIST_LINE_H
 
 #include "digest/digest.h"
 
-/* What is known of a list. All-zero, but for `only`, before its first line. */
+/* The state of a list. All-zero, but for `only`, before its first line. */
 struct list_format {
     const struct digest_kind *only; /* the algorithm of all lines; NULL to find it in each */
     enum { REVERSED_UNKNOWN, REVERSED, NOT_REVERSED } reversed;
-    struct digest_set kinds; /* that lines have named */
+    struct digest_set kinds; /* named by lines */
 };
 
 struct list_line {
@@ -17,8 +17,8 @@ struct list_line {
     unsigned char digest[DIGEST_MOST];
 };
 
-/* Reads a line of `length` bytes, without its end and followed by a NUL; changes it. Returns false if it is
- * no line of a list. */
+/* Reads a line of `length` bytes, without its end and followed by a NUL. Changes it. Returns false
+ * if the line is malformed. */
 bool list_line_read(struct list_format *format, char *line, size_t length,
                     struct list_line *ret_line);
 void list_format_finish(struct list_format *format);

@@ -1,10 +1,10 @@
 /* The listing of a directory.
  *
- * The order is that of `find | LC_ALL=C sort`: by bytes, and a directory counts as if its name ended
- * with a slash, so that "a.c" comes before "a/b", as '.' comes before '/'. The order of a whole
- * walk is then the order of its paths.
+ * The order is that of `find | LC_ALL=C sort`, by bytes. A directory counts as if its name ended
+ * with a slash: "a.c" comes before "a/b", because '.' comes before '/'. So the order of a whole
+ * walk is the order of its paths.
  *
- * It is read as a whole, because it has to be sorted; its memory is that of its names.
+ * A directory is read as a whole, because it has to be sorted. The memory is that of its names.
  */
 #include "listing.h"
 
@@ -42,7 +42,7 @@ static int add(struct listing *listing, size_t *used, size_t *text_room, size_t 
     return 0;
 }
 
-/* Some file systems do not tell the type with the name. */
+/* Some file systems give names without types. */
 static void find_types(int descriptor, struct listing *listing)
 {
     struct stat about;

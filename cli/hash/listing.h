@@ -1,4 +1,4 @@
-/* What a directory holds, in a stable order. */
+/* The entries of a directory, in a stable order. */
 #ifndef CLI_HASH_LISTING_H
 #define CLI_HASH_LISTING_H
 
@@ -16,9 +16,8 @@ struct listing {
     size_t count;
 };
 
-/* Reads the open directory, which stays the caller's, into `ret`. With `sorted`, the entries stand in
- * the order that the paths of all files below them have by their bytes. Returns 0 or a negative
- * errno. */
+/* Reads the open directory, which stays the caller's, into `ret`. With `sorted`, the entries are in
+ * the order of the paths of all files below them, by bytes. Returns 0 or a negative errno. */
 int listing_read(int descriptor, bool sorted, struct listing *ret);
 void listing_finish(struct listing *listing);
 

@@ -1,4 +1,5 @@
-/* Open addressing. The whole paths are kept: with hashes alone, a file could be made that passes for another. */
+/* Open addressing. The whole paths are kept. With hashes alone, a file could be made whose name
+ * collides with that of another. */
 #include "name_set.h"
 
 #include <errno.h>

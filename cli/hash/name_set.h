@@ -13,7 +13,7 @@ struct name_set {
 
 /* Returns 0 or -ENOMEM. */
 int name_set_add(struct name_set *set, const char *path);
-/* The path is `folder` and `name` put together. False also if memory is out. */
+/* True if the set has the path `folder` + `name`. False also if memory ran out. */
 bool name_set_has(const struct name_set *set, const char *folder, const char *name);
 void name_set_finish(struct name_set *set);
 

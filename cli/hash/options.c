@@ -1,5 +1,5 @@
-/* The command line of `thrum hash`. Letters and names are those of sha256sum and cksum where they have them.
- * Of options that contradict each other the last one counts, as there. */
+/* The command line of `thrum hash`. Letters and names are those of sha256sum and cksum where they
+ * have them. Of contradicting options the last one counts, as there. */
 #include "options.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 
 enum { WORKERS_MAX = 1024 };
 
-/* What shells offer; any other that OpenSSL knows is taken, too. */
+/* The algorithms that shells offer. Others that OpenSSL knows are accepted, too. */
 static const char *const algorithms[] = {
     "sha256",   "sha224",     "sha384",  "sha512",     "sha1", "md5", "sha3-256",
     "sha3-512", "sha512-256", "blake2b", "blake2s256", "sm3",  "crc", NULL};
@@ -39,23 +39,23 @@ static const struct option_row rows[] = {
      "directory, prints the same list. Links and empty directories do not count.",
      OPTION_FLAG, INTO(tree)},
     {'j', "jobs", "N", "Files read at a time; as many as there are processors by default.",
-     "More may help where a disk or a network is waited for.", OPTION_COUNT, INTO(workers), 1,
+     "More may help if the files are on a slow disk or a network.", OPTION_COUNT, INTO(workers), 1,
      WORKERS_MAX},
     {0, "unordered", NULL, "Print results as they come, rather than in the order of their paths.",
      NULL, OPTION_FLAG, INTO(unordered)},
     {0, "json", NULL, "Print an object of JSON for each file, those that failed included.",
-     "Its members are path, algorithm, digest, bytes, changed and error. A path that is no UTF-8 has "
-     "U+FFFD for the bytes that are not, and is also there whole, in hexadecimal, as path_hex.",
+     "Its members are path, algorithm, digest, bytes, changed and error. In a path that is not UTF-8, U+FFFD "
+     "replaces the invalid bytes; path_hex then has the whole path in hexadecimal.",
      OPTION_FLAG, INTO(json)},
     {'L', "follow", NULL, "Follow symbolic links in trees.",
-     "One that leads back to a directory above it is reported and not followed. What is named on the "
+     "A link that leads back to a directory above it is reported and not followed. A link that is named on the "
      "command line is always followed.",
      OPTION_FLAG, INTO(follow)},
-    {0, "cache", "FILE", "Keep digests in this file, and do not read again what has not changed.",
+    {0, "cache", "FILE", "Store digests in FILE, and do not read unchanged files again.",
      "A file counts as unchanged if device, inode, size, modification and change time are the same. "
-     "What was changed less than two seconds ago is not kept.",
+     "A file that changed less than two seconds ago is not stored.",
      OPTION_TEXT, INTO(cache), .completion = COMPLETE_FILE},
-    {'b', "binary", NULL, "Print a star before the name; what is read is the same.", NULL,
+    {'b', "binary", NULL, "Print a star before the name; the digest is the same.", NULL,
      OPTION_CUSTOM, .take = take_binary},
     {'t', "text", NULL, "Print a blank before the name; the default.", NULL, OPTION_CUSTOM,
      .take = take_text},
@@ -67,14 +67,14 @@ static const struct option_row rows[] = {
      OPTION_FLAG, INTO(raw)},
     {'z', "zero", NULL, "End lines with a NUL rather than a newline, and escape no names.", NULL,
      OPTION_FLAG, INTO(zero)},
-    {0, "ignore-missing", NULL, "With -c: say nothing of files that are not there.", NULL,
+    {0, "ignore-missing", NULL, "With -c: do not report files that do not exist.", NULL,
      OPTION_FLAG, INTO(ignore_missing)},
     {'q', "quiet", NULL, "Show no progress; with -c also no OK.", NULL, OPTION_CUSTOM,
      .take = take_quiet},
-    {0, "status", NULL, "With -c: print nothing; the exit status tells.",
+    {0, "status", NULL, "With -c: print nothing; only the exit status tells the result.",
      "Of --quiet, --status and --warn the last one counts.", OPTION_CUSTOM, .take = take_status},
     {0, "strict", NULL, "With -c: fail if a line is malformed.", NULL, OPTION_FLAG, INTO(strict)},
-    {'w', "warn", NULL, "With -c: tell each malformed line.", NULL, OPTION_CUSTOM,
+    {'w', "warn", NULL, "With -c: report each malformed line.", NULL, OPTION_CUSTOM,
      .take = take_warn},
     {0, "coreutils", NULL, "Stand in for sha256sum: its exit status, and no trees.",
      "A wrong command line ends with status 1, a directory is an error, and -c takes lines of one algorithm "
@@ -87,28 +87,29 @@ static const struct option_row rows[] = {
 
 static const struct help_section sections[] = {
     {.title = "Files",
-     .text = "Of a directory all files below it are taken, in the order of their paths by bytes. "
-             "Pipes, sockets and devices in a tree are skipped with a word on standard error; "
-             "named, they are read. A file with several names is read once. What cannot be read is "
-             "reported, the rest is done. A file that is written to while it is read is reported, "
-             "too, as its digest may fit no state that it ever had.",
+     .text =
+         "For a directory, all files below it are hashed, in the order of their paths by bytes. "
+         "Pipes, sockets and devices in a tree are skipped with a message on standard error; "
+         "if you name one, it is read. A file with several names is read once. A file that cannot be read is "
+         "reported, and the others are hashed. A file that is written to while it is read is reported, "
+         "too, because its digest may fit no state that it ever had.",
      .manual_only = true},
     {.title = "Memory",
-     .text = "What is found, and what is done before its turn, waits in a window of some ten "
-             "thousand files, so the number of files does not matter. The names of one directory "
-             "are held together to be sorted.",
+     .text =
+         "The memory does not grow with the number of files: at most some ten thousand are in work or wait "
+         "to be printed. The names of one directory are in memory together, to be sorted.",
      .manual_only = true},
     {0},
 };
 
 static const struct help_term examples[] = {
-    {"thrum hash ~/photos > photos.sha256", "The digests of a tree."},
-    {"thrum hash -c --quiet photos.sha256", "Verify them; only what is wrong is printed."},
-    {"thrum hash -c --new-in ~/photos photos.sha256", "Also what is new and what is missing."},
-    {"thrum hash --tree src", "One digest for all of a tree."},
+    {"thrum hash ~/photos > photos.sha256", "Print the digests of all files in a tree."},
+    {"thrum hash -c --quiet photos.sha256", "Verify them; print only what is wrong."},
+    {"thrum hash -c --new-in ~/photos photos.sha256", "Report new and missing files, too."},
+    {"thrum hash --tree src", "Print one digest for a whole tree."},
     {"thrum hash --cache ~/.cache/digests.db --json /srv/data",
-     "Again and again, reading only what has changed."},
-    {"tar c . | thrum hash -a blake2b", "Of what a pipe gives."},
+     "Run it again and again; only changed files are read."},
+    {"tar c . | thrum hash -a blake2b", "Hash the data of a pipe."},
     {0},
 };
 
@@ -117,16 +118,18 @@ const struct command_line hash_line = {
     .summary = "Print or verify digests of files and trees, in parallel.",
     .title = "print or verify digests of files and trees, in parallel",
     .usages = (const char *const[]){"[OPTION...] [PATH...]", "-c [OPTION...] [FILE...]", NULL},
-    .about = "Prints SHA-256 or other digests of files, of all files below directories, and of "
-             "standard input, for which - stands or no PATH at all. Lines are those of sha256sum, "
-             "to the byte. Walking, reading and computing overlap.",
+    .about =
+        "Prints SHA-256 or other digests of files, of all files below directories, and of "
+        "standard input (- or no PATH). The lines are those of sha256sum, to the byte. Several files are "
+        "read at a time.",
     .options = rows,
     .sections = sections,
     .examples = examples,
-    .fails = "A file could not be read, was changed meanwhile, or, with -c, is not what it should "
-             "be. The rest was done.",
-    .interrupted = "Ctrl-C, as well as SIGTERM and SIGHUP, ends the walk: files being read are "
-                   "finished and printed. A second one ends it at once.",
+    .fails =
+        "A file could not be read, changed while it was read, or, with -c, has another digest. The other "
+        "files were hashed.",
+    .interrupted = "After Ctrl-C, SIGTERM or SIGHUP no further file is read: those being read are "
+                   "finished and printed. A second signal ends the program at once.",
     .operands = OPERANDS_ANY,
     .completion = COMPLETE_FILE,
 };
@@ -198,7 +201,7 @@ static bool take_tree(void *into, const char *value, char *message, size_t size)
     return true;
 }
 
-/* An option that is given and has no place with or without --check; NULL for none. */
+/* A given option that is meaningless with --check, or without it; NULL for none. */
 static const char *misplaced(const struct hash_options *o)
 {
     const struct {
@@ -223,7 +226,7 @@ static const char *misplaced(const struct hash_options *o)
     return NULL;
 }
 
-/* Checks what each option allows by itself but not together. */
+/* Checks the options together. */
 static enum options_verdict check_whole(const struct hash_options *o, char *message, size_t size)
 {
     const char *name = misplaced(o);

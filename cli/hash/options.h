@@ -1,4 +1,4 @@
-/* What `thrum hash` was asked to do: its command line as a struct. */
+/* The command line of `thrum hash` as a struct. */
 #ifndef CLI_HASH_OPTIONS_H
 #define CLI_HASH_OPTIONS_H
 
@@ -20,7 +20,8 @@ struct hash_options {
 
 extern const struct command_line hash_line;
 
-/* Reads the command line, as demo_options_parse does. hash_options_finish is due whatever the verdict. */
+/* Reads the command line, as demo_options_parse does. Call hash_options_finish after any
+ * verdict. */
 enum options_verdict hash_options_parse(int argc, char **argv, struct hash_options *ret,
                                         char *message, size_t size);
 void hash_options_finish(struct hash_options *options);

@@ -1,13 +1,13 @@
 /* One file.
  *
- * What lies in a tree is opened without following links (unless the user asked for that, when the
- * walker has seen the other end) and without waiting, so that a pipe that has just taken a file's
- * place holds up nobody; then it is looked at again, as it may be another file than the walker saw.
- * What the user has named is opened as every program would.
+ * A file in a tree is opened without following links, except with --follow, and without waiting: a
+ * pipe that has taken the file's place must not block. After opening it is checked again, because
+ * it may be another file than the walker saw. A file that the user named is opened as by every
+ * program.
  *
- * A file that is written to while it is read has a digest that fits no state it ever had. It shows in
- * size, modification or change time; only an access by a memory mapping that the kernel has not
- * written down yet escapes that.
+ * If a file is written to while it is read, its digest may fit no state that it ever had. Its size,
+ * modification time or change time shows that. One case escapes: a write through a memory mapping
+ * for which the kernel has not updated the times yet.
  */
 #include "read.h"
 
@@ -20,18 +20,18 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Reading a file of this size takes longer than passing a batch to another worker. */
+enum { LONG_FILE = 128 * 1024 };
+
 static bool tell(void *context, size_t bytes)
 {
     struct reader *reader = context;
     reader->told += bytes;
-    return reader->progress(reader->progress_context, bytes);
+    return reader->progress(reader->context, bytes);
 }
 
-int reader_init(struct reader *reader, struct cache *cache, thrum_event *stop,
-                bool (*progress)(void *context, size_t bytes), void *progress_context)
+int reader_init(struct reader *reader, thrum_event *stop)
 {
-    *reader =
-        (struct reader){.cache = cache, .progress = progress, .progress_context = progress_context};
     int rc = hasher_init(&reader->hasher);
     reader->hasher.progress = tell;
     reader->hasher.progress_context = reader;
@@ -56,13 +56,6 @@ static bool unchanged(const struct stat *a, const struct stat *b)
            same_time(&a->st_ctim, &b->st_ctim);
 }
 
-/* Another file than the one that the walker saw has taken its name. */
-static bool replaced(const struct item *item, const struct stat *now)
-{
-    return !S_ISREG(now->st_mode) ||
-           (item->link && (now->st_dev != item->about.st_dev || now->st_ino != item->about.st_ino));
-}
-
 static bool is_cached(struct reader *reader, struct item *item, const struct stat *about)
 {
     if (!reader->cache || !cache_get(reader->cache, item->kind, about, item->digest))
@@ -72,89 +65,94 @@ static bool is_cached(struct reader *reader, struct item *item, const struct sta
     return true;
 }
 
-static void read_open(struct reader *reader, struct item *item, int descriptor)
+/* Reads all bytes. `before` is what fstat gave before. */
+static void read_bytes(struct reader *reader, struct item *item, int descriptor,
+                       const struct stat *before)
 {
-    struct stat before, after;
-    int rc = 0;
-    if (fstat(descriptor, &before) != 0)
-        rc = -errno;
-    else if (S_ISDIR(before.st_mode))
-        rc = -EISDIR;
-    else if (!item->named && replaced(item, &before))
-        rc = -ESTALE;
-    else if (S_ISREG(before.st_mode) && item->about.st_nlink == 0 &&
-             is_cached(reader, item, &before))
-        return;
-    if (rc == 0)
-        rc = hasher_read(&reader->hasher, item->kind, descriptor, &before, item->digest,
-                         &item->bytes);
+    struct stat after;
+    if (!S_ISREG(before->st_mode) || before->st_size >= LONG_FILE)
+        reader->begin_long(reader->context);
+    int rc =
+        hasher_read(&reader->hasher, item->kind, descriptor, before, item->digest, &item->bytes);
     if (rc == -ECANCELED)
-        return; /* as if it had never been begun */
+        return; /* it stays unread */
     item->error = rc;
     item->state = rc < 0 ? ITEM_FAILED : ITEM_DONE;
-    if (rc < 0 || !S_ISREG(before.st_mode))
+    if (rc < 0 || !S_ISREG(before->st_mode))
         return;
-    if (fstat(descriptor, &after) != 0 || !unchanged(&before, &after))
+    if (fstat(descriptor, &after) != 0 || !unchanged(before, &after))
         item->state = ITEM_CHANGED;
     else if (reader->cache)
-        cache_put(reader->cache, item->kind, &before, item->digest);
+        cache_put(reader->cache, item->kind, before, item->digest);
 }
 
-/* Returns a descriptor or a negative errno. */
-static int open_item(const struct batch *batch, const struct item *item)
+/* Reads a file with several names, unless another worker does so by another name. */
+static void read_link(struct reader *reader, struct item *item, int descriptor,
+                      const struct stat *before)
 {
-    const char *name = item_name(batch, item);
-    if (item->named)
-        return input_open(item->folder->descriptor, name);
-    int descriptor =
-        openat(item->folder->descriptor, name,
-               O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | (item->follow ? 0 : O_NOFOLLOW));
-    return descriptor < 0 ? -errno : descriptor;
+    bool first;
+    struct link *link = links_find(reader->links, before, &first);
+    if (link && !first) {
+        link_wait(link, item);
+        return;
+    }
+    read_bytes(reader, item, descriptor, before);
+    if (link)
+        link_settle(link, item);
 }
 
-static void read_named(struct reader *reader, const struct batch *batch, struct item *item)
+static void read_open(struct reader *reader, struct item *item, int descriptor)
 {
-    if (item->about.st_nlink > 0 && is_cached(reader, item, &item->about))
+    struct stat about;
+    int rc = 0;
+    if (fstat(descriptor, &about) != 0)
+        rc = -errno;
+    else if (S_ISDIR(about.st_mode))
+        rc = -EISDIR;
+    else if (!item->named && !S_ISREG(about.st_mode))
+        rc = -ESTALE; /* it has taken the name of the file that the walker saw */
+    else if (item->named && !item->standard_input && !S_ISREG(about.st_mode))
+        rc = input_block(descriptor);
+    if (rc < 0) {
+        item->state = ITEM_FAILED;
+        item->error = rc;
+        return;
+    }
+    if (item->standard_input && S_ISREG(about.st_mode) && is_cached(reader, item, &about))
+        return;
+    if (S_ISREG(about.st_mode) && about.st_nlink > 1 && reader->links)
+        read_link(reader, item, descriptor, &about);
+    else
+        read_bytes(reader, item, descriptor, &about);
+}
+
+/* Looks for the file in the cache before opening it, which is faster. */
+static bool is_cached_by_name(struct reader *reader, const struct batch *batch, struct item *item)
+{
+    struct stat about;
+    bool follow = item->named || item->follow;
+    return reader->cache && !item->standard_input &&
+           fstatat(item->folder->descriptor, item_name(batch, item), &about,
+                   follow ? 0 : AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(about.st_mode) && is_cached(reader, item, &about);
+}
+
+void read_item(struct reader *reader, const struct batch *batch, struct item *item)
+{
+    if (item->state != ITEM_WAITING || is_cached_by_name(reader, batch, item))
         return;
     if (item->standard_input) {
         read_open(reader, item, STDIN_FILENO);
         return;
     }
-    int descriptor = open_item(batch, item);
+    int descriptor = openat(item->folder->descriptor, item_name(batch, item),
+                            INPUT_FLAGS | (item->named || item->follow ? 0 : O_NOFOLLOW));
     if (descriptor < 0) {
         item->state = ITEM_FAILED;
-        item->error = descriptor;
-        item->missing = descriptor == -ENOENT;
+        item->error = -errno;
+        item->missing = errno == ENOENT;
         return;
     }
     read_open(reader, item, descriptor);
     (void)close(descriptor); /* of a file that was only read */
-}
-
-void read_item(struct reader *reader, const struct batch *batch, struct item *item, bool stopping)
-{
-    if (item->state != ITEM_WAITING)
-        return;
-    if (item->link && !item->link_first) {
-        link_wait(item->link, item);
-        return;
-    }
-    if (!stopping)
-        read_named(reader, batch, item);
-    if (item->link)
-        link_settle(item->link, item);
-}
-
-void batch_fail(struct batch *batch, int error)
-{
-    for (size_t i = 0; i < batch->count; i++) {
-        struct item *item = &batch->items[i];
-        if (item->state == ITEM_WAITING) {
-            item->state = ITEM_FAILED;
-            item->error = error;
-        }
-        if (item->link && item->link_first)
-            link_settle(item->link, item);
-        folder_leave(item->folder);
-    }
 }

@@ -1,30 +1,30 @@
-/* What a worker does with one file: opens it, reads it, and sees whether it changed meanwhile. */
+/* A worker's reader: opens a file, reads it, and checks whether it has changed meanwhile. */
 #ifndef CLI_HASH_READ_H
 #define CLI_HASH_READ_H
 
 #include "batch.h"
 #include "cache.h"
 #include "digest/hasher.h"
+#include "links.h"
 
 struct reader {
     struct hasher hasher;
-    struct cache *cache;
-    uint64_t told; /* bytes that the progress function has been told of */
+    struct cache *cache; /* or NULL */
+    struct links *links; /* or NULL */
+    uint64_t told;       /* bytes that were reported to the progress function */
+    /* Called with the bytes of each large piece. Returns false to end the wait for a pipe. */
     bool (*progress)(void *context, size_t bytes);
-    void *progress_context;
+    /* Called before a file is read that takes long: a large one, or no regular file. */
+    void (*begin_long)(void *context);
+    void *context; /* of both */
 };
 
-/* Once `stop` is set, or Ctrl-C has come, it waits for no input. Returns 0 or -ENOMEM. The reader must stay
- * where it is. */
-int reader_init(struct reader *reader, struct cache *cache, thrum_event *stop,
-                bool (*progress)(void *context, size_t bytes), void *progress_context);
+/* Prepares the hasher; set the other fields before. Once `stop` is set, or Ctrl-C has come, the reader
+ * waits for no input. It must not be moved. Returns 0 or -ENOMEM. */
+int reader_init(struct reader *reader, thrum_event *stop);
 void reader_finish(struct reader *reader);
 
-/* Fills in the item's state and digest, unless it has a state; does nothing but what is owed if the
- * run is `stopping`. Blocks. */
-void read_item(struct reader *reader, const struct batch *batch, struct item *item, bool stopping);
-
-/* Fails all of a batch, as there is no reader, and leaves its folders. */
-void batch_fail(struct batch *batch, int error);
+/* Fills in the item's state and digest, unless it has a state. Blocks. */
+void read_item(struct reader *reader, const struct batch *batch, struct item *item);
 
 #endif

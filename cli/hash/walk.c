@@ -1,23 +1,26 @@
 /* The walker.
  *
- * It goes down by a list of frames in memory rather than by recursion, so that depth is no danger,
- * and by openat from one open directory to the next, so that the length of a path is none either.
+ * It keeps a list of frames in place of recursion, so the depth of a tree has no limit. It goes
+ * from one open directory to the next by openat, so the length of a path has none.
  *
- * Open directories. A frame keeps its directory open, for the entries that are still to come. In a
- * deep tree that would be too many, so only the deepest few do (KEEP_OPEN at most); on the way back up
- * a directory that was closed is opened again as ".." of the one below, and believed only if it has
- * the same device and inode. If it has been moved meanwhile, the rest of it is given up with a word.
+ * Open directories. A frame keeps its directory open for the entries that are left. Only the
+ * deepest frames do so, KEEP_OPEN at most. On the way back up, a closed directory is opened again
+ * as ".." of the directory below, and accepted only if device and inode are the same. If it has
+ * been moved meanwhile, the rest of it is skipped, with a message.
  *
  * Every directory costs a permit, which returns when the last file in it has been opened (batch.h).
- * The walker never waits for a permit while it keeps back files that hold some, and its own frames
- * hold fewer than there are.
+ * The walker sends on all files that hold permits before it waits for one, and its own frames hold
+ * fewer permits than there are.
  *
- * Links. A symbolic link in a tree is passed over; with --follow it is followed, and a directory
- * that is one of its own ancestors, as the frames show, is not entered. What is named by the user is
- * always followed.
+ * Links. A symbolic link in a tree is skipped. With --follow it is followed, but a directory that
+ * is its own ancestor, as the frames show, is not entered. A link that the user named is always
+ * followed.
  *
- * What cannot be entered and what is no file goes down the pipeline as an item, too, so that words
- * about it come in their place.
+ * Sizes. The workers look at each file when they have opened it, so the walker does not. Only a bar
+ * needs the sizes before that.
+ *
+ * A directory that cannot be entered, and an entry that is no file, become items, too. So their
+ * messages appear in the order of the walk.
  */
 #include "walk.h"
 
@@ -49,7 +52,7 @@ struct walker {
     size_t depth, room, keep;
 };
 
-/* Says something of what is no file. */
+/* Adds an item with a message, for what is no file. */
 static int add_word(struct walker *walker, struct folder *folder, const char *name,
                     const char *word, int error)
 {
@@ -71,15 +74,13 @@ static int add_file(struct walker *walker, struct folder *folder, const char *na
         return -ENOMEM;
     item->named = named;
     item->follow = followed;
-    if (about)
-        item->about = *about;
-    if (about && S_ISREG(about->st_mode) && about->st_nlink > 1)
-        item->link = links_find(walker->options->links, about, &item->link_first);
+    if (about && S_ISREG(about->st_mode))
+        item->bytes = (uint64_t)about->st_size;
     engine_added(walker->engine, item);
     return 0;
 }
 
-/* Lets go of the descriptor of the frame that is `keep` above the deepest. */
+/* Closes the directory of the frame that is `keep` above the deepest. */
 static void close_upper(struct walker *walker)
 {
     if (walker->depth <= walker->keep)
@@ -173,8 +174,11 @@ static int visit(struct walker *walker, struct folder *folder, const char *name,
         return 0;
     if (type == DT_DIR)
         return enter(walker, folder, name, false);
+    if (type == DT_REG && !walker->options->sizes)
+        return add_file(walker, folder, name, NULL, false, false);
     if (fstatat(folder->descriptor, name, &about, follow ? 0 : AT_SYMLINK_NOFOLLOW) != 0)
-        return add_file(walker, folder, name, NULL, false, follow); /* its opening says why */
+        return add_file(walker, folder, name, NULL, false,
+                        follow); /* opening it gives the reason */
     if (S_ISDIR(about.st_mode))
         return enter(walker, folder, name, follow);
     if (S_ISLNK(about.st_mode))
@@ -184,7 +188,8 @@ static int visit(struct walker *walker, struct folder *folder, const char *name,
     return add_file(walker, folder, name, &about, false, follow);
 }
 
-/* Opens the directory of a frame again, from the one below it. Returns 0 or a negative errno. */
+/* Opens the directory of a frame again, from the directory below it. Returns 0 or a negative
+ * errno. */
 static int reopen(struct walker *walker, struct frame *frame, const struct folder *below)
 {
     struct stat about;
@@ -215,13 +220,13 @@ static void frame_finish(struct frame *frame)
     listing_finish(&frame->listing);
 }
 
-/* Ends the deepest frame, and sees to it that the one above is open. */
+/* Ends the deepest frame, and opens the directory of the frame above if it is closed. */
 static int pop(struct walker *walker)
 {
     struct frame *frame = &walker->frames[--walker->depth];
     struct frame *above = walker->depth > 0 ? frame - 1 : NULL;
     int rc = 0;
-    if (above && !above->open) /* even one without further entries, as those above it need it */
+    if (above && !above->open) /* also without further entries: the frames above need it */
         rc = frame->open ? reopen(walker, above, frame->folder) : -ESTALE;
     frame_finish(frame);
     if (rc == 0 || rc == -ENOMEM)

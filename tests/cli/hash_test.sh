@@ -247,7 +247,7 @@ a_signal_ends_it_with_a_summary() {
     mkfifo input
     sleep 600 >input &
     local holder=$!
-    "$thrum" hash names/plain - names/empty <input >out 2>err &
+    "$thrum" hash -j 1 names/plain - names/empty <input >out 2>err &
     local process=$!
     until_true waits_in $process hash-
     kill -TERM $process
@@ -257,6 +257,16 @@ a_signal_ends_it_with_a_summary() {
     wait $holder 2>/dev/null
     [ $status -eq 143 ] && grep -q 'interrupted by SIGTERM after 1 files' err &&
         [ "$(cat out)" = "$(sha256sum names/plain)" ]
+}
+
+# A worker that waits for the first pipe leaves the second, of the same batch, to another worker.
+a_silent_pipe_does_not_hold_up_its_batch() {
+    mkfifo silent heard
+    "$thrum" hash -j 2 silent heard >out &
+    local process=$!
+    timeout 600 sh -c 'echo heard >heard' || return 1
+    echo silent >silent
+    wait $process && [ "$(cat out)" = "$(for i in silent heard; do printf '%s  %s\n' "$(echo $i | sha256sum | cut -c 1-64)" $i; done)" ]
 }
 
 a_signal_ends_the_wait_for_a_writer() {

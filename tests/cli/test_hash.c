@@ -75,65 +75,86 @@ TEST(only_the_first_name_of_a_file_is_read)
     links_free(links);
 }
 
-TEST(a_name_whose_turn_comes_later_does_not_open_the_file)
+static void begin_long(void *context)
 {
-    struct digest_kind kind;
-    struct reader reader;
-    struct stat about = {.st_dev = 1, .st_ino = 2, .st_nlink = 2};
-    struct links *links = links_new();
-    struct batch *batch = batch_new();
-    struct folder *here = folder_new(AT_FDCWD, NULL, "");
-    size_t told = 0;
-    bool first;
-    CHECK(links && batch && here && digest_kind_init(&kind, "sha256", 0) == DIGEST_KNOWN);
-    CHECK_INT(reader_init(&reader, NULL, NULL, go_on, &told), ==, 0);
-    for (int i = 0; i < 2; i++) {
-        struct item *item = batch_add(batch, here, "/nonexistent");
-        CHECK(item);
-        item->link = links_find(links, &about, &first);
-        item->link_first = first;
-    }
-    read_item(&reader, batch, &batch->items[0], false);
-    CHECK_INT(batch->items[0].state, ==, ITEM_FAILED);
-    CHECK_INT(batch->items[0].error, ==, -ENOENT);
-    batch->text[batch->items[1].name] = '\0'; /* a name that would give another error */
-    read_item(&reader, batch, &batch->items[1], false);
-    CHECK_INT(batch->items[1].error, ==, -ENOENT);
-    CHECK(batch->items[1].missing);
-    for (int i = 0; i < 3; i++)
-        folder_leave(here); /* of each item, and of ours */
-    folder_drop(here);
-    batch_free(batch);
-    links_free(links);
-    reader_finish(&reader);
-    digest_kind_finish(&kind);
+    (void)context;
 }
 
-TEST(a_run_that_stops_leaves_files_alone_but_settles_links)
+TEST(another_name_of_a_file_gets_the_digest_that_was_read)
 {
     struct digest_kind kind;
-    struct reader reader;
-    struct stat about = {.st_dev = 1, .st_ino = 2, .st_nlink = 2};
-    struct links *links = links_new();
+    size_t told = 0;
+    struct reader reader = {
+        .links = links_new(), .progress = go_on, .begin_long = begin_long, .context = &told};
     struct batch *batch = batch_new();
     struct folder *here = folder_new(AT_FDCWD, NULL, "");
-    size_t told = 0;
-    CHECK(links && batch && here && digest_kind_init(&kind, "sha256", 0) == DIGEST_KNOWN);
-    CHECK_INT(reader_init(&reader, NULL, NULL, go_on, &told), ==, 0);
-    struct item *item = batch_add(batch, here, "/dev/null"), other = {0};
-    CHECK(item);
-    item->link = links_find(links, &about, &item->link_first);
-    read_item(&reader, batch, item, true);
-    CHECK_INT(item->state, ==, ITEM_WAITING);
-    link_wait(item->link, &other); /* returns */
-    CHECK_INT(other.state, ==, ITEM_WAITING);
+    char other[256];
+    bool first;
+    struct stat about;
+    make_directory();
+    write_file("one", "text");
+    snprintf(other, sizeof other, "%s", path_of("two"));
+    CHECK_INT(link(path_of("one"), other), ==, 0);
+    CHECK(reader.links && batch && here && digest_kind_init(&kind, "sha256", 0) == DIGEST_KNOWN);
+    CHECK_INT(reader_init(&reader, NULL), ==, 0);
+    for (int i = 0; i < 2; i++) {
+        struct item *item = batch_add(batch, here, i == 0 ? path_of("one") : other);
+        CHECK(item);
+        item->kind = &kind;
+        read_item(&reader, batch, item);
+        CHECK_INT(item->state, ==, ITEM_DONE);
+        CHECK_INT(item->bytes, ==, 4);
+        folder_leave(here);
+    }
+    CHECK(memcmp(batch->items[0].digest, batch->items[1].digest, kind.size) == 0);
+    /* The second was not read: it gets what the record of the first says. */
+    CHECK_INT(stat(other, &about), ==, 0);
+    struct link *link = links_find(reader.links, &about, &first);
+    CHECK(link && !first);
+    struct item false_result = {.state = ITEM_FAILED, .error = -ENODATA};
+    link_settle(link, &false_result);
+    batch->items[1].state = ITEM_WAITING;
+    folder_use(here);
+    read_item(&reader, batch, &batch->items[1]);
+    CHECK_INT(batch->items[1].error, ==, -ENODATA);
     for (int i = 0; i < 2; i++)
+        folder_leave(here); /* of the third reading, and ours */
+    folder_drop(here);
+    folder_drop(here);
+    batch_free(batch);
+    links_free(reader.links);
+    reader_finish(&reader);
+    digest_kind_finish(&kind);
+    remove_file("one");
+    remove_file("two");
+    CHECK_INT(rmdir(directory), ==, 0);
+}
+
+TEST(a_batch_is_done_when_its_last_holder_leaves)
+{
+    struct batch *batch = batch_new();
+    struct folder *here = folder_new(AT_FDCWD, NULL, "");
+    CHECK(batch && here);
+    for (int i = 0; i < 3; i++)
+        CHECK(batch_add(batch, here, "name"));
+    CHECK(!batch_offer(batch)); /* it is still in the queue */
+    batch_begin(batch);
+    CHECK(batch_take(batch) == &batch->items[0]);
+    CHECK(batch_offer(batch));
+    CHECK(!batch_offer(batch));
+    batch_take_back(batch); /* the queue was full */
+    CHECK(batch_offer(batch));
+    batch_begin(batch); /* another worker */
+    CHECK(batch_take(batch) == &batch->items[1]);
+    CHECK(batch_take(batch) == &batch->items[2]);
+    CHECK(!batch_offer(batch)); /* no items are left */
+    CHECK(!batch_take(batch));
+    CHECK(!batch_leave(batch));
+    CHECK(batch_leave(batch));
+    for (int i = 0; i < 4; i++)
         folder_leave(here);
     folder_drop(here);
     batch_free(batch);
-    links_free(links);
-    reader_finish(&reader);
-    digest_kind_finish(&kind);
 }
 
 TEST(the_cache_knows_a_file_by_all_that_stat_says)
