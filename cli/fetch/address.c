@@ -1,8 +1,8 @@
-/* The name of a file is what stands in the URL, byte by byte, so that it can be foretold: the last part of the
- * path and the query, in which a slash becomes %2F. With a tree, the host and the port, if it is not the usual
- * one, and all parts of the path come before. libcurl has taken "." and ".." out of the path by then. A part
- * that begins with a dot gets a '_' before it: so no URL gives a name that hides, that leads upward, or that
- * this program uses for partial files.
+/* The name of a file is predictable: the last part of the path and the query, byte by byte. A slash
+ * in the query becomes %2F. With --tree, the host, a port other than the usual one, and all parts
+ * of the path come before. libcurl has removed "." and ".." from the path. A part that begins with
+ * a dot gets a '_' before it. So no URL gives a name that is hidden, that leads upward, or that is
+ * one of a partial file.
  */
 #include "address.h"
 
@@ -77,7 +77,7 @@ static bool add_file(char *name, size_t *used, const char *path, const char *que
             put_all(name, PATH_SIZE, used, query, strlen(query)) && *used - begin < FILE_NAME_SIZE);
 }
 
-/* The parts of a URL that matter here. */
+/* Parts of a URL. */
 struct url_parts {
     char *scheme, *host, *port, *own_port, *path, *query;
 };
@@ -135,11 +135,11 @@ const char *address_read(CURLU *parts, const char *url, bool tree, struct addres
 const char *address_take_name(const char *name, struct address *address)
 {
     if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strchr(name, '/'))
-        return "the name given for it is none of a file in the directory";
+        return "the list gives a name that is not one of a file in the directory";
     if (is_part_name(name))
-        return "the name given for it is one of a partial file";
+        return "the list gives a name that is reserved for partial files";
     if (strlen(name) >= FILE_NAME_SIZE)
-        return "the name given for it is too long";
+        return "the list gives a name that is too long";
     char *copy = strdup(name);
     if (!copy)
         return "out of memory";

@@ -1,4 +1,4 @@
-/* What a URL says before anything is fetched: which server, and the name of the file. */
+/* The server and the file name that a URL gives. */
 #ifndef CLI_FETCH_ADDRESS_H
 #define CLI_FETCH_ADDRESS_H
 
@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A name, and each part of one, leaves a little room in what file systems allow. */
+/* Names are a little shorter than file systems allow. */
 enum { HOST_SIZE = 300, FILE_NAME_SIZE = 251, PATH_SIZE = 2048 };
 
 struct address {
@@ -15,18 +15,19 @@ struct address {
         *name; /* of the file, below the output directory; malloced; NULL if it would be too long */
 };
 
-/* Takes a URL of http or https apart; `parts` is room for that, made by curl_url. With `tree` the name
- * is HOST/PATH, else the last part of the path. Returns NULL, or what is wrong with it: a constant.
- * address_finish is due in any case. */
+/* Splits a URL of http or https. `parts` is made by curl_url. With `tree` the name is HOST/PATH,
+ * else the last part of the path. Returns NULL, or a constant: what is wrong with the URL. Call
+ * address_finish in any case. */
 const char *address_read(CURLU *parts, const char *url, bool tree, struct address *ret_address);
 
-/* Replaces the name by one that the user has given. Returns NULL, or what is wrong with it. */
+/* Replaces the name by that of the list. Returns NULL, or a constant: what is wrong with the
+ * name. */
 const char *address_take_name(const char *name, struct address *address);
 
 void address_finish(struct address *address);
 
-/* Makes a name, or a part of one, harmless: it hides no file and leads nowhere. `used` is the length of what is
- * there before. Returns false if it would be too long. */
+/* Adds text to a name and makes it harmless: no part is hidden or leads upward. `used` is the
+ * length before. Returns false if the name would be too long. */
 bool name_add(char *name, size_t size, size_t *used, const char *text, size_t length);
 
 #endif

@@ -1,9 +1,10 @@
 /* Headers (RFC 9110, RFC 6266).
  *
- * A weak ETag does not promise the same bytes, so only a strong one counts; else the time of the last change.
+ * A weak ETag does not promise the same bytes. So only a strong ETag counts, or else Last-Modified.
  *
- * The name in Content-Disposition is the server's, so it is a suggestion and hostile: only what follows its
- * last slash or backslash counts, without control characters, and a dot at the begin gets a '_' before it.
+ * The name in Content-Disposition comes from the server, so it may be hostile. Only the part after
+ * its last slash or backslash counts. Control characters are replaced, and a leading dot gets a '_'
+ * before it.
  */
 #include "answer.h"
 
@@ -122,7 +123,7 @@ void answer_take_line(struct answer *answer, const char *line, size_t length)
     char text[LINE_MOST];
     const char *value;
     if (length >= sizeof text || memchr(line, '\0', length))
-        return; /* none that matters here */
+        return; /* no known header is so long */
     memcpy(text, line, length);
     text[length] = '\0';
     length = strcspn(text, "\r\n");

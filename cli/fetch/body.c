@@ -1,15 +1,15 @@
 /* Bodies.
  *
- * A file is opened with the first byte that is worth keeping, so that a URL that answers 404 touches
- * nothing (part.c).
+ * A file is opened with the first byte of a good answer. A URL that answers 404 touches nothing
+ * (part.c).
  *
- * Two URLs with one name: the run notes which URL has which name, so the second is refused before it is
- * fetched. That is only for the message; what a name gets in the end is decided by link, which
- * replaces nothing, whichever process is first.
+ * Two URLs with one name. The run stores the URL of each name, so the second URL fails before it is
+ * fetched. That is only for the message. A name is given by link, which replaces nothing, so the
+ * first process gets it.
  *
- * A body that is to be printed waits in memory, a long one in an unnamed file, until it is whole.
+ * A body to be printed waits until it is complete: in memory, or if it is long, in an unnamed file.
  *
- * A digest is computed as the bytes come. What another run has left of a file is read for that.
+ * A digest is computed as the bytes come. For that, the partial file of another run is read.
  */
 #include "body.h"
 
@@ -57,19 +57,19 @@ uint64_t body_place_expected(struct body_place *place, size_t count)
 
 /* ------------------------------------------------------------------------------------------- names */
 
-/* The message for a name that has an owner. Returns -EEXIST. */
+/* Sets the error for a name that is taken. Returns -EEXIST. */
 static int name_taken(struct body *body, const char *holder)
 {
     const char *folder = body->place->files.name;
     if (holder)
         return trouble(
             &body->error, -EEXIST,
-            "%.50s/%.60s is the file of %.80s; give this one another name in the list, or use "
+            "%.50s/%.60s is the file of %.80s; give this URL another name in the list, or use "
             "--tree",
             folder, body->name, holder);
     return trouble(
         &body->error, -EEXIST,
-        "%.80s/%.90s is there already; remove it or give this URL another name in the list", folder,
+        "%.80s/%.90s exists already; remove it or give this URL another name in the list", folder,
         body->name);
 }
 
@@ -120,7 +120,7 @@ static int fail_memory(struct body *body)
     return trouble(&body->error, -ENOMEM, "out of memory");
 }
 
-/* Begins the digest, with what the file already holds. */
+/* Begins the digest with the bytes that the file already has. */
 static int begin_digest(struct body *body)
 {
     if (!body->hasher)

@@ -1,15 +1,15 @@
 /* `thrum fetch`: the order of events.
  *
- *   1. read the command line; the log of an earlier run, if there is one;
- *   2. hold Ctrl-C, ask for descriptors, open list and directory;
- *   3. a thread reads URLs into the schedule, which makes tasks of them, which fetch and report;
- *   4. wait for the last of them, and say how it went.
+ *   1. read the command line, and the log of an earlier run;
+ *   2. hold Ctrl-C, raise the limit of descriptors, open list and directory;
+ *   3. a thread reads URLs into the schedule, which makes tasks of them; each task fetches and reports;
+ *   4. wait for the last task, and print the summary.
  *
- * What is reported of a URL is written whole, in one piece, and only when its file has its name: who
- * reads the output knows what is there, also after the command has been killed. So a log lacks at most URLs whose
- * files are there already; --resume fetches these once more, and compares.
+ * The line of a URL is written in one piece, and only when its file has its name. So the output is
+ * right even if the command is killed. At most, a log lacks URLs whose files exist already:
+ * --resume fetches these once more, and compares.
  *
- * What a stop or the deadline cuts off is not reported, as nothing is known of it.
+ * A URL that a stop or the deadline cuts off is not reported, because its outcome is unknown.
  */
 #include "../command.h"
 #include "body.h"
@@ -33,28 +33,33 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descriptors besides those of connections and files; jobs that wait, at least. */
+/* Descriptors for other things than connections and files; the least size of the window. */
 enum { DESCRIPTORS_APART = 64, WINDOW_LEAST = 4096, STACK_BYTES = 256 * 1024 };
+
+/* Requests at a time for which a lane is worth its thread. */
+enum { JOBS_OF_LANE = 128 };
 
 struct fetch {
     struct fetch_options options;
     struct log_summary log;
     struct source source;
     struct schedule *schedule;
+    thrum_executor *executors[LANES_MOST]; /* of each lane */
+    int lanes;
     struct transfers transfers;
     struct body_place place;
     thrum_deadline deadline;
     struct report report;
-    struct digest_set digests; /* that the list names; the reading thread's */
+    struct digest_set digests; /* named by the list; the reading thread's */
 
     thrum_lock lock; /* over what follows */
     uint64_t found, passed_over;
-    bool all_found; /* there will be no more */
+    bool all_found; /* the list has been read to its end */
 };
 
 /* --------------------------------------------------------------------------------------- reporting */
 
-/* Nothing more begins, and nobody waits for what is printed. */
+/* Begins no more requests, and ends waits for the output. */
 static void stop(struct fetch *fetch)
 {
     schedule_stop(fetch->schedule);
@@ -79,7 +84,7 @@ static void run_job(struct job *job, void *context)
     free(outcome.path);
 }
 
-/* A URL that is not fetched at all. */
+/* Reports a URL that is not fetched at all. */
 static void refuse(struct fetch *fetch, const struct job *job, const char *why)
 {
     struct outcome outcome = {.failed = true};
@@ -117,7 +122,7 @@ static const char *read_digest(struct digest_set *set, const char *text,
     return NULL;
 }
 
-/* What is wrong with a line, or NULL; fills in the job. */
+/* Fills in the job. Returns what is wrong with the line, or NULL. */
 static const char *prepare_job(struct fetch *fetch, CURLU *parts, const struct source_line *line,
                                struct job *job)
 {
@@ -134,7 +139,7 @@ static const char *prepare_job(struct fetch *fetch, CURLU *parts, const struct s
     return wrong;
 }
 
-/* Makes a job of a URL, or reports what is wrong with it. Returns 0 or a negative errno. */
+/* Makes a job of a URL, or reports why that is impossible. Returns 0 or a negative errno. */
 static int take_url(struct fetch *fetch, CURLU *parts, const struct source_line *line,
                     uint64_t number)
 {
@@ -181,7 +186,7 @@ static int read_urls(thrum_task *self)
 
 /* ----------------------------------------------------------------------------------------- the run */
 
-/* As many descriptors as are allowed; fewer requests at a time if that is not enough. */
+/* Raises the limit of descriptors. Lowers the number of requests at a time if it is not enough. */
 static void raise_descriptors(struct fetch_options *options)
 {
     struct rlimit limit;
@@ -200,7 +205,7 @@ static void raise_descriptors(struct fetch_options *options)
                   (uintmax_t)limit.rlim_cur, options->jobs);
 }
 
-/* What is appended to a log whose last line was cut off begins on a line of its own. */
+/* If standard output is appended to a log whose last line was cut off, begins a new line. */
 static void end_torn_line(const struct fetch *fetch, const char *log)
 {
     struct stat ours, theirs;
@@ -218,8 +223,7 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
     if (rc < 0)
         return rc;
     if (log && fetch->log.malformed > 0)
-        trouble_print("%s: lines that are none of a log were passed over: %ju", log,
-                      (uintmax_t)fetch->log.malformed);
+        trouble_print("%s: ignored malformed lines: %ju", log, (uintmax_t)fetch->log.malformed);
     end_torn_line(fetch, log);
     fetch->place.again = options->resume != NULL;
     fetch->place.kind = options->directory                     ? BODY_FILE
@@ -228,20 +232,42 @@ static int open_all(struct fetch *fetch, thrum_error *ret_error)
     rc = body_place_open(&fetch->place, options->directory, options->sync, ret_error);
     if (rc == 0)
         rc = source_init(&fetch->source, options, &fetch->log.failed, ret_error);
-    if (rc == 0 &&
-        (rc = transfers_init(&fetch->transfers, options, &fetch->place, fetch->deadline)) < 0)
+    if (rc == 0 && (rc = transfers_init(&fetch->transfers, options, fetch->lanes, &fetch->place,
+                                        fetch->deadline)) < 0)
         trouble(ret_error, rc, "libcurl does not start: %s", thrum_strerror(rc));
     return rc;
 }
 
-static thrum_executor *make_executor(const struct fetch_options *options)
+/* A lane for each processor, but not more than there are requests for. */
+static int count_lanes(const struct fetch_options *options)
 {
-    /* libcurl has one lock: more workers than one would only wait for it. */
-    return options->executor == FETCH_FIBERS
-               ? thrum_fiber_pool_new(&(thrum_fiber_pool_options){
-                     .max_workers = 1, .stack_size = STACK_BYTES, .name_prefix = "fetch"})
-               : thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = options->jobs,
-                                                                    .name_prefix = "fetch"});
+    int lanes = options->jobs / JOBS_OF_LANE, most = thrum_cpu_count();
+    most = most < LANES_MOST ? most : LANES_MOST;
+    return options->executor == FETCH_THREADS || lanes < 1 ? 1 : lanes < most ? lanes : most;
+}
+
+static bool make_executors(struct fetch *fetch)
+{
+    const struct fetch_options *options = &fetch->options;
+    bool fine = true;
+    /* A client has one lock: more workers would only wait for it. */
+    for (int i = 0; i < fetch->lanes && fine; i++) {
+        fetch->executors[i] =
+            options->executor == FETCH_FIBERS
+                ? thrum_fiber_pool_new(&(thrum_fiber_pool_options){
+                      .max_workers = 1, .stack_size = STACK_BYTES, .name_prefix = "fetch"})
+                : thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = options->jobs,
+                                                                     .name_prefix = "fetch"});
+        fine = fetch->executors[i] != NULL;
+    }
+    return fine;
+}
+
+static void end_executors(struct fetch *fetch)
+{
+    for (int i = 0; i < fetch->lanes; i++)
+        if (fetch->executors[i])
+            thrum_executor_shutdown(fetch->executors[i]);
 }
 
 static void show_progress(struct fetch *fetch)
@@ -257,14 +283,14 @@ static void show_progress(struct fetch *fetch)
         failed = fetch->report.failed;
         done = fetch->report.fetched + failed;
     }
-    /* Where the length of all that is still to come is known, bytes tell more than URLs. */
+    /* If all lengths are known, bytes tell more than the number of URLs. */
     uint64_t bytes = all_found ? body_place_expected(&fetch->place, found - failed) : 0;
     uint64_t total = found + passed_over;
     progress_expect(total < fetch->options.url_count ? fetch->options.url_count : total, bytes);
     progress_show(done + passed_over, body_place_received(&fetch->place));
 }
 
-/* Shows how far it is, and stops it if it is to stop. */
+/* Shows the progress, and stops the run after an interrupt or the deadline. */
 static void look(struct fetch *fetch)
 {
     show_progress(fetch);
@@ -273,12 +299,12 @@ static void look(struct fetch *fetch)
         return;
     stop(fetch);
     if (interrupt_asked() && !fetch->options.quiet)
-        trouble_print("%s: nothing more is begun, what is under way is waited for; once more ends "
-                      "that, too",
+        trouble_print("%s: no further request begins; waiting for those that run; once more ends "
+                      "them",
                       interrupt_name(interrupt_signal()));
 }
 
-/* Waits for the end of `wanted`, and meanwhile looks whenever there is a reason. */
+/* Waits for `wanted`. Looks when a bar is due, after an interrupt and at the deadline. */
 static void wait_looking(struct fetch *fetch, thrum_case wanted)
 {
     for (int index = 1; index != 0;) {
@@ -294,18 +320,19 @@ static void wait_looking(struct fetch *fetch, thrum_case wanted)
     }
 }
 
-/* Reads, fetches, waits. Returns 0, or a negative errno if it could not be done at all. */
-static int run(struct fetch *fetch, thrum_executor *executor)
+/* Reads, fetches, waits. Returns 0, or a negative errno if the run itself failed. */
+static int run(struct fetch *fetch)
 {
     size_t window = 4 * (size_t)fetch->options.jobs;
-    fetch->schedule = schedule_new(
-        &(struct schedule_options){.executor = executor,
-                                   .jobs = fetch->options.jobs,
-                                   .per_host = fetch->options.per_host,
-                                   .window = window > WINDOW_LEAST ? window : WINDOW_LEAST,
-                                   .run = run_job,
-                                   .fail = fail_job,
-                                   .context = fetch});
+    struct schedule_options options = {.lanes = fetch->lanes,
+                                       .jobs = fetch->options.jobs,
+                                       .per_host = fetch->options.per_host,
+                                       .window = window > WINDOW_LEAST ? window : WINDOW_LEAST,
+                                       .run = run_job,
+                                       .fail = fail_job,
+                                       .context = fetch};
+    memcpy(options.executors, fetch->executors, sizeof options.executors);
+    fetch->schedule = schedule_new(&options);
     if (!fetch->schedule) {
         trouble_print("out of memory");
         return -ENOMEM;
@@ -313,7 +340,7 @@ static int run(struct fetch *fetch, thrum_executor *executor)
     fetch->source.stop = schedule_stop_event(fetch->schedule);
     thrum_thread *reader = thrum_thread_start_with(&(thrum_thread_options){.name = "urls"},
                                                    read_urls, thrum_value(struct fetch *, fetch));
-    /* One that could not be started has ended already, and closes nothing. */
+    /* A reader that could not be started closes no schedule. */
     if (!thrum_thread_is_alive(reader))
         schedule_close(fetch->schedule);
     wait_looking(fetch, thrum_case_thread(reader));
@@ -333,14 +360,14 @@ static void summarize(const struct fetch *fetch, bool late)
     if (fetch->report.cut_off > 0)
         snprintf(cut, sizeof cut, ", %ju cut off", (uintmax_t)fetch->report.cut_off);
     if (fetch->options.resume)
-        snprintf(before, sizeof before, "; %ju were done before, %ju of them failed",
+        snprintf(before, sizeof before, "; %ju were done before, of which %ju failed",
                  (uintmax_t)fetch->passed_over, (uintmax_t)fetch->log.failures);
     trouble_print("%s%ju fetched, %ju failed%s, %ju bytes in %.1f s%s", why,
                   (uintmax_t)fetch->report.fetched, (uintmax_t)fetch->report.failed, cut,
                   (uintmax_t)fetch->place.received, progress_seconds(), before);
 }
 
-/* Says how it went. Returns the exit status. */
+/* Prints the summary. Returns the exit status. */
 static int conclude(const struct fetch *fetch, int rc)
 {
     bool late = (schedule_stopping(fetch->schedule) || fetch->report.unfinished > 0) &&
@@ -350,9 +377,9 @@ static int conclude(const struct fetch *fetch, int rc)
                 fetch->report.unfinished == 0 && !interrupt_asked();
     progress_end();
     if (rc < 0)
-        trouble_print("the list cannot be read on: %s",
+        trouble_print("cannot read the rest of the list: %s",
                       rc == -EMSGSIZE ? "a line is longer than 1 MiB" : thrum_strerror(rc));
-    /* Of what was fetched and could not be printed the count would be misleading. */
+    /* If answers could not be printed, the count would be misleading. */
     if (!fetch->options.quiet && !fetch->report.broken && (!fine || fetch->options.progress))
         summarize(fetch, late);
     if (interrupt_asked())
@@ -368,19 +395,20 @@ static int fetch_all(struct fetch *fetch)
     fetch->deadline =
         fetch->options.deadline > 0 ? thrum_in(fetch->options.deadline) : THRUM_FOREVER;
     fetch->place.files.folder = fetch->source.file = -1;
-    thrum_executor *executor = NULL;
+    fetch->lanes = count_lanes(&fetch->options);
     if (report_init(&fetch->report, &fetch->options) < 0) {
         trouble_print("out of memory");
     } else if (interrupt_hold(&error) < 0 ||
                interrupt_watch((struct interrupt_answers){0}, &error) < 0 ||
                open_all(fetch, &error) < 0) {
         trouble_print("%s", error.message);
-    } else if (!(executor = make_executor(&fetch->options))) {
+    } else if (!make_executors(fetch)) {
         trouble_print("out of memory");
+        end_executors(fetch);
     } else {
         progress_begin("fetching", "URLs");
-        int rc = run(fetch, executor);
-        thrum_executor_shutdown(executor);
+        int rc = run(fetch);
+        end_executors(fetch);
         status = fetch->schedule ? conclude(fetch, rc) : STATUS_FAILED;
     }
     schedule_free(fetch->schedule);

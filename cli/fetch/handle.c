@@ -1,19 +1,26 @@
-/* What is set here, and why.
+/* The settings of libcurl, and their reasons.
  *
- * Memory. libcurl has a buffer for each transfer. A thousand of the usual 16 KiB would be most of what
- * the command takes, so all buffers together get some megabytes; a few transfers get large ones.
+ * Memory. libcurl has a buffer for each transfer. A thousand buffers of the usual 16 KiB would be
+ * most of the command's memory. So all buffers together get some megabytes, and a few transfers get
+ * large buffers.
  *
- * Connections. Over TLS a request waits until it is known whether the connection that is being made can
- * take it, too, as HTTP/2 can (PIPEWAIT): so a host that has HTTP/2 gets a connection for each hundred requests.
- * Without TLS nobody speaks HTTP/2 here, and the wait would be one for the first answer.
+ * Connections. Over TLS a request waits until libcurl knows whether a connection that is being made
+ * can take it, too (PIPEWAIT). So a host that has HTTP/2 gets one connection for each hundred
+ * requests. Without TLS there is no HTTP/2 here, and the request would wait for the first answer.
  *
- * Headers. libcurl bounds the length of one, but not their number in older versions.
+ * Without TLS, libcurl compares a request with all connections of its host. While no attempt has ended,
+ * none is idle, so the request gets a new connection without that (FRESH_CONNECT). A connection that no
+ * further request needs is closed when its request ends, and not at the end of the run (FORBID_REUSE).
  *
- * The rest of a file. The request has Range and If-Range: the server sends the rest (206) if the file is still
- * of the same version, and all of it (200) if not. What the answer is shows with its first byte.
+ * Headers. libcurl bounds the length of a header. Older versions do not bound the number of
+ * headers.
  *
- * Cookies of a file are read by each handle; those that a server sets stay with the handle for the transfer
- * alone, so that an answer does not depend on which handle a URL gets.
+ * The rest of a file. The request has Range and If-Range. The server sends the rest (206) if the
+ * file still has the same version, or else all of it (200). The status is known with the first
+ * byte.
+ *
+ * Cookies. Each handle reads the file of cookies. A cookie that a server sets is dropped after the
+ * transfer, so an answer does not depend on which handle a URL gets.
  */
 #include "handle.h"
 
@@ -34,7 +41,7 @@ enum {
     STALL_SECONDS = 60,
 };
 
-/* Prepares the body for what comes. Returns false if that cannot be used. */
+/* Begins the body. Returns false if the answer cannot be used. */
 static bool begin_body(struct handle *handle, long status)
 {
     struct body *body = handle->body;
@@ -73,9 +80,9 @@ static size_t take_bytes(char *bytes, size_t one, size_t count, void *context)
     (void)one;
     curl_easy_getinfo(handle->curl, CURLINFO_RESPONSE_CODE, &status);
     if (handle->probe)
-        return CURL_WRITEFUNC_ERROR; /* all is known */
+        return CURL_WRITEFUNC_ERROR; /* the status is known */
     if (!is_good(status))
-        return count; /* the page that says so is not what was asked for */
+        return count; /* a page about the error is dropped */
     if (!handle->begun && !begin_body(handle, status))
         return CURL_WRITEFUNC_ERROR;
     return body_add(handle->body, bytes, count) ? count : CURL_WRITEFUNC_ERROR;
@@ -96,6 +103,8 @@ static size_t take_header(char *bytes, size_t one, size_t count, void *context)
 {
     struct handle *handle = context;
     (void)one;
+    if (handle->header_bytes == 0 && schedule_is_last(handle->job))
+        curl_easy_setopt(handle->curl, CURLOPT_FORBID_REUSE, 1L); /* cannot fail */
     handle->header_bytes += count;
     handle->headers_too_long = handle->header_bytes > HEADERS_MOST;
     if (!handle->headers_too_long)
@@ -171,7 +180,7 @@ void handle_free(struct handle *handle)
     free(handle);
 }
 
-/* The usual headers and If-Range. NULL if memory is out. */
+/* The usual headers and If-Range. NULL if memory ran out. */
 static struct curl_slist *headers_for(const struct curl_slist *usual, const char *validator)
 {
     char line[VALIDATOR_SIZE + 16];
@@ -186,14 +195,16 @@ static struct curl_slist *headers_for(const struct curl_slist *usual, const char
     return list;
 }
 
-int handle_aim(struct handle *handle, const char *url, struct body *body, bool probe)
+int handle_aim(struct handle *handle, const struct job *job, struct body *body, bool probe)
 {
+    const char *url = job->url;
     bool tls = strncasecmp(url, "https:", 6) == 0;
     const struct fetch_options *options = handle->options;
     const char *validator = NULL;
     char range[32] = "0-0";
     CURL *curl = handle->curl;
     handle->body = body;
+    handle->job = job;
     handle->answer = (struct answer){0};
     handle->offset = options->asks_range ? 0 : body_resumable(body, &validator);
     handle->probe = probe;
@@ -211,6 +222,9 @@ int handle_aim(struct handle *handle, const char *url, struct body *body, bool p
     bool fine =
         curl_easy_setopt(curl, CURLOPT_URL, url) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_PIPEWAIT, (long)tls) == CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, (long)(!tls && schedule_is_fresh(job))) ==
+            CURLE_OK &&
+        curl_easy_setopt(curl, CURLOPT_FORBID_REUSE, 0L) == CURLE_OK &&
         curl_easy_setopt(curl, CURLOPT_NOBODY, (long)head) == CURLE_OK &&
         (head || curl_easy_setopt(curl, CURLOPT_HTTPGET, 1L) == CURLE_OK) &&
         curl_easy_setopt(curl, CURLOPT_RANGE, probe || handle->offset > 0 ? range : NULL) ==

@@ -1,5 +1,6 @@
-/* A table of one slot for each hash: a later name takes the slot of an earlier one. So the memory is bounded,
- * however long the list is, and near neighbours in a list are found. Without memory nothing is noted. */
+/* A table with one slot for each hash. A later name replaces an earlier one with the same hash. So
+ * the memory is bounded for a list of any length, and names that are near each other in a list are
+ * found. If memory ran out, nothing is stored. */
 #include "holders.h"
 
 #include <stdlib.h>

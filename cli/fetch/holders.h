@@ -1,4 +1,4 @@
-/* Which URL has which file name: so that a second URL with the name is told of the first. */
+/* The URL of each file name, for the message about a second URL with that name. */
 #ifndef CLI_FETCH_HOLDERS_H
 #define CLI_FETCH_HOLDERS_H
 
@@ -6,7 +6,7 @@
 
 enum { HOLDERS_MOST = 16384 };
 
-/* All-zero is empty. What is in it may be forgotten: the file itself is what counts. */
+/* All-zero is empty. Entries may be dropped: the file itself decides. */
 struct holders {
     struct holder {
         uint64_t key; /* of the name */
@@ -14,14 +14,14 @@ struct holders {
     } * slots;
 };
 
-/* Notes that the URL has the name. Returns NULL, or the URL that has it, good until the next call; it then keeps
- * the name. */
+/* Stores that the URL has the name, and returns NULL. If another URL has it, returns that URL,
+ * valid until the next call, and changes nothing. */
 const char *holders_take(struct holders *holders, const char *name, const char *url);
 
 /* The URL gives the name back. */
 void holders_give(struct holders *holders, const char *name, const char *url);
 
-/* The URL that has the name, good until the next call; NULL if it is not known. */
+/* The URL that has the name, valid until the next call; NULL if it is not known. */
 const char *holders_find(const struct holders *holders, const char *name);
 void holders_finish(struct holders *holders);
 

@@ -1,5 +1,5 @@
-/* A run that was killed may have left a part of a line; that line is passed over, and its URL
- * fetched again. */
+/* A killed run may have left a part of a line. That line is ignored, and its URL is fetched
+ * again. */
 #include "log.h"
 
 #include "trouble.h"
@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The line as an object of a log; NULL if it is none. */
+/* The object of a line; NULL if the line is malformed. */
 static json_t *parse(const char *line, size_t length)
 {
     json_t *object = json_loadb(line, length, 0, NULL);

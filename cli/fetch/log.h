@@ -8,20 +8,20 @@
 #include <stdio.h>
 #include <thrum.h>
 
-/* What a log says as a whole. */
+/* The contents of a log. */
 struct log_summary {
-    struct tally urls;        /* how many lines there are of each */
-    struct tally failed;      /* 1 for a URL whose last line tells of a failure */
-    uint64_t lines, failures; /* lines that count, and of them those of a failure */
-    uint64_t malformed;       /* lines that are none of a log, such as one that was cut off */
+    struct tally urls;        /* the number of lines of each URL */
+    struct tally failed;      /* 1 for a URL whose last line has an error */
+    uint64_t lines, failures; /* well-formed lines; lines with an error */
+    uint64_t malformed;       /* malformed lines, such as one that was cut off */
     bool torn;                /* the last line has no end */
 };
 
-/* Reads the next line that is one of a log. Returns its object, the caller's to json_decref, or NULL at
- * the end. `summary`, for malformed lines, may be NULL. */
+/* Reads the next well-formed line. Returns its object, for which the caller calls json_decref, or
+ * NULL at the end. `summary` counts malformed lines; it may be NULL. */
 json_t *log_next(FILE *file, struct log_summary *summary);
 
-/* Reads a log to its end. Returns 0 or a negative errno. log_finish is due in any case. */
+/* Reads a log to its end. Returns 0 or a negative errno. Call log_finish in any case. */
 int log_read(const char *path, struct log_summary *ret_summary, thrum_error *ret_error);
 void log_finish(struct log_summary *summary);
 

@@ -1,4 +1,4 @@
-/* What `thrum fetch` was asked to do: its command line as a struct. */
+/* The command line of `thrum fetch` as a struct. */
 #ifndef CLI_FETCH_OPTIONS_H
 #define CLI_FETCH_OPTIONS_H
 
@@ -25,8 +25,8 @@ struct fetch_options {
 
 extern const struct command_line fetch_line;
 
-/* Reads the command line, as demo_options_parse does. Whatever the verdict, the headers are to be
- * given to fetch_options_finish. */
+/* Reads the command line, as demo_options_parse does. Call fetch_options_finish after any
+ * verdict. */
 enum options_verdict fetch_options_parse(int argc, char **argv, struct fetch_options *ret,
                                          char *message, size_t size);
 void fetch_options_finish(struct fetch_options *options);

@@ -1,4 +1,4 @@
-/* Lines of JSON, which --resume reads again. */
+/* Writes lines of JSON. --resume reads them. */
 #include "outcome.h"
 
 #include "json_text.h"
@@ -12,7 +12,7 @@ static void put_text(FILE *out, const char *member, const char *text)
         fputs("null", out);
 }
 
-/* The digest that the list gives, so that --retry-failed can compare with it, too. */
+/* The digest that the list gives; --retry-failed checks it again. */
 static void put_digest(FILE *out, const struct body_digest *wanted)
 {
     if (!wanted->kind)

@@ -1,4 +1,4 @@
-/* How it went with one URL. */
+/* The outcome of one URL. */
 #ifndef CLI_FETCH_OUTCOME_H
 #define CLI_FETCH_OUTCOME_H
 
@@ -14,8 +14,8 @@ enum moment { MOMENT_NAME, MOMENT_CONNECT, MOMENT_TLS, MOMENT_FIRST_BYTE, MOMENT
 enum { FETCH_ERROR_SIZE = sizeof((thrum_error){0}.message) };
 
 struct outcome {
-    bool unfinished; /* the run stopped before it was known */
-    bool failed;     /* `error` says why */
+    bool unfinished; /* the run stopped before the URL was done */
+    bool failed;     /* `error` is the reason */
     long status;     /* of HTTP; 0 for none */
     uint32_t attempts;
     uint64_t bytes;

@@ -1,23 +1,24 @@
 /* Files.
  *
- * A file that is being written has no name (O_TMPFILE): a process that is killed leaves nothing, and no file
- * of the user's can be hit. When it is whole it gets its name by link, which replaces nothing.
+ * A file that is being written has no name (O_TMPFILE). So a killed process leaves nothing, and no
+ * file of the user is in danger. When it is complete it gets its name by link, which replaces
+ * nothing.
  *
- * A large file of which the server says a version (ETag or Last-Modified) gets a partial name early:
- * ".thrum-fetch-" and a hash of URL and name, beside where it will be. So another run can go on with it. Whose file
- * that is stands in an extended attribute: URL and version. A file of that name without the attribute, with
- * another URL, or that another process has locked (flock) is not touched. Where the file system has no
- * extended attributes, partial files have no names, and nothing can be resumed.
+ * A large file for which the server gives a version (ETag or Last-Modified) gets a partial name
+ * early, in its directory: ".thrum-fetch-" and a hash of URL and name. So another run can continue
+ * it. An extended attribute of the file has URL and version. A file of that name is left alone if
+ * it lacks the attribute, is of another URL, or is locked by another process (flock). On a file
+ * system without extended attributes, partial files have no names and cannot be resumed.
  *
- * Where the system has no O_TMPFILE, or no /proc to name such a file by, files have partial names from
- * the beginning, made with O_EXCL; the next free one of a few.
+ * If the system has no O_TMPFILE, or no /proc to name such a file, files have partial names from
+ * the beginning. They are made with O_EXCL, by the first free name of a few. No URL gives such a
+ * name (address.c), and the user's list must not (is_part_name).
  *
- * Durability. As with curl and wget, the kernel writes a file to the disk when it chooses: after a power cut,
- * a file may have its name and lack its bytes. With --sync the file is written (fsync) before it gets its name, and
- * the directories that lead to the name after that. The line of a log comes last, so a name in a log is on the disk.
- * --sync is not the default: on a disk it costs a write of the journal for each file.
- *
- * No URL gives such a name (address.c), and the user's list must not (is_part_name).
+ * Durability. As with curl and wget, the kernel writes a file to the disk when it chooses: after a
+ * power cut, a file may have its name and lack its bytes. With --sync the file is written (fsync)
+ * before it gets its name. The directories that lead to the name are written after that, and the
+ * line of a log comes last. So a name in a log is on the disk. --sync is not the default: on a disk
+ * it costs a write of the journal for each file.
  */
 #include "part.h"
 
@@ -46,7 +47,7 @@ static const char *link_path(int file, char text[40])
     return text;
 }
 
-/* Finds out whether a file without a name can be made and named. */
+/* True if a file without a name can be created and named. */
 static bool can_be_unnamed(int folder)
 {
     char path[40];
@@ -58,7 +59,7 @@ static bool can_be_unnamed(int folder)
     return can_be_named;
 }
 
-/* Makes a directory and those above it. Returns 0 or a negative errno. */
+/* Creates a directory and the directories above it. Returns 0 or a negative errno. */
 static int make_directories(int folder, const char *path)
 {
     char *copy = strdup(path);
@@ -82,12 +83,13 @@ static int sync_directory(int folder, const char *path)
     int file = openat(folder, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (file < 0)
         return -errno;
-    int rc = fsync(file) == 0 || errno == EINVAL ? 0 : -errno; /* EINVAL: there is no disk */
+    int rc = fsync(file) == 0 || errno == EINVAL ? 0 : -errno; /* EINVAL: no disk */
     (void)close(file);                                         /* it was only read */
     return rc;
 }
 
-/* Writes the directories that lead to `path` to the disk, the last part excluded. Returns 0 or a negative errno. */
+/* Writes the directories that lead to `path` to the disk, the last part excluded. Returns 0 or a
+ * negative errno. */
 static int sync_directories(int folder, const char *path)
 {
     char *copy = strdup(path);
@@ -134,14 +136,14 @@ bool is_part_name(const char *name)
     return strncmp(name, prefix, sizeof prefix - 1) == 0;
 }
 
-/* The length of what stands before the file in its name: "" or "host/path/". */
+/* The length of the directories in a name: of "" or "host/path/". */
 static int directory_length(const char *name)
 {
     const char *slash = strrchr(name, '/');
     return slash ? (int)(slash - name) + 1 : 0;
 }
 
-/* A partial name; those of one file differ in `number`. Malloced; NULL if memory is out. */
+/* A partial name of the file, one for each `number`. Free it. NULL if memory ran out. */
 static char *partial_name(const struct part *part, int number)
 {
     uint64_t hash = UINT64_C(14695981039346656037);
@@ -163,14 +165,15 @@ static int fail(const struct part *part, int code, const char *what, thrum_error
                    thrum_strerror(code));
 }
 
-/* The mark: "1\nURL\nVALIDATOR". Returns its length, 0 if it is too long to be one. */
+/* The mark: "1\nURL\nVALIDATOR". Returns its length; 0 if it is too long. */
 static size_t make_mark(const struct part *part, char mark[MARK_SIZE])
 {
     int length = snprintf(mark, MARK_SIZE, "1\n%s\n%s", part->url, part->validator);
     return length < MARK_SIZE ? (size_t)length : 0;
 }
 
-/* Reads the validator from the mark of a file; false if the mark is another's or none. */
+/* Reads the validator from the mark of a file. Returns false if there is no mark, or it is of
+ * another URL. */
 static bool read_mark(struct part *part, int file)
 {
     char mark[MARK_SIZE + 1];
@@ -199,7 +202,7 @@ void part_init(struct part *part, const struct folder_place *place, const char *
 static void forget(struct part *part)
 {
     if (part->file >= 0)
-        (void)close(part->file); /* its bytes are not wanted */
+        (void)close(part->file); /* its bytes are dropped */
     part->file = -1;
     free(part->partial);
     part->partial = NULL;
@@ -275,7 +278,7 @@ int part_open(struct part *part, thrum_error *ret_error)
     return rc < 0 ? fail(part, rc, "cannot make", ret_error) : 0;
 }
 
-/* Makes it a file that another run can take over, if that is possible. If not, nothing is lost. */
+/* Lets another run take the file over, if that is possible. */
 static void make_resumable(struct part *part)
 {
     char mark[MARK_SIZE], path[40];
@@ -313,7 +316,7 @@ int part_empty(struct part *part, thrum_error *ret_error)
     part->validator[0] = '\0';
     if (part->file < 0)
         return 0;
-    /* What another run may find there is of no version that is known yet. */
+    /* Another run must not take over bytes of an unknown version. */
     if (part->marked && fremovexattr(part->file, mark_name) != 0)
         return fail(part, -errno, "cannot empty", ret_error);
     part->marked = false;
@@ -358,7 +361,7 @@ static int move_to_name(struct part *part)
         return 0;
     if (errno != EINVAL && errno != ENOSYS)
         return -errno;
-    /* A file system without that, and perhaps without links. */
+    /* The file system lacks that flag, and perhaps links. */
     if (linkat(folder, part->partial, folder, part->name, 0) == 0)
         return unlinkat(folder, part->partial, 0) == 0 ? 0 : -errno;
     if (errno != EPERM && errno != ENOTSUP)
@@ -368,8 +371,9 @@ static int move_to_name(struct part *part)
     return renameat(folder, part->partial, folder, part->name) == 0 ? 0 : -errno;
 }
 
-/* Some file systems report only when a file is closed that they could not write it. A copy of the descriptor
- * is closed while the file has no name yet. With --sync the bytes are on the disk, too, by then. */
+/* Some file systems report errors of writing only when a file is closed. So a copy of the
+ * descriptor is closed before the file gets its name. With --sync, the bytes are written to the
+ * disk, too. */
 static int write_back(const struct part *part)
 {
     if (part->place->sync && fsync(part->file) != 0)
@@ -399,9 +403,8 @@ int part_name(struct part *part, bool may_be_there, thrum_error *ret_error)
         return 0; /* our own file goes */
     if (rc == -EEXIST)
         return trouble(
-            ret_error, rc, "%.90s/%.110s is there already%s", part->place->name, part->name,
-            may_be_there ? ", and is not what comes now; the log does not tell that it was "
-                           "fetched, so it stays"
+            ret_error, rc, "%.90s/%.110s exists already%s", part->place->name, part->name,
+            may_be_there ? " with other bytes, and the log does not list it; it is not replaced"
                          : "; remove it or give this URL another name in the list");
     if (rc < 0)
         return fail(part, rc, "cannot name", ret_error);

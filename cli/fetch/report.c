@@ -1,11 +1,13 @@
 /* Reports.
  *
- * A line is written whole and at once, so that a log that is read after a kill has whole lines of all that was
- * done (line_writer.h). With --in-order a result waits in a ring until all before it are printed: a line, or
- * a body, which is then the report's to finish. The thread that reads the list does not get further ahead
- * than the ring is long, so that a URL that takes long does not fill the memory.
+ * A line is written whole and at once. So after a kill the log has a whole line for each URL that
+ * was done (line_writer.h). With --in-order a result waits in a ring until all results before it
+ * are printed. It is a line, or a body, which the report then finishes. The thread that reads the
+ * list does not get further ahead than the length of the ring, so one slow URL does not fill the
+ * memory.
  *
- * A job that a stop threw away is never reported; what still waits behind it is printed at the end.
+ * A job that a stop discarded is never reported. Results that wait behind it are printed at the
+ * end.
  */
 #include "report.h"
 
@@ -17,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What is to be printed of a URL. */
+/* The output for a URL. */
 struct result {
     char *url;      /* for messages */
     char *line;     /* for the output; or NULL */
@@ -35,7 +37,7 @@ int report_init(struct report *report, const struct fetch_options *options)
     return report->out ? 0 : -ENOMEM;
 }
 
-/* Says on stderr what is wrong with a URL; control characters cannot harm a terminal. */
+/* Prints on stderr what is wrong with a URL, with '?' for control characters. */
 static void tell(const char *url, const char *error)
 {
     char *safe = strdup(url);
@@ -73,7 +75,7 @@ static bool make_line(struct result *result, const struct report *report, const 
     return fclose(stream) == 0 && fine;
 }
 
-/* What is to be printed of an outcome; NULL if memory is out. Takes the body over, if it is to be printed. */
+/* The output for an outcome; NULL if memory ran out. Takes the body over if it is to be printed. */
 static struct result *make_result(const struct report *report, const struct job *job,
                                   const struct outcome *outcome, struct body *body)
 {
@@ -99,7 +101,7 @@ static struct result *make_result(const struct report *report, const struct job 
     return result;
 }
 
-/* Prints a result and frees it. With the lock. */
+/* Prints a result and frees it. The caller has the lock. */
 static void print(struct report *report, struct result *result)
 {
     if (report->to_terminal)

@@ -1,4 +1,4 @@
-/* What is said of each URL: counted, printed, in the order of the list if that is wanted. */
+/* The reports of URLs: counts and prints outcomes, with --in-order in the order of the list. */
 #ifndef CLI_FETCH_REPORT_H
 #define CLI_FETCH_REPORT_H
 
@@ -17,29 +17,29 @@ struct report {
     thrum_condition moved;
     uint64_t fetched, failed, unfinished;
     uint64_t cut_off; /* unfinished, but begun */
-    bool broken;      /* nothing more can be printed */
+    bool broken;      /* the output has failed */
     bool stopped;
-    uint64_t turn; /* the number that is printed next */
+    uint64_t turn; /* the number of the next result to print */
     struct result *waiting[ORDER_MOST];
 };
 
 /* Returns 0 or -ENOMEM. */
 int report_init(struct report *report, const struct fetch_options *options);
 
-/* Counts and prints an outcome, and finishes the body, which may be NULL. Returns false if nothing more can be
- * printed. */
+/* Counts and prints an outcome, and finishes the body, which may be NULL. Returns false if the
+ * output has failed. */
 bool report_add(struct report *report, const struct job *job, const struct outcome *outcome,
                 struct body *body);
 
-/* Waits until a job of that number is not too far ahead of those that are still to be printed, or until
+/* Waits until the job of that number is less than ORDER_MOST ahead of the next result, or until
  * report_stop. */
 void report_await_room(struct report *report, uint64_t number);
 
-/* From now on nobody waits for room. */
+/* Ends waits for room, now and later. */
 void report_stop(struct report *report);
 
-/* Prints what still waits for its turn, and ends. Returns the exit status: `status`, or what the output makes of
- * it. */
+/* Prints the results that wait, and ends. Returns the exit status: `status`, or that of a failed
+ * output. */
 int report_finish(struct report *report, int status);
 
 #endif

@@ -4,24 +4,31 @@
  *                     ^                                                    |
  *                     +-------------- enters again, to retry --------------+
  *
- * A job without a place is a URL and a few words of memory; only with its first place does it become
- * a task, and so a fiber with a stack. So a window of thousands of jobs costs little, and it must be wide: a
- * list is often sorted by host, and behind those that wait for a slow one stand others.
+ * A job without a place is a URL and a few words of memory. With its first place it becomes a task,
+ * and so a fiber with a stack. So a window of thousands of jobs costs little. It must be wide: a
+ * list is often sorted by host, and jobs for other hosts come behind those that wait for a slow
+ * host.
  *
- * A place is one of `jobs` in all and one of its host's. Hosts that have a job waiting and a place
- * to give stand in a ring, each takes one place in turn. A job that comes back to retry goes ahead of
- * those of its host that have not begun.
+ * A place counts against `jobs` in all, and against the limit of its host. Hosts with a waiting job
+ * and a free place are in a ring; each gets one place in turn. A job that retries goes ahead of the
+ * jobs of its host that have not begun.
  *
- * How many places a host has: `per_host` at first. When it says that it has too much to do the number
- * is halved, and each attempt that goes well adds the reciprocal of it: one in each round. As those that were
- * under way together tend to be refused together, only an attempt that began after the last cut
- * makes the next. (Additive increase, multiplicative decrease: Chiu and Jain, 1989.)
+ * The limit of a host is `per_host` at first. An answer of "too many requests" halves it. Each
+ * attempt that succeeds adds the reciprocal of the limit: one for each round. Requests that run
+ * together are often refused together, so only an attempt that began after the last cut makes the
+ * next. (Additive increase, multiplicative decrease: Chiu and Jain, 1989.)
  *
- * A stop throws away what has not begun, and cancels tasks that are between schedule_wait_begin and
- * _end, or wait for a place. Nothing else is cancelled: an attempt under way goes on to its end.
+ * A lane is an executor with one worker and a client of libcurl, which has one lock. The jobs of a host
+ * share the connections of one lane, the home of the host, until it has LANE_JOBS of them at a time. From
+ * then on a job goes to the lane with the fewest, so a host with many requests at a time keeps several
+ * processors busy. A job stays in its lane when it retries.
  *
- * One lock is over all of it. Tasks are submitted under it, which keeps a job's future there for whoever
- * stops; no executor that is used here runs a task inside of that.
+ * A stop discards the jobs that have not begun. It cancels tasks that wait for a place, or are
+ * between schedule_wait_begin and _end. Nothing else is cancelled: a running attempt continues to
+ * its end.
+ *
+ * One lock guards all of it. Tasks are submitted under it, so that a stop finds the job's future.
+ * No executor that is used here runs a task inside of a submit.
  */
 #include "schedule.h"
 
@@ -29,12 +36,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOST_SLOTS = 4096 };
+enum { HOST_SLOTS = 4096, LANE_JOBS = 64 };
 
 struct host {
     struct host *next; /* in its slot */
     size_t jobs;       /* that know it */
     int active;
+    int home, active_in[LANES_MOST]; /* the sum of these is `active` */
     double limit;
     thrum_time cut;              /* when the limit was last halved */
     struct job *oldest, *newest; /* that wait for a place */
@@ -51,6 +59,7 @@ struct schedule {
     bool closed;
     size_t jobs; /* there are */
     int active;
+    bool left;         /* an attempt has ended */
     struct job *begun; /* the newest of them */
     struct host *ready_first, *ready_last;
     struct host *hosts[HOST_SLOTS];
@@ -66,7 +75,7 @@ static struct host **slot_of(struct schedule *schedule, const char *key)
     return &schedule->hosts[hash % HOST_SLOTS];
 }
 
-/* The host of that key, made if there is none; NULL without memory. */
+/* The host of that key, created if there is none; NULL if memory ran out. */
 static struct host *host_of(struct schedule *schedule, const char *key)
 {
     struct host **slot = slot_of(schedule, key), *host = *slot;
@@ -79,6 +88,7 @@ static struct host *host_of(struct schedule *schedule, const char *key)
     if (!host)
         return NULL;
     host->limit = schedule->options.per_host;
+    host->home = (int)((size_t)(slot - schedule->hosts) % (size_t)schedule->options.lanes);
     memcpy(host->key, key, size);
     host->next = *slot;
     *slot = host;
@@ -119,7 +129,7 @@ static bool has_room(const struct host *host)
     return host->active < (int)host->limit || host->active == 0;
 }
 
-/* Puts the host into the ring if it belongs there. It leaves when its turn comes. */
+/* Puts the host into the ring if it has a job and a free place. It leaves when its turn comes. */
 static void make_ready(struct schedule *schedule, struct host *host)
 {
     if (host->ready || !host->oldest || !has_room(host))
@@ -185,7 +195,7 @@ static void begun_out(struct schedule *schedule, struct job *job)
         job->below_->above_ = job->above_;
 }
 
-/* The job's end, under the lock. Its memory is still to be freed, without. */
+/* Ends the job, under the lock. The caller frees its memory after that. */
 static void forget(struct schedule *schedule, struct job *job)
 {
     if (job->begun_)
@@ -196,18 +206,33 @@ static void forget(struct schedule *schedule, struct job *job)
         thrum_event_set(&schedule->idle);
 }
 
+static int choose_lane(const struct schedule *schedule, const struct host *host)
+{
+    int lane = host->home;
+    for (int i = 0; host->active_in[host->home] >= LANE_JOBS && i < schedule->options.lanes; i++)
+        if (host->active_in[i] < host->active_in[lane])
+            lane = i;
+    return lane;
+}
+
 static void give_place(struct schedule *schedule, struct job *job)
 {
+    struct host *host = job->host_;
+    if (!job->begun_)
+        job->lane = choose_lane(schedule, host);
     job->placed_ = true;
-    job->host_->active++;
+    host->active_in[job->lane]++;
+    host->active++;
     schedule->active++;
 }
 
 static void take_place(struct schedule *schedule, struct job *job)
 {
     job->placed_ = false;
+    job->host_->active_in[job->lane]--;
     job->host_->active--;
     schedule->active--;
+    schedule->left = true;
 }
 
 static int run_job(thrum_task *self)
@@ -228,7 +253,8 @@ static int run_job(thrum_task *self)
     return 0;
 }
 
-/* Gives a job its place; one that has not begun becomes a task. Returns 0, or why there is no task. */
+/* Gives a job its place; a job that has not begun becomes a task. Returns 0, or a negative errno if
+ * it could not. */
 static int admit(struct schedule *schedule, struct job *job)
 {
     give_place(schedule, job);
@@ -237,15 +263,15 @@ static int admit(struct schedule *schedule, struct job *job)
         return 0;
     }
     begun_in(schedule, job);
-    job->future_ =
-        thrum_submit(schedule->options.executor, run_job, thrum_value(struct job *, job));
-    /* A task cannot end before the lock is free: one that is done was never taken. */
+    job->future_ = thrum_submit(schedule->options.executors[job->lane], run_job,
+                                thrum_value(struct job *, job));
+    /* A task cannot end before the lock is released: a future that is done was refused. */
     if (!thrum_future_done(job->future_))
         return 0;
     return thrum_future_result(job->future_, NULL, 0, THRUM_NOW);
 }
 
-/* Gives places while there are any. Called with the lock, which is let go meanwhile to tell of a failure. */
+/* Gives the free places to jobs. Called with the lock, which it releases to report a failure. */
 static void dispatch(struct schedule *schedule)
 {
     while (schedule->active < schedule->options.jobs && schedule->ready_first) {
@@ -350,7 +376,7 @@ int schedule_enter(struct job *job)
         if (job->queued_)
             queue_out(job);
     if (schedule_wait_end(job) < 0)
-        rc = -ECANCELED; /* a place that came too late is given up at the end */
+        rc = -ECANCELED; /* a place that came too late is given back at the end */
     job->entered_ = thrum_now();
     return rc;
 }
@@ -384,7 +410,7 @@ void schedule_stop(struct schedule *schedule)
         for (size_t i = 0; i < HOST_SLOTS; i++)
             for (struct host *host = schedule->hosts[i], *next; host; host = next) {
                 next = host->next;
-                host->jobs++; /* it stays until all of its jobs have been looked at */
+                host->jobs++; /* keeps it until all of its jobs have been checked */
                 for (struct job *newer = (job = host->oldest, NULL); job; job = newer) {
                     newer = job->newer_;
                     if (job->begun_)
@@ -396,7 +422,7 @@ void schedule_stop(struct schedule *schedule)
                 }
                 host_drop(schedule, host);
             }
-        dispatch(schedule); /* takes hosts out of the ring that have nobody left */
+        dispatch(schedule); /* takes hosts without jobs out of the ring */
     }
     while ((job = thrown)) {
         thrown = job->newer_;
@@ -426,6 +452,22 @@ thrum_event *schedule_stop_event(struct schedule *schedule)
 thrum_event *schedule_idle_event(struct schedule *schedule)
 {
     return &schedule->idle;
+}
+
+bool schedule_is_fresh(const struct job *job)
+{
+    bool fresh = false;
+    thrum_with (&job->schedule_->lock)
+        fresh = !job->schedule_->left;
+    return fresh;
+}
+
+bool schedule_is_last(const struct job *job)
+{
+    bool last = false;
+    thrum_with (&job->schedule_->lock)
+        last = job->schedule_->closed && !job->host_->oldest;
+    return last;
 }
 
 double schedule_limit(struct job *job)

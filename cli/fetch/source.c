@@ -1,8 +1,7 @@
-/* The list is read by read and not by stdio, so that a wait for a pipe or a terminal can be left when
- * the run stops.
+/* The list is read by read and not by stdio, so a stop ends a wait for a pipe or a terminal.
  *
- * A line is a URL, then perhaps a digest (sha256:HEX) after blanks, then perhaps a name after a tab. Blanks
- * around them are no part of them. */
+ * A line is a URL, optionally a digest (sha256:HEX) after blanks, and optionally a name after a
+ * tab. Blanks around them are ignored. */
 #include "source.h"
 
 #include "input.h"
@@ -76,7 +75,8 @@ static ptrdiff_t read_more(struct source *source)
     return count;
 }
 
-/* The next line of the list, without its end and with a NUL. Returns 1, 0 at the end, or an errno. */
+/* The next line of the list, without its end and with a NUL. Returns 1, 0 at the end, or an
+ * errno. */
 static int next_line(struct source *source, char **ret_line, size_t *ret_length)
 {
     size_t looked = 0;
@@ -167,7 +167,7 @@ static int next_listed(struct source *source, struct source_line *ret_line)
     return rc;
 }
 
-/* The next URL of the log that is to be fetched once more. */
+/* The next URL of the log to fetch again. */
 static int next_failed(struct source *source, struct source_line *ret_line)
 {
     for (;;) {
@@ -180,7 +180,7 @@ static int next_failed(struct source *source, struct source_line *ret_line)
             .name = json_string_value(json_object_get(source->object, "name")),
             .digest = json_string_value(json_object_get(source->object, "digest"))};
         if (ret_line->digest && !is_digest(ret_line->digest))
-            ret_line->wrong = "the digest in the log is none";
+            ret_line->wrong = "the log has a malformed digest";
         if (tally_take(source->failed, ret_line->url))
             return 1;
     }

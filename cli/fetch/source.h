@@ -1,4 +1,4 @@
-/* Where URLs come from: the command line, then a list or a log, one after another. */
+/* The source of URLs: the command line, then a list or a log. */
 #ifndef CLI_FETCH_SOURCE_H
 #define CLI_FETCH_SOURCE_H
 
@@ -12,31 +12,31 @@ struct source {
     size_t url_count, next;
     int file; /* the list; -1 for none */
     FILE *log;
-    struct tally *failed; /* what of the log is still to be fetched */
-    json_t *object;       /* holds the texts that were given last, if they are of a log */
+    struct tally *failed; /* the URLs of the log that are still to be fetched */
+    json_t *object;       /* owns the texts of the last line, if they are of a log */
     char *buffer;
     size_t begin, end, room;
     thrum_event *stop; /* ends a wait for input; set before the first source_next */
 };
 
-/* Opens what the options name; `failed` is what the log of --retry-failed says. Returns 0 or a negative
- * errno; source_finish is due in any case. */
+/* Opens the files that the options name. `failed` is of the log of --retry-failed. Returns 0 or a
+ * negative errno. Call source_finish in any case. */
 int source_init(struct source *ret_source, const struct fetch_options *options,
                 struct tally *failed, thrum_error *ret_error);
 void source_finish(struct source *source);
 
-/* A URL with what the list says of it; the texts are good until the next call. */
+/* A line of a list. The texts are valid until the next call. */
 struct source_line {
     const char *url;
     const char *name;   /* of its file; or NULL */
     const char *digest; /* "sha256:HEX"; or NULL */
-    const char *wrong;  /* what is wrong with the line, a constant; or NULL */
+    const char *wrong;  /* what is wrong with the line: a constant; or NULL */
 };
 
-/* Takes a line of a list apart, in place. Returns false if there is nothing in it. */
+/* Splits a line of a list, in place. Returns false if it is blank or a comment. */
 bool source_line_read(char *line, size_t length, struct source_line *ret_line);
 
-/* Gives the next URL. Returns 1, 0 at the end or when it is to stop, or a negative errno. Blocks. */
+/* Gives the next URL. Returns 1; 0 at the end or after a stop; or a negative errno. Blocks. */
 int source_next(struct source *source, struct source_line *ret_line);
 
 #endif

@@ -26,7 +26,7 @@ static struct tally_slot *find(struct tally_slot *slots, size_t room, uint64_t k
     return &slots[at];
 }
 
-/* Sees to it that another fits. */
+/* Makes room for one more. */
 static bool grow(struct tally *tally)
 {
     if (4 * (tally->used + 1) <= 3 * tally->room)

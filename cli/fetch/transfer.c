@@ -1,16 +1,16 @@
 /* Transfers.
  *
- * An attempt has a place of the schedule and a token of each limiter; a pause between two has neither,
- * so that others use them. What a Ctrl-C ends is the pause and the waits, not the attempt.
+ * An attempt has a place of the schedule and a token of each limiter. A pause between two attempts
+ * has neither, so other jobs use them. Ctrl-C ends the pause and the waits, not the attempt.
  *
- * What is tried again is what another attempt may change: a connection that could not be made, broke or
- * stalled, an answer that ended too soon, 408, 429 and all of 5xx. Not a name that has no address, a
- * certificate that is wrong, a circle of redirects. A server that wants to be left alone for longer than
- * AFTER_MOST is taken at its word, and the URL has failed. Another attempt goes on where the last one ended, if
- * the server gives the file a version.
+ * A failure is retried if another attempt may succeed: a connection that could not be made, broke
+ * or stalled, an answer that ended too soon, 408, 429 and 5xx. It is not retried for a name without
+ * an address, an invalid certificate or a loop of redirects. If a server asks for a pause longer
+ * than AFTER_MOST, the URL fails. A further attempt continues where the last one ended, if the
+ * server gives the file a version.
  *
- * --check-only asks by HEAD. Servers that refuse that (403, 405, 501) are asked by a GET for the first byte,
- * which ends with the headers; 206 then counts as 200.
+ * --check-only uses HEAD. If a server refuses that (403, 405, 501), it uses GET for the first byte,
+ * and ends the request with the headers; 206 then counts as 200.
  */
 #include "transfer.h"
 
@@ -26,21 +26,23 @@ static const double first_pause = 0.5, longest_pause = 30, crowd_pause = 0.05;
 
 /* ----------------------------------------------------------------------------------- what is shared */
 
-int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options,
+int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options, int lanes,
                    struct body_place *place, thrum_deadline deadline)
 {
+    bool fine = true;
     *ret_transfers = (struct transfers){.options = options, .place = place, .deadline = deadline};
     if (options->rate > 0)
         thrum_rate_limiter_init(&ret_transfers->limiter, options->rate, 1);
-    ret_transfers->client = thrum_curl_new(
-        &(thrum_curl_options){.max_idle = options->jobs, .no_lookups = options->proxy != NULL});
+    for (int i = 0; i < lanes && fine; i++) {
+        ret_transfers->clients[i] = thrum_curl_new(
+            &(thrum_curl_options){.max_idle = options->jobs, .no_lookups = options->proxy != NULL});
+        fine = ret_transfers->clients[i] != NULL;
+    }
     if (options->host_rate > 0)
         ret_transfers->host_limiter =
             thrum_keyed_rate_limiter_new(&(thrum_keyed_rate_limiter_options){
                 .per_second = options->host_rate, .max_keys = HOSTS_KNOWN});
-    return ret_transfers->client && (options->host_rate <= 0 || ret_transfers->host_limiter)
-               ? 0
-               : -ENOMEM;
+    return fine && (options->host_rate <= 0 || ret_transfers->host_limiter) ? 0 : -ENOMEM;
 }
 
 void transfers_finish(struct transfers *transfers)
@@ -50,7 +52,8 @@ void transfers_finish(struct transfers *transfers)
         transfers->idle = handle->next;
         handle_free(handle);
     }
-    thrum_curl_free(transfers->client);
+    for (int i = 0; i < LANES_MOST; i++)
+        thrum_curl_free(transfers->clients[i]);
     thrum_keyed_rate_limiter_free(transfers->host_limiter);
 }
 
@@ -73,7 +76,7 @@ static void give_handle(struct transfers *transfers, struct handle *handle)
 
 /* --------------------------------------------------------------------------------------- an attempt */
 
-/* Whether what libcurl says may be otherwise next time. */
+/* True if the next attempt may have another result. */
 static bool may_pass(CURLcode code)
 {
     switch (code) {
@@ -106,14 +109,14 @@ static void note(const struct handle *handle, struct outcome *outcome)
     }
 }
 
-/* Whether there is nothing more to fetch, as the server has nothing after what is there. */
+/* True if the file is complete: the server has no bytes after those that have come. */
 static bool has_all(const struct handle *handle, long status)
 {
     const struct answer *answer = &handle->answer;
     return status == 416 && handle->offset > 0 && answer->ranged && answer->total == handle->offset;
 }
 
-/* What the server has answered. */
+/* Judges the status of the answer. */
 static void judge_status(struct handle *handle, const struct outcome *outcome, thrum_retry *retry)
 {
     curl_off_t after = 0;
@@ -125,7 +128,7 @@ static void judge_status(struct handle *handle, const struct outcome *outcome, t
     thrum_retry_fail(retry, -EPROTO, "the server answers with status %ld", status);
     curl_easy_getinfo(handle->curl, CURLINFO_RETRY_AFTER, &after);
     if (status == 416 && handle->offset > 0 && body_empty(handle->body) == 0)
-        return; /* what is there is of no use; next time all is asked for */
+        return; /* the partial file is useless; the next attempt asks for all */
     if (status != 408 && status != 429 && status < 500)
         thrum_retry_give_up(retry);
     else if (after > AFTER_MOST) {
@@ -155,7 +158,7 @@ static void judge_code(const struct handle *handle, CURLcode code, thrum_retry *
         thrum_retry_give_up(retry);
 }
 
-/* Waits for what the limiters want. Returns 0 or a negative errno. */
+/* Waits for tokens of the limiters. Returns 0 or a negative errno. */
 static int wait_for_tokens(struct transfers *transfers, struct job *job)
 {
     const char *host = job->address.host;
@@ -167,14 +170,14 @@ static int wait_for_tokens(struct transfers *transfers, struct job *job)
            (rc = thrum_keyed_rate_limiter_acquire(transfers->host_limiter, host, strlen(host), 1,
                                                   transfers->deadline)) == -ENOBUFS &&
            thrum_sleep(thrum_in(crowd_pause)) == 0)
-        continue; /* so many hosts are at it that one more has to wait until one is not */
+        continue; /* the limiter has too many hosts at a time */
     if (rc == 0)
         rc = thrum_rate_limiter_acquire(&transfers->limiter, 1, transfers->deadline);
     int ended = schedule_wait_end(job);
     return rc < 0 ? rc : ended;
 }
 
-/* True if the server refuses HEAD, but perhaps not GET. */
+/* True if the server refuses HEAD but may accept GET. */
 static bool refuses_head(const struct handle *handle, long status)
 {
     return handle->options->check_only && !handle->probe &&
@@ -185,13 +188,13 @@ static bool refuses_head(const struct handle *handle, long status)
 static int ask(struct transfers *transfers, struct handle *handle, const struct job *job,
                thrum_deadline deadline, bool probe, struct outcome *outcome, CURLcode *ret_code)
 {
-    int rc = handle_aim(handle, job->url, handle->body, probe);
+    int rc = handle_aim(handle, job, handle->body, probe);
     if (rc == 0)
-        rc = thrum_curl_perform(transfers->client, handle->curl, ret_code, deadline);
+        rc = thrum_curl_perform(transfers->clients[job->lane], handle->curl, ret_code, deadline);
     note(handle, outcome);
     if (rc == 0 && probe && *ret_code == CURLE_WRITE_ERROR && outcome->status > 0 &&
         !handle->headers_too_long)
-        *ret_code = CURLE_OK; /* it was ended on purpose */
+        *ret_code = CURLE_OK; /* the write function ended it */
     if (rc == 0 && probe && (outcome->status == 206 || outcome->status == 416))
         outcome->status = 200;
     if (rc == 0 && *ret_code == CURLE_OK && !handle_answered(handle))
@@ -200,7 +203,7 @@ static int ask(struct transfers *transfers, struct handle *handle, const struct 
     return rc;
 }
 
-/* One attempt; tells the retry how it went. */
+/* Makes one attempt, and reports its result to the retry. */
 static void attempt(struct transfers *transfers, struct handle *handle, struct job *job,
                     struct outcome *outcome, thrum_retry *retry)
 {
@@ -236,7 +239,7 @@ static void attempt(struct transfers *transfers, struct handle *handle, struct j
 
 /* ---------------------------------------------------------------------------------------- all of it */
 
-/* Is it time for an attempt? Its pause is over then, and it has a place and its tokens. */
+/* Waits for the pause, a place and tokens. Returns true if an attempt follows. */
 static bool next_attempt(struct transfers *transfers, struct job *job, struct outcome *outcome,
                          thrum_retry *retry)
 {
@@ -262,7 +265,7 @@ static void settle(struct transfers *transfers, const thrum_retry *retry, struct
 {
     int rc = thrum_retry_code(retry);
     const char *message = thrum_retry_error(retry)->message;
-    /* Cut off in a pause: by a stop, or because the run's deadline leaves no time for another attempt. */
+    /* Cut off in a pause, by a stop or by the run's deadline. */
     if (rc == -ECANCELED || (rc == -ETIMEDOUT && transfers->deadline.ns <= thrum_now()))
         outcome->unfinished = true;
     if (outcome->unfinished)

@@ -9,10 +9,10 @@
 
 #include <thrum_curl.h>
 
-/* What all transfers of a run share. */
+/* The state that all transfers of a run share. */
 struct transfers {
     const struct fetch_options *options;
-    thrum_curl *client;
+    thrum_curl *clients[LANES_MOST]; /* of each lane */
     struct body_place *place;
     thrum_deadline deadline;                /* of the run */
     thrum_rate_limiter limiter;             /* of all; all-zero for no limit */
@@ -22,14 +22,13 @@ struct transfers {
     struct handle *idle;
 };
 
-/* Makes the client and the limiters. Returns 0 or -ENOMEM; transfers_finish is due in any case. */
-int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options,
+/* Makes the clients and the limiters. Returns 0 or -ENOMEM. Call transfers_finish in any case. */
+int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options, int lanes,
                    struct body_place *place, thrum_deadline deadline);
 void transfers_finish(struct transfers *transfers);
 
-/* Fetches the job's URL, with as many attempts as it takes and as are allowed. A body that was kept is
- * left in `ret_body`, for body_print and body_finish; the path in the outcome is the caller's to free.
- * Blocks. */
+/* Fetches the job's URL, with as many attempts as are needed and allowed. Leaves the body in
+ * `ret_body`, for body_print and body_finish. The caller frees the path in the outcome. Blocks. */
 void transfer(struct transfers *transfers, struct job *job, struct outcome *ret_outcome,
               struct body *ret_body);
 

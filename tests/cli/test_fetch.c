@@ -178,7 +178,7 @@ TEST(the_first_interrupt_lets_what_is_under_way_end)
     while (hostile_server_held(&server) < 4)
         thrum_yield();
     CHECK_INT(kill(ran.pid, SIGINT), ==, 0);
-    CHECK(spawn_said(ran.err_file, "SIGINT: nothing more is begun"));
+    CHECK(spawn_said(ran.err_file, "SIGINT: no further request begins"));
     thrum_event_set(&server.gate);
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 128 + SIGINT);
@@ -197,7 +197,7 @@ TEST(the_second_interrupt_ends_at_once)
     while (hostile_server_held(&server) < 1)
         thrum_yield();
     CHECK_INT(kill(ran.pid, SIGTERM), ==, 0);
-    CHECK(spawn_said(ran.err_file, "SIGTERM: nothing more is begun"));
+    CHECK(spawn_said(ran.err_file, "SIGTERM: no further request begins"));
     CHECK_INT(kill(ran.pid, SIGTERM), ==, 0);
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 128 + SIGTERM);

@@ -24,7 +24,7 @@ TEST(of_two_urls_with_one_name_the_second_fails_and_is_told_what_to_do)
     CHECK_INT(ran.status, ==, 1);
     CHECK(strstr(ran.err, "/ok/b/a: "));
     CHECK(strstr(ran.err, "a is the file of http://127.0.0.1:"));
-    CHECK(strstr(ran.err, "give this one another name in the list, or use --tree"));
+    CHECK(strstr(ran.err, "give this URL another name in the list, or use --tree"));
     CHECK_INT(take_files(), ==, 1);
     spawn_free(&ran);
     int file = make_list(1, "http://127.0.0.1:%d/ok/a\tfirst\n");
@@ -34,7 +34,7 @@ TEST(of_two_urls_with_one_name_the_second_fails_and_is_told_what_to_do)
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 1);
     succeeded(ran.out, "/ok/b/a", 1);
-    failed(ran.out, "/ok/c", 0, "none of a file in the directory");
+    failed(ran.out, "/ok/c", 0, "not one of a file in the directory");
     CHECK_INT(take_files(), ==, 2);
     close(file);
     spawn_free(&ran);
@@ -52,7 +52,7 @@ TEST(two_runs_with_one_name_do_not_mix)
     spawn_wait(&one);
     spawn_wait(&two);
     CHECK_INT(one.status + two.status, ==, 1);
-    CHECK(strstr(one.status ? one.err : two.err, "a is there already; remove it or give this URL"));
+    CHECK(strstr(one.status ? one.err : two.err, "a exists already; remove it or give this URL"));
     CHECK_STR(text_in("a"), one.status ? "/held/b/a" : "/held/a");
     CHECK_INT(take_files(), ==, 1);
     spawn_free(&one);
@@ -227,8 +227,9 @@ TEST(a_run_that_goes_on_replaces_nothing)
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 1);
     succeeded(ran.out, "/ok/same", 1);
-    failed(ran.out, "/ok/other", 1, "the log does not tell that it was fetched, so it stays");
-    failed(ran.out, "/ok/link", 1, "so it stays");
+    failed(ran.out, "/ok/other", 1,
+           "with other bytes, and the log does not list it; it is not replaced");
+    failed(ran.out, "/ok/link", 1, "it is not replaced");
     CHECK_STR(text_in("same"), "/ok/same");
     CHECK_STR(text_in("other"), "my own");
     struct stat about;
@@ -348,7 +349,7 @@ TEST_DEADLINE(a_run_that_was_killed_goes_on_where_it_was, 60)
     CHECK_INT(ran.status, ==, 1); /* one had failed */
     CHECK_INT(lines_in(ran.out), ==, 81 - done);
     CHECK_INT(hostile_server_requests(&server) - before, ==, 81 - done);
-    CHECK(strstr(ran.err, "lines that are none of a log were passed over: 1"));
+    CHECK(strstr(ran.err, "ignored malformed lines: 1"));
     for (int i = 0; i < 40; i++) {
         snprintf(path, sizeof path, "/held/h%d", i);
         succeeded(ran.out, path, 1);

@@ -74,7 +74,7 @@ static const struct row rows[] = {
      "/range/a", "0 a=2", "0 a=2", "! a=2 a.aria2=*", "two bytes of nine are not the file"},
     {"a part that the user asked for", "-o DIR -H Range:bytes=0-1 $/range/a", 0, "", NULL, "a=2",
      NULL, "", "", "", NULL},
-    {"a file that is there", "-o DIR $/ok/there", 1, "", "there is there already", "", "/ok/there",
+    {"a file that is there", "-o DIR $/ok/there", 1, "", "there exists already", "", "/ok/there",
      "0 there=9", "0 there.1=9 there=4", "0 there.1=9 there=4",
      "nothing is replaced; nor is the name another than was foretold"},
     {"a file with .part that is there", "-o DIR $/ok/a $/ok/a.part", 0, "", NULL, "a=5 a.part=10",

@@ -191,6 +191,7 @@ struct trial {
     struct schedule *schedule;
     thrum_lock lock;
     int at_once[2], most[2]; /* of each host */
+    int in_lane[2];          /* attempts in each lane */
     int done, failed;
     thrum_event gate;
     bool crowded; /* the first attempts say so */
@@ -211,9 +212,11 @@ static void run_job(struct job *job, void *context)
         if (schedule_enter(job) < 0)
             break;
         entered = true;
-        thrum_with (&trial->lock)
+        thrum_with (&trial->lock) {
+            trial->in_lane[job->lane]++;
             if (++trial->at_once[host] > trial->most[host])
                 trial->most[host] = trial->at_once[host];
+        }
         CHECK_INT(thrum_event_wait(&trial->gate, THRUM_FOREVER), ==, 0);
         thrum_with (&trial->lock)
             trial->at_once[host]--;
@@ -242,13 +245,14 @@ static void fail_job(struct job *job, int rc, void *context)
         trial->failed++;
 }
 
-static thrum_executor *open_trial(struct trial *trial, int jobs)
+static thrum_executor *open_trial(struct trial *trial, int jobs, int per_host)
 {
     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     *trial = (struct trial){.least = PER_HOST};
-    trial->schedule = schedule_new(&(struct schedule_options){.executor = pool,
+    trial->schedule = schedule_new(&(struct schedule_options){.executors = {pool, pool},
+                                                              .lanes = 2,
                                                               .jobs = jobs,
-                                                              .per_host = PER_HOST,
+                                                              .per_host = per_host,
                                                               .window = 1000,
                                                               .run = run_job,
                                                               .fail = fail_job,
@@ -285,7 +289,7 @@ static void close_trial(struct trial *trial, thrum_executor *pool)
 TEST(a_host_has_its_bound_and_those_behind_it_do_not_wait)
 {
     struct trial trial;
-    thrum_executor *pool = open_trial(&trial, 12);
+    thrum_executor *pool = open_trial(&trial, 12, PER_HOST);
     add(&trial, "a", 100);
     add(&trial, "b", 100);
     wait_until_held(&trial, 0, PER_HOST);
@@ -298,10 +302,27 @@ TEST(a_host_has_its_bound_and_those_behind_it_do_not_wait)
     CHECK_INT(trial.last, ==, PER_HOST);
 }
 
+TEST(a_host_with_many_requests_uses_several_lanes)
+{
+    struct trial trial;
+    thrum_executor *pool = open_trial(&trial, 400, 400);
+    add(&trial, "a", 50);
+    wait_until_held(&trial, 0, 50);
+    CHECK(trial.in_lane[0] == 50 || trial.in_lane[1] == 50); /* they share the connections of one */
+    add(&trial, "a", 150);
+    wait_until_held(&trial, 0, 200);
+    CHECK_INT(trial.in_lane[0], ==, 100);
+    CHECK_INT(trial.in_lane[1], ==, 100);
+    thrum_event_set(&trial.gate);
+    close_trial(&trial, pool);
+    CHECK_INT(trial.done, ==, 200);
+    CHECK_INT(trial.in_lane[0], ==, 200); /* a job stays in its lane when it retries */
+}
+
 TEST(a_crowded_host_gets_half_as_many_once_a_round_and_recovers)
 {
     struct trial trial;
-    thrum_executor *pool = open_trial(&trial, 100);
+    thrum_executor *pool = open_trial(&trial, 100, PER_HOST);
     trial.crowded = true;
     add(&trial, "a", PER_HOST);
     wait_until_held(&trial, 0, PER_HOST);
@@ -315,7 +336,7 @@ TEST(a_crowded_host_gets_half_as_many_once_a_round_and_recovers)
 TEST(a_stop_lets_those_with_a_place_go_on_and_forgets_the_others)
 {
     struct trial trial;
-    thrum_executor *pool = open_trial(&trial, 100);
+    thrum_executor *pool = open_trial(&trial, 100, PER_HOST);
     add(&trial, "a", 100);
     add(&trial, "b", 3);
     wait_until_held(&trial, 0, PER_HOST);
@@ -353,7 +374,8 @@ TEST(a_job_without_a_task_is_told)
     thrum_future *first = thrum_submit(pool, do_nothing, NULL, 0);
     CHECK_INT(thrum_future_wait(first, THRUM_FOREVER), ==, 0);
     thrum_future_free(first);
-    trial.schedule = schedule_new(&(struct schedule_options){.executor = pool,
+    trial.schedule = schedule_new(&(struct schedule_options){.executors = {pool},
+                                                             .lanes = 1,
                                                              .jobs = 2,
                                                              .per_host = 1,
                                                              .window = 10,
