@@ -1,10 +1,10 @@
-/* A subcommand of `thrum`: what main.c needs to know of each, and how each ends.
+/* The subcommands of `thrum`, for main.c.
  *
- * Exit status, the same for all of them:
- *   0         all went well
- *   1         something failed at run time: an unreachable server, a failed task, a full disk
+ * Exit status of each:
+ *   0         success
+ *   1         a failure at run time: an unreachable server, a failed task, a full disk
  *   2         the command line was wrong; nothing was done
- *   128 + N   stopped by signal N, after printing what was known so far
+ *   128 + N   stopped by signal N, after printing the results so far
  */
 #ifndef CLI_COMMAND_H
 #define CLI_COMMAND_H
@@ -19,7 +19,7 @@ enum {
 struct command_line;
 
 struct command {
-    const struct command_line *line; /* its name, its options and what is said of them */
+    const struct command_line *line; /* its name, options and help */
     /* Runs it; argv[0] is the subcommand's name. Returns the exit status. */
     int (*run)(int argc, char **argv);
 };

@@ -1,5 +1,4 @@
-/* The list of subcommands, for `thrum` itself and for the manual pages and completions. A new one is
- * a line here. */
+/* The list of subcommands, for `thrum`, the manual pages and the completions. */
 #include "command.h"
 
 #include "bench/options.h"

@@ -1,8 +1,7 @@
-/* `thrum`: the command. This file only finds the subcommand and hands over.
+/* `thrum`: the command. This file finds the subcommand and calls it.
  *
- * The command is a program like any other: it uses the library through its public headers alone.
- * Whatever a subcommand would like to reach inside the library for is missing from the interface,
- * and belongs there.
+ * The command uses the library through its public headers alone. If a subcommand needs more, the
+ * interface lacks it.
  */
 #include "command.h"
 
@@ -18,13 +17,13 @@
 
 static void print_help(FILE *out)
 {
-    fputs(
-        "Usage: thrum COMMAND [OPTION...]\n"
-        "\n"
-        "Does many things at once: runs commands, fetches URLs, hashes files, several at a time.\n"
-        "\n"
-        "Commands:\n",
-        out);
+    fputs("Usage: thrum COMMAND [OPTION...]\n"
+          "\n"
+          "Runs commands, fetches URLs and hashes files, many at a time. Measures programs\n"
+          "and finds deadlocks.\n"
+          "\n"
+          "Commands:\n",
+          out);
     for (const struct command *command = commands; command->line; command++)
         fprintf(out, "  %-8s  %s\n", command->line->name, command->line->summary);
     fputs("\n"

@@ -1,5 +1,5 @@
-/* Makes the manual pages and the completions at build time, from the tables that the command itself
- * reads its options by: they cannot drift apart. Not installed.
+/* Makes the manual pages and the completions at build time, from the tables by which the command
+ * reads its options. So they always agree. Not installed.
  *
  *     pages manual DATE          thrum.1
  *     pages manual DATE NAME     thrum-NAME.1

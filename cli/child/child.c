@@ -1,21 +1,22 @@
 /* Children.
  *
- * Each is the leader of a process group of its own. So Ctrl-C at the terminal reaches only this
- * program, which then decides, and what a child has started can be ended with it.
+ * Each child is the leader of a process group of its own. So Ctrl-C at the terminal reaches only
+ * this program, which decides what to do, and the processes that a child has started can be ended
+ * with it.
  *
- * A process number may be used again once its process has been waited for. So all that are not waited
- * for yet are in a list, and a child leaves it, and is waited for, under the list's lock: a signal is
- * never sent to a number that is no longer ours. The end itself is noticed by a descriptor (pidfd), for
- * which a fiber or a thread waits as for any other. Its number is reserved before the child starts. If
- * the system gives no descriptor all the same, the child is looked at again and again: a command that
- * has begun is not begun a second time.
+ * The system may use a process number again once the process has been waited for. So all children
+ * that were not waited for are in a list. A child leaves the list, and is waited for, under the
+ * list's lock: no signal is ever sent to a number that is no longer ours. A descriptor (pidfd)
+ * shows the end of a child; a fiber or a thread waits for it as for any other. Its number is
+ * reserved before the child starts. If the system gives no descriptor all the same, the child is
+ * polled, because a command that has started must not be started again.
  *
- * What is left of a group when its leader ends is left alone, as a shell does. If its end was asked for,
- * everything below it is ended: its group, and its descendants in other groups (descendants.c). Before
- * SIGKILL they are stopped, so that none starts another meanwhile.
+ * Processes that are left in a group when its leader ends continue, as with a shell. If the end was
+ * requested, everything below the child is ended: its group, and its descendants in other groups
+ * (descendants.c). Before SIGKILL they are stopped, so that none starts another process meanwhile.
  *
- * A child that reads our standard input, or the terminal, has the terminal's foreground for its time:
- * without that it would be stopped when it reads. Ctrl-C and Ctrl-Z then go to the child.
+ * A child that reads our standard input, or the terminal, is in the terminal's foreground while it
+ * runs. Otherwise the system would stop it when it reads. Ctrl-C and Ctrl-Z then go to the child.
  */
 #include "child.h"
 
@@ -38,13 +39,13 @@ static struct {
     thrum_lock lock;
     struct child **items;
     size_t count, room;
-    bool closed; /* all are being ended: no more may start */
+    bool closed; /* all children are being ended: no more may start */
 } children;
 
 /* The last child has been collected. */
 static thrum_condition none_left = THRUM_CONDITION_INIT_ON(&children.lock);
 
-/* Makes room for one more, before there is something that could not be undone. Under the lock. */
+/* Makes room for one more child, before it starts. Under the lock. */
 static int reserve(void)
 {
     if (children.count < children.room)
@@ -99,7 +100,7 @@ static int spawn(pid_t *ret_pid, const struct child_options *options, bool termi
     sigset_t none, usual;
     sigemptyset(&none);
     sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE); /* what exec keeps is only that a signal is ignored */
+    sigaddset(&usual, SIGPIPE); /* exec resets handlers, but keeps ignored signals */
     sigaddset(&usual, SIGTTOU);
     sigaddset(&usual, SIGCHLD);
     int rc = posix_spawn_file_actions_init(&files);
@@ -133,7 +134,7 @@ int child_start(struct child *child, const struct child_options *options)
     int reserved = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
     if (reserved < 0)
         return -errno;
-    /* The lock is held from before the start, so that an end of all children misses none. */
+    /* The lock is held from before the start, so an end of all children misses none. */
     thrum_with (&children.lock) {
         rc = children.closed ? -ECANCELED : reserve();
         if (rc == 0)
@@ -148,7 +149,7 @@ int child_start(struct child *child, const struct child_options *options)
     return rc;
 }
 
-/* Ends what is below the child. Under the lock, and before the child is waited for. */
+/* Ends all processes below the child. Under the lock, and before the child is waited for. */
 static void kill_below(struct child *child)
 {
     size_t first = 0;
@@ -171,13 +172,13 @@ static void take_terminal_back(void)
     signal(SIGTTOU, before);
 }
 
-/* It has ended: takes it from the list and its status from the system. */
+/* Takes a child that has ended from the list, and its status from the system. */
 static int collect(struct child *child)
 {
     int status = 0;
     thrum_with (&children.lock) {
         if (child->ending)
-            kill_below(child); /* its number is still its own */
+            kill_below(child); /* the number still belongs to it */
         while (wait4(child->pid, &status, 0, &child->usage) < 0 && errno == EINTR)
             continue;
         for (size_t i = 0; i < children.count; i++)
@@ -317,7 +318,7 @@ void children_reap_adopted(void)
             for (size_t i = 0; i < children.count; i++)
                 own |= children.items[i]->pid == ended.si_pid;
             if (own)
-                break; /* it is collected soon, and then the others are looked for again */
+                break; /* collect takes it soon, and then calls this function again */
             waitpid(ended.si_pid, NULL, WNOHANG);
         }
 }

@@ -1,12 +1,12 @@
 /* Descendants, from /proc.
  *
- * A nested `thrum run`, a shell with job control, a program that calls setsid: each puts what it starts
- * into other process groups, where a signal to the child's own group does not reach. The parent numbers
- * in /proc do.
+ * A nested `thrum run`, a shell with job control, a program that calls setsid: each puts its
+ * children into other process groups, which a signal to the group of our child does not reach. The
+ * parent numbers in /proc lead to them.
  *
- * A process whose parent has died is adopted by this program, which is a subreaper (job_control.c), and no
- * longer shows from whom it descends. So a set is filled early, when the end of a child is first asked
- * for, and keeps whom it has seen.
+ * A process whose parent has died is adopted by this program, which is a subreaper (job_control.c).
+ * Its parent number then no longer shows its ancestor. So a set is filled early, when the end of a
+ * child is first requested, and keeps the processes that it has seen.
  */
 #include "descendants.h"
 
@@ -30,7 +30,7 @@ struct table {
     size_t count, room;
 };
 
-/* Reads parent and start time; false if there is no such process. */
+/* Reads parent and start time. Returns false if there is no such process. */
 static bool look_at(pid_t pid, struct process *ret_process)
 {
     char path[64], text[1024];
@@ -42,7 +42,8 @@ static bool look_at(pid_t pid, struct process *ret_process)
     if (length <= 0)
         return false;
     text[length] = '\0';
-    /* The name, in parentheses, may have blanks and parentheses. Field 4 is the parent, 22 the start. */
+    /* The name, in parentheses, may have blanks and parentheses. Field 4 is the parent, 22 the
+     * start. */
     const char *rest = strrchr(text, ')');
     *ret_process = (struct process){.self.pid = pid};
     return rest && sscanf(rest + 1,
@@ -101,7 +102,7 @@ static bool add(struct descendants *set, const struct descendant *one)
     return true;
 }
 
-/* Marks the children of those that are marked, until there are no more. */
+/* Marks the children of marked processes, until there are no more. */
 static void mark_below(struct table *table, pid_t root)
 {
     bool more = true;

@@ -17,11 +17,12 @@ struct descendants {
     size_t count, room;
 };
 
-/* Adds the processes below `root` and below those that are in the set already. Returns how many are
- * new; 0 also if /proc cannot be read. */
+/* Adds the processes below `root` and below those in the set. Returns the number of new ones; 0
+ * also if /proc cannot be read. */
 size_t descendants_find(struct descendants *set, pid_t root);
 
-/* Sends the signal to those from index `first` on that still exist, except members of `group`. */
+/* Sends the signal to the processes from index `first` on that still exist, except members of
+ * `group`. */
 void descendants_signal(const struct descendants *set, size_t first, pid_t group, int number);
 
 void descendants_finish(struct descendants *set);

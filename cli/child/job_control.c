@@ -1,22 +1,22 @@
 /* Job control.
  *
- * The children are in process groups of their own, so what the terminal sends to the foreground group
- * reaches only this program, which passes it on.
+ * The children are in process groups of their own. So the signals that the terminal sends to the
+ * foreground group reach only this program, which passes them on.
  *
- * Ctrl-Z (SIGTSTP): the children's groups are stopped, then this program, by the signal's default action, so
- * that the shell sees a stopped job. When the program is continued, so are they. A child that has
- * the terminal gets the SIGTSTP itself; SIGCHLD then tells that it has stopped, and the rest is the same.
- * It gets the terminal back after that.
+ * Ctrl-Z (SIGTSTP): the children's groups are stopped, then this program, by the default action of
+ * the signal, so the shell sees a stopped job. When the program is continued, it continues the
+ * children. A child that has the terminal gets the SIGTSTP itself. SIGCHLD then reports that it has
+ * stopped, and the rest is the same. It gets the terminal back after that.
  *
- * Ctrl-\ (SIGQUIT): the children are sent it, what is left after the grace is killed, and the program ends
- * by it.
+ * Ctrl-\ (SIGQUIT): the children get the signal, those that are left after the grace are killed,
+ * and the program ends by the same signal.
  *
- * A child without the terminal that reads /dev/tty, or changes its settings, is stopped by the
- * system (SIGTTIN, SIGTTOU), and would stay so for ever. SIGCHLD tells that, and the child is ended; its job
- * then names the reason.
+ * If a child without the terminal reads /dev/tty, or changes its settings, the system stops it
+ * (SIGTTIN, SIGTTOU), and nothing would continue it. SIGCHLD reports that; the child is ended, and
+ * the message of its job has the reason.
  *
- * The program is a subreaper: a process whose parent has ended comes to it, and not to init, so that the
- * numbers in a set of descendants stay theirs. Those that have ended are reaped here.
+ * The program is a subreaper: it adopts a process whose parent has ended. So the numbers in a set
+ * of descendants stay theirs until this file reaps the processes.
  *
  * A signal that was ignored when the program began stays ignored.
  */
@@ -37,11 +37,11 @@ static const double grace_seconds = 2;
 static thrum_signals *signals;
 static void (*clear_terminal)(void), (*take_terminal_again)(void);
 static thrum_event quitting;    /* SIGQUIT has come */
-static bool foreground_stopped; /* by the look at the children: the one with the terminal */
+static bool foreground_stopped; /* the child with the terminal has stopped */
 
 static void give_terminal(struct child *child)
 {
-    /* Only if the shell has given it to this program. */
+    /* Only if the shell has put this program into the foreground. */
     if (child->terminal && tcgetpgrp(child_terminal()) == getpgrp())
         tcsetpgrp(child_terminal(), child->pid);
 }
@@ -52,11 +52,11 @@ static void stop(void)
     struct sigaction watching, ignoring = {.sa_handler = SIG_IGN}, usual = {.sa_handler = SIG_DFL};
     children_signal(SIGTSTP);
     clear_terminal();
-    /* The others of the group, as in a pipeline, are stopped as the terminal would have done it. */
+    /* Stops the other processes of the group, as in a pipeline. */
     sigaction(SIGTSTP, &ignoring, &watching);
     kill(0, SIGTSTP);
-    /* To this thread, so that it stops before raise returns. If no shell could continue the group, the
-     * system drops the signal. */
+    /* raise sends it to this thread, which stops before raise returns. If no shell could continue
+     * the group, the system drops the signal. */
     sigaction(SIGTSTP, &usual, NULL);
     raise(SIGTSTP);
     sigaction(SIGTSTP, &watching, NULL);

@@ -1,16 +1,18 @@
-/* What a shell does for its jobs, done by a program that runs others: Ctrl-Z, Ctrl-\, stopped children. */
+/* Job control, as a shell does it, for a program that runs others: Ctrl-Z, Ctrl-\, stopped
+ * children. */
 #ifndef CLI_CHILD_JOB_CONTROL_H
 #define CLI_CHILD_JOB_CONTROL_H
 
 #include <thrum.h>
 
-/* Begins to act on SIGTSTP, SIGQUIT and SIGCHLD, and to adopt orphaned descendants. `clear` is called before
- * the program is stopped or ended so, to leave the terminal in order, and `again`, which may be NULL, when it
- * is continued. Starts a thread. Returns 0 or a negative errno. */
+/* Begins to act on SIGTSTP, SIGQUIT and SIGCHLD, and to adopt orphaned descendants. Before one of
+ * these signals stops or ends the program, `clear` is called to restore the terminal. `again`,
+ * which may be NULL, is called when the program is continued. Starts a thread. Returns 0 or a
+ * negative errno. */
 int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error);
 
-/* Ends the program by SIGQUIT if that has come: the children may have ended before the program has. Call
- * it before the program ends by itself. */
+/* Ends the program by SIGQUIT if that has come. Call it before the program exits, because the
+ * children may end first. */
 void job_control_finish(void);
 
 #endif

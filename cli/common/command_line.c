@@ -1,13 +1,14 @@
 /* The reading of a command line.
  *
- * getopt_long splits the words, but its messages only name the wrong option. So opterr is off, and the
- * message for a wrong option also names the option that was probably meant (nearest.h).
+ * getopt_long splits the words, but its messages only name the wrong option. So opterr is off, and
+ * our message also names the option that was probably meant (nearest.h).
  *
- * Its tables are made from ours for each call. What it returns for an option is the index of the row,
- * from 256 on, beyond '?' and ':'. So an option without a letter is nothing special.
+ * The tables of getopt_long are made from ours for each call. For an option it returns the index of
+ * the row plus 256, which is beyond '?' and ':'. So an option without a letter needs no special
+ * case.
  *
- * What can only fail when it is tried, such as a file that cannot be written, is a failure at run time
- * and not a wrong option.
+ * An error that shows only when an operation is tried, such as a file that cannot be written, is a
+ * failure at run time and not a wrong command line.
  */
 #include "command_line.h"
 
@@ -22,7 +23,7 @@
 
 enum { OPTIONS_MOST = 40, FIRST_INDEX = 256 };
 
-/* What is being filled in, and where words about it go. */
+/* The struct that is filled in, and the buffer for messages. */
 struct reading {
     const struct command_line *line;
     void *into;
@@ -62,8 +63,9 @@ static int list_completions(const struct command_line *line, const char *word, c
     return count;
 }
 
-/* Answers an option that getopt_long has refused; `word` is the argument that it has just read,
- * which for a letter may hold others, but optopt is then the letter itself. */
+/* Makes the message for an option that getopt_long has refused. `word` is the argument that it has
+ * read last. For a letter, the word may have other letters, too; optopt is then the letter
+ * itself. */
 static enum options_verdict unknown_option(const struct reading *reading, const char *word)
 {
     char name[64], names[160];
@@ -147,7 +149,7 @@ static enum options_verdict take_choice(const struct reading *reading, const str
                               row->name, names, text);
 }
 
-/* One option that getopt_long has recognised. */
+/* Takes an option that getopt_long has recognised. */
 static enum options_verdict take(const struct reading *reading, const struct option_row *row,
                                  char *value)
 {
@@ -178,7 +180,7 @@ static enum options_verdict take(const struct reading *reading, const struct opt
 /* getopt_long's tables. A letter leads to its row by strchr, a long name by its value. */
 static void make_tables(const struct command_line *line, struct option *longs, char *shorts)
 {
-    /* A '+' ends the options at the first operand; ':' asks for silence about lacking values. */
+    /* A '+' ends the options at the first operand; ':' reports missing values without a message. */
     if (line->operands == OPERANDS_COMMAND)
         *shorts++ = '+';
     *shorts++ = ':';

@@ -1,10 +1,11 @@
-/* What bash, zsh and fish complete, from the tables of all subcommands.
+/* Completion scripts for bash, zsh and fish, from the tables of all subcommands.
  *
- * The scripts need nothing but the shell itself. Each knows for every option whether it takes a
- * value and what may be offered: files, one of a few words, or nothing.
+ * The scripts need only the shell itself. For each option they know whether it takes a value, and
+ * whether that is completed as a file, a word of a list, or not at all.
  *
- * Behind `thrum run --` there is another command. Its words are completed as if it stood alone: by the
- * shell's own means, in bash by those of bash-completion if that is loaded, else as commands and files. */
+ * After `thrum run --` comes another command. Its words are completed as if it stood alone: in zsh
+ * and fish by the shell, in bash by bash-completion if that is loaded, or else as commands and
+ * files. */
 #include "command_line.h"
 
 #include <string.h>
@@ -17,7 +18,8 @@ static void put_words(FILE *out, const char *const *words)
         fprintf(out, "%s%s", i ? " " : "", words[i]);
 }
 
-/* Puts the text into single quotes' inside; `more` are further characters to escape by a backslash. */
+/* Puts the text for the inside of single quotes. The characters of `more` are escaped by a
+ * backslash. */
 static void put_quoted(FILE *out, const char *text, const char *more, const char *quote)
 {
     for (; *text; text++) {
@@ -65,7 +67,8 @@ static void bash_line(FILE *out, const struct command_line *line)
     fputs("        esac\n        ;;\n", out);
 }
 
-/* Where the command of `thrum run` and `thrum every` begins: the options with a value are known. */
+/* Finds where the command of `thrum run` and `thrum every` begins, by the options that take a
+ * value. */
 static void bash_commands(line_list lines, FILE *out)
 {
     fputs("    case ${COMP_WORDS[1]} in\n", out);

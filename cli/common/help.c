@@ -1,4 +1,4 @@
-/* `--help`, from the table of a command line: as wide as a page of 79 columns. */
+/* `--help`, from the table of a command line, for 79 columns. */
 #include "../command.h"
 #include "command_line.h"
 
@@ -9,8 +9,8 @@
 
 enum { WIDTH = 79, TERM_MOST = 24 };
 
-/* Prints the text from `column` on, its further lines from `indent` on. A line's end in the text
- * is one in the output, too. */
+/* Prints the text from `column` on, and its further lines from `indent` on. A newline in the text
+ * is kept. */
 static void print_wrapped(FILE *out, const char *text, int column, int indent)
 {
     bool fresh = true; /* no word stands in this line yet */

@@ -1,18 +1,18 @@
-/* Ctrl-C ends a command cleanly: it prints what is known so far and leaves nothing behind.
+/* Ctrl-C ends a command cleanly: it prints the results so far and leaves nothing behind.
  *
- * A signal handler could do next to nothing of that. So a thread waits for the signals
- * (thrum_signals) and sets an event, which any thread may ask or wait for. It also writes to a descriptor, for
- * threads that wait by poll(2). The thread is a daemon: the end of the program does not wait for it.
+ * A signal handler may call too few functions for that. So a thread waits for the signals
+ * (thrum_signals) and sets an event, which any thread may ask or wait for. It also writes to a
+ * descriptor, for threads that wait by poll(2). The thread is a daemon: the end of the program does
+ * not wait for it.
  *
- * The second Ctrl-C ends the program, even if it is stuck: this thread does it, and none of those that
- * work. A command with children to end is told first and has until the third. A hang-up (SIGHUP) counts as
- * the second: there is no terminal left on which to ask again.
+ * The second Ctrl-C ends the program. This thread does it, so it works even if all others hang. A
+ * command with children ends these first, and the third Ctrl-C ends the program. A hang-up (SIGHUP)
+ * counts as the second, because there is no terminal left for another Ctrl-C.
  *
- * A signal that was ignored when the program began, as SIGHUP under nohup and SIGINT in the
- * background of a script, stays ignored.
+ * A signal that was ignored when the program began stays ignored: SIGHUP under nohup, SIGINT in the
+ * background of a script.
  *
- * SIGPIPE is ignored, so that a reader that goes away shows as a failed write where the output is
- * printed.
+ * SIGPIPE is ignored. If the reader of the output has gone, a write fails.
  */
 #include "interrupt.h"
 
@@ -97,7 +97,7 @@ int interrupt_watch(struct interrupt_answers answers, thrum_error *ret_error)
     thrum_thread *thread = thrum_thread_start_with(
         &(thrum_thread_options){.name = "signals", .daemon = true}, watch_signals,
         thrum_value(struct interrupt_answers, answers.first, answers.impatient, answers.cleanup));
-    /* One that could not be started has ended already, with the reason. */
+    /* A thread that could not be started has ended already, with the reason. */
     int rc = thrum_thread_is_alive(thread) ? 0 : thrum_thread_join(thread, THRUM_FOREVER);
     thrum_thread_free(thread);
     if (rc < 0)

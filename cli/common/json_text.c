@@ -1,11 +1,11 @@
-/* Strings of JSON, written without a tree of values: one line for each of a million files or URLs is to
- * cost no more than its bytes. */
+/* Strings of JSON, written without a tree of values: a line for each of a million files or URLs
+ * must be cheap. */
 #include "json_text.h"
 
 #include <stddef.h>
 
-/* The length of the character of UTF-8 at the begin of the text, 0 if there is none: no overlong
- * ones, no surrogates, nothing above U+10FFFF. */
+/* The length of the UTF-8 character at the begin of the text; 0 if it is invalid. Overlong
+ * characters, surrogates and characters above U+10FFFF are invalid. */
 static size_t utf8_length(const unsigned char *text)
 {
     unsigned char first = text[0];

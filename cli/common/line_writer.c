@@ -1,14 +1,15 @@
 /* Whole lines.
  *
- * A write to a pipe of up to PIPE_BUF bytes is never mixed with another's, and a write to a file that is
- * appended to never is. So lines are collected, and written before they exceed PIPE_BUF. A longer line is
- * written alone, in as many pieces as the system takes. A lock of fcntl on the pipe or file keeps other
- * processes of this program out meanwhile; therefore every write takes that lock. Where the system has no
- * such lock, long lines are written without it.
+ * The system does not mix writes of up to PIPE_BUF bytes to a pipe, or writes to a file with
+ * O_APPEND. So lines are collected, and written before they exceed PIPE_BUF. A longer line is
+ * written alone, in as many pieces as the system needs. Meanwhile a lock of fcntl on the pipe or
+ * file keeps out other processes of this program; therefore every write takes that lock. If the
+ * file has no such locks, long lines are written without one.
  *
- * A line is built on a stream in memory, so that what fails in the middle of a line writes nothing of it.
+ * A line is built on a stream in memory. If that fails in the middle of a line, nothing of it is
+ * written.
  *
- * The first error counts. After it nothing is written.
+ * The first error is kept. After it nothing is written.
  */
 #include "line_writer.h"
 
@@ -95,7 +96,7 @@ static void put(struct line_writer *writer, const char *bytes, size_t size)
     bool locked = writer->shared && set_lock(writer, F_WRLCK);
     writer->error = write_whole(writer->file, bytes, size);
     if (locked)
-        (void)set_lock(writer, F_UNLCK); /* what cannot be released ends with the process */
+        (void)set_lock(writer, F_UNLCK); /* at worst the end of the process releases it */
 }
 
 bool line_writer_flush(struct line_writer *writer)

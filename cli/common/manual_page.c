@@ -1,8 +1,8 @@
 /* Manual pages, from the table of a command line, in the macros of man(7).
  *
- * The texts of the table are plain. What is set apart is found by its form: a word that begins with
- * a dash and a letter, or two dashes, is bold. A sentence begins a line, as roff wants it, and every
- * character that roff would take for itself is escaped.
+ * The texts of the table are plain. A word that begins with a dash and a letter, or two dashes, is
+ * an option and becomes bold. Each sentence begins a line, as roff wants it, and characters that
+ * are special to roff are escaped.
  */
 #include "command_line.h"
 
@@ -126,7 +126,7 @@ static void put_option(FILE *out, const struct option_row *row)
 static void put_status(FILE *out, const char *fails)
 {
     const struct help_term terms[] = {
-        {"0", "All went well."},
+        {"0", "Success."},
         {"1", fails},
         {"2", "The command line was wrong; nothing was done."},
         {"128+N", "Signal N stopped the run: 130 for SIGINT, 143 for SIGTERM."},
@@ -195,7 +195,8 @@ void command_line_manual(const struct command_line *line, const char *date, cons
 void command_lines_manual(const struct command_line *const *lines, const char *date,
                           const char *version, FILE *out)
 {
-    put_head(out, "thrum", "real work done at the same time, from the shell", date, version);
+    put_head(out, "thrum", "run commands, fetch URLs and hash files, many at a time", date,
+             version);
     fputs(".SH SYNOPSIS\n", out);
     for (const struct command_line *const *line = lines; *line; line++)
         fprintf(out, "\\fBthrum %s\\fR [OPTION...] ...\n.br\n", (*line)->name);
@@ -205,7 +206,7 @@ void command_lines_manual(const struct command_line *const *lines, const char *d
         fprintf(out, ".TP\n.BR thrum\\-%s (1)\n", (*line)->name);
         put_text(out, (*line)->summary);
     }
-    put_status(out, "Something failed at run time; the rest was done.");
+    put_status(out, "Something failed at run time. The other work was done.");
     put_environment(out, NULL);
     fputs(".SH \"SEE ALSO\"\n", out);
     for (const struct command_line *const *line = lines; *line; line++)

@@ -1,5 +1,5 @@
-/* The distance of two words: how many letters must be added, dropped or replaced, or exchanged with the
- * next, to make one word of the other. */
+/* The distance of two words: the number of letters that must be added, dropped, replaced, or
+ * swapped with the next, to turn one word into the other. */
 #include "nearest.h"
 
 #include <string.h>

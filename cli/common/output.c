@@ -1,7 +1,7 @@
 /* The end of the output.
  *
- * stdio remembers that a write failed but not why. Whether the reader has gone is asked of the system:
- * poll(2) reports POLLERR for the writing end of a pipe without readers.
+ * stdio stores that a write failed, but not the reason. poll(2) tells whether the reader has gone:
+ * it reports POLLERR for the writing end of a pipe without readers.
  */
 #include "output.h"
 

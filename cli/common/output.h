@@ -1,4 +1,4 @@
-/* Standard output, and whether anybody reads it. */
+/* Standard output and its reader. */
 #ifndef CLI_COMMON_OUTPUT_H
 #define CLI_COMMON_OUTPUT_H
 
@@ -11,9 +11,9 @@ bool output_reader_gone(void);
 /* Writes all of the text. Returns 0 or a negative errno. */
 int output_write(int file, const char *text, size_t length);
 
-/* Flushes stdout. Output that could not be written, as to a full disk, turns STATUS_OK into
- * STATUS_FAILED, with a message. If the reader has gone there is no message, and the status is that of a
- * program which SIGPIPE has ended. Returns the exit status. */
+/* Flushes stdout. If output could not be written, for example to a full disk, prints a message and
+ * turns STATUS_OK into STATUS_FAILED. If the reader has gone, prints nothing; the status is then
+ * that of a program which SIGPIPE has ended. Returns the exit status. */
 int output_finish(int status);
 
 #endif

@@ -1,19 +1,19 @@
 /* Progress on stderr, by one renderer for all subcommands.
  *
  * On a terminal a bar is drawn in one line. The first drawing comes after half a second: a shorter
- * command shows no bar. After that the bar is drawn at most ten times a second. It is cleared before
- * anything else is printed: "\r" goes to the start of the line, "\x1b[K" clears the rest. Each
- * drawing asks for the width, so a resized window is noticed. A window too narrow for a bar gets the
- * numbers alone.
+ * command shows no bar. After that the bar is drawn at most ten times a second. It is cleared
+ * before anything else is printed: "\r" goes to the start of the line, "\x1b[K" clears the rest.
+ * Each drawing asks for the width, so a resized window is noticed. A window too narrow for a bar
+ * gets the numbers alone.
  *
- * Elsewhere, and on a terminal that calls itself dumb, a line each ten seconds: what takes less says
- * nothing. Nobody wants a log of bars.
+ * If stderr is not a terminal, or a dumb one, a line is printed each ten seconds. A shorter command
+ * prints none.
  *
- * Rate and remaining time come from the whole time since the begin. That is slow to notice a change
- * but does not jump; while nothing is known of the total there is no remaining time.
+ * Rate and remaining time are averages since the begin. They follow a change slowly, but do not
+ * jump. While the total is unknown there is no remaining time.
  *
- * All state is behind one lock, as messages come from any thread and have to clear the bar. Counts
- * are given as they stand, by whoever looks at the results, so no counter is shared here.
+ * One lock guards all state: messages come from any thread and clear the bar. The caller gives the
+ * present counts, so there are no shared counters here.
  */
 #include "progress.h"
 

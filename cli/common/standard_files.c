@@ -1,8 +1,9 @@
-/* A closed descriptor 0, 1 or 2 (`<&-`, `>&-`) is the next that open returns. A log would then be
- * standard output, and the output of jobs would go into it. So the three are taken first.
+/* If descriptor 0, 1 or 2 is closed (`<&-`, `>&-`), the next open returns its number. A log would
+ * then be standard output, and the output of jobs would go into the log. So the three are opened
+ * first.
  *
- * They are opened for the opposite direction: output that was to go to a closed descriptor is an error
- * and not lost in silence. Messages are different: closing standard error is a request for silence.
+ * Standard input and output are opened for the opposite direction: output to a closed descriptor is
+ * then an error, and is not lost without a message. Closed standard error is a request for silence.
  */
 #include "standard_files.h"
 

@@ -1,5 +1,5 @@
-/* Colours are for a person at a terminal. A file or a pipe gets plain text, and so does whoever has
- * set NO_COLOR (to anything but nothing, as no-color.org asks) or has a dumb terminal. */
+/* Only a terminal gets colours. A file, a pipe and a dumb terminal get plain text. So does every
+ * terminal if NO_COLOR is set and not empty, as no-color.org asks. */
 #include "style.h"
 
 #include <stdlib.h>

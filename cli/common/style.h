@@ -1,4 +1,4 @@
-/* The few colours, and whether they are wanted. */
+/* Colours for terminals. */
 #ifndef CLI_COMMON_STYLE_H
 #define CLI_COMMON_STYLE_H
 

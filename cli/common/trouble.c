@@ -1,9 +1,8 @@
 /* Failures at run time.
  *
- * Preparing work can fail for reasons of the world outside: no room for files, no server at an
- * address. Such a failure is a value, as a task's is, and has the same type: thrum_error, a code
- * for the program and a sentence for the person. The sentence is made where the reason is known;
- * it is printed where it is known whether it matters.
+ * Work can fail for outside reasons: no room for files, no server at an address. Such a failure is
+ * a value of the same type as a task's: thrum_error, with a code for the program and a message for
+ * the user. The message is made where the reason is known. The caller decides whether to print it.
  */
 #include "trouble.h"
 
@@ -37,7 +36,7 @@ void trouble_print(const char *format, ...)
     va_start(list, format);
     int length = vasprintf(&text, format, list);
     va_end(list);
-    /* Without memory for the sentence its form must do: it tells what happened, if not to what. */
+    /* If memory ran out, the format is printed: it tells what failed, without the names. */
     if (length < 0 || asprintf(&line, "thrum%s%s: %s\n", *speaker ? " " : "", speaker, text) < 0)
         progress_print(format);
     else

@@ -1,17 +1,17 @@
-/* Failures at run time, as sentences: what is wrong, and what to do about it. */
+/* Messages about failures at run time: what is wrong, and what to do. */
 #ifndef CLI_COMMON_TROUBLE_H
 #define CLI_COMMON_TROUBLE_H
 
 #include <thrum.h>
 
-/* Fills in `ret_error` with a negative errno and a sentence. Returns the code, to be returned. */
+/* Fills in `ret_error` with a negative errno and a message. Returns the code. */
 int trouble(thrum_error *ret_error, int code, const char *format, ...) THRUM_PRINTF(3, 4);
 
-/* From now on sentences begin with "thrum " and this name, a constant; without a name before that. */
+/* Sets the name for messages, a constant: they begin with "thrum NAME: ". Without it, they begin
+ * with "thrum: ". */
 void trouble_speaker(const char *name);
 
-/* Prints "thrum NAME: " and the sentence on stderr, above a progress bar that may stand there. From
- * any thread; the line is whole. */
+/* Prints the message on stderr, above a progress bar. From any thread; the line is whole. */
 void trouble_print(const char *format, ...) THRUM_PRINTF(1, 2);
 
 #endif

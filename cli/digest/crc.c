@@ -1,5 +1,6 @@
-/* The polynomial is 0x04C11DB7, most significant bit first. Eight tables take eight bytes in one step
- * ("slicing by 8": Kounavis and Berry, 2005): table k is the effect of a byte that k more bytes follow. */
+/* The polynomial is 0x04C11DB7, most significant bit first. Eight tables take eight bytes in one
+ * step ("slicing by 8": Kounavis and Berry, 2005): table k is the effect of a byte that k more
+ * bytes follow. */
 #include "crc.h"
 
 #include <thrum.h>

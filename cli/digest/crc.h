@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Adds bytes to a checksum, which is 0 at first. */
+/* Adds bytes to a checksum. The first checksum is 0. */
 uint32_t crc_add(uint32_t crc, const unsigned char *bytes, size_t size);
 
-/* The checksum of all `size` bytes that were added. */
+/* The final checksum, after `size` bytes in all. */
 uint32_t crc_end(uint32_t crc, uint64_t size);
 
 #endif

@@ -1,11 +1,11 @@
 /* Names.
  *
- * OpenSSL knows an algorithm by several names. A tag is what coreutils prints, where it knows the algorithm;
- * else the name in capitals. Every tag is also a name, so that a line of --tag can be checked. BLAKE2b of
- * less than 512 bits has its length in the tag: BLAKE2b-256.
+ * OpenSSL knows an algorithm by several names. A tag is what coreutils prints, if it has the
+ * algorithm, or else the name in capitals. Every tag is also a name, so a line of --tag can be
+ * checked. BLAKE2b of less than 512 bits has its length in the tag: BLAKE2b-256.
  *
- * A digest without a tag is taken for one of the algorithms of coreutils by its length. BLAKE2b has the
- * length of SHA-512; a list of such digests needs -a.
+ * The length of a digest without a tag selects one of coreutils' algorithms. BLAKE2b has the length
+ * of SHA-512, so a list of such digests needs -a.
  */
 #include "digest.h"
 
@@ -26,7 +26,7 @@ static void name_it(struct digest_kind *kind, const char *name, const char *tag)
         *at = (char)tolower((unsigned char)*at);
 }
 
-/* "blake2b" or "BLAKE2b-256": the bits that the name itself gives, 0 for none; -1 for another name. */
+/* The bits that a name such as "BLAKE2b-256" gives; 0 for "blake2b", -1 for another name. */
 static int blake2b_bits(const char *name)
 {
     if (strcasecmp(name, "blake2b512") == 0)
@@ -53,7 +53,7 @@ static enum digest_answer init_blake2b(struct digest_kind *kind, int own, int bi
     *kind = (struct digest_kind){.engine = DIGEST_BLAKE2B, .size = (size_t)bits / 8};
     name_it(kind, tag, tag);
     if (bits == BLAKE2B_BITS && (kind->md = EVP_MD_fetch(NULL, "BLAKE2B-512", NULL)))
-        kind->engine = DIGEST_OPENSSL; /* quicker */
+        kind->engine = DIGEST_OPENSSL; /* faster */
     ERR_clear_error();
     return DIGEST_KNOWN;
 }

@@ -1,14 +1,13 @@
 /* Reading.
  *
- * A regular file whose size is known is read until that many bytes have come, without a further read
- * that would only report the end: the caller learns by a second fstat whether it has grown meanwhile. A
- * file that claims to be empty is read all the same: those of /proc do.
+ * A regular file of known size is read until that many bytes have come. A further read would only
+ * report the end; the caller's second fstat shows whether the file has grown. A file of size 0 is
+ * read all the same, because the files of /proc report that size.
  *
- * The buffer is large for large files, so that a read is worth its call, and yet fits the cache
- * that the digest is computed from. The kernel is told when a file will be read from begin to end.
+ * The buffer is large enough for few system calls, and small enough for the processor's cache. The
+ * kernel is told that a large file is read from begin to end.
  *
- * A descriptor that may never give anything, such as a pipe or a terminal, is waited for in
- * steps of a tenth of a second, so that Ctrl-C is noticed.
+ * A pipe or a terminal may never give anything. Reading it waits by a select, which a stop ends.
  */
 #include "hasher.h"
 

@@ -1,4 +1,4 @@
-/* Computing the digest of what a descriptor gives. */
+/* Computes the digest of the bytes of a descriptor. */
 #ifndef CLI_DIGEST_HASHER_H
 #define CLI_DIGEST_HASHER_H
 
@@ -8,15 +8,16 @@
 #include <sys/stat.h>
 #include <thrum.h>
 
-/* Computes one digest at a time. */
+/* A hasher: computes one digest at a time. */
 struct hasher {
-    const struct digest_kind *kind; /* of the one that has begun */
-    uint64_t bytes;                 /* of it */
+    const struct digest_kind *kind; /* of the present digest */
+    uint64_t bytes;                 /* added to it */
     EVP_MD_CTX *context;
     struct blake2b *blake2b;
     uint32_t crc;
     unsigned char *buffer;
-    /* Called after each large piece with the bytes read; may be NULL. Returns false to give up. */
+    /* Called after each large piece with the bytes read; may be NULL. Returns false to stop
+     * reading. */
     bool (*progress)(void *context, size_t bytes);
     void *progress_context;
     thrum_event *stop[2]; /* each ends a wait for input when it is set; may be NULL */
@@ -26,9 +27,9 @@ struct hasher {
 int hasher_init(struct hasher *hasher);
 void hasher_finish(struct hasher *hasher);
 
-/* Reads the descriptor to its end. `about` is what fstat says of it. Returns 0 and the digest, and
- * in `ret_bytes` how much was read; -ECANCELED if the progress function gave up or a stop was set; a negative errno
- * if reading failed. Blocks. */
+/* Reads the descriptor to its end. `about` is the result of fstat. Sets `ret_bytes` to the bytes
+ * read. Returns 0 and the digest; -ECANCELED if the progress function returned false or a stop was
+ * set; another negative errno if reading failed. Blocks. */
 int hasher_read(struct hasher *hasher, const struct digest_kind *kind, int descriptor,
                 const struct stat *about, unsigned char ret_digest[DIGEST_MOST],
                 uint64_t *ret_bytes);

@@ -1,9 +1,9 @@
 /* Changes, by inotify.
  *
- * A file is watched through its directory, by name: editors write a new file and rename it, and a watch on
- * the old one would see nothing more. A directory is watched with all directories below it; those that
- * come later are added when they appear. If the kernel drops events, that counts as a change, and all
- * directories are looked for again.
+ * A file is watched through its directory, by name: editors write a new file and rename it, and a
+ * watch on the old file would see nothing after that. A directory is watched with all directories
+ * below it; new ones are added when they appear. If the kernel drops events, that counts as a
+ * change, and all directories are read again.
  */
 #include "changes.h"
 
@@ -78,7 +78,7 @@ static int add_tree(struct changes *changes, const char *path)
         if (lstat(below, &about) == 0 && S_ISDIR(about.st_mode))
             rc = add_tree(changes, below);
         if (rc == -ENOENT || rc == -ENOTDIR || rc == -EACCES)
-            rc = 0; /* it has gone meanwhile, or is not ours to look into */
+            rc = 0; /* it is gone, or may not be read */
     }
     if (directory)
         closedir(directory);
@@ -125,7 +125,7 @@ int changes_descriptor(const struct changes *changes)
     return changes->descriptor;
 }
 
-/* Directories that have come, after the kernel has dropped events. */
+/* Adds new directories after the kernel has dropped events. */
 static void look_again(struct changes *changes)
 {
     size_t count = changes->count;

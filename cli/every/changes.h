@@ -8,15 +8,15 @@
 
 struct changes;
 
-/* Begins to watch the paths: files, which need not exist yet, and directories with all that is below
+/* Begins to watch the paths: files, which need not exist yet, and directories with everything below
  * them. Returns 0 or a negative errno. */
 int changes_open(const char *const *paths, size_t count, struct changes **ret_changes,
                  thrum_error *ret_error);
 
-/* Readable when something has changed. */
+/* A descriptor that is readable when something has changed. */
 int changes_descriptor(const struct changes *changes);
 
-/* Takes all changes there are. Returns whether there were any. Does not block. */
+/* Takes all pending changes. Returns true if there were any. Does not block. */
 bool changes_take(struct changes *changes);
 
 /* NULL is accepted. */

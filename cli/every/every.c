@@ -1,11 +1,11 @@
 /* `thrum every`: a command again and again.
  *
- * One thread does it all. It waits, by one poll(2), for the next beat, a change of a file, the end of the
- * child, Ctrl-C, or the end of whoever reads the output. A second Ctrl-C is answered by the thread that
- * watches for signals, which ends the child; this one then sees it end.
+ * One thread does it all. It waits, by one poll(2), for the next start, a change of a file, the end
+ * of the child, Ctrl-C, or the end of the output's reader. On a second Ctrl-C the thread that
+ * watches for signals ends the child; the main thread then sees its end.
  *
- * On a screen the command writes to a file without a name, which is shown when it has ended. Messages
- * would disturb the screen, so the title says how the run ended.
+ * With --screen the command writes to a file without a name, which is shown when the command has
+ * ended. Messages would disturb the screen, so the title has the status of the run.
  */
 #include "../command.h"
 #include "changes.h"
@@ -45,12 +45,12 @@ struct every {
     struct child child;      /* .pid is 0 while none runs */
     int output;              /* the file for the screen; -1 without one */
     int runs;                /* that were begun */
-    int failures;            /* of them, did not end with status 0 */
+    int failures;            /* runs that did not end with status 0 */
     int last_status;         /* as waitpid gives it */
-    bool failed;             /* could not start or watch it */
+    bool failed;             /* the command could not be started or watched */
     bool succeeded;          /* a run had status 0 */
-    bool reader_gone;        /* nobody reads the output */
-    int terminal_signal; /* that ended a command which had the terminal, and is meant for us, too */
+    bool reader_gone;        /* the output has no reader */
+    int terminal_signal; /* that ended a command which had the terminal; it ends this program, too */
 };
 
 static int64_t wall_clock(void)
@@ -60,7 +60,7 @@ static int64_t wall_clock(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* The moment, later by the jitter. */
+/* The moment plus the jitter. */
 static thrum_time jittered(const struct every *every, thrum_time moment)
 {
     uint32_t random = 0;
@@ -130,7 +130,7 @@ static void note_end(struct every *every, int status)
                       describe_status(status, text, sizeof text));
 }
 
-/* Takes the end of the child, which has come. */
+/* Collects the child, which has ended. */
 static void take_end(struct every *every)
 {
     int status, rc = child_wait(&every->child, THRUM_FOREVER, &status);
@@ -185,7 +185,7 @@ static enum reason wait_for(struct every *every, thrum_deadline deadline, bool f
     }
 }
 
-/* Something has changed: waits until no more changes come. */
+/* Waits until no more changes come. */
 static void settle(struct every *every)
 {
     thrum_deadline most = thrum_in(settle_most_seconds);
@@ -210,8 +210,8 @@ static void wait_between(struct every *every, thrum_time due)
     every->reader_gone |= reason == REASON_READER;
 }
 
-/* Waits for the child to end. With OVERLAP_KILL it is ended when another run is due. Returns whether
- * another run is to follow at once, because something has changed meanwhile. */
+/* Waits for the child to end. With OVERLAP_KILL it is ended when another run is due. Returns
+ * whether another run is to follow at once, because something has changed meanwhile. */
 static bool wait_for_child(struct every *every, thrum_time due)
 {
     bool counts = every->options.overlap != OVERLAP_SKIP, changed = false;
@@ -251,7 +251,7 @@ static void run(struct every *every)
         every->schedule.beat--;
         due = schedule_next(&every->schedule, thrum_now(), wall_clock(), &missed);
         if (missed > 0 && !every->options.quiet && !every->screen && !is_over(every))
-            trouble_print("%ju left out, as run %d took that long", (uintmax_t)missed, every->runs);
+            trouble_print("skipped %ju: run %d took too long", (uintmax_t)missed, every->runs);
     }
 }
 
@@ -276,7 +276,7 @@ static void kill_children(void)
     children_kill_all();
 }
 
-/* All that can fail before anything runs. */
+/* Prepares all that can fail before the first run. */
 static int prepare(struct every *every, thrum_error *ret_error)
 {
     const struct every_options *options = &every->options;
@@ -303,7 +303,7 @@ static int prepare(struct every *every, thrum_error *ret_error)
     return every->screen ? 0 : trouble(ret_error, -ENOMEM, "out of memory");
 }
 
-/* Says how it went, if that is not obvious, and gives the exit status. */
+/* Prints a summary after an interrupt or failures. Returns the exit status. */
 static int conclude(const struct every *every)
 {
     char text[32];

@@ -8,7 +8,7 @@
 
 static const char *const overlaps[] = {"skip", "queue", "kill", NULL};
 
-/* What no run of this program lasts. */
+/* A period longer than any run of the program. */
 static const double endless = 1e12;
 
 static bool take_changed(void *into, const char *value, char *message, size_t size)
@@ -25,51 +25,51 @@ static bool take_changed(void *into, const char *value, char *message, size_t si
 
 static const struct option_row rows[] = {
     {'c', "on-change", "PATH", "Run when PATH, or anything below it, changes; may be repeated.",
-     "TIME may then be left out. Changes that come within 50 ms of each other are one. Those that "
-     "come while the command runs follow --on-overlap: skip forgets them, so that a command may write "
-     "below PATH; queue runs the command once more; kill ends the run for another.",
+     "TIME may then be omitted. Changes within 50 ms of each other are one change. Changes while the "
+     "command runs follow --on-overlap: skip ignores them, so the command may write "
+     "below PATH; queue runs the command once more; kill ends the run and starts another.",
      OPTION_CUSTOM, .completion = COMPLETE_FILE, .take = take_changed},
-    {'w', "screen", NULL, "Show the output on the whole screen, with what has changed marked.",
-     "Output beyond the size of the window is not shown. Control characters are left out.",
+    {'w', "screen", NULL, "Show the output on the whole screen, and mark what has changed.",
+     "Output beyond the size of the window is not shown. Control characters are dropped.",
      OPTION_FLAG, INTO(screen)},
     {'a', "align", NULL, "Start at multiples of the period on the wall clock.",
-     "With 1h that is each full hour, in UTC. A wall clock that is set moves the starts.",
+     "With 1h that is each full hour, in UTC. If the wall clock is set, the starts follow it.",
      OPTION_FLAG, INTO(align)},
-    {'j', "jitter", "TIME", "Start each up to TIME later, at random.",
-     "For many machines that would otherwise ask one server at the same moment.", OPTION_SECONDS,
-     INTO(jitter)},
+    {'j', "jitter", "TIME", "Delay each start by a random time up to TIME.",
+     "Many machines then do not use one server at the same moment.", OPTION_SECONDS, INTO(jitter)},
     {'o', "on-overlap", "WHAT",
      "If the command still runs when it is due: skip (the default), queue or kill.",
-     "skip leaves that start out and keeps the beat; queue makes up for it, back to back; kill ends "
-     "the one that runs, with all of its process group, by SIGTERM and two seconds later by SIGKILL.",
+     "skip skips that start and keeps the schedule; queue starts it when the command has ended; kill ends "
+     "the running command and all processes that it has started, by SIGTERM and two seconds later by SIGKILL.",
      OPTION_CHOICE, INTO(overlap), .choices = overlaps, .completion = COMPLETE_CHOICES},
     {'n', "times", "N", "End after N runs.", NULL, OPTION_COUNT, INTO(times), 1, INT_MAX},
     {'s', "until-success", NULL, "End once a run has exit status 0.", NULL, OPTION_FLAG,
      INTO(until_success)},
     {'i', "stdin", NULL, "Let the command read standard input, and have the terminal.",
-     "Otherwise it reads nothing. While it has the terminal, Ctrl-C goes to the command; if that "
-     "ends the command, no further one is started.",
+     "Otherwise its standard input is empty. While it has the terminal, Ctrl-C goes to the command; if "
+     "Ctrl-C ends the command, thrum every ends, too.",
      OPTION_FLAG, INTO(input)},
-    {'q', "quiet", NULL, "Print no message about runs that fail or are left out, and no summary.",
-     NULL, OPTION_FLAG, INTO(quiet)},
+    {'q', "quiet", NULL, "Print no message about failed or skipped runs, and no summary.", NULL,
+     OPTION_FLAG, INTO(quiet)},
     OPTION_ROWS_COMMON,
 };
 
 static const struct help_section sections[] = {
     {.title = "Time",
-     .text = "TIME is a number with one of the units us, ms, s (the default), m, h and d. Starts "
-             "are counted from the first, on a clock that nobody sets, so they do not drift, "
-             "however long the command takes."},
+     .text =
+         "TIME is a number with one of the units us, ms, s (the default), m, h and d. Each start is "
+         "a multiple of TIME after the first, on the monotonic clock. So starts do not drift, "
+         "however long the command takes."},
     {0},
 };
 
 static const struct help_term examples[] = {
-    {"thrum every 2s -- df -h /", "Every two seconds."},
-    {"thrum every 1h --align -- ./backup.sh", "At each full hour."},
-    {"thrum every --on-change src -- make", "After each change of a file below src."},
-    {"thrum every 1s --screen -- ip -s link", "A display, with what has changed marked."},
+    {"thrum every 2s -- df -h /", "Run every two seconds."},
+    {"thrum every 1h --align -- ./backup.sh", "Run at each full hour."},
+    {"thrum every --on-change src -- make", "Run after each change of a file below src."},
+    {"thrum every 1s --screen -- ip -s link", "Show the whole screen, with changes marked."},
     {"thrum every 500ms --until-success --times 60 -- curl -fsS http://localhost:8080/ready",
-     "Until a server is ready, for half a minute."},
+     "Wait until a server is ready, for half a minute."},
     {0},
 };
 
@@ -81,17 +81,17 @@ const struct command_line every_line = {
         (const char *const[]){"TIME [OPTION...] [--] COMMAND [ARGUMENT...]",
                               "--on-change PATH [OPTION...] [--] COMMAND [ARGUMENT...]", NULL},
     .about =
-        "Runs a command, at once and then each TIME, or when files change. It runs in a process group "
-        "of its own and reads nothing from standard input. It ends when the reader of its output has "
+        "Runs a command at once and then each TIME, or when files change. The command runs in a process group "
+        "of its own, with empty standard input. thrum every ends when the reader of its output has "
         "gone.",
     .options = rows,
     .sections = sections,
     .examples = examples,
     .fails = "The last run failed, or the command could not be started.",
     .interrupted =
-        "Ctrl-C, as well as SIGTERM, ends it once the command that runs has ended; a second one ends "
-        "that, with all that it has started; a third kills it. SIGHUP ends it without waiting. Ctrl-Z stops "
-        "the command, too.",
+        "After Ctrl-C or SIGTERM no further run starts; thrum every waits for the running command. A second signal "
+        "ends the command and all processes that it has started; a third kills them. SIGHUP ends them without "
+        "waiting. Ctrl-Z stops the command, too.",
     .operands = OPERANDS_COMMAND,
     .completion = COMPLETE_COMMAND,
     .time_first = true,

@@ -1,4 +1,4 @@
-/* What `thrum every` was asked to do: its command line as a struct. */
+/* The command line of `thrum every` as a struct. */
 #ifndef CLI_EVERY_OPTIONS_H
 #define CLI_EVERY_OPTIONS_H
 

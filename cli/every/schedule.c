@@ -1,8 +1,8 @@
-/* The schedule: beat n is due at first + n * period, by multiplication and not by adding up, so that
- * neither lateness nor rounding grows.
+/* Run n is due at first + n * period. The product, in place of a sum, keeps lateness and rounding
+ * from growing.
  *
- * Aligned, a beat is a multiple of the period on the wall clock, and is looked up there each time: a
- * clock that is set or slewed moves the beats to where they then belong.
+ * With --align, the moments are multiples of the period on the wall clock. Each is computed anew
+ * from that clock, so if it is set or slewed, the moments follow.
  */
 #include "schedule.h"
 
@@ -29,7 +29,7 @@ thrum_time schedule_begin(struct schedule *schedule, const struct every_options 
     return schedule->first;
 }
 
-/* The moment of a beat; INT64_MAX if the clock does not reach that far. */
+/* The moment of run `beat`; INT64_MAX if the clock does not reach so far. */
 static thrum_time moment_of(const struct schedule *schedule, uint64_t beat)
 {
     int64_t offset;

@@ -1,10 +1,12 @@
 /* The screen.
  *
- * It is the terminal's alternate one, so that what was there before comes back. A text is laid out as a grid of
- * characters, one for each column; two grids are compared cell by cell. Control characters and
- * escape sequences of the command are left out: they would move what is compared.
+ * It is the alternate screen of the terminal, so the former contents come back at the end. A text
+ * is laid out as a grid of characters, one for each column. Two grids are compared cell by cell.
+ * Control characters and escape sequences of the command are dropped, because they would shift the
+ * cells.
  *
- * The lock is for Ctrl-Z, which another thread answers: between suspend and resume nothing is drawn.
+ * The lock is for Ctrl-Z, which another thread handles: between suspend and resume nothing is
+ * drawn.
  */
 #include "screen.h"
 
@@ -26,7 +28,7 @@
 #define LEAVE "\x1b[?25h\x1b[?1049l"
 #define MARK  "\x1b[7m"
 
-enum { TAB = 8, CONTINUED = -1 /* a cell that the wide character before it covers */ };
+enum { TAB = 8, CONTINUED = -1 /* the second cell of a wide character */ };
 
 struct grid {
     int rows, columns;
@@ -92,7 +94,7 @@ static size_t sequence_length(const char *text, size_t length)
     return used + 1 < length ? used + 1 : length;
 }
 
-/* Reads a character; what is none is a question mark. Returns its length. */
+/* Reads a character; an invalid byte becomes a question mark. Returns its length. */
 static size_t read_character(const char *text, size_t length, wchar_t *ret_character)
 {
     mbstate_t state = {0};
@@ -210,7 +212,7 @@ void screen_show(struct screen *screen, const char *title, const char *text, siz
     if (!new_title || !new_text) {
         free(new_title);
         free(new_text);
-        return; /* what is shown stays */
+        return; /* the last text stays */
     }
     memcpy(new_text, text, length);
     free(screen->title);

@@ -1,10 +1,10 @@
 /* Admission.
  *
  * The load is the number of processes that run or wait for a disk now, as the kernel counts them in
- * /proc/stat, without this one. The load average is of no use here: it takes a minute to show the jobs
+ * /proc/stat, without this one. The load average is too slow: it takes a minute to show the jobs
  * that have just started.
  *
- * What cannot be read admits: a job is not held up for ever by a missing /proc.
+ * If a file cannot be read, the job starts: a missing /proc must not delay it for ever.
  */
 #include "admission.h"
 
@@ -19,7 +19,8 @@
 
 static const double look_seconds = 0.1, patience_seconds = 5;
 
-/* The sum of the numbers behind the names in a file of lines "NAME NUMBER"; false if there are none. */
+/* The sum of the numbers behind the names in a file of lines "NAME NUMBER"; false if there are
+ * none. */
 static bool read_numbers(const char *path, const char *const *names, uint64_t *ret_sum)
 {
     char line[256];

@@ -1,10 +1,10 @@
 /* Arguments.
  *
- * A thread reads ahead, up to AHEAD_MOST bytes, and counts the ends of arguments: once the end of the
- * input has been read the number of jobs is known, long before they have run. Arguments stay in the text
- * as they were read until they are taken, so that a list costs its bytes and no more.
+ * A thread reads ahead, up to AHEAD_MOST bytes, and counts the ends of arguments. When it has read
+ * the whole input, the number of jobs is known, long before they have run. Until they are taken,
+ * arguments stay in the text as they were read, so a list costs no more than its bytes.
  *
- * An argument longer than AHEAD_MOST is refused: the system runs no command with such a one.
+ * An argument longer than AHEAD_MOST is refused: no command can have such an argument.
  */
 #include "arguments.h"
 
@@ -24,7 +24,8 @@ static int make_room(struct arguments *arguments)
     size_t needed = arguments->begin + arguments->length + PIECE + 1;
     if (needed <= arguments->room)
         return 0;
-    /* Moved only when that is less than what was taken since, so that it costs little for each byte. */
+    /* Moved only if that is less than the bytes taken since: so the cost for each byte is
+     * bounded. */
     if (arguments->begin > arguments->length) {
         memmove(arguments->text, arguments->text + arguments->begin, arguments->length);
         arguments->begin = 0;

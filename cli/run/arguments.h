@@ -1,4 +1,5 @@
-/* Arguments from a file or pipe, one after another, read ahead so that their number is soon known. */
+/* Arguments from a file or pipe, one after another, read ahead so that their number is soon
+ * known. */
 #ifndef CLI_RUN_ARGUMENTS_H
 #define CLI_RUN_ARGUMENTS_H
 
@@ -15,24 +16,25 @@ struct arguments {
     thrum_condition changed;
     char *text;
     size_t begin, length, room; /* of what has been read and not taken */
-    uint64_t ends;              /* of arguments in it */
-    uint64_t number;            /* of the argument that was taken last, from 1 */
-    int over;                   /* why nothing more is read: 0, -ENODATA or an error */
-    bool abandoned;             /* nobody takes any more */
+    uint64_t ends;              /* of arguments in the text */
+    uint64_t number;            /* of the last argument that was taken, from 1 */
+    int over;                   /* why reading has ended: 0 if it has not, -ENODATA or an error */
+    bool abandoned;             /* no more arguments are taken */
 };
 
-/* Begins to read `file`, which it does not close. Starts a thread. Returns 0 or a negative errno. */
+/* Begins to read `file`, which it does not close. Starts a thread. Returns 0 or a negative
+ * errno. */
 int arguments_start(struct arguments *arguments, int file, char end, int stop);
 
-/* Waits for the next argument, without its end; malloced. Returns 0; -ENODATA at the end of the input;
- * -ECANCELED after an interrupt or `stop`; -EILSEQ for a NUL byte in a line; -EMSGSIZE for an argument that
- * does not fit into memory; -ENOMEM or what reading gives. Blocks. */
+/* Waits for the next argument, without its end. Free it. Returns 0; -ENODATA at the end of the
+ * input; -ECANCELED after an interrupt or `stop`; -EILSEQ for a NUL byte in a line; -EMSGSIZE for
+ * an argument that is too long; -ENOMEM or the error of reading. Blocks. */
 int arguments_next(struct arguments *arguments, char **ret_argument);
 
-/* How many are left; false while that is not known. */
+/* The number of arguments that are left. Returns false while it is unknown. */
 bool arguments_left(struct arguments *arguments, uint64_t *ret_count);
 
-/* Ends the reading, for which `stop` must be readable by now, or the input at its end. */
+/* Ends the reading. `stop` must be readable, or the input at its end. */
 void arguments_finish(struct arguments *arguments);
 
 #endif

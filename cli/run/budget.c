@@ -1,8 +1,8 @@
 /* The budget of descriptors.
  *
- * A job that cannot get its descriptors would be lost, or would have to wait for one that waits for it. So
- * they are counted before the first job starts: those that are open, those that the machinery opens later,
- * and those of each job.
+ * A job that cannot get its descriptors would be lost, or would wait for a job that waits for it.
+ * So they are counted before the first job starts: the open descriptors, those that the program
+ * opens later, and those of each job.
  */
 #include "budget.h"
 
@@ -14,8 +14,8 @@
 
 enum {
     WINDOW_BEYOND_JOBS = 64,
-    DESCRIPTORS_OF_JOB = 4,    /* that runs: two files, the child, one while it starts */
-    DESCRIPTORS_OF_OUTPUT = 2, /* of a job that has ended */
+    DESCRIPTORS_OF_JOB = 4,    /* of a running job: two files, the child, one while it starts */
+    DESCRIPTORS_OF_OUTPUT = 2, /* of an ended job */
     DESCRIPTORS_OF_OURS = 12,  /* input, pollers, /proc */
 };
 

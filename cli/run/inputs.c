@@ -1,12 +1,12 @@
 /* Inputs, with GNU parallel's meaning.
  *
- * Sources are crossed: the last one changes fastest. A linked source goes on together with the one before
- * it, and the shortest of those that are linked decides how long they are: together they are one
- * dimension of the product.
+ * Sources are crossed: the last one changes fastest. A linked source advances together with the
+ * source before it. Linked sources are one dimension of the product, and the shortest gives its
+ * length.
  *
- * A single file is a stream: its jobs start before it has been read to the end (arguments.c). As soon as
- * there are several sources, each file is read as a whole first, as all but the first are needed
- * again and again.
+ * A single file is a stream: its jobs start before it has been read to the end (arguments.c). With
+ * several sources, each file is read as a whole first, because all but the first are needed again
+ * and again.
  */
 #include "inputs.h"
 
@@ -88,7 +88,7 @@ static int read_whole(struct inputs *inputs, struct source *source, thrum_error 
         }
     if (rc != -ENODATA) {
         say_reading_failed(ret_error, source, &arguments, rc);
-        eventfd_write(inputs->stop, 1); /* the reader may still wait for its input */
+        eventfd_write(inputs->stop, 1); /* the reading thread may still wait for input */
     }
     arguments_finish(&arguments);
     (void)close(arguments.file);
@@ -110,7 +110,7 @@ static uint64_t count_combinations(const struct inputs *inputs)
     return product;
 }
 
-/* POSIX has no "\\t" for a tab, which is what separates columns most often. */
+/* Tabs often separate columns, but POSIX's expressions have no "\\t". */
 static int compile_separator(struct inputs *inputs, thrum_error *ret_error)
 {
     char text[256];
@@ -168,7 +168,7 @@ static int add_argument(const struct inputs *inputs, struct fields *fields, cons
 {
     regmatch_t match;
     int rc = 0;
-    /* A separator that matches nothing separates nothing. */
+    /* An empty match separates nothing. */
     while (rc == 0 && inputs->separating && regexec(&inputs->separator, text, 1, &match, 0) == 0 &&
            match.rm_eo > match.rm_so) {
         rc = add_field(fields, text, (size_t)match.rm_so);
@@ -177,7 +177,7 @@ static int add_argument(const struct inputs *inputs, struct fields *fields, cons
     return rc < 0 ? rc : add_field(fields, text, strlen(text));
 }
 
-/* Goes on to the next combination: the last dimension first. */
+/* Advances to the next combination. The last dimension changes fastest. */
 static void advance(struct inputs *inputs)
 {
     for (size_t last = inputs->count; last > 0;) {

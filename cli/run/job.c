@@ -1,12 +1,13 @@
 /* A job.
  *
- * Its output goes to two files without a name and is printed when it has ended, or line by line meanwhile
- * (--line-buffer). So a job is never held up by the reader of our output, jobs do not mix theirs, and what
- * a job leaves running in the background holds no pipe open. Small files live in the page cache.
+ * Its output goes to two files without names, and is printed when the job has ended, or line by
+ * line before that (--line-buffer). So the reader of our output never delays a job, output of jobs
+ * is not mixed, and a process that a job leaves in the background holds no pipe open. Small files
+ * stay in the page cache.
  *
- * A start that fails because the system has no room for another process or descriptor (EAGAIN, EMFILE,
- * ENFILE, ENOMEM) is tried again: as long as other jobs run, one of them may make room. If none runs, it is
- * given up after a while.
+ * A start that fails because the system has no room for another process or descriptor (EAGAIN,
+ * EMFILE, ENFILE, ENOMEM) is retried: while other jobs run, one of them may make room. If no other
+ * job runs, the job fails after a while.
  */
 #include "job.h"
 
@@ -149,7 +150,7 @@ int job_try_output(void)
     return 0;
 }
 
-/* For an attempt. Where lines are printed as they come, further attempts add to the same files. */
+/* Opens the files for an attempt. With --line-buffer, further attempts append to the same files. */
 static int open_output(struct job *job, bool lines)
 {
     if (lines && job->out.file >= 0)
@@ -187,7 +188,7 @@ static bool lacks_room(int rc)
     return rc == -EAGAIN || rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM;
 }
 
-/* Starts the job once there is room for it. */
+/* Starts the job. Waits while the system has no room for it. */
 static int start_in_room(struct job *job, const struct run_options *options, struct child *child)
 {
     double pause = first_pause_seconds;
@@ -223,12 +224,12 @@ static void attempt(struct job *job, const struct run_options *options)
     thrum_time begin = thrum_now();
     job->began = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
     if (job->error == -ECANCELED)
-        job->begun = false; /* everything is being ended */
+        job->begun = false; /* the run is ending */
     if (job->error < 0)
         return;
     thrum_deadline deadline = options->timeout > 0 ? thrum_in(options->timeout) : THRUM_FOREVER;
     job->error = child_wait(&child, deadline, &job->status);
-    if (job->error < 0) { /* whatever the reason is, the child must not be left */
+    if (job->error < 0) { /* for any reason: the child must not be left */
         job->timed_out = job->error == -ETIMEDOUT;
         job->error = child_end(&child, grace_seconds, &job->status);
     }

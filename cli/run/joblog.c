@@ -1,14 +1,14 @@
 /* The log.
  *
- * A line is written by one call, once the output of its job has been printed. A program that is killed
+ * A line is written by one call, once the output of its job has been printed. A killed program
  * leaves whole lines and at most a piece of one, which is cut off when the log is continued. So a
- * job in the log is done, and one that is not in the log is run again.
+ * job in the log is done, and a job that is not in the log runs again.
  *
- * A file that does not begin with the head of a log is not a log: it is neither continued nor
+ * A file that does not begin with the header of a log is not a log: it is neither continued nor
  * overwritten. A lock on the file keeps two runs from writing to one log.
  *
- * What has succeeded is kept by number, with a hash of the command, as the arguments may have changed
- * meanwhile.
+ * Jobs that have succeeded are stored by number, with a hash of the command, because the arguments
+ * may have changed meanwhile.
  */
 #include "joblog.h"
 
@@ -47,7 +47,7 @@ static uint64_t hash_text(const char *text, size_t length)
     return hash;
 }
 
-/* Takes in a line without its end. Returns 0 or -ENOMEM. */
+/* Stores the job of a line if it has succeeded. Returns 0 or -ENOMEM. */
 static int learn(struct joblog *log, const char *line, size_t length)
 {
     uintmax_t number;
@@ -75,7 +75,8 @@ static int by_number(const void *a, const void *b)
     return (x->number > y->number) - (x->number < y->number);
 }
 
-/* True if the file begins as a log does, even if the program was killed while it wrote the head. */
+/* True if the file begins as a log, or with a part of the header: a program was killed while it
+ * wrote it. */
 static bool is_log(int file)
 {
     char begin[sizeof head];
@@ -83,7 +84,7 @@ static bool is_log(int file)
     return got >= 0 && memcmp(begin, head, (size_t)got) == 0;
 }
 
-/* Reads all lines behind the head, and cuts off a piece of one at the end. */
+/* Reads all lines after the header, and cuts off a piece of a line at the end. */
 static int read_log(struct joblog *log)
 {
     int copy = fcntl(log->file, F_DUPFD_CLOEXEC, 0), rc = 0;
@@ -116,8 +117,8 @@ static int read_log(struct joblog *log)
     return rc;
 }
 
-/* Takes the lock; false if another run has it. The child of a run that was killed may have it for a moment,
- * until it becomes its command. Any other error means a file system without locks. */
+/* Takes the lock; false if another run has it. The child of a run that was killed may have it for a
+ * moment, until it becomes its command. Any other error means a file system without locks. */
 static bool lock(int file)
 {
     thrum_deadline most = thrum_in(lock_seconds);
@@ -178,7 +179,7 @@ bool joblog_knows(const struct joblog *log, const struct job *job)
     if (!found)
         return false;
     uint64_t hash = hash_text(job->command, strlen(job->command));
-    /* A job may stand in the log several times. */
+    /* A job may be in the log several times. */
     while (found > log->known && found[-1].number == job->number)
         found--;
     for (; found < log->known + log->count && found->number == job->number; found++)
@@ -190,7 +191,7 @@ bool joblog_knows(const struct joblog *log, const struct job *job)
 int joblog_add(struct joblog *log, const struct job *job)
 {
     bool signalled = WIFSIGNALED(job->status);
-    /* What did not succeed must not look as if it had: a timeout is -1, as with GNU parallel. */
+    /* A failure must not look like a success: a timeout is -1, as with GNU parallel. */
     int exit_value = job->error < 0 ? 127 : job->timed_out ? -1 : WEXITSTATUS(job->status);
     char *line = NULL;
     int length = asprintf(&line, "%ju\t:\t%.3f\t%10.3f\t0\t0\t%d\t%d\t%s\n", (uintmax_t)job->number,

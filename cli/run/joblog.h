@@ -1,4 +1,4 @@
-/* The log of jobs that have ended, in the columns of GNU parallel; and what an earlier one says. */
+/* The log of jobs that have ended, in the columns of GNU parallel, and what an earlier log has. */
 #ifndef CLI_RUN_JOBLOG_H
 #define CLI_RUN_JOBLOG_H
 
@@ -6,11 +6,11 @@
 
 struct joblog;
 
-/* Opens the log. With `resume` it is read and continued, else begun anew. Returns 0 or a negative
- * errno. */
+/* Opens the log. With `resume` it is read and continued, else emptied. Waits while another process
+ * has its lock. Returns 0 or a negative errno. */
 int joblog_open(const char *path, bool resume, struct joblog **ret_log, thrum_error *ret_error);
 
-/* True if the log said, when it was opened, that this job has succeeded. */
+/* True if this job had succeeded according to the log, when it was opened. */
 bool joblog_knows(const struct joblog *log, const struct job *job);
 
 /* Adds the line of a job, at once. Returns 0 or a negative errno. */

@@ -98,35 +98,35 @@ static const struct option_row rows[] = {
     {'j', "jobs", "N", "Jobs at a time; as many as there are processors by default.", NULL,
      OPTION_COUNT, INTO(jobs), 1, JOBS_MAX},
     {'a', "arg-file", "FILE", "Read arguments from FILE, not from standard input; may be repeated.",
-     "It is the same as :::: FILE behind the command.", OPTION_CUSTOM, .completion = COMPLETE_FILE,
+     "The same as :::: FILE after the command.", OPTION_CUSTOM, .completion = COMPLETE_FILE,
      .take = take_file},
     {'0', "null", NULL, "Arguments in a file or pipe end with a NUL, not a newline.", NULL,
      OPTION_FLAG, INTO(zero)},
     {'C', "colsep", "REGEX", "Split each argument into columns, for {1}, {2} and so on.",
      "REGEX is an extended regular expression; \\\\t is a tab.", OPTION_TEXT, INTO(columns)},
     {'k', "keep-order", NULL, "Print the output of jobs in the order of their arguments.",
-     "Without it, as they end.", OPTION_FLAG, INTO(keep_order)},
+     "By default, it is printed as jobs end.", OPTION_FLAG, INTO(keep_order)},
     {0, "tag", NULL, "Begin each line of output with the arguments and a tab.", NULL, OPTION_FLAG,
      INTO(tag)},
-    {0, "line-buffer", NULL, "Print whole lines while a job runs, not all when it has ended.",
+    {0, "line-buffer", NULL, "Print whole lines while a job runs, not all output at its end.",
      "Lines of different jobs are mixed, but with --keep-order those of a job stay together. The "
      "output of each attempt is printed.",
      OPTION_FLAG, INTO(lines)},
     {'u', "ungroup", NULL, "Let jobs write to standard output and error themselves.",
-     "Then parts of lines are mixed.", OPTION_FLAG, INTO(direct)},
+     "Parts of lines may then be mixed.", OPTION_FLAG, INTO(direct)},
     {0, "tty", NULL, "Give each job the terminal; one at a time.",
      "For editors, pagers and programs that ask for a password. While a job has the terminal, "
      "Ctrl-C and Ctrl-Z go to it. Without --tty, a job that reads the terminal is ended, and fails.",
      OPTION_FLAG, INTO(terminal)},
     {'n', "dry-run", NULL, "Print the commands, quoted for a shell, and run none.", NULL,
      OPTION_FLAG, INTO(dry)},
-    {'r', "retries", "N", "Run a job that fails again, up to N times.",
+    {'r', "retries", "N", "Retry a job that fails, up to N times.",
      "Only the output of the last attempt is printed.", OPTION_COUNT, INTO(retries), 0,
      RETRIES_MAX},
     {0, "retry-delay", "TIME", "Wait TIME before the first retry; 0.1 s by default.",
      "Each further pause is twice as long, up to a minute.", OPTION_SECONDS, INTO(retry_delay)},
     {'t', "timeout", "TIME", "End an attempt that takes longer; it has then failed.",
-     "It is sent SIGTERM, with all that it has started, and SIGKILL two seconds later. TIME is a "
+     "The job and all processes that it has started get SIGTERM, and SIGKILL two seconds later. TIME is a "
      "number with one of the units us, ms, s (the default), m, h and d.",
      OPTION_SECONDS, INTO(timeout)},
     {0, "delay", "TIME", "Start jobs at least TIME apart.", NULL, OPTION_SECONDS, INTO(delay)},
@@ -138,15 +138,15 @@ static const struct option_row rows[] = {
     {'l', "joblog", "FILE", "Write a line for each job that has ended.",
      "The columns are those of GNU parallel: Seq, Host, Starttime, JobRuntime, Send, Receive, "
      "Exitval, Signal, Command. In the command, backslash, tab and newline are escaped, and {%} "
-     "is not replaced. A file that exists and is not such a log is not touched.",
+     "is not replaced. An existing file that is not such a log is not changed.",
      OPTION_TEXT, INTO(log), .completion = COMPLETE_FILE},
-    {0, "resume", NULL, "Leave out jobs that have succeeded according to --joblog.",
-     "What the log says counts only if number and command are the same. New lines are added to it.",
+    {0, "resume", NULL, "Skip jobs that have succeeded according to --joblog.",
+     "Number and command must be the same as in the log. New lines are appended to it.",
      OPTION_FLAG, INTO(resume)},
     {0, "halt", "WHEN",
-     "After a failure start no further jobs (soon), or also end the others (now).",
-     "With ,fail=N after N failures, with ,success=N after N successes, with ,done=N after N of "
-     "either. never is the default.",
+     "After a failure, start no further jobs (soon), or also end the others (now).",
+     ",fail=N means after N failures, ,success=N after N successes, and ,done=N after N jobs of "
+     "either kind. The default is never.",
      OPTION_CUSTOM, .choices = halts, .completion = COMPLETE_CHOICES, .take = take_halt},
     {'q', "quiet", NULL, "Show no progress and no summary.", NULL, OPTION_FLAG, INTO(quiet)},
     {0, "progress", NULL, "Show progress also where standard error is no terminal, as lines.", NULL,
@@ -160,7 +160,7 @@ static const struct help_term placeholders[] = {
     {"{/} {//} {/.}", "its last part, its directory, its last part without extension"},
     {"{2} {2.} {-1}", "the second of several arguments, the same without extension, the last"},
     {"{#}", "the number of the job, from 1"},
-    {"{%}", "the number of its slot, from 1 to --jobs: no two jobs that run have the same"},
+    {"{%}", "the number of its slot, from 1 to --jobs: running jobs have different slots"},
     {0},
 };
 
@@ -174,12 +174,13 @@ static const struct help_term inputs[] = {
 static const struct help_section sections[] = {
     {.title = "In COMMAND",
      .terms = placeholders,
-     .text = "No shell is involved: an argument stays one word, whatever is in it. What needs a "
-             "shell is run by sh -c '...' sh {}."},
+     .text = "No shell is involved: an argument stays one word, whatever it contains. To use a "
+             "shell, run sh -c '...' sh {}."},
     {.title = "Inputs",
      .terms = inputs,
-     .text = "Several inputs are combined, each with each, the last one changing fastest. Linked "
-             "inputs end with the shortest."},
+     .text =
+         "Several inputs are combined, each word with each; the last input changes fastest. Linked "
+         "inputs end with the shortest."},
     {0},
 };
 
@@ -190,7 +191,7 @@ static const struct help_term examples[] = {
     {"thrum run -- convert {1} -resize {2} {1/.}-{2}.png ::: *.jpg ::: 100 200",
      "Each picture in both sizes."},
     {"thrum run --joblog log --resume -- ./convert {} < list",
-     "To be run again after an interruption: what has succeeded is not done twice."},
+     "Repeat it after an interruption: jobs that have succeeded do not run again."},
     {0},
 };
 
@@ -202,20 +203,20 @@ const struct command_line run_line = {
         (const char *const[]){"[OPTION...] [--] COMMAND [WORD...] < ARGUMENTS",
                               "[OPTION...] [--] COMMAND [WORD...] ::: ARGUMENT... [::: ...]", NULL},
     .about = "Runs a command for each line of standard input, or for each word after :::. Each job "
-             "runs in a process group of its own and reads nothing from standard input; its output "
-             "is printed whole once it has ended.",
+             "runs in a process group of its own, with empty standard input. Its output "
+             "is printed whole when it has ended.",
     .options = rows,
     .sections = sections,
     .examples = examples,
     .environment =
-        (const struct help_term[]){{"TMPDIR", "Where output is kept until it is printed; "
+        (const struct help_term[]){{"TMPDIR", "The directory for output until it is printed; "
                                               "/tmp by default."},
                                    {0}},
     .fails = "A job failed or could not be run.",
     .interrupted =
-        "Ctrl-C, as well as SIGTERM, starts no further jobs and waits for those that run; a "
-        "second one ends them, with all that they have started, by SIGTERM and two seconds later by "
-        "SIGKILL; a third kills them at once. SIGHUP ends them without waiting. Ctrl-Z stops the jobs, "
+        "After Ctrl-C or SIGTERM no further job starts; the command waits for the running jobs. A "
+        "second signal ends them and all processes that they have started, by SIGTERM and two seconds later by "
+        "SIGKILL. A third kills them at once. SIGHUP ends them without waiting. Ctrl-Z stops the jobs, "
         "too.",
     .operands = OPERANDS_COMMAND,
     .completion = COMPLETE_COMMAND,
@@ -230,7 +231,7 @@ static bool is_separator(const char *word, bool *ret_files, bool *ret_linked)
     return (colons == 3 || colons == 4) && word[colons + *ret_linked] == '\0';
 }
 
-/* Takes the inputs that stand behind the command. */
+/* Takes the inputs that follow the command. */
 static bool take_inputs(struct run_options *options, char **argv, char *message, size_t size)
 {
     bool files, linked, fine = true;
@@ -278,7 +279,7 @@ static enum options_verdict check(struct run_options *options, char *message, si
                                   options->tag ? "--tag" : "--line-buffer");
     if (options->columns && !*options->columns)
         return command_line_wrong(message, size,
-                                  "--colsep takes what is between columns, as in ','");
+                                  "--colsep takes the separator of columns, such as ','");
     return OPTIONS_RUN;
 }
 

@@ -4,17 +4,17 @@
  *        ^                                                                                  |
  *        +------------------------------- window (semaphore) -------------------------------+
  *
- * The source takes the arguments of a job, takes a slot, which is one of the -j jobs at a time, waits until
- * the machine has room (admission.h), and submits the job to a pool of fibers with one worker: a job mostly
- * waits for its child, so thousands of them need one thread. A job that has ended gives the slot back
- * and goes to the printer, which has the order and the log. The window bounds how many jobs that have
- * ended wait for their turn, with the files that hold their output. Descriptors suffice for all of them
- * (budget.h).
+ * The source takes the arguments of a job and one of the -j slots. It waits until the machine has
+ * room (admission.h), and submits the job to a pool of fibers with one worker: a job mostly waits
+ * for its child, so one thread suffices for thousands. A job that has ended gives the slot back and
+ * goes to the printer, which has the order and the log. The window bounds the number of ended jobs
+ * that wait for their turn, with the files of their output. There are enough descriptors for all of
+ * them (budget.h).
  *
- * The end. The first Ctrl-C, and --halt, stop the source; jobs that run go on. The second, and
- * --halt now, end all children; their jobs then end by themselves. --halt is decided by the job itself,
- * before it gives its slot back: no job starts after the failure that was to be the last. The source waits
- * for all jobs (a group) and closes `done`.
+ * The end. The first Ctrl-C, and --halt, stop the source; running jobs go on. The second Ctrl-C,
+ * and --halt now, end all children, and so their jobs. The job itself decides --halt, before it
+ * gives its slot back: no job starts after the failure that reaches the limit. The source waits for
+ * all jobs (a group) and closes `done`.
  */
 #include "../command.h"
 #include "admission.h"
@@ -53,8 +53,8 @@ struct run {
     thrum_group *group;
 
     thrum_lock lock;      /* over the next six */
-    uint64_t found;       /* jobs that have been taken, and are to run */
-    bool inputs_open;     /* may be asked how many are left */
+    uint64_t found;       /* jobs that were taken from the inputs and will run */
+    bool inputs_open;     /* inputs_left may be called */
     uint64_t counted;     /* outcomes that --halt counts */
     bool *slot_taken;     /* by number - 1 */
     struct job **running; /* by slot */
@@ -62,7 +62,7 @@ struct run {
 
     uint64_t printed, failed, begun;
     bool broken;      /* something other than a job failed */
-    bool reader_gone; /* nobody reads the output */
+    bool reader_gone; /* the output has no reader */
 };
 
 struct job_arg {
@@ -82,7 +82,7 @@ static int take_slot(struct run *run, struct job *job)
     return job_fill(job, &run->options, slot + 1);
 }
 
-/* Decides whether the job was the last that --halt allows. */
+/* Counts the outcome of a job, and stops the run if --halt says so. */
 static void count_outcome(struct run *run, const struct job *job)
 {
     const struct run_options *options = &run->options;
@@ -118,7 +118,7 @@ static int run_job(thrum_task *self)
     return thrum_queue_put(run->done, &job, THRUM_FOREVER); /* has room for the window */
 }
 
-/* Submits a job that has a slot. It goes to the printer, whether it runs or not. */
+/* Submits a job that has a slot. It goes to the printer even if it cannot run. */
 static int submit(struct run *run, struct job *job, uint64_t *turn)
 {
     job->turn = (*turn)++;
@@ -157,7 +157,7 @@ static int add_job(struct run *run, uint64_t number, struct fields fields, uint6
         return rc;
     }
     thrum_with (&run->lock)
-        run->found++; /* even if it has to wait for a slot: it is no longer among those that are left */
+        run->found++; /* inputs_left no longer counts it, even if it waits for a slot */
     thrum_semaphore_acquire(&run->window);
     int rc = take_slot(run, job);
     if (rc < 0) {
@@ -218,14 +218,14 @@ static void tell_failure(const struct run *run, const struct job *job)
         trouble_print("job %ju: took longer than %g s", number, run->options.timeout);
 }
 
-/* Something that all further jobs would meet, too. */
+/* Stops the run after an error that would affect all further jobs. */
 static void note_broken(struct run *run, int rc)
 {
     if (rc == -EPIPE && output_reader_gone()) {
         run->reader_gone = true;
         stop_set();
         progress_end();
-        children_end_all(SIGTERM, grace_seconds); /* nobody wants what they print */
+        children_end_all(SIGTERM, grace_seconds); /* their output has no reader */
     } else if (!run->broken) {
         trouble_print("the output or the log could not be written: %s", thrum_strerror(rc));
         run->broken = true;
@@ -233,7 +233,7 @@ static void note_broken(struct run *run, int rc)
     }
 }
 
-/* Prints a job whose turn it is, and ends its life. */
+/* Prints a job whose turn it is, and frees it. */
 static void print_job(struct run *run, struct job *job)
 {
     if (job->begun) {
@@ -254,8 +254,8 @@ static void print_job(struct run *run, struct job *job)
     thrum_semaphore_release(&run->window, 1);
 }
 
-/* Prints whole lines of jobs that run; with --keep-order only of the job whose turn it is. A job found
- * here cannot be freed meanwhile: only this thread does that. */
+/* Prints whole lines of jobs that run; with --keep-order only of the job whose turn it is. A job
+ * found here cannot be freed meanwhile: only this thread does that. */
 static void print_lines(struct run *run, uint64_t turn)
 {
     for (int slot = 0; slot < run->options.jobs; slot++) {
@@ -271,7 +271,7 @@ static void print_lines(struct run *run, uint64_t turn)
     }
 }
 
-/* Notices that nobody reads what a job that runs has printed. Jobs without output go on. */
+/* Ends the jobs if a running job has output and the reader has gone. Jobs without output go on. */
 static void look_for_reader(struct run *run)
 {
     bool unread = false;
@@ -297,7 +297,8 @@ static void show_progress(struct run *run)
     progress_show(run->printed, 0);
 }
 
-/* How the end of the output's reader shows. On a pipe poll reports an error then, whatever it is asked for. */
+/* How the end of the output's reader shows. On a pipe poll reports an error then, whatever it is
+ * asked for. */
 enum output_kind { OUTPUT_FILE, OUTPUT_PIPE, OUTPUT_SOCKET };
 
 static enum output_kind output_kind(void)
@@ -312,10 +313,11 @@ static enum output_kind output_kind(void)
                                                   : OUTPUT_FILE;
 }
 
-/* Takes a job that has ended. Returns 0, -EPIPE once all have, or -ETIMEDOUT if something else is due: the
- * next bar, or the reader of a pipe has gone. What running jobs print is in files, which tell nobody that they
- * have grown. So these are looked at now and then, but only if their lines are to be printed while they run
- * (--lines), or if a reader has gone, to end the job that prints next, or may go unseen (a socket). */
+/* Takes a job that has ended. Returns 0, -EPIPE once all have, or -ETIMEDOUT if something else is
+ * due: the next bar, or the reader of a pipe has gone. What running jobs print is in files, which
+ * tell nobody that they have grown. So these are looked at now and then, but only if their lines
+ * are to be printed while they run (--lines), or if a reader has gone, to end the job that prints
+ * next, or may go unseen (a socket). */
 static int next_done(struct run *run, struct job **ret_job)
 {
     enum { DONE, READER, PROGRESS, CASES };
@@ -441,7 +443,7 @@ static void end_children(int number)
     children_end_all(number == SIGHUP ? SIGHUP : SIGTERM, grace_seconds);
 }
 
-/* All that can fail before anything runs. */
+/* Prepares all that can fail before the first job. */
 static int prepare(struct run *run, thrum_error *ret_error)
 {
     const struct run_options *options = &run->options;
@@ -462,7 +464,7 @@ static int prepare(struct run *run, thrum_error *ret_error)
     return options->log ? joblog_open(options->log, options->resume, &run->log, ret_error) : 0;
 }
 
-/* Standard input is a terminal, and somebody may wonder why nothing happens. */
+/* Prints a hint if the arguments come from a terminal. */
 static void hint(const struct run_options *options)
 {
     const struct source *first = &options->inputs.sources[0];

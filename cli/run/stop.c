@@ -1,4 +1,4 @@
-/* One event for threads and fibers that pause, one descriptor for those that read. */
+/* An event for threads and fibers that pause, and a descriptor for threads that read. */
 #include "stop.h"
 
 #include <errno.h>

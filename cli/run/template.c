@@ -3,10 +3,10 @@
  *     { [N] [. | / | // | /.] }     an argument, or the N-th of several; -1 is the last
  *     {#} {%}                       the number of the job, and that of its slot
  *
- * No shell is involved: what is put into a word stays in it. A word that is {} and nothing else becomes a word
- * for each argument; inside a longer word, several arguments have blanks between.
+ * No shell is involved: an argument stays in its word. The word {} alone becomes a word for each
+ * argument. In a longer word, several arguments have blanks between.
  *
- * All words of a command are one block of memory: a table, and the text behind it.
+ * All words of a command are one block of memory: a table, and the text after it.
  */
 #include "template.h"
 
@@ -101,7 +101,7 @@ static void put_argument(FILE *out, const char *argument, enum operation operati
     }
 }
 
-/* Puts what stands for a placeholder; `between` separates several arguments. */
+/* Puts the value of a placeholder; `between` separates several arguments. */
 static void put_value(FILE *out, const struct placeholder *placeholder,
                       const struct template_values *values, char between)
 {
