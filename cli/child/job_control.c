@@ -18,6 +18,8 @@
  * The program is a subreaper: it adopts a process whose parent has ended. So the numbers in a set
  * of descendants stay theirs until this file reaps the processes.
  *
+ * SIGWINCH, the new size of a window, is passed on to a program that draws on it.
+ *
  * A signal that was ignored when the program began stays ignored.
  */
 #include "job_control.h"
@@ -89,6 +91,8 @@ static int watch(thrum_task *self)
             children_each(look_at);
             children_reap_adopted();
         }
+        if (number == SIGWINCH)
+            take_terminal_again();
         if (number == SIGTSTP || (number == SIGCHLD && foreground_stopped))
             stop();
         if (number == SIGQUIT) {
@@ -110,7 +114,7 @@ void job_control_finish(void)
 
 int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret_error)
 {
-    int numbers[3] = {SIGCHLD};
+    int numbers[4] = {SIGCHLD};
     size_t count = 1;
     struct sigaction now;
     clear_terminal = clear;
@@ -120,6 +124,8 @@ int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret
         if (sigaction(number, NULL, &now) == 0 && now.sa_handler != SIG_IGN)
             numbers[count++] = number;
     }
+    if (again)
+        numbers[count++] = SIGWINCH;
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
         return trouble(ret_error, -errno, "cannot become a subreaper: %s", thrum_strerror(errno));
     int rc = thrum_signals_new(numbers, count, &signals);

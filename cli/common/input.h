@@ -13,8 +13,8 @@ int input_open(int folder, const char *path);
 /* For openat: opens without waiting. */
 #define INPUT_FLAGS (O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
-/* Lets reads of a file that was opened by INPUT_FLAGS wait; a regular file needs no such call. Returns 0
- * or a negative errno. */
+/* Lets reads of a file that was opened by INPUT_FLAGS wait; a regular file needs no such call.
+ * Returns 0 or a negative errno. */
 int input_block(int file);
 
 /* Reads as read(2) does. Waits for data, and for the first writer of a FIFO. Returns the number of

@@ -12,12 +12,25 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 bool output_reader_gone(void)
 {
     struct pollfd output = {.fd = STDOUT_FILENO};
     return poll(&output, 1, 0) == 1 && (output.revents & (POLLERR | POLLHUP)) != 0;
+}
+
+int output_reader_descriptor(void)
+{
+    /* Without events, epoll reports an error or a hang-up alone. It refuses files. */
+    struct epoll_event nothing = {0};
+    int file = epoll_create1(EPOLL_CLOEXEC);
+    if (file >= 0 && epoll_ctl(file, EPOLL_CTL_ADD, STDOUT_FILENO, &nothing) == 0)
+        return file;
+    if (file >= 0)
+        (void)close(file);
+    return -1;
 }
 
 int output_write(int file, const char *text, size_t length)

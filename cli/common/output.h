@@ -8,6 +8,10 @@
 /* True if standard output is a pipe or a socket whose reader has gone, as with `| head`. */
 bool output_reader_gone(void);
 
+/* A new descriptor that is readable once the reader of standard output has gone; -1 if standard
+ * output is a file, or there is no room. */
+int output_reader_descriptor(void);
+
 /* Writes all of the text. Returns 0 or a negative errno. */
 int output_write(int file, const char *text, size_t length);
 

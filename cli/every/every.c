@@ -30,12 +30,19 @@
 #include <unistd.h>
 
 static const double grace_seconds = 2, settle_seconds = 0.05, settle_most_seconds = 1,
-                    redraw_seconds = 0.25, look_seconds = 0.02;
+                    look_seconds = 0.02;
 
 enum { SHOWN_MOST = 1 << 20 };
 
 /* Why a wait has ended. */
-enum reason { REASON_DUE, REASON_CHANGED, REASON_CHILD, REASON_INTERRUPT, REASON_READER };
+enum reason {
+    REASON_DUE,
+    REASON_CHANGED,
+    REASON_CHILD,
+    REASON_INTERRUPT,
+    REASON_READER,
+    REASON_STALE
+};
 
 struct every {
     struct every_options options;
@@ -145,7 +152,7 @@ static void take_end(struct every *every)
 /* Waits once: for the child if one runs, and for Ctrl-C if none does. */
 static enum reason wait_once(struct every *every, thrum_deadline deadline, bool for_changes)
 {
-    enum { CHILD, INTERRUPT, CHANGES, OUTPUT, COUNT };
+    enum { CHILD, INTERRUPT, CHANGES, OUTPUT, STALE, COUNT };
     bool running = every->child.pid != 0;
     struct pollfd waits[COUNT] = {
         [CHILD] = {running ? every->child.descriptor : -1, POLLIN, 0},
@@ -153,7 +160,8 @@ static enum reason wait_once(struct every *every, thrum_deadline deadline, bool 
         [CHANGES] = {for_changes && every->changes ? changes_descriptor(every->changes) : -1,
                      POLLIN, 0},
         /* Without events, poll reports an error alone. */
-        [OUTPUT] = {running ? -1 : STDOUT_FILENO, 0, 0}};
+        [OUTPUT] = {running ? -1 : STDOUT_FILENO, 0, 0},
+        [STALE] = {every->screen ? screen_descriptor() : -1, POLLIN, 0}};
     thrum_time left = deadline.ns - thrum_now();
     struct timespec time = {.tv_sec = left > 0 ? left / 1000000000 : 0,
                             .tv_nsec = left > 0 ? left % 1000000000 : 0};
@@ -162,6 +170,7 @@ static enum reason wait_once(struct every *every, thrum_deadline deadline, bool 
     return waits[INTERRUPT].revents ? REASON_INTERRUPT
            : waits[CHILD].revents   ? REASON_CHILD
            : waits[OUTPUT].revents  ? REASON_READER
+           : waits[STALE].revents   ? REASON_STALE
                                     : REASON_CHANGED;
 }
 
@@ -172,16 +181,14 @@ static enum reason wait_for(struct every *every, thrum_deadline deadline, bool f
         bool blind = every->child.pid != 0 && every->child.descriptor < 0;
         if (blind && child_has_ended(&every->child))
             return REASON_CHILD;
-        thrum_deadline slice = blind           ? thrum_in(look_seconds)
-                               : every->screen ? thrum_in(redraw_seconds)
-                                               : deadline;
+        thrum_deadline slice = blind ? thrum_in(look_seconds) : deadline;
         enum reason reason = wait_once(every, thrum_deadline_sooner(slice, deadline), for_changes);
         if (reason == REASON_CHANGED && !changes_take(every->changes))
             continue;
-        if (reason != REASON_DUE || thrum_now() >= deadline.ns)
-            return reason;
-        if (every->screen)
+        if (reason == REASON_STALE)
             screen_refresh(every->screen);
+        else if (reason != REASON_DUE || thrum_now() >= deadline.ns)
+            return reason;
     }
 }
 
@@ -286,6 +293,8 @@ static int prepare(struct every *every, thrum_error *ret_error)
     if (rc == 0)
         rc = interrupt_watch(
             (struct interrupt_answers){note_interrupt, end_children, kill_children}, ret_error);
+    if (rc == 0 && screen && (rc = screen_prepare()) < 0)
+        trouble(ret_error, rc, "--screen: %s", thrum_strerror(rc));
     if (rc == 0)
         rc = job_control_start(screen ? screen_suspend : clear_nothing,
                                screen ? screen_resume : NULL, ret_error);

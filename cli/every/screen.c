@@ -6,19 +6,22 @@
  * cells.
  *
  * The lock is for Ctrl-Z, which another thread handles: between suspend and resume nothing is
- * drawn.
+ * drawn. After resume, and when the window gets another size, that thread makes a descriptor
+ * readable, and the main thread draws again.
  */
 #include "screen.h"
 
 #include "output.h"
 #include "style.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <locale.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <thrum.h>
 #include <unistd.h>
@@ -43,6 +46,7 @@ struct screen {
 
 static thrum_lock drawing; /* over the next two */
 static bool entered, suspended;
+static int stale = -1; /* an eventfd */
 
 static void put(const char *text, size_t length)
 {
@@ -68,6 +72,19 @@ void screen_resume(void)
 {
     thrum_with (&drawing)
         suspended = false;
+    while (eventfd_write(stale, 1) < 0 && errno == EINTR)
+        continue;
+}
+
+int screen_descriptor(void)
+{
+    return stale;
+}
+
+int screen_prepare(void)
+{
+    stale = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return stale < 0 ? -errno : 0;
 }
 
 struct screen *screen_open(void)
@@ -228,6 +245,8 @@ void screen_refresh(struct screen *screen)
     int rows, columns;
     window_size(&rows, &columns);
     bool drawn = false;
+    eventfd_t count;
+    (void)!eventfd_read(stale, &count); /* there may be nothing to read */
     thrum_with (&drawing)
         drawn = entered || suspended;
     bool same = screen->shown.columns == columns && screen->shown.rows == (rows > 1 ? rows - 1 : 1);

@@ -7,6 +7,9 @@
 
 struct screen;
 
+/* Call it before the others. Returns 0 or a negative errno. */
+int screen_prepare(void);
+
 /* Makes a screen on the terminal of standard output. NULL if memory ran out. */
 struct screen *screen_open(void);
 
@@ -16,9 +19,15 @@ void screen_show(struct screen *screen, const char *title, const char *text, siz
 /* Draws again if the window has another size, or the screen was suspended. */
 void screen_refresh(struct screen *screen);
 
-/* Restore the terminal for a while, and draw again. From any thread. */
+/* Restores the terminal for a while. From any thread. */
 void screen_suspend(void);
+
+/* Ends a suspension, or tells that the window may have another size: makes the descriptor readable.
+ * From any thread. */
 void screen_resume(void);
+
+/* A descriptor that is readable when screen_refresh is due. */
+int screen_descriptor(void);
 
 /* Restores the terminal and frees the screen. NULL is accepted. */
 void screen_close(struct screen *screen);

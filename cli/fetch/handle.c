@@ -8,9 +8,10 @@
  * can take it, too (PIPEWAIT). So a host that has HTTP/2 gets one connection for each hundred
  * requests. Without TLS there is no HTTP/2 here, and the request would wait for the first answer.
  *
- * Without TLS, libcurl compares a request with all connections of its host. While no attempt has ended,
- * none is idle, so the request gets a new connection without that (FRESH_CONNECT). A connection that no
- * further request needs is closed when its request ends, and not at the end of the run (FORBID_REUSE).
+ * Without TLS, libcurl compares a request with all connections of its host. While no attempt has
+ * ended, none is idle, so the request gets a new connection without that (FRESH_CONNECT). A
+ * connection that no further request needs is closed when its request ends, and not at the end of
+ * the run (FORBID_REUSE).
  *
  * Headers. libcurl bounds the length of a header. Older versions do not bound the number of
  * headers.

@@ -18,10 +18,10 @@
  * together are often refused together, so only an attempt that began after the last cut makes the
  * next. (Additive increase, multiplicative decrease: Chiu and Jain, 1989.)
  *
- * A lane is an executor with one worker and a client of libcurl, which has one lock. The jobs of a host
- * share the connections of one lane, the home of the host, until it has LANE_JOBS of them at a time. From
- * then on a job goes to the lane with the fewest, so a host with many requests at a time keeps several
- * processors busy. A job stays in its lane when it retries.
+ * A lane is an executor with one worker and a client of libcurl, which has one lock. The jobs of a
+ * host share the connections of one lane, the home of the host, until it has LANE_JOBS of them at a
+ * time. From then on a job goes to the lane with the fewest, so a host with many requests at a time
+ * keeps several processors busy. A job stays in its lane when it retries.
  *
  * A stop discards the jobs that have not begun. It cancels tasks that wait for a place, or are
  * between schedule_wait_begin and _end. Nothing else is cancelled: a running attempt continues to

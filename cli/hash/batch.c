@@ -1,10 +1,10 @@
 /* Batches and folders.
  *
- * To take one file from a queue costs as much as to read a small file. So files travel in batches of
- * up to 64, and a worker takes the items of its batch one by one. Before it reads a file that takes
- * long, it offers the items that are left to another worker: it puts the batch into the queue once
- * more. Each worker that has the batch, and each offer in the queue, is a holder. The last holder that
- * leaves knows that all items are done. At most one offer of a batch is in the queue.
+ * To take one file from a queue costs as much as to read a small file. So files travel in batches
+ * of up to 64, and a worker takes the items of its batch one by one. Before it reads a file that
+ * takes long, it offers the items that are left to another worker: it puts the batch into the queue
+ * once more. Each worker that has the batch, and each offer in the queue, is a holder. The last
+ * holder that leaves knows that all items are done. At most one offer of a batch is in the queue.
  *
  * Files are opened relative to an open directory. That is faster than a long path, and the length
  * of a path has no limit. The number of open directories is bounded: the walker takes a permit for

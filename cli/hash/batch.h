@@ -73,8 +73,8 @@ struct batch *batch_new(void);
 /* Takes the next item for a worker. Returns NULL if there is none. */
 struct item *batch_take(struct batch *batch);
 
-/* Offers the items that are left to another worker. Returns true if the caller must put the batch into
- * the queue; false if no items are left, or an offer is there already. */
+/* Offers the items that are left to another worker. Returns true if the caller must put the batch
+ * into the queue; false if no items are left, or an offer is there already. */
 bool batch_offer(struct batch *batch);
 
 /* A worker has got the batch from the queue, and is a holder now. */

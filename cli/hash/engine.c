@@ -11,16 +11,17 @@
  * each batch; the permit returns when the sink has had the batch.
  *
  * No cycle of waits. The sink waits for workers only. A worker waits for no other part: `done` has
- * room for the whole window, a batch is offered only if `work` has room, and a hard link waits only for
- * a worker that reads (links.c). The source waits for both. Before it waits for permits to open folders, it sends on all items that hold such
- * permits.
+ * room for the whole window, a batch is offered only if `work` has room, and a hard link waits only
+ * for a worker that reads (links.c). The source waits for both. Before it waits for permits to open
+ * folders, it sends on all items that hold such permits.
  *
  * Large files. Before a worker reads one, it puts its batch into `work` once more, so that another
  * worker takes the items that are left (batch.c).
  *
- * The end. `work` is closed when the source has ended and all batches are done. A worker that finds it
- * closed and empty ends, and the last worker closes `done`. On Ctrl-C the source stops, and each worker finishes its present file. It
- * leaves the other items of its batch untouched (ITEM_WAITING), and the sink skips them.
+ * The end. `work` is closed when the source has ended and all batches are done. A worker that finds
+ * it closed and empty ends, and the last worker closes `done`. On Ctrl-C the source stops, and each
+ * worker finishes its present file. It leaves the other items of its batch untouched
+ * (ITEM_WAITING), and the sink skips them.
  *
  * If the system refuses some workers, the others do the work. One is enough.
  */
@@ -137,7 +138,8 @@ void engine_added(struct engine *engine, struct item *item)
         engine_flush(engine);
 }
 
-/* Closes `work` if nothing can come any more. `done` batches have been done; `ended`: the source has ended. */
+/* Closes `work` if nothing can come any more. `done` batches have been done; `ended`: the source
+ * has ended. */
 static void note_end(struct engine *engine, int done, bool ended)
 {
     bool over = false;
@@ -167,7 +169,8 @@ static bool note_bytes(void *context, size_t bytes)
     return !engine_stopping(engine);
 }
 
-/* Offers the rest of the batch to another worker. If `work` is full, the others have enough to do. */
+/* Offers the rest of the batch to another worker. If `work` is full, the others have enough to
+ * do. */
 static void offer_rest(void *context)
 {
     const struct worker *worker = context;
@@ -176,8 +179,8 @@ static void offer_rest(void *context)
         batch_take_back(batch);
 }
 
-/* Does the items of a batch until none is left, and leaves the folder of each at once. `rc` is below 0 if
- * there is no reader. */
+/* Does the items of a batch until none is left, and leaves the folder of each at once. `rc` is
+ * below 0 if there is no reader. */
 static void work_on(struct worker *worker, int rc)
 {
     struct engine *engine = worker->engine;

@@ -1,8 +1,9 @@
 /* Hard links.
  *
  * A table, by device and inode, of the files that have more than one name. A worker that has opened
- * such a file finds or makes the record. The worker that made it reads the file and settles the record;
- * the others wait for that. No wait is endless: a worker that reads waits for no other worker.
+ * such a file finds or makes the record. The worker that made it reads the file and settles the
+ * record; the others wait for that. No wait is endless: a worker that reads waits for no other
+ * worker.
  *
  * A record stays to the end of the run. Another name may always come, or lie outside the tree.
  */

@@ -9,9 +9,9 @@ struct links;
 struct links *links_new(void);
 void links_free(struct links *links);
 
-/* The record of the file that `about` describes. If `ret_first` is true, it is new: the caller reads
- * the file and must call link_settle. Callers for other names call link_wait. Returns NULL if memory ran
- * out: each name is then read. From any thread. */
+/* The record of the file that `about` describes. If `ret_first` is true, it is new: the caller
+ * reads the file and must call link_settle. Callers for other names call link_wait. Returns NULL if
+ * memory ran out: each name is then read. From any thread. */
 struct link *links_find(struct links *links, const struct stat *about, bool *ret_first);
 
 /* Sets the result and wakes the waiters. */

@@ -19,8 +19,8 @@ struct reader {
     void *context; /* of both */
 };
 
-/* Prepares the hasher; set the other fields before. Once `stop` is set, or Ctrl-C has come, the reader
- * waits for no input. It must not be moved. Returns 0 or -ENOMEM. */
+/* Prepares the hasher; set the other fields before. Once `stop` is set, or Ctrl-C has come, the
+ * reader waits for no input. It must not be moved. Returns 0 or -ENOMEM. */
 int reader_init(struct reader *reader, thrum_event *stop);
 void reader_finish(struct reader *reader);
 

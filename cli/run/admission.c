@@ -4,6 +4,9 @@
  * /proc/stat, without this one. The load average is too slow: it takes a minute to show the jobs
  * that have just started.
  *
+ * The kernel has no event for these numbers, nor for available memory. So while a job waits for
+ * them, and only then, they are read ten times a second.
+ *
  * If a file cannot be read, the job starts: a missing /proc must not delay it for ever.
  */
 #include "admission.h"

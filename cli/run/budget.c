@@ -16,7 +16,7 @@ enum {
     WINDOW_BEYOND_JOBS = 64,
     DESCRIPTORS_OF_JOB = 4,    /* of a running job: two files, the child, one while it starts */
     DESCRIPTORS_OF_OUTPUT = 2, /* of an ended job */
-    DESCRIPTORS_OF_OURS = 12,  /* input, pollers, /proc */
+    DESCRIPTORS_OF_OURS = 14,  /* input, pollers, watches, /proc */
 };
 
 static size_t count_descriptors(void)

@@ -13,6 +13,7 @@
 
 #include "child/child.h"
 #include "output.h"
+#include "output_watch.h"
 #include "stop.h"
 #include "template.h"
 #include "trouble.h"
@@ -167,7 +168,18 @@ static int open_output(struct job *job, bool lines)
         job->out.file = out;
         job->err.file = err;
     }
+    output_watch_add(out);
+    output_watch_add(err);
     return 0;
+}
+
+void job_watch(struct job *job)
+{
+    thrum_with (&job->lock)
+        if (job->out.file >= 0) {
+            output_watch_add(job->out.file);
+            output_watch_add(job->err.file);
+        }
 }
 
 static int start(struct job *job, const struct run_options *options, struct child *child)

@@ -52,6 +52,9 @@ bool job_succeeded(const struct job *job);
  * only. Returns 0 or a negative errno. */
 int job_print(struct job *job, bool whole_lines);
 
+/* Watches its files (output_watch.h). Files that it opens later are watched anyway. */
+void job_watch(struct job *job);
+
 /* True if its standard output has bytes that were not copied yet. */
 bool job_has_output(struct job *job);
 

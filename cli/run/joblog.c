@@ -5,7 +5,10 @@
  * job in the log is done, and a job that is not in the log runs again.
  *
  * A file that does not begin with the header of a log is not a log: it is neither continued nor
- * overwritten. A lock on the file keeps two runs from writing to one log.
+ * overwritten. A lock on the file keeps two runs from writing to one log. It is a lock of fcntl,
+ * which belongs to the process. A lock of flock belongs to the open file: a child of a killed run
+ * has it until it becomes its command. But the process loses its lock when it closes any descriptor
+ * of the file, so the log has only one.
  *
  * Jobs that have succeeded are stored by number, with a hash of the command, because the arguments
  * may have changed meanwhile.
@@ -19,15 +22,12 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char head[] =
     "Seq\tHost\tStarttime\tJobRuntime\tSend\tReceive\tExitval\tSignal\tCommand\n";
-
-static const double lock_seconds = 1, look_seconds = 0.02;
 
 struct known {
     uint64_t number, hash;
@@ -84,21 +84,34 @@ static bool is_log(int file)
     return got >= 0 && memcmp(begin, head, (size_t)got) == 0;
 }
 
+struct cursor {
+    int file;
+    off_t at;
+};
+
+static ssize_t read_at(void *cookie, char *buffer, size_t size)
+{
+    struct cursor *cursor = cookie;
+    ssize_t got;
+    do
+        got = pread(cursor->file, buffer, size, cursor->at);
+    while (got < 0 && errno == EINTR);
+    cursor->at += got > 0 ? got : 0;
+    return got;
+}
+
 /* Reads all lines after the header, and cuts off a piece of a line at the end. */
 static int read_log(struct joblog *log)
 {
-    int copy = fcntl(log->file, F_DUPFD_CLOEXEC, 0), rc = 0;
-    FILE *in = copy >= 0 ? fdopen(copy, "r") : NULL;
+    struct cursor cursor = {log->file, 0};
+    FILE *in = fopencookie(&cursor, "r", (cookie_io_functions_t){.read = read_at});
     char *line = NULL;
     size_t room = 0;
     off_t whole = 0;
     ssize_t length;
-    if (!in) {
-        rc = -errno;
-        if (copy >= 0)
-            (void)close(copy);
-        return rc;
-    }
+    int rc = 0;
+    if (!in)
+        return -ENOMEM;
     while (rc == 0 && (length = getline(&line, &room, in)) > 0) {
         if (line[length - 1] != '\n')
             break;
@@ -117,17 +130,12 @@ static int read_log(struct joblog *log)
     return rc;
 }
 
-/* Takes the lock; false if another run has it. The child of a run that was killed may have it for a
- * moment, until it becomes its command. Any other error means a file system without locks. */
+/* Takes the lock. Returns false if another run has it. Any other error means a file system without
+ * locks. */
 static bool lock(int file)
 {
-    thrum_deadline most = thrum_in(lock_seconds);
-    while (flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-        if (thrum_now() >= most.ns)
-            return false;
-        thrum_sleep(thrum_in(look_seconds));
-    }
-    return true;
+    struct flock whole = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    return fcntl(file, F_SETLK, &whole) == 0 || (errno != EAGAIN && errno != EACCES);
 }
 
 /* Prepares the open file. Returns 0 or a negative errno. */

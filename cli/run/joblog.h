@@ -6,8 +6,8 @@
 
 struct joblog;
 
-/* Opens the log. With `resume` it is read and continued, else emptied. Waits while another process
- * has its lock. Returns 0 or a negative errno. */
+/* Opens the log. With `resume` it is read and continued, else emptied. Returns 0; -EBUSY while
+ * another run writes to it; another negative errno. */
 int joblog_open(const char *path, bool resume, struct joblog **ret_log, thrum_error *ret_error);
 
 /* True if this job had succeeded according to the log, when it was opened. */

@@ -27,20 +27,19 @@
 #include "joblog.h"
 #include "options.h"
 #include "output.h"
+#include "output_watch.h"
 #include "progress.h"
 #include "stop.h"
 #include "trouble.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const double grace_seconds = 2, look_seconds = 0.1;
+static const double grace_seconds = 2, look_seconds = 0.1, pause_seconds = 0.05;
 
 struct run {
     struct run_options options;
@@ -63,6 +62,8 @@ struct run {
     uint64_t printed, failed, begun;
     bool broken;      /* something other than a job failed */
     bool reader_gone; /* the output has no reader */
+    int reader;       /* a descriptor for that; -1 for none */
+    thrum_time rests; /* until then output of running jobs is not looked at */
 };
 
 struct job_arg {
@@ -297,38 +298,49 @@ static void show_progress(struct run *run)
     progress_show(run->printed, 0);
 }
 
-/* How the end of the output's reader shows. On a pipe poll reports an error then, whatever it is
- * asked for. */
-enum output_kind { OUTPUT_FILE, OUTPUT_PIPE, OUTPUT_SOCKET };
-
-static enum output_kind output_kind(void)
+/* Begins to watch what running jobs print. */
+static void watch_output(struct run *run)
 {
-    struct stat about;
-    if (fstat(STDOUT_FILENO, &about) != 0)
-        return OUTPUT_FILE;
-    int flags = fcntl(STDOUT_FILENO, F_GETFL);
-    bool writes_only = flags >= 0 && (flags & O_ACCMODE) == O_WRONLY;
-    return S_ISFIFO(about.st_mode) && writes_only ? OUTPUT_PIPE
-           : S_ISSOCK(about.st_mode)              ? OUTPUT_SOCKET
-                                                  : OUTPUT_FILE;
+    output_watch_begin();
+    for (int slot = 0; slot < run->options.jobs; slot++) {
+        struct job *job = NULL;
+        thrum_with (&run->lock)
+            job = run->running[slot];
+        if (job)
+            job_watch(job);
+    }
+}
+
+/* When to look at the output of running jobs: when one has printed something, but not too often. If
+ * they cannot be watched, now and then. */
+static thrum_case output_case(const struct run *run, bool rests)
+{
+    int watch = output_watch_descriptor();
+    if (watch < 0)
+        return thrum_case_deadline(thrum_in(look_seconds));
+    return rests ? thrum_case_deadline(thrum_at(run->rests)) : thrum_case_readable(watch);
 }
 
 /* Takes a job that has ended. Returns 0, -EPIPE once all have, or -ETIMEDOUT if something else is
- * due: the next bar, or the reader of a pipe has gone. What running jobs print is in files, which
- * tell nobody that they have grown. So these are looked at now and then, but only if their lines
- * are to be printed while they run (--lines), or if a reader has gone, to end the job that prints
- * next, or may go unseen (a socket). */
+ * due: the next bar, the end of the output's reader, or output of a running job. That matters with
+ * --line-buffer, and when the reader has gone: the job that prints next then ends the run. */
 static int next_done(struct run *run, struct job **ret_job)
 {
-    enum { DONE, READER, PROGRESS, CASES };
-    enum output_kind kind = output_kind();
-    bool unread = kind == OUTPUT_SOCKET || output_reader_gone();
+    enum { DONE, READER, PROGRESS, OUTPUT, CASES };
+    bool unread = !run->reader_gone && output_reader_gone(), rests = thrum_now() < run->rests;
     thrum_case cases[CASES] = {[DONE] = thrum_case_get(run->done, ret_job),
                                [PROGRESS] = thrum_case_deadline(progress_due())};
-    if (!run->reader_gone && !unread && kind == OUTPUT_PIPE)
-        cases[READER] = thrum_case_readable(STDOUT_FILENO);
-    bool looks = !run->reader_gone && (run->options.lines || unread);
-    int index = thrum_select(cases, CASES, looks ? thrum_in(look_seconds) : THRUM_FOREVER);
+    if (run->reader >= 0 && !run->reader_gone && !unread)
+        cases[READER] = thrum_case_readable(run->reader);
+    if (unread)
+        watch_output(run);
+    if (unread || (run->options.lines && !run->reader_gone))
+        cases[OUTPUT] = output_case(run, rests);
+    int index = thrum_select(cases, CASES, THRUM_FOREVER);
+    if (index == OUTPUT && !rests) {
+        output_watch_clear();
+        run->rests = thrum_in(pause_seconds).ns;
+    }
     return index == DONE ? cases[DONE].code : index < 0 ? index : -ETIMEDOUT;
 }
 
@@ -369,6 +381,9 @@ static int make(struct run *run)
     run->ring = calloc(run->window_size, sizeof(struct job *));
     run->done =
         thrum_queue_new(sizeof(struct job *), &(thrum_queue_options){.max_size = run->window_size});
+    run->reader = output_reader_descriptor();
+    if (run->options.lines)
+        output_watch_begin();
     run->pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     run->group = thrum_group_new();
     return run->slot_taken && run->running && run->ring && run->done && run->pool && run->group
@@ -387,6 +402,9 @@ static void unmake(struct run *run)
     free(run->running);
     free(run->ring);
     joblog_close(run->log);
+    output_watch_end();
+    if (run->reader >= 0)
+        (void)close(run->reader);
 }
 
 /* Returns whether the machinery worked; what became of the jobs is counted in `run`. */
@@ -474,7 +492,7 @@ static void hint(const struct run_options *options)
 
 int run_run(int argc, char **argv)
 {
-    struct run run = {0};
+    struct run run = {.reader = -1};
     thrum_error error;
     char message[256];
     enum options_verdict verdict =

@@ -1,12 +1,12 @@
-/* Hostile text for `thrum run` and `thrum every`, the command lines of all commands, and results: command lines, lists of arguments, columns, templates, logs.
- * Texts are made from samples by random changes, the same for the same seed. What is checked besides
+/* Hostile text: command lines of all commands, results, and for `thrum run` lists of arguments, columns,
+ * templates and logs. Texts are made from samples by random changes, the same for the same seed. What is checked besides
  * memory (run it under a sanitizer):
  *   - a list is split as memchr would split it, whatever the pieces are, and its count is right;
  *   - a log that is read loses at most a piece of its last line, and knows only jobs that it names;
  *   - a filled command has as many words as it must, and none that reaches beyond its memory;
  *   - a command line is taken or refused with a message.
  *
- *     fuzz_jobs [CASES [SEED]]     3000 cases of each by default; TAP
+ *     fuzz_jobs [CASES [SEED [TARGET]]]     3000 cases of each target by default, or of one, from 1; TAP
  */
 #include "bench/options.h"
 #include "every/options.h"
@@ -482,15 +482,18 @@ int main(int argc, char **argv)
     if (argc > 1)
         cases = strtol(argv[1], NULL, 10);
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 10) : 1;
+    size_t only = argc > 3 ? strtoul(argv[3], NULL, 10) : 0;
     text.bytes = malloc(TEXT_MOST + 1);
-    if (!text.bytes)
+    if (!text.bytes || only > count)
         return 1;
-    printf("1..%zu\n", count);
+    printf("1..%zu\n", only ? (size_t)1 : count);
     for (size_t i = 0; i < count; i++) {
+        if (only && only != i + 1)
+            continue;
         state = seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
         for (current = 0; current < cases; current++)
             targets[i].run();
-        printf("ok %zu - %ld hostile %s\n", i + 1, cases, targets[i].name);
+        printf("ok %zu - %ld hostile %s\n", only ? (size_t)1 : i + 1, cases, targets[i].name);
         fflush(stdout);
     }
     free(text.bytes);

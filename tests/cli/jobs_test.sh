@@ -286,6 +286,38 @@ run_prints_lines_as_they_come() {
     read -r -u 8 first && [ "$first" = "$(printf '1\tend')" ] && exec 8<&- && ends 0 $process
 }
 
+# The reader goes before there is output; then the first job that prints ends the run.
+run_ends_when_the_reader_of_a_socket_goes() {
+    command -v python3 >/dev/null || return 0
+    python3 - "$thrum" <<'END'
+import os, socket, subprocess, sys, time
+ours, theirs = socket.socketpair()
+run = subprocess.Popen([sys.argv[1], "run", "-j", "2", "--", "sh", "-c",
+                        "touch begun$1; until test -e go$1; do sleep 0.01; done; echo out; exec sleep 1000", "sh",
+                        ":::", "1", "2"], stdout=theirs)
+theirs.close()
+while not (os.path.exists("begun1") and os.path.exists("begun2")):
+    time.sleep(0.01)
+ours.close()
+open("go1", "w").close()
+sys.exit(run.wait() != 141)
+END
+}
+
+# Another run, which reads it first, does not get it either; and it is free once a killed run has gone.
+run_keeps_its_log_to_itself() {
+    local process
+    "$thrum" run --joblog mine -- true ::: a || return 1
+    "$thrum" run --joblog mine --resume -- sh -c 'echo x >>started; until test -e go-on; do sleep 0.01; done' ::: b &
+    process=$!
+    until_true lines_in started 1 || return 1
+    "$thrum" run --joblog mine --resume -- true ::: c 2>err
+    [ $? -eq 1 ] && grep -q 'another run writes to mine' err || return 1
+    kill -KILL $process
+    wait $process 2>/dev/null
+    "$thrum" run --joblog mine --resume -- true ::: c && touch go-on && [ "$(wc -l <mine)" -eq 3 ]
+}
+
 run_waits_for_its_jobs_after_a_signal() {
     yes | "$thrum" run -j 2 -- sh -c 'echo x >>begun; until test -e finish; do sleep 0.01; done; echo end' sh \
         >out 2>err &

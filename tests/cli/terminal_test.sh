@@ -184,17 +184,18 @@ every_shows_a_screen_with_differences_marked() {
     typed fg
     shown 'count' && until_true not_on_screen before && key C-c && shown before && shown 'interrupted by SIGINT' && status 130
 }
-marked() {
+
+# The next run is far: what is drawn again after a new size, and after fg, is the last text.
+every_draws_its_screen_again() {
     begin 100 20 || return 1
-    echo 'count 1' >text
-    typed 'echo before; $thrum every 0.2 --screen -- cat text'
-    shown 'count 1' && not_on_screen before && on_screen 'status 0: cat' || return 1
-    echo 'count 2' >text
-    # The mark is there until the next run.
-    until_true marked || return 1
-    terminal resize-window -x 90 -y 18
-    shown 'count 2' && key C-z && shown 'Stopped' && on_screen before || return 1
-    typed fg && shown 'count 2' && not_on_screen before && key C-c && shown before && shown 'interrupted by SIGINT' && status 130
+    typed 'echo before; $thrum every 1h --screen -- seq -s " " 100 120'
+    shown '100 101 102' && until_true not_on_screen before && on_screen '120' || return 1
+    terminal resize-window -x 40 -y 12
+    until_true not_on_screen '120' && on_screen '100 101 102' || { screen | sed 's/^/# /'; return 1; }
+    key C-z
+    shown 'Stopped' && on_screen before || return 1
+    typed fg
+    until_true not_on_screen before && shown '100 101 102' && key C-c && shown 'interrupted by SIGINT' && status 130
 }
 marked() { terminal capture-pane -p -e | grep -q $'count [0-9]*\033\\[7m[0-9]'; }
 
