@@ -25,21 +25,46 @@ static int nothing(thrum_task *self)
     return 0;
 }
 
-/* A future of each is kept, and all are waited for, `at_once` at a time: million tasks/s. */
-static double submit_many(int workers, int at_once)
+static thrum_future *futures[TASKS];
+
+static void wait_for_all(int count)
 {
-    static thrum_future *futures[TASKS];
+    for (int i = 0; i < count; i++) {
+        bench_require(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) == 0, "the task");
+        thrum_future_free(futures[i]);
+    }
+}
+
+static void submit_each(thrum_executor *pool, int count)
+{
+    for (int i = 0; i < count; i++)
+        futures[i] = thrum_submit(pool, nothing, THRUM_NOTHING);
+}
+
+/* In memory of the program, which it has already. */
+static thrum_future_memory memory[TASKS];
+
+static void submit_into(thrum_executor *pool, int count)
+{
+    for (int i = 0; i < count; i++)
+        futures[i] = thrum_submit_into(pool, &memory[i], nothing, THRUM_NOTHING);
+}
+
+static void submit_at_once(thrum_executor *pool, int count)
+{
+    thrum_submit_many(pool, nothing, (size_t)count, NULL, 0, futures);
+}
+
+/* A future of each is kept, and all are waited for, `at_once` at a time: million tasks/s. */
+static double submit_all(int workers, int at_once, void (*submit)(thrum_executor *pool, int count))
+{
     thrum_executor *pool =
         thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = workers});
     bench_require(pool != NULL, "thrum_thread_pool_new");
     int64_t start = bench_now();
     for (int done = 0; done < TASKS; done += at_once) {
-        for (int i = 0; i < at_once; i++)
-            futures[i] = thrum_submit(pool, nothing, THRUM_NOTHING);
-        for (int i = 0; i < at_once; i++) {
-            bench_require(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) == 0, "the task");
-            thrum_future_free(futures[i]);
-        }
+        submit(pool, at_once);
+        wait_for_all(at_once);
     }
     double elapsed = (double)(bench_now() - start);
     thrum_executor_shutdown(pool);
@@ -48,18 +73,38 @@ static double submit_many(int workers, int at_once)
 
 static double submit_2(void)
 {
-    return submit_many(2, TASKS);
+    return submit_all(2, TASKS, submit_each);
 }
 
 static double submit_4(void)
 {
-    return submit_many(4, TASKS);
+    return submit_all(4, TASKS, submit_each);
+}
+
+static double submit_many_2(void)
+{
+    return submit_all(2, TASKS, submit_at_once);
+}
+
+static double submit_many_4(void)
+{
+    return submit_all(4, TASKS, submit_at_once);
+}
+
+static double submit_into_2(void)
+{
+    return submit_all(2, TASKS, submit_into);
+}
+
+static double submit_into_4(void)
+{
+    return submit_all(4, TASKS, submit_into);
 }
 
 /* The same where the memory is used again: what fresh memory for a million futures costs. */
 static double submit_in_turns(void)
 {
-    return submit_many(2, TASKS / 100);
+    return submit_all(2, TASKS / 100, submit_each);
 }
 
 /* A peer: jobs on the heap, in a list behind a mutex, as one writes it by hand; no futures. */
@@ -276,6 +321,24 @@ static const struct bench_row rows[] = {
       {"by hand", by_hand_4},
       {"Python, with futures", .program = "python", .question = "submit 4 " BENCH_TEXT(TASKS_FEW)}},
      .goal_for_each = true},
+    {"submit no-op tasks by submit_many, 2 workers",
+     "M/s",
+     BENCH_MORE,
+     1.0,
+     "15",
+     {{"thrum_submit_many", submit_many_2},
+      {"TBB task_group", .program = "tbb", .question = "submit 2 " BENCH_TEXT(TASKS)},
+      {"thrum_submit_into", submit_into_2},
+      {"thrum_submit", submit_2}}},
+    {"submit no-op tasks by submit_many, 4 workers",
+     "M/s",
+     BENCH_MORE,
+     1.0,
+     "15",
+     {{"thrum_submit_many", submit_many_4},
+      {"TBB task_group", .program = "tbb", .question = "submit 4 " BENCH_TEXT(TASKS)},
+      {"thrum_submit_into", submit_into_4},
+      {"thrum_submit", submit_4}}},
     {"submit no-op tasks, 10 000 at a time, 2 workers",
      "M/s",
      BENCH_MORE,

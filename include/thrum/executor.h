@@ -67,7 +67,9 @@ typedef struct thrum_thread_pool_options {
  * thrum_executor_shutdown. Returns NULL if memory is out. */
 THRUM_API thrum_executor *thrum_inline_new(void);
 
-/* A pool of threads. Tasks submitted by one thread start in the order of submission. A worker
+/* A pool of threads. Tasks submitted by one thread start in the order of submission, but for some
+ * dozens: while many are pending, a worker takes several at once, and other workers take those that
+ * it has not begun before any later ones. A worker
  * starts when a task arrives and none is idle; idle workers sleep. A task may wait for another task
  * of its pool: one that nobody has begun is then run by the waiting worker itself, if it waits
  * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile.
@@ -96,6 +98,33 @@ typedef struct thrum_submit_options {
  * the task. Python: Executor.submit(). */
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);
+
+/* The same in memory of the caller: no memory is allocated for the future, nor for an argument of up
+ * to 32 bytes. The future lies in `*memory`, which must stay, and must not be moved or used again,
+ * until thrum_future_free of it has returned. That call waits for the end of the task. Every
+ * executor can do this. Blocks where thrum_submit does.
+ *
+ *     thrum_future_memory memory;
+ *     thrum_future *f = thrum_submit_into(pool, &memory, square, thrum_value(struct square, 7));
+ *     ...
+ *     thrum_future_free(f);
+ */
+THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future_memory *memory,
+                                          thrum_task_fn *function, const void *arg, size_t size);
+
+/* Submits `count` tasks at once: `function` with each of `count` arguments of `size` bytes, which lie
+ * one after another at `args`; with THRUM_NOTHING, without an argument. `ret_futures` gets `count`
+ * futures, as thrum_submit returns them: none is NULL, and each is given to thrum_future_free. The
+ * tasks begin in the order of the arguments, as if submitted one by one. On a thread pool all of
+ * them cost one visit to the pool and wake one worker, which wakes others while there is work.
+ * Arguments are plain bytes. Every executor can do this. Blocks where thrum_submit does.
+ *
+ *     struct square numbers[3] = {{7}, {8}, {9}};
+ *     thrum_future *futures[3];
+ *     thrum_submit_many(pool, square, 3, numbers, sizeof numbers[0], futures);
+ */
+THRUM_API void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
+                                 const void *args, size_t size, thrum_future **ret_futures);
 
 /* The same with options, which may be NULL and are not kept. In the inline executor a priority makes
  * no difference, because no task waits there. When the deadline passes, a task that runs is asked to stop as by

@@ -30,6 +30,11 @@ THRUM_BEGIN
 
 typedef struct thrum_future thrum_future;
 
+/* Memory for a future of the caller's own: thrum_submit_into. Fields are private. */
+typedef struct thrum_future_memory {
+    uint64_t room_[16];
+} __attribute__((aligned(64))) thrum_future_memory;
+
 /* Waits for the task and copies its result of `size` bytes to `ret_result`, which a failure leaves
  * untouched; NULL and 0 only wait and drop the result. Returns 0; the task's error, -ECANCELED if
  * it was cancelled; -EMSGSIZE if the result is not of `size` bytes; -ENODATA if it was taken;
@@ -143,7 +148,9 @@ THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_ca
                                              void *context);
 
 /* Gives up the owner's reference; NULL is accepted. The task still runs, or goes on, and its
- * result is dropped. Must not be called while another thread uses this reference. */
+ * result is dropped. Must not be called while another thread uses this reference. Does not block,
+ * but for a future in memory of the caller (thrum_submit_into): there it waits until the task has
+ * ended and the executor is done with that memory. */
 THRUM_API void thrum_future_free(thrum_future *future);
 
 /* A future that no executor carries, for those who write one: pending until its maker ends it by

@@ -52,6 +52,8 @@
 #include "park/queued.h"
 #include "park/scope.h"
 #include "park/select.h"
+#include <thrum/fiber.h>
+#include <thrum/thread.h>
 
 #include <errno.h>
 
@@ -78,6 +80,27 @@ thrum_future *thrum__future_no_memory(void)
     return &no_memory;
 }
 
+static void give_memory_back(thrum_future *future)
+{
+    if (!(thrum__load_relaxed(&future->state) & THRUM__FUTURE_IN_PLACE))
+        thrum__future_cache_give(future);
+}
+
+/* `where` says where its memory is from: 0, or IN_PLACE. */
+static thrum_future *make(thrum_future *future, uint32_t where, thrum_task_fn *function,
+                          thrum__value arg)
+{
+    *future = (thrum_future){
+        .references = 2,
+        .state = thrum__process_generation << THRUM__FUTURE_BORN | where,
+    };
+    if (thrum__task_init_value(&future->task, function, arg) < 0) {
+        give_memory_back(future);
+        return &no_memory;
+    }
+    return future;
+}
+
 thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
 {
     thrum_future *future = thrum__future_cache_take();
@@ -85,15 +108,17 @@ thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
         thrum__value_drop(arg);
         return &no_memory;
     }
-    *future = (thrum_future){
-        .references = 2,
-        .state = thrum__process_generation << THRUM__FUTURE_BORN,
-    };
-    if (thrum__task_init_value(&future->task, function, arg) < 0) {
-        thrum__future_cache_give(future);
-        return &no_memory;
-    }
-    return future;
+    return make(future, 0, function, arg);
+}
+
+_Static_assert(sizeof(thrum_future_memory) == sizeof(thrum_future) &&
+                   _Alignof(thrum_future_memory) >= _Alignof(thrum_future),
+               "the caller's memory has room for a future");
+
+thrum_future *thrum__future_new_in(thrum_future_memory *memory, thrum_task_fn *function,
+                                   thrum__value arg)
+{
+    return make((thrum_future *)(void *)memory, THRUM__FUTURE_IN_PLACE, function, arg);
 }
 
 void thrum__future_reference(thrum_future *future)
@@ -121,7 +146,7 @@ void thrum__future_unreference(thrum_future *future)
     if (is_unobserved(future))
         thrum__failure_report_task("future", &future->task);
     thrum__task_finish(&future->task);
-    thrum__future_cache_give(future);
+    give_memory_back(future);
 }
 
 bool thrum__future_unreference_quietly(thrum_future *future)
@@ -134,7 +159,7 @@ bool thrum__future_unreference_quietly(thrum_future *future)
         return false;
     }
     thrum__task_finish(&future->task);
-    thrum__future_cache_give(future);
+    give_memory_back(future);
     return true;
 }
 
@@ -512,8 +537,26 @@ bool thrum_future_cancelled(thrum_future *future)
     return (thrum__load_relaxed(&future->state) & PHASE) == CANCELLED;
 }
 
+/* Waits until nobody but the owner has a future that lies in the owner's memory. In a child of fork
+ * those who had a future of its parent are lost. */
+static void await_last_reference(thrum_future *future)
+{
+    uint32_t word = thrum__load_relaxed(&future->state);
+    uint32_t born = thrum__process_generation << THRUM__FUTURE_BORN >> THRUM__FUTURE_BORN;
+    if (word >> THRUM__FUTURE_BORN != born)
+        return;
+    thrum_shield_begin();
+    (void)thrum_future_wait(future, THRUM_FOREVER);
+    thrum_shield_end();
+    while (thrum__load_acquire(&future->references) != 1)
+        thrum_yield();
+}
+
 void thrum_future_free(thrum_future *future)
 {
-    if (future)
-        thrum__future_unreference(future);
+    if (!future)
+        return;
+    if (__builtin_expect(thrum__load_relaxed(&future->state) & THRUM__FUTURE_IN_PLACE, 0))
+        await_last_reference(future);
+    thrum__future_unreference(future);
 }

@@ -47,9 +47,10 @@ enum {
      * refuse it. */
     THRUM__FUTURE_HELPER = 1 << 10,
     THRUM__FUTURE_HELPER_INSIDE = 1 << 11,
-    THRUM__FUTURE_ITEM = 1 << 12, /* of a map: park/scope.h; fixed */
+    THRUM__FUTURE_ITEM = 1 << 12,     /* of a map: park/scope.h; fixed */
+    THRUM__FUTURE_IN_PLACE = 1 << 13, /* in the caller's memory; fixed */
     /* From this bit on: the process generation in which it was made; fixed. */
-    THRUM__FUTURE_BORN = 13,
+    THRUM__FUTURE_BORN = 14,
 };
 
 /* Two cache lines. What the executor and those who wait touch is in the first; a task without an
@@ -82,6 +83,10 @@ struct thrum_future {
 /* A pending future with two references: the owner's and the executor's. Without memory it is a
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
 thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg);
+
+/* The same in memory of the caller: its owner waits in thrum_future_free until nobody else has it. */
+thrum_future *thrum__future_new_in(thrum_future_memory *memory, thrum_task_fn *function,
+                                   thrum__value arg);
 
 /* Takes a pending task for the scope `runner`, which a cancel then asks to stop, or, with NULL, for
  * nobody who could be asked. Returns false if it is taken, or cancelled. */

@@ -40,6 +40,18 @@ static bool values_travel(thrum_executor *pool)
            std::strcmp(text, "a text") == 0;
     std::free(text);
     thrum_future_free(future);
+    thrum_future_memory memory;
+    future = thrum_submit_into(pool, &memory, add, thrum_value(pair, 1, 2));
+    good = good && thrum_future_result(future, &sum, sizeof sum, THRUM_FOREVER) == 0 && sum == 3;
+    thrum_future_free(future);
+    const pair pairs[] = {{1, 1}, {2, 2}};
+    thrum_future *futures[2];
+    thrum_submit_many(pool, add, 2, pairs, sizeof pairs[0], futures);
+    for (int i = 0; i < 2; i++) {
+        good = good && thrum_future_result(futures[i], &sum, sizeof sum, THRUM_FOREVER) == 0 &&
+               sum == 2 * (i + 1);
+        thrum_future_free(futures[i]);
+    }
     thrum_group *group = thrum_group_new();
     thrum_group_cancel(group); /* so nothing that it is given runs */
     thrum_future_free(thrum_group_submit(group, pool, add, thrum_owned(release, int, 3)));

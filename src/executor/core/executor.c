@@ -97,6 +97,46 @@ thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, co
     return future;
 }
 
+thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future_memory *memory,
+                                thrum_task_fn *function, const void *arg, size_t size)
+{
+    thrum__executor_check(executor, thrum__caller());
+    thrum_future *future =
+        thrum__future_new_in(memory, function, thrum__value_of(arg, size, thrum__caller()));
+    if (!thrum_future_done(future)) /* else there was no memory for the argument */
+        thrum__executor_submit(executor, future);
+    return future;
+}
+
+void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
+                       const void *args, size_t size, thrum_future **ret_futures)
+{
+    thrum__executor_check(executor, thrum__caller());
+    thrum_future *first = NULL, *last = NULL;
+    size_t linked = 0;
+    for (size_t i = 0; i < count; i++) {
+        thrum__value value = {.bytes = args ? (const char *)args + i * size : NULL, .size = size};
+        thrum_future *future = ret_futures[i] = thrum__future_new(function, value);
+        if (thrum_future_done(future))
+            continue; /* no memory */
+        if (last)
+            last->next = future;
+        else
+            first = future;
+        last = future;
+        linked++;
+    }
+    if (!first)
+        return;
+    last->next = NULL;
+    if (executor->ops->submit_chain)
+        first = executor->ops->submit_chain(executor, first, last, linked);
+    for (thrum_future *next; first; first = next) {
+        next = first->next;
+        thrum__executor_submit(executor, first);
+    }
+}
+
 static void shut_down(thrum_executor *executor, const thrum_shutdown_options *options,
                       const void *place)
 {

@@ -11,6 +11,10 @@ typedef struct thrum__executor_ops {
     /* Takes a pending future over, with the executor's reference. Returns 0, or an error, and then
      * has not taken it; `*ret_reason` may then be set to a text that stays. */
     int (*submit)(thrum_executor *executor, thrum_future *future, const char **ret_reason);
+    /* Takes over a chain of pending futures, linked by `next` up to `last`, at one blow. Returns the
+     * futures that it has not taken, as a chain; they are to be submitted one by one. May be NULL. */
+    thrum_future *(*submit_chain)(thrum_executor *executor, thrum_future *first, thrum_future *last,
+                                  size_t count);
     /* How many tasks it can run at once. */
     size_t (*width)(const thrum_executor *executor);
     /* Ends and frees the executor; `place` is the caller's, for a message. */

@@ -9,6 +9,11 @@
  * because nothing tells whether it is in this inbox. The tasks of an own inbox are linked both
  * ways, by `previous`, which shares memory with the time of submission. The word:
  *
+ * A worker that visits the pool's lock for a task takes many from the common list and shares them: it runs the
+ * first and puts the rest into its own inbox. There it takes one after another without the lock, and
+ * other workers take the oldest half. `shared` says how many of the oldest are such tasks. They are
+ * older than all in the common list, so workers that run dry take them first.
+ *
  *     GUARD    a thread changes the list (park/guard.h); while it is set, only its holder writes
  *              the word and the rest, and releases it by a plain store of the next word
  *     OPEN     tasks may be left here. While it is clear, they go through the pool's lock
@@ -36,12 +41,12 @@
 
 enum { GUARD = 1, OPEN = 2, FILLED = 4, CALL = 8 };
 
-static uint32_t guard(thrum__inbox *inbox)
+uint32_t thrum__inbox_guard(thrum__inbox *inbox)
 {
     return thrum__guard_acquire(&inbox->word, GUARD) & ~(uint32_t)GUARD;
 }
 
-static void unguard(thrum__inbox *inbox, uint32_t word)
+void thrum__inbox_unguard(thrum__inbox *inbox, uint32_t word)
 {
     thrum__store_release(&inbox->word, word);
     thrum__guard_left();
@@ -54,12 +59,12 @@ void thrum__inbox_init(thrum__inbox *inbox)
 
 void thrum__inbox_open(thrum__inbox *inbox)
 {
-    unguard(inbox, guard(inbox) | OPEN);
+    thrum__inbox_unguard(inbox, thrum__inbox_guard(inbox) | OPEN);
 }
 
 void thrum__inbox_close(thrum__inbox *inbox)
 {
-    unguard(inbox, guard(inbox) & ~(uint32_t)OPEN);
+    thrum__inbox_unguard(inbox, thrum__inbox_guard(inbox) & ~(uint32_t)OPEN);
 }
 
 /* The future whose `next` ends the list; NULL for an empty one. */
@@ -70,34 +75,42 @@ static thrum_future *newest(const thrum__inbox *inbox)
     return (thrum_future *)(void *)((char *)inbox->list.last - offsetof(thrum_future, next));
 }
 
-static enum thrum__inbox_outcome put(thrum__inbox *inbox, thrum_future *future, bool own)
+/* Leaves a chain; one of a single future if it is the worker's `own`. */
+static enum thrum__inbox_outcome put(thrum__inbox *inbox, thrum_future *first, thrum_future *last,
+                                     uint32_t count, bool own)
 {
     if (!(thrum__load_relaxed(&inbox->word) & OPEN))
         return THRUM__INBOX_CLOSED;
-    uint32_t word = guard(inbox);
+    uint32_t word = thrum__inbox_guard(inbox);
     if (!(word & OPEN)) {
-        unguard(inbox, word);
+        thrum__inbox_unguard(inbox, word);
         return THRUM__INBOX_CLOSED;
     }
     thrum__plain_write(&inbox->list);
     if (own)
-        future->previous = newest(inbox);
-    *inbox->list.last = future;
-    inbox->list.last = &future->next;
-    inbox->count++;
-    thrum__store_relaxed(&inbox->put, inbox->put + 1);
-    unguard(inbox, (word & ~(uint32_t)CALL) | FILLED);
+        first->previous = newest(inbox);
+    *inbox->list.last = first;
+    inbox->list.last = &last->next;
+    inbox->count += count;
+    thrum__store_relaxed(&inbox->put, inbox->put + count);
+    thrum__inbox_unguard(inbox, (word & ~(uint32_t)CALL) | FILLED);
     return word & CALL ? THRUM__INBOX_CALLS : THRUM__INBOX_TAKEN;
+}
+
+enum thrum__inbox_outcome thrum__inbox_put_chain(thrum__inbox *inbox, thrum_future *first,
+                                                 thrum_future *last, uint32_t count)
+{
+    return put(inbox, first, last, count, false);
 }
 
 enum thrum__inbox_outcome thrum__inbox_put(thrum__inbox *inbox, thrum_future *future)
 {
-    return put(inbox, future, false);
+    return put(inbox, future, future, 1, false);
 }
 
 enum thrum__inbox_outcome thrum__inbox_put_own(thrum__inbox *inbox, thrum_future *future)
 {
-    return put(inbox, future, true);
+    return put(inbox, future, future, 1, true);
 }
 
 /* Takes one that has nothing before it or nothing behind it out of a list that is linked both ways.
@@ -113,34 +126,93 @@ static uint32_t take_end(thrum__inbox *inbox, thrum_future *future, uint32_t wor
         future->next->previous = future->previous;
     else
         inbox->list.last = future->previous ? &future->previous->next : &inbox->list.first;
+    if (!future->previous && inbox->shared)
+        thrum__store_relaxed(&inbox->shared, inbox->shared - 1);
     future->submitted = 0; /* not timed */
-    return --inbox->count ? word : word & ~(uint32_t)FILLED;
+    inbox->count--;
+    if (inbox->shared > inbox->count)
+        thrum__store_relaxed(&inbox->shared, inbox->count);
+    return inbox->count ? word : word & ~(uint32_t)FILLED;
 }
 
 bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future)
 {
     if (!(thrum__load_relaxed(&inbox->word) & FILLED))
         return false;
-    uint32_t word = guard(inbox);
+    uint32_t word = thrum__inbox_guard(inbox);
     if (!(word & FILLED)) { /* a shutdown has emptied it meanwhile */
-        unguard(inbox, word);
+        thrum__inbox_unguard(inbox, word);
         return false;
     }
     thrum__plain_read(&inbox->list);
     bool found = newest(inbox) == future || inbox->list.first == future;
-    unguard(inbox, found ? take_end(inbox, future, word) : word);
+    thrum__inbox_unguard(inbox, found ? take_end(inbox, future, word) : word);
     return found;
+}
+
+thrum_future *thrum__inbox_take_guarded(thrum__inbox *inbox, uint32_t *word)
+{
+    thrum__plain_read(&inbox->list);
+    thrum_future *oldest = inbox->list.first;
+    if (oldest)
+        *word = take_end(inbox, oldest, *word);
+    return oldest;
 }
 
 thrum_future *thrum__inbox_take_oldest(thrum__inbox *inbox)
 {
     if (!(thrum__load_relaxed(&inbox->word) & FILLED))
         return NULL;
-    uint32_t word = guard(inbox);
-    thrum__plain_read(&inbox->list);
-    thrum_future *oldest = inbox->list.first;
-    unguard(inbox, oldest ? take_end(inbox, oldest, word) : word);
+    uint32_t word = thrum__inbox_guard(inbox);
+    thrum_future *oldest = thrum__inbox_take_guarded(inbox, &word);
+    thrum__inbox_unguard(inbox, word);
     return oldest;
+}
+
+bool thrum__inbox_is_filled(const thrum__inbox *inbox)
+{
+    return thrum__load_relaxed(&inbox->word) & FILLED;
+}
+
+bool thrum__inbox_has_nothing(const thrum__inbox *inbox)
+{
+    return (thrum__load_relaxed(&inbox->word) & (OPEN | FILLED)) == OPEN;
+}
+
+void thrum__inbox_share(thrum__inbox *inbox, thrum_future *first, uint32_t count)
+{
+    uint32_t word = thrum__inbox_guard(inbox);
+    thrum__plain_write(&inbox->list);
+    for (thrum_future *future = first, *previous = NULL; future; future = future->next) {
+        future->previous = previous;
+        previous = future;
+        inbox->list.last = &future->next;
+    }
+    inbox->list.first = first;
+    inbox->count = count;
+    thrum__store_relaxed(&inbox->shared, count);
+    word |= FILLED;
+    thrum__inbox_unguard(inbox, word & ~(uint32_t)CALL);
+}
+
+uint32_t thrum__inbox_shared(const thrum__inbox *inbox)
+{
+    return thrum__load_relaxed(&inbox->shared);
+}
+
+thrum_future *thrum__inbox_take_shared(thrum__inbox *inbox, uint32_t most, uint32_t *ret_count)
+{
+    uint32_t word = thrum__inbox_guard(inbox), count = 0;
+    uint32_t half = (inbox->shared + 1) / 2;
+    thrum_future *first = NULL, **end = &first;
+    for (half = half < most ? half : most; count < half; count++) {
+        *end = thrum__inbox_take_guarded(inbox, &word);
+        end = &(*end)->next;
+    }
+    *end = NULL;
+    thrum__inbox_unguard(inbox, word);
+    *ret_count = count;
+    return first;
 }
 
 size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list)
@@ -152,6 +224,7 @@ size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list)
         list->last = inbox->list.last;
         inbox->list.last = &inbox->list.first;
         inbox->count = 0;
+        thrum__store_relaxed(&inbox->shared, 0);
     }
     return count;
 }
@@ -160,23 +233,23 @@ size_t thrum__inbox_empty(thrum__inbox *inbox, thrum__pending *list)
 {
     if (!(thrum__load_relaxed(&inbox->word) & FILLED))
         return 0;
-    uint32_t word = guard(inbox);
+    uint32_t word = thrum__inbox_guard(inbox);
     size_t count = thrum__inbox_empty_alone(inbox, list);
-    unguard(inbox, word & ~(uint32_t)FILLED);
+    thrum__inbox_unguard(inbox, word & ~(uint32_t)FILLED);
     return count;
 }
 
 bool thrum__inbox_call_next(thrum__inbox *inbox)
 {
-    uint32_t word = guard(inbox);
-    unguard(inbox, word & FILLED ? word : word | CALL);
+    uint32_t word = thrum__inbox_guard(inbox);
+    thrum__inbox_unguard(inbox, word & FILLED ? word : word | CALL);
     return !(word & FILLED);
 }
 
 size_t thrum__inbox_count(thrum__inbox *inbox)
 {
-    uint32_t word = guard(inbox);
+    uint32_t word = thrum__inbox_guard(inbox);
     size_t count = inbox->count;
-    unguard(inbox, word);
+    thrum__inbox_unguard(inbox, word);
     return count;
 }

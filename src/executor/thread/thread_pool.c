@@ -17,8 +17,9 @@
  * other's cache. A task that forks and joins costs two visits to an inbox and four changes of the
  * future's two words, all of them in the cache of its worker.
  *
- * Rejected: to hand tasks to workers in batches. It saves visits to the lock, but the tasks behind
- * one that takes long, or that waits for them, would have to be taken back from its worker.
+ * Rejected: to hand tasks to workers in batches of their own. The tasks behind one that takes long, or that
+ * waits for them, must not wait for that worker. So a worker's share is in its inbox, where the others take
+ * it first.
  *
  * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
  * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).
@@ -64,6 +65,16 @@ static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const c
     return rc;
 }
 
+/* Sees to it that a worker comes for what is in an inbox. */
+static void call_worker(thrum__thread_pool *pool)
+{
+    thrum__context *called = NULL;
+    thrum_with (&pool->pool.lock)
+        (void)thrum__thread_pool_staff(pool, &called);
+    if (called)
+        thrum__unpark(called);
+}
+
 /* Leaves the future in the inbox, if that is open to it; true if it did. */
 static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
 {
@@ -79,13 +90,8 @@ static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
         thrum__thread_pool_begin_to_pend(pool, future, thrum__load_relaxed(&pool->inbox.put));
         outcome = thrum__inbox_put(&pool->inbox, future);
     }
-    if (outcome == THRUM__INBOX_CALLS) {
-        thrum__context *called = NULL;
-        thrum_with (&pool->pool.lock)
-            (void)thrum__thread_pool_staff(pool, &called);
-        if (called)
-            thrum__unpark(called);
-    }
+    if (outcome == THRUM__INBOX_CALLS)
+        call_worker(pool);
     return outcome != THRUM__INBOX_CLOSED;
 }
 
@@ -106,6 +112,27 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
     return thrum__pool_end_submit(&pool->pool, future, rc, inside);
 }
 
+/* All of the chain into the common inbox, as submit_directly does for one. */
+static thrum_future *submit_chain(thrum_executor *executor, thrum_future *first, thrum_future *last,
+                                  size_t count)
+{
+    thrum__thread_pool *pool = (thrum__thread_pool *)executor;
+    if (!pool->direct || count > UINT32_MAX || thrum__self()->executor == executor ||
+        thrum__pool_lost(&pool->pool))
+        return first;
+    uint64_t number = thrum__load_relaxed(&pool->inbox.put);
+    for (thrum_future *future = first, *next; future; future = next) {
+        next = future->next;
+        thrum__thread_pool_begin_to_pend(pool, future, number++);
+        future->next = next;
+    }
+    enum thrum__inbox_outcome outcome =
+        thrum__inbox_put_chain(&pool->inbox, first, last, (uint32_t)count);
+    if (outcome == THRUM__INBOX_CALLS)
+        call_worker(pool);
+    return outcome == THRUM__INBOX_CLOSED ? first : NULL;
+}
+
 static size_t width(const thrum_executor *executor)
 {
     return thrum__load_relaxed(&((const thrum__thread_pool *)executor)->max_workers);
@@ -121,8 +148,8 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
         uint64_t done = pool->pool.done, failed = pool->pool.failed;
         for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next) {
             pending += thrum__inbox_count(&worker->own);
-            done += thrum__load_relaxed(&worker->helped);
-            failed += thrum__load_relaxed(&worker->helped_failed);
+            done += thrum__load_relaxed(&worker->counted);
+            failed += thrum__load_relaxed(&worker->counted_failed);
         }
         *ret_stats = (thrum_executor_stats){
             .workers = pool->workers,
@@ -138,6 +165,7 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 }
 
 static const thrum__executor_ops thread_pool_ops = {.submit = submit,
+                                                    .submit_chain = submit_chain,
                                                     .width = width,
                                                     .shutdown = thrum__pool_shutdown,
                                                     .stats = stats,
@@ -157,8 +185,10 @@ int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock) {
         thrum__store_relaxed(&pool->max_workers, (size_t)max_workers); /* `width` reads it */
-        if (pool->workers > pool->max_workers)
+        if (pool->workers > pool->max_workers) {
+            thrum__store_relaxed(&pool->attention, 1);
             woken = thrum__thread_pool_wake_all(pool);
+        }
         thrum__thread_pool_empty_inbox(pool);
         for (size_t i = 0; i <= pool->pool.pending_count && i < pool->max_workers; i++) {
             if (called)
@@ -186,13 +216,17 @@ static void stop_running(thrum__thread_pool *pool)
     do {
         count = 0;
         thrum_with (&pool->pool.lock)
-            for (thrum__thread_pool_worker *w = pool->all_workers; w && count < BATCH; w = w->next)
+            for (thrum__thread_pool_worker *w = pool->all_workers; w && count < BATCH;
+                 w = w->next) {
+                uint32_t word = thrum__inbox_guard(&w->own);
                 if (w->stop == THRUM__STOP_WANTED) {
                     w->stop = THRUM__STOP_ASKED;
                     thrum__future_reference(w->future);
                     owed[count] = thrum__scopes_stop(w->context) ? w->context : NULL;
                     futures[count++] = w->future;
                 }
+                thrum__inbox_unguard(&w->own, word);
+            }
         for (size_t i = 0; i < count; i++) {
             if (owed[i])
                 thrum__unpark(owed[i]);
@@ -233,9 +267,13 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
         thrum__thread_pool_empty_inbox(pool);
         for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next)
             thrum__thread_pool_close_own(pool, worker);
-        for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next)
+        thrum__store_relaxed(&pool->attention, 1);
+        for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next) {
+            uint32_t word = thrum__inbox_guard(&worker->own);
             if (worker->future && options->cancel_running)
                 worker->stop = THRUM__STOP_WANTED;
+            thrum__inbox_unguard(&worker->own, word);
+        }
         if (options->cancel_pending)
             pending = keep_helpers(pool, thrum__thread_pool_take_all(pool));
         idle = thrum__thread_pool_wake_all(pool);

@@ -14,16 +14,21 @@ typedef struct thrum__thread_pool_worker {
     thrum__inbox own; /* what its tasks submit */
     thrum__worker_ops ops;
     thrum__thread_pool *pool;
-    thrum__context *context;        /* of its thread */
-    uint64_t helped, helped_failed; /* tasks run in place of a wait; written by itself alone */
+    thrum__context *context; /* of its thread */
+    uint64_t counted,
+        counted_failed; /* tasks that the pool's counters do not have: those run without
+                                         a visit to the lock; written by itself alone */
+    uint32_t budget;    /* how many more it may run before the next visit; its own */
 
-    /* Under the pool's lock. */
+    /* Under the pool's lock, or, by the worker itself, under the guard of `own`. Others have both. */
     thrum_future *future; /* what it runs, or NULL */
     enum {
         THRUM__STOP_NONE,
         THRUM__STOP_WANTED,
         THRUM__STOP_ASKED
-    } stop;                  /* of it, by a shutdown */
+    } stop; /* of it, by a shutdown */
+
+    /* Under the pool's lock. */
     uint32_t looks;          /* for a task, to take turns */
     thrum__context *called;  /* a worker that is to be woken once the lock is released, or NULL */
     thrum__waiter *admitted; /* submitters to be woken then, too */
@@ -42,11 +47,13 @@ struct thrum__thread_pool {
     thrum__thread_pool_worker *all_workers;
     thrum__thread_pool_worker *steal_from; /* the last one that a task was stolen from, or NULL */
     size_t workers, max_workers, idle_count;
-    size_t waiting; /* workers in a wait for futures */
-    size_t running; /* tasks, those of waiting workers included */
-    size_t named;   /* workers so far, for their names */
-    bool coming;    /* a direct pool's: a worker was woken or started, and has not looked yet */
-    bool closer;    /* a shutdown is still at work on it */
+    size_t waiting;     /* workers in a wait for futures */
+    size_t running;     /* tasks, those of waiting workers included */
+    size_t named;       /* workers so far, for their names */
+    uint32_t attention; /* 1: workers are to visit the lock after each task; read without it */
+    bool shares;        /* a worker's own inbox may have tasks of the common list */
+    bool coming;        /* a direct pool's: a worker was woken or started, and has not looked yet */
+    bool closer;        /* a shutdown is still at work on it */
     uint64_t pushed;
     thrum_time longest_wait;
 };
@@ -73,6 +80,10 @@ enum { THRUM__UNTIMED = 1 };
 
 /* Takes a future into the backlog. */
 void thrum__thread_pool_push(thrum__thread_pool *pool, thrum_future *future);
+
+#ifdef THRUM_EXPLORE
+extern size_t thrum__pool_parts;
+#endif
 
 /* The next task for a worker, or NULL. */
 thrum_future *thrum__thread_pool_take(thrum__thread_pool *pool, thrum__thread_pool_worker *worker);

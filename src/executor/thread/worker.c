@@ -11,6 +11,12 @@
  * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
  *
+ * A visit to the lock serves many tasks. The worker takes a share of the common list (tasks.c) into its own
+ * inbox, and runs from there without the lock, up to VISIT_AFTER tasks. `attention` ends this early: a task of
+ * high priority is pending, the pool is closing, or it has too many workers. Meanwhile the worker counts as at work
+ * all the time, and its `future` and `stop` change under the guard of its inbox, so a shutdown that asks running tasks
+ * to stop takes that guard, too.
+ *
  * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
  * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
  * submit do not even ask. That worker, and every worker that takes a task, calls the next one if there is
@@ -46,7 +52,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { SPARES = 256 };
+enum { SPARES = 256, VISIT_AFTER = 64 };
 
 static bool has_room(const thrum__thread_pool *pool)
 {
@@ -99,13 +105,47 @@ static bool is_to_leave(const thrum__thread_pool *pool)
            pool->workers > pool->max_workers + pool->waiting;
 }
 
-/* Runs one task. Under the lock, which it gives up meanwhile; `previous` is dropped then, too, as
- * that may free it and call the failure hook. Returns false, without the lock, if the task has forked and
- * this is the child: the pool is the parent's. */
-static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
-                     thrum_future *future, thrum_future *previous)
+/* The worker has ended what it ran, and begins `future`, or nothing. Under the lock, or the guard of its own
+ * inbox. */
+static void change_future(thrum__thread_pool_worker *worker, thrum_future *future)
 {
     worker->future = future;
+    if (worker->stop == THRUM__STOP_ASKED)
+        thrum__store_relaxed(&worker->context->stop, 0);
+    worker->stop = THRUM__STOP_NONE;
+}
+
+/* The next task of the worker's own inbox, without a visit to the lock; counts the one before. NULL if it is time
+ * for a visit: nothing is counted then. */
+static thrum_future *next_own(const thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
+                              thrum__ending ending)
+{
+    if (!worker->budget || ending.cancelled || thrum__load_relaxed(&pool->attention) ||
+        !thrum__inbox_is_filled(&worker->own))
+        return NULL;
+    worker->budget--;
+    uint32_t word = thrum__inbox_guard(&worker->own);
+    thrum_future *future = thrum__inbox_take_guarded(&worker->own, &word);
+    if (future)
+        change_future(worker, future);
+    thrum__inbox_unguard(&worker->own, word);
+    if (future && ending.ran)
+        thrum__store_relaxed(&worker->counted, worker->counted + 1);
+    if (future && ending.failed)
+        thrum__store_relaxed(&worker->counted_failed, worker->counted_failed + 1);
+    return future;
+}
+
+/* Runs a task, and then those of the worker's own inbox, up to a number. Under the lock, which it gives up
+ * meanwhile; `previous` is dropped then, too, as that may free it and call the failure hook. `*task` is
+ * afterwards the last one. Returns false, without the lock, if a task has forked and this is the child: the
+ * pool is the parent's. */
+static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
+                     thrum_future **task, thrum_future *previous)
+{
+    thrum_future *future = *task;
+    worker->future = future;
+    worker->budget = VISIT_AFTER;
     pool->running++;
     thrum_lock_release(&pool->pool.lock);
     if (worker->called)
@@ -117,25 +157,28 @@ static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
     thrum__ending ending = thrum__pool_run(future);
     if (thrum__pool_lost(&pool->pool))
         return false;
+    for (thrum_future *next; (next = next_own(pool, worker, ending)); future = next) {
+        thrum__future_unreference(future);
+        ending = thrum__pool_run(next);
+        if (thrum__pool_lost(&pool->pool))
+            return false;
+    }
+    *task = future;
     thrum_lock_acquire(&pool->pool.lock);
-    worker->future = NULL;
-    if (worker->stop == THRUM__STOP_ASKED)
-        thrum__store_relaxed(&worker->context->stop, 0);
-    worker->stop = THRUM__STOP_NONE;
+    change_future(worker, NULL);
     pool->running--;
     thrum__pool_count(&pool->pool, ending);
     return true;
 }
 
-/* Runs tasks until it is time to leave: one visit to the lock for each. Under the lock. Returns false as
- * run_task. */
+/* Runs tasks until it is time to leave. Under the lock. Returns false as run_task. */
 static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
     thrum_future *previous = NULL;
     for (;;) {
         thrum_future *future = next_task(pool, worker);
         if (future) {
-            if (!run_task(pool, worker, future, previous))
+            if (!run_task(pool, worker, &future, previous))
                 return false;
             previous = future;
         } else if (previous) {
@@ -199,8 +242,8 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     if (pool->steal_from == worker)
         pool->steal_from = NULL;
     pool->workers--;
-    pool->pool.done += worker->helped;
-    pool->pool.failed += worker->helped_failed;
+    pool->pool.done += worker->counted;
+    pool->pool.failed += worker->counted_failed;
     thrum__thread_pool_close_own(pool, worker);
     thrum__context *called = NULL;
     if (!pool->pool.closing && !pool->pool.broken)
@@ -227,9 +270,9 @@ static bool run_awaited(thrum__context *self, thrum_future *future)
     bool taken = thrum__inbox_take_own(&worker->own, future);
     thrum__ending ending = thrum__pool_run(future);
     if (ending.ran)
-        thrum__store_relaxed(&worker->helped, worker->helped + 1);
+        thrum__store_relaxed(&worker->counted, worker->counted + 1);
     if (ending.failed)
-        thrum__store_relaxed(&worker->helped_failed, worker->helped_failed + 1);
+        thrum__store_relaxed(&worker->counted_failed, worker->counted_failed + 1);
     if (taken && ending.cancelled)
         thrum_with (&pool->pool.lock)
             thrum__pool_count(&pool->pool, ending);

@@ -1,0 +1,302 @@
+/* thrum_submit_into and thrum_submit_many on each kind of executor, and the shares that a worker of a
+ * thread pool takes. */
+#include "future/future.h"
+#include "harness.h"
+#include "support.h"
+#include "support_sanitizer.h"
+
+#include <errno.h>
+#include <thrum/process_pool.h>
+
+enum kind { INLINE, THREAD, BOUNDED, FIBER, PROCESS, KINDS };
+
+static thrum_executor *make(int kind)
+{
+    thrum_executor *made = NULL;
+    switch ((enum kind)kind) {
+    case INLINE:
+        made = thrum_inline_new();
+        break;
+    case THREAD:
+        made = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
+        break;
+    case BOUNDED:
+        made =
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2, .max_pending = 3});
+        break;
+    case FIBER:
+        made = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 2});
+        break;
+    default:
+        made = thrum_process_pool_new(&(thrum_process_pool_options){.max_workers = 1});
+    }
+    CHECK(made != NULL);
+    return made;
+}
+
+static int square(thrum_task *self)
+{
+    long n = thrum_arg(self, long);
+    return n < 0 ? -EDOM : thrum_return(self, thrum_value(long, n *n));
+}
+
+TEST_DEADLINE(each_executor_takes_a_task_in_the_callers_memory, 60)
+{
+    for (int kind = 0; kind < KINDS; kind++) {
+        thrum_executor *executor = make(kind);
+        static thrum_future_memory memory[3];
+        for (int round = 0; round < 50; round++) {
+            thrum_future *futures[3];
+            for (long i = 0; i < 3; i++) {
+                futures[i] =
+                    thrum_submit_into(executor, &memory[i], square, thrum_value(long, i + 2));
+                CHECK((void *)futures[i] == (void *)&memory[i]);
+            }
+            for (long i = 0; i < 3; i++) {
+                long result;
+                CHECK_INT(thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER),
+                          ==, 0);
+                CHECK_INT(result, ==, (i + 2) * (i + 2));
+                thrum_future_free(futures[i]);
+                memset(&memory[i], 0x5a, sizeof memory[i]); /* nobody else looks at it */
+            }
+        }
+        thrum_executor_shutdown(executor);
+    }
+}
+
+static uint32_t ended;
+static thrum_event go;
+
+static int wait_for_go(thrum_task *self)
+{
+    (void)self;
+    int rc = thrum_event_wait(&go, THRUM_FOREVER);
+    thrum__store_release(&ended, 1);
+    return rc;
+}
+
+static int set_go(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&go);
+    return 0;
+}
+
+TEST(a_free_waits_for_a_task_in_the_callers_memory)
+{
+    thrum_executor *pool = make(THREAD);
+    thrum_future_memory memory;
+    thrum_future *future = thrum_submit_into(pool, &memory, wait_for_go, THRUM_NOTHING);
+    thrum_future *other = thrum_submit(pool, set_go, THRUM_NOTHING);
+    thrum_future_free(future);
+    CHECK_INT(thrum__load_acquire(&ended), ==, 1);
+    memset(&memory, 0x5a, sizeof memory);
+    thrum_future_free(other);
+    thrum_executor_shutdown(pool);
+}
+
+static int free_cancelled(thrum_task *self)
+{
+    thrum_executor *pool = thrum_arg(self, thrum_executor *);
+    thrum_future_memory memory;
+    thrum_future *future = thrum_submit_into(pool, &memory, square, thrum_value(long, 3));
+    while (!thrum_cancelled(NULL))
+        thrum_yield();
+    thrum_future_free(future); /* waits, though this task was asked to stop */
+    memset(&memory, 0x5a, sizeof memory);
+    return 0;
+}
+
+TEST(a_task_that_was_cancelled_frees_memory_of_its_own)
+{
+    for (int kind = THREAD; kind <= FIBER; kind += FIBER - THREAD) {
+        thrum_executor *pool = make(kind);
+        thrum_future *task =
+            thrum_submit(pool, free_cancelled, thrum_value(thrum_executor *, pool));
+        UNTIL(thrum_future_running(task));
+        CHECK_INT(thrum_future_cancel(task), ==, -EINPROGRESS);
+        CHECK_INT(thrum_future_result(task, NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(task);
+        thrum_executor_shutdown(pool);
+    }
+}
+
+TEST_DEADLINE(each_executor_takes_many_tasks_at_once, 60)
+{
+    enum { COUNT = 200 };
+    static long numbers[COUNT];
+    static thrum_future *futures[COUNT];
+    for (long i = 0; i < COUNT; i++)
+        numbers[i] = i == 77 ? -1 : i;
+    for (int kind = 0; kind < KINDS; kind++) {
+        thrum_executor *executor = make(kind);
+        thrum_submit_many(executor, square, 0, NULL, 0, NULL);
+        thrum_submit_many(executor, square, COUNT, numbers, sizeof numbers[0], futures);
+        for (long i = 0; i < COUNT; i++) {
+            long result = -1;
+            int rc = thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER);
+            if (i == 77)
+                CHECK(rc != 0 && thrum_future_error(futures[i])->code == -EDOM);
+            else
+                CHECK_INT(rc == 0 ? result : rc, ==, i * i);
+            thrum_future_free(futures[i]);
+        }
+        thrum_executor_shutdown(executor);
+    }
+}
+
+static uint32_t order;
+
+static int note_order(thrum_task *self)
+{
+    return thrum_return(self, thrum_value(uint32_t, thrum__add_relaxed(&order, 1)));
+}
+
+TEST(one_worker_begins_them_in_their_order)
+{
+    enum { COUNT = 500 };
+    static thrum_future *futures[COUNT];
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
+    thrum_submit_many(pool, note_order, COUNT / 2, NULL, 0, futures);
+    for (int i = COUNT / 2; i < COUNT; i++)
+        futures[i] = thrum_submit(pool, note_order, THRUM_NOTHING);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t result;
+        CHECK_INT(thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER), ==, 0);
+        CHECK_INT(result, ==, i);
+        thrum_future_free(futures[i]);
+    }
+    thrum_executor_shutdown(pool);
+}
+
+/* The first task blocks the worker that has a share of the others: another worker runs those. */
+TEST(tasks_behind_one_that_waits_are_run_by_others)
+{
+    enum { COUNT = 1000 };
+    static thrum_future *futures[COUNT];
+    thrum_executor *pool = make(THREAD);
+    thrum_future *gate = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    thrum_future *blocker = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    UNTIL(thrum_future_running(gate) && thrum_future_running(blocker));
+    thrum_future *first = thrum_submit(pool, set_go, THRUM_NOTHING); /* no worker for it yet */
+    thrum_submit_many(pool, note_order, COUNT, NULL, 0, futures);
+    CHECK(!thrum_future_running(first));
+    thrum_event_set(&go);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(order, ==, COUNT);
+    thrum_future_free(first);
+    thrum_future_free(gate);
+    thrum_future_free(blocker);
+    thrum_executor_shutdown(pool);
+}
+
+static thrum_event started, release;
+
+static int hold(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&started);
+    return thrum_event_wait(&release, THRUM_FOREVER);
+}
+
+TEST(a_share_is_taken_from_a_worker_that_is_held_up)
+{
+    enum { COUNT = 400, HELD = 10 };
+    static thrum_future *futures[COUNT];
+    thrum_executor *pool = make(THREAD);
+    thrum_future *gate[2];
+    for (int i = 0; i < 2; i++)
+        gate[i] = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+    UNTIL(thrum_future_running(gate[0]) && thrum_future_running(gate[1]));
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(pool, i == HELD ? hold : note_order, THRUM_NOTHING);
+    thrum_event_set(&go);
+    CHECK_INT(thrum_event_wait(&started, THRUM_FOREVER), ==, 0);
+    for (int i = 0; i < COUNT; i++)
+        if (i != HELD)
+            CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_event_set(&release);
+    CHECK_INT(thrum_future_result(futures[HELD], NULL, 0, THRUM_FOREVER), ==, 0);
+    for (int i = 0; i < COUNT; i++)
+        thrum_future_free(futures[i]);
+    thrum_future_free(gate[0]);
+    thrum_future_free(gate[1]);
+    thrum_executor_stats stats;
+    UNTIL((thrum_executor_stats_get(pool, &stats), stats.running == 0));
+    CHECK_INT(stats.done, ==, COUNT + 2);
+    CHECK_INT(stats.failed, ==, 0);
+    CHECK_INT(stats.pending, ==, 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* A shutdown that cancels finds what runs and what is in a share. */
+TEST(a_shutdown_cancels_what_is_in_a_share)
+{
+    enum { COUNT = 300 };
+    static thrum_future *futures[COUNT];
+    thrum_executor *pool = make(THREAD);
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(pool, i == 20 ? hold : note_order, THRUM_NOTHING);
+    CHECK_INT(thrum_event_wait(&started, THRUM_FOREVER), ==, 0);
+    thrum_executor_shutdown_with(
+        pool, &(thrum_shutdown_options){.cancel_pending = true, .cancel_running = true});
+    for (int i = 0; i < COUNT; i++) {
+        CHECK(thrum_future_done(futures[i]));
+        thrum_future_free(futures[i]);
+    }
+}
+
+static int no_task(thrum_task *self)
+{
+    (void)self;
+    return 0;
+}
+
+TEST(after_a_shutdown_has_begun_all_are_refused)
+{
+    thrum_future *futures[3], *held;
+    thrum_future_memory memory;
+    thrum_executor *pool = make(THREAD);
+    held = thrum_submit(pool, hold, THRUM_NOTHING);
+    CHECK_INT(thrum_event_wait(&started, THRUM_FOREVER), ==, 0);
+    thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.no_wait = true});
+    thrum_submit_many(pool, no_task, 3, NULL, 0, futures);
+    for (int i = 0; i < 3; i++) {
+        CHECK(thrum_future_done(futures[i]));
+        CHECK_INT(thrum_future_error(futures[i])->code, ==, -EPIPE);
+        thrum_future_free(futures[i]);
+    }
+    thrum_future *into = thrum_submit_into(pool, &memory, no_task, THRUM_NOTHING);
+    CHECK_INT(thrum_future_error(into)->code, ==, -EPIPE);
+    thrum_future_free(into);
+    thrum_event_set(&release);
+    CHECK_INT(thrum_future_result(held, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(held);
+}
+
+TEST(without_memory_a_task_of_many_fails_alone)
+{
+    thrum_executor *pool = make(THREAD);
+    thrum_future *futures[4];
+    thrum_submit_many(pool, no_task, 1, NULL, 0, futures); /* makes what is made once */
+    CHECK_INT(thrum_future_result(futures[0], NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(futures[0]);
+    struct wide {
+        char bytes[200];
+    } wide[4] = {0};
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
+    thrum_submit_many(pool, no_task, 4, wide, sizeof wide[0], futures);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    int failed = 0;
+    for (int i = 0; i < 4; i++) {
+        failed += thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) != 0;
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(failed, >=, 1);
+    CHECK_INT(failed, <, 4);
+    thrum_executor_shutdown(pool);
+}
