@@ -30,12 +30,13 @@ awk '$1 == "wrong" { print $2 ": line " $4 ": no fence that says c, sh or text";
 
 excepted() { grep -qs "^$1 $2 " "$exceptions"; }
 
-# compile_as LANGUAGE STANDARD FILE
+# compile_as LANGUAGE STANDARD FILE: clang sees results that are dropped; g++ is the stricter of the two for C++.
 compile_as() {
+    case $1 in c) compiler=clang ;; *) compiler=g++ ;; esac
     # shellcheck disable=SC2086 # a list of words
-    clang -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags -fsyntax-only -Wall -Wextra \
+    $compiler -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags -fsyntax-only -Wall -Wextra \
         -Werror -Wno-unused-variable -Wno-unused-function -Wno-unused-but-set-variable -Wno-unused-parameter \
-        -Wno-missing-field-initializers -Wno-unreachable-code -ferror-limit=5 "$3" 2>&1
+        -Wno-missing-field-initializers -Wno-empty-body "$3" 2>&1
 }
 
 # What the adapters' headers include lies where pkg-config says.
@@ -52,10 +53,9 @@ check_c() {
         return
     fi
     compile_as c gnu11 "$2" || echo "$1: does not compile as C"
-    # A compound literal is C alone.
     if excepted "$1" not-c++; then
         ! compile_as c++ c++17 "$2" >/dev/null || echo "$1: compiles as C++, so that $exceptions need not list it"
-    elif ! grep -q '[&(]([a-z_]*\(\[\]\)*){' "$2"; then
+    else
         compile_as c++ c++17 "$2" || echo "$1: does not compile as C++"
     fi
     if [ "$3" = program ] && [ -e "$2.out" ]; then

@@ -1,9 +1,20 @@
 #!/bin/sh
 # Each public header compiles alone, as strict C11 and as C++17, with both compilers, whose
 # warnings are errors. Run in the root of the tree. That of an adapter, adapter/NAME/thrum_NAME.h,
-# may include the headers of libNAME as well.
+# may include the headers of libNAME as well. The comment of a function that returns an int says what it returns: it has
+# the word "Returns", or begins with "The", as in "The number of items".
 set -u
 status=0
+# shellcheck disable=SC2046 # a list of words
+awk '
+    /^\/\*/ { comment = ""; in_comment = 1 }
+    in_comment { comment = comment $0; in_comment = !/\*\//; next }
+    /^THRUM_API (THRUM_MUST_CHECK )?(int|ptrdiff_t) / && comment !~ /Returns|^\/\* The / {
+        print FILENAME ":" FNR ": the comment above does not say what the function returns"
+        found = 1
+    }
+    { comment = "" }
+    END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
 for header in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h; do
     [ -e "$header" ] || continue
     name=${header#include/}

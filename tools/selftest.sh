@@ -40,7 +40,7 @@ END
 #ifdef __cplusplus
 extern "C" {
 #endif
-/* Does it. */
+/* Does it. Returns 0. */
 THRUM_API int thrum_thing_do(int32_t how);
 #ifdef __cplusplus
 }
@@ -215,6 +215,8 @@ rejects format '' 'ugly.c:1' 'an ugly line'
 # Headers.
 fresh && echo 'size_t thrum_size(void);' >include/thrum/bad.h
 rejects headers '' 'include/thrum/bad.h: does not compile alone with gcc as c11' 'a header that needs another'
+fresh && sed -i 's/Does it. Returns 0./Does it./' include/thrum/thing.h
+rejects headers '' 'thing.h:.*does not say what the function returns' 'a function whose return codes are not told'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
 
@@ -295,7 +297,7 @@ fresh && link_library
 accepts symbols build
 fresh && rm build/docs/man/* && link_library
 rejects symbols build 'thrum_thing_do: has no manual page' 'a function without a manual page'
-fresh && sed -i 's|^/\* Does it. \*/||' include/thrum/thing.h && link_library
+fresh && sed -i 's|^/\* Does it. Returns 0. \*/||' include/thrum/thing.h && link_library
 rejects symbols build 'thrum_thing_do: no public header declares it' 'a function without a comment'
 fresh && sed -i 's/thrum_thing_do/other/' tests/unit/sync/test_thing.c && link_library
 rejects symbols build 'thrum_thing_do: no test uses it' 'a function without a test'

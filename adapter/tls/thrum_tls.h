@@ -84,50 +84,53 @@ typedef struct thrum_tls_options {
 THRUM_API THRUM_MUST_CHECK int thrum_tls_new_client(const thrum_tls_options *options,
                                                     thrum_tls **ret_tls, thrum_error *ret_error);
 
-/* Makes settings for servers, which need a certificate. Returns as thrum_tls_new_client.
+/* Makes settings for servers, which need a certificate. Returns what thrum_tls_new_client returns.
  * Python: ssl.create_default_context(Purpose.CLIENT_AUTH). */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_new_server(const thrum_tls_options *options,
                                                     thrum_tls **ret_tls, thrum_error *ret_error);
 
 /* Adds a certificate to those of a server. A client that asks for a name (SNI) gets the first
- * certificate that is for this name, or the first of all. `key` NULL means that it is in the same
- * file. No handshake may be under way. Returns as thrum_tls_new_server. Python:
+ * certificate for this name, or the first of all. `key` NULL means that it is in the same file. No
+ * handshake may be in progress. Returns what thrum_tls_new_server returns. Python:
  * SSLContext.sni_callback. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_add_certificate(thrum_tls *tls, const char *certificate,
                                                          const char *key, thrum_error *ret_error);
 
-/* Frees settings. Connections that were made with them are not affected, but no handshake may be
- * under way. NULL is accepted. Does not block. */
+/* Frees settings. Connections that were made with them are not affected, but no handshake may be in
+ * progress. NULL is accepted. Does not block. */
 THRUM_API void thrum_tls_free(thrum_tls *tls);
 
 /* Encrypts a stream, as its client: makes the handshake and checks that the server is `host`, a
- * name or an address. `host` may be NULL only with `no_verify`. Nobody else may use the stream
- * meanwhile. If it fails with a code other than -EBUSY or -EINVAL, the stream is closed; it is to
- * be freed in any case. `ret_error` may be NULL. Blocks. Python: loop.start_tls, the `ssl` argument
- * of open_connection.
+ * name or an address. `host` may be NULL only with `no_verify`. No other thread or fiber may use
+ * the stream during the call. After a failure with a code other than -EBUSY or -EINVAL, the stream
+ * is closed; free it in any case. `ret_error` may be NULL. Blocks. Python: loop.start_tls, the
+ * `ssl` argument of open_connection.
  *
  * Returns:
  *     0              the stream is encrypted
  *     -EKEYREJECTED  the certificate of the server is not accepted; the message says why
  *     -EPROTO        the other side speaks no TLS that this side knows, or refused the handshake
- *     -ECONNABORTED  the connection ended amid the handshake
- *     -ETIMEDOUT, -ECANCELED, -EAGAIN for THRUM_NOW, -EBADF
- *     -EBUSY         the stream has read bytes that arrived before the handshake, or has not sent
- *                    all
+ *     -ECONNABORTED  the connection ended during the handshake
+ *     -ETIMEDOUT     the deadline has passed
+ *     -EAGAIN        the deadline is THRUM_NOW
+ *     -ECANCELED     the running task was cancelled
+ *     -EBADF         the stream is closed
+ *     -EBUSY         the stream has read bytes ahead, or has not sent all
  *     -EINVAL        `host` is missing or cannot be a name, or `tls` is for servers
- *     -ENOMEM, -ECONNRESET and other codes of the system
+ *     -ENOMEM        memory ran out
+ *     -ECONNRESET and other codes of the system
  */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_connect(thrum_tls *tls, thrum_stream *stream,
                                                  const char *host, thrum_error *ret_error,
                                                  thrum_deadline deadline);
 
-/* Encrypts a stream, as its server. Returns as thrum_tls_connect; -EKEYREJECTED is about the
- * certificate of the client. Blocks. Python: loop.start_tls with server_side, the `ssl` argument of
- * start_server. */
+/* Encrypts a stream, as its server. Returns what thrum_tls_connect returns; -EKEYREJECTED is about
+ * the certificate of the client. Blocks. Python: loop.start_tls with server_side, the `ssl`
+ * argument of start_server. */
 THRUM_API THRUM_MUST_CHECK int thrum_tls_accept(thrum_tls *tls, thrum_stream *stream,
                                                 thrum_error *ret_error, thrum_deadline deadline);
 
-/* What was agreed. The texts belong to the stream and live as long as it does. */
+/* What the two sides agreed on. The texts belong to the stream and live as long as it does. */
 typedef struct thrum_tls_info {
     const char *version;  /* "TLSv1.3" */
     const char *cipher;   /* "TLS_AES_256_GCM_SHA384" */
@@ -146,7 +149,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_tls_info_get(const thrum_stream *stream,
 
 /* OpenSSL's handle of an encrypted stream, for what has no function here, such as the certificate
  * of the other side; NULL for another stream. It stays the stream's. Do not read, write or shut
- * down by it, and use it while nobody uses the stream. Does not block. */
+ * down with it, and use it only while no other thread or fiber uses the stream. Does not block. */
 THRUM_API struct ssl_st *thrum_tls_ssl(const thrum_stream *stream);
 
 THRUM_END

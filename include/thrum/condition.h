@@ -65,10 +65,11 @@ THRUM_API void thrum_condition_finish(thrum_condition *condition);
 /* Acquires the condition's lock; see thrum_lock_acquire. */
 THRUM_API void thrum_condition_acquire(thrum_condition *condition);
 
-/* Acquires the condition's lock if it is free; see thrum_lock_try. */
+/* Acquires the condition's lock if it is free. Returns what thrum_lock_try returns. */
 THRUM_API THRUM_MUST_CHECK int thrum_condition_try(thrum_condition *condition);
 
-/* Acquires the condition's lock before the deadline; see thrum_lock_acquire_until. */
+/* Acquires the condition's lock before the deadline. Returns what thrum_lock_acquire_until returns.
+ * Blocks. */
 THRUM_API THRUM_MUST_CHECK int thrum_condition_acquire_until(thrum_condition *condition,
                                                              thrum_deadline deadline);
 
@@ -86,9 +87,15 @@ THRUM_API void thrum_condition_release(thrum_condition *condition);
  *     -ECANCELED  the running task was cancelled */
 THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline);
 
-/* Waits until predicate(context) is true. Calls it under the lock, the first time before
- * waiting. Returns 0 when it is true; otherwise what thrum_condition_wait returns. Python:
- * Condition.wait_for(). */
+/* Waits until predicate(context) is true. Calls it under the lock, the first time before waiting.
+ * Blocks. Python: Condition.wait_for().
+ *
+ * Returns:
+ *     0           the predicate is true
+ *     -ETIMEDOUT  the deadline has passed
+ *     -EAGAIN     the deadline is THRUM_NOW and the predicate is false
+ *     -ECANCELED  the running task was cancelled
+ */
 THRUM_API int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
                                        void *context, thrum_deadline deadline);
 

@@ -1,7 +1,9 @@
 /* Signals: a program waits for them as events, in place of a handler in which little is allowed.
  *
+ *     static const int numbers[] = {SIGINT, SIGTERM};
+ *
  *     thrum_signals *stop;
- *     int rc = thrum_signals_new((int[]){SIGINT, SIGTERM}, 2, &stop);
+ *     int rc = thrum_signals_new(numbers, 2, &stop);
  *     if (rc < 0)
  *         return rc;
  *     int number = thrum_signals_wait(stop, THRUM_FOREVER);   // in a fiber or thread of its own

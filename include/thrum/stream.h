@@ -240,10 +240,9 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
  */
 THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
 
-/* Closes at once, if that was not done, and frees the stream and what it stands on: the last call
- * of its owner. Bytes that the system does not take without a wait are lost: call
- * thrum_stream_close first. No other call may be under way: that stops the program. NULL is
- * accepted. Does not block. */
+/* Closes the stream at once, if it is open, and frees it with its transport: the owner's last call.
+ * Bytes that the system does not take without a wait are lost: call thrum_stream_close first.
+ * Another call in progress stops the program. NULL is accepted. Does not block. */
 THRUM_API void thrum_stream_free(thrum_stream *stream);
 
 /* The socket below the stream, for its address or thrum_socket_no_delay; NULL if there is none. It
@@ -258,22 +257,21 @@ typedef enum thrum_transport_side {
     THRUM_TRANSPORT_WRITE,
 } thrum_transport_side;
 
-/* A transport: what carries the bytes of a stream. A table of functions, for those who make another
- * kind, as libthrum-tls does. One call of each side may be under way at the same time.
+/* A transport: what carries the bytes of a stream. It is a table of functions; libthrum-tls has
+ * one. One call of each side may be in progress at a time.
  *
- * `read` and `write` never wait, and do not let another fiber run: between a read and the moment
- * when the stream has stored the bytes nothing may happen on the worker. They return a number of
- * bytes, -EAGAIN where they would have to wait, or another negative errno. A read of 0 bytes is the
- * end.
+ * `read` and `write` never wait, and do not let another fiber run: nothing else may happen on the
+ * worker before the stream has stored the bytes. They return a number of bytes, -EAGAIN if they
+ * would have to wait, or another negative errno. A read of 0 bytes is the end.
  *
  * `wait` waits until `side` may be possible. It may return 0 too early. If `tried` is false, no
- * call has just returned -EAGAIN: it then waits only if it knows that a call would. It returns 0,
+ * call has just returned -EAGAIN; it then waits only if it knows that a call would. It returns 0,
  * -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED, or -EBADF after a close.
  *
- * `end` tells the other side that no more is written. It does not wait. `closing` says that a close
- * follows, which may be enough. It returns 0, -EAGAIN, or another negative errno.
+ * `end` tells the other side that no more is written. It does not wait. `closing` is true if a
+ * close follows, which may be enough. It returns 0, -EAGAIN, or another negative errno.
  *
- * `close` makes all calls return -EBADF, those that wait included. `free` is the last call. */
+ * `close` makes all calls return -EBADF, also those that wait. `free` is the last call. */
 typedef struct thrum_transport {
     ptrdiff_t (*read)(void *object, void *buffer, size_t size);
     ptrdiff_t (*write)(void *object, const void *data, size_t size);
@@ -297,9 +295,9 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_new(const thrum_transport *transport
 THRUM_API const thrum_transport *thrum_stream_transport(const thrum_stream *stream,
                                                         void **ret_object);
 
-/* Puts another transport in the place of the present one, which belongs to the new one from then
- * on: `object` is what encrypts, compresses or counts on top of it. Nobody else may use the stream
- * meanwhile. Does not block. Python: loop.start_tls.
+/* Puts another transport over the present one: `object` encrypts, compresses or counts on top of
+ * it, and owns it from then on. No other thread or fiber may use the stream during the call. Does
+ * not block. Python: loop.start_tls.
  *
  * Returns:
  *     0       `object` is the stream's

@@ -89,6 +89,10 @@ void *session_new(void);
 void session_free(void *session);
 #endif
 
+#ifdef IN_include_thrum_name_h
+extern struct account *account;
+#endif
+
 #ifdef IN_include_thrum_once_h
 extern struct database *database;
 int open_database(void *database);
