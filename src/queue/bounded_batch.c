@@ -73,7 +73,7 @@ static int claim(thrum__bounded *queue, thrum__bounded_end *end, size_t least, s
             return -EAGAIN;
         ret_claim->count = count < most ? count : most;
         if (await_cells(queue, end, word, ret_claim->count, takes) &&
-            thrum__bounded_move(end, &word,
+            thrum__bounded_move(thrum__section_enter(), end, &word,
                                 thrum__bounded_advance(queue, word, ret_claim->count))) {
             thrum__bounded_begin_wake(queue, word);
             return 0;

@@ -57,74 +57,92 @@ void thrum__bounded_let_holder_finish(thrum__bounded *queue)
     thrum_lock_release(&queue->base.lock);
 }
 
-/* Takes an item if there is one, and gives the word that the head was, for the caller to wake a
- * putter. Returns 0, -EAGAIN, or -EPIPE if it is closed and empty. */
-static inline int take(thrum__bounded *queue, void *ret_item, uint64_t *ret_head)
+/* What a try found that neither failed nor succeeded: settle, and try again. */
+enum {
+    HELD = 1,   /* another thread has the end */
+    NO_SECTION, /* none can be entered at once */
+    CHANGED,    /* the end has moved meanwhile */
+    SLOW        /* another thread is in the middle of its cell */
+};
+
+/* One try to take an item. Gives the word that the head was, for the caller to wake a putter. Returns 0, -EAGAIN,
+ * -EPIPE if it is closed and empty, or what is to be settled.
+ *
+ * With a constant `size` and `at_once` a try makes no call, so a put or a get saves no registers. */
+static inline __attribute__((always_inline)) int take(thrum__bounded *queue, void *ret_item,
+                                                      size_t size, bool at_once, uint64_t *ret_head)
 {
-    uint32_t turns = 0;
-    for (;;) {
-        uint64_t head = thrum__load_relaxed(&queue->head.word);
-        thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, head);
-        uint64_t full = thrum__bounded_turn_of(queue, head) + 1;
-        uint64_t turn = thrum__load_acquire(&cell->turn);
-        if (__builtin_expect(head & THRUM__HELD, 0)) {
-            thrum__bounded_let_holder_finish(queue);
-        } else if (turn == full) {
-            void *section =
-                thrum__bounded_move(&queue->head, &head, thrum__bounded_advance(queue, head, 1));
-            if (section) {
-                thrum__bounded_begin_wake(queue, head);
-                thrum__plain_read(cell->item);
-                thrum__bounded_copy(ret_item, cell->item, queue->base.item_size);
-                thrum__store_release(&cell->turn, full + 1);
-                thrum__section_leave(section);
-                *ret_head = head;
-                return 0;
-            }
-        } else if (turn < full) {
-            thrum__fence_seq_cst();
-            uint64_t tail = thrum__load_acquire(&queue->tail.word);
-            if (thrum__bounded_same_position(head, tail))
-                return tail & THRUM__CLOSED ? -EPIPE : -EAGAIN;
-            thrum__spin(&turns);
-        }
+    uint64_t head = thrum__load_relaxed(&queue->head.word);
+    thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, head);
+    uint64_t full = thrum__bounded_turn_of(queue, head) + 1;
+    uint64_t turn = thrum__load_acquire(&cell->turn);
+    if (__builtin_expect(head & THRUM__HELD, 0))
+        return HELD;
+    if (turn == full) {
+        void *section = at_once ? thrum__section_enter_at_once() : thrum__section_enter();
+        if (at_once && !section)
+            return NO_SECTION;
+        if (!thrum__bounded_move(section, &queue->head, &head,
+                                 thrum__bounded_advance(queue, head, 1)))
+            return CHANGED;
+        thrum__bounded_begin_wake(queue, head);
+        thrum__plain_read(cell->item);
+        memcpy(ret_item, cell->item, size);
+        thrum__store_release(&cell->turn, full + 1);
+        thrum__section_leave(section);
+        *ret_head = head;
+        return 0;
     }
+    if (turn > full)
+        return CHANGED;
+    thrum__fence_seq_cst();
+    uint64_t tail = thrum__load_acquire(&queue->tail.word);
+    if (thrum__bounded_same_position(head, tail))
+        return tail & THRUM__CLOSED ? -EPIPE : -EAGAIN;
+    return SLOW;
 }
 
-/* Adds an item if there is room, and wakes a getter. Returns 0, -EAGAIN, or -EPIPE if it is
- * closed. */
-static inline int add(thrum__bounded *queue, const void *item)
+/* One try to add an item; wakes a getter. Returns 0, -EAGAIN, -EPIPE if it is closed, or what is to be settled. */
+static inline __attribute__((always_inline)) int add(thrum__bounded *queue, const void *item,
+                                                     size_t size, bool at_once)
 {
-    uint32_t turns = 0;
-    for (;;) {
-        uint64_t tail = thrum__load_acquire(&queue->tail.word);
-        thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, tail);
-        uint64_t free = thrum__bounded_turn_of(queue, tail);
-        uint64_t turn = thrum__load_acquire(&cell->turn);
-        if (__builtin_expect(tail & (THRUM__HELD | THRUM__CLOSED), 0)) {
-            if (tail & THRUM__CLOSED)
-                return -EPIPE;
-            thrum__bounded_let_holder_finish(queue);
-        } else if (turn == free) {
-            void *section =
-                thrum__bounded_move(&queue->tail, &tail, thrum__bounded_advance(queue, tail, 1));
-            if (section) {
-                thrum__bounded_begin_wake(queue, tail);
-                thrum__plain_write(cell->item);
-                thrum__bounded_copy(cell->item, item, queue->base.item_size);
-                thrum__store_release(&cell->turn, free + 1);
-                thrum__section_leave(section);
-                thrum__bounded_end_wake(queue, &queue->tail, tail, 1);
-                return 0;
-            }
-        } else if (turn < free) {
-            thrum__fence_seq_cst();
-            uint64_t head = thrum__load_relaxed(&queue->head.word);
-            if (thrum__bounded_same_position(head + queue->lap, tail))
-                return -EAGAIN;
-            thrum__spin(&turns);
-        }
+    uint64_t tail = thrum__load_acquire(&queue->tail.word);
+    thrum__bounded_cell *cell = thrum__bounded_cell_at(queue, tail);
+    uint64_t free = thrum__bounded_turn_of(queue, tail);
+    uint64_t turn = thrum__load_acquire(&cell->turn);
+    if (__builtin_expect(tail & (THRUM__HELD | THRUM__CLOSED), 0))
+        return tail & THRUM__CLOSED ? -EPIPE : HELD;
+    if (turn == free) {
+        void *section = at_once ? thrum__section_enter_at_once() : thrum__section_enter();
+        if (at_once && !section)
+            return NO_SECTION;
+        if (!thrum__bounded_move(section, &queue->tail, &tail,
+                                 thrum__bounded_advance(queue, tail, 1)))
+            return CHANGED;
+        thrum__bounded_begin_wake(queue, tail);
+        thrum__plain_write(cell->item);
+        memcpy(cell->item, item, size);
+        thrum__store_release(&cell->turn, free + 1);
+        thrum__section_leave(section);
+        thrum__bounded_end_wake(queue, &queue->tail, tail, 1);
+        return 0;
     }
+    if (turn > free)
+        return CHANGED;
+    thrum__fence_seq_cst();
+    uint64_t head = thrum__load_relaxed(&queue->head.word);
+    if (thrum__bounded_same_position(head + queue->lap, tail))
+        return -EAGAIN;
+    return SLOW;
+}
+
+/* After a try that found something to settle. */
+static void settle(thrum__bounded *queue, int found, uint32_t *turns)
+{
+    if (found == HELD)
+        thrum__bounded_let_holder_finish(queue);
+    else if (found == SLOW)
+        thrum__spin(turns);
 }
 
 static bool bounded_give_way(void)
@@ -193,35 +211,66 @@ int thrum__bounded_wait_for_room(thrum__bounded *queue, thrum_deadline deadline,
     return 0;
 }
 
+static inline __attribute__((always_inline)) int get(thrum__bounded *queue, void *ret_item,
+                                                     size_t size, bool at_once)
+{
+    uint64_t head;
+    int rc = take(queue, ret_item, size, at_once, &head);
+    if (rc == 0)
+        thrum__bounded_end_wake(queue, &queue->head, head, 1);
+    return rc;
+}
+
+/* Goes on after a try that came to `rc`. */
+static __attribute__((noinline)) int go_on_getting(thrum__bounded *queue, void *ret_item, int rc,
+                                                   thrum_deadline deadline)
+{
+    uint32_t turns = 0;
+    bool yielded = false;
+    while (rc > 0 || rc == -EAGAIN) {
+        if (rc > 0)
+            settle(queue, rc, &turns);
+        else if ((rc = thrum__bounded_wait_for_item(queue, deadline, &yielded)) < 0)
+            return rc;
+        else
+            turns = 0;
+        rc = get(queue, ret_item, queue->base.item_size, false);
+    }
+    return rc;
+}
+
+/* Most items are a pointer or a number, whose copy is a load and a store. */
 static int bounded_get(thrum_queue *base, void *ret_item, thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
+    int rc = base->item_size == sizeof(uint64_t) ? get(queue, ret_item, sizeof(uint64_t), true)
+                                                 : CHANGED;
+    return rc > 0 || rc == -EAGAIN ? go_on_getting(queue, ret_item, rc, deadline) : rc;
+}
+
+static __attribute__((noinline)) int go_on_putting(thrum__bounded *queue, const void *item, int rc,
+                                                   thrum_deadline deadline)
+{
+    uint32_t turns = 0;
     bool yielded = false;
-    for (;;) {
-        uint64_t head;
-        int rc = take(queue, ret_item, &head);
-        if (rc == 0)
-            thrum__bounded_end_wake(queue, &queue->head, head, 1);
-        if (rc != -EAGAIN)
+    while (rc > 0 || rc == -EAGAIN) {
+        if (rc > 0)
+            settle(queue, rc, &turns);
+        else if ((rc = thrum__bounded_wait_for_room(queue, deadline, &yielded)) < 0)
             return rc;
-        rc = thrum__bounded_wait_for_item(queue, deadline, &yielded);
-        if (rc < 0)
-            return rc;
+        else
+            turns = 0;
+        rc = add(queue, item, queue->base.item_size, false);
     }
+    return rc;
 }
 
 static int bounded_put(thrum_queue *base, const void *item, thrum_deadline deadline)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
-    bool yielded = false;
-    for (;;) {
-        int rc = add(queue, item);
-        if (rc != -EAGAIN)
-            return rc;
-        rc = thrum__bounded_wait_for_room(queue, deadline, &yielded);
-        if (rc < 0)
-            return rc;
-    }
+    int rc =
+        base->item_size == sizeof(uint64_t) ? add(queue, item, sizeof(uint64_t), true) : CHANGED;
+    return rc > 0 || rc == -EAGAIN ? go_on_putting(queue, item, rc, deadline) : rc;
 }
 
 static size_t bounded_size(thrum_queue *base)
@@ -262,7 +311,10 @@ static int bounded_take(thrum_queue *base, void *ret_item)
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     uint64_t head;
-    int rc = take(queue, ret_item, &head);
+    uint32_t turns = 0;
+    int rc;
+    while ((rc = take(queue, ret_item, base->item_size, false, &head)) > 0)
+        settle(queue, rc, &turns);
     if (rc == 0 && head & THRUM__WAITED)
         wake(queue, &queue->head, 1);
     return rc;

@@ -134,12 +134,12 @@ static inline bool thrum__bounded_same_position(uint64_t a, uint64_t b)
     return ((a ^ b) & THRUM__POSITION) == 0;
 }
 
-/* Moves an end from the word `*word` to `next`, and so claims cells. On success the caller is in a
- * section, and leaves it once it has ended the turns of the cells; the section is returned, or NULL
- * on failure. */
-static inline void *thrum__bounded_move(thrum__bounded_end *end, uint64_t *word, uint64_t next)
+/* Moves an end from the word `*word` to `next`, and so claims cells, in a section that the caller has entered. On
+ * success the caller leaves it once it has ended the turns of the cells; the section is returned. NULL on failure:
+ * then the section is left. */
+static inline void *thrum__bounded_move(void *section, thrum__bounded_end *end, uint64_t *word,
+                                        uint64_t next)
 {
-    void *section = thrum__section_enter();
     if (thrum__cas_weak_release(&end->word, word, next))
         return section;
     thrum__section_leave(section);

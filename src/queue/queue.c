@@ -146,8 +146,10 @@ void thrum__queue_notify(thrum_condition *condition, size_t count)
 
 int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline)
 {
+    if (!queue->destroy)
+        return queue->make->put(queue, item, deadline);
     int rc = queue->make->put(queue, item, deadline);
-    if (rc < 0 && queue->destroy)
+    if (rc < 0)
         destroy(queue, item, 1);
     return rc;
 }
