@@ -187,9 +187,9 @@ THRUM_API size_t thrum_thread_enumerate(thrum_thread_info *ret_infos, size_t cap
 THRUM_API size_t thrum_thread_active_count(void);
 
 /* Prints on stderr, at the end of the program, each thread whose handle was never freed, each
- * detached one that is still running, each pool that was not shut down, and the number of futures
- * that were not freed. Off by default; THRUM_LEAKS=1 in the environment turns it on too. Failures
- * that nobody has read are printed in any case. */
+ * detached one that is still running, each process and group that was not freed, each pool that
+ * was not shut down, and the number of futures that were not freed. Off by default; THRUM_LEAKS=1
+ * in the environment turns it on too. Failures that nobody has read are printed in any case. */
 THRUM_API void thrum_thread_report_leaks(bool on);
 
 /* Shields what follows from cancellation, until the matching end: waits in it are not interrupted

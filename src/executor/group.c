@@ -38,6 +38,7 @@
 #include "base/place.h"
 #include "base/process.h"
 #include "executor/core/executor.h"
+#include "thread/leaks.h"
 #include <thrum/condition.h>
 #include <thrum/group.h>
 #include <thrum/thread.h>
@@ -57,8 +58,10 @@ struct thrum_group {
     struct member *active, *asked;
     size_t left;
     thrum_error reason;
+    bool told;         /* to the failure hook, at the end of the program; under the lock */
     thrum_error last;  /* of the last join; the joiner's */
     const void *place; /* where it was made */
+    thrum__handle listed;
 };
 
 static void link_member(struct member **list, struct member *member)
@@ -161,11 +164,45 @@ static bool enter(thrum_group *group, struct member *member, thrum_future *futur
     return !stopped;
 }
 
+/* For the end of the program: thread/leaks.h. */
+
+static thrum_group *listed(const thrum__handle *handle)
+{
+    return (thrum_group *)(uintptr_t)((const char *)handle - offsetof(thrum_group, listed));
+}
+
+static void name_of(const thrum__handle *handle, char *text, size_t size)
+{
+    thrum__place_text(text, size, listed(handle)->place);
+}
+
+static const thrum_error *take_unread(thrum__handle *handle)
+{
+    thrum_group *group = listed(handle);
+    bool unread = false;
+    if (thrum_lock_try(&group->changed.own_) < 0)
+        return NULL; /* a thread that nobody waits for uses it */
+    unread = group->reason.code && group->reason.code != -ECANCELED && !group->told;
+    group->told |= unread;
+    thrum_lock_release(&group->changed.own_);
+    return unread ? &group->reason : NULL;
+}
+
+static const char *leak(const thrum__handle *handle)
+{
+    (void)handle;
+    return "was not freed";
+}
+
+static const thrum__handle_kind group_kind = {"group", name_of, take_unread, leak};
+
 thrum_group *thrum_group_new(void)
 {
     thrum_group *group = thrum__alloc(sizeof *group);
-    if (group)
-        group->place = thrum__caller();
+    if (!group)
+        return NULL;
+    group->place = thrum__caller();
+    thrum__leaks_enter(&group->listed, &group_kind);
     return group;
 }
 
@@ -290,6 +327,7 @@ void thrum_group_free(thrum_group *group)
         thrum__place_text(name, sizeof name, group->place);
         thrum__failure_report("group", name, &group->reason);
     }
+    thrum__leaks_leave(&group->listed);
     thrum_condition_finish(&group->changed);
     thrum__free(group);
 }

@@ -18,6 +18,7 @@
 #include "sync/event.h"
 #include "thread/background.h"
 #include "thread/deliver.h"
+#include "thread/leaks.h"
 #include "thread/living.h"
 #include <thrum/event.h>
 #include <thrum/process.h>
@@ -35,7 +36,9 @@ struct thrum_process {
     uint32_t references;
     uint32_t seen;    /* someone has asked for the failure */
     uint32_t process; /* the generation in which it was started */
+    uint32_t freed;   /* the owner has given the handle up */
     bool daemon, begun;
+    thrum__handle listed;
     thrum__child_options options;
     int descriptors[THRUM__WORKER_DESCRIPTORS];
     char name[THRUM__NAME_SIZE];
@@ -72,10 +75,41 @@ static bool is_unobserved(thrum_process *process)
     return thrum__task_error(&process->task) && !thrum__load_relaxed(&process->seen);
 }
 
+/* For the end of the program: thread/leaks.h. */
+
+static thrum_process *listed(const thrum__handle *handle)
+{
+    return (thrum_process *)(uintptr_t)((const char *)handle - offsetof(thrum_process, listed));
+}
+
+static void name_of(const thrum__handle *handle, char *text, size_t size)
+{
+    snprintf(text, size, "%s", listed(handle)->name);
+}
+
+static const thrum_error *take_unread(thrum__handle *handle)
+{
+    thrum_process *process = listed(handle);
+    const thrum_error *error =
+        thrum_event_is_set(&process->ended) ? thrum__task_error(&process->task) : NULL;
+    return error && !thrum__exchange_acquire(&process->seen, 1) ? error : NULL;
+}
+
+static const char *leak(const thrum__handle *handle)
+{
+    const thrum_process *process = listed(handle);
+    bool given_up =
+        thrum__load_relaxed(&process->freed) || process->process != thrum__process_generation;
+    return given_up ? NULL : "was not freed";
+}
+
+static const thrum__handle_kind process_kind = {"process", name_of, take_unread, leak};
+
 static void dispose(thrum_process *process)
 {
     if (is_unobserved(process))
         thrum__failure_report("process", process->name, thrum__task_error(&process->task));
+    thrum__leaks_leave(&process->listed);
     thrum__task_finish(&process->task);
     thrum__free(process);
 }
@@ -234,6 +268,7 @@ thrum_process *thrum_process_start_with(const thrum_process_options *options,
         return process;
     }
     bool daemon = process->daemon;
+    thrum__leaks_enter(&process->listed, &process_kind);
     int rc = thrum__task_init_value(&process->task, function, value);
     if (rc == 0 && value.destroy)
         rc = -EINVAL;
@@ -424,6 +459,8 @@ int thrum_process_kill(thrum_process *process)
 
 void thrum_process_free(thrum_process *process)
 {
+    if (process)
+        thrum__store_relaxed(&process->freed, 1);
     if (process && give_up(process))
         dispose(process);
 }

@@ -1,14 +1,19 @@
-/* The report at the end of the program: threads with an unobserved failure, and on request those
- * that were neither joined nor detached.
+/* The report at the end of the program: threads, processes and groups with an unobserved failure, and on request
+ * those whose handle was not given up.
  *
- * All threads are in one list from their start until their state is freed. The end of the program
- * waits for those that are not daemons. What is then in the list with `reaped` unset was forgotten.
+ * All of them are in one list from their beginning until their state is freed. The end of the program waits for
+ * those that are not daemons. What is then in the list was forgotten, or is a daemon. The report copies under
+ * the lock and tells without it, as the failure hook is code of the user.
+ *
+ * Order of locks: this one, then that of an object. No object enters or leaves under its own.
  */
+#include "thread/leaks.h"
 #include "base/process.h"
 #include "base/unexplored.h"
 #include "sync/fork_lock.h"
 #include "thread/living.h"
-#include "thread/thread.h"
+#include "thread/task.h"
+#include <thrum/thread.h>
 #include <thrum/with.h>
 
 #include <stdio.h>
@@ -16,32 +21,34 @@
 #include <string.h>
 
 static thrum_lock lock;
-static struct thrum__thread *first;
+static thrum__handle *first;
 static bool wanted;
 
-void thrum__leaks_enter(struct thrum__thread *thread)
+void thrum__leaks_enter(thrum__handle *handle, const thrum__handle_kind *kind)
 {
     thrum__unexplored_begin();
     thrum__lock_across_fork(&lock);
     thrum_with (&lock) {
-        thread->next = first;
+        handle->kind = kind;
+        handle->prev = NULL;
+        handle->next = first;
         if (first)
-            first->prev = thread;
-        first = thread;
+            first->prev = handle;
+        first = handle;
     }
     thrum__unexplored_end();
 }
 
-void thrum__leaks_leave(struct thrum__thread *thread)
+void thrum__leaks_leave(thrum__handle *handle)
 {
     thrum__unexplored_begin();
     thrum_with (&lock) {
-        if (thread->prev)
-            thread->prev->next = thread->next;
+        if (handle->prev)
+            handle->prev->next = handle->next;
         else
-            first = thread->next;
-        if (thread->next)
-            thread->next->prev = thread->prev;
+            first = handle->next;
+        if (handle->next)
+            handle->next->prev = handle->prev;
     }
     thrum__unexplored_end();
 }
@@ -60,37 +67,37 @@ bool thrum__leaks_wanted(void)
     return wanted || (environment && *environment && strcmp(environment, "0") != 0);
 }
 
-/* Takes one unobserved failure; false if there is none. A copy, because the hook is called without the lock. */
-static bool take_unread(char *name, size_t size, thrum_error *ret_error)
+/* Takes one unobserved failure and gives its kind; NULL if there is none. */
+static const char *take_unread(char *name, size_t size, thrum_error *ret_error)
 {
-    bool found = false;
     thrum_with (&lock)
-        for (struct thrum__thread *thread = first; thread && !found; thread = thread->next) {
-            bool ended = thrum_event_is_set(&thread->finished);
-            const thrum_error *error = ended ? thrum__task_error(&thread->task) : NULL;
-            if (!error || thrum__exchange_acquire(&thread->seen, 1))
+        for (thrum__handle *handle = first; handle; handle = handle->next) {
+            const thrum_error *error = handle->kind->take_unread(handle);
+            if (!error)
                 continue;
-            snprintf(name, size, "%s", thread->name);
+            handle->kind->name_of(handle, name, size);
             *ret_error = *error;
-            found = true;
+            return handle->kind->name;
         }
-    return found;
+    return NULL;
 }
 
 void thrum__leaks_report(void)
 {
     char name[256];
+    const char *kind;
     thrum_error error;
-    while (take_unread(name, sizeof name, &error))
-        thrum__failure_report("thread", name, &error);
+    while ((kind = take_unread(name, sizeof name, &error)))
+        thrum__failure_report(kind, name, &error);
     thrum_with (&lock) {
         if (!thrum__leaks_wanted())
             break;
-        for (const struct thrum__thread *thread = first; thread; thread = thread->next)
-            if (!thrum__load_relaxed(&thread->reaped) && !thrum__load_relaxed(&thread->own))
-                fprintf(stderr,
-                        "thrum: thread \"%s\" was started and neither joined nor freed; it %s\n",
-                        thread->name,
-                        thrum_event_is_set(&thread->finished) ? "has finished" : "is running");
+        for (const thrum__handle *handle = first; handle; handle = handle->next) {
+            const char *leak = handle->kind->leak(handle);
+            if (!leak)
+                continue;
+            handle->kind->name_of(handle, name, sizeof name);
+            fprintf(stderr, "thrum: %s \"%s\" %s\n", handle->kind->name, name, leak);
+        }
     }
 }

@@ -52,13 +52,47 @@ static state no_memory = {
 
 static uint32_t started; /* how many, for default names */
 
+/* -------------------------------------------------------------- for the end of the program: leaks.h */
+
+static state *listed(const thrum__handle *handle)
+{
+    return (state *)(uintptr_t)((const char *)handle - offsetof(state, listed));
+}
+
+static void name_of(const thrum__handle *handle, char *text, size_t size)
+{
+    snprintf(text, size, "%s", listed(handle)->name);
+}
+
+static const thrum_error *take_unread(thrum__handle *handle)
+{
+    state *thread = listed(handle);
+    const thrum_error *error =
+        thrum_event_is_set(&thread->finished) ? thrum__task_error(&thread->task) : NULL;
+    return error && !thrum__exchange_acquire(&thread->seen, 1) ? error : NULL;
+}
+
+static const char *leak(const thrum__handle *handle)
+{
+    state *thread = listed(handle);
+    if (thrum__load_relaxed(&thread->reaped) || thrum__load_relaxed(&thread->own))
+        return NULL;
+    return thrum_event_is_set(&thread->finished)
+               ? "was started and neither joined nor freed; it has finished"
+               : "was started and neither joined nor freed; it is running";
+}
+
+static const thrum__handle_kind thread_kind = {"thread", name_of, take_unread, leak};
+
+/* ------------------------------------------------------------------------------ beginning and end */
+
 static void unreference(state *thread)
 {
     if (thread == &no_memory || thrum__sub_acq_rel(&thread->references, 1) != 1)
         return;
     if (thrum__task_error(&thread->task) && !thrum__load_relaxed(&thread->seen))
         thrum__failure_report("thread", thread->name, thrum__task_error(&thread->task));
-    thrum__leaks_leave(thread);
+    thrum__leaks_leave(&thread->listed);
     thrum__task_finish(&thread->task);
     thrum__free(thread);
 }
@@ -155,7 +189,7 @@ static int begin(state *thread, const thrum_thread_options *options, thrum_task_
         thrum__value_drop(arg);
         return -ENOMEM;
     }
-    thrum__leaks_enter(thread);
+    thrum__leaks_enter(&thread->listed, &thread_kind);
     int rc = thrum__task_init_value(&thread->task, function, arg);
     if (rc == 0)
         rc = launch(thread, options->stack_size);

@@ -4,6 +4,7 @@
 
 #include "base/os_thread.h"
 #include "thread/deliver.h"
+#include "thread/leaks.h"
 #include <thrum/event.h>
 #include <thrum/lock.h>
 #include <thrum/thread.h>
@@ -34,19 +35,9 @@ struct thrum__thread {
     uint32_t own;          /* the library's own, which the report of leaks leaves out; own.h */
     thrum_deadline start_at;
     bool daemon;
-    struct thrum__thread *next, *prev; /* all that have a handle or run; leaks.c */
-    char name[];                       /* in full */
+    thrum__handle listed;
+    char name[]; /* in full */
 };
-
-/* Keeps the register of handles, for the report of leaks. */
-void thrum__leaks_enter(struct thrum__thread *thread);
-void thrum__leaks_leave(struct thrum__thread *thread);
-
-/* Prints what was leaked, if that was asked for. */
-void thrum__leaks_report(void);
-
-/* Whether the program wants to hear of handles that it has not freed. */
-bool thrum__leaks_wanted(void);
 
 /* Sleeps until the thread's task may begin. Returns 0 or -ECANCELED. */
 int thrum__timer_wait(struct thrum__thread *thread);

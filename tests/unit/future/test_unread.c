@@ -3,6 +3,7 @@
 #include "base/memory.h"
 #include "harness.h"
 #include "support.h"
+#include "support_sanitizer.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -76,6 +77,54 @@ TEST(failures_of_lost_handles_are_told_at_the_end)
     CHECK_INT(count_of(text, "thrum: thread "), ==, 1);
 }
 
+/* A thread whose handle is in the program's own memory, as that of a structure that the thread is a part of. */
+static struct {
+    thrum_thread thread;
+    int number;
+} part;
+
+static int fail_as_a_part(thrum_task *self)
+{
+    (void)thrum_arg(self, thrum_thread *);
+    return thrum_fail(self, -EDOM, "number %d", part.number);
+}
+
+static int fail_without_a_number(thrum_task *self)
+{
+    return thrum_fail(self, -EDOM, "of the %s", thrum_arg_text(self));
+}
+
+static void fail_in_other_ways(void)
+{
+    part.number = 4;
+    (void)thrum_thread_start_in(&part.thread, NULL, fail_as_a_part);
+    thrum_process *process = thrum_process_start(fail_without_a_number, thrum_text("process"));
+    while (thrum_process_is_alive(process))
+        (void)thrum_sleep(thrum_in(1e-3));
+    thrum_executor *here = thrum_inline_new();
+    thrum_group *group = thrum_group_new(); /* is neither joined nor freed */
+    thrum_future_free(thrum_group_submit(group, here, fail_without_a_number, thrum_text("group")));
+    thrum_group *joined = thrum_group_new();
+    thrum_future_free(
+        thrum_group_submit(joined, here, fail_without_a_number, thrum_text("second group")));
+    (void)thrum_group_join(joined, THRUM_FOREVER);
+    thrum_executor_shutdown(here);
+}
+
+TEST(failures_of_threads_processes_and_groups_are_told_at_the_end)
+{
+    static char text[8192];
+    if (SANITIZED) /* a child of fork cannot start threads there, and the handles are leaks */
+        return;
+    run_to_the_end(fail_in_other_ways, text, sizeof text);
+    CHECK_INT(count_of(text, "nobody asked: number 4"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: thread "), ==, 1);
+    CHECK_INT(count_of(text, "nobody asked: of the process"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: process "), ==, 1);
+    CHECK_INT(count_of(text, "nobody asked: of the group"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: group "), ==, 1);
+}
+
 static int succeed(thrum_task *self)
 {
     (void)self;
@@ -89,6 +138,11 @@ static void leave_handles(void)
         thrum_thread_pool_new(&(thrum_thread_pool_options){.name_prefix = "left"});
     for (int i = 0; i < 2; i++)
         (void)thrum_submit(pool, succeed, THRUM_NOTHING);
+    (void)thrum_group_new();
+    thrum_process_free(thrum_process_start(succeed, THRUM_NOTHING)); /* this one is */
+    thrum_process *process = thrum_process_start_with(&(thrum_process_options){.name = "left, too"},
+                                                      succeed, THRUM_NOTHING);
+    (void)thrum_process_join(process, THRUM_FOREVER);
 }
 
 TEST(handles_that_were_not_freed_are_told_if_wanted)
@@ -99,4 +153,7 @@ TEST(handles_that_were_not_freed_are_told_if_wanted)
     run_to_the_end(leave_handles, text, sizeof text);
     CHECK_INT(count_of(text, "thrum: 2 futures were not freed"), ==, 1);
     CHECK_INT(count_of(text, "thrum: thread pool \"left\" was not shut down"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: group \""), ==, 1);
+    CHECK_INT(count_of(text, "thrum: process \"left, too\" was not freed"), ==, 1);
+    CHECK_INT(count_of(text, "thrum: process "), ==, 1);
 }
