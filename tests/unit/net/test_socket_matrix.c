@@ -185,7 +185,6 @@ static void call_in_child(enum call call, thrum_future *future)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm((unsigned)(20 * test_deadline_scale()));
         CHECK_INT(perform(call, thrum_in(0.01)), ==, -ETIMEDOUT);
         thrum_socket_free(call == ACCEPT ? listener : near);
         _exit(0);

@@ -414,7 +414,6 @@ TEST(a_child_of_fork_has_a_copy_of_what_was_not_read_and_not_sent)
     pid_t child = fork();
     CHECK(child >= 0);
     if (child == 0) {
-        alarm((unsigned)(20 * test_deadline_scale()));
         CHECK_LINE(other, "second\n");
         CHECK_INT(thrum_stream_flush(other, THRUM_FOREVER), ==, 0);
         CHECK_INT(thrum_stream_read(other, &byte, 1, THRUM_NOW), ==, -EAGAIN);

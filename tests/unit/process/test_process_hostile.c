@@ -48,8 +48,9 @@ static thrum__task_slots *make_slots(thrum__shared_pages *pages)
     return slots;
 }
 
-/* How a worker with the variable THRUM_WORKER=`text` ends; 0 also if it waits for more. */
-static int end_of_worker_named(const thrum__shared_pages *pages, const char *text)
+/* How a worker with the variable THRUM_WORKER=`text` ends; 0 also if it waits for more until `limit`. */
+static int end_of_worker_named(const thrum__shared_pages *pages, const char *text,
+                               thrum_deadline limit)
 {
     char variable[128];
     int32_t pid;
@@ -57,7 +58,6 @@ static int end_of_worker_named(const thrum__shared_pages *pages, const char *tex
     setenv("ASAN_OPTIONS", "exitcode=99:allocator_may_return_null=1", 1);
     snprintf(variable, sizeof variable, THRUM__WORKER_VARIABLE "=%s", text);
     CHECK_INT(thrum__spawn_self("hostile", variable, kept, 1, &pid), ==, 0);
-    thrum_deadline limit = thrum_in(2 * test_deadline_scale());
     pid_t ended;
     while ((ended = waitpid(pid, &status, WNOHANG)) == 0 && thrum_now() < limit.ns)
         thrum_sleep(thrum_in(0.001));
@@ -69,11 +69,22 @@ static int end_of_worker_named(const thrum__shared_pages *pages, const char *tex
     return status;
 }
 
-static int end_of_worker(const thrum__shared_pages *pages)
+static int end_of_worker_until(const thrum__shared_pages *pages, thrum_deadline limit)
 {
     char text[16];
     snprintf(text, sizeof text, "%d", pages->descriptor);
-    return end_of_worker_named(pages, text);
+    return end_of_worker_named(pages, text, limit);
+}
+
+/* For a worker that may wait for more. */
+static thrum_deadline a_while(void)
+{
+    return thrum_in(2 * test_deadline_scale());
+}
+
+static int end_of_worker(const thrum__shared_pages *pages)
+{
+    return end_of_worker_until(pages, a_while());
 }
 
 static void free_slots(thrum__shared_pages *pages)
@@ -87,7 +98,7 @@ static int code_after(void (*change)(thrum__task_slots *slots))
     thrum__shared_pages pages;
     thrum__task_slots *slots = make_slots(&pages);
     change(slots);
-    int status = end_of_worker(&pages);
+    int status = end_of_worker_until(&pages, THRUM_FOREVER); /* it is told to leave */
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     CHECK(thrum__task_slot_is_done(&slots->slot[0]));
     int code = slots->slot[0].code;
@@ -174,7 +185,7 @@ static void check_that_worker_stops(void (*change)(thrum__task_slots *slots))
     thrum__shared_pages pages;
     thrum__task_slots *slots = make_slots(&pages);
     change(slots);
-    int status = end_of_worker(&pages);
+    int status = end_of_worker_until(&pages, THRUM_FOREVER);
     CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     CHECK_INT(slots->slot[0].state, ==, THRUM__TASK_SLOT_READY);
     free_slots(&pages);
@@ -236,7 +247,7 @@ TEST(a_worker_stops_for_a_variable_that_names_no_slots)
     thrum__shared_pages pages;
     (void)make_slots(&pages);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        int status = end_of_worker_named(&pages, texts[i]);
+        int status = end_of_worker_named(&pages, texts[i], a_while());
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
     free_slots(&pages);
