@@ -1,4 +1,5 @@
 /* The same from C++. */
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -61,6 +62,32 @@ static bool values_travel(thrum_executor *pool)
     return good && released == 7;
 }
 
+/* Options where they are used, deadlines, blocks that hold a lock, and a select. */
+static bool calls_take_what_they_are_given()
+{
+    static thrum_lock lock = THRUM_LOCK_INIT;
+    thrum_queue_options bound = {};
+    bound.max_size = 1;
+    thrum_queue *queue = thrum_queue_new(sizeof(int), &bound);
+    thrum_event stop = THRUM_EVENT_INIT;
+    int item = 7, found = 0, held = 0, missed = 0;
+    thrum_executor *pool = thrum_fiber_pool_new(&thrum_fiber_pool_options{});
+    thrum_executor_shutdown_with(pool, &thrum_shutdown_options{});
+    bool good = thrum_queue_put(queue, &item, thrum_in(1)) == 0 &&
+                thrum_queue_put(queue, &item, THRUM_NOW) == -EAGAIN;
+    thrum_case cases[] = {thrum_case_event(&stop), thrum_case_get(queue, &found)};
+    good = good && thrum_select(cases, 2, THRUM_FOREVER) == 1 && found == item;
+    thrum_lock_acquire(&lock);
+    thrum_with_until (&lock, thrum_at(thrum_now()))
+        held++;
+    else missed++;
+    thrum_lock_release(&lock);
+    thrum_with_until (&lock, THRUM_NOW)
+        held++;
+    thrum_queue_free(queue);
+    return good && held == 1 && missed == 1 && !thrum_lock_locked(&lock);
+}
+
 int main()
 {
     if (std::strcmp(thrum_version(), THRUM_VERSION) != 0)
@@ -70,7 +97,7 @@ int main()
     thrum_executor *pool = thrum_thread_pool_new(&options);
     pair argument = {40, 2};
     thrum_future *future = thrum_submit(pool, add, &argument, sizeof argument);
-    if (!values_travel(pool))
+    if (!values_travel(pool) || !calls_take_what_they_are_given())
         return 1;
     int sum = 0;
     int rc = thrum_future_result(future, &sum, sizeof sum, thrum_in(10));
