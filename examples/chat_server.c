@@ -60,6 +60,8 @@ static int host(thrum_task *self)
         tell(seat, text);
     thrum_queue_close(seat->lines);
     int rc = thrum_future_result(sender, NULL, 0, THRUM_FOREVER);
+    if (rc == THRUM_FAILED)
+        rc = thrum_fail_with(self, thrum_future_error(sender));
     thrum_future_free(sender);
     thrum_queue_free(seat->lines);
     thrum_stream_free(seat->stream);
@@ -130,8 +132,8 @@ static int evening(thrum_task *self)
         tasks[GUESTS + i] = thrum_submit(pool, visit, thrum_value(struct guest, names[i], own[i]));
     for (int i = 0; i < 2 * GUESTS; i++) {
         rc = thrum_future_result(tasks[i], NULL, 0, THRUM_FOREVER);
-        if (rc < 0)
-            errx(EXIT_FAILURE, "a task failed: %s", thrum_strerror(rc));
+        if (rc == THRUM_FAILED)
+            errx(EXIT_FAILURE, "a task failed: %s", thrum_future_error(tasks[i])->message);
         thrum_future_free(tasks[i]);
     }
     thrum_socket_free(listener);
@@ -141,6 +143,5 @@ static int evening(thrum_task *self)
 
 int main(void)
 {
-    int rc = thrum_run_with(&(thrum_fiber_pool_options){.max_workers = 1}, evening, THRUM_NOTHING);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return thrum_run_with(&(thrum_fiber_pool_options){.max_workers = 1}, evening, THRUM_NOTHING);
 }

@@ -89,7 +89,7 @@ int main(void)
     for (int i = 0; i < CLIENTS; i++) {
         int count;
         rc = thrum_future_result(clients[i], &count, sizeof count, THRUM_FOREVER);
-        if (rc < 0)
+        if (rc != 0)
             errx(EXIT_FAILURE, "%s", thrum_future_error(clients[i])->message);
         same += count;
         thrum_future_free(clients[i]);

@@ -102,7 +102,7 @@ int main(int argc, char **argv)
     for (int i = 0; i < count; i++)
         futures[i] = thrum_submit(fibers, fetch, THRUM_NOTHING);
     for (int i = 0; i < count; i++) {
-        failed += thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) < 0;
+        failed += thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) != 0;
         thrum_future_free(futures[i]);
     }
     double took = (double)(thrum_now() - start) / 1e9;

@@ -35,7 +35,7 @@ int main(void)
     if (rc == 0)
         puts(processor.result); /* written before the thread ended, so it is seen after the join */
     else
-        fprintf(stderr, "%s: %s\n", processor.path, thrum_strerror(rc));
+        fprintf(stderr, "%s: %s\n", processor.path, thrum_thread_error(&processor.thread)->message);
     thrum_thread_finish(&processor.thread);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

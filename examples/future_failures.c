@@ -1,7 +1,7 @@
 /* Exceptions and futures: a task that fails leaves its error where its result is asked for.
  *
- * What Python raises is a value here: a negative errno and a message. A task that failed has an error; a task that is
- * not done has none. An unobserved failure is printed; it cannot be lost.
+ * What Python raises is a value here: a negative errno and a message. THRUM_FAILED says that the task failed, a negative
+ * code that the wait ended first. An unobserved failure is printed; it cannot be lost.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,12 +23,12 @@ int main(void)
         futures[i] = thrum_submit(pool, risky_task, thrum_value(int, i));
     for (int i = 0; i < 5; i++) {
         int result, rc = thrum_future_result(futures[i], &result, sizeof result, thrum_in(5));
-        const thrum_error *error =
-            thrum_future_error(futures[i]); /* NULL: no failure, or not done */
         if (rc == 0)
             printf("Task %d: %d\n", i, result);
+        else if (rc == THRUM_FAILED)
+            printf("Task %d failed: %s\n", i, thrum_future_error(futures[i])->message);
         else
-            printf("Task %d failed: %s\n", i, error ? error->message : thrum_strerror(rc));
+            printf("Task %d: no result: %s\n", i, thrum_strerror(rc));
         thrum_future_free(futures[i]);
     }
     thrum_executor_shutdown(pool);

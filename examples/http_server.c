@@ -98,17 +98,22 @@ static int ask(thrum_task *self)
     return rc;
 }
 
+static int ask_ourselves(thrum_executor *pool, uint16_t port)
+{
+    thrum_future *client = thrum_submit(pool, ask, thrum_value(uint16_t, port));
+    int rc = thrum_future_result(client, NULL, 0, THRUM_FOREVER);
+    if (rc == THRUM_FAILED)
+        rc = thrum_future_error(client)->code;
+    thrum_future_free(client);
+    return rc;
+}
+
 static int wait_for_the_end(thrum_executor *pool, uint16_t port, bool asks)
 {
-    int rc;
-    if (asks) {
-        thrum_future *client = thrum_submit(pool, ask, thrum_value(uint16_t, port));
-        rc = thrum_future_result(client, NULL, 0, THRUM_FOREVER);
-        thrum_future_free(client);
-        return rc;
-    }
+    if (asks)
+        return ask_ourselves(pool, port);
     thrum_signals *stop;
-    rc = thrum_signals_new((int[]){SIGINT, SIGTERM}, 2, &stop);
+    int rc = thrum_signals_new((int[]){SIGINT, SIGTERM}, 2, &stop);
     if (rc < 0)
         return rc;
     rc = thrum_signals_wait(stop, THRUM_FOREVER);

@@ -134,6 +134,8 @@ static int ask_ourselves(thrum_executor *pool, uint16_t port, const char *certif
 {
     thrum_future *client = thrum_submit(pool, ask, thrum_value(struct question, port, certificate));
     int rc = thrum_future_result(client, NULL, 0, THRUM_FOREVER);
+    if (rc == THRUM_FAILED)
+        rc = thrum_future_error(client)->code;
     thrum_future_free(client);
     return rc;
 }

@@ -39,7 +39,7 @@ int main(void)
                                             .result_size = sizeof *results,
                                             .ret_error = &error});
     thrum_executor_shutdown(pool);
-    if (rc < 0)
+    if (rc != 0)
         errx(EXIT_FAILURE, "%s", error.message);
     for (int i = 0; i < ITEMS; i++)
         printf("%s -> %s\n", items[i].text, results[i].text);

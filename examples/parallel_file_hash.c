@@ -21,7 +21,7 @@ static int process_file(thrum_task *self)
     const char *path = thrum_arg(self, const char *);
     FILE *file = fopen(path, "rb");
     if (!file)
-        return thrum_fail(self, -errno, "%s: %s", path, thrum_strerror(errno));
+        return thrum_fail(self, -errno, "%s: %s", path, thrum_strerror(-errno));
     struct digest digest = {.hash = UINT64_C(0xcbf29ce484222325)};
     unsigned char piece[16384];
     size_t length;

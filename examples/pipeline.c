@@ -98,7 +98,7 @@ int main(void)
             thrum_future_free(thrum_group_submit(group, pool, run_stage,
                                                  thrum_value(struct stage *, &stages[i])));
     int rc = thrum_group_join(group, thrum_in(60));
-    if (rc < 0)
+    if (rc != 0)
         warnx("the pipeline failed: %s", thrum_group_error(group)->message);
     else
         printf("%d words in %d lines\n", total, LINES);

@@ -34,14 +34,17 @@ static double measure(thrum_executor *executor, thrum_task_fn *function, uint64_
     if (!executor)
         errx(EXIT_FAILURE, "no memory for the executor");
     uint64_t results[TASKS];
+    thrum_error error;
     thrum_time begin = thrum_now();
     int rc = thrum_map(executor, function,
-                       &(thrum_map_options){
-                           .count = TASKS, .ret_results = results, .result_size = sizeof *results});
+                       &(thrum_map_options){.count = TASKS,
+                                            .ret_results = results,
+                                            .result_size = sizeof *results,
+                                            .ret_error = &error});
     double seconds = (double)(thrum_now() - begin) / 1e9;
     thrum_executor_shutdown(executor);
-    if (rc < 0)
-        errx(EXIT_FAILURE, "%s", thrum_strerror(rc));
+    if (rc != 0)
+        errx(EXIT_FAILURE, "%s", error.message);
     for (int i = 0; i < TASKS; i++)
         *sum += results[i];
     return seconds;

@@ -55,14 +55,15 @@ int main(void)
                                        parse, &documents[i], sizeof documents[i]);
     for (int i = 0; i < COUNT; i++) {
         int words, rc = thrum_future_result(futures[i], &words, sizeof words, THRUM_FOREVER);
+        const thrum_error *error = thrum_future_error(futures[i]);
         if (rc == 0)
             printf("document %d: %d words\n", i, words);
-        else if (rc == -ECHILD)
+        else if (error->code == -ECHILD)
             printf("document %d: the parser crashed\n", i);
-        else if (rc == -ETIMEDOUT)
+        else if (error->code == -ETIMEDOUT)
             printf("document %d: the parser did not end\n", i);
         else
-            printf("document %d: %s\n", i, thrum_future_error(futures[i])->message);
+            printf("document %d: %s\n", i, error->message);
         thrum_future_free(futures[i]);
     }
     thrum_executor_shutdown(pool);

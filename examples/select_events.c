@@ -61,11 +61,11 @@ int main(void)
             errx(EXIT_FAILURE, "no memory for a job");
     thrum_event_set(&worker.stop);
     int done = 0, rc = thrum_thread_result(thread, &done, sizeof done, THRUM_FOREVER);
-    if (rc < 0)
-        warnx("the worker failed: %s", thrum_strerror(rc));
+    if (rc == THRUM_FAILED)
+        warnx("the worker failed: %s", thrum_thread_error(thread)->message);
     else
         printf("%d jobs done\n", done);
     thrum_thread_free(thread);
     thrum_queue_free(worker.jobs);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -21,6 +21,7 @@ static int read_pages(thrum_task *self)
     return thrum_return(self, thrum_value(int, pages));
 }
 
+/* Returns 0, or the code of the task's error. */
 static int read_until(thrum_executor *pool, int pages, double seconds)
 {
     thrum_future *book =
@@ -28,12 +29,14 @@ static int read_until(thrum_executor *pool, int pages, double seconds)
                           thrum_value(int, pages));
     int read = 0;
     int rc = thrum_future_result(book, &read, sizeof read, THRUM_FOREVER);
+    const thrum_error *error = thrum_future_error(book);
     if (rc == 0)
         printf("%d pages: read all %d\n", pages, read);
     else
-        printf("%d pages: %s\n", pages, thrum_future_error(book)->message);
+        printf("%d pages: %s\n", pages, error->message);
+    int code = error ? error->code : 0;
     thrum_future_free(book);
-    return rc;
+    return code;
 }
 
 int main(void)

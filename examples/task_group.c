@@ -35,8 +35,8 @@ static const char *outcome(thrum_future *future)
 {
     if (thrum_future_cancelled(future))
         return "never ran";
-    int rc = thrum_future_result(future, NULL, 0, THRUM_NOW); /* done: the group was joined */
-    return rc == 0 ? "fetched" : rc == -ECANCELED ? "stopped" : "failed";
+    const thrum_error *error = thrum_future_error(future); /* it is done: the group was joined */
+    return !error ? "fetched" : error->code == -ECANCELED ? "stopped" : "failed";
 }
 
 static void fetch_page(thrum_executor *pool, const char *title, const struct part parts[3],
@@ -52,7 +52,7 @@ static void fetch_page(thrum_executor *pool, const char *title, const struct par
             thrum_semaphore_acquire(&under_way); /* the first part is begun before the others */
     }
     int rc = thrum_group_join(group, thrum_in(seconds));
-    printf("%s: %s\n", title, rc < 0 ? thrum_group_error(group)->message : "complete");
+    printf("%s: %s\n", title, rc != 0 ? thrum_group_error(group)->message : "complete");
     for (int i = 0; i < 3; i++) {
         printf("  %s: %s\n", parts[i].name, outcome(futures[i]));
         thrum_future_free(futures[i]);

@@ -25,12 +25,12 @@ static int shout(thrum_task *self)
     return thrum_return_memory(self, loud, size);
 }
 
-static void show(const char *where, int rc, char *text)
+static void show(const char *where, int rc, const thrum_error *error, char *text)
 {
     if (rc == 0)
         printf("%s: %s\n", where, text);
     else
-        printf("%s failed: %s\n", where, thrum_strerror(rc));
+        printf("%s failed: %s\n", where, error ? error->message : thrum_strerror(rc));
     if (rc == 0)
         free(text);
 }
@@ -61,12 +61,12 @@ int main(void)
     thrum_executor *pool = thrum_thread_pool_new(NULL);
     thrum_future *future = thrum_submit(pool, shout, thrum_text("a text of any length"));
     int rc = thrum_future_take_text(future, &text, THRUM_FOREVER);
-    show("thread pool", rc, text);
+    show("thread pool", rc, thrum_future_error(future), text);
     thrum_future_free(future);
 
     thrum_process *process = thrum_process_start(shout, thrum_text("to another process and back"));
     rc = thrum_process_take_text(process, &text, THRUM_FOREVER);
-    show("process", rc, text);
+    show("process", rc, thrum_process_error(process), text);
     thrum_process_free(process);
 
     /* One of these documents is printed; the other's task is cancelled before it begins. */
@@ -83,5 +83,5 @@ int main(void)
         thrum_owned(release_document, struct document, .title = strdup("draft"))));
     thrum_group_free(group);
     thrum_executor_shutdown(pool);
-    return rc < 0;
+    return rc != 0;
 }

@@ -32,7 +32,7 @@ int main(void)
     thrum_failure_hook_set(log_failure, &logged);
 
     thrum_thread *asked = thrum_thread_start(parse, thrum_value(const char *, "twelve"));
-    if (thrum_thread_join(asked, THRUM_FOREVER) < 0)
+    if (thrum_thread_join(asked, THRUM_FOREVER) == THRUM_FAILED)
         printf("Joined: %s\n", thrum_thread_error(asked)->message);
     thrum_thread_free(asked);
 

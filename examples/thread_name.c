@@ -21,5 +21,5 @@ int main(void)
     int rc = thrum_thread_join(t, THRUM_FOREVER);
     printf("Joined by %s: %s\n", thrum_thread_current_name(), thrum_thread_name(t));
     thrum_thread_free(t);
-    return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return rc != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -28,16 +28,18 @@ static uint64_t measure(const char *name, thrum_executor *executor)
     uint64_t counts[TASKS], results[TASKS], sum = 0;
     for (int i = 0; i < TASKS; i++)
         counts[i] = 1000000 + (uint64_t)i;
+    thrum_error error;
     thrum_time begin = thrum_now();
     int rc = thrum_map(executor, sum_of_squares,
                        &(thrum_map_options){.count = TASKS,
                                             .args = counts,
                                             .arg_size = sizeof counts[0],
                                             .ret_results = results,
-                                            .result_size = sizeof results[0]});
+                                            .result_size = sizeof results[0],
+                                            .ret_error = &error});
     thrum_executor_shutdown(executor);
-    if (rc < 0)
-        errx(EXIT_FAILURE, "%s: %s", name, thrum_strerror(rc));
+    if (rc != 0)
+        errx(EXIT_FAILURE, "%s: %s", name, error.message);
     printf("%s: %.2f s\n", name, (double)(thrum_now() - begin) / 1e9);
     for (int i = 0; i < TASKS; i++)
         sum += results[i];

@@ -37,6 +37,7 @@ static double measure(const char *name, thrum_executor *executor)
 {
     struct request requests[REQUESTS];
     int results[REQUESTS];
+    thrum_error error;
     if (!executor)
         errx(EXIT_FAILURE, "no memory for the executor");
     for (int i = 0; i < REQUESTS; i++)
@@ -48,13 +49,14 @@ static double measure(const char *name, thrum_executor *executor)
         .ret_results = results,
         .result_size = sizeof results[0],
         .window = REQUESTS,
+        .ret_error = &error,
     };
     thrum_time begin = thrum_now();
     int rc = thrum_map(executor, fetch, &items);
     double seconds = (double)(thrum_now() - begin) / 1e9;
     thrum_executor_shutdown(executor);
-    if (rc < 0)
-        errx(EXIT_FAILURE, "%s: %s", name, thrum_strerror(rc));
+    if (rc != 0)
+        errx(EXIT_FAILURE, "%s: %s", name, error.message);
     printf("%s: %.2f s, the last answer is %d\n", name, seconds, results[REQUESTS - 1]);
     return seconds;
 }

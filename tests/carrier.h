@@ -80,6 +80,12 @@ static inline int carrier_join(struct carrier *carrier, thrum_deadline deadline)
     return carrier_result(carrier, NULL, 0, deadline);
 }
 
+static inline const thrum_error *carrier_error(struct carrier *carrier)
+{
+    return carrier->future ? thrum_future_error(carrier->future)
+                           : thrum_thread_error(carrier->thread);
+}
+
 static inline int carrier_cancel(struct carrier *carrier)
 {
     if (carrier->thread)
@@ -147,6 +153,7 @@ static inline void carrier_run(void (*body)(void))
 #define thrum_thread_start_with carrier_start_with
 #define thrum_thread_join       carrier_join
 #define thrum_thread_result     carrier_result
+#define thrum_thread_error      carrier_error
 #define thrum_thread_cancel     carrier_cancel
 #define thrum_thread_is_alive   carrier_is_alive
 #define thrum_thread_free       carrier_free

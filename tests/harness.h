@@ -36,6 +36,8 @@
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
 
+#include "outcome.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -75,6 +77,16 @@
         if (!test_same_text(check_a_, check_b_))                                                   \
             test_fail(__FILE__, __LINE__, #a " is " #b, "with \"%s\" and \"%s\"",                  \
                       check_a_ ? check_a_ : "(null)", check_b_ ? check_b_ : "(null)");             \
+    } while (0)
+
+/* Checks what a wait for the outcome of a task returns: 0 if `failure` is 0, else THRUM_FAILED, and then
+ * `error`, which is evaluated after the wait, has that code. */
+#define CHECK_OUTCOME(wait, error, failure)                                                        \
+    do {                                                                                           \
+        int check_rc_ = (wait), check_code_ = (failure);                                           \
+        const thrum_error *check_error_ = (error);                                                 \
+        CHECK_INT(check_rc_, ==, check_code_ ? THRUM_FAILED : 0);                                  \
+        CHECK_INT(check_error_ ? check_error_->code : 0, ==, check_code_);                         \
     } while (0)
 
 /* The factor on deadlines, at least 1: for a test that itself bounds how long something may take. */

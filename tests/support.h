@@ -30,11 +30,12 @@ static inline void tell_ident(uint32_t *ident)
     thrum__store_release(ident, thrum_thread_current_ident());
 }
 
-/* Joins, expects `code`, and frees. */
-#define JOIN(thread, code)                                                                         \
+/* Joins, expects success, or a task that has failed with the code `failure`, and frees. */
+#define JOIN(thread, failure)                                                                      \
     do {                                                                                           \
         thrum_thread *joined_ = (thread);                                                          \
-        CHECK_INT(thrum_thread_join(joined_, THRUM_FOREVER), ==, code);                            \
+        CHECK_OUTCOME(thrum_thread_join(joined_, THRUM_FOREVER), thrum_thread_error(joined_),      \
+                      failure);                                                                    \
         thrum_thread_free(joined_);                                                                \
     } while (0)
 

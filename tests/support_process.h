@@ -24,15 +24,17 @@ static inline thrum_executor *process_pool_new(const thrum_process_pool_options 
     return pool;
 }
 
-/* Waits for a future, prints its error if it has one, and frees it. */
+/* Waits for a future, prints its error if it has one, and frees it. Returns 0 or the code of the error. */
 static inline int result_of(thrum_future *future, void *ret_result, size_t size)
 {
     int rc = thrum_future_result(future, ret_result, size, THRUM_FOREVER);
-    if (rc < 0)
-        fprintf(stderr, "%s\n",
-                thrum_future_error(future) ? thrum_future_error(future)->message : "?");
+    const thrum_error *error = thrum_future_error(future);
+    CHECK_INT(rc, ==, error ? THRUM_FAILED : 0);
+    int code = error ? error->code : 0;
+    if (error)
+        fprintf(stderr, "%s\n", error->message);
     thrum_future_free(future);
-    return rc;
+    return code;
 }
 
 /* How many children this process has, zombies included. */

@@ -1,13 +1,14 @@
 #!/bin/sh
 # Rewrites sources written for thrum 0.1 for the interface of 0.2, in place: porting-0.2.sh FILE...
-# What it cannot see, the compiler reports; docs/porting-0.2.md says what to write then. Running it a
-# second time changes nothing.
+# It prints the places that it cannot decide. What it cannot see, the compiler reports; docs/porting-0.2.md
+# says what to write then. Running it a second time changes nothing.
 set -eu
 
 usage() {
     echo 'usage: porting-0.2.sh FILE...'
     echo
-    echo 'Rewrites C and C++ sources written for thrum 0.1 for the interface of 0.2, in place.'
+    echo 'Rewrites C and C++ sources written for thrum 0.1 for the interface of 0.2, in place, and prints'
+    echo 'the places where a person must decide.'
     echo 'See docs/porting-0.2.md.'
 }
 
@@ -57,6 +58,24 @@ names() {
         "$1"
 }
 
+# A failed task is THRUM_FAILED, which is positive. Only a person can tell what a comparison means.
+outcomes() {
+    awk -v file="$1" '
+        /thrum_((thread|process|future)_(join|result|copy|take|take_text)|group_join|mapping_next|map|blocking(_take|_take_text)?|run(_with)?|periodic_(join|stop))[ ]*\(/ {
+            call = $0
+            at = FNR
+            left = 5
+        }
+        left > 0 {
+            if ($0 ~ /(<|>=) *0([^-.0-9a-zA-Z]|$)|[=!]= *-E[A-Z]/) {
+                sub(/^[ \t]+/, "", call)
+                printf "%s:%d: THRUM_FAILED is positive; see \"Failed tasks\" in docs/porting-0.2.md: %s\n", file, at, call
+                left = 0
+            }
+            left--
+        }' "$1"
+}
+
 case ${1:-} in
 '' | -*)
     usage
@@ -68,4 +87,5 @@ for file; do
     deadlines "$file"
     names "$file"
     processes "$file"
+    outcomes "$file"
 done

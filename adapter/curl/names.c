@@ -194,8 +194,8 @@ int thrum_curl__names_look_up(struct names *names, CURL *easy, thrum_deadline de
     int rc = claim(names, key, deadline, &name);
     if (!name)
         return rc;
-    rc = thrum_blocking(resolve, key, sizeof key, ret_answer, NAME_ANSWER_SIZE, deadline);
-    if (rc < 0 && thrum_sleep(THRUM_NOW) < 0)
+    rc = thrum_blocking(resolve, key, sizeof key, ret_answer, NAME_ANSWER_SIZE, NULL, deadline);
+    if (rc != 0 && thrum_sleep(THRUM_NOW) < 0)
         rc = -ECANCELED; /* a lookup in a thread fails by that */
     if (rc == 0)
         *ret_name = name;

@@ -115,11 +115,13 @@ int thrum_pq__detached_call(void (*work)(void *), void (*drop_thing)(void *), vo
     }
     *call = (struct call){.work = work, .drop = drop_thing, .thing = thing};
     list(call);
-    int rc = thrum_blocking(carry_out, thrum_value(uint64_t, call->number), NULL, 0, deadline);
+    thrum_error error;
+    int rc =
+        thrum_blocking(carry_out, thrum_value(uint64_t, call->number), NULL, 0, &error, deadline);
     bool mine = leave(call);
     if (mine && rc == 0)
         free(call);
     else if (mine)
         drop(call);
-    return rc;
+    return rc == 0 ? 0 : error.code;
 }

@@ -6,8 +6,9 @@
 #include <thrum/time.h>
 
 /* Runs `work(thing)` where it may block: in a fiber on a helper thread, in a thread at once.
- * Returns 0 when it has returned. Every other code, those of thrum_blocking, means that `thing` is
- * lost to the caller: `drop(thing)` was called, or will be once `work` has returned. Blocks. */
+ * Returns 0 once `work` has returned. A negative code, that of the error of thrum_blocking, means that
+ * the caller must no longer use `thing`: `drop(thing)` was called, or will be once `work` has
+ * returned. Blocks. */
 int thrum_pq__detached_call(void (*work)(void *thing), void (*drop)(void *thing), void *thing,
                             thrum_deadline deadline);
 

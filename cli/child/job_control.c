@@ -127,12 +127,13 @@ int job_control_start(void (*clear)(void), void (*again)(void), thrum_error *ret
     if (again)
         numbers[count++] = SIGWINCH;
     if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0)
-        return trouble(ret_error, -errno, "cannot become a subreaper: %s", thrum_strerror(errno));
+        return trouble(ret_error, -errno, "cannot become a subreaper: %s", thrum_strerror(-errno));
     int rc = thrum_signals_new(numbers, count, &signals);
     if (rc == 0) {
         thrum_thread *thread = thrum_thread_start_with(
             &(thrum_thread_options){.name = "job control", .daemon = true}, watch, NULL, 0);
-        rc = thrum_thread_is_alive(thread) ? 0 : thrum_thread_join(thread, THRUM_FOREVER);
+        const thrum_error *refusal = thrum_thread_error(thread);
+        rc = refusal ? refusal->code : 0;
         thrum_thread_free(thread);
     }
     if (rc < 0)

@@ -40,10 +40,10 @@ int interrupt_hold(thrum_error *ret_error)
             numbers[count++] = candidates[i];
     }
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
-        return trouble(ret_error, -errno, "cannot ignore SIGPIPE: %s", thrum_strerror(errno));
+        return trouble(ret_error, -errno, "cannot ignore SIGPIPE: %s", thrum_strerror(-errno));
     descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (descriptor < 0)
-        return trouble(ret_error, -errno, "cannot wait for signals: %s", thrum_strerror(errno));
+        return trouble(ret_error, -errno, "cannot wait for signals: %s", thrum_strerror(-errno));
     int rc = count > 0 ? thrum_signals_new(numbers, count, &signals) : 0;
     if (rc < 0)
         return trouble(ret_error, rc, "cannot wait for signals: %s", thrum_strerror(rc));
@@ -97,8 +97,8 @@ int interrupt_watch(struct interrupt_answers answers, thrum_error *ret_error)
     thrum_thread *thread = thrum_thread_start_with(
         &(thrum_thread_options){.name = "signals", .daemon = true}, watch_signals,
         thrum_value(struct interrupt_answers, answers.first, answers.impatient, answers.cleanup));
-    /* A thread that could not be started has ended already, with the reason. */
-    int rc = thrum_thread_is_alive(thread) ? 0 : thrum_thread_join(thread, THRUM_FOREVER);
+    const thrum_error *refusal = thrum_thread_error(thread);
+    int rc = refusal ? refusal->code : 0;
     thrum_thread_free(thread);
     if (rc < 0)
         return trouble(ret_error, rc, "cannot watch signals: %s", thrum_strerror(rc));

@@ -58,7 +58,7 @@ int output_finish(int status)
     if (errno == EPIPE || output_reader_gone())
         return status == STATUS_OK || status == STATUS_FAILED ? STATUS_SIGNAL + SIGPIPE : status;
     if (errno)
-        trouble_print("the output could not be written: %s", thrum_strerror(errno));
+        trouble_print("the output could not be written: %s", thrum_strerror(-errno));
     else
         trouble_print("the output could not be written");
     return status == STATUS_OK ? STATUS_FAILED : status;

@@ -69,7 +69,7 @@ static int open_report(const char *option, const char *path, FILE **ret_file,
     if (*ret_file)
         return 0;
     return trouble(ret_error, -errno, "%s: cannot write %.150s: %s", option, path,
-                   thrum_strerror(errno));
+                   thrum_strerror(-errno));
 }
 
 /* Begins to act on signals, unless that was done. It starts a thread. */

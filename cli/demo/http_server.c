@@ -68,11 +68,11 @@ int http_server_start(struct http_server *ret_server, thrum_error *ret_error)
 {
     int leash[2], report[2];
     if (pipe2(leash, O_CLOEXEC) != 0)
-        return trouble(ret_error, -errno, "cannot make a pipe: %s", thrum_strerror(errno));
+        return trouble(ret_error, -errno, "cannot make a pipe: %s", thrum_strerror(-errno));
     if (pipe2(report, O_CLOEXEC) != 0) {
         int code = errno;
         close_pair(leash);
-        return trouble(ret_error, -code, "cannot make a pipe: %s", thrum_strerror(code));
+        return trouble(ret_error, -code, "cannot make a pipe: %s", thrum_strerror(-code));
     }
     pid_t parent = getpid(), pid = fork();
     if (pid == 0) {
@@ -86,7 +86,7 @@ int http_server_start(struct http_server *ret_server, thrum_error *ret_error)
     if (pid < 0) {
         (void)close(leash[1]);
         (void)close(report[0]);
-        return trouble(ret_error, -code, "cannot start a process: %s", thrum_strerror(code));
+        return trouble(ret_error, -code, "cannot start a process: %s", thrum_strerror(-code));
     }
     *ret_server = (struct http_server){.pid = pid, .leash = leash[1]};
     ret_server->port = read_port(report[0]);

@@ -147,11 +147,12 @@ static void take_result(struct run *run, int index, struct cell *cell, struct sa
         return;
     }
     const thrum_error *error = thrum_future_error(run->futures[index]);
-    if (run->stopping || (rc == -ECANCELED && interrupt_asked()))
+    if (run->stopping || (error && error->code == -ECANCELED && interrupt_asked()))
         return; /* it was told to */
     cell->failed++;
-    cell->error = error ? *error : (thrum_error){.code = rc};
-    if (!cell->error.message[0])
+    if (error)
+        cell->error = *error;
+    else
         trouble(&cell->error, rc, "%s", thrum_strerror(rc));
 }
 
@@ -166,7 +167,7 @@ static void submit_all(struct run *run, thrum_executor *executor)
         if (!thrum_future_done(future))
             continue;
         progress_show(++done, 0);
-        if (thrum_future_result(future, NULL, 0, THRUM_NOW) < 0)
+        if (thrum_future_result(future, NULL, 0, THRUM_NOW) != 0)
             return;
     }
 }

@@ -53,7 +53,7 @@ static int write_script(char *ret_path, size_t size, thrum_error *ret_error)
     bool fine = file && !ferror(file);
     if ((file && fclose(file) != 0) || !fine)
         return trouble(ret_error, errno ? -errno : -EIO, "cannot write %.150s: %s", ret_path,
-                       thrum_strerror(errno));
+                       thrum_strerror(-errno));
     return 0;
 }
 

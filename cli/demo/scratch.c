@@ -36,7 +36,7 @@ int scratch_make(thrum_error *ret_error)
     if (!mkdtemp(path))
         return trouble(ret_error, -errno,
                        "cannot make a directory in %.120s: %s; set TMPDIR to one that is writable",
-                       parent, thrum_strerror(errno));
+                       parent, thrum_strerror(-errno));
     memcpy(directory, path, sizeof path);
     return 0;
 }
@@ -59,6 +59,6 @@ void scratch_remove(void)
         closedir(open_directory);
     }
     if (rmdir(directory) != 0)
-        trouble_print("cannot remove %s: %s", directory, thrum_strerror(errno));
+        trouble_print("cannot remove %s: %s", directory, thrum_strerror(-errno));
     directory[0] = '\0';
 }

@@ -81,7 +81,7 @@ static void start(struct every *every)
 {
     int output = every->screen ? every->output : 0;
     if (every->screen && ftruncate(every->output, 0) != 0)
-        trouble_print("cannot empty the file for the screen: %s", thrum_strerror(errno));
+        trouble_print("cannot empty the file for the screen: %s", thrum_strerror(-errno));
     int rc = child_start(&every->child, &(struct child_options){.words = every->options.words,
                                                                 .out = output,
                                                                 .err = output,
@@ -307,7 +307,7 @@ static int prepare(struct every *every, thrum_error *ret_error)
     every->output = memfd_create("output", MFD_CLOEXEC);
     /* Each run begins with an empty file, so each write must go to its end. */
     if (every->output < 0 || fcntl(every->output, F_SETFL, O_APPEND) != 0)
-        return trouble(ret_error, -errno, "--screen: %s", thrum_strerror(errno));
+        return trouble(ret_error, -errno, "--screen: %s", thrum_strerror(-errno));
     every->screen = screen_open();
     return every->screen ? 0 : trouble(ret_error, -ENOMEM, "out of memory");
 }

@@ -344,7 +344,7 @@ static int run(struct fetch *fetch)
     if (!thrum_thread_is_alive(reader))
         schedule_close(fetch->schedule);
     wait_looking(fetch, thrum_case_thread(reader));
-    int rc = thrum_thread_join(reader, THRUM_FOREVER);
+    int rc = trouble_join(reader);
     wait_looking(fetch, thrum_case_event(schedule_idle_event(fetch->schedule)));
     thrum_thread_free(reader);
     return rc;

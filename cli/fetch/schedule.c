@@ -265,10 +265,9 @@ static int admit(struct schedule *schedule, struct job *job)
     begun_in(schedule, job);
     job->future_ = thrum_submit(schedule->options.executors[job->lane], run_job,
                                 thrum_value(struct job *, job));
-    /* A task cannot end before the lock is released: a future that is done was refused. */
-    if (!thrum_future_done(job->future_))
-        return 0;
-    return thrum_future_result(job->future_, NULL, 0, THRUM_NOW);
+    /* A task cannot end before the lock is released: a future that has failed was refused. */
+    const thrum_error *refusal = thrum_future_error(job->future_);
+    return refusal ? refusal->code : 0;
 }
 
 /* Gives the free places to jobs. Called with the lock, which it releases to report a failure. */

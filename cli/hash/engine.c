@@ -310,16 +310,16 @@ static void collect(struct engine *engine)
     } while (rc == 0 || rc == -ETIMEDOUT);
 }
 
-/* Starts the workers. Returns 0 if at least one has started. */
+/* Starts the workers. Returns 0 if at least one has started, else why the last one was refused. */
 static int start_workers(struct engine *engine, thrum_executor *pool)
 {
     int rc = 0, refused = 0;
     engine->workers = engine->options->workers;
     for (int i = 0; i < engine->options->workers; i++) {
         thrum_future *worker = thrum_submit(pool, run_worker, thrum_value(struct engine *, engine));
-        /* A worker that has started does not end before the queue is closed. */
-        if (thrum_future_done(worker)) {
-            rc = thrum_future_result(worker, NULL, 0, THRUM_NOW);
+        const thrum_error *refusal = thrum_future_error(worker); /* a worker that runs has none */
+        if (refusal) {
+            rc = refusal->code;
             refused++;
             worker_ends(engine);
         }
@@ -341,7 +341,7 @@ static int run(struct engine *engine, thrum_error *ret_error)
         if (!thrum_thread_is_alive(source))
             note_end(engine, 0, true);
         collect(engine);
-        rc = thrum_thread_join(source, THRUM_FOREVER);
+        rc = trouble_join(source);
         thrum_thread_free(source);
     }
     thrum_queue_close(engine->work);

@@ -16,7 +16,7 @@ int report_file_open(struct report_file *file, const char *option, const char *p
     if (file->stream)
         return 0;
     return trouble(ret_error, -errno, "%s: cannot write %.150s: %s", option, path,
-                   thrum_strerror(errno));
+                   thrum_strerror(-errno));
 }
 
 int report_file_json(struct report_file *file, json_t *value)

@@ -186,7 +186,7 @@ int timed_commands_begin(int *ret_null, thrum_error *ret_error)
         return rc;
     *ret_null = open("/dev/null", O_WRONLY | O_CLOEXEC);
     return *ret_null < 0
-               ? trouble(ret_error, -errno, "cannot open /dev/null: %s", thrum_strerror(errno))
+               ? trouble(ret_error, -errno, "cannot open /dev/null: %s", thrum_strerror(-errno))
                : 0;
 }
 

@@ -98,7 +98,7 @@ int results_read(const char *path, struct results *ret_results, thrum_error *ret
     *ret_results = (struct results){0};
     FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
     if (!file)
-        return trouble(ret_error, -errno, "cannot read %.160s: %s", path, thrum_strerror(errno));
+        return trouble(ret_error, -errno, "cannot read %.160s: %s", path, thrum_strerror(-errno));
     ret_results->json = json_loadf(file, JSON_REJECT_DUPLICATES, &wrong);
     if (file != stdin)
         (void)fclose(file); /* it was only read */

@@ -94,12 +94,8 @@ int arguments_start(struct arguments *arguments, int file, char end, int stop)
     arguments->reader =
         thrum_thread_start_with(&(thrum_thread_options){.name = "arguments"}, read_ahead,
                                 thrum_value(struct arguments *, arguments));
-    if (!arguments->reader)
-        return -ENOMEM;
-    int rc = thrum_thread_is_alive(arguments->reader)
-                 ? 0
-                 : thrum_thread_join(arguments->reader, THRUM_FOREVER);
-    return rc < 0 ? rc : 0;
+    const thrum_error *refusal = thrum_thread_error(arguments->reader);
+    return refusal ? refusal->code : 0;
 }
 
 /* Takes the argument of `length` bytes at the begin. Under the lock. */
@@ -164,7 +160,7 @@ void arguments_finish(struct arguments *arguments)
         thrum_condition_notify_all(&arguments->changed);
     }
     if (arguments->reader)
-        thrum_thread_join(arguments->reader, THRUM_FOREVER);
+        (void)thrum_thread_join(arguments->reader, THRUM_FOREVER);
     thrum_thread_free(arguments->reader);
     free(arguments->text);
     arguments->text = NULL;

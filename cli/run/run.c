@@ -200,7 +200,7 @@ static int find_jobs(thrum_task *self)
     int rc = add_all(run);
     int joined = thrum_group_join(run->group, THRUM_FOREVER);
     thrum_queue_close(run->done);
-    return rc < 0 ? rc : joined;
+    return rc < 0 ? rc : joined ? thrum_fail_with(self, thrum_group_error(run->group)) : 0;
 }
 
 static void tell_failure(const struct run *run, const struct job *job)
@@ -422,7 +422,7 @@ static bool run_all(struct run *run)
     if (!started)
         thrum_queue_close(run->done); /* it could not be started, or has ended and done so */
     print_jobs(run);
-    rc = thrum_thread_join(source, THRUM_FOREVER);
+    rc = trouble_join(source);
     if (rc < 0 && !started && run->found == 0)
         trouble_print("cannot begin: %s", thrum_strerror(rc));
     thrum_thread_free(source);

@@ -86,10 +86,10 @@ THRUM_API void thrum_circuit_breaker_init(thrum_circuit_breaker *breaker,
  */
 THRUM_API int thrum_circuit_breaker_begin(thrum_circuit_breaker *breaker, uint64_t *ret_call);
 
-/* Reports the outcome of a call, once for each call that was allowed. A negative `code` is a
- * failure. -ECANCELED is neither a failure nor a success; if the probe was cancelled, the next call
- * is the probe. Report 0 for an error that is no sign of trouble, such as "not found". Does not
- * block. */
+/* Reports the outcome of a call, once for each call that was allowed. A `code` other than 0 is a
+ * failure, THRUM_FAILED included. -ECANCELED is neither a failure nor a success; if the probe was
+ * cancelled, the next call is the probe. Report 0 for an error that is no sign of trouble, such as
+ * "not found". Does not block. */
 THRUM_API void thrum_circuit_breaker_end(thrum_circuit_breaker *breaker, uint64_t call, int code);
 
 /* The state at this moment; for displays. The breaker is open until a call becomes the probe. Does

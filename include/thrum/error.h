@@ -1,9 +1,17 @@
-/* Failure as a value.
+/* Errors: what a failed task leaves, and how a return code tells it from a wait that ended early.
  *
- * A failed task leaves a thrum_error: a negative errno and a sentence for a person. It travels by
- * value with the future or thread that it belongs to and reaches whoever waits for it. One that
- * nobody asked for is handed to the failure hook, which by default prints it on stderr, as
- * Python's threading.excepthook does: nothing is silent.
+ *     int rc = thrum_future_result(f, &length, sizeof length, thrum_in(5));
+ *     if (rc == 0)
+ *         printf("%zu bytes\n", length);
+ *     else if (rc == THRUM_FAILED)                 // the task has failed: there is an error
+ *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);
+ *     else                                         // the wait has ended without an outcome
+ *         fprintf(stderr, "%s\n", thrum_strerror(rc));
+ *
+ * A failed task leaves a thrum_error: a negative errno and a message for a person. It belongs to the
+ * task's future, thread or process. An error that no one has asked for when the handle is freed is
+ * unobserved: the failure hook gets it, which prints it on stderr by default, as Python's
+ * threading.excepthook does.
  */
 #ifndef THRUM_ERROR_H
 #define THRUM_ERROR_H
@@ -12,15 +20,30 @@
 
 THRUM_BEGIN
 
-/* What went wrong. `code` is 0 or a negative errno; `message` is always a terminated string, cut
- * where it would not fit, and empty for code 0. */
+/* The task has failed, or was cancelled. Every call that waits for the outcome of a task returns
+ *
+ *  - 0: the task has succeeded
+ *  - THRUM_FAILED: the task has failed or was cancelled. The error of its handle is not NULL, and has
+ *    the code and the message
+ *  - a negative errno: the wait ended without the outcome (-ETIMEDOUT, -EAGAIN, -ECANCELED, -EDEADLK,
+ *    -ESRCH), or the result cannot be delivered as asked (-EMSGSIZE, -ENODATA, -ENOMEM)
+ *
+ * So -ETIMEDOUT always means the caller's own deadline; a task that failed with -ETIMEDOUT gives
+ * THRUM_FAILED. Test such a call for `!= 0`, not for `< 0`. In a task, pass the failure on by
+ * thrum_fail_with (task.h); do not return THRUM_FAILED itself. */
+#define THRUM_FAILED 1
+
+/* An error. `code` is 0 or a negative errno; `message` is a terminated string, cut to fit, and empty
+ * for code 0. */
 typedef struct thrum_error {
     int code;
     char message[252];
 } thrum_error;
 
 /* A short English text for a return code of this library, such as "timed out" for -ETIMEDOUT.
- * Takes 0, a negative errno or a positive one. Never NULL; the text is constant. Does not block. */
+ * Takes 0, a negative errno or THRUM_FAILED; for the latter the error of the handle says more.
+ * Other positive numbers count as an errno; EPERM has the number of THRUM_FAILED, so pass -EPERM.
+ * Never NULL; the text is constant. Does not block. */
 THRUM_API const char *thrum_strerror(int code);
 
 /* An unobserved failure, as the failure hook sees it. All pointers are valid only during the call.
@@ -36,12 +59,17 @@ typedef struct thrum_failure {
 
 typedef void thrum_failure_hook(const thrum_failure *failure, void *context);
 
-/* Sets what happens to failures that nobody asked for: `hook` is called with `context`, on the
- * thread that noticed (the one that failed if detached, else the one that freed the handle), or on a
- * background thread for a task or a process that ended after its handle was freed. It may wait for processes.
- * NULL restores the default, which prints it on stderr. A deadlock is reported by a thread of its
- * own. The hook may be called by several threads at once and must not free the object concerned.
- * Blocks only for a hook being exchanged. Python: threading.excepthook. */
+/* Sets the failure hook: the function that is called with `context` for each unobserved failure. NULL
+ * restores the default, which prints the failure on stderr. Several threads may call the hook at the
+ * same time. It may wait, also for processes. It must not free the object that has failed. Blocks
+ * only while another thread exchanges the hook. Python: threading.excepthook.
+ *
+ * The hook runs on
+ *
+ *  - the thread that frees the handle, if the task has ended by then
+ *  - the thread that failed, if its handle was freed before
+ *  - a background thread of the library, if a process, or a task in a process pool, ends after its
+ *    handle was freed, and for a deadlock */
 THRUM_API void thrum_failure_hook_set(thrum_failure_hook *hook, void *context);
 
 THRUM_END

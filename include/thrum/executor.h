@@ -83,19 +83,25 @@ typedef enum thrum_priority {
     THRUM_PRIORITY_HIGH = 1,
 } thrum_priority;
 
-/* How a task is to be submitted; zero means the default. */
+/* Submit options. Zero selects the default. */
 typedef struct thrum_submit_options {
     thrum_priority priority; /* tasks of one priority start in the order of submission */
     thrum_deadline deadline; /* by which the task is to end; 0 for none */
     THRUM__OPTIONS(thrum_submit_options)
 } thrum_submit_options;
 
-/* Gives `function` with a copy of the `size` bytes at `arg` to the executor. The caller owns the
- * future and gives it to thrum_future_free. Never NULL: where the task cannot be taken, the future
- * has already failed, with -EPIPE after shutdown, -ENOMEM, -EAGAIN where not one worker can be
- * started or the backlog is full, -ECANCELED if the running task was cancelled while it waited for
- * room, or -ESRCH in a child made by fork, which has none of the pool's threads. May be called from a task. Does not block, but for the inline executor, where it runs
- * the task. Python: Executor.submit(). */
+/* Submits a task: gives `function`, with a copy of the `size` bytes at `arg`, to the executor. The
+ * caller owns the future and gives it to thrum_future_free. May be called from a task. Does not
+ * block, except for room in a bounded backlog (THRUM_WHEN_FULL_WAIT), and except on the inline
+ * executor, which runs the task. Python: Executor.submit().
+ *
+ * Never NULL: if the executor refuses the task, the future has failed. The code of its error is then
+ *
+ *  - -EPIPE: after a shutdown
+ *  - -ENOMEM: memory ran out
+ *  - -EAGAIN: the backlog is full (THRUM_WHEN_FULL_REFUSE), or the system refuses the first worker
+ *  - -ECANCELED: the running task was cancelled while it waited for room
+ *  - -ESRCH: this is a child made by fork, which has none of the pool's threads */
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);
 
@@ -126,12 +132,14 @@ THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future
 THRUM_API void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
                                  const void *args, size_t size, thrum_future **ret_futures);
 
-/* The same with options, which may be NULL and are not kept. In the inline executor a priority makes
- * no difference, because no task waits there. When the deadline passes, a task that runs is asked to stop as by
- * thrum_future_cancel: its waits that can be cancelled end then with -ECANCELED, and thrum_cancelled
- * is true. If it then ends with -ECANCELED its future fails with -ETIMEDOUT; one that goes on and
- * succeeds has succeeded. A task whose turn comes later than its deadline fails with -ETIMEDOUT and
- * does not run. What is submitted by a task inherits nothing of its deadline. */
+/* The same with options, which may be NULL and are not kept. The inline executor
+ * ignores the priority, because no task waits there.
+ *
+ * When the deadline passes, a running task is asked to stop, as by thrum_future_cancel: its waits end
+ * with -ECANCELED, and thrum_cancelled is true. If the task then ends with -ECANCELED, its future fails
+ * with -ETIMEDOUT. A task that goes on and succeeds has succeeded. A task that cannot start before its
+ * deadline fails with -ETIMEDOUT and does not run. A task that a task submits does not inherit the
+ * deadline. */
 THRUM_API thrum_future *thrum_submit_with(thrum_executor *executor,
                                           const thrum_submit_options *options,
                                           thrum_task_fn *function, const void *arg, size_t size);
@@ -146,18 +154,27 @@ typedef struct thrum_map_options {
     size_t window;      /* the most tasks in flight; 0 for a default that keeps the pool busy */
     size_t chunk; /* items to a task, for small ones; 0 for 1; above 1 no result may be owned */
     thrum_deadline deadline; /* for the whole; 0 for none */
-    thrum_error *ret_error;  /* filled in on failure, if not NULL */
-    size_t *ret_failed;      /* the index of the item that failed, if not NULL */
+    thrum_error *ret_error;  /* the reason, if the map does not return 0; may be NULL */
+    size_t *ret_failed;      /* then the index of the item that ended it; may be NULL */
     THRUM__OPTIONS(thrum_map_options)
 } thrum_map_options;
 
-/* Runs `function` on every item and leaves the results in input order, holding at most `window`
- * tasks at a time. Returns 0 when all succeeded; else the error of the first failed item in input
- * order, after which no further item is submitted, those pending are cancelled and those running
- * are asked to stop; -ETIMEDOUT; -ECANCELED if the running task was cancelled; -EMSGSIZE if a
- * result is not of `result_size` bytes. Results before the failed item are in place. Items that the
- * running task runs itself are a part of it: its cancel and its deadline end their waits. Blocks.
- * Python: list(Executor.map()). */
+/* Runs `function` on every item and puts the results in input order, with at most `window` tasks in
+ * flight. The first failed item in input order ends the map: no further item is submitted, pending
+ * items are cancelled, and running items are asked to stop. The results before that item are in
+ * place. If the call does not return 0, `*ret_error` has the reason, and `*ret_failed` the index. An
+ * item that the running task runs itself is a part of it: a cancel of that task, and its deadline,
+ * end the item's waits, and the item fails with -ECANCELED. Blocks. Python:
+ * list(Executor.map()).
+ *
+ * Returns:
+ *     0             all items have succeeded
+ *     THRUM_FAILED  an item has failed, or the executor refused it
+ *     -EMSGSIZE     the result of an item is not of `result_size` bytes
+ *     -ETIMEDOUT    the deadline passed first
+ *     -ECANCELED    the running task, which waits, was cancelled
+ *     -ENOMEM       memory ran out before the first item
+ */
 THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                         const thrum_map_options *items);
 
@@ -168,6 +185,8 @@ THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
  *     struct page page;
  *     while (thrum_mapping_next(pages, &page, THRUM_FOREVER) == 0)
  *         show(&page);
+ *     if (thrum_mapping_error(pages))
+ *         fprintf(stderr, "%s\n", thrum_mapping_error(pages)->message);
  *     thrum_mapping_free(pages);
  */
 typedef struct thrum_mapping thrum_mapping;
@@ -179,35 +198,46 @@ THRUM_API thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_
                                            const thrum_map_options *items);
 
 /* Waits for the next result in input order and copies it to `ret_result`, of the mapping's
- * `result_size` bytes; NULL drops it. Returns 0; -ENODATA after the last, or after a failure; the
- * error of the item, -EMSGSIZE if its result is of another size; -ETIMEDOUT; -EAGAIN if the deadline
- * is THRUM_NOW; -ECANCELED if the running task was cancelled: after these three it may be asked
- * again. One thread at a time. Blocks. */
+ * `result_size` bytes; NULL drops it. One thread at a time. Blocks.
+ *
+ * Returns:
+ *     0             the result was copied
+ *     THRUM_FAILED  the item has failed, or the executor refused it: see thrum_mapping_error
+ *     -EMSGSIZE     the result of the item has another size; this ends the mapping as well
+ *     -ENODATA      all results were given, or the mapping ended before
+ *     -ETIMEDOUT    the deadline passed first
+ *     -EAGAIN       the deadline is THRUM_NOW, and the item is not done
+ *     -ECANCELED    the running task, which waits, was cancelled
+ *
+ * After the last three you may call it again.
+ */
 THRUM_API int thrum_mapping_next(thrum_mapping *mapping, void *ret_result, thrum_deadline deadline);
 
-/* How many results were given: the index of the next item, or of the one that failed. */
+/* The number of results that were given: the index of the next item, or of the item that ended the
+ * mapping. */
 THRUM_API size_t thrum_mapping_index(const thrum_mapping *mapping);
 
-/* The error of the item that failed, or NULL. Valid as long as the mapping. */
+/* The error of the item that ended the mapping, or NULL. Never NULL after a call that returned
+ * THRUM_FAILED. Valid as long as the mapping. */
 THRUM_API const thrum_error *thrum_mapping_error(const thrum_mapping *mapping);
 
 /* Ends the mapping; NULL is accepted. What is pending is cancelled, what runs is asked to stop and
  * ends on its own. Does not wait. */
 THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 
-/* Chains a task to a future: once `future` has succeeded, `function` is submitted to `executor` with
- * a copy of the result as its argument, which is delivered to it if it is owned (thrum_owned). If the result was
- * taken before, the new future fails with -ENODATA. If `future` fails, the new one fails with the same error,
- * and the task never runs; if it is cancelled, the new one is. A cancel of the new one while it is
- * pending keeps the task from running and leaves `future` alone.
+/* Chains a task to a future. Once `future` has succeeded, `function` is submitted to `executor` with a
+ * copy of the result as its argument; an owned result (thrum_owned) is delivered to it. If the result
+ * was taken before, the new future fails with -ENODATA. If `future` fails, the new future fails with
+ * the same error, and the task never runs. If `future` is cancelled, so is the new one. A cancel of
+ * the new future while it is pending keeps the task from running, and does not affect `future`.
  *
- * The caller owns the new future, and may free `future` at once. Never NULL: without memory it has
- * failed with -ENOMEM. The executor must not be freed before `future` is done; one that is being
- * shut down by then refuses, and the new future fails with -EPIPE.
+ * The caller owns the new future, and may free `future` at once. Never NULL: if memory runs out, it
+ * has failed with -ENOMEM. The executor must not be freed before `future` is done. If it is being
+ * shut down by then, it refuses the task, and the new future fails with -EPIPE.
  *
- * The thread that calls the callbacks of `future` makes the submit. If `future` is done, the
- * caller makes it. That thread may block: a bounded pool that is full does what its `when_full`
- * says, and an inline executor runs the task at once. Otherwise it does not block. */
+ * The submit is made by the thread that calls the callbacks of `future`, or by the caller if `future`
+ * is done. That thread may block: a bounded pool that is full does what its `when_full` says, and an
+ * inline executor runs the task at once. Otherwise it does not block. */
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                           thrum_task_fn *function);
 

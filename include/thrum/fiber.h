@@ -100,14 +100,18 @@ THRUM_API thrum_executor *thrum_fiber_pool_current(void);
 THRUM_API void thrum_yield(void);
 
 /* Runs `function`, with a copy of the `size` bytes at `arg`, as a fiber in a new pool with default
- * options. Waits until all tasks of the pool are done and frees the pool. The message of a failure
- * is lost; a main function prints its own. Blocks. Python: asyncio.run().
+ * options. Waits until all tasks of the pool are done and frees the pool. The failure hook gets the
+ * error of `function`, and prints it by default. So a main function that is one fiber ends with the
+ * status 1 if that fails:
+ *
+ *     return thrum_run(serve, THRUM_NOTHING);
+ *
+ * To get the error as a value, submit the function to a pool. Blocks. Python: asyncio.run().
  *
  * Returns:
- *     0                    the function succeeded
- *     the function's code  the function failed
- *     -ENOMEM              memory ran out
- *     -EAGAIN              the system refuses the first thread
+ *     0             the function succeeded
+ *     THRUM_FAILED  the function failed, or could not be run: -ENOMEM, or -EAGAIN if the system
+ *                   refuses the first thread
  */
 THRUM_API int thrum_run(thrum_task_fn *function, const void *arg, size_t size);
 

@@ -16,9 +16,9 @@
  *  - THRUM_PERIODIC_DELAY: one period after the end of the last tick, as in Python's loop with
  *    wait.
  *
- * A tick that fails ends the task. The failure goes to the caller of stop or join, or otherwise to
- * the failure hook when the task is freed. With `keep_going` it goes to the failure hook at once,
- * and the next tick follows.
+ * A tick that fails ends the task: stop and join then return THRUM_FAILED. If neither was called, the
+ * failure hook gets the failure when the task is freed. With `keep_going` it gets the failure at
+ * once, and the next tick follows.
  *
  * Stop waits for the end of a running tick, and does not wait for the rest of a period. Java:
  * ScheduledExecutorService.
@@ -62,7 +62,7 @@ typedef struct thrum_periodic_options {
  * thrum_periodic_free. Does not block.
  *
  * Returns:
- *     a handle; if the system refuses a thread, its join returns -EAGAIN or -ENOMEM
+ *     a handle; if the system refuses a thread, the task has failed with -EAGAIN or -ENOMEM
  *     NULL  memory ran out
  */
 THRUM_API thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options,
@@ -73,13 +73,14 @@ THRUM_API thrum_periodic *thrum_periodic_start(const thrum_periodic_options *opt
  * Blocks only while a tick runs.
  *
  * Returns:
- *     0           no tick runs, and none will
- *     the code of the tick that failed and ended the task, or of the thread that was refused
- *     -ETIMEDOUT  the deadline has passed; the running tick is the last
- *     -EAGAIN     the deadline is THRUM_NOW, and a tick runs; it is the last
- *     -ECANCELED  the running task was cancelled; the running tick is the last
- *     -EDEADLK    a tick of this task called; it is the last
- *     -ESRCH      this is a child made by fork
+ *     0             no tick runs, and none will
+ *     THRUM_FAILED  likewise; a tick failed and ended the task, or the thread was refused: see
+ *                   thrum_periodic_error
+ *     -ETIMEDOUT    the deadline has passed; the running tick is the last
+ *     -EAGAIN       the deadline is THRUM_NOW, and a tick runs; it is the last
+ *     -ECANCELED    the running task was cancelled; the running tick is the last
+ *     -EDEADLK      a tick of this task called; it is the last
+ *     -ESRCH        this is a child made by fork
  */
 THRUM_API int thrum_periodic_stop(thrum_periodic *periodic, thrum_deadline deadline);
 
@@ -89,16 +90,17 @@ THRUM_API int thrum_periodic_stop(thrum_periodic *periodic, thrum_deadline deadl
 THRUM_API void thrum_periodic_cancel(thrum_periodic *periodic);
 
 /* Waits until the task has ended: it was stopped or cancelled, a tick failed, or it was the last
- * tick. thrum_periodic_running tells a tick's code from the end of the wait. Blocks.
+ * tick. Blocks.
  *
  * Returns:
- *     0           the task has ended
- *     the code of the tick that failed and ended the task, or of the thread that was refused
- *     -ETIMEDOUT  the deadline has passed
- *     -EAGAIN     the deadline is THRUM_NOW, and the task has not ended
- *     -ECANCELED  the running task was cancelled
- *     -EDEADLK    a tick of this task called
- *     -ESRCH      this is a child made by fork
+ *     0             the task has ended
+ *     THRUM_FAILED  a tick failed and ended the task, or the thread was refused: see
+ *                   thrum_periodic_error
+ *     -ETIMEDOUT    the deadline has passed
+ *     -EAGAIN       the deadline is THRUM_NOW, and the task has not ended
+ *     -ECANCELED    the running task was cancelled
+ *     -EDEADLK      a tick of this task called
+ *     -ESRCH        this is a child made by fork
  */
 THRUM_API int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline);
 
@@ -124,7 +126,7 @@ THRUM_API uint64_t thrum_periodic_failures(const thrum_periodic *periodic);
  *
  * Returns:
  *     0                            no tick has failed; the code of the error is 0, too
- *     the code of the failed tick
+ *     the code of the failed tick  negative; always after THRUM_FAILED
  */
 THRUM_API int thrum_periodic_error(thrum_periodic *periodic, thrum_error *ret_error);
 

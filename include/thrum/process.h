@@ -3,15 +3,15 @@
  *     thrum_process *parser = thrum_process_start(parse, thrum_value(struct document, .id = 7));
  *     struct outline outline;
  *     int rc = thrum_process_result(parser, &outline, sizeof outline, thrum_in(5));
- *     if (rc == -ECHILD)
- *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // how it died
+ *     if (rc == THRUM_FAILED)
+ *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // or how it died
  *     thrum_process_free(parser);
  *
- * A process is used as a thread is: join, result, take, cancel and error have the same names and
- * mean the same. What <thrum/process_pool.h> says of its workers holds here: argument and result
- * are copies of bytes of any size, nothing else is shared, and the process is the program executed
- * once more, which the library takes over before main. A value with a destructor cannot leave its
- * process: a task that is given one fails with -EINVAL.
+ * A process is used as a thread is: join, result, copy, take, cancel and error have the same names and
+ * mean the same. Argument and result are copies of bytes of any size; nothing else is shared. The
+ * process is the program, executed once more; the library takes it over before main. See
+ * <thrum/process_pool.h> for what follows from that. A value with a destructor cannot leave its
+ * process: a task that gets one fails with -EINVAL.
  *
  * Python: multiprocessing.Process.
  */
@@ -41,7 +41,7 @@ typedef enum thrum_start_method {
     THRUM_START_FORK,
 } thrum_start_method;
 
-/* How a process is to be; zero means the default. Nothing of it is kept but copies. */
+/* Process options. Zero selects the default. All is copied. */
 typedef struct thrum_process_options {
     const char *name; /* in ps, too; "Process-N" by default */
     bool daemon;      /* the end of the program does not wait for it; it is killed then */
@@ -53,12 +53,18 @@ typedef struct thrum_process_options {
     THRUM__OPTIONS(thrum_process_options)
 } thrum_process_options;
 
-/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
- * the handle and gives it to thrum_process_free. Never NULL: one that could not be started has
- * ended, and its error says why: -EPERM in a program with set-user-ID, set-group-ID or file
- * capabilities; -EAGAIN, -ENOMEM, -EMFILE, -EBADF for a descriptor that is not open, -ENOENT for a
- * function in no module. The program does not end before it has. Blocks for about as long as the
- * system takes to start a process. Python: Process.start(). */
+/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the
+ * handle and gives it to thrum_process_free. Never NULL: a process that could not be started has
+ * failed. The code of its error is then
+ *
+ *  - -EPERM: the program has set-user-ID, set-group-ID or file capabilities
+ *  - -EAGAIN, -ENOMEM, -EMFILE: the system refuses a process, memory or descriptors
+ *  - -EBADF: a descriptor of the options is not open
+ *  - -ENOENT: the function is in no module
+ *  - -EINVAL: the argument has a destructor
+ *
+ * The program does not end before the process has ended. Blocks while the system starts the process.
+ * Python: Process.start(). */
 THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */
@@ -66,50 +72,73 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
                                                   thrum_task_fn *function, const void *arg,
                                                   size_t size);
 
-/* Waits until the process has ended. Any number of threads may join one, any number of times.
- * Blocks. Python: Process.join(timeout). Returns:
+/* Waits until the process has ended. Any number of threads may join a process, any number of times.
+ * Blocks. Python: Process.join(timeout).
  *
- *  - 0: its task succeeded
- *  - the task's error, with which it failed
- *  - -ECHILD: the process ended before its task had
- *  - -ETIMEDOUT, or -EAGAIN if the deadline is THRUM_NOW: it has not ended
- *  - -ECANCELED: the running task was cancelled
- *  - -ESRCH: in a child made by fork, for a process of its parent's */
+ * Returns:
+ *     0             its task has succeeded
+ *     THRUM_FAILED  its task has failed or was cancelled, or the process could not be started, or it
+ *                   ended before its task had (the code of the error is then -ECHILD): see
+ *                   thrum_process_error
+ *     -ETIMEDOUT    the deadline passed first
+ *     -EAGAIN       the deadline is THRUM_NOW, and the process has not ended
+ *     -ECANCELED    the running task, which waits, was cancelled
+ *     -ESRCH        this is a child made by fork, and the process is the parent's
+ */
 THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline);
 
-/* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
- * Returns as thrum_process_join, or -EMSGSIZE if the task's result is not of `size` bytes, or
- * -ENODATA if it was taken. Blocks. */
+/* Joins, and copies the result of `size` bytes to `ret_result`. Blocks.
+ *
+ * Returns what thrum_process_join returns, or:
+ *     -EMSGSIZE  the result is not of `size` bytes
+ *     -ENODATA   the result was taken before
+ */
 THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
                                    thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*needed_size`, if it
- * is not NULL, is set to the size of the result whenever there is one. Returns as
- * thrum_process_join, or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. If there is a result,
+ * `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
+ *
+ * Returns what thrum_process_join returns, or:
+ *     -EMSGSIZE  the result is larger than `capacity`
+ *     -ENODATA   the result was taken before
+ */
 THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
                                  size_t *needed_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
- * Returns as thrum_process_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+ * Blocks.
+ *
+ * Returns what thrum_process_join returns, or:
+ *     -ENODATA  the result was taken before
+ *     -ENOMEM   memory ran out; the result stays in the handle
+ */
 THRUM_API int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
                                  thrum_deadline deadline);
 
-/* The same for a text. Returns as thrum_process_take, or -EMSGSIZE for a result that does not end
- * in a zero byte. Blocks. */
+/* The same for a text. Blocks.
+ *
+ * Returns what thrum_process_take returns, or -EMSGSIZE: the result does not end in a zero byte. */
 THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text,
                                       thrum_deadline deadline);
 
-/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block.
- * */
+/* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_process_result_size(thrum_process *process);
 
-/* The error of a process that has ended and whose task failed, or that died; NULL if neither.
- * Asking counts as having seen the failure. Valid as long as the handle. Does not block. */
+/* The error of a process whose task has failed, or that could not be started, or that died; NULL if it
+ * has succeeded or has not ended. After a call that returned THRUM_FAILED it is never NULL. The
+ * failure counts as observed. Valid as long as the handle. Does not block. */
 THRUM_API const thrum_error *thrum_process_error(thrum_process *process);
 
-/* Gives the exit status of a process that has ended: 0, 1 if its task failed, what it gave to exit,
- * or minus the number of the signal that killed it. Returns 0; -EAGAIN while it runs; -ENODATA if
- * it was never started, or somebody else reaped it. Does not block. Python: Process.exitcode. */
+/* Sets `*ret_code` to the exit status of a process that has ended: 0, or 1 if its task has failed; or
+ * what it gave to exit; or minus the number of the signal that killed it. Does not block. Python:
+ * Process.exitcode.
+ *
+ * Returns:
+ *     0         the status is known
+ *     -EAGAIN   the process has not ended
+ *     -ENODATA  it was never started, or other code of the program reaped it
+ */
 THRUM_API int thrum_process_exit_code(thrum_process *process, int *ret_code);
 
 /* The system's number of the process, 0 if it was never started. Does not block. Python:
@@ -134,8 +163,8 @@ THRUM_API int thrum_process_terminate(thrum_process *process);
  * Python: Process.kill(). */
 THRUM_API int thrum_process_kill(thrum_process *process);
 
-/* Gives the handle up; NULL is accepted. The process goes on. A failure that nobody asked for goes
- * to the failure hook. */
+/* Gives up the handle; NULL is accepted. The process goes on. The failure hook gets a failure that is
+ * unobserved. */
 THRUM_API void thrum_process_free(thrum_process *process);
 
 THRUM_END

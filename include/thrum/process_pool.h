@@ -4,9 +4,8 @@
  *         .max_workers = 4, .memory_limit = 1 << 30});
  *     thrum_future *f = thrum_submit(pool, parse, &document, sizeof document);
  *     int rc = thrum_future_result(f, &outline, sizeof outline, thrum_in(5));
- *     const thrum_error *error = thrum_future_error(f);
- *     if (rc != 0 && error)
- *         fprintf(stderr, "%s\n", error->message);     // which signal, in which function
+ *     if (rc == THRUM_FAILED)
+ *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);    // which signal, in which function
  *     thrum_future_free(f);
  *
  * A task that crashes fails; the pool and the other tasks go on. Task functions, futures, map,

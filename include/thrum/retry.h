@@ -82,8 +82,9 @@ typedef struct thrum_retry {
  * an option out of its range. Blocks. */
 THRUM_API bool thrum_retry_next(thrum_retry *retry);
 
-/* Reports the outcome of the attempt: a negative errno, or success. Returns `code`. After
- * -ECANCELED there is no further attempt. Does not block. */
+/* Reports the outcome of the attempt: 0 or a negative errno. Returns `code`. After -ECANCELED there
+ * is no further attempt. A positive code stops the program: report the error of a task that failed
+ * by thrum_retry_fail(&retry, error->code, "%s", error->message). Does not block. */
 THRUM_API int thrum_retry_done(thrum_retry *retry, int code);
 
 /* Reports that the attempt failed with `code`, a negative errno, and a message for a person. A code

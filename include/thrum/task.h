@@ -22,15 +22,16 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <thrum/error.h>
 #include <thrum/export.h>
 
 THRUM_BEGIN
 
 typedef struct thrum_task thrum_task;
 
-/* A task function. It returns 0, or a negative errno if the task failed. thrum_return and
- * thrum_fail give the number to return. A positive number is a mistake: the task fails with
- * -EINVAL. */
+/* A task function. It returns 0, or a negative errno if the task failed. thrum_return, thrum_fail and
+ * thrum_fail_with give the number to return. A positive number, also THRUM_FAILED, is a mistake: the
+ * task fails with -EINVAL, and the message says so. */
 typedef int thrum_task_fn(thrum_task *self);
 
 /* Releases what a value holds: a descriptor, memory, a reference. It is called with the address of
@@ -126,6 +127,18 @@ THRUM_API int thrum_return_memory(thrum_task *self, void *memory, size_t size);
  * to return. If memory runs out, the message is lost; the code is not. Does not block. Python:
  * raise. */
 THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) THRUM_PRINTF(3, 4);
+
+/* Makes the task fail with the error of another task, with its code and its message:
+ *
+ *     int rc = thrum_future_result(f, &page, sizeof page, thrum_in(5));
+ *     if (rc == THRUM_FAILED)
+ *         return thrum_fail_with(self, thrum_future_error(f));
+ *     if (rc < 0)
+ *         return rc;                               // the wait ended first
+ *
+ * Otherwise as thrum_fail. Returns the code of the error, for the function to return; -EINVAL if
+ * `error` is NULL or its code is not negative. Does not block. Python: raise of a caught exception. */
+THRUM_API int thrum_fail_with(thrum_task *self, const thrum_error *error);
 
 /* A destructor for a value that is one pointer to memory from malloc: frees that memory. */
 THRUM_API void thrum_pointer_destroy(void *value);

@@ -1,22 +1,25 @@
-/* Threads: run a task function on an operating-system thread of its own.
+/* Threads: a task function on an operating-system thread of its own.
  *
  *     thrum_thread *t = thrum_thread_start(download, thrum_value(struct file, "data.csv"));
  *     ...
  *     int rc = thrum_thread_join(t, thrum_in(3));
- *     if (thrum_thread_is_alive(t)) ...        // not done after three seconds
+ *     if (rc == -ETIMEDOUT)
+ *         puts("not finished after three seconds");
+ *     else if (rc == THRUM_FAILED)
+ *         puts(thrum_thread_error(t)->message);
  *     thrum_thread_free(t);
  *
- * Starting never gives NULL. Where the system refuses a thread, or memory is out, the handle is of
- * a thread that has already failed: joining it gives -EAGAIN or -ENOMEM and thrum_thread_error the
- * reason, so that one path handles all failures.
+ * A start never returns NULL. If the system refuses a thread, or memory runs out, the handle is that
+ * of a thread that has failed: a join returns THRUM_FAILED, and the error has the code -EAGAIN or
+ * -ENOMEM. So one path handles all failures.
  *
  * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to
- * stop. A task ends by its return: one that calls pthread_exit stops the program. Waits of thrum
- * are no cancellation points. Other calls may be, so a thread that thrum did not start, and that
- * may be cancelled, must disable that around calls of thrum (pthread_setcancelstate).
+ * stop. A task ends by its return; a task that calls pthread_exit stops the program. The waits of
+ * thrum are no cancellation points, but other calls may be. A thread that thrum did not start, and
+ * that may be cancelled, must disable cancellation around calls of thrum (pthread_setcancelstate).
  *
  * At the end of the program (exit, or return from main) thrum waits for every thread that is not a
- * daemon, as Python does; daemons end with the process, wherever they are.
+ * daemon, as Python does. Daemons end with the process, wherever they are.
  *
  * Where Python derives a class from Thread, a struct here has a thrum_thread as its first member,
  * and its function gets the struct's address:
@@ -37,8 +40,8 @@
  *     thrum_thread_join(&p.thread, THRUM_FOREVER);
  *     thrum_thread_finish(&p.thread);
  *
- * Differs from Python's threading.Thread in that creating and starting are one step, and that
- * join gives the result or the error. Ideas: Python's threading; Java's daemon flag.
+ * Differs from Python's threading.Thread: creating and starting are one step, and a join gives the
+ * result or the error. Ideas: Python's threading; Java's daemon flag.
  */
 #ifndef THRUM_THREAD_H
 #define THRUM_THREAD_H
@@ -59,7 +62,7 @@ typedef struct thrum_thread {
     struct thrum__thread *state_;
 } thrum_thread;
 
-/* How a thread is to be; zero means the default. */
+/* Thread options. Zero selects the default. */
 typedef struct thrum_thread_options {
     const char *name;  /* copied; "Thread-N" by default; the system shows its first 15 bytes */
     bool daemon;       /* the end of the program does not wait for it */
@@ -68,9 +71,9 @@ typedef struct thrum_thread_options {
     THRUM__OPTIONS(thrum_thread_options)
 } thrum_thread_options;
 
-/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
- * the handle and gives it to thrum_thread_free. Never NULL; see above for failure. Does not block.
- * Python: Thread(target=function, args=...).start(). */
+/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the
+ * handle and gives it to thrum_thread_free. Never NULL: a thread that could not be started has
+ * failed. Does not block. Python: Thread(target=function, args=...).start(). */
 THRUM_API thrum_thread *thrum_thread_start(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL and are not kept. */
@@ -79,61 +82,92 @@ THRUM_API thrum_thread *thrum_thread_start_with(const thrum_thread_options *opti
                                                 size_t size);
 
 /* Starts a thread whose handle is `thread`, in the caller's memory: the first member of a struct,
- * whose address is the task's argument. The memory must stay until thrum_thread_finish. Returns 0;
- * -EAGAIN or -ENOMEM as above, which joining then gives as well. A `thread` that was started before
- * and not finished stops the program: a thread is started once. Does not block.
- * Python: class Worker(Thread), Worker().start(). */
+ * whose address is the task's argument. The memory must stay until thrum_thread_finish. A `thread`
+ * that was started and not finished stops the program. Does not block. Python: class
+ * Worker(Thread), Worker().start().
+ *
+ * Returns:
+ *     0        the thread runs
+ *     -EAGAIN  the system refuses a thread; a join then returns THRUM_FAILED
+ *     -ENOMEM  memory ran out; likewise
+ */
 THRUM_API int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_options *options,
                                     thrum_task_fn *function);
 
-/* Ends the use of a handle in the caller's memory, which may then go or be started again. The
- * thread must have been joined, as it uses that memory: one that runs stops the program. */
+/* Ends the use of a handle in the caller's memory, which may then be freed or started again. The
+ * thread uses that memory, so it must have been joined: a thread that runs stops the program. */
 THRUM_API void thrum_thread_finish(thrum_thread *thread);
 
-/* Waits until the thread has finished. Returns what its task gave: 0, or its error. Before that:
- * -ETIMEDOUT; -EAGAIN if the deadline is THRUM_NOW; -ECANCELED if the running task was cancelled;
- * -EDEADLK for joining oneself; -ESRCH in a child made by fork, where the thread does not exist.
- * thrum_thread_is_alive tells the two apart. Any number of threads
- * may join one, any number of times. Blocks. Python: Thread.join(timeout). */
+/* Waits until the thread has finished. Any number of threads may join a thread, any number of times.
+ * Blocks. Python: Thread.join(timeout).
+ *
+ * Returns:
+ *     0             its task has succeeded
+ *     THRUM_FAILED  its task has failed or was cancelled, or the thread could not be started: see
+ *                   thrum_thread_error
+ *     -ETIMEDOUT    the deadline passed first
+ *     -EAGAIN       the deadline is THRUM_NOW, and the thread has not finished
+ *     -ECANCELED    the running task, which waits, was cancelled
+ *     -EDEADLK      the thread joins itself
+ *     -ESRCH        this is a child made by fork, and the thread is the parent's
+ */
 THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
 
-/* Joins, and copies the result of `size` bytes to `ret_result`, which a failure leaves untouched.
- * Returns as thrum_thread_join, or -EMSGSIZE if the task's result is not of `size` bytes, or
- * -ENODATA if it was taken. */
+/* Joins, and copies the result of `size` bytes to `ret_result`. Blocks.
+ *
+ * Returns what thrum_thread_join returns, or:
+ *     -EMSGSIZE  the result is not of `size` bytes
+ *     -ENODATA   the result was taken before
+ */
 THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
                                   thrum_deadline deadline);
 
-/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. `*needed_size`, if it
- * is not NULL, is set to the size of the result whenever there is one. Returns as
- * thrum_thread_join, or as thrum_future_copy -EMSGSIZE and -ENODATA. Blocks. */
+/* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. If there is a result,
+ * `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
+ *
+ * Returns what thrum_thread_join returns, or:
+ *     -EMSGSIZE  the result is larger than `capacity`
+ *     -ENODATA   the result was taken before
+ */
 THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
                                 size_t *needed_size, thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
- * Returns as thrum_thread_join, or as thrum_future_take -ENODATA and -ENOMEM. Blocks. */
+ * Blocks.
+ *
+ * Returns what thrum_thread_join returns, or:
+ *     -ENODATA  the result was taken before
+ *     -ENOMEM   memory ran out; the result stays in the handle
+ */
 THRUM_API int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
                                 thrum_deadline deadline);
 
-/* The same for a text. Returns as thrum_thread_take, or -EMSGSIZE for a result that does not end in
- * a zero byte. Blocks. */
+/* The same for a text. Blocks.
+ *
+ * Returns what thrum_thread_take returns, or -EMSGSIZE: the result does not end in a zero byte. */
 THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
                                      thrum_deadline deadline);
 
-/* The size of the result in bytes, also once it was taken; 0 while there is none. Does not block.
- * */
+/* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);
 
-/* The error with which the finished thread failed, or NULL if it has not finished or has not
- * failed. Asking counts as having seen the failure. The pointer is valid as long as the handle. */
+/* The error of a thread whose task has failed, or that could not be started; NULL if it has succeeded
+ * or has not finished. After a call that returned THRUM_FAILED it is never NULL. The failure counts
+ * as observed. The pointer is valid as long as the handle. Does not block. */
 THRUM_API const thrum_error *thrum_thread_error(thrum_thread *thread);
 
-/* Gives up a handle from the heap; NULL is accepted. A thread that is still running goes on,
- * detached, and its failure is then reported to the failure hook; so is one that has failed without
- * anyone having joined. Does not block for the thread's task. */
+/* Gives up a handle from the heap; NULL is accepted. A thread that runs goes on, detached. The failure
+ * hook gets a failure that is unobserved, now or when the detached thread fails. Does not wait for
+ * the thread's task. */
 THRUM_API void thrum_thread_free(thrum_thread *thread);
 
-/* Asks the thread's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns
- * 0, or -EALREADY if it has finished. Does not wait for it. */
+/* Asks the thread's task to stop: its waits return -ECANCELED, and thrum_cancelled is true. Does not
+ * wait for the task.
+ *
+ * Returns:
+ *     0          the task was asked
+ *     -EALREADY  the thread has finished
+ */
 THRUM_API int thrum_thread_cancel(thrum_thread *thread);
 
 /* True from the start until the task has finished. Does not block. Python: Thread.is_alive(). */

@@ -50,62 +50,75 @@ static thrum_executor *get_helpers(void)
     return found;
 }
 
-static int run_here(thrum_task_fn *function, thrum__value arg, const thrum__request *request)
+/* Where the caller wants to know, says why the call returns `rc`. */
+static void tell(const thrum_task *task, int rc, thrum_error *ret_error)
+{
+    if (rc != 0 && ret_error)
+        *ret_error = *thrum__outcome_error(task, rc);
+}
+
+static int run_here(thrum_task_fn *function, thrum__value arg, const thrum__request *request,
+                    thrum_error *ret_error)
 {
     thrum_task task = {0};
-    int rc = thrum__task_init_value(&task, function, arg);
-    if (rc < 0)
-        return rc;
-    thrum__task_run(&task);
-    rc = thrum__task_code(&task);
-    if (rc == 0)
-        rc = thrum__task_deliver(&task, request, NULL, NULL);
+    if (thrum__task_init_value(&task, function, arg) < 0)
+        thrum__task_fail_constant(&task, -ENOMEM);
+    else
+        thrum__task_run(&task);
+    int rc = thrum__task_deliver(&task, request, NULL, NULL);
+    tell(&task, rc, ret_error);
     thrum__task_finish(&task);
     return rc;
 }
 
-static int run(thrum_task_fn *function, thrum__value arg, const thrum__request *request,
-               thrum_deadline deadline, const void *place)
+/* The future of the call, given to a helper; one that has failed if memory ran out. */
+static thrum_future *submit(thrum_task_fn *function, thrum__value arg)
 {
-    if (!thrum__fiber_self())
-        return run_here(function, arg, request);
     thrum_executor *pool = get_helpers();
     if (!pool) {
         thrum__value_drop(arg);
-        return -ENOMEM;
+        return thrum__future_no_memory();
     }
     thrum_future *future = thrum__future_new(function, arg);
-    if (!thrum_future_done(future)) /* else there was no memory */
+    if (!thrum_future_done(future))
         thrum__executor_submit(pool, future);
-    int rc = thrum_future_wait(future, deadline);
-    if (rc == 0)
-        rc = thrum__future_result(future, request, THRUM_NOW, place);
-    else
-        (void)thrum_future_cancel(future);
+    return future;
+}
+
+static int run(thrum_task_fn *function, thrum__value arg, const thrum__request *request,
+               thrum_error *ret_error, thrum_deadline deadline, const void *place)
+{
+    if (!thrum__fiber_self())
+        return run_here(function, arg, request, ret_error);
+    thrum_future *future = submit(function, arg);
+    int rc = thrum__future_result(future, request, deadline, place);
+    if (rc < 0)
+        (void)thrum_future_cancel(future); /* too late if it is done */
+    tell(&future->task, rc, ret_error);
     thrum_future_free(future);
     return rc;
 }
 
 int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size, void *ret_result,
-                   size_t result_size, thrum_deadline deadline)
+                   size_t result_size, thrum_error *ret_error, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_EXACT, ret_result, result_size, NULL};
-    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
+    return run(function, thrum__value_of(arg, size, place), &request, ret_error, deadline, place);
 }
 
 int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size, void **ret_bytes,
-                        size_t *ret_size, thrum_deadline deadline)
+                        size_t *ret_size, thrum_error *ret_error, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_TAKE, ret_bytes, 0, ret_size};
-    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
+    return run(function, thrum__value_of(arg, size, place), &request, ret_error, deadline, place);
 }
 
 int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size, char **ret_text,
-                             thrum_deadline deadline)
+                             thrum_error *ret_error, thrum_deadline deadline)
 {
     const void *place = thrum__caller();
     const thrum__request request = {THRUM__FORM_TEXT, ret_text, 0, NULL};
-    return run(function, thrum__value_of(arg, size, place), &request, deadline, place);
+    return run(function, thrum__value_of(arg, size, place), &request, ret_error, deadline, place);
 }

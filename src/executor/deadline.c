@@ -37,7 +37,7 @@ static int hand_on(thrum_task *self, thrum_task *inner)
 {
     const thrum_error *error = thrum__task_error(inner);
     if (error)
-        return thrum_fail(self, error->code, "%s", error->message);
+        return thrum_fail_with(self, error);
     return thrum__task_hand_on(self, inner);
 }
 

@@ -113,11 +113,14 @@ static bool give_reason(thrum_group *group, const thrum_error *reason)
     return first;
 }
 
-static void stop(thrum_group *group, int code)
+/* Returns whether `code` is why the group is stopped. */
+static bool stop(thrum_group *group, int code)
 {
+    bool first = false;
     thrum_with (&group->changed)
-        (void)give_reason(group, thrum__error_constant(code));
+        first = give_reason(group, thrum__error_constant(code));
     ask_all(group);
+    return first;
 }
 
 /* The last touch of the group for the sake of a member. */
@@ -217,7 +220,7 @@ thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
     thrum_future *future = member ? thrum__future_new(function, value) : thrum__future_no_memory();
     if (thrum_future_done(future)) { /* no memory */
         thrum__free(member);
-        stop(group, -ENOMEM);
+        (void)stop(group, -ENOMEM);
     } else if (enter(group, member, future)) {
         thrum__future_callback_add(future, &member->callback);
         thrum__executor_submit(executor, future);
@@ -284,26 +287,28 @@ static void check_outside(thrum_group *group, const void *place)
     }
 }
 
-static void stop_and_wait(thrum_group *group, int code)
+static bool stop_and_wait(thrum_group *group, int code)
 {
     thrum_shield_begin();
     (void)give_up_lost(group);
-    stop(group, code);
+    bool first = stop(group, code);
     (void)wait_for_all(group, THRUM_FOREVER);
     thrum_shield_end();
+    return first;
 }
 
 int thrum_group_join(thrum_group *group, thrum_deadline deadline)
 {
     check_outside(group, thrum__caller());
     int rc = give_up_lost(group) ? -ESRCH : wait_for_all(group, deadline);
-    if (rc < 0)
-        stop_and_wait(group, rc == -EAGAIN ? -ETIMEDOUT : rc);
+    if (rc == -EAGAIN)
+        rc = -ETIMEDOUT;
+    bool stopped_here = rc < 0 && stop_and_wait(group, rc);
     thrum_with (&group->changed) {
         group->last = group->reason;
         group->reason = (thrum_error){0};
     }
-    return group->last.code;
+    return stopped_here ? rc : group->last.code ? THRUM_FAILED : 0;
 }
 
 const thrum_error *thrum_group_error(const thrum_group *group)
@@ -313,7 +318,7 @@ const thrum_error *thrum_group_error(const thrum_group *group)
 
 void thrum_group_cancel(thrum_group *group)
 {
-    stop(group, -ECANCELED);
+    (void)stop(group, -ECANCELED);
 }
 
 void thrum_group_free(thrum_group *group)
@@ -321,7 +326,7 @@ void thrum_group_free(thrum_group *group)
     if (!group)
         return;
     check_outside(group, thrum__caller());
-    stop_and_wait(group, -ECANCELED);
+    (void)stop_and_wait(group, -ECANCELED);
     if (group->reason.code != -ECANCELED) {
         char name[256];
         thrum__place_text(name, sizeof name, group->place);

@@ -53,7 +53,7 @@ struct chunk {
 /* Its result: this, and the results of the first `done` items behind it. */
 struct outcome {
     size_t done;
-    int code;
+    int rc; /* of the delivery of the item that ended the chunk; 0 if none did */
     thrum_error error;
     char results[] __attribute__((aligned(16)));
 };
@@ -67,31 +67,24 @@ struct far_name {
 static const char owned_in_chunk[] =
     "a result with a destructor needs a map without chunks (.chunk = 1)";
 
-/* One item of a chunk. Returns 0 or the error's code, with the error in `outcome`. */
+/* One item of a chunk. Returns what its delivery returned, with the error in `outcome`. */
 static int run_item(const struct chunk *chunk, thrum_task_fn *function, size_t index,
                     struct outcome *outcome)
 {
+    size_t size = chunk->result_size;
     thrum_task task = {0};
-    int rc =
-        thrum__task_init(&task, function, chunk->args + index * chunk->arg_size, chunk->arg_size);
-    if (rc == 0) {
+    if (thrum__task_init(&task, function, chunk->args + index * chunk->arg_size, chunk->arg_size) <
+        0)
+        thrum__task_fail_constant(&task, -ENOMEM);
+    else
         thrum__task_run(&task);
-        rc = thrum__task_code(&task);
-    }
-    const thrum_error *error = thrum__task_error(&task);
-    if (rc == 0) {
-        char *result = outcome->results + index * chunk->result_size;
-        rc = thrum__task_result_owned(&task)
-                 ? thrum_fail(&task, -EINVAL, "%s", owned_in_chunk)
-                 : thrum__task_deliver(&task,
-                                       &(thrum__request){THRUM__FORM_EXACT,
-                                                         chunk->result_size ? result : NULL,
-                                                         chunk->result_size, NULL},
-                                       NULL, NULL);
-        error = thrum__task_error(&task);
-    }
-    if (rc < 0)
-        outcome->error = error ? *error : *thrum__error_constant(rc);
+    if (thrum__task_result_owned(&task))
+        thrum__task_fail(&task, -EINVAL, owned_in_chunk);
+    const thrum__request request = {THRUM__FORM_EXACT,
+                                    size ? outcome->results + index * size : NULL, size, NULL};
+    int rc = thrum__task_deliver(&task, &request, NULL, NULL);
+    if (rc != 0)
+        outcome->error = *thrum__outcome_error(&task, rc);
     thrum__task_finish(&task);
     return rc;
 }
@@ -102,9 +95,9 @@ static int run_items(thrum_task *self, const struct chunk *chunk, thrum_task_fn 
     struct outcome *outcome = thrum__alloc(size);
     if (!outcome)
         return -ENOMEM;
-    while (outcome->code == 0 && outcome->done < chunk->count && !thrum_cancelled(self)) {
-        outcome->code = run_item(chunk, function, outcome->done, outcome);
-        outcome->done += outcome->code == 0;
+    while (outcome->rc == 0 && outcome->done < chunk->count && !thrum_cancelled(self)) {
+        outcome->rc = run_item(chunk, function, outcome->done, outcome);
+        outcome->done += outcome->rc == 0;
     }
     thrum__task_give(self, outcome, size);
     return 0;
@@ -232,12 +225,13 @@ thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *functi
     return m;
 }
 
-static int fail(thrum_mapping *m, const thrum_error *error)
+/* Ends the mapping with the code of a delivery, which it returns, and the error that goes with it. */
+static int fail(thrum_mapping *m, int rc, const thrum_error *error)
 {
     m->failed = true;
     m->error = *error; /* a copy: the future goes with the rest */
     abandon(m);
-    return m->error.code;
+    return rc;
 }
 
 /* Copies item `m->given` out of its chunk, which is done. */
@@ -246,16 +240,17 @@ static int take(thrum_mapping *m, thrum_future *future, void *ret_result)
     size_t size = ret_result ? m->items.result_size : 0;
     const thrum_error *error = thrum_future_error(future);
     if (error)
-        return fail(m, error);
+        return fail(m, THRUM_FAILED, error);
     if (m->items.chunk == 1) {
         const thrum__request request = {THRUM__FORM_EXACT, ret_result, size, NULL};
         int rc = thrum__task_deliver(&future->task, &request, NULL, NULL);
-        return rc < 0 ? fail(m, thrum__error_constant(rc)) : 0;
+        return rc == 0 ? 0 : fail(m, rc, thrum__outcome_error(&future->task, rc));
     }
     const struct outcome *outcome = future->task.outcome;
     size_t index = m->given % m->items.chunk;
     if (index >= outcome->done)
-        return fail(m, outcome->code ? &outcome->error : thrum__error_constant(-ECANCELED));
+        return outcome->rc ? fail(m, outcome->rc, &outcome->error)
+                           : fail(m, THRUM_FAILED, thrum__error_constant(-ECANCELED));
     if (size)
         memcpy(ret_result, outcome->results + index * size, size);
     return 0;
@@ -269,7 +264,7 @@ int thrum_mapping_next(thrum_mapping *m, void *ret_result, thrum_deadline deadli
     int rc = thrum_future_wait(future, deadline);
     if (rc == 0)
         rc = take(m, future, ret_result);
-    if (rc < 0)
+    if (rc != 0)
         return rc;
     m->given++;
     if (m->given % m->items.chunk == 0 || m->given == m->items.count)
@@ -299,27 +294,28 @@ void thrum_mapping_free(thrum_mapping *m)
 }
 
 /* Where the caller wants to know, says what ended the map. */
-static int tell(const thrum_map_options *items, size_t index, const thrum_error *error)
+static void tell(const thrum_map_options *items, size_t index, const thrum_error *error)
 {
     if (items->ret_failed)
         *items->ret_failed = index;
     if (items->ret_error)
         *items->ret_error = *error;
-    return error->code;
 }
 
 int thrum_map(thrum_executor *executor, thrum_task_fn *function, const thrum_map_options *items)
 {
     thrum_mapping *m = thrum_mapping_new(executor, function, items);
-    if (!m)
-        return tell(items, 0, thrum__error_constant(-ENOMEM));
+    if (!m) {
+        tell(items, 0, thrum__error_constant(-ENOMEM));
+        return -ENOMEM;
+    }
     thrum_deadline deadline = items->deadline.ns ? items->deadline : THRUM_FOREVER;
     char *results = items->ret_results;
     int rc = 0;
     while (rc == 0 && m->given < items->count)
         rc = thrum_mapping_next(m, results ? results + m->given * items->result_size : NULL,
                                 deadline);
-    if (rc < 0)
+    if (rc != 0)
         tell(items, m->given, m->failed ? &m->error : thrum__error_constant(rc));
     thrum_mapping_free(m);
     return rc;

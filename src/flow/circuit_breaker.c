@@ -116,7 +116,7 @@ void thrum__circuit_breaker_end(thrum_circuit_breaker *breaker, uint64_t call, i
     thrum_lock_acquire(&breaker->lock_);
     if (call == breaker->turn_) {
         if (code != -ECANCELED)
-            judge(breaker, code < 0, now);
+            judge(breaker, code != 0, now);
         else if (breaker->state_ == THRUM_CIRCUIT_HALF_OPEN)
             turn(breaker, THRUM_CIRCUIT_OPEN, now);
     }

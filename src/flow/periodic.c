@@ -100,7 +100,7 @@ static int tick(struct thrum_periodic *periodic, thrum_task *self)
         thrum__failure_report("periodic", thrum_thread_current_name(), thrum__task_error(&task));
         rc = 0;
     } else if (rc < 0) {
-        thrum_fail(self, rc, "%s", thrum__task_error(&task)->message);
+        (void)thrum_fail_with(self, thrum__task_error(&task));
     }
     thrum__task_finish(&task);
     return rc;
@@ -152,17 +152,15 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
         memcpy(periodic->arg, value.bytes, size);
     thrum_thread_options thread = {.name = options->name, .daemon = !options->lasting};
     int rc = thrum_thread_start_in(&periodic->thread, &thread, run);
-    if (rc < 0) {
-        thrum_error error = *thrum__error_constant(rc);
-        fail(periodic, &error);
-    }
+    if (rc < 0)
+        fail(periodic, thrum_thread_error(&periodic->thread));
     return periodic;
 }
 
 int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline)
 {
     int rc = thrum_thread_join(&periodic->thread, deadline);
-    if (rc < 0 && !thrum_periodic_running(periodic) && rc == periodic->error.code)
+    if (rc == THRUM_FAILED)
         thrum__store_relaxed(&periodic->seen, 1);
     return rc;
 }
@@ -190,7 +188,7 @@ void thrum_periodic_free(thrum_periodic *periodic)
     thrum_shield_begin();
     int rc = thrum_thread_join(&periodic->thread, THRUM_FOREVER);
     thrum_shield_end();
-    if (rc < 0 && rc == periodic->error.code && !thrum__load_relaxed(&periodic->seen))
+    if (rc == THRUM_FAILED && !thrum__load_relaxed(&periodic->seen))
         thrum__failure_report("periodic", thrum_thread_name(&periodic->thread), &periodic->error);
     thrum_thread_finish(&periodic->thread);
     thrum__free(periodic);

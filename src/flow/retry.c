@@ -142,10 +142,16 @@ static void told(thrum_retry *retry, const void *place)
 int thrum_retry_done(thrum_retry *retry, int code)
 {
     told(retry, thrum__caller());
+    if (code > 0)
+        thrum__panic(
+            thrum__caller(),
+            "retry %p told the code %d; an attempt ends with 0 or a negative errno, and the "
+            "error of a task that failed is told by thrum_retry_fail",
+            (void *)retry, code);
     if (code < 0)
         return thrum_retry_fail(retry, code, "%s", thrum_strerror(code));
     end(retry, 0);
-    return code;
+    return 0;
 }
 
 int thrum_retry_fail(thrum_retry *retry, int code, const char *format, ...)

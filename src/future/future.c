@@ -72,8 +72,8 @@ enum {
 
 _Static_assert(sizeof(thrum_future) == 2 * THRUM__CACHE_LINE, "a future has two cache lines");
 
-/* The future for want of a future: failed, immortal, and shared by all who get it. */
-static thrum_future no_memory = {.state = FINISHED | SEEN};
+/* The future that is given out when memory ran out: failed, immortal, and shared by all callers. */
+static thrum_future no_memory = {.task = THRUM__TASK_NO_MEMORY, .state = FINISHED | SEEN};
 
 thrum_future *thrum__future_no_memory(void)
 {
@@ -163,14 +163,9 @@ bool thrum__future_unreference_quietly(thrum_future *future)
     return true;
 }
 
-static const thrum_error *error_of(const thrum_future *future)
-{
-    return future == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&future->task);
-}
-
 const thrum_error *thrum__future_failure(const thrum_future *future)
 {
-    const thrum_error *error = error_of(future);
+    const thrum_error *error = thrum__task_error(&future->task);
     return error && error->code != -ECANCELED ? error : NULL;
 }
 
@@ -475,11 +470,10 @@ int thrum__future_result(thrum_future *future, const thrum__request *request,
     int rc = wait(future, deadline, place);
     if (rc < 0)
         return rc;
-    const thrum_error *error = error_of(future);
-    if (!error)
-        return thrum__task_deliver(&future->task, request, &thrum__future_deliver_lock, future);
-    thrum__future_ignore(future);
-    return error->code;
+    rc = thrum__task_deliver(&future->task, request, &thrum__future_deliver_lock, future);
+    if (rc == THRUM_FAILED)
+        thrum__future_ignore(future);
+    return rc;
 }
 
 int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
@@ -514,7 +508,7 @@ const thrum_error *thrum_future_error(thrum_future *future)
     if (!thrum_future_done(future))
         return NULL;
     thrum__future_ignore(future);
-    return error_of(future);
+    return thrum__task_error(&future->task);
 }
 
 size_t thrum_future_result_size(thrum_future *future)

@@ -46,13 +46,14 @@ int thrum__addresses_of(const char *host, uint16_t port, bool passive, thrum_dea
         return count;
     struct question question = {.port = port, .passive = passive};
     struct answer answer;
+    thrum_error error;
     size_t length = strlen(host);
     if (length == 0 || length >= HOST_SIZE)
         return -EINVAL;
     memcpy(question.host, host, length);
-    int rc = thrum_blocking(resolve, &question, sizeof question, &answer, sizeof answer, deadline);
-    if (rc < 0)
-        return rc;
+    if (thrum_blocking(resolve, &question, sizeof question, &answer, sizeof answer, &error,
+                       deadline) != 0)
+        return error.code;
     memcpy(ret_addresses, answer.addresses, (size_t)answer.count * sizeof *ret_addresses);
     return answer.count;
 }

@@ -52,16 +52,13 @@ struct thrum_process {
     thrum__job job; /* for the failure hook, when the reaper has the last reference */
 };
 
-static thrum_process no_memory = {
-    .references = 1, .seen = 1, .name = "(not started)", .ended = {1, 0, 0}};
+static thrum_process no_memory = {.references = 1,
+                                  .seen = 1,
+                                  .name = "(not started)",
+                                  .task = THRUM__TASK_NO_MEMORY,
+                                  .ended = {1, 0, 0}};
 
 static uint32_t numbered; /* how many, for default names */
-
-static const thrum_error *error_of(const thrum_process *process)
-{
-    return process == &no_memory ? thrum__error_constant(-ENOMEM)
-                                 : thrum__task_error(&process->task);
-}
 
 /* Gives up a reference. True if it was the last. */
 static bool give_up(thrum_process *process)
@@ -316,9 +313,8 @@ static int result(thrum_process *process, const thrum__request *request, thrum_d
     } else if (!thrum_event_is_set(&process->ended)) {
         return -ESRCH;
     }
-    const thrum_error *error = error_of(process);
     thrum__store_relaxed(&process->seen, 1);
-    return error ? error->code : thrum__task_deliver(&process->task, request, &lock, process);
+    return thrum__task_deliver(&process->task, request, &lock, process);
 }
 
 int thrum_process_join(thrum_process *process, thrum_deadline deadline)
@@ -393,7 +389,7 @@ const thrum_error *thrum_process_error(thrum_process *process)
     if (!thrum_event_is_set(&process->ended))
         return NULL;
     thrum__store_relaxed(&process->seen, 1);
-    return error_of(process);
+    return thrum__task_error(&process->task);
 }
 
 int thrum_process_exit_code(thrum_process *process, int *ret_code)

@@ -113,6 +113,8 @@ static int take(thrum_task *task, const thrum__request *request, const thrum__de
 int thrum__task_deliver_any(thrum_task *task, const thrum__request *request,
                             const thrum__deliver_lock *lock, void *carrier)
 {
+    if (thrum__task_error(task))
+        return THRUM_FAILED;
     size_t size = thrum__task_result_size(task);
     switch (request->form) {
     case THRUM__FORM_TAKE:

@@ -1,8 +1,13 @@
-/* How the result of a task that is over gets to those who ask for it.
+/* The delivery of outcomes: how the threads that wait for a task get its result, or learn that it
+ * has failed.
  *
  * A future, a thread and a process each carry a task, and any number of threads may ask one of them
- * for the result at the same time: to copy it, or to take it away. All do so here. The carrier has
- * waited for the end; from then on these change nothing of the task but `outcome`, and only once:
+ * for the outcome at the same time. The carrier waits for the end of the task and then calls
+ * thrum__task_deliver, whose code it returns. So this is the only place where a failed task becomes
+ * THRUM_FAILED: a carrier returns a negative code only for its own wait.
+ *
+ * A result can be copied, or taken away. After the end of the task only `outcome` changes, and only
+ * once:
  *
  *     the result ----> thrum__task_taken
  *
@@ -57,8 +62,13 @@ typedef struct thrum__deliver_lock {
 int thrum__task_deliver_any(thrum_task *task, const thrum__request *request,
                             const thrum__deliver_lock *lock, void *carrier);
 
-/* Delivers the result of a task that succeeded. Returns 0; -EMSGSIZE if it has another size, no
- * room, or is no text; -ENODATA if it was taken; -ENOMEM. */
+/* Delivers the outcome of a task that is over. Returns
+ *
+ *     0             the result was delivered
+ *     THRUM_FAILED  the task has failed; thrum__task_error is not NULL
+ *     -EMSGSIZE     the result has another size, needs more room, or is no text
+ *     -ENODATA      the result was taken
+ *     -ENOMEM */
 static inline int thrum__task_deliver(thrum_task *task, const thrum__request *request,
                                       const thrum__deliver_lock *lock, void *carrier)
 {
@@ -70,6 +80,13 @@ static inline int thrum__task_deliver(thrum_task *task, const thrum__request *re
         return 0;
     }
     return thrum__task_deliver_any(task, request, lock, carrier);
+}
+
+/* The error that goes with a code of thrum__task_deliver, or with that of the wait before it, other
+ * than 0. The task is looked at for THRUM_FAILED alone. */
+static inline const thrum_error *thrum__outcome_error(const thrum_task *task, int rc)
+{
+    return rc == THRUM_FAILED ? thrum__task_error(task) : thrum__error_constant(rc);
 }
 
 /* Makes the result of `first`, which succeeded, the argument of zeroed `second`. Returns 0,

@@ -90,6 +90,8 @@ static const char *system_text(int code)
 
 const char *thrum_strerror(int code)
 {
+    if (code == THRUM_FAILED)
+        return "the task has failed";
     switch (code < 0 ? -code : code) {
     case 0:
         return "success";
@@ -106,7 +108,7 @@ const char *thrum_strerror(int code)
     case ECHILD:
         return "the worker process died";
     case ENOMEM:
-        return "out of memory";
+        return thrum__error_no_memory.message;
     case EMSGSIZE:
         return "the result has another size than asked for";
     case ENODATA:
@@ -120,12 +122,16 @@ const char *thrum_strerror(int code)
     }
 }
 
+const thrum_error thrum__error_no_memory = {.code = -ENOMEM, .message = "out of memory"};
+
 /* One per errno, filled in on first use: there when memory is not. */
 const thrum_error *thrum__error_constant(int code)
 {
     enum { CODES = 256 };
     static thrum_error errors[CODES];
     static uint32_t guard;
+    if (code == -ENOMEM)
+        return &thrum__error_no_memory;
     int index = code < 0 && code > -CODES ? -code : EINVAL;
     thrum_error *error = &errors[index];
     thrum__guard_acquire(&guard, 1);

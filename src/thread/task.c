@@ -140,6 +140,13 @@ int thrum_fail(thrum_task *self, int code, const char *format, ...)
     return code;
 }
 
+int thrum_fail_with(thrum_task *self, const thrum_error *error)
+{
+    if (!error)
+        return thrum_fail(self, -EINVAL, "thrum_fail_with was given no error");
+    return thrum_fail(self, error->code, "%s", error->message);
+}
+
 void thrum__task_fail(thrum_task *task, int code, const char *message)
 {
     thrum_fail(task, code, "%s", message ? message : thrum_strerror(code));
@@ -198,6 +205,16 @@ void thrum__task_give(thrum_task *task, void *memory, size_t size)
     task->result_size = size;
 }
 
+static int refuse_positive(thrum_task *task, int code)
+{
+    return code == THRUM_FAILED
+               ? thrum_fail(task, -EINVAL,
+                            "the task returned THRUM_FAILED; it must pass the failure on by "
+                            "thrum_fail_with")
+               : thrum_fail(task, -EINVAL,
+                            "the task returned %d; it must return 0 or a negative errno", code);
+}
+
 void thrum__task_run(thrum_task *task)
 {
     thrum__probe(task_begin, task);
@@ -206,8 +223,7 @@ void thrum__task_run(thrum_task *task)
     int code = task->function(task);
     const thrum_error *error = thrum__task_error(task);
     if (code > 0)
-        code = thrum_fail(task, -EINVAL,
-                          "the task returned %d; it must return 0 or a negative errno", code);
+        code = refuse_positive(task, code);
     else if (code == 0 && error)
         code = error->code; /* thrum_fail was called and its code not returned */
     else if (code < 0 && (!error || error->code != code))

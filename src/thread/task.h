@@ -144,4 +144,13 @@ void thrum__failure_report_task(const char *kind, const thrum_task *task);
 /* An error with `code` and its text, constant and always to be had. */
 const thrum_error *thrum__error_constant(int code);
 
+/* That of -ENOMEM, for handles that exist before the program runs. */
+extern const thrum_error thrum__error_no_memory;
+
+/* The initialiser of the task of a handle that was given out because memory ran out. */
+#define THRUM__TASK_NO_MEMORY                                                                      \
+    {                                                                                              \
+        .outcome = &thrum__error_no_memory, .result_size = THRUM__TASK_FAILED                      \
+    }
+
 #endif

@@ -41,8 +41,9 @@
 
 typedef struct thrum__thread state; /* what all of this file is about */
 
-/* The state for want of a state, and a handle that has it. */
+/* The state that is given out when memory ran out, and a handle that has it. */
 static state no_memory = {
+    .task = THRUM__TASK_NO_MEMORY,
     .handle = {&no_memory},
     .owner = &no_memory.handle,
     .finished = {1, 0, 0},
@@ -255,11 +256,6 @@ static int wait_for_end(state *thread, thrum_deadline deadline, const void *plac
     return rc;
 }
 
-static const thrum_error *error_of(state *thread)
-{
-    return thread == &no_memory ? thrum__error_constant(-ENOMEM) : thrum__task_error(&thread->task);
-}
-
 static void keep_others_out(void *thread)
 {
     thrum_lock_acquire(&((state *)thread)->lock);
@@ -278,9 +274,8 @@ static int result(thrum_thread *handle, const thrum__request *request, thrum_dea
     int rc = wait_for_end(thread, deadline, place);
     if (rc < 0)
         return rc;
-    const thrum_error *error = error_of(thread);
     thrum__store_relaxed(&thread->seen, 1);
-    return error ? error->code : thrum__task_deliver(&thread->task, request, &lock, thread);
+    return thrum__task_deliver(&thread->task, request, &lock, thread);
 }
 
 int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline)
@@ -328,7 +323,7 @@ const thrum_error *thrum_thread_error(thrum_thread *handle)
     if (!thrum_event_is_set(&thread->finished))
         return NULL;
     thrum__store_relaxed(&thread->seen, 1);
-    return error_of(thread);
+    return thrum__task_error(&thread->task);
 }
 
 static void give_up(state *thread)

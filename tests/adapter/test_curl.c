@@ -173,7 +173,8 @@ TEST_DEADLINE(the_lead_is_not_lost_when_many_leave_at_once, 120)
                 thrum_thread_cancel(threads[i]);
         thrum_event_set(&server.gate);
         for (int i = 0; i < CALLERS; i++) {
-            int rc = thrum_thread_join(threads[i], THRUM_FOREVER);
+            int rc = OUTCOME_CODE(thrum_thread_join(threads[i], THRUM_FOREVER),
+                                  thrum_thread_error(threads[i]));
             CHECK(rc == CURLE_OK || (rc == -ECANCELED && (i + round) % 4));
             thrum_thread_free(threads[i]);
         }

@@ -561,7 +561,8 @@ static void exchange(int results[4])
         tasks[i] = thrum_thread_start(i < 2 ? write_much : read_much,
                                       thrum_value(thrum_stream *, i % 2 ? near : far));
     for (int i = 0; i < 4; i++) {
-        results[i] = thrum_thread_join(tasks[i], THRUM_FOREVER);
+        results[i] =
+            OUTCOME_CODE(thrum_thread_join(tasks[i], THRUM_FOREVER), thrum_thread_error(tasks[i]));
         thrum_thread_free(tasks[i]);
     }
 }
@@ -601,7 +602,8 @@ TEST(a_cut_anywhere_is_an_error)
         roughs[1].budget = budget;
         thrum_thread *accepting = thrum_thread_start(accept_one, THRUM_NOTHING);
         int rc = thrum_tls_connect(client, near, "good.example", &error, THRUM_FOREVER);
-        int accepted = thrum_thread_join(accepting, THRUM_FOREVER);
+        int accepted = OUTCOME_CODE(thrum_thread_join(accepting, THRUM_FOREVER),
+                                    thrum_thread_error(accepting));
         thrum_thread_free(accepting);
         if (rc == 0 && accepted == 0) {
             rc = thrum_stream_write(far, text, sizeof text, THRUM_FOREVER);
@@ -649,7 +651,8 @@ TEST_DEADLINE(damage_on_the_way_is_noticed, 60)
         if (rc == 0)
             rc = server_writes ? read_all(near) : write_all(near);
         (void)thrum_stream_close(near, THRUM_NOW);
-        int served = thrum_thread_join(serving, THRUM_FOREVER);
+        int served =
+            OUTCOME_CODE(thrum_thread_join(serving, THRUM_FOREVER), thrum_thread_error(serving));
         noticed += server_writes ? rc < 0 : served < 0;
         thrum_thread_free(serving);
         thrum_stream_free(near);

@@ -31,6 +31,7 @@
 #ifndef EXPLORE_H
 #define EXPLORE_H
 
+#include "../outcome.h"
 #include "base/atomic.h"
 #include "base/memory.h"
 #include "explorer/machine.h"

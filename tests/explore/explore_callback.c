@@ -18,7 +18,8 @@ static int work(thrum_task *self)
 static int count(thrum_future *done, void *context)
 {
     int result = 0;
-    int rc = thrum_future_result(done, &result, sizeof result, THRUM_NOW);
+    int rc = OUTCOME_CODE(thrum_future_result(done, &result, sizeof result, THRUM_NOW),
+                          thrum_future_error(done));
     EXPLORE_CHECK(rc == -ECANCELED || (rc == 0 && result == 8 && EXPLORE_READ(data) == 7));
     thrum__add_relaxed(&calls, 1);
     (void)context;
@@ -127,7 +128,8 @@ static void end_against_cancel(void (*maker)(void *argument))
     add(NULL);
     int rc = thrum_future_cancel(future);
     int result = 0;
-    int outcome = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    int outcome = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                               thrum_future_error(future));
     if (rc == 0) {
         explore_seen("cancelled");
         EXPLORE_CHECK(outcome == -ECANCELED);

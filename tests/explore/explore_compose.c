@@ -67,7 +67,8 @@ static void shut_down(void)
 static int end_of(thrum_future *future)
 {
     EXPLORE_CHECK(thrum_future_wait(future, THRUM_FOREVER) == 0);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_NOW);
+    int rc =
+        OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future));
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     if (rc == -EPIPE)
         explore_seen("refused");
@@ -92,7 +93,8 @@ static int wait_for_go(thrum_task *self)
 /* Waits for a future in a task, and returns what it became. A wait that is cancelled leaves it to end alone. */
 static int join(thrum_future *future)
 {
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     (void)thrum_future_error(future);
     thrum_future_free(future);
@@ -120,7 +122,10 @@ EXPLORE_POOLS(compose_join_shutdown, "refused", .leaks = false)
 static int map(thrum_task *self)
 {
     (void)self;
-    int rc = thrum_map(pool, count, &(thrum_map_options){.count = 2, .window = 1});
+    thrum_error error;
+    int rc = OUTCOME_CODE(
+        thrum_map(pool, count, &(thrum_map_options){.count = 2, .window = 1, .ret_error = &error}),
+        &error);
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     return rc;
 }
@@ -141,7 +146,7 @@ static int join_group(thrum_task *self)
     thrum_group *group = thrum_group_new();
     thrum_future_free(thrum_group_submit(group, pool, count, THRUM_NOTHING));
     thrum_future_free(thrum_group_submit(group, pool, count, THRUM_NOTHING));
-    int rc = thrum_group_join(group, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group));
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     thrum_group_free(group);
     return rc;
@@ -250,7 +255,8 @@ EXPLORE_POOLS(compose_group_cancel, NULL, .leaks = false)
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING);
     thrum_group_cancel(group);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ECANCELED);
     thrum_group_free(group);
     for (int i = 0; i < 2; i++)
         EXPLORE_CHECK(end_of(futures[i]) == -ECANCELED);
@@ -268,7 +274,8 @@ EXPLORE_POOLS(compose_group_failure, NULL, .leaks = false)
     thrum_group *group = thrum_group_new();
     thrum_future_free(thrum_group_submit(group, pool, fail, THRUM_NOTHING));
     thrum_future *other = thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ERANGE);
     thrum_group_free(group);
     EXPLORE_CHECK(thrum_future_wait(other, THRUM_NOW) == 0);
     thrum_future_free(other);
@@ -325,7 +332,8 @@ EXPLORE_POOLS(compose_nested_deadline, NULL, .timeouts = 1)
         thrum_yield();
     thrum_event_set(&go);
     EXPLORE_CHECK(thrum_future_wait(outer, THRUM_FOREVER) == 0);
-    int rc = thrum_future_result(outer, NULL, 0, THRUM_NOW);
+    int rc =
+        OUTCOME_CODE(thrum_future_result(outer, NULL, 0, THRUM_NOW), thrum_future_error(outer));
     EXPLORE_CHECK(rc == 0 || rc == -ETIMEDOUT);
     thrum_future_free(outer);
     if (inner)
@@ -341,7 +349,8 @@ EXPLORE_POOLS(compose_deadline_shutdown, NULL, .timeouts = 1, .rescue = true)
                           wait_for_go, THRUM_NOTHING);
     shut_down();
     EXPLORE_CHECK(thrum_future_wait(future, THRUM_FOREVER) == 0);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_NOW);
+    int rc =
+        OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future));
     EXPLORE_CHECK(rc == -ETIMEDOUT || rc == -ECANCELED);
     thrum_future_free(future);
 }
@@ -352,7 +361,11 @@ static int map_waiters(thrum_task *self)
 {
     (void)self;
     thrum_event_set(&outer_runs);
-    return thrum_map(pool, wait_for_go, &(thrum_map_options){.count = 2, .window = 2});
+    thrum_error error;
+    return OUTCOME_CODE(
+        thrum_map(pool, wait_for_go,
+                  &(thrum_map_options){.count = 2, .window = 2, .ret_error = &error}),
+        &error);
 }
 
 static int join_waiters(thrum_task *self)
@@ -361,7 +374,7 @@ static int join_waiters(thrum_task *self)
     thrum_event_set(&outer_runs);
     thrum_group *group = thrum_group_new();
     thrum_future_free(thrum_group_submit(group, pool, wait_for_go, THRUM_NOTHING));
-    int rc = thrum_group_join(group, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group));
     thrum_group_free(group);
     return rc;
 }
@@ -403,7 +416,7 @@ EXPLORE_POOLS(compose_map_failure, NULL, .leaks = false)
     size_t failed = 0;
     thrum_map_options options = {
         .count = 3, .window = 2, .args = items, .arg_size = sizeof *items, .ret_failed = &failed};
-    EXPLORE_CHECK(thrum_map(pool, fail_at_one, &options) == -ERANGE);
+    EXPLORE_CHECK(thrum_map(pool, fail_at_one, &options) == THRUM_FAILED);
     EXPLORE_CHECK(failed == 1);
     thrum_executor_shutdown(pool);
     EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 2);

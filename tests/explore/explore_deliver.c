@@ -167,7 +167,8 @@ static int return_owned(thrum_task *self)
 static void own_result(void *argument)
 {
     int value = 0;
-    int rc = thrum_future_result(future, &value, sizeof value, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, &value, sizeof value, THRUM_FOREVER),
+                          thrum_future_error(future));
     EXPLORE_CHECK(rc == 0 || rc == -ENODATA || rc == -ECANCELED);
     if (rc == 0) {
         EXPLORE_CHECK(value == 7);
@@ -244,7 +245,8 @@ EXPLORE(owned_result_against_chain, .preemptions = 2, .long_preemptions = 3, .se
     thrum_future *second = thrum_future_then(future, direct, consume);
     explore_spawn("runner", run, NULL);
     own_result(NULL);
-    int rc = thrum_future_result(second, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(second, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(second));
     EXPLORE_CHECK(rc == 0 || rc == -ENODATA);
     if (rc == 0)
         explore_seen("chained");

@@ -18,7 +18,8 @@ static void make(int workers)
 
 static void expect(thrum_future *future, int code)
 {
-    EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == code);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                               thrum_future_error(future)) == code);
     thrum_future_free(future);
 }
 
@@ -69,7 +70,8 @@ EXPLORE(fiber_cancel, .preemptions = 2, .long_preemptions = 3)
     int rc = thrum_future_cancel(future);
     EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS);
     thrum_event_set(&event);
-    rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(future));
     EXPLORE_CHECK(rc == 0 || rc == -ECANCELED);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
@@ -163,7 +165,8 @@ EXPLORE(fiber_no_memory, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .no
     EXPLORE_WRITE(shared, 1);
     thrum_event_set(&event);
     thrum_future *future = thrum_submit(pool, read_after_event, THRUM_NOTHING);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     EXPLORE_CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);

@@ -33,7 +33,8 @@ static void run_it(void *argument)
 static void wait_for_it(void *argument)
 {
     int result = 0;
-    int rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                          thrum_future_error(future));
     EXPLORE_CHECK(rc == -ECANCELED || (rc == 0 && result == 8));
     EXPLORE_CHECK(thrum_future_done(future));
     if (rc == 0)
@@ -365,7 +366,8 @@ EXPLORE(pool_cancel, .preemptions = 2, .long_preemptions = 3)
     thrum_future *other = thrum_submit(pool, count_one, THRUM_NOTHING);
     int rc = thrum_future_cancel(stopped);
     EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS);
-    EXPLORE_CHECK(thrum_future_result(stopped, NULL, 0, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_future_result(stopped, NULL, 0, THRUM_FOREVER),
+                               thrum_future_error(stopped)) == -ECANCELED);
     EXPLORE_CHECK(thrum_future_result(other, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(stopped);
     thrum_future_free(other);
@@ -404,7 +406,7 @@ EXPLORE(pool_refused, .preemptions = 1, .no_thread = 1, .no_memory = 1, .sees = 
     if (!pool)
         return;
     thrum_future *f = thrum_submit(pool, count_one, THRUM_NOTHING);
-    int rc = thrum_future_result(f, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(f, NULL, 0, THRUM_FOREVER), thrum_future_error(f));
     EXPLORE_CHECK(rc == 0 || rc == -EAGAIN || rc == -ENOMEM);
     if (rc == -EAGAIN)
         explore_seen("refused");

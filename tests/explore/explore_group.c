@@ -73,7 +73,8 @@ EXPLORE(group_failure, .preemptions = 1, .long_preemptions = 3, .sees = "cancell
     submit(group, succeed);
     run_given(0);
     run_given(1);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ERANGE);
     EXPLORE_CHECK(EXPLORE_READ(data) == 1);
     EXPLORE_CHECK(thrum_group_error(group)->code == -ERANGE);
     uint32_t after = thrum__load_relaxed(&runs);
@@ -95,7 +96,8 @@ EXPLORE(group_submit_against_failure, .preemptions = 1, .long_preemptions = 3, .
         run_given(1);
     else
         explore_seen("refused");
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ERANGE);
     EXPLORE_CHECK(thrum_future_done(late));
     EXPLORE_CHECK(thrum__load_relaxed(&runs) == !thrum_future_cancelled(late));
     thrum_future_free(late);
@@ -110,7 +112,8 @@ EXPLORE(group_submit_unrun, .preemptions = 2, .long_preemptions = 3)
     submit(group, fail);
     run_given(0);
     submit(group, succeed);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ERANGE);
     thrum_group_free(group);
     explore_join_all();
     if (thrum__load_relaxed(&gifts) == 2)
@@ -125,7 +128,8 @@ EXPLORE(group_cancel, .preemptions = 2, .long_preemptions = 3, .sees = "cancelle
     submit(group, succeed);
     run_given(0);
     thrum_group_cancel(group);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ECANCELED);
     uint32_t after = thrum__load_relaxed(&runs);
     if (after == 0)
         explore_seen("cancelled");
@@ -144,7 +148,8 @@ EXPLORE(group_reason, .preemptions = EXPLORE_NONE)
     submit(group, succeed);
     run(given[0]);
     thrum_group_cancel(group);
-    EXPLORE_CHECK(thrum_group_join(group, THRUM_FOREVER) == -ERANGE);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group)) ==
+                  -ERANGE);
     thrum_group_free(group);
     run(given[1]);
 }

@@ -62,10 +62,10 @@ EXPLORE(periodic_failure, .preemptions = 2, .rescue = true, .sees = "failed")
     thrum_periodic *periodic =
         thrum_periodic_start(&(thrum_periodic_options){.period = 1}, mark_and_fail, THRUM_NOTHING);
     int rc = thrum_periodic_stop(periodic, THRUM_FOREVER);
-    EXPLORE_CHECK(rc == (EXPLORE_READ(ticks) ? -ERANGE : 0));
+    EXPLORE_CHECK(rc == (EXPLORE_READ(ticks) ? THRUM_FAILED : 0));
     EXPLORE_CHECK(EXPLORE_READ(ticks) <= 1);
-    EXPLORE_CHECK(thrum_periodic_error(periodic, NULL) == rc);
-    if (rc < 0)
+    EXPLORE_CHECK(thrum_periodic_error(periodic, NULL) == (rc ? -ERANGE : 0));
+    if (rc == THRUM_FAILED)
         explore_seen("failed");
     finish(periodic);
 }

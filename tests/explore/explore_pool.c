@@ -204,7 +204,8 @@ EXPLORE(pool_shutdown_cancels, .preemptions = 2, .long_preemptions = 3)
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_pending = true});
     int ran = 0;
     for (int i = 0; i < 2; i++) {
-        int rc = thrum_future_result(futures[i], NULL, 0, THRUM_NOW);
+        int rc = OUTCOME_CODE(thrum_future_result(futures[i], NULL, 0, THRUM_NOW),
+                              thrum_future_error(futures[i]));
         EXPLORE_CHECK(rc == 0 || rc == -ECANCELED);
         ran += rc == 0;
         thrum_future_free(futures[i]);
@@ -242,7 +243,8 @@ EXPLORE(pool_broken, .preemptions = 1, .long_preemptions = 3)
     for (int i = 0; i < 2; i++)
         futures[i] = thrum_submit(pool, mark, THRUM_NOTHING);
     for (int i = 0; i < 2; i++) {
-        EXPLORE_CHECK(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) == -EACCES);
+        EXPLORE_CHECK(OUTCOME_CODE(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                                   thrum_future_error(futures[i])) == -EACCES);
         thrum_future_free(futures[i]);
     }
     thrum_executor_shutdown(pool);
@@ -284,7 +286,8 @@ EXPLORE(pool_cancel_is_for_one, .preemptions = 1, .long_preemptions = 2)
     thrum_future *second = thrum_submit(pool, check_not_stopped, THRUM_NOTHING);
     int rc = thrum_future_cancel(first);
     EXPLORE_CHECK(rc == 0 || rc == -EINPROGRESS);
-    EXPLORE_CHECK(thrum_future_result(first, NULL, 0, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_future_result(first, NULL, 0, THRUM_FOREVER),
+                               thrum_future_error(first)) == -ECANCELED);
     EXPLORE_CHECK(thrum_future_result(second, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(first);
     thrum_future_free(second);

@@ -59,7 +59,8 @@ static void submit_one(void *argument)
     thrum__store_release(&submitter, thrum__self());
     thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
     thrum_shield_begin();
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     thrum_shield_end();
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     thrum__add_relaxed(&refused, rc < 0);

@@ -158,7 +158,8 @@ static int submit_and_cancel(thrum_task *self)
     (void)self;
     thrum_future *inner = thrum_submit(pool, count, THRUM_NOTHING);
     int cancelled = thrum_future_cancel(inner);
-    int rc = thrum_future_result(inner, NULL, 0, THRUM_FOREVER);
+    int rc =
+        OUTCOME_CODE(thrum_future_result(inner, NULL, 0, THRUM_FOREVER), thrum_future_error(inner));
     EXPLORE_CHECK(cancelled == 0 ? rc == -ECANCELED : rc == 0);
     thrum_future_free(inner);
     return 0;
@@ -279,7 +280,8 @@ static int fork_and_join_while_closing(thrum_task *self)
 {
     (void)self;
     thrum_future *forked = thrum_submit(pool, count, THRUM_NOTHING);
-    int rc = thrum_future_result(forked, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(forked, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(forked));
     EXPLORE_CHECK(rc == 0 || rc == -EPIPE || rc == -ECANCELED);
     thrum_future_free(forked);
     return 0;

@@ -85,7 +85,8 @@ EXPLORE(thread_failure_seen, .preemptions = 3)
 {
     thrum_failure_hook_set(report, NULL);
     thrum_thread *thread = thrum_thread_start(fail, THRUM_NOTHING);
-    EXPLORE_CHECK(thrum_thread_join(thread, THRUM_FOREVER) == -EIO);
+    EXPLORE_CHECK(
+        OUTCOME_CODE(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread)) == -EIO);
     thrum_thread_free(thread);
     EXPLORE_CHECK(reports == 0);
 }
@@ -102,7 +103,8 @@ EXPLORE(thread_cancel, .preemptions = 3, .long_preemptions = 5, .spurious = 1)
 {
     thrum_thread *thread = thrum_thread_start(wait_for_nothing, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_thread_cancel(thread) == 0);
-    EXPLORE_CHECK(thrum_thread_join(thread, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_thread_join(thread, THRUM_FOREVER),
+                               thrum_thread_error(thread)) == -ECANCELED);
     thrum_thread_free(thread);
 }
 
@@ -146,7 +148,7 @@ EXPLORE(thread_cancel_reused, .preemptions = 2, .long_preemptions = 3)
 EXPLORE(thread_refused, .preemptions = 2, .no_thread = 1, .no_memory = 1, .sees = "refused")
 {
     thrum_thread *thread = thrum_thread_start(write_data, thrum_value(int, 1));
-    int rc = thrum_thread_join(thread, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread));
     EXPLORE_CHECK(rc == 0 || rc == -EAGAIN || rc == -ENOMEM);
     if (rc == -EAGAIN)
         explore_seen("refused");

@@ -25,7 +25,8 @@ EXPLORE(timer_cancel, .preemptions = 2, .timeouts = 1, .rescue = true, .sees = "
     EXPLORE_CHECK(rc == 0 || rc == -EALREADY);
     if (rc == 0)
         explore_seen("cancelled");
-    EXPLORE_CHECK(thrum_thread_join(timer, THRUM_FOREVER) == (rc == 0 ? -ECANCELED : 0));
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_thread_join(timer, THRUM_FOREVER),
+                               thrum_thread_error(timer)) == (rc == 0 ? -ECANCELED : 0));
     EXPLORE_CHECK(EXPLORE_READ(ran) == (rc == 0 ? 0 : 1));
     thrum_thread_free(timer);
 }
@@ -34,7 +35,8 @@ EXPLORE(timer_cancel_forever, .preemptions = 2, .long_preemptions = 3, .spurious
 {
     thrum_thread *timer = thrum_timer_start(THRUM_FOREVER, mark, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_timer_cancel(timer) == 0);
-    EXPLORE_CHECK(thrum_thread_join(timer, THRUM_FOREVER) == -ECANCELED);
+    EXPLORE_CHECK(OUTCOME_CODE(thrum_thread_join(timer, THRUM_FOREVER),
+                               thrum_thread_error(timer)) == -ECANCELED);
     EXPLORE_CHECK(EXPLORE_READ(ran) == 0);
     thrum_thread_free(timer);
 }

@@ -123,7 +123,8 @@ static void wait_for_future(struct fuzz_self *self, const struct fuzz_op *op)
     int rc;
     switch (op->value % 4) {
     case 0:
-        rc = thrum_future_result(mine->future, &value, sizeof value, until);
+        rc = OUTCOME_CODE(thrum_future_result(mine->future, &value, sizeof value, until),
+                          thrum_future_error(mine->future));
         if (rc == 0 || (thrum_future_done(mine->future) && rc == -EIO))
             check_outcome(mine, rc, value);
         else if (!thrum__load_acquire(&mine->cancelled))

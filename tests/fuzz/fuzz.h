@@ -2,6 +2,7 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include "../outcome.h"
 #include "base/atomic.h"
 
 #include <errno.h>

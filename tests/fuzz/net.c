@@ -83,8 +83,11 @@ static void join_both(struct pair *pair, bool cancels)
         pair->pool ? (void)thrum_future_cancel(pair->future[i])
                    : (void)thrum_thread_cancel(pair->thread[i]);
     for (unsigned i = 0; i < 2; i++) {
-        int rc = pair->pool ? thrum_future_result(pair->future[i], NULL, 0, THRUM_FOREVER)
-                            : thrum_thread_join(pair->thread[i], THRUM_FOREVER);
+        int rc = pair->pool
+                     ? OUTCOME_CODE(thrum_future_result(pair->future[i], NULL, 0, THRUM_FOREVER),
+                                    thrum_future_error(pair->future[i]))
+                     : OUTCOME_CODE(thrum_thread_join(pair->thread[i], THRUM_FOREVER),
+                                    thrum_thread_error(pair->thread[i]));
         FUZZ_CHECK(rc == 0 || (rc == -ECANCELED && cancels)); /* a task that never began */
         thrum_future_free(pair->future[i]);
         thrum_thread_free(pair->thread[i]);

@@ -80,7 +80,8 @@ static void settle(struct fuzz_self *self, struct batch *batch, unsigned i, thru
     int rc;
     FUZZ_UNTIL_DONE(self, wait, rc, thrum_future_wait(future, until));
     FUZZ_CHECK(rc == 0 && thrum_future_done(future));
-    rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    rc = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                      thrum_future_error(future));
     if (rc == -ECANCELED && !thrum_future_error(future)) { /* the wait itself was cancelled */
         FUZZ_ALLOWED(self, FUZZ_FOREVER, rc);
         return;
@@ -260,7 +261,7 @@ static void map(struct fuzz_self *self, const struct fuzz_op *op)
                                  .result_size = sizeof *results,
                                  .window = op->value / 32 % 4,
                                  .chunk = op->value / 128 % 4};
-    int rc = thrum_map(pool, triple, &options);
+    int rc = OUTCOME_CODE(thrum_map(pool, triple, &options), &error);
     if (rc < 0 && rc != -ECANCELED)
         fuzz_fail(__FILE__, __LINE__, "a map fails: %s", error.message);
     FUZZ_ALLOWED(self, FUZZ_FOREVER, rc);
@@ -276,7 +277,8 @@ static void use_process(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_future *future = thrum_submit(processes, triple, &number, sizeof number);
     int rc;
     FUZZ_UNTIL_DONE(self, op->wait, rc, thrum_future_wait(future, until));
-    rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    rc = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                      thrum_future_error(future));
     FUZZ_CHECK((rc == 0 && result == number * 3) || (rc == -ECANCELED && may_be_refused(self)));
     thrum_future_free(future);
 }
@@ -298,7 +300,8 @@ static void use_group(struct fuzz_self *self, const struct fuzz_op *op)
         }
     }
     if (!(op->value & 128)) {
-        int rc = thrum_group_join(group, fuzz_deadline(self, op->wait));
+        int rc = OUTCOME_CODE(thrum_group_join(group, fuzz_deadline(self, op->wait)),
+                              thrum_group_error(group));
         uint32_t ran = 0;
         for (unsigned i = 0; i < count; i++)
             ran += thrum__load_acquire(&batch.ran[i]);

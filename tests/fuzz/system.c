@@ -143,7 +143,7 @@ static void timer(struct fuzz_self *self, const struct fuzz_op *op)
         thrum_timer_start(fuzz_deadline(self, wait), run_chore, &chore, sizeof chore);
     bool kept = op->value % 2 && thrum_timer_cancel(started) == 0;
     thrum_shield_begin();
-    int rc = thrum_thread_join(started, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_thread_join(started, THRUM_FOREVER), thrum_thread_error(started));
     thrum_shield_end();
     FUZZ_CHECK(rc == (kept ? -ECANCELED : 0) && ran == !kept);
     thrum_thread_free(started);

@@ -60,6 +60,14 @@ extern thrum_map_options items;
 void show(const struct page *page);
 #endif
 
+#ifdef IN_include_thrum_error_h
+extern thrum_future *f;
+#endif
+
+#ifdef IN_include_thrum_fiber_h
+thrum_task_fn serve;
+#endif
+
 #ifdef IN_include_thrum_future_h
 struct fetch {
     const char *url;
@@ -238,6 +246,10 @@ struct page {
 thrum_task_fn load, serve;
 extern thrum_socket *socket;
 extern const void *bytes;
+extern thrum_future *f;
+#endif
+#ifdef IN_include_thrum_task_h_5
+extern struct page page;
 #endif
 
 #ifdef IN_include_thrum_thread_h

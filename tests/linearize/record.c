@@ -169,7 +169,7 @@ void linear_record(const struct linear_subject *subject, unsigned threads, uint6
     recorder.ended = true;
     thrum__add_release(&recorder.round, 1);
     for (unsigned i = 1; i < threads; i++) {
-        if (thrum_thread_join(others[i], THRUM_FOREVER) < 0)
+        if (thrum_thread_join(others[i], THRUM_FOREVER) != 0)
             errx(EXIT_FAILURE, "a thread failed");
         thrum_thread_free(others[i]);
     }

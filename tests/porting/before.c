@@ -29,6 +29,17 @@ static void run_processes(void)
     thrum_process_free(first);
 }
 
+static int run_thread(void)
+{
+    int result = 0;
+    thrum_thread *thread = thrum_thread_start(answer, THRUM_NOTHING);
+    int rc = thrum_thread_result(thread, &result, sizeof result, THRUM_FOREVER);
+    thrum_thread_free(thread);
+    if (rc < 0)
+        return rc;
+    return result;
+}
+
 static int compare(const void *one, const void *other)
 {
     return *(const int *)one - *(const int *)other;
@@ -63,6 +74,7 @@ int main(void)
     thrum_executor_shutdown(fibers);
     printf("%d %d\n", first_of_two(THRUM_FIFO), first_of_two(THRUM_PRIORITY));
     run_processes();
+    printf("%d\n", run_thread());
     thrum_event event = {0};
     thrum_time soon = thrum_in(0.001);
     printf("%s\n", wait_a_little(&event, soon) == -ETIMEDOUT ? "late" : "set");

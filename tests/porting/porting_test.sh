@@ -32,12 +32,15 @@ cp "$source" "$work/program.c"
 result $? 'the old program does not compile'
 "$top/tools/porting-0.2.sh" "$work/program.c" >"$work/out" 2>&1
 result $? 'the script ends well'
+place=$(grep -n 'thrum_thread_result' "$work/program.c" | cut -d: -f1)
+[ "$(cut -d: -f2 "$work/out")" = "$place" ]
+result $? 'the script prints the place where a failed task would be taken for a success, and no other'
 compile "$@" >"$work/out" 2>&1
 result $? 'the new program compiles'
 cp "$work/program.c" "$work/once.c"
 "$work/program" >"$work/out" 2>&1 && diff "$top/tests/porting/output.txt" "$work/out" >"$work/diff"
 result $? 'the new program does what the old did'
-"$top/tools/porting-0.2.sh" "$work/program.c" && cmp "$work/once.c" "$work/program.c" >"$work/out" 2>&1
+"$top/tools/porting-0.2.sh" "$work/program.c" >/dev/null && cmp "$work/once.c" "$work/program.c" >"$work/out" 2>&1
 result $? 'a second time changes nothing'
 echo "1..$number"
 exit $failed

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/cpu.h"
 #include "base/panic.h"
+#include "base/place.h"
 #include "base/process.h"
 #include "executor/core/pool.h"
 #include "fiber/idle.h"
@@ -351,21 +352,30 @@ thrum_executor *thrum_fiber_pool_current(void)
     return self->fiber ? self->executor : NULL;
 }
 
+static void report_run(thrum_task_fn *function, const thrum_error *error)
+{
+    char name[256];
+    thrum__place_text(name, sizeof name, (const void *)(uintptr_t)function);
+    thrum__failure_report("future", name, error);
+}
+
 int thrum_run_with(const thrum_fiber_pool_options *options, thrum_task_fn *function,
                    const void *arg, size_t size)
 {
     thrum_executor *pool = make(options, thrum__caller());
     if (!pool)
-        return -ENOMEM;
-    thrum_future *future = thrum_submit(pool, function, arg, size);
+        thrum__value_drop(thrum__value_of(arg, size, thrum__caller()));
+    thrum_future *future =
+        pool ? thrum_submit(pool, function, arg, size) : thrum__future_no_memory();
     thrum_shield_begin(); /* the function is asked to stop by its own means, not left behind */
     (void)thrum_future_wait(future, THRUM_FOREVER);
     thrum_shield_end();
     const thrum_error *error = thrum_future_error(future);
-    int code = error ? error->code : 0;
-    thrum_future_free(future);
     thrum_executor_shutdown(pool);
-    return code;
+    if (error)
+        report_run(function, error);
+    thrum_future_free(future);
+    return error ? THRUM_FAILED : 0;
 }
 
 int thrum_run(thrum_task_fn *function, const void *arg, size_t size)

@@ -13,20 +13,29 @@ static int multiply(thrum_task *self)
 TEST(a_blocking_call_gives_its_result)
 {
     int result = 0;
-    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), &result, sizeof result, THRUM_FOREVER),
+    thrum_error error = {.code = 77};
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), &result, sizeof result, &error,
+                             THRUM_FOREVER),
               ==, 0);
     CHECK_INT(result, ==, 42);
-    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(error.code, ==, 77);
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), NULL, 0, NULL, THRUM_FOREVER), ==, 0);
 }
 
 TEST(a_blocking_call_that_fails_gives_its_code)
 {
     int result = 1;
-    CHECK_INT(thrum_blocking(multiply, thrum_value(int, -6), &result, sizeof result, THRUM_FOREVER),
-              ==, -EINVAL);
+    thrum_error error = {0};
+    CHECK_OUTCOME(thrum_blocking(multiply, thrum_value(int, -6), &result, sizeof result, &error,
+                                 THRUM_FOREVER),
+                  &error, -EINVAL);
+    CHECK_STR(error.message, "bad number");
     CHECK_INT(result, ==, 1);
-    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), &result, 1, THRUM_FOREVER), ==,
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, -6), NULL, 0, NULL, THRUM_FOREVER), ==,
+              THRUM_FAILED);
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), &result, 1, &error, THRUM_FOREVER), ==,
               -EMSGSIZE);
+    CHECK_INT(error.code, ==, -EMSGSIZE);
 }
 
 static int name_it(thrum_task *self)
@@ -37,7 +46,8 @@ static int name_it(thrum_task *self)
 TEST(a_blocking_call_leaves_a_fiber_and_stays_in_a_thread)
 {
     uint32_t ident = 0;
-    CHECK_INT(thrum_blocking(name_it, THRUM_NOTHING, &ident, sizeof ident, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(name_it, THRUM_NOTHING, &ident, sizeof ident, NULL, THRUM_FOREVER), ==,
+              0);
     if (thrum_fiber_pool_current())
         CHECK_INT(ident, !=, thrum_thread_current_ident());
     else
@@ -63,7 +73,7 @@ static int block(thrum_task *self)
 static int call_block(thrum_task *self)
 {
     (void)self;
-    return thrum_blocking(block, THRUM_NOTHING, NULL, 0, THRUM_FOREVER);
+    return thrum_blocking(block, THRUM_NOTHING, NULL, 0, NULL, THRUM_FOREVER);
 }
 
 static uint32_t caller;
@@ -90,7 +100,7 @@ TEST(a_deadline_leaves_a_blocking_call_alone_and_asks_it_to_stop)
 {
     if (!thrum_fiber_pool_current())
         return; /* a thread just calls */
-    CHECK_INT(thrum_blocking(block, THRUM_NOTHING, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_blocking(block, THRUM_NOTHING, NULL, 0, NULL, thrum_in(0.01)), ==, -ETIMEDOUT);
     if (thrum__load_acquire(&entered))
         UNTIL(thrum__load_acquire(&stopped) == 1);
 }
@@ -131,14 +141,14 @@ TEST(a_call_that_waits_for_a_helper_can_be_left)
     CHECK_INT(setenv("THRUM_BLOCKING_THREADS", "1", 1), ==, 0);
     thrum_thread *first = thrum_thread_start(call_block, THRUM_NOTHING);
     UNTIL(thrum__load_acquire(&entered) == 1);
-    CHECK_INT(thrum_blocking(block, THRUM_NOTHING, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_blocking(block, THRUM_NOTHING, NULL, 0, NULL, thrum_in(0.01)), ==, -ETIMEDOUT);
     thrum_thread *second = thrum_thread_start(call_and_tell, THRUM_NOTHING);
     UNTIL(waits_for(&caller, "future"));
     CHECK_INT(thrum_thread_cancel(second), ==, 0);
     JOIN(second, -ECANCELED);
     thrum_event_set(&gate);
     JOIN(first, 0);
-    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(multiply, thrum_value(int, 6), NULL, 0, NULL, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum__load_acquire(&entered), ==, 1);
 }
 
@@ -147,7 +157,9 @@ TEST(without_memory_a_blocking_call_fails)
     int result;
     char large[1000] = "";
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
-    int rc = thrum_blocking(multiply, large, sizeof large, &result, sizeof result, THRUM_FOREVER);
+    thrum_error error = {0};
+    int rc = thrum_blocking(multiply, large, sizeof large, &result, sizeof result, &error,
+                            THRUM_FOREVER);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
-    CHECK_INT(rc, ==, -ENOMEM);
+    CHECK_OUTCOME(rc, &error, -ENOMEM);
 }

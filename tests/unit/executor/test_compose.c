@@ -88,7 +88,8 @@ static void settle(int allowed, int also_allowed)
 {
     for (uint32_t i = 0; i < made; i++) {
         CHECK_INT(thrum_future_wait(futures[i], THRUM_FOREVER), ==, 0);
-        int rc = thrum_future_result(futures[i], NULL, 0, THRUM_NOW);
+        int rc = OUTCOME_CODE(thrum_future_result(futures[i], NULL, 0, THRUM_NOW),
+                              thrum_future_error(futures[i]));
         CHECK(rc == 0 || rc == allowed || rc == also_allowed);
     }
     UNTIL(thrum__load_acquire(&ended) >= made); /* a callback may run after its future is done */
@@ -223,7 +224,10 @@ static void leave_a_mapping(thrum_executor *executor, const thrum_shutdown_optio
     size_t count = 1;
     while ((rc = thrum_mapping_next(mapping, NULL, THRUM_FOREVER)) == 0)
         count++;
-    CHECK(rc == -ENODATA ? count == 6 : rc == -ECANCELED);
+    if (rc == -ENODATA)
+        CHECK_INT(count, ==, 6);
+    else
+        CHECK_OUTCOME(rc, thrum_mapping_error(mapping), -ECANCELED);
     thrum_mapping_free(mapping);
 }
 
@@ -243,7 +247,7 @@ TEST_DEADLINE(a_cancelled_group_ends_its_tasks_on_each_executor, 60)
             watch(thrum_group_submit(group, executor, wait_for_ever, THRUM_NOTHING));
         UNTIL(thrum_future_running(futures[0]));
         thrum_group_cancel(group);
-        CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
         thrum_group_free(group);
         settle(-ECANCELED, -ECANCELED);
         thrum_executor_shutdown(executor);
@@ -258,7 +262,8 @@ TEST_DEADLINE(a_cancel_is_for_one_task_on_each_executor, 60)
         thrum_future *second = watch(thrum_submit(executor, nothing, THRUM_NOTHING));
         UNTIL(thrum_future_running(first));
         (void)thrum_future_cancel(first);
-        CHECK_INT(thrum_future_result(first, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_OUTCOME(thrum_future_result(first, NULL, 0, THRUM_FOREVER), thrum_future_error(first),
+                      -ECANCELED);
         CHECK_INT(thrum_future_result(second, NULL, 0, THRUM_FOREVER), ==, 0);
         settle(-ECANCELED, -ECANCELED);
         thrum_executor_shutdown(executor);
@@ -270,21 +275,26 @@ static void end_by(thrum_executor *executor, thrum_task_fn *function, int code)
 {
     int items[] = {0, 1, 2, 3};
     size_t failed = 0;
-    thrum_map_options options = {
-        .count = 4, .args = items, .arg_size = sizeof *items, .ret_failed = &failed};
-    CHECK_INT(thrum_map(executor, function, &options), ==, code);
+    thrum_error error = {0};
+    thrum_map_options options = {.count = 4,
+                                 .args = items,
+                                 .arg_size = sizeof *items,
+                                 .ret_failed = &failed,
+                                 .ret_error = &error};
+    CHECK_OUTCOME(thrum_map(executor, function, &options), &error, code);
     CHECK_INT(failed, ==, 2);
 
     thrum_group *group = thrum_group_new();
     for (int i = 0; i < 4; i++)
         watch(thrum_group_submit(group, executor, function, &items[i], sizeof *items));
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), code);
     thrum_group_free(group);
     settle(code, -ECANCELED);
 
     thrum_future *first = watch(thrum_submit(executor, function, &items[2], sizeof *items));
     thrum_future *second = watch(thrum_future_then(first, executor, nothing));
-    CHECK_INT(thrum_future_result(second, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(second, NULL, 0, THRUM_FOREVER), thrum_future_error(second),
+                  code);
     settle(code, code);
 }
 
@@ -328,7 +338,8 @@ TEST_DEADLINE(a_deadline_ends_a_task_and_a_map_on_each_executor, 60)
         thrum_future *first =
             watch(thrum_submit_with(executor, &options, wait_for_ever, THRUM_NOTHING));
         watch(thrum_submit(executor, nothing, THRUM_NOTHING)); /* which the deadline spares */
-        CHECK_INT(thrum_future_result(first, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+        CHECK_OUTCOME(thrum_future_result(first, NULL, 0, THRUM_FOREVER), thrum_future_error(first),
+                      -ETIMEDOUT);
         CHECK_INT(thrum_future_result(futures[1], NULL, 0, THRUM_FOREVER), ==, 0);
         settle(-ETIMEDOUT, -ETIMEDOUT);
         thrum_executor_shutdown(executor);
@@ -361,17 +372,21 @@ static void use_in_child(void *argument)
     int code = is_lost ? -ESRCH : 0;
     int items[] = {0, 1};
     thrum_future *future = watch(thrum_submit(parents, nothing, THRUM_NOTHING));
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     thrum_future *first = thrum_future_new();
     thrum_future *second = watch(thrum_future_then(first, parents, nothing));
     CHECK_INT(thrum_future_set_result(first, NULL, 0), ==, 0);
-    CHECK_INT(thrum_future_result(second, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(second, NULL, 0, THRUM_FOREVER), thrum_future_error(second),
+                  code);
     thrum_future_free(first);
-    thrum_map_options options = {.count = 2, .args = items, .arg_size = sizeof *items};
-    CHECK_INT(thrum_map(parents, fail_at_two, &options), ==, code);
+    thrum_error error = {0};
+    thrum_map_options options = {
+        .count = 2, .args = items, .arg_size = sizeof *items, .ret_error = &error};
+    CHECK_OUTCOME(thrum_map(parents, fail_at_two, &options), &error, code);
     thrum_group *group = thrum_group_new();
     watch(thrum_group_submit(group, parents, nothing, THRUM_NOTHING));
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), code);
     thrum_group_free(group);
     settle(code, code);
     thrum_executor_shutdown(parents);
@@ -455,16 +470,20 @@ static int compose(thrum_task *self)
 {
     thrum_executor *executor = thrum_arg(self, thrum_executor *);
     thrum_future *inner = thrum_submit(executor, nothing, THRUM_NOTHING);
-    int rc = thrum_future_result(inner, NULL, 0, THRUM_FOREVER);
+    int rc =
+        OUTCOME_CODE(thrum_future_result(inner, NULL, 0, THRUM_FOREVER), thrum_future_error(inner));
     CHECK(rc == 0 || rc == -EPIPE);
     thrum_future_free(inner);
-    rc = thrum_map(executor, nothing, &(thrum_map_options){.count = 3});
+    thrum_error error;
+    rc = OUTCOME_CODE(
+        thrum_map(executor, nothing, &(thrum_map_options){.count = 3, .ret_error = &error}),
+        &error);
     CHECK(rc == 0 || rc == -EPIPE);
     rc = thrum_thread_pool_resize(executor, 1);
     CHECK(rc == 0 || rc == -EINVAL);
     thrum_group *group = thrum_group_new();
     thrum_future_free(thrum_group_submit(group, executor, nothing, THRUM_NOTHING));
-    rc = thrum_group_join(group, THRUM_FOREVER);
+    rc = OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group));
     CHECK(rc == 0 || rc == -EPIPE);
     thrum_group_free(group);
     return write(inherited, "y", 1) == 1 ? 0 : -errno;

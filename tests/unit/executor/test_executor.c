@@ -174,7 +174,8 @@ TEST(without_any_thread_a_task_fails_and_with_one_the_pool_runs)
     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_future *future = thrum_submit(pool, who, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                  -EAGAIN);
     CHECK_STR(thrum_future_error(future)->message,
               "the system refuses the executor's first thread");
     thrum_future_free(future);

@@ -88,7 +88,7 @@ TEST(the_first_failure_stops_the_rest)
     thrum_executor *other = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
     thrum_future *pending = thrum_group_submit(group, pool, count, THRUM_NOTHING);
     thrum_future_free(thrum_group_submit(group, other, fail, THRUM_NOTHING));
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ERANGE);
     CHECK_STR(thrum_group_error(group)->message, "the first");
     CHECK_INT(stopped, ==, 2);
     CHECK_INT(ran, ==, 2);
@@ -111,7 +111,7 @@ TEST(a_stopped_group_takes_no_task)
     CHECK(thrum_future_cancelled(late));
     CHECK_INT(ran, ==, 0);
     thrum_future_free(late);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ERANGE);
     thrum_executor_shutdown(inlined);
     end();
 }
@@ -138,7 +138,7 @@ TEST(a_group_can_be_cancelled)
     submit(count);
     UNTIL(thrum__load_relaxed(&ran) == 1);
     thrum_group_cancel(group);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
     CHECK_INT(stopped, ==, 1);
     CHECK_INT(ran, ==, 1);
     end();
@@ -169,6 +169,8 @@ static int nested(thrum_task *self)
     for (int i = 0; i < 2; i++)
         thrum_future_free(thrum_group_submit(inner, executor, wait_for_go, THRUM_NOTHING));
     int rc = thrum_group_join(inner, THRUM_FOREVER);
+    CHECK_INT(rc, ==, -ECANCELED); /* of the join, not of a task */
+    CHECK_INT(thrum_group_error(inner)->code, ==, -ECANCELED);
     thrum_group_free(inner);
     thrum_executor_shutdown(executor);
     return rc;
@@ -180,7 +182,7 @@ TEST(an_inner_group_stops_with_the_outer)
     submit(nested);
     UNTIL(thrum__load_relaxed(&ran) == 2);
     submit(fail);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ERANGE);
     CHECK_INT(stopped, ==, 2);
     end();
 }
@@ -243,15 +245,17 @@ TEST(an_executor_that_refuses_fails_the_group)
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     thrum_future *future = thrum_group_submit(group, pool, count, THRUM_NOTHING);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -ENOMEM);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                  -ENOMEM);
     thrum_future_free(future);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ENOMEM);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
     future = thrum_group_submit(group, pool, count, THRUM_NOTHING);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -ENOMEM);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                  -ENOMEM);
     thrum_future_free(future);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ENOMEM);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK(thrum_group_new() == NULL);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
@@ -282,7 +286,7 @@ TEST_DEADLINE(a_failure_races_with_submits_without_loss, 60)
     for (int round = 0; round < 500; round++) {
         for (int i = 0; i < 20; i++)
             thrum_future_free(thrum_group_submit(group, pool, fail_sixth, thrum_value(int, i)));
-        CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ERANGE);
+        CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ERANGE);
     }
     end();
 }

@@ -104,7 +104,8 @@ static int wait_for_ever(thrum_task *self)
 
 static int wait_for_awaited(thrum_task *self)
 {
-    int rc = thrum_future_result(awaited, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(awaited, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(awaited));
     CHECK(rc == -ECANCELED);
     CHECK(!thrum_cancelled(self)); /* the cancel was meant for the other */
     return thrum_sleep(thrum_in(1e-4));
@@ -135,7 +136,8 @@ TEST(a_full_backlog_refuses)
     thrum_future *futures[3];
     for (int i = 0; i < 3; i++)
         futures[i] = thrum_submit(pool, count, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(futures[2], NULL, 0, THRUM_NOW), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_future_result(futures[2], NULL, 0, THRUM_NOW),
+                  thrum_future_error(futures[2]), -EAGAIN);
     CHECK_STR(thrum_future_error(futures[2])->message, "the pool's backlog is full");
     CHECK_INT(stats().pending, ==, 2);
     thrum_event_set(&go);
@@ -177,7 +179,8 @@ static int submit_one(thrum_task *self)
 {
     tell_ident(&idents[thrum_arg(self, int)]);
     thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     thrum_future_free(future);
     return rc;
 }
@@ -296,7 +299,8 @@ TEST(a_shutdown_may_cancel_what_is_pending)
     thrum_executor_shutdown_with(
         pool, &(thrum_shutdown_options){.cancel_pending = true, .no_wait = true});
     for (int i = 0; i < 5; i++) {
-        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_NOW), ==, -ECANCELED);
+        CHECK_OUTCOME(thrum_future_result(futures[i], NULL, 0, THRUM_NOW),
+                      thrum_future_error(futures[i]), -ECANCELED);
         CHECK(thrum_future_cancelled(futures[i]));
         thrum_future_free(futures[i]);
     }

@@ -23,7 +23,8 @@ static int fork_and_join(thrum_task *self)
     uint32_t *rounds = thrum_arg(self, uint32_t *);
     for (int rc = 0; rc == 0;) {
         thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
-        rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+        rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
         CHECK(rc == 0 || rc == -EPIPE);
         thrum_future_free(future);
         thrum__add_relaxed(rounds, 1);

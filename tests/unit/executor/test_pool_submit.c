@@ -97,8 +97,10 @@ static int submit_four(thrum_task *self)
     thrum_future *cancelled = thrum_submit(pool, count, THRUM_NOTHING);
     CHECK_INT(stats().pending, ==, 3);
     CHECK_INT(thrum_future_cancel(cancelled), ==, 0);
-    CHECK_INT(thrum_future_result(cancelled, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
-    CHECK_INT(thrum_future_result(failed, NULL, 0, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_future_result(cancelled, NULL, 0, THRUM_FOREVER),
+                  thrum_future_error(cancelled), -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(failed, NULL, 0, THRUM_FOREVER), thrum_future_error(failed),
+                  -ERANGE);
     CHECK_INT(thrum_future_result(joined, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(joined);
     thrum_future_free(failed);

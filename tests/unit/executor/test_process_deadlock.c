@@ -46,7 +46,8 @@ static int echo(thrum_task *self)
 /* Waits for the end, and compares. */
 static void ends_with(thrum_future *future, int code, const char *says)
 {
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     const thrum_error *error = thrum_future_error(future);
     if (says && !strstr(error->message, says))
         CHECK_STR(error->message, says);

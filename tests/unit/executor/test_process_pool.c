@@ -54,7 +54,9 @@ TEST(results_and_errors_come_back)
                                 : thrum_submit(pool, square, thrum_value(int64_t, i));
     for (int64_t i = 0; i < COUNT; i++) {
         int64_t result = -1;
-        int rc = thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER);
+        int rc =
+            OUTCOME_CODE(thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER),
+                         thrum_future_error(futures[i]));
         if (i % 7 == 3) {
             char message[64];
             snprintf(message, sizeof message, "number %d is out of range", (int)i);
@@ -350,8 +352,11 @@ TEST(a_map_in_chunks_finds_its_function_in_the_worker)
         CHECK_INT(results[i], ==, i * i);
     args[30] = -1;
     size_t failed = 0;
+    thrum_error error = {0};
     items.ret_failed = &failed;
-    CHECK_INT(thrum_map(pool, square_of_natural, &items), ==, -EDOM);
+    items.ret_error = &error;
+    CHECK_OUTCOME(thrum_map(pool, square_of_natural, &items), &error, -EDOM);
+    CHECK_STR(error.message, "-1 is negative");
     CHECK_INT(failed, ==, 30);
     thrum_executor_shutdown(pool);
 }

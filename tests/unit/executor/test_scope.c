@@ -41,11 +41,12 @@ static void submit_and_be_spared(thrum_executor *executor)
     group = thrum_group_new();
     thrum_thread *canceller = thrum_thread_start(cancel_the_group, THRUM_NOTHING);
     thrum_future *future = thrum_group_submit(group, executor, wait_for_ever, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                  -ECANCELED);
     thrum_future_free(future);
     CHECK_INT(thrum_sleep(thrum_in(1e-4)), ==, 0); /* the thread itself is not cancelled */
     JOIN(canceller, 0);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
     thrum_group_free(group);
 }
 
@@ -102,7 +103,8 @@ TEST(a_cancel_of_a_waiting_task_spares_the_task_that_runs_in_its_place)
     CHECK_INT(thrum_future_cancel(outer), ==, -EINPROGRESS);
     thrum_event_set(&inner_go);
     CHECK_INT(thrum_future_result(inner, NULL, 0, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), thrum_future_error(outer),
+                  -ECANCELED);
     thrum_future *futures[] = {first, outer, inner};
     for (int i = 0; i < 3; i++)
         thrum_future_free(futures[i]);
@@ -157,7 +159,10 @@ TEST(a_task_in_its_submitter_leaves_the_threads_own_cancel_alone)
 static int map_for_ever(thrum_task *self)
 {
     thrum_executor *executor = thrum_arg(self, thrum_executor *);
-    return thrum_map(executor, wait_for_ever, &(thrum_map_options){.count = 2, .window = 2});
+    thrum_error error;
+    int rc = thrum_map(executor, wait_for_ever,
+                       &(thrum_map_options){.count = 2, .window = 2, .ret_error = &error});
+    return rc == THRUM_FAILED ? thrum_fail_with(self, &error) : rc;
 }
 
 /* Cancels a thread that maps, while it runs an item itself. */
@@ -200,7 +205,8 @@ TEST(a_cancel_of_a_task_that_maps_over_its_own_pool_ends_its_items)
     thrum_future *outer = thrum_submit(pool, map_for_ever, thrum_value(thrum_executor *, pool));
     UNTIL(waits_for(&carrier, "event"));
     CHECK_INT(thrum_future_cancel(outer), ==, -EINPROGRESS);
-    CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), thrum_future_error(outer),
+                  -ECANCELED);
     thrum_future_free(outer);
     thrum_executor_shutdown(pool);
 }
@@ -211,7 +217,8 @@ TEST(a_deadline_of_a_task_that_maps_over_its_own_pool_ends_its_items)
     thrum_future *outer =
         thrum_submit_with(pool, &(thrum_submit_options){.deadline = thrum_in(0.01)}, map_for_ever,
                           thrum_value(thrum_executor *, pool));
-    CHECK_INT(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+    CHECK_OUTCOME(thrum_future_result(outer, NULL, 0, THRUM_FOREVER), thrum_future_error(outer),
+                  -ETIMEDOUT);
     thrum_future_free(outer);
     thrum_executor_shutdown(pool);
 }

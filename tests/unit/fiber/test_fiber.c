@@ -15,7 +15,8 @@ static void make_pool(int workers)
 
 static void expect(thrum_future *future, int code)
 {
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     thrum_future_free(future);
 }
 
@@ -259,11 +260,19 @@ static int main_task(thrum_task *self)
     return thrum_arg(self, int);
 }
 
+static void keep_error(const thrum_failure *failure, void *context)
+{
+    *(thrum_error *)context = *failure->error;
+}
+
 TEST(main_runs_as_a_fiber)
 {
+    thrum_error told = {0};
     CHECK(thrum_fiber_pool_current() == NULL);
     CHECK_INT(thrum_run(main_task, thrum_value(int, 0)), ==, 0);
-    CHECK_INT(thrum_run(main_task, thrum_value(int, -EPROTO)), ==, -EPROTO);
+    thrum_failure_hook_set(keep_error, &told);
+    CHECK_INT(thrum_run(main_task, thrum_value(int, -EPROTO)), ==, THRUM_FAILED);
+    CHECK_INT(told.code, ==, -EPROTO);
     CHECK_INT(thrum_run_with(&(thrum_fiber_pool_options){.max_workers = 1}, main_task,
                              thrum_value(int, 0)),
               ==, 0);

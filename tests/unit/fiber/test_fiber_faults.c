@@ -24,7 +24,8 @@ static void make_pool(int workers)
 
 static void expect(thrum_future *future, int code)
 {
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     thrum_future_free(future);
 }
 
@@ -231,8 +232,10 @@ static int submit_with_failure(enum thrum__fault_site site, uint32_t n)
     if (pool) {
         thrum_future *future = thrum_submit(pool, nap, thrum_value(double, 0.001));
         thrum_future *second = thrum_submit(pool, nap, thrum_value(double, 0.001));
-        rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
-        int other = thrum_future_result(second, NULL, 0, THRUM_FOREVER);
+        rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
+        int other = OUTCOME_CODE(thrum_future_result(second, NULL, 0, THRUM_FOREVER),
+                                 thrum_future_error(second));
         rc = rc < 0 ? rc : other;
         thrum_future_free(future);
         thrum_future_free(second);

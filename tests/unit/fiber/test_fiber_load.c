@@ -13,7 +13,8 @@ static uint32_t ran;
 
 static void expect(thrum_future *future, int code)
 {
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     thrum_future_free(future);
 }
 

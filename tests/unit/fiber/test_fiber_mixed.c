@@ -140,7 +140,8 @@ static void run_round(void)
             CHECK_INT(thrum_future_cancel(fibers[i]), ==, -EINPROGRESS);
         }
         JOIN(threads[i], code);
-        CHECK_INT(thrum_future_result(fibers[i], NULL, 0, THRUM_FOREVER), ==, code);
+        CHECK_OUTCOME(thrum_future_result(fibers[i], NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(fibers[i]), code);
         thrum_future_free(fibers[i]);
     }
     CHECK_INT(stopped, ==, THREADS);

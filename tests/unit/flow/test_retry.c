@@ -45,7 +45,7 @@ TEST(the_last_error_is_kept_with_its_message)
     while (thrum_retry_next(&retry)) {
         uint32_t attempt = thrum_retry_attempt(&retry);
         if (attempt == 3)
-            CHECK_INT(thrum_retry_done(&retry, 17), ==, 17); /* any number that is no error */
+            CHECK_INT(thrum_retry_done(&retry, 0), ==, 0);
         else
             CHECK_INT(thrum_retry_fail(&retry, -EIO, "attempt %u%.1s", attempt,
                                        thrum_retry_error(&retry)->message),
@@ -226,4 +226,11 @@ TEST_STOPS(a_factor_that_shrinks_stops_the_program, "a factor of 0.5")
 {
     thrum_retry retry = THRUM_RETRY(.factor = 0.5);
     thrum_retry_next(&retry);
+}
+
+TEST_STOPS(a_positive_code_stops_the_program, "the error of a task that failed is told by")
+{
+    thrum_retry retry = THRUM_RETRY(.attempts = 2);
+    CHECK(thrum_retry_next(&retry));
+    thrum_retry_done(&retry, THRUM_FAILED);
 }

@@ -54,11 +54,12 @@ TEST(the_states_are_shown)
     thrum_executor_shutdown(pool);
 }
 
-TEST(a_tasks_own_timeout_is_told_by_done)
+TEST(a_tasks_own_timeout_is_a_failure)
 {
     make_pool(1);
     thrum_future *future = thrum_submit(pool, fail, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ETIMEDOUT);
     CHECK(thrum_future_done(future));
     CHECK_STR(thrum_future_error(future)->message, "no answer");
     thrum_future_free(future);
@@ -78,7 +79,8 @@ static int wait_for_future(thrum_task *self)
 {
     thrum_future *future = thrum_arg(self, thrum_future *);
     tell_ident(&ident);
-    return thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    return OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                        thrum_future_error(future));
 }
 
 TEST(cancelling_the_pending_wakes_its_waiters_and_it_never_runs)
@@ -95,7 +97,8 @@ TEST(cancelling_the_pending_wakes_its_waiters_and_it_never_runs)
     JOIN(waiter, -ECANCELED);
     CHECK(thrum_future_cancelled(future) && thrum_future_done(future));
     CHECK_INT(thrum_future_error(future)->code, ==, -ECANCELED);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                  -ECANCELED);
     CHECK_INT(thrum_future_cancel(future), ==, -EALREADY);
     thrum_event_set(&go);
     thrum_future_free(busy);
@@ -110,7 +113,8 @@ TEST(a_running_task_is_asked_to_stop_and_the_next_one_is_not)
     thrum_future *first = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     UNTIL(thrum_future_running(first));
     CHECK_INT(thrum_future_cancel(first), ==, -EINPROGRESS);
-    CHECK_INT(thrum_future_result(first, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(first, NULL, 0, THRUM_FOREVER), thrum_future_error(first),
+                  -ECANCELED);
     CHECK(!thrum_future_cancelled(first));
     thrum_future *second = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     thrum_event_set(&go);
@@ -132,7 +136,8 @@ TEST(a_task_that_does_not_wait_can_ask)
     thrum_future *future = thrum_submit(pool, spin_until_cancelled, THRUM_NOTHING);
     UNTIL(thrum_future_running(future));
     CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ECANCELED);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
 }
@@ -149,7 +154,8 @@ TEST_DEADLINE(cancel_against_start_and_end_has_one_outcome, 60)
         CHECK(rc == 0 || rc == -EINPROGRESS || rc == -EALREADY);
         cancelled += rc == 0;
         CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
-        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_NOW), ==, rc == 0 ? -ECANCELED : 0);
+        CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
+                      rc == 0 ? -ECANCELED : 0);
         thrum_future_free(future);
     }
     thrum_executor_shutdown(pool);

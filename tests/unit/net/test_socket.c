@@ -297,7 +297,8 @@ TEST(a_close_amid_reads_and_writes_ends_them_all)
         }
         CHECK_INT(thrum_socket_close(other), ==, 0);
         for (int i = 0; i < EACH; i++) {
-            int rc = thrum_thread_join(threads[3 * i + 2], THRUM_FOREVER);
+            int rc = OUTCOME_CODE(thrum_thread_join(threads[3 * i + 2], THRUM_FOREVER),
+                                  thrum_thread_error(threads[3 * i + 2]));
             CHECK(rc == -EPIPE || rc == -EBADF || rc == -ECONNRESET);
             thrum_thread_free(threads[3 * i + 2]);
         }

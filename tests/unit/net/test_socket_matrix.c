@@ -102,7 +102,8 @@ static int end_of(enum call call, int carrier, thrum_deadline deadline,
         UNTIL(waits_for(&ident, kinds[call]));
         end(call, future);
     }
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
     close_all();

@@ -233,7 +233,8 @@ static void cancel_what_waits_elsewhere(thrum_executor *executor)
     thrum_future *future = thrum_submit(pool, fork_until_cancelled, THRUM_NOTHING);
     UNTIL(waits_for(&waiter, "event"));
     thrum_future_cancel(future);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ECANCELED);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
 }
@@ -253,7 +254,8 @@ TEST(a_deadline_of_a_task_ends_the_wait_of_its_half_on_another_worker)
     pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     const thrum_submit_options options = {.deadline = thrum_in(0.01)};
     thrum_future *future = thrum_submit_with(pool, &options, fork_until_cancelled, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ETIMEDOUT);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
 }

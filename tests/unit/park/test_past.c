@@ -138,10 +138,12 @@ PAST(futures)
     thrum_future_free(future);
     LATE(thrum_map(pool, sleep_long, &(thrum_map_options){.count = 2, .deadline = past}));
     if (thrum_fiber_pool_current()) /* a thread runs the function itself */
-        LATE(thrum_blocking(sleep_long, NULL, 0, NULL, 0, past));
+        LATE(thrum_blocking(sleep_long, NULL, 0, NULL, 0, NULL, past));
     future = thrum_submit_with(pool, &(thrum_submit_options){.deadline = past}, sleep_long,
                                THRUM_NOTHING);
-    LATE(thrum_future_result(future, NULL, 0, THRUM_FOREVER)); /* the task's own deadline */
+    /* the task's own deadline */
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ETIMEDOUT);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
 }

@@ -68,7 +68,8 @@ TEST(a_cancel_asks_the_task_of_a_process_to_stop)
 {
     thrum_process *process = thrum_process_start(wait_until_asked, THRUM_NOTHING);
     CHECK_INT(thrum_process_cancel(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ECANCELED);
     CHECK(thrum_process_error(process) != NULL);
     CHECK_INT(thrum_process_cancel(process), ==, -EALREADY);
     CHECK_INT(code_of(process), ==, 1);
@@ -90,14 +91,16 @@ TEST(a_process_that_fails_or_leaves_says_so)
 {
     char message[64];
     thrum_process *process = thrum_process_start(fail, THRUM_NOTHING);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ERANGE);
     snprintf(message, sizeof message, "out of range in process %d", thrum_process_pid(process));
     CHECK_STR(thrum_process_error(process)->message, message);
     CHECK_INT(code_of(process), ==, 1);
     thrum_process_free(process);
 
     process = thrum_process_start(leave, thrum_value(int, 5));
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ECHILD);
     CHECK(strstr(thrum_process_error(process)->message, "exited with status 5 while it ran "));
     CHECK_INT(code_of(process), ==, 5);
     thrum_process_free(process);
@@ -115,7 +118,8 @@ static void check_signal(int (*send)(thrum_process *process), int number)
     CHECK_INT(thrum_process_join(process, thrum_in(0.001)), ==, -ETIMEDOUT);
     CHECK(thrum_process_error(process) == NULL);
     CHECK_INT(send(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ECHILD);
     CHECK(strstr(thrum_process_error(process)->message, "worker \"sleeper\" (pid "));
     CHECK_INT(code_of(process), ==, -number);
     thrum_process_free(process);
@@ -153,7 +157,7 @@ TEST(one_that_cannot_be_started_has_failed)
     int code;
     thrum_process_options options = {.descriptors = &(int){9999}, .descriptor_count = 1};
     thrum_process *process = thrum_process_start_with(&options, square, thrum_value(int64_t, 1));
-    CHECK_INT(thrum_process_join(process, THRUM_NOW), ==, -EBADF);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_NOW), thrum_process_error(process), -EBADF);
     CHECK_INT(thrum_process_pid(process), ==, 0);
     CHECK_INT(thrum_process_exit_code(process, &code), ==, -ENODATA);
     CHECK_INT(thrum_process_kill(process), ==, -EALREADY);
@@ -224,7 +228,8 @@ TEST(in_a_child_of_fork_it_is_the_parents)
     CHECK_INT(waitpid(child, &status, 0), ==, child);
     CHECK_INT(status, ==, 0);
     CHECK_INT(thrum_process_kill(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ECHILD);
     thrum_process_free(process);
 }
 
@@ -244,6 +249,6 @@ TEST(a_select_waits_for_the_end_of_a_process)
     CHECK_INT(thrum_process_kill(process), ==, 0);
     CHECK_INT(thrum_select(cases, 2, THRUM_FOREVER), ==, 1);
     CHECK_INT(cases[1].code, ==, 0);
-    CHECK_INT(thrum_process_join(process, THRUM_NOW), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_NOW), thrum_process_error(process), -ECHILD);
     thrum_process_free(process);
 }

@@ -29,7 +29,8 @@ static int die(thrum_task *self)
 static void check_death(thrum_executor *pool, int how, const char *says)
 {
     thrum_future *future = thrum_submit(pool, die, thrum_value(int, how));
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ECHILD);
     const char *message = thrum_future_error(future)->message;
     if (!strstr(message, says) || !strstr(message, "worker \"process-") ||
         !strstr(message, " while it ran "))
@@ -60,8 +61,8 @@ TEST(no_other_task_is_touched)
         futures[i] = i % 20 == 7 ? thrum_submit(pool, die, thrum_value(int, SIGKILL))
                                  : thrum_submit(pool, nothing, THRUM_NOTHING);
     for (int i = 0; i < COUNT; i++) {
-        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==,
-                  i % 20 == 7 ? -ECHILD : 0);
+        CHECK_OUTCOME(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(futures[i]), i % 20 == 7 ? -ECHILD : 0);
         thrum_future_free(futures[i]);
     }
     thrum_executor_shutdown(pool);
@@ -119,7 +120,8 @@ TEST(a_pool_whose_workers_cannot_begin_is_broken)
     for (int i = 0; i < 3; i++)
         futures[i] = thrum_submit(pool, nothing, THRUM_NOTHING);
     for (int i = 0; i < 3; i++) {
-        CHECK_INT(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER), ==, -ECHILD);
+        CHECK_OUTCOME(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(futures[i]), -ECHILD);
         CHECK(strstr(thrum_future_error(futures[i])->message, "the pool is broken: "));
         thrum_future_free(futures[i]);
     }
@@ -162,7 +164,8 @@ static void check_broken_by(thrum_task_fn *initializer, int arg, int code, const
         process_pool(.max_workers = 2, .initializer = initializer, .initializer_arg = &arg,
                      .initializer_arg_size = sizeof arg);
     thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  code);
     CHECK(strstr(thrum_future_error(future)->message, says));
     thrum_future_free(future);
     CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, code);
@@ -217,7 +220,8 @@ TEST(a_task_ahead_of_its_time_is_cancelled_before_it_runs)
     until_said();
     int rc = thrum_future_cancel(ahead);
     CHECK(rc == 0 || rc == -EINPROGRESS); /* pending, or in the slots */
-    CHECK_INT(thrum_future_result(ahead, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(ahead, NULL, 0, THRUM_FOREVER), thrum_future_error(ahead),
+                  -ECANCELED);
     CHECK(thrum_future_cancelled(ahead));
     let_go(1);
     CHECK_INT(result_of(held, NULL, 0), ==, 0);
@@ -288,7 +292,8 @@ TEST(each_of_many_requests_to_stop_arrives)
         if (i % 3 == 0)
             thrum_future_wait(other, THRUM_FOREVER);
         (void)thrum_future_cancel(future);
-        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(future), -ECANCELED);
         CHECK_INT(result_of(other, NULL, 0), ==, 0);
         thrum_future_free(future);
     }
@@ -303,7 +308,8 @@ TEST(a_running_task_is_asked_to_stop)
         thrum_future *future = thrum_submit(pool, sleep_on, thrum_value(int, pipes.said[1]));
         until_said();
         CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
-        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+        CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(future), -ECANCELED);
         CHECK(!thrum_future_cancelled(future));
         thrum_future_free(future);
         CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
@@ -319,7 +325,8 @@ TEST(a_cancel_kills_where_it_is_to)
     thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
     until_said();
     CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ECANCELED);
     CHECK(strstr(thrum_future_error(future)->message, "was cancelled"));
     thrum_future_free(future);
     CHECK_INT(result_of(other, NULL, 0), ==, 0);
@@ -335,7 +342,8 @@ static thrum_future *submit_until(thrum_executor *pool, thrum_task_fn *function,
 
 static int timeout_of(thrum_future *future, const char *says)
 {
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (!strstr(thrum_future_error(future)->message, says))
         CHECK_STR(thrum_future_error(future)->message, says);
     thrum_future_free(future);
@@ -393,9 +401,12 @@ TEST(a_shutdown_may_stop_what_runs)
     thrum_future *ahead = thrum_submit(pool, nothing, THRUM_NOTHING);
     thrum_executor_shutdown_with(
         pool, &(thrum_shutdown_options){.cancel_pending = true, .cancel_running = true});
-    CHECK_INT(thrum_future_result(sleeps, NULL, 0, THRUM_NOW), ==, -ECANCELED);
-    CHECK_INT(thrum_future_result(loops, NULL, 0, THRUM_NOW), ==, -ECANCELED);
-    CHECK_INT(thrum_future_result(ahead, NULL, 0, THRUM_NOW), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(sleeps, NULL, 0, THRUM_NOW), thrum_future_error(sleeps),
+                  -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(loops, NULL, 0, THRUM_NOW), thrum_future_error(loops),
+                  -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(ahead, NULL, 0, THRUM_NOW), thrum_future_error(ahead),
+                  -ECANCELED);
     CHECK(thrum_future_cancelled(ahead));
     thrum_future_free(sleeps);
     thrum_future_free(loops);
@@ -445,7 +456,9 @@ TEST(a_full_pool_refuses_or_waits)
         count++;
         CHECK_INT(count, <, 100);
     }
-    CHECK_INT(thrum_future_result(futures[--count], NULL, 0, THRUM_NOW), ==, -EAGAIN);
+    count--;
+    CHECK_OUTCOME(thrum_future_result(futures[count], NULL, 0, THRUM_NOW),
+                  thrum_future_error(futures[count]), -EAGAIN);
     thrum_future_free(futures[count]);
     let_go(count);
     for (int i = 0; i < count; i++)

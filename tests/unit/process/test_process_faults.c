@@ -59,7 +59,8 @@ static int use_pool_twice(void)
     if (!pool)
         return 1;
     thrum_future *future = thrum_submit(pool, echo, &wide, sizeof wide);
-    int rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (rc < 0)
         CHECK(thrum_future_error(future)->message[0] != '\0');
     thrum_future_free(future);
@@ -76,7 +77,8 @@ static int use_process(void)
 {
     struct wide result;
     thrum_process *process = thrum_process_start(echo, &wide, sizeof wide);
-    int rc = thrum_process_result(process, &result, sizeof result, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_process_result(process, &result, sizeof result, THRUM_FOREVER),
+                          thrum_process_error(process));
     const thrum_error *error = thrum_process_error(process);
     CHECK_INT(error ? error->code : 0, ==, rc);
     thrum_process_free(process);

@@ -333,12 +333,13 @@ TEST_DEADLINE(random_task_slots_crash_no_worker, 3600)
 static void check_as_secure_program(void)
 {
     thrum_process *process = thrum_process_start(answer, THRUM_NOTHING);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -EPERM);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process), -EPERM);
     thrum_process_free(process);
     thrum_executor *pool = thrum_process_pool_new(NULL);
     CHECK(pool != NULL);
     thrum_future *future = thrum_submit(pool, answer, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -EPERM);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -EPERM);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
     pool = thrum_process_pool_new(NULL);

@@ -12,7 +12,8 @@ enum { OF_MODULE = -77 };
 static int call(thrum_executor *pool, thrum_task_fn *function, const char *says)
 {
     thrum_future *future = thrum_submit(pool, function, THRUM_NOTHING);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (says && !strstr(thrum_future_error(future)->message, says))
         CHECK_STR(thrum_future_error(future)->message, says);
     (void)thrum_future_error(future);

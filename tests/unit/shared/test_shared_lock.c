@@ -276,7 +276,7 @@ TEST_DEADLINE(a_waiter_that_is_killed_takes_no_wake_with_it, 60)
         thrum_thread *waiter = waiter_start(common);
         thrum_shared_lock_release(&common->lock);
         child_kill(child);
-        int rc = thrum_thread_join(waiter, THRUM_FOREVER);
+        int rc = OUTCOME_CODE(thrum_thread_join(waiter, THRUM_FOREVER), thrum_thread_error(waiter));
         CHECK(rc == 0 || rc == -EOWNERDEAD);
         thrum_thread_free(waiter);
     }

@@ -12,6 +12,8 @@ TEST(every_code_has_a_text)
     CHECK_STR(thrum_strerror(ETIMEDOUT), "timed out");
     CHECK_STR(thrum_strerror(-ECHILD), "the worker process died");
     CHECK_STR(thrum_strerror(-ENOENT), "No such file or directory");
+    CHECK_STR(thrum_strerror(THRUM_FAILED), "the task has failed");
+    CHECK_STR(thrum_strerror(-EPERM), "Operation not permitted");
     for (int code = -200; code <= 200; code++)
         CHECK(strlen(thrum_strerror(code)) > 0);
 }

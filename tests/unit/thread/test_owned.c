@@ -112,7 +112,7 @@ TEST(an_argument_is_delivered_to_the_function)
     thrum_thread *thread = thrum_thread_start(consume, HELD);
     CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, 0);
     thrum_thread_free(thread);
-    CHECK_INT(thrum_blocking(consume, HELD, NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(consume, HELD, NULL, 0, NULL, THRUM_FOREVER), ==, 0);
     settle(2, 0);
 }
 
@@ -143,7 +143,7 @@ TEST(a_result_is_delivered_to_the_first_that_gets_it)
         settle(2, 0);
     }
     struct held held;
-    CHECK_INT(thrum_blocking(pass_on, HELD, &held, sizeof held, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(pass_on, HELD, &held, sizeof held, NULL, THRUM_FOREVER), ==, 0);
     own(&held);
     thrum_thread *thread = thrum_thread_start(pass_on, HELD);
     CHECK_INT(thrum_thread_result(thread, &held, sizeof held, THRUM_FOREVER), ==, 0);
@@ -167,7 +167,8 @@ TEST(a_chained_task_owns_the_result_of_the_first)
         first = thrum_submit(executor, pass_on, HELD);
         own_result(first);
         second = thrum_future_then(first, executor, pass_on);
-        CHECK_INT(thrum_future_result(second, &held, sizeof held, THRUM_FOREVER), ==, -ENODATA);
+        CHECK_OUTCOME(thrum_future_result(second, &held, sizeof held, THRUM_FOREVER),
+                      thrum_future_error(second), -ENODATA);
         thrum_future_free(first);
         thrum_future_free(second);
         thrum_executor_shutdown(executor);
@@ -242,7 +243,8 @@ TEST(a_deadline_that_passed_before_the_task_began_releases_the_argument)
         thrum_executor *executor = make(kind);
         const thrum_submit_options past = {.deadline = thrum_in(-1)};
         thrum_future *future = thrum_submit_with(executor, &past, consume, HELD);
-        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ETIMEDOUT);
+        CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(future), -ETIMEDOUT);
         thrum_future_free(future);
         thrum_executor_shutdown(executor);
         settle(0, 1);
@@ -256,7 +258,8 @@ static int submit_late(thrum_task *self)
     while (thrum_event_wait(&go, THRUM_FOREVER) < 0)
         ;
     thrum_future *future = thrum_submit(executor, consume, HELD);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -EPIPE);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -EPIPE);
     thrum_future_free(future);
     return 0;
 }
@@ -268,7 +271,7 @@ TEST(a_refused_submit_releases_the_argument)
     thrum_future *busy = occupy(executor);
     thrum_future *fits = thrum_submit(executor, consume, HELD);
     thrum_future *full = thrum_submit(executor, consume, HELD);
-    CHECK_INT(thrum_future_result(full, NULL, 0, THRUM_NOW), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_future_result(full, NULL, 0, THRUM_NOW), thrum_future_error(full), -EAGAIN);
     CHECK_INT(destroyed, ==, 0); /* not before the handle goes */
     thrum_future_free(full);
     CHECK_INT(destroyed, ==, 1);
@@ -298,7 +301,7 @@ TEST(a_stopped_group_releases_the_argument)
     thrum_group_cancel(group);
     thrum_future_free(thrum_group_submit(group, executor, consume, HELD));
     settle(0, 1);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
     thrum_group_free(group);
     thrum_executor_shutdown(executor);
 }
@@ -308,13 +311,13 @@ TEST(a_thread_that_never_begins_releases_the_argument)
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_thread *thread = thrum_thread_start(consume, HELD);
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 0, 0);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -EAGAIN);
     thrum_thread_free(thread);
     settle(0, 1);
 
     thread = thrum_timer_start(thrum_in(1000), consume, HELD);
     CHECK_INT(thrum_timer_cancel(thread), ==, 0);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -ECANCELED);
     thrum_thread_free(thread);
     settle(0, 1);
 }
@@ -364,7 +367,8 @@ TEST(a_result_that_nobody_takes_is_released_once)
         own_result(future);
         thrum_future_free(future);
         future = thrum_submit(executor, return_and_fail, THRUM_NOTHING);
-        CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ERANGE);
+        CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(future), -ERANGE);
         thrum_future_free(future);
         thrum_executor_shutdown(executor);
         settle(1, 4);
@@ -372,7 +376,7 @@ TEST(a_result_that_nobody_takes_is_released_once)
     thrum_thread *thread = thrum_thread_start(pass_on, HELD);
     CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, 0);
     thrum_thread_free(thread);
-    CHECK_INT(thrum_blocking(pass_on, HELD, NULL, 0, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(pass_on, HELD, NULL, 0, NULL, THRUM_FOREVER), ==, 0);
     settle(0, 2);
 }
 
@@ -400,7 +404,7 @@ static int hold_helper(thrum_task *self)
 static int block_helper(thrum_task *self)
 {
     (void)self;
-    return thrum_blocking(hold_helper, THRUM_NOTHING, NULL, 0, THRUM_FOREVER);
+    return thrum_blocking(hold_helper, THRUM_NOTHING, NULL, 0, NULL, THRUM_FOREVER);
 }
 
 static int give_up_behind(thrum_task *self)
@@ -408,7 +412,7 @@ static int give_up_behind(thrum_task *self)
     (void)self;
     thrum_future *holder = thrum_submit(thrum_fiber_pool_current(), block_helper, THRUM_NOTHING);
     CHECK_INT(thrum_event_wait(&begun, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_blocking(consume, HELD, NULL, 0, thrum_in(0.001)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_blocking(consume, HELD, NULL, 0, NULL, thrum_in(0.001)), ==, -ETIMEDOUT);
     thrum_event_set(&go);
     CHECK_INT(thrum_future_result(holder, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(holder);
@@ -436,14 +440,16 @@ TEST(a_map_delivers_what_comes_before_the_failure_and_releases_the_rest)
 {
     int numbers[] = {0, 1, 2, 3, 4};
     struct held got[5];
+    thrum_error error = {0};
     thrum_executor *executor = make(POOL);
     const thrum_map_options items = {.count = 5,
                                      .args = numbers,
                                      .arg_size = sizeof *numbers,
                                      .ret_results = got,
                                      .result_size = sizeof *got,
-                                     .window = 5};
-    CHECK_INT(thrum_map(executor, make_held, &items), ==, -ERANGE);
+                                     .window = 5,
+                                     .ret_error = &error};
+    CHECK_OUTCOME(thrum_map(executor, make_held, &items), &error, -ERANGE);
     own(&got[0]);
     own(&got[1]);
     thrum_executor_shutdown(executor);
@@ -451,10 +457,8 @@ TEST(a_map_delivers_what_comes_before_the_failure_and_releases_the_rest)
 
     executor = make(POOL);
     thrum_map_options chunks = items;
-    thrum_error error = {0};
     chunks.chunk = 2;
-    chunks.ret_error = &error;
-    CHECK_INT(thrum_map(executor, make_held, &chunks), ==, -EINVAL);
+    CHECK_OUTCOME(thrum_map(executor, make_held, &chunks), &error, -EINVAL);
     CHECK(strstr(error.message, "chunk") != NULL);
     thrum_executor_shutdown(executor);
     settle(0, made);
@@ -481,19 +485,22 @@ TEST(an_owned_value_cannot_leave_its_process)
     thrum_executor *pool = thrum_process_pool_new(&(thrum_process_pool_options){
         .max_workers = 1, .descriptors = kept, .descriptor_count = 1});
     thrum_future *future = thrum_submit(pool, consume, HELD);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -EINVAL);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -EINVAL);
     CHECK_STR(thrum_future_error(future)->message,
               "a value with a destructor cannot leave its process: see thrum_owned in "
               "<thrum/task.h>");
     thrum_future_free(future);
     thrum_process *process = thrum_process_start(consume, HELD);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -EINVAL);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -EINVAL);
     CHECK(strstr(thrum_process_error(process)->message, "cannot leave its process") != NULL);
     thrum_process_free(process);
     settle(0, 2);
 
     future = thrum_submit(pool, write_and_return, thrum_value(int, ends[1]));
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -EINVAL);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -EINVAL);
     CHECK(strstr(thrum_future_error(future)->message, "cannot leave its process") != NULL);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
@@ -519,7 +526,8 @@ TEST(a_process_pool_releases_results_of_tasks_that_ran_here)
     CHECK(made > 0);
     let_go(1);
     for (int i = 0; i < TASKS; i++) {
-        int rc = thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER);
+        int rc = OUTCOME_CODE(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                              thrum_future_error(futures[i]));
         CHECK(rc == 0 || rc == -EINVAL);
         thrum_future_free(futures[i]);
     }
@@ -537,7 +545,8 @@ static int submit_one(void)
 {
     thrum_future *future = thrum_submit(executor_now, pass_on, HELD);
     struct held held;
-    int rc = thrum_future_result(future, &held, sizeof held, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, &held, sizeof held, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (rc == 0)
         own(&held);
     thrum_future_free(future);
@@ -550,7 +559,8 @@ static int submit_late_one(void)
     thrum_future *future = thrum_submit_with(executor_now, &options, pass_on, HELD);
     void *bytes = NULL;
     size_t size;
-    int rc = thrum_future_take(future, &bytes, &size, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_take(future, &bytes, &size, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (rc == 0)
         own(bytes);
     free(bytes);
@@ -564,7 +574,7 @@ static int group_one(void)
     if (!group)
         return -ENOMEM;
     thrum_future_free(thrum_group_submit(group, executor_now, consume, HELD));
-    int rc = thrum_group_join(group, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group));
     thrum_group_free(group);
     return rc;
 }
@@ -573,7 +583,8 @@ static int chain_one(void)
 {
     thrum_future *first = thrum_submit(executor_now, pass_on, HELD);
     thrum_future *second = thrum_future_then(first, executor_now, consume);
-    int rc = thrum_future_result(second, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(second, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(second));
     thrum_future_free(first);
     thrum_future_free(second);
     return rc;
@@ -583,7 +594,8 @@ static int thread_one(void)
 {
     thrum_thread *thread = thrum_thread_start(pass_on, HELD);
     struct held held;
-    int rc = thrum_thread_result(thread, &held, sizeof held, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_thread_result(thread, &held, sizeof held, THRUM_FOREVER),
+                          thrum_thread_error(thread));
     if (rc == 0)
         own(&held);
     thrum_thread_free(thread);
@@ -594,7 +606,9 @@ static int block_one(void)
 {
     void *bytes = NULL;
     size_t size;
-    int rc = thrum_blocking_take(pass_on, HELD, &bytes, &size, THRUM_FOREVER);
+    thrum_error error;
+    int rc = OUTCOME_CODE(thrum_blocking_take(pass_on, HELD, &bytes, &size, &error, THRUM_FOREVER),
+                          &error);
     if (rc == 0)
         own(bytes);
     free(bytes);
@@ -638,7 +652,7 @@ TEST(a_pointer_is_freed_by_the_ready_made_destructor)
     thrum_group_cancel(group);
     thrum_future_free(thrum_group_submit(group, executor, consume,
                                          thrum_owned(thrum_pointer_destroy, void *, malloc(10))));
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
     thrum_group_free(group);
     thrum_executor_shutdown(executor); /* the address sanitizer sees whether it was */
 }
@@ -655,7 +669,7 @@ TEST(a_connection_is_closed_by_the_ready_made_destructor)
         group, executor, consume, thrum_owned(thrum_socket_destroy, thrum_socket *, ends[1])));
     CHECK_INT(thrum_socket_read(ends[0], &byte, 1, THRUM_FOREVER), ==, 0);
     thrum_socket_free(ends[0]);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ECANCELED);
     thrum_group_free(group);
     thrum_executor_shutdown(executor);
 }
@@ -682,7 +696,8 @@ TEST(a_destructor_is_shielded_from_cancellation)
     thrum_future *future = thrum_submit(executor, drop_while_cancelled, THRUM_NOTHING);
     UNTIL(thrum_future_running(future));
     CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ECANCELED);
     thrum_future_free(future);
     thrum_executor_shutdown(executor);
     settle(0, 1);

@@ -75,6 +75,13 @@ static int fail_variously(thrum_task *self)
         return -ENOENT;
     case 5:
         return thrum_fail(self, 5, "not negative");
+    case 7:
+        return THRUM_FAILED;
+    case 8:
+        CHECK_INT(thrum_fail_with(self, &(thrum_error){-ENOSPC, "disk %s full"}), ==, -ENOSPC);
+        return -ENOSPC;
+    case 9:
+        return thrum_fail_with(self, NULL);
     default:
         thrum_return(self, thrum_value(int, 1));
         return thrum_fail(self, -EIO, "%0500d", 0);
@@ -85,7 +92,8 @@ static void expect_failure(int how, int code, const char *message)
 {
     thrum_future *future = run(fail_variously, thrum_value(int, how));
     int result;
-    CHECK_INT(thrum_future_result(future, &result, sizeof result, THRUM_NOW), ==, code);
+    CHECK_OUTCOME(thrum_future_result(future, &result, sizeof result, THRUM_NOW),
+                  thrum_future_error(future), code);
     const thrum_error *error = thrum_future_error(future);
     CHECK_INT(error->code, ==, code);
     if (message)
@@ -104,6 +112,11 @@ TEST(failures_carry_code_and_message)
     expect_failure(4, -ENOENT, "No such file or directory");
     expect_failure(5, -EINVAL, "not negative");
     expect_failure(6, -EIO, NULL);
+    expect_failure(
+        7, -EINVAL,
+        "the task returned THRUM_FAILED; it must pass the failure on by thrum_fail_with");
+    expect_failure(8, -ENOSPC, "disk %s full");
+    expect_failure(9, -EINVAL, "thrum_fail_with was given no error");
 }
 
 static int take_long(thrum_task *self)

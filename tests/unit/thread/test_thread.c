@@ -63,7 +63,7 @@ static int fail(thrum_task *self)
 TEST(join_gives_the_error)
 {
     thrum_thread *thread = thrum_thread_start(fail, THRUM_NOTHING);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -ERANGE);
     CHECK_STR(thrum_thread_error(thread)->message, "out of range");
     thrum_thread_free(thread);
 }
@@ -271,7 +271,7 @@ TEST(a_refused_thread_is_a_failed_thread)
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_thread *thread = thrum_thread_start(square, thrum_value(long, 2));
     CHECK(!thrum_thread_is_alive(thread));
-    CHECK_INT(thrum_thread_join(thread, THRUM_NOW), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_NOW), thrum_thread_error(thread), -EAGAIN);
     CHECK(strstr(thrum_thread_error(thread)->message, "refuses another thread") != NULL);
     CHECK_INT(thrum_thread_cancel(thread), ==, -EALREADY);
     thrum_thread_free(thread);
@@ -326,7 +326,8 @@ TEST(one_that_cannot_start_says_so)
     struct file_processor processor = {.path = "x"};
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     CHECK_INT(thrum_thread_start_in(&processor.thread, NULL, process_file), ==, -EAGAIN);
-    CHECK_INT(thrum_thread_join(&processor.thread, THRUM_FOREVER), ==, -EAGAIN);
+    CHECK_OUTCOME(thrum_thread_join(&processor.thread, THRUM_FOREVER),
+                  thrum_thread_error(&processor.thread), -EAGAIN);
     thrum_thread_finish(&processor.thread);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_thread_start_in(&processor.thread, NULL, process_file), ==, -ENOMEM);
@@ -488,6 +489,6 @@ TEST(a_select_waits_for_the_end_of_a_thread)
     CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, 0);
     thrum_thread_free(thread);
     thread = thrum_thread_start(select_itself, THRUM_NOTHING);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -EDEADLK);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -EDEADLK);
     thrum_thread_free(thread);
 }

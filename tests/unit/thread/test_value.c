@@ -108,18 +108,21 @@ static int block_on_text(thrum_task *self)
 {
     (void)self;
     char *got = NULL;
-    CHECK_INT(thrum_blocking_take_text(double_text, thrum_text("ab"), &got, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking_take_text(double_text, thrum_text("ab"), &got, NULL, THRUM_FOREVER),
+              ==, 0);
     CHECK_STR(got, "abab");
     free(got);
     char exact[5];
-    CHECK_INT(thrum_blocking(double_text, thrum_text("ab"), exact, sizeof exact, THRUM_FOREVER), ==,
-              0);
+    CHECK_INT(
+        thrum_blocking(double_text, thrum_text("ab"), exact, sizeof exact, NULL, THRUM_FOREVER), ==,
+        0);
     CHECK_STR(exact, "abab");
     void *bytes = NULL;
     size_t size = 0;
     char *sent = letters(70000);
-    CHECK_INT(thrum_blocking_take(double_text, thrum_text(sent), &bytes, &size, THRUM_FOREVER), ==,
-              0);
+    CHECK_INT(
+        thrum_blocking_take(double_text, thrum_text(sent), &bytes, &size, NULL, THRUM_FOREVER), ==,
+        0);
     CHECK_INT(size, ==, 140001);
     check_doubled(bytes, sent);
     free(sent);
@@ -334,9 +337,12 @@ TEST(a_failed_task_has_nothing_to_take)
     void *bytes = NULL;
     char *text = NULL;
     size_t size = 7;
-    CHECK_INT(thrum_future_take(future, &bytes, &size, THRUM_FOREVER), ==, -ERANGE);
-    CHECK_INT(thrum_future_take_text(future, &text, THRUM_FOREVER), ==, -ERANGE);
-    CHECK_INT(thrum_future_copy(future, &bytes, sizeof bytes, &size, THRUM_FOREVER), ==, -ERANGE);
+    CHECK_OUTCOME(thrum_future_take(future, &bytes, &size, THRUM_FOREVER),
+                  thrum_future_error(future), -ERANGE);
+    CHECK_OUTCOME(thrum_future_take_text(future, &text, THRUM_FOREVER), thrum_future_error(future),
+                  -ERANGE);
+    CHECK_OUTCOME(thrum_future_copy(future, &bytes, sizeof bytes, &size, THRUM_FOREVER),
+                  thrum_future_error(future), -ERANGE);
     CHECK(!bytes && !text && size == 7);
     thrum_future_free(future);
     thrum_executor_shutdown(executor);

@@ -42,7 +42,8 @@ static int start_and_join(void)
 {
     struct wide result;
     thrum_thread *thread = thrum_thread_start(echo, &wide, sizeof wide);
-    int rc = thrum_thread_result(thread, &result, sizeof result, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_thread_result(thread, &result, sizeof result, THRUM_FOREVER),
+                          thrum_thread_error(thread));
     if (rc < 0)
         CHECK_INT(thrum_thread_error(thread)->code, ==, -ENOMEM);
     CHECK(thrum_thread_name(thread) != NULL);
@@ -63,7 +64,8 @@ static int submit_to(thrum_executor *executor)
     if (!executor)
         return -ENOMEM;
     thrum_future *future = thrum_submit(executor, echo, &wide, sizeof wide);
-    int rc = thrum_future_result(future, &result, sizeof result, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER),
+                          thrum_future_error(future));
     if (rc < 0)
         CHECK_STR(thrum_future_error(future)->message, "out of memory");
     thrum_future_cancel(future);
@@ -94,7 +96,8 @@ static int fail_inline(void)
     if (!executor)
         return -ENOMEM;
     thrum_future *future = thrum_submit(executor, fail, THRUM_NOTHING);
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    int rc = OUTCOME_CODE(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(future));
     const thrum_error *error = thrum_future_error(future);
     CHECK_INT(error->code, ==, rc);
     if (rc == -ERANGE) /* the code is never lost, though the message may be */
@@ -164,7 +167,9 @@ static int use_as_completed(void)
     size_t index;
     for (int i = 0; done && i < 2; i++) {
         CHECK_INT(thrum_as_completed_next(done, &index, THRUM_NOW), ==, 0);
-        rc = rc ? rc : thrum_future_result(futures[index], NULL, 0, THRUM_NOW);
+        rc = rc ? rc
+                : OUTCOME_CODE(thrum_future_result(futures[index], NULL, 0, THRUM_NOW),
+                               thrum_future_error(futures[index]));
     }
     thrum_as_completed_free(done);
     for (int i = 0; i < 2; i++)
@@ -194,6 +199,7 @@ static int use_map(void)
                            .result_size = sizeof out[0],
                            .ret_error = &error,
                        });
+    rc = OUTCOME_CODE(rc, &error);
     CHECK_INT(error.code, ==, rc);
     thrum_executor_shutdown(executor);
     return rc;

@@ -195,7 +195,8 @@ static void use_pool(void *memory)
 {
     thrum_executor *pool = memory;
     thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ESRCH);
     thrum_future_free(future);
     thrum_executor_shutdown(pool);
     if (SANITIZED)

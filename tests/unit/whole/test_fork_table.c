@@ -476,7 +476,8 @@ static void use_futures(void)
     CHECK_INT(thrum_wait(both, 4, THRUM_FIRST_FAILED, THRUM_FOREVER), ==, -ESRCH);
     CHECK_INT(thrum_future_result(pending, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(late, &result, sizeof result, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_OUTCOME(thrum_future_result(late, &result, sizeof result, THRUM_FOREVER),
+                  thrum_future_error(late), -ESRCH);
     thrum_future_free(late);
     use_several();
     CHECK_INT(thrum_future_result(made, &result, sizeof result, THRUM_FOREVER), ==, 0);
@@ -542,7 +543,8 @@ static thrum_process *process;
 static void use_processes(void)
 {
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(late, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_OUTCOME(thrum_future_result(late, NULL, 0, THRUM_FOREVER), thrum_future_error(late),
+                  -ESRCH);
     thrum_future_free(late);
     CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
     thrum_executor_shutdown(pool);
@@ -561,7 +563,8 @@ TEST(a_process_pool_with_work_and_a_process_belong_to_the_parent)
     in_child(use_processes);
     CHECK(thrum_process_is_alive(process));
     CHECK_INT(thrum_process_kill(process), ==, 0);
-    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, -ECHILD);
+    CHECK_OUTCOME(thrum_process_join(process, THRUM_FOREVER), thrum_process_error(process),
+                  -ECHILD);
     thrum_process_free(process);
     (void)thrum_future_cancel(running);
     thrum_future_free(running);

@@ -385,7 +385,8 @@ static void submit_in_child(void *unused)
     if (ADDRESS_SANITIZED)
         return; /* the parent allocates at the moment of the fork */
     thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
-    CHECK_INT(thrum_future_result(future, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
+                  -ESRCH);
     thrum_future_free(future);
     if (!SANITIZED)
         JOIN(thrum_thread_start(nothing, THRUM_NOTHING), 0);

@@ -215,10 +215,10 @@ SMALL(threads_and_timers, 5)
     thread = thrum_thread_start_with(&(thrum_thread_options){.start_at = thrum_in(1000)}, nothing,
                                      THRUM_NOTHING);
     thrum_thread_cancel(thread);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -ECANCELED);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -ECANCELED);
     thrum_thread_free(thread);
     thread = thrum_thread_start(fail, THRUM_NOTHING);
-    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, -EIO);
+    CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -EIO);
     thrum_thread_free(thread);
 }
 
@@ -339,7 +339,7 @@ static void use_futures(thrum_executor *executor, thrum_executor *then)
               ==, 0);
     thrum_group *group = thrum_group_new();
     thrum_future *member = thrum_group_submit(group, executor, fail, THRUM_NOTHING);
-    CHECK_INT(thrum_group_join(group, THRUM_FOREVER), ==, -EIO);
+    CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -EIO);
     thrum_future_free(member);
     thrum_group_free(group);
 }
@@ -384,7 +384,7 @@ SMALL(futures_by_hand, 5)
 SMALL(calls_that_block, 3)
 {
     int result;
-    CHECK_INT(thrum_blocking(nothing, NULL, 0, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_blocking(nothing, NULL, 0, &result, sizeof result, NULL, THRUM_FOREVER), ==, 0);
 }
 
 /* -------------------------------------------------------------------------------------- processes */
