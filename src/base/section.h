@@ -13,6 +13,8 @@
 #include "base/atomic.h"
 #include "base/memory.h"
 
+#include <stdbool.h>
+
 /* What a thread shows to a fork. */
 typedef struct thrum__section_record {
     uint32_t depth; /* how many sections its thread is in; written by that thread */
@@ -63,6 +65,17 @@ static inline void thrum__section_end(thrum__section_record *self)
     thrum__store_release(&self->depth, self->depth - 1);
 }
 
+/* Enters a section if the gate is open. False if not. */
+static inline bool thrum__section_try(thrum__section_record *self)
+{
+    thrum__store_relaxed(&self->depth, self->depth + 1);
+    thrum__section_fence();
+    if (__builtin_expect(thrum__load_acquire(&thrum__section_gate) == 0, 1))
+        return true;
+    thrum__section_end(self);
+    return false;
+}
+
 #ifdef THRUM_EXPLORE
 
 static inline void *thrum__section_enter(void)
@@ -105,14 +118,7 @@ static inline void *thrum__section_enter(void)
 static inline void *thrum__section_enter_at_once(void)
 {
     thrum__section_record *self = thrum__section_self;
-    if (__builtin_expect(!self, 0))
-        return NULL;
-    thrum__store_relaxed(&self->depth, self->depth + 1);
-    thrum__section_fence();
-    if (__builtin_expect(thrum__load_acquire(&thrum__section_gate) == 0, 1))
-        return self;
-    thrum__section_end(self);
-    return NULL;
+    return __builtin_expect(self != NULL, 1) && thrum__section_try(self) ? self : NULL;
 }
 
 static inline void thrum__section_leave(void *self)

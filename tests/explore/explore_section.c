@@ -19,6 +19,17 @@ static void work(void *unused)
     thrum__section_end(self);
 }
 
+static void work_at_once(void *unused)
+{
+    (void)unused;
+    thrum__section_record *self = thrum__section_self_make();
+    if (!thrum__section_try(self))
+        return;
+    explore_seen("at once");
+    change();
+    thrum__section_end(self);
+}
+
 static void work_nested(void *unused)
 {
     (void)unused;
@@ -62,6 +73,14 @@ EXPLORE(section_closed, .preemptions = 3, .stale = 1)
 EXPLORE(section_closed_spurious, .preemptions = 3, .spurious = 1)
 {
     work_while_a_fork_closes();
+}
+
+EXPLORE(section_try, .preemptions = 3, .stale = 1, .sees = "at once")
+{
+    (void)thrum__section_self_make();
+    explore_spawn("worker", work_at_once, NULL);
+    close_and_look(NULL);
+    explore_join_all();
 }
 
 EXPLORE(section_nested, .preemptions = 3)
