@@ -11,6 +11,7 @@ alone, as CPython's own runner does it with -w, and is named; one that fails thr
 import fnmatch
 import importlib
 import os
+import signal
 import sys
 import time
 import unittest
@@ -62,6 +63,8 @@ def main(arguments):
     everything = "--all" in arguments
     verbose = 2 if "-v" in arguments else 1
     wanted = [a for a in arguments if not a.startswith("-")] or (["*"] if everything else SHORT)
+    # In the background of a shell it is ignored; the tests want Python's handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     thrum.install()
     exclusions = {pattern: 0 for pattern in read_exclusions()}
     chosen, excluded = unittest.TestSuite(), 0

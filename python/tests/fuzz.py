@@ -1,6 +1,6 @@
 """Random calls on shared objects by threads and coroutines, under signals, with forks.
 
-    fuzz.py [--seconds N] [--seed N]
+    fuzz.py [--seconds N] [--seed N] [--forks 0]
 
 All operations have timeouts or a partner that comes, so a wake that is lost ends the program with
 the stacks of all threads. At the end each object is checked: no item lost or doubled, no permit
@@ -207,7 +207,7 @@ def interrupted(operation, *arguments):
         armed = False
 
 
-def round_of(seed):
+def round_of(seed, forks):
     choose = random.Random(seed)
     shared = Shared()
     count = choose.randrange(3, 60) * 3
@@ -220,7 +220,7 @@ def round_of(seed):
     signal.setitimer(signal.ITIMER_REAL, 0.001, 0.0007)
     try:
         for _ in range(30):
-            if choose.random() < 0.1:
+            if forks and choose.random() < 0.1:
                 fork(shared)
             interrupted(choose.choice(INTERRUPTED), shared, choose)
     finally:
@@ -237,13 +237,14 @@ def main(arguments):
     options = dict(zip(arguments[::2], arguments[1::2]))
     seconds = float(options.get("--seconds", 10))
     seed = int(options.get("--seed", time.time_ns() % 2**32))
+    forks = options.get("--forks") != "0"  # a sanitizer may hang in a child process with its own locks
     signal.signal(signal.SIGALRM, on_alarm)
     sys.setswitchinterval(1e-4)
     begin, rounds = time.monotonic(), 0
     while time.monotonic() - begin < seconds:
         faulthandler.dump_traceback_later(DEADLINE, exit=True)
         try:
-            round_of(seed + rounds)
+            round_of(seed + rounds, forks)
         except BaseException:
             print(f"fuzz.py: seed {seed + rounds}", file=sys.stderr, flush=True)
             raise

@@ -190,11 +190,17 @@ class ForkTest(unittest.TestCase):
             until_waiting(thread)
 
         def child():
-            items.put("child")
-            semaphore.release()
-            assert items.get(timeout=FOREVER) == "child"
-            assert semaphore.acquire(timeout=FOREVER)
             assert len(standard.enumerate()) == 1
+            # A thread of the child stands behind that of the parent, and gets the wake.
+            for wait, wake in ((items.get, lambda: items.put("again")), (semaphore.acquire, semaphore.release)):
+                thread = standard.Thread(target=wait, daemon=True)
+                thread.start()
+                until_waiting(thread)
+                wake()
+                thread.join(10)
+                assert not thread.is_alive(), "the wake went to a thread of the parent"
+            items.put("child")
+            assert items.get(timeout=FOREVER) == "child"
 
         self.in_child(child)
         items.put("parent")
