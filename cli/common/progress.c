@@ -142,10 +142,11 @@ static void describe_state(char *text, size_t size)
 
 static void draw(void)
 {
-    enum { BAR_MOST = 40 };
+    /* LEFT_FREE is for the cursor and the ^C of the terminal, which must not begin a new line. */
+    enum { BAR_MOST = 40, LEFT_FREE = 3 };
     char state[160];
     describe_state(state, sizeof state);
-    int width = terminal_width() - 1;
+    int width = terminal_width() - LEFT_FREE;
     int bar = width - (int)strlen(label) - (int)strlen(state) - 3;
     bar = bar > BAR_MOST ? BAR_MOST : bar;
     fputs("\r", stderr);

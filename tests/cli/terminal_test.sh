@@ -160,6 +160,26 @@ tty_gives_a_job_the_terminal() {
     shown 'got <two>' && status 0
 }
 
+# one_line WIDTH TEXT: the text is in one line, which is narrower than the window.
+one_line() {
+    [ "$(screen | grep -c -F -- "$2")" -eq 1 ] && ! screen | grep -F -- "$2" | grep -q ".\\{$1\\}"
+}
+
+hash_has_a_bar_and_ends_by_ctrl_c() {
+    begin 40 10 || return 1
+    mkfifo silent && seq 5 >numbers || return 1
+    typed 'clear; $thrum hash numbers silent'
+    shown '0/2' && until_true one_line 40 '0/2' && key C-c && shown 'interrupted by SIGINT' && not_on_screen '0/2' &&
+        status 130
+}
+
+fetch_has_a_bar_and_ends_by_ctrl_c() {
+    begin 40 10 || return 1
+    mkfifo silent || return 1
+    typed 'clear; $thrum fetch -i silent'
+    shown '0 URLs' && until_true one_line 40 '0 URLs' && key C-c && shown 'interrupted by SIGINT' && status 130
+}
+
 a_pipe_to_head_is_quiet() {
     begin 80 24 || return 1
     typed "clear; seq 1000 | \$thrum run -k -j 2 -- echo line | head -n 1; echo \"\${PIPESTATUS[1]}.\""

@@ -295,5 +295,5 @@ int talk(thrum_stream *stream);
 #ifdef IN_include_thrum_name_h
 extern struct account {
     thrum_lock lock;
-} *account;
+} * account;
 #endif
