@@ -1,4 +1,4 @@
-/* Where a program waited: for a person, by lock; and as folded stacks. */
+/* The waits of a program: as text, by lock, and as folded stacks. */
 #include "findings.h"
 #include "report.h"
 

@@ -1,4 +1,4 @@
-/* `thrum doctor`: a look at a process, or several, and the report. */
+/* `thrum doctor`: looks at a process once or repeatedly, and reports. */
 #include "../command.h"
 #include "doctor/look.h"
 #include "options.h"
@@ -29,7 +29,7 @@ static void pause_for(double seconds)
     poll(NULL, 0, seconds * 1000 < INT_MAX ? (int)(seconds * 1000) : INT_MAX);
 }
 
-/* Looks again and again, from a first look on, which is freed. */
+/* Looks repeatedly, after a first look, which it frees. */
 static int watch(struct look *before, const struct doctor_options *options,
                  const struct look_options *how)
 {

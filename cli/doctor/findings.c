@@ -1,5 +1,5 @@
-/* One program's report. Names need lines, and lines are found for all places at once; so the report
- * is made twice, the first time to learn which places it needs. */
+/* The report on one program. Names need lines, and lines are looked up for all places at once. So
+ * the report is made twice; the first time collects the places that it needs. */
 #include "findings.h"
 
 #include "doctor/lines.h"
@@ -36,7 +36,7 @@ static bool alike(const struct risk *a, const struct risk *b)
 {
     if (a->kind != b->kind || a->verdict != b->verdict || a->count != b->count)
         return false;
-    /* A circle may have been entered at another of its locks. */
+    /* The same cycle may begin at another of its locks. */
     for (int shift = 0; shift < a->count; shift++) {
         int same = 0;
         while (same < a->count &&
@@ -83,7 +83,7 @@ void findings_place(struct recording *recording, uint64_t site, char *text, size
         snprintf(text, size, "0x%lx", (unsigned long)place->address);
 }
 
-/* True if a line of the file fits one of the locks, or one of the functions. */
+/* True if a line of the file matches a lock or a function of the finding. */
 static bool suppressed(struct recording *recording, const struct risk *risk,
                        const struct suppressions *suppressions)
 {

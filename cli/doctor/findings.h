@@ -1,4 +1,5 @@
-/* The report on a program that ran: what can go wrong with its locks, and how long it waited. */
+/* The report on a program that has run: what can go wrong with its locks, and how long it
+ * waited. */
 #ifndef CLI_DOCTOR_FINDINGS_H
 #define CLI_DOCTOR_FINDINGS_H
 
@@ -26,7 +27,7 @@ int findings_report(struct recording *recording, const struct findings_options *
 const char *findings_kind(enum risk_kind kind);
 const char *findings_verdict(enum risk_verdict verdict);
 
-/* True if it is to be shown without --strict. */
+/* True if it is shown without --strict. */
 bool findings_shown(const struct risk *risk, const struct findings_options *options);
 
 /* The parts, findings_text.c, findings_json.c and contention.c. Each returns 0 or -ENOMEM. */
@@ -37,10 +38,10 @@ int findings_json(struct recording *recording, const struct risks *risks,
 int contention_text(struct recording *recording, FILE *out);
 int contention_folded(struct recording *recording, FILE *out);
 
-/* Where a call is: "function (file:line)". */
+/* The place of a call: "function (file:line)". */
 void findings_place(struct recording *recording, uint64_t site, char *text, size_t size);
 
-/* How many findings are like this one, which comes first; 0 if one before it is. */
+/* The number of findings like this one, if it is the first of them; else 0. */
 int findings_like(const struct risks *risks, int index);
 
 #endif

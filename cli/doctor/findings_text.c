@@ -1,4 +1,4 @@
-/* Findings for a person: what, where, and a schedule that leads there. */
+/* Findings as text: what, where, and a schedule that leads there. */
 #include "findings.h"
 #include "report.h"
 
@@ -96,7 +96,7 @@ static void put_cycle(struct recording *recording, const struct risk *risk, FILE
     }
 }
 
-/* What one thread did. */
+/* The steps of one thread. */
 static void put_single(struct recording *recording, const struct risk *risk, FILE *out)
 {
     const struct risk_step *step = &risk->steps[0];

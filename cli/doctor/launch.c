@@ -1,10 +1,10 @@
-/* The program gets two variables: LD_PRELOAD, with our library before those that were there, and the
- * name of our socket. The socket is in the abstract namespace, so it leaves no file behind. Anybody on
- * the machine can reach such a socket; only processes of this user, or of root, are listened to, and what
- * they send is checked (recording.c).
+/* The program gets two variables: LD_PRELOAD, with our library before the libraries that it had,
+ * and the name of our socket. The socket is in the abstract namespace, so it leaves no file behind.
+ * Every process on the machine can reach such a socket. Only processes of this user and of root are
+ * accepted, and what they send is checked (recording.c).
  *
- * The library lies beside the installed command or in the build tree; which it is, is seen from the path
- * of the command.
+ * The library is beside the installed command or in the build tree. The path of the command tells
+ * which.
  */
 #include "launch.h"
 
@@ -49,7 +49,7 @@ static int listen_at(char *name, size_t size)
     return file;
 }
 
-/* Leaves the path of the library in `path`; false if it is nowhere. */
+/* Sets `path` to the path of the library. Returns false if there is none. */
 static bool find_library(char *path, size_t size)
 {
     static const char *const places[] = {"../doctor/libthrum-doctor.so", /* in the build tree */
@@ -75,7 +75,7 @@ static bool is_ours(const char *entry)
            strncmp(entry, REGION_VARIABLE "=", sizeof REGION_VARIABLE) == 0;
 }
 
-/* The environment with our two variables, in one piece of memory; NULL if there is none. */
+/* The environment with our two variables, in one piece of memory; NULL if memory ran out. */
 static char **make_environment(const char *library, const char *name)
 {
     const char *others = getenv("LD_PRELOAD");
@@ -179,7 +179,7 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
         return errno == EINTR || errno == ECONNABORTED ? -EPROTO : -EAGAIN;
     int descriptor = -EPROTO;
     struct pollfd ready = {file, POLLIN, 0};
-    /* The library sends right after it has connected; it may have lost the processor in between. */
+    /* The library sends right after it has connected, but may be preempted in between. */
     if (getsockopt(file, SOL_SOCKET, SO_PEERCRED, &sender, &sender_size) == 0 &&
         (sender.uid == getuid() || sender.uid == 0) && poll(&ready, 1, 100) == 1) {
         ssize_t got = recvmsg(file, &message, MSG_CMSG_CLOEXEC);

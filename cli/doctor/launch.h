@@ -12,11 +12,12 @@ struct launch {
     pid_t pid;
 };
 
-/* Starts the program with that mask of signals. Returns 0, or a negative errno with the reason in `message`. */
+/* Starts the program with that mask of signals. Returns 0, or a negative errno with the reason in
+ * `message`. */
 int launch(struct launch *launch, char **words, const sigset_t *mask, char *message, size_t size);
 
-/* A region that has arrived: its descriptor, and the process that sent it. Returns -EAGAIN if there is
- * none now. */
+/* A region that has arrived: its descriptor, and the process that sent it. Returns -EAGAIN if there
+ * is none now. */
 int launch_receive(const struct launch *launch, pid_t *ret_pid);
 
 void launch_close(struct launch *launch);

@@ -4,9 +4,10 @@
 #include <sys/resource.h>
 #include <time.h>
 
-/* How long a thread waits before anybody looks why; how long to pause after a look without a result;
- * how many ticks without movement before all are suspected. Locks that are none of the C library's, as thrum's,
- * wait in ways that the library does not see: for their sake there is a look each BLIND_PAUSE. */
+/* How long a thread waits before a look at the reason; the pause after a look without a result; the
+ * number of ticks without movement before all threads are suspected. The library does not see waits
+ * for locks other than those of the C library, such as thrum's. For these there is a look each
+ * BLIND_PAUSE. */
 static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2, BLIND_PAUSE = 1;
 enum { QUIET_TICKS = 3 };
 
@@ -17,7 +18,7 @@ double live_now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-/* True for a wait that another thread's lock or end ends. */
+/* True for a wait that ends when another thread unlocks or ends. */
 static bool has_owner(uint32_t kind)
 {
     return kind != LOCK_SEMAPHORE && kind != LOCK_CONDITION && kind != LOCK_BARRIER &&
@@ -29,8 +30,8 @@ static uint64_t mix(uint64_t sum, uint64_t value)
     return (sum ^ value) * UINT64_C(0x100000001b3);
 }
 
-/* Sums up which threads wait, and in which of their waits; 0 for none. *ret_all is 0 if a thread does
- * something else. */
+/* A sum over the threads that wait and the numbers of their waits; 0 if none waits. *ret_all is 0
+ * if a thread does something else. */
 static uint64_t sum_waits(const struct region *region, uint64_t *ret_all)
 {
     uint32_t count = recording_count(region->slot_count, REGION_SLOTS);
@@ -62,7 +63,7 @@ static uint64_t sum_deadlocks(const struct look *look)
     return sum;
 }
 
-/* A look at a deadlock; true if it is the second that proves it. */
+/* Takes a look. Returns true if it is the second that proves the deadlock. */
 static bool look_for_deadlock(struct live *live, int pid, bool lines, struct look *ret_look)
 {
     char message[256];
@@ -131,7 +132,7 @@ void live_end_with_core(int pid)
 {
     const struct rlimit most = {RLIM_INFINITY, RLIM_INFINITY};
     struct rlimit limit;
-    /* Without the right to raise the hard limit, up to that. */
+    /* Without the right to raise the hard limit, the limit is raised to it. */
     if (prlimit(pid, RLIMIT_CORE, &most, NULL) != 0 &&
         prlimit(pid, RLIMIT_CORE, NULL, &limit) == 0) {
         limit.rlim_cur = limit.rlim_max;

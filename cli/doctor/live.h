@@ -1,4 +1,4 @@
-/* Deadlocks of a program that runs: when to look, and what counts as one. */
+/* Deadlocks of a running program: when to look, and what counts as a deadlock. */
 #ifndef CLI_DOCTOR_LIVE_H
 #define CLI_DOCTOR_LIVE_H
 
@@ -15,8 +15,8 @@ struct live {
     double blind; /* the next look at waits of which the library knows nothing */
 };
 
-/* To be called again and again. True if there is something to report, in *ret_look, which is to be
- * freed: a deadlock that two looks have proven, or a program that cannot go on. */
+/* Call it repeatedly. Returns true if there is something to report: a deadlock that two looks have
+ * proven, or a program that cannot go on. *ret_look has it; free it. */
 bool live_look(struct live *live, const struct recording *recording, bool lines,
                struct look *ret_look);
 

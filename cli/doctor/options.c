@@ -40,8 +40,8 @@ static const struct option_row rows[] = {
      NULL, OPTION_TEXT, INTO(output), .completion = COMPLETE_FILE},
     {'d', "on-deadlock", "WHAT",
      "With a PROGRAM that hangs in a deadlock: report (the default), abort or core.",
-     "report writes what was found, and waits on; abort then ends the process by SIGKILL; core ends it "
-     "by SIGABRT, with no limit on the size of its core file.",
+     "report writes the report and continues to wait; abort writes it and ends the process by SIGKILL; core ends the "
+     "process by SIGABRT, with no limit on the size of its core file.",
      OPTION_CHOICE, INTO(on_deadlock), .choices = on_deadlock_names,
      .completion = COMPLETE_CHOICES},
     {'f', "fail-on", "WHAT",
@@ -51,13 +51,14 @@ static const struct option_row rows[] = {
      OPTION_CHOICE, INTO(fail_on), .choices = fail_on_names, .completion = COMPLETE_CHOICES},
     {0, "strict", NULL, "Show cycles of locks that cannot become a deadlock, too, and why.", NULL,
      OPTION_FLAG, INTO(strict)},
-    {0, "contention", NULL, "Show for which locks the program waited, how long, and behind what.",
-     NULL, OPTION_FLAG, INTO(contention)},
+    {0, "contention", NULL,
+     "Show for which locks the program waited, how long, and for which holders.", NULL, OPTION_FLAG,
+     INTO(contention)},
     {0, "folded", "FILE", "Write the waits to FILE as folded stacks, for flame graphs.",
      "A line is a stack, outermost function first, and the microseconds that were waited there.",
      OPTION_TEXT, INTO(folded), .completion = COMPLETE_FILE},
-    {0, "suppressions", "FILE", "Leave out the findings that FILE lists.",
-     "A line is a kind (as in the report's JSON, or *) and a pattern of a shell, as in \"cycle "
+    {0, "suppressions", "FILE", "Do not report the findings that FILE lists.",
+     "A line is a kind (as in the report's JSON, or *) and a shell pattern, as in \"cycle "
      "*:my_function\". The pattern is compared with each lock's name and each function of the stacks. "
      "Lines that begin with # are comments.",
      OPTION_TEXT, INTO(suppressions), .completion = COMPLETE_FILE},
@@ -105,15 +106,17 @@ static const struct help_section sections[] = {
 };
 
 static const struct help_term examples[] = {
-    {"thrum doctor -p 4711", "Why does process 4711 hang?"},
-    {"thrum doctor -p $(pidof server) --json | jq .verdict", "The verdict alone, for a script."},
+    {"thrum doctor -p 4711", "Explain why process 4711 hangs."},
+    {"thrum doctor -p $(pidof server) --json | jq .verdict",
+     "Print only the verdict, for a script."},
 #if defined(__x86_64__)
-    {"thrum doctor --core core.4711", "Why did it hang, after kill -ABRT 4711?"},
+    {"thrum doctor --core core.4711", "Explain why it hung, after kill -ABRT 4711."},
 #endif
-    {"thrum doctor -p 4711 --watch 5s", "What moves, every five seconds, until it hangs or ends."},
-    {"sudo thrum doctor -p 4711 --stop", "With the stacks of running threads."},
-    {"thrum doctor -- ./server --port 80", "Can its threads wait for each other?"},
-    {"thrum doctor --on-deadlock abort -o report -- make check", "In a test, without hanging."},
+    {"thrum doctor -p 4711 --watch 5s",
+     "Show what changes, every five seconds, until it hangs or ends."},
+    {"sudo thrum doctor -p 4711 --stop", "Show the stacks of running threads, too."},
+    {"thrum doctor -- ./server --port 80", "Find out whether its threads can wait for each other."},
+    {"thrum doctor --on-deadlock abort -o report -- make check", "Run a test that must not hang."},
     {0},
 };
 

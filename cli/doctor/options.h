@@ -1,4 +1,4 @@
-/* What `thrum doctor` was asked to do: its command line as a struct. */
+/* The command line of `thrum doctor` as a struct. */
 #ifndef CLI_DOCTOR_OPTIONS_H
 #define CLI_DOCTOR_OPTIONS_H
 
@@ -22,7 +22,7 @@ struct doctor_options {
 
 enum on_deadlock { ON_DEADLOCK_REPORT, ON_DEADLOCK_ABORT, ON_DEADLOCK_CORE };
 
-/* Which findings give exit status 66; each includes those before it. */
+/* The findings that give exit status 66; each includes those before it. */
 enum fail_on { FAIL_ON_NOTHING, FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL, FAIL_ON_LEAK };
 
 extern const struct command_line doctor_line;

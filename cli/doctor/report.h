@@ -1,4 +1,4 @@
-/* The report on a look: as text for a person, as JSON for a program. */
+/* The report on a look, as text and as JSON. */
 #ifndef CLI_DOCTOR_REPORT_H
 #define CLI_DOCTOR_REPORT_H
 
@@ -22,12 +22,12 @@ void doctor_report_styled(const char *text, FILE *file, bool colours);
 /* Adds a line for a frame. */
 void doctor_report_frame(FILE *file, const struct frame *frames, int count, int index);
 
-/* What a thread waits for or does, in a clause: "waits to lock mutex a, held by thread 12 (main)".
- */
+/* A clause about what a thread waits for or does: "waits to lock mutex a, held by thread 12
+ * (main)". */
 void doctor_report_wait(const struct process *process, const struct thread *thread, char *text,
                         size_t size);
 
-/* What stands between an object and its owner: ", held by". */
+/* The words between an object and its owner: ", held by". */
 const char *doctor_report_held(const struct wait *wait);
 
 /* "thread" or "fiber". */

@@ -1,4 +1,4 @@
-/* The report as JSON; docs/doctor.md lists the fields. What is not known is null. */
+/* The report as JSON; docs/doctor.md lists the fields. An unknown value is null. */
 #include "report.h"
 
 #include "json_text.h"
@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <jansson.h>
 
-/* Sets a field. Out of memory shows in `ok`, which the end asks once. */
+/* Sets a field. If memory ran out, `ok` is false; the end checks it once. */
 static void put(json_t *object, const char *name, json_t *value, bool *ok)
 {
     *ok &= json_object_set_new(object, name, value) == 0;
 }
 
-/* Names come from another process: what is no UTF-8 is replaced. */
+/* Names come from another process: invalid UTF-8 is replaced. */
 static json_t *text_or_null(const char *text)
 {
     char plain[512];

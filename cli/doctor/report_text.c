@@ -1,12 +1,12 @@
-/* The report for a person.
+/* The report as text.
  *
- * First the verdict with the circle, then the threads: those in the deadlock, then the others.
- * Threads that stand at the same places and wait for the same thing are shown once, with their
- * numbers: a pool of a hundred idle workers takes a few lines.
+ * First comes the verdict with the cycle, then the threads in the deadlock, then the others.
+ * Threads with the same stacks that wait for the same thing are shown once, with their numbers: a
+ * pool of a hundred idle workers takes a few lines.
  *
- * Names come from another process, which may have put anything into them; a control character would
- * reach the terminal. So the text is made in memory, with marks for styles, and all other control
- * characters are replaced when it is written.
+ * Names come from another process and may have any bytes. A control character must not reach the
+ * terminal. So the text is made in memory, with marks for styles, and all other control characters
+ * are replaced when it is written.
  */
 #include "report.h"
 
@@ -65,7 +65,7 @@ static void put_stack(const struct out *out, const struct thread *thread)
         fprintf(out->file, "    ... no unwind tables lead on from here\n");
 }
 
-/* Where the program called what waits. */
+/* The place at which the program called the function that waits. */
 static void put_place(const struct out *out, const struct thread *thread)
 {
     if (thread->wait.caller < 0)

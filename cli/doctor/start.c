@@ -1,15 +1,15 @@
-/* Running a program and watching it.
+/* Runs a program and watches it.
  *
- * The library in the program only records. This process, its parent, looks from outside, every TICK:
- * which files are mapped, if there are new stacks; and, if a thread has waited for a lock or a join for
- * a while, why, as `thrum doctor -p` does. A deadlock is reported when two looks in a row
- * prove it. A look that finds none is repeated only when other threads wait, or after a pause that
- * grows, so that a program whose threads wait by design costs little. If all threads wait, and none has
- * moved for three ticks, it is asked whether any of them can go on at all.
+ * The library in the program only records. This process, its parent, looks from outside every TICK.
+ * It reads which files are mapped if there are new stacks. If a thread has waited for a lock or a
+ * join for a while, it finds the reason, as `thrum doctor -p` does. A deadlock is reported when two
+ * looks in a row prove it. After a look without a deadlock, the next one comes when other threads
+ * wait, or after a pause that grows. So a program whose threads wait by design costs little. If all
+ * threads wait, and none has moved for three ticks, a look finds out whether any of them can go on.
  *
- * A process of the program's tree that ends is reported on at once, so that the memory of what it
- * recorded is freed. When the program itself ends, what its children have recorded so far is
- * reported, and the command ends.
+ * When a process of the program's tree ends, it is reported on at once, and the memory of its
+ * record is freed. When the program itself ends, the records of its children are reported as they
+ * are, and the command ends.
  */
 #include "start.h"
 
@@ -128,7 +128,8 @@ static void tick(struct watch *watch)
     }
 }
 
-/* A signal to us alone is passed on; from the terminal the program has got it, too. */
+/* Passes on a signal to this process alone. A signal from the terminal has reached the program,
+ * too. */
 static void pass_on(const struct watch *watch, int signals)
 {
     struct signalfd_siginfo info;
@@ -137,7 +138,7 @@ static void pass_on(const struct watch *watch, int signals)
             kill(watch->launch.pid, (int)info.ssi_signo);
 }
 
-/* Watches until the program has ended; its status is as of waitpid. */
+/* Watches until the program has ended. Returns its status as waitpid does. */
 static int watch_until_end(struct watch *watch, int signals)
 {
     int status = 0;

@@ -1,4 +1,4 @@
-/* Findings that are not to be reported. */
+/* Findings that are not reported. */
 #ifndef CLI_DOCTOR_SUPPRESS_H
 #define CLI_DOCTOR_SUPPRESS_H
 
@@ -14,13 +14,13 @@ struct suppressions {
     int count;
 };
 
-/* Reads a file: a kind and a pattern of a shell on each line. Returns 0, or a negative errno with the
+/* Reads a file: a kind and a shell pattern on each line. Returns 0, or a negative errno with the
  * reason in `message`. */
 int suppressions_read(struct suppressions *suppressions, const char *path, char *message,
                       size_t size);
 void suppressions_free(struct suppressions *suppressions);
 
-/* True if a line has that kind, or *, and its pattern fits the name. */
+/* True if a line has that kind, or *, and its pattern matches the name. */
 bool suppressions_fit(const struct suppressions *suppressions, const char *kind, const char *name);
 
 #endif

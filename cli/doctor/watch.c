@@ -1,5 +1,5 @@
 /* Two looks are compared thread by thread, by number. A clause such as "waits to lock mutex a, held
- * by thread 12" says what a thread does; times that run down are no change.
+ * by thread 12" says what a thread does. A time that runs down is no change.
  */
 #include "watch.h"
 
@@ -15,7 +15,7 @@ static const struct thread *find(const struct process *process, const struct thr
     return NULL;
 }
 
-/* Names come from another process: control characters do not reach the terminal. */
+/* Names come from another process: control characters are replaced. */
 static void put_plain(const char *text, FILE *out)
 {
     for (; *text; text++)

@@ -1,4 +1,4 @@
-/* What changed between two looks at a process. */
+/* The changes between two looks at a process. */
 #ifndef CLI_DOCTOR_WATCH_H
 #define CLI_DOCTOR_WATCH_H
 
@@ -7,7 +7,8 @@
 #include <stdio.h>
 
 /* Prints a line with the time of day and the verdict, and one for each thread that began, ended or
- * does something else than before. A thread that ran, but does what it did, is counted only. */
+ * does something else than before. A thread that has run, but does the same as before, is only
+ * counted. */
 void watch_print_changes(const struct look *before, const struct look *after, FILE *out);
 
 #endif
