@@ -43,6 +43,11 @@ typedef struct thrum__held {
 
 static inline void thrum__held_release(thrum__held *held)
 {
+    held->release(held->object);
+}
+
+static inline void thrum__held_end(thrum__held *held)
+{
     if (held->object)
         held->release(held->object);
 }
@@ -139,14 +144,15 @@ thrum__with_kind(lock, thrum_lock, thrum_lock, thrum_lock_acquire, thrum_lock_ac
 #else
 #define thrum__with_merged _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")
 #endif
-#define thrum__with_once(held, name)                                                               \
+#define thrum__with_once(held, name, end)                                                          \
     thrum__with_quiet switch (0) while (0) default                                                 \
-        : for (thrum__held name __attribute__((unused, cleanup(thrum__held_release))) = held;;     \
+        : for (thrum__held name __attribute__((unused, cleanup(end))) = held;;                     \
                __extension__({ thrum__with_merged break; })) thrum__with_loud
 
-#define thrum__with_named(thing, name) thrum__with_once(thrum__with(thing), name)
+#define thrum__with_named(thing, name)                                                             \
+    thrum__with_once(thrum__with(thing), name, thrum__held_release)
 #define thrum__with_until_named(thing, deadline, name)                                             \
-    thrum__with_once(thrum__with_until(thing, deadline), name) if (name.object)
+    thrum__with_once(thrum__with_until(thing, deadline), name, thrum__held_end) if (name.object)
 
 /* Runs the following statement or block while the caller holds `object`, which is evaluated
  * once. */
