@@ -20,15 +20,15 @@ typedef struct thrum__thread_pool_worker {
                                          a visit to the lock; written by itself alone */
     uint32_t budget;    /* how many more it may run before the next visit; its own */
 
-    /* Under the pool's lock, or, by the worker itself, under the guard of `own`. Others have both. */
+    /* Changed under the pool's lock, or by the worker itself under the guard of `own`; others read it under both. */
     thrum_future *future; /* what it runs, or NULL */
+
+    /* Under the pool's lock. */
     enum {
         THRUM__STOP_NONE,
         THRUM__STOP_WANTED,
         THRUM__STOP_ASKED
-    } stop; /* of it, by a shutdown */
-
-    /* Under the pool's lock. */
+    } stop;                  /* of it, by a shutdown */
     uint32_t looks;          /* for a task, to take turns */
     thrum__context *called;  /* a worker that is to be woken once the lock is released, or NULL */
     thrum__waiter *admitted; /* submitters to be woken then, too */

@@ -14,8 +14,9 @@
  * A visit to the lock serves many tasks. The worker takes a share of the common list (tasks.c) into its own
  * inbox, and runs from there without the lock, up to VISIT_AFTER tasks. `attention` ends this early: a task of
  * high priority is pending, the pool is closing, or it has too many workers. Meanwhile the worker counts as at work
- * all the time, and its `future` and `stop` change under the guard of its inbox, so a shutdown that asks running tasks
- * to stop takes that guard, too.
+ * all the time, and its `future` changes under the guard of its inbox. So a shutdown that asks running tasks to stop
+ * takes that guard, too. It closes and empties the inbox before, so the task that it asks is the worker's last one until
+ * the next visit.
  *
  * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
  * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
@@ -105,16 +106,6 @@ static bool is_to_leave(const thrum__thread_pool *pool)
            pool->workers > pool->max_workers + pool->waiting;
 }
 
-/* The worker has ended what it ran, and begins `future`, or nothing. Under the lock, or the guard of its own
- * inbox. */
-static void change_future(thrum__thread_pool_worker *worker, thrum_future *future)
-{
-    worker->future = future;
-    if (worker->stop == THRUM__STOP_ASKED)
-        thrum__store_relaxed(&worker->context->stop, 0);
-    worker->stop = THRUM__STOP_NONE;
-}
-
 /* The next task of the worker's own inbox, without a visit to the lock; counts the one before. NULL if it is time
  * for a visit: nothing is counted then. */
 static thrum_future *next_own(const thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
@@ -127,7 +118,7 @@ static thrum_future *next_own(const thrum__thread_pool *pool, thrum__thread_pool
     uint32_t word = thrum__inbox_guard(&worker->own);
     thrum_future *future = thrum__inbox_take_guarded(&worker->own, &word);
     if (future)
-        change_future(worker, future);
+        worker->future = future;
     thrum__inbox_unguard(&worker->own, word);
     if (future && ending.ran)
         thrum__store_relaxed(&worker->counted, worker->counted + 1);
@@ -165,7 +156,10 @@ static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
     }
     *task = future;
     thrum_lock_acquire(&pool->pool.lock);
-    change_future(worker, NULL);
+    worker->future = NULL;
+    if (worker->stop == THRUM__STOP_ASKED)
+        thrum__store_relaxed(&worker->context->stop, 0);
+    worker->stop = THRUM__STOP_NONE;
     pool->running--;
     thrum__pool_count(&pool->pool, ending);
     return true;
