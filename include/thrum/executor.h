@@ -286,6 +286,7 @@ typedef struct thrum_executor_stats {
  *    moments. But `idle` is never more than `workers`, and `running` and `pending` are never
  *    negative.
  *  - A task may count as running for a moment after its future is done.
+ *  - A helper, which a pool runs for the parts of a fork (thrum/parallel.h), counts as a task.
  *  - For the inline executor, and in a child made by fork for a pool of its parent, all are 0. */
 THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
 

@@ -147,9 +147,12 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
         size_t pending = pool->pool.pending_count + thrum__inbox_count(&pool->inbox);
         uint64_t done = pool->pool.done, failed = pool->pool.failed;
         for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next) {
-            pending += thrum__inbox_count(&worker->own);
+            /* Under the guard a worker takes a task and counts the one before in one step. */
+            uint32_t word = thrum__inbox_guard(&worker->own);
+            pending += worker->own.count;
             done += thrum__load_relaxed(&worker->counted);
             failed += thrum__load_relaxed(&worker->counted_failed);
+            thrum__inbox_unguard(&worker->own, word);
         }
         *ret_stats = (thrum_executor_stats){
             .workers = pool->workers,

@@ -106,6 +106,15 @@ static bool is_to_leave(const thrum__thread_pool *pool)
            pool->workers > pool->max_workers + pool->waiting;
 }
 
+/* Counts a task that has ended, without the lock. */
+static void count_alone(thrum__thread_pool_worker *worker, thrum__ending ending)
+{
+    if (ending.ran)
+        thrum__store_relaxed(&worker->counted, worker->counted + 1);
+    if (ending.failed)
+        thrum__store_relaxed(&worker->counted_failed, worker->counted_failed + 1);
+}
+
 /* The next task of the worker's own inbox, without a visit to the lock; counts the one before. NULL if it is time
  * for a visit: nothing is counted then. */
 static thrum_future *next_own(const thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
@@ -117,13 +126,11 @@ static thrum_future *next_own(const thrum__thread_pool *pool, thrum__thread_pool
     worker->budget--;
     uint32_t word = thrum__inbox_guard(&worker->own);
     thrum_future *future = thrum__inbox_take_guarded(&worker->own, &word);
-    if (future)
+    if (future) {
         worker->future = future;
+        count_alone(worker, ending);
+    }
     thrum__inbox_unguard(&worker->own, word);
-    if (future && ending.ran)
-        thrum__store_relaxed(&worker->counted, worker->counted + 1);
-    if (future && ending.failed)
-        thrum__store_relaxed(&worker->counted_failed, worker->counted_failed + 1);
     return future;
 }
 
@@ -263,10 +270,7 @@ static bool run_awaited(thrum__context *self, thrum_future *future)
     thrum__thread_pool_worker *worker = thrum__thread_pool_worker_of(self);
     bool taken = thrum__inbox_take_own(&worker->own, future);
     thrum__ending ending = thrum__pool_run(future);
-    if (ending.ran)
-        thrum__store_relaxed(&worker->counted, worker->counted + 1);
-    if (ending.failed)
-        thrum__store_relaxed(&worker->counted_failed, worker->counted_failed + 1);
+    count_alone(worker, ending);
     if (taken && ending.cancelled)
         thrum_with (&pool->pool.lock)
             thrum__pool_count(&pool->pool, ending);
