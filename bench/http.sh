@@ -1,9 +1,9 @@
 #!/bin/sh
-# examples/http_server beside the same server in Go and over libuv, in turns, by wrk:
+# examples/http_server beside the same server in Go, over libuv, and as a bare loop over epoll, in turns, by wrk:
 #
 #     bench/http.sh SERVER PEERS [--rounds N] [--seconds N] [--connections 'N N...'] [--runs]
 #
-# SERVER is the built example, PEERS the folder in which peers/build.sh has made http_go and http_uv.
+# SERVER is the built example, PEERS the folder in which peers/build.sh has made http_go, http_uv and http_epoll.
 # For each number of connections it prints a table of medians: requests per second, latency at 50 % and
 # 99 % in milliseconds, the server's processor time for a request in microseconds, its most memory
 # in MiB; and thrum's figure by that of each peer. --runs prints each run, too. ./dev bench http calls it.
@@ -132,7 +132,7 @@ peer() {
     [ ! -x "$peers/$3" ] || measure "$1" "$2" "$peers/$3"
 }
 
-for name in http_go http_uv; do
+for name in http_go http_uv http_epoll; do
     [ -x "$peers/$name" ] || echo "http: $(cat "$peers/$name.missing" 2>/dev/null || echo "there is no $name"): skipped" >&2
 done
 for connections in $many; do
@@ -147,11 +147,12 @@ for connections in $many; do
         peer "$connections" Go http_go
         measure "$connections" 'thrum, 1 worker' "$server" 1
         peer "$connections" libuv http_uv
+        peer "$connections" 'bare epoll loop' http_epoll
         round=$((round + 1))
     done
     echo "http, $connections connections: medians of $rounds runs of $seconds s, (thrum by it)"
     table
 done
-for name in http_go http_uv; do
+for name in http_go http_uv http_epoll; do
     [ ! -f "$peers/$name.version" ] || echo "  $name: $(cat "$peers/$name.version")"
 done

@@ -24,42 +24,56 @@ static const char refused[] = "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET\r\n
 
 enum { ROOM = 4096 };
 
-/* Answers all requests that are complete, and says how many bytes they were; or gives an error. */
-static ptrdiff_t answer(thrum_socket *peer, char *text, size_t size)
+/* The requests that came together. */
+struct requests {
+    int count;
+    bool refused; /* one of another kind follows them */
+};
+
+/* Counts the requests that are complete, and says how many bytes they are. */
+static ptrdiff_t count_requests(void *arg, const char *text, size_t size)
 {
     static const char end[] = "\r\n\r\n";
-    char *begin = text, *stop;
-    while ((stop = memmem(begin, size - (size_t)(begin - text), end, 4))) {
-        int rc;
-        if (strncmp(begin, "GET ", 4) == 0) {
-            rc = thrum_socket_write(peer, found, sizeof found - 1, thrum_in(10));
-        } else {
-            (void)thrum_socket_write(peer, refused, sizeof refused - 1, thrum_in(10));
-            rc = -EPIPE;
-        }
-        if (rc < 0)
-            return rc;
+    struct requests *requests = arg;
+    const char *begin = text, *stop;
+    while (!requests->refused && (stop = memmem(begin, size - (size_t)(begin - text), end, 4))) {
+        if (strncmp(begin, "GET ", 4) == 0)
+            requests->count++;
+        else
+            requests->refused = true;
         begin = stop + 4;
     }
     return begin - text;
 }
 
+static int answer(thrum_socket *peer, const struct requests *requests)
+{
+    int rc = 0;
+    for (int i = 0; i < requests->count && rc == 0; i++)
+        rc = thrum_socket_write(peer, found, sizeof found - 1, thrum_in(10));
+    if (rc == 0 && requests->refused) {
+        (void)thrum_socket_write(peer, refused, sizeof refused - 1, thrum_in(10));
+        rc = -EPIPE;
+    }
+    return rc;
+}
+
+/* The stream has memory only while a request is in it: an idle connection costs its fiber. */
 static int serve(thrum_task *self)
 {
     thrum_socket *peer = thrum_arg(self, thrum_socket *);
-    char text[ROOM];
-    size_t used = 0;
-    ptrdiff_t got = thrum_socket_no_delay(peer, true);
-    while (got >= 0 && used < sizeof text) {
-        got = thrum_socket_read(peer, text + used, sizeof text - used, thrum_in(60));
-        if (got <= 0)
-            break;
-        used += (size_t)got;
-        got = answer(peer, text, used);
-        if (got > 0)
-            memmove(text, text + got, used -= (size_t)got);
+    thrum_stream *stream;
+    int rc = thrum_socket_no_delay(peer, true);
+    if (rc < 0 || thrum_stream_from_socket(peer, NULL, &stream) < 0) {
+        thrum_socket_free(peer);
+        return 0;
     }
-    thrum_socket_free(peer);
+    while (rc == 0) {
+        struct requests requests = {0};
+        ptrdiff_t got = thrum_stream_consume(stream, ROOM, count_requests, &requests, thrum_in(60));
+        rc = got > 0 ? answer(peer, &requests) : -EPIPE;
+    }
+    thrum_stream_free(stream);
     return 0; /* that a client has gone is no failure */
 }
 

@@ -142,6 +142,12 @@ build_omp() {
         "$here/omp.c" && present omp "OpenMP, ${CC:-cc} $("${CC:-cc}" -dumpversion)"
 }
 
+# A server over epoll, of our own: no peer, but the least that a server costs.
+build_http_epoll() {
+    built http_epoll "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra -o "$dir/http_epoll" \
+        "$here/http_epoll.c" && present http_epoll "${CC:-cc} $("${CC:-cc}" -dumpversion)"
+}
+
 build_python() {
     have python3 || {
         missing python 'Python is not installed (python3)'
@@ -163,6 +169,7 @@ for one in "$@"; do
     omp) (build_omp) ;;
     python) (build_python) ;;
     http_go) (build_http_go) ;;
+    http_epoll) (build_http_epoll) ;;
     uv | http_uv) (build_uv "$one") ;;
     esac
 done

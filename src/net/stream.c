@@ -16,12 +16,10 @@
  * buffer, and is offered again with at least the same bytes: TLS depends on it.
  *
  * Memory: the buffer of the reading side is lent. `pull` waits for the transport without one, takes
- * one when data can be read, and gives it back when nothing is left in it. From the read of the
- * transport to the moment when its bytes are consumed or stored no call waits and no other fiber
- * runs. So the lent buffer may as well be one that all fibers of a worker share, if what is left is
- * then copied to memory of the stream. Before it waits with a few bytes of an incomplete message in
- * the buffer, `pull` moves them to a block of their own size: a peer that sends a byte and falls
- * silent costs little.
+ * one when data can be read, and gives it back when nothing is left in it. It is the one block that
+ * the OS thread keeps (stream_buffer.h), so reads allocate nothing, and idle streams have nothing.
+ * Before it waits with a few bytes of an incomplete message in the buffer, `pull` moves them to a
+ * block of their own size: a peer that sends a byte and falls silent costs little.
  *
  * Errors of the connection are kept: the system tells a reset once, and a read after it would look
  * like the end. Those that say nothing about the connection (is_passing) are not. What arrived
@@ -55,8 +53,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { READ_SIZE = 16384, READ_LEAST = 256, HIGH_WATER = 65536, WRITE_FIRST = 1024 };
-enum { FEW = 1024 }; /* bytes that move to a block of their own before a wait */
+enum { READ_SIZE = THRUM__BUFFER_LENT, READ_LEAST = 256, HIGH_WATER = 65536, WRITE_FIRST = 1024 };
+enum { FEW = 1024, LEAST = 64 }; /* bytes that move to a block of their own before a wait */
 
 struct side {
     thrum_lock lock;
@@ -148,7 +146,7 @@ static ptrdiff_t pull(thrum_stream *stream, char *into, size_t wanted, thrum_dea
             if (few == 0)
                 give_back(in);
             else if (tried && few <= FEW && in->buffer.capacity > 2 * FEW)
-                (void)thrum__buffer_move(&in->buffer, FEW);
+                (void)thrum__buffer_move(&in->buffer, few > LEAST ? few : LEAST);
             rc = transport->wait(stream->object, THRUM_TRANSPORT_READ, tried, deadline);
         }
         if (rc < 0 && (tried || rc != -ETIMEDOUT))
@@ -297,6 +295,39 @@ int thrum_stream_skip_line(thrum_stream *stream, thrum_deadline deadline)
     }
     leave(stream, in);
     return newline ? 0 : got < 0 ? (int)got : -ENODATA;
+}
+
+/* Waits until the consumer has taken something. Returns how much, 0 for the end, or an error. */
+static ptrdiff_t consume(thrum_stream *stream, size_t size, thrum_stream_consumer *consumer,
+                         void *arg, thrum_deadline deadline)
+{
+    struct side *in = &stream->in;
+    ptrdiff_t got = held(in) ? 1 : pull(stream, NULL, 0, deadline);
+    while (got > 0) {
+        ptrdiff_t taken = consumer(arg, in->buffer.memory + in->buffer.begin, held(in));
+        if (taken > (ptrdiff_t)held(in))
+            thrum__panic(thrum__caller(), "a consumer of stream %p took %td of %zu bytes",
+                         (void *)stream, taken, held(in));
+        if (taken > 0)
+            thrum__buffer_consume(&in->buffer, (size_t)taken);
+        if (taken != 0)
+            return taken;
+        if (held(in) >= size)
+            return -EMSGSIZE;
+        got = pull(stream, NULL, 0, deadline);
+    }
+    return got < 0 ? got : end_within(in);
+}
+
+ptrdiff_t thrum_stream_consume(thrum_stream *stream, size_t size, thrum_stream_consumer *consumer,
+                               void *arg, thrum_deadline deadline)
+{
+    ptrdiff_t got = enter(stream, &stream->in, deadline);
+    if (got < 0)
+        return got;
+    got = consume(stream, size, consumer, arg, deadline);
+    leave(stream, &stream->in);
+    return got;
 }
 
 bool thrum_stream_at_eof(const thrum_stream *stream)

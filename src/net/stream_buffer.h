@@ -1,10 +1,15 @@
 /* A buffer of bytes that are put behind and taken from the front, in memory that is there only
  * while it holds some. It belongs to one context at a time.
+ *
+ * Memory of the usual size, LENT bytes, is lent: each OS thread keeps one block of it, which the
+ * buffers that its fibers fill and empty use in turns. A buffer that keeps what it holds keeps the
+ * block, and the thread makes another one.
  */
 #ifndef THRUM_NET_STREAM_BUFFER_H
 #define THRUM_NET_STREAM_BUFFER_H
 
 #include "base/memory.h"
+#include "park/context.h"
 
 #include <errno.h>
 #include <string.h>
@@ -14,6 +19,28 @@ typedef struct thrum__buffer {
     size_t capacity, begin, end;
 } thrum__buffer;
 
+enum { THRUM__BUFFER_LENT = 16384 };
+
+static inline char *thrum__buffer_take_memory(size_t capacity)
+{
+    char **lent = &thrum__self()->of_thread->buffer, *memory = *lent;
+    if (capacity != THRUM__BUFFER_LENT || !memory)
+        return thrum__alloc_unset(capacity);
+    if (thrum__alloc_refused())
+        return NULL;
+    *lent = NULL;
+    return memory;
+}
+
+static inline void thrum__buffer_give_memory(char *memory, size_t capacity)
+{
+    char **lent = &thrum__self()->of_thread->buffer;
+    if (THRUM__MEMORY_PLAIN || capacity != THRUM__BUFFER_LENT || *lent)
+        thrum__free(memory);
+    else
+        *lent = memory;
+}
+
 static inline size_t thrum__buffer_held(const thrum__buffer *buffer)
 {
     return buffer->end - buffer->begin;
@@ -21,20 +48,20 @@ static inline size_t thrum__buffer_held(const thrum__buffer *buffer)
 
 static inline void thrum__buffer_give_back(thrum__buffer *buffer)
 {
-    thrum__free(buffer->memory);
+    thrum__buffer_give_memory(buffer->memory, buffer->capacity);
     *buffer = (thrum__buffer){0};
 }
 
 /* Moves what is held to the start of other memory. Returns 0, or -ENOMEM and changes nothing. */
 static inline int thrum__buffer_move(thrum__buffer *buffer, size_t capacity)
 {
-    char *memory = thrum__alloc_unset(capacity);
+    char *memory = thrum__buffer_take_memory(capacity);
     if (!memory)
         return -ENOMEM;
     size_t size = thrum__buffer_held(buffer);
     if (size > 0)
         memcpy(memory, buffer->memory + buffer->begin, size);
-    thrum__free(buffer->memory);
+    thrum__buffer_give_memory(buffer->memory, buffer->capacity);
     *buffer = (thrum__buffer){.memory = memory, .capacity = capacity, .end = size};
     return 0;
 }

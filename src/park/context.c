@@ -155,12 +155,14 @@ thrum__context *thrum__context_new(const char *name, thrum__scope *base)
     return context;
 }
 
-static void give_bundles_back(thrum__context *context)
+static void give_memory_back(thrum__context *context)
 {
-    thrum__future_bundles *own = &context->rest->of_thread.futures;
-    if (own->end)
-        own->end(own);
-    own->end = NULL;
+    thrum__of_thread *own = &context->rest->of_thread;
+    if (own->futures.end)
+        own->futures.end(&own->futures);
+    own->futures.end = NULL;
+    thrum__free(own->buffer);
+    own->buffer = NULL;
 }
 
 void thrum__context_free(thrum__context *context)
@@ -200,7 +202,7 @@ void thrum__context_enter(thrum__context *context)
 static void clear(thrum__context *context)
 {
     thrum__locals_destroy(context);
-    give_bundles_back(context);
+    give_memory_back(context);
 }
 
 void thrum__context_leave(thrum__context *context)

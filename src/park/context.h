@@ -155,6 +155,7 @@ typedef struct thrum__future_bundles {
 typedef struct thrum__of_thread {
     thrum__read_slots read_slots; /* first */
     thrum__future_bundles futures;
+    char *buffer; /* memory that streams use in turns, or NULL: net/stream_buffer.h */
 } thrum__of_thread;
 
 /* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and

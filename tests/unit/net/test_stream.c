@@ -132,6 +132,83 @@ TEST(a_separator_is_found_across_pieces)
     free_pair(one, other);
 }
 
+/* Takes messages that end with a semicolon; fails at one that begins with "!". */
+static ptrdiff_t take_messages(void *arg, const char *data, size_t size)
+{
+    char *taken = arg;
+    if (*data == '!')
+        return -EBADMSG;
+    size_t used = size;
+    while (used > 0 && data[used - 1] != ';')
+        used--;
+    strncat(taken, data, used);
+    return (ptrdiff_t)used;
+}
+
+TEST(a_consumer_takes_messages_where_they_lie)
+{
+    thrum_stream *one, *other;
+    char taken[64] = "", rest[8];
+    make_tcp_pair(&one, &other);
+    say(one, "a;bc;d");
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, THRUM_FOREVER), ==, 5);
+    CHECK_STR(taken, "a;bc;");
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, thrum_in(0.003)), ==,
+              -ETIMEDOUT);
+    CHECK_INT(thrum_stream_consume(other, 1, take_messages, taken, THRUM_FOREVER), ==, -EMSGSIZE);
+    say(one, "e;");
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, THRUM_FOREVER), ==, 3);
+    CHECK_STR(taken, "a;bc;de;");
+    say(one, "!");
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, THRUM_FOREVER), ==, -EBADMSG);
+    CHECK_INT(thrum_stream_read(other, rest, sizeof rest, THRUM_FOREVER), ==, 1);
+    say(one, "half");
+    CHECK_INT(thrum_stream_close(one, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, THRUM_FOREVER), ==, -ENODATA);
+    CHECK_INT(thrum_stream_read(other, rest, sizeof rest, THRUM_FOREVER), ==, 4);
+    CHECK_INT(thrum_stream_consume(other, 64, take_messages, taken, THRUM_FOREVER), ==, 0);
+    free_pair(one, other);
+}
+
+static ptrdiff_t take_too_much(void *unused, const char *data, size_t size)
+{
+    (void)unused, (void)data;
+    return (ptrdiff_t)size + 1;
+}
+
+TEST_STOPS(a_consumer_that_takes_too_much_stops, "took 5 of 4 bytes")
+{
+    thrum_stream *one, *other;
+    make_tcp_pair(&one, &other);
+    say(one, "four");
+    (void)!thrum_stream_consume(other, 64, take_too_much, NULL, THRUM_FOREVER);
+}
+
+/* Streams of one thread use one block of memory in turns; what they keep is not in it. */
+TEST(streams_that_read_in_turns_keep_their_bytes)
+{
+    enum { COUNT = 8 };
+    thrum_stream *ones[COUNT], *others[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        make_tcp_pair(&ones[i], &others[i]);
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < COUNT; i++) {
+            char text[16];
+            snprintf(text, sizeof text, "%d-%d\n%d", i, round, i);
+            say(ones[i], text);
+            char line[16], wanted[16];
+            snprintf(wanted, sizeof wanted, round ? "%d%d-%d\n" : "%.0d%d-%d\n", round ? i : 0, i,
+                     round);
+            CHECK_INT(thrum_stream_read_line(others[i], line, sizeof line, THRUM_FOREVER), >, 0);
+            CHECK_STR(line, wanted);
+            CHECK_INT(thrum_stream_read_line(others[i], line, sizeof line, thrum_in(0.001)), ==,
+                      -ETIMEDOUT); /* and keeps the rest */
+        }
+    }
+    for (int i = 0; i < COUNT; i++)
+        free_pair(ones[i], others[i]);
+}
+
 TEST(a_read_of_nothing_returns_at_once)
 {
     thrum_stream *one, *other;
