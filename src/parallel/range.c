@@ -11,6 +11,12 @@
  * Nothing is offered in the first QUIET_US of a call, and no forks are begun: a range that is done by then has
  * cost two looks at the counter of the clock. A wait in that time keeps no part from running, as there is none.
  *
+ * A look at the counter of the clock costs 10 ns on some machines, more than a range of 16 cheap indices. So each
+ * thread remembers a few functions whose indices were cheap (`most` of them take less than LITTLE_US), and calls such a
+ * function for as few indices at once, without a look. Of these calls every second is measured at first, and every
+ * UNMEASURED-th later. A function that turns expensive is thus called serially for UNMEASURED small ranges at the
+ * most, which is what the loop would have done.
+ *
  * A total of a reduction belongs to one piece. The piece that splits has the other one's total in its frame, or
  * on the heap if it is large; without memory it does not split. Totals are combined after the join, by the
  * piece that split: the lower one first, so the order is that of the indices. The neutral element is read from
@@ -33,6 +39,7 @@
 #include <string.h>
 
 enum { CHUNK_US = 2, QUIET_US = 5, MOST_GROWTH = 16, SMALL = 64 };
+enum { LITTLE_US = 1, UNMEASURED = 16 };
 
 /* One call. */
 struct loop {
@@ -177,14 +184,63 @@ static __attribute__((noinline)) int run_rest(struct piece *piece)
     return code;
 }
 
+/* Where the calling thread remembers the function of the loop; NULL for nowhere. */
+static inline thrum__cheap_range *remembered(const void *function)
+{
+#ifdef THRUM_EXPLORE
+    (void)function;
+    return NULL; /* no time passes there */
+#else
+    const thrum__context *self = thrum__local();
+    uintptr_t hash = (uintptr_t)function / 16;
+    return self ? &self->of_thread->cheap_ranges[hash % THRUM__CHEAP_RANGES] : NULL;
+#endif
+}
+
+static const void *function_of(const struct loop *loop)
+{
+    return loop->function ? (const void *)(uintptr_t)loop->function
+                          : (const void *)(uintptr_t)loop->reduction->fold;
+}
+
+/* Whether a range of so many indices is known to take little. */
+static inline bool is_cheap(const struct loop *loop, size_t count)
+{
+    thrum__cheap_range *known = remembered(function_of(loop));
+    if (!known || known->function != function_of(loop) || known->most < count || !known->left)
+        return false;
+    known->left--;
+    return true;
+}
+
+/* Remembers what one index took. */
+static void remember(const struct loop *loop, uint64_t took)
+{
+    thrum__cheap_range *known = remembered(function_of(loop));
+    uint64_t little = LITTLE_US * thrum__clock_ticks_in_us(), most = little / (took + 1);
+    if (!known)
+        return;
+    if (known->function != function_of(loop) || most < 2)
+        *known = (thrum__cheap_range){.function = function_of(loop)};
+    known->most = (uint32_t)most;
+    known->left = most < 2 ? 0 : known->next;
+    known->next = known->next < UNMEASURED / 2 ? 2 * known->next + 1 : UNMEASURED;
+}
+
 static inline int run_loop(struct loop *loop, size_t first, size_t end, void *total)
 {
+    if (first >= end)
+        return 0;
+    if (end - first == 1 || is_cheap(loop, end - first))
+        return run(loop, first, end, total);
     struct piece piece = {loop, first, end, 1, total, thrum__clock_ticks()};
     uint64_t start = piece.checked, quiet = QUIET_US * thrum__clock_ticks_in_us();
     while (piece.first < end) {
         int code = run_chunk(&piece);
         if (code)
             return code;
+        if (piece.first == first + 1)
+            remember(loop, piece.checked - start);
         if (piece.first < end && piece.checked - start >= quiet)
             return run_rest(&piece);
     }

@@ -151,11 +151,22 @@ typedef struct thrum__future_bundles {
         struct thrum__future_bundles *self); /* gives them back at the thread's end, or NULL */
 } thrum__future_bundles;
 
+/* A function for ranges that was cheap when it was measured last: parallel/range.c. */
+typedef struct thrum__cheap_range {
+    const void *function;
+    uint32_t most; /* indices that take little */
+    uint16_t left; /* how many calls are not measured */
+    uint16_t next; /* and how many after the next measurement */
+} thrum__cheap_range;
+
+enum { THRUM__CHEAP_RANGES = 4 };
+
 /* What an OS thread has, for all that runs on it. */
 typedef struct thrum__of_thread {
     thrum__read_slots read_slots; /* first */
     thrum__future_bundles futures;
     char *buffer; /* memory that streams use in turns, or NULL: net/stream_buffer.h */
+    thrum__cheap_range cheap_ranges[THRUM__CHEAP_RANGES];
 } thrum__of_thread;
 
 /* What few contexts use, apart from the others: a million fibers that sleep leave it untouched, and

@@ -47,6 +47,31 @@ TEST(a_range_that_ends_before_it_begins_is_empty)
     thrum_executor_shutdown(pool);
 }
 
+/* A function that was cheap is called for small ranges without a look at the clock. */
+static int mark_or_fail(void *arg, size_t first, size_t end)
+{
+    const size_t *fails_at = arg;
+    if (first <= *fails_at && *fails_at < end)
+        return -EDOM;
+    return mark(NULL, first, end);
+}
+
+TEST(small_ranges_of_a_cheap_function_are_whole)
+{
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
+    CHECK(pool != NULL);
+    for (size_t round = 0; round < 200; round++) {
+        mark_range(3, round % 40);
+        size_t fails_at = round % 20;
+        marks = calloc(20, 1);
+        CHECK(marks != NULL);
+        first_index = 0;
+        CHECK_INT(thrum_for(pool, 0, 20, mark_or_fail, &fails_at), ==, -EDOM);
+        free(marks);
+    }
+    thrum_executor_shutdown(pool);
+}
+
 /* ------------------------------------------------------------------------------ parts that last */
 
 static uint32_t arrived;
