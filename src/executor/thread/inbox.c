@@ -152,10 +152,11 @@ bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future)
 
 thrum_future *thrum__inbox_take_guarded(thrum__inbox *inbox, uint32_t *word)
 {
+    if (!(*word & FILLED)) /* a shutdown may have emptied it, and leaves the list as it was */
+        return NULL;
     thrum__plain_read(&inbox->list);
     thrum_future *oldest = inbox->list.first;
-    if (oldest)
-        *word = take_end(inbox, oldest, *word);
+    *word = take_end(inbox, oldest, *word);
     return oldest;
 }
 
