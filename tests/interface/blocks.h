@@ -98,6 +98,9 @@ void session_free(void *session);
 #endif
 
 #ifdef IN_include_thrum_name_h
+struct account {
+    thrum_lock lock;
+};
 extern struct account *account;
 #endif
 
@@ -290,10 +293,4 @@ int talk(thrum_stream *stream);
 
 #ifdef IN_docs_explorer_md
 #include "explore.h"
-#endif
-
-#ifdef IN_include_thrum_name_h
-extern struct account {
-    thrum_lock lock;
-} * account;
 #endif
