@@ -36,9 +36,9 @@
 THRUM_BEGIN
 
 /* Runs `function`, with a copy of the `size` bytes at `arg`, where it may block, and copies its
- * result of `result_size` bytes to `ret_result` (NULL and 0 for none). If the call does not return 0,
- * `*ret_error`, unless it is NULL, is set to the reason, with a code and a message. Blocks. Python:
- * asyncio.to_thread.
+ * result of `result_size` bytes to `ret_result` (NULL and 0 for none). If the call does not return
+ * 0, `*ret_error`, unless it is NULL, is set to the reason, with a code and a message. Blocks.
+ * Python: asyncio.to_thread.
  *
  * In a thread the deadline is ignored. If a fiber's wait ends early, the function is asked to stop
  * (thrum_cancelled), or is not begun. The call does not wait for it to end.
@@ -58,15 +58,16 @@ THRUM_API int thrum_blocking(thrum_task_fn *function, const void *arg, size_t si
 /* The same, and takes the result, whatever its size: the caller owns the bytes and gives them to
  * free. Blocks.
  *
- * Returns what thrum_blocking returns, but -ENOMEM in place of -EMSGSIZE: there is no memory for the
- * bytes. */
+ * Returns what thrum_blocking returns, but -ENOMEM in place of -EMSGSIZE: there is no memory for
+ * the bytes. */
 THRUM_API int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size,
                                   void **ret_bytes, size_t *ret_size, thrum_error *ret_error,
                                   thrum_deadline deadline);
 
 /* The same for a text. Blocks.
  *
- * Returns what thrum_blocking_take returns, or -EMSGSIZE: the result does not end in a zero byte. */
+ * Returns what thrum_blocking_take returns, or -EMSGSIZE: the result does not end in a zero byte.
+ */
 THRUM_API int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size,
                                        char **ret_text, thrum_error *ret_error,
                                        thrum_deadline deadline);

@@ -8,9 +8,9 @@
  *     else                                         // the wait has ended without an outcome
  *         fprintf(stderr, "%s\n", thrum_strerror(rc));
  *
- * A failed task leaves a thrum_error: a negative errno and a message for a person. It belongs to the
- * task's future, thread or process. An error that no one has asked for when the handle is freed is
- * unobserved: the failure hook gets it, which prints it on stderr by default, as Python's
+ * A failed task leaves a thrum_error: a negative errno and a message for a person. It belongs to
+ * the task's future, thread or process. An error that no one has asked for when the handle is freed
+ * is unobserved: the failure hook gets it, which prints it on stderr by default, as Python's
  * threading.excepthook does.
  */
 #ifndef THRUM_ERROR_H
@@ -23,18 +23,18 @@ THRUM_BEGIN
 /* The task has failed, or was cancelled. Every call that waits for the outcome of a task returns
  *
  *  - 0: the task has succeeded
- *  - THRUM_FAILED: the task has failed or was cancelled. The error of its handle is not NULL, and has
- *    the code and the message
- *  - a negative errno: the wait ended without the outcome (-ETIMEDOUT, -EAGAIN, -ECANCELED, -EDEADLK,
- *    -ESRCH), or the result cannot be delivered as asked (-EMSGSIZE, -ENODATA, -ENOMEM)
+ *  - THRUM_FAILED: the task has failed or was cancelled. The error of its handle is not NULL, and
+ *    has the code and the message
+ *  - a negative errno: the wait ended without the outcome (-ETIMEDOUT, -EAGAIN, -ECANCELED,
+ *    -EDEADLK, -ESRCH), or the result cannot be delivered as asked (-EMSGSIZE, -ENODATA, -ENOMEM)
  *
  * So -ETIMEDOUT always means the caller's own deadline; a task that failed with -ETIMEDOUT gives
  * THRUM_FAILED. Test such a call for `!= 0`, not for `< 0`. In a task, pass the failure on by
  * thrum_fail_with (task.h); do not return THRUM_FAILED itself. */
 #define THRUM_FAILED 1
 
-/* An error. `code` is 0 or a negative errno; `message` is a terminated string, cut to fit, and empty
- * for code 0. */
+/* An error. `code` is 0 or a negative errno; `message` is a terminated string, cut to fit, and
+ * empty for code 0. */
 typedef struct thrum_error {
     int code;
     char message[252];
@@ -59,10 +59,10 @@ typedef struct thrum_failure {
 
 typedef void thrum_failure_hook(const thrum_failure *failure, void *context);
 
-/* Sets the failure hook: the function that is called with `context` for each unobserved failure. NULL
- * restores the default, which prints the failure on stderr. Several threads may call the hook at the
- * same time. It may wait, also for processes. It must not free the object that has failed. Blocks
- * only while another thread exchanges the hook. Python: threading.excepthook.
+/* Sets the failure hook: the function that is called with `context` for each unobserved failure.
+ * NULL restores the default, which prints the failure on stderr. Several threads may call the hook
+ * at the same time. It may wait, also for processes. It must not free the object that has failed.
+ * Blocks only while another thread exchanges the hook. Python: threading.excepthook.
  *
  * The hook runs on
  *

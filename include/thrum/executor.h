@@ -1,13 +1,15 @@
 /* Executors: where submitted tasks run.
  *
- *     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){ .max_workers = 4 });
+ *     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 4});
  *     thrum_future *f = thrum_submit(pool, square, thrum_value(struct square, 7));
  *     ...
- *     thrum_executor_shutdown(pool);           // waits for the tasks, then frees
+ *     thrum_future_free(f);
+ *     thrum_executor_shutdown(pool);           // waits for the tasks, then frees the pool
  *
- * One interface, several kinds: choosing between them is not a rewrite. thrum_inline_new runs each
- * task at once in the caller (for debugging, and as the sequential yardstick);
- * thrum_thread_pool_new runs them on threads that start as work arrives.
+ * There is one interface and several kinds of executor, so a program changes one line to choose
+ * another. thrum_inline_new runs each task in the caller, for debugging and as the sequential
+ * baseline. thrum_thread_pool_new runs tasks on threads. thrum_fiber_pool_new (fiber.h) runs them
+ * as fibers, thrum_process_pool_new (process_pool.h) in other processes.
  *
  * Python: concurrent.futures.Executor.
  */
@@ -27,8 +29,8 @@ THRUM_BEGIN
 
 typedef struct thrum_executor thrum_executor;
 
-/* What thrum_submit does when a pool's backlog is full. A task of the pool itself must not wait for
- * its own pool: it always runs the new task itself, inside of thrum_submit. */
+/* What thrum_submit does when a pool's backlog is full. A task of the pool must not wait for its
+ * own pool: it always runs the new task itself, inside thrum_submit. */
 typedef enum thrum_when_full {
     THRUM_WHEN_FULL_WAIT,   /* waits for room; waiting submitters are served in order */
     THRUM_WHEN_FULL_REFUSE, /* the future fails with -EAGAIN */
@@ -37,20 +39,20 @@ typedef enum thrum_when_full {
 
 /* Thread pool options. Zero selects the default.
  *
- * The first members have the same names and the same meaning in thrum_fiber_pool_options and
- * thrum_process_pool_options; a comment there says what differs. A value that makes no sense stops
- * the program: a negative max_workers, a when_full that is no thrum_when_full, an argument without
- * an initializer. The pool keeps copies of all that the options point to.
+ * The members up to `initializer_arg_size` have the same names and the same meaning in
+ * thrum_fiber_pool_options and thrum_process_pool_options; a comment there says what differs. A
+ * value that makes no sense stops the program: a negative `max_workers`, a `when_full` that is no
+ * thrum_when_full, an argument without an initializer. The pool copies what the options point to.
  *
  * The initializer is a task function that each worker runs before its first task:
  *
  *     thrum_thread_pool_new(&(thrum_thread_pool_options){
  *         .initializer = open_database, .initializer_arg = thrum_text(path)});
  *
- * It runs in the thread of the worker, and its thrum_local values are those of the worker's tasks.
- * If it fails, the pool is broken: what is pending and what is submitted later fails with its code
- * and "the pool is broken: " and its message. The failure hook is told once. Tasks that run go on.
- * Its argument is copied for each worker, and must not be a thrum_owned value. */
+ * It runs in the thread of the worker, and sets thrum_local values for the worker's tasks. Its
+ * argument is copied for each worker, and must not be a thrum_owned value. If it fails, the pool is
+ * broken: pending tasks and later ones fail with its code and the message "the pool is broken: "
+ * and its message. The failure hook is called once. Running tasks go on. */
 typedef struct thrum_thread_pool_options {
     int max_workers;         /* the most workers; min(32, thrum_cpu_count() + 4) by default */
     const char *name_prefix; /* worker N is called "prefix-N"; "pool" by default */
@@ -63,20 +65,31 @@ typedef struct thrum_thread_pool_options {
     THRUM__OPTIONS(thrum_thread_pool_options)
 } thrum_thread_pool_options;
 
-/* An executor that runs each task inside thrum_submit. The caller owns it and gives it to
- * thrum_executor_shutdown. Returns NULL if memory is out. */
+/* Makes an executor that runs each task inside thrum_submit. The caller owns it and gives it to
+ * thrum_executor_shutdown.
+ *
+ * Returns:
+ *     an executor
+ *     NULL  memory ran out
+ */
 THRUM_API thrum_executor *thrum_inline_new(void);
 
-/* A pool of threads. Tasks submitted by one thread start in the order of submission, but for some
- * dozens: while many are pending, a worker takes several at once, and other workers take those that
- * it has not begun before any later ones. A worker
- * starts when a task arrives and none is idle; idle workers sleep. A task may wait for another task
- * of its pool: one that nobody has begun is then run by the waiting worker itself, if it waits
- * without a deadline; for one that runs, or with a deadline, a spare worker steps in meanwhile.
- * `options` may be NULL. The caller owns it and gives it to thrum_executor_shutdown. Returns NULL if memory is out. Python: ThreadPoolExecutor(). */
+/* Makes a pool of threads. The tasks of one submitter start nearly in the order of submission:
+ * while many are pending, a worker takes several at a time, and other workers take those that it
+ * has not started before any later ones. A worker starts when a task arrives and no worker is idle;
+ * idle workers sleep. `options` may be NULL. The caller owns the pool and gives it to
+ * thrum_executor_shutdown. Python: ThreadPoolExecutor().
+ *
+ * A task may wait for another task of its pool. If the awaited task has not started and the wait
+ * has no deadline, the waiting worker runs it inline. Otherwise a spare worker is started.
+ *
+ * Returns:
+ *     a pool
+ *     NULL  memory ran out
+ */
 THRUM_API thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options);
 
-/* Who goes first among the pending. */
+/* Which pending task starts first. */
 typedef enum thrum_priority {
     THRUM_PRIORITY_LOW = -1,
     THRUM_PRIORITY_NORMAL = 0,
@@ -95,7 +108,8 @@ typedef struct thrum_submit_options {
  * block, except for room in a bounded backlog (THRUM_WHEN_FULL_WAIT), and except on the inline
  * executor, which runs the task. Python: Executor.submit().
  *
- * Never NULL: if the executor refuses the task, the future has failed. The code of its error is then
+ * Never NULL: if the executor refuses the task, the future has failed. The code of its error is
+ * then
  *
  *  - -EPIPE: after a shutdown
  *  - -ENOMEM: memory ran out
@@ -105,9 +119,9 @@ typedef struct thrum_submit_options {
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,
                                      const void *arg, size_t size);
 
-/* The same in memory of the caller: no memory is allocated for the future, nor for an argument of up
- * to 32 bytes. The future lies in `*memory`, which must stay, and must not be moved or used again,
- * until thrum_future_free of it has returned. That call waits for the end of the task. Every
+/* The same in memory of the caller: no memory is allocated for the future, nor for an argument of
+ * up to 32 bytes. The future lies in `*memory`, which must stay, and must not be moved or used
+ * again, until thrum_future_free of it has returned. That call waits for the end of the task. Every
  * executor can do this. Blocks where thrum_submit does.
  *
  *     thrum_future_memory memory;
@@ -118,12 +132,13 @@ THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *fu
 THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future_memory *memory,
                                           thrum_task_fn *function, const void *arg, size_t size);
 
-/* Submits `count` tasks at once: `function` with each of `count` arguments of `size` bytes, which lie
- * one after another at `args`; with THRUM_NOTHING, without an argument. `ret_futures` gets `count`
- * futures, as thrum_submit returns them: none is NULL, and each is given to thrum_future_free. The
- * tasks begin in the order of the arguments, as if submitted one by one. On a thread pool all of
- * them cost one visit to the pool and wake one worker, which wakes others while there is work.
- * Arguments are plain bytes. Every executor can do this. Blocks where thrum_submit does.
+/* Submits `count` tasks at once: `function` with each of `count` arguments of `size` bytes, which
+ * lie one after another at `args`; with THRUM_NOTHING, without an argument. `ret_futures` gets
+ * `count` futures, as thrum_submit returns them: none is NULL, and each is given to
+ * thrum_future_free. The tasks begin in the order of the arguments, as if submitted one by one. On
+ * a thread pool all of them cost one visit to the pool and wake one worker, which wakes others
+ * while there is work. Arguments are plain bytes. Every executor can do this. Blocks where
+ * thrum_submit does.
  *
  *     struct square numbers[3] = {{7}, {8}, {9}};
  *     thrum_future *futures[3];
@@ -132,19 +147,19 @@ THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future
 THRUM_API void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
                                  const void *args, size_t size, thrum_future **ret_futures);
 
-/* The same with options, which may be NULL and are not kept. The inline executor
- * ignores the priority, because no task waits there.
+/* The same with options, which may be NULL and are not kept. The inline executor ignores the
+ * priority, because no task waits there.
  *
- * When the deadline passes, a running task is asked to stop, as by thrum_future_cancel: its waits end
- * with -ECANCELED, and thrum_cancelled is true. If the task then ends with -ECANCELED, its future fails
- * with -ETIMEDOUT. A task that goes on and succeeds has succeeded. A task that cannot start before its
- * deadline fails with -ETIMEDOUT and does not run. A task that a task submits does not inherit the
- * deadline. */
+ * When the deadline passes, a running task is asked to stop, as by thrum_future_cancel: its waits
+ * end with -ECANCELED, and thrum_cancelled is true. If the task then ends with -ECANCELED, its
+ * future fails with -ETIMEDOUT. A task that goes on and succeeds has succeeded. A task that cannot
+ * start before its deadline fails with -ETIMEDOUT and does not run. A task that a task submits does
+ * not inherit the deadline. */
 THRUM_API thrum_future *thrum_submit_with(thrum_executor *executor,
                                           const thrum_submit_options *options,
                                           thrum_task_fn *function, const void *arg, size_t size);
 
-/* What thrum_map applies its function to: Python's keyword arguments. */
+/* The items of thrum_map: Python's keyword arguments. */
 typedef struct thrum_map_options {
     size_t count;       /* how many items */
     const void *args;   /* their arguments, one after another; NULL for none */
@@ -162,9 +177,9 @@ typedef struct thrum_map_options {
 /* Runs `function` on every item and puts the results in input order, with at most `window` tasks in
  * flight. The first failed item in input order ends the map: no further item is submitted, pending
  * items are cancelled, and running items are asked to stop. The results before that item are in
- * place. If the call does not return 0, `*ret_error` has the reason, and `*ret_failed` the index. An
- * item that the running task runs itself is a part of it: a cancel of that task, and its deadline,
- * end the item's waits, and the item fails with -ECANCELED. Blocks. Python:
+ * place. If the call does not return 0, `*ret_error` has the reason, and `*ret_failed` the index.
+ * An item that the running task runs itself is a part of it: a cancel of that task, and its
+ * deadline, end the item's waits, and the item fails with -ECANCELED. Blocks. Python:
  * list(Executor.map()).
  *
  * Returns:
@@ -178,7 +193,7 @@ typedef struct thrum_map_options {
 THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                         const thrum_map_options *items);
 
-/* The same as an iterator: results one after another, each as soon as it and those before it are
+/* A mapping: thrum_map as an iterator. It gives each result as soon as it and those before it are
  * there, while the window moves on.
  *
  *     thrum_mapping *pages = thrum_mapping_new(pool, fetch, &items);
@@ -191,9 +206,14 @@ THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
  */
 typedef struct thrum_mapping thrum_mapping;
 
-/* Begins to run `function` on the items, whose `args` must stay until the mapping is freed;
- * `ret_results`, `ret_error` and `ret_failed` are not used, nor is the deadline. The caller owns it.
- * Returns NULL if memory is out. Does not block. Python: Executor.map(). */
+/* Starts to run `function` on the items. Their `args` must stay until the mapping is freed.
+ * `ret_results`, `ret_error`, `ret_failed` and the deadline are ignored. The caller owns the
+ * mapping and frees it with thrum_mapping_free. Does not block. Python: Executor.map().
+ *
+ * Returns:
+ *     a mapping
+ *     NULL  memory ran out
+ */
 THRUM_API thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *function,
                                            const thrum_map_options *items);
 
@@ -221,36 +241,37 @@ THRUM_API size_t thrum_mapping_index(const thrum_mapping *mapping);
  * THRUM_FAILED. Valid as long as the mapping. */
 THRUM_API const thrum_error *thrum_mapping_error(const thrum_mapping *mapping);
 
-/* Ends the mapping; NULL is accepted. What is pending is cancelled, what runs is asked to stop and
- * ends on its own. Does not wait. */
+/* Ends the mapping. Pending items are cancelled; running items are asked to stop and end on their
+ * own. NULL is accepted. Does not block. */
 THRUM_API void thrum_mapping_free(thrum_mapping *mapping);
 
-/* Chains a task to a future. Once `future` has succeeded, `function` is submitted to `executor` with a
- * copy of the result as its argument; an owned result (thrum_owned) is delivered to it. If the result
- * was taken before, the new future fails with -ENODATA. If `future` fails, the new future fails with
- * the same error, and the task never runs. If `future` is cancelled, so is the new one. A cancel of
- * the new future while it is pending keeps the task from running, and does not affect `future`.
+/* Chains a task to a future. Once `future` has succeeded, `function` is submitted to `executor`
+ * with a copy of the result as its argument; an owned result (thrum_owned) is delivered to it. If
+ * the result was taken before, the new future fails with -ENODATA. If `future` fails, the new
+ * future fails with the same error, and the task never runs. If `future` is cancelled, so is the
+ * new one. A cancel of the new future while it is pending keeps the task from running, and does not
+ * affect `future`.
  *
  * The caller owns the new future, and may free `future` at once. Never NULL: if memory runs out, it
  * has failed with -ENOMEM. The executor must not be freed before `future` is done. If it is being
  * shut down by then, it refuses the task, and the new future fails with -EPIPE.
  *
- * The submit is made by the thread that calls the callbacks of `future`, or by the caller if `future`
- * is done. That thread may block: a bounded pool that is full does what its `when_full` says, and an
- * inline executor runs the task at once. Otherwise it does not block. */
+ * The submit is made by the thread that calls the callbacks of `future`, or by the caller if
+ * `future` is done. That thread may block: a bounded pool that is full does what its `when_full`
+ * says, and an inline executor runs the task at once. Otherwise it does not block. */
 THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *executor,
                                           thrum_task_fn *function);
 
-/* Refuses further tasks, waits until all that were submitted are done, and frees the executor.
- * NULL is accepted. Futures stay valid. Waits even if the running task was cancelled. Blocks.
- * A shutdown by a task of the executor itself would wait for itself: it stops the program. So does a
- * second shutdown, and each use of the handle after a shutdown. A thread that was waiting in
- * thrum_submit for room meanwhile is refused with -EPIPE. A use after a shutdown is recognised until
- * some dozens of later executors were shut down, too; beyond that it is undefined.
- * Python: Executor.shutdown(). */
+/* Refuses further tasks, waits until all submitted tasks are done, and frees the executor. NULL is
+ * accepted. Futures stay valid. A cancellation does not interrupt the wait. A thread that waits for
+ * room in thrum_submit is refused with -EPIPE. Blocks. Python: Executor.shutdown().
+ *
+ * A shutdown by a task of the executor would wait for itself, so it stops the program. A second
+ * shutdown, and each use of the executor after a shutdown, stop the program too. This is noticed
+ * until some dozens of later executors were shut down; after that it is undefined. */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
 
-/* How a shutdown is to be; zero means the default. */
+/* Shutdown options. Zero selects the default. */
 typedef struct thrum_shutdown_options {
     bool cancel_pending; /* cancel what no worker has begun */
     bool cancel_running; /* ask what runs to stop, with all that it runs in place of its waits */
@@ -290,14 +311,19 @@ typedef struct thrum_executor_stats {
  *  - For the inline executor, and in a child made by fork for a pool of its parent, all are 0. */
 THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor_stats *ret_stats);
 
-/* Changes the most workers of a thread pool while it runs, to at least 1 (less stops the program).
- * With fewer, workers that are too many end when they have done their tasks. Returns 0, -ENOMEM,
- * -EINVAL if the executor is not a thread pool, or -ESRCH in a child made by fork, which has none of
- * the pool's threads. Does not wait. */
+/* Changes the most workers of a thread pool while it runs. Less than 1 stops the program. Surplus
+ * workers end after their present task. Does not block.
+ *
+ * Returns:
+ *     0        the number is changed
+ *     -ENOMEM  memory ran out
+ *     -EINVAL  the executor is not a thread pool
+ *     -ESRCH   this is a child made by fork, which has none of the pool's threads
+ */
 THRUM_API int thrum_thread_pool_resize(thrum_executor *executor, int max_workers);
 
-/* The number of processors that this process may use: what its affinity mask and its cgroup's CPU
- * quota leave, at least 1. Reads files the first time. Python 3.13: os.process_cpu_count(). */
+/* The number of processors that this process may use, at least 1. It respects the affinity mask and
+ * the CPU quota of the cgroup. Reads files the first time. Python 3.13: os.process_cpu_count(). */
 THRUM_API int thrum_cpu_count(void);
 
 THRUM_END

@@ -11,9 +11,9 @@
 /* Dropping the result of such a call is nearly always a mistake; the compiler warns. */
 #define THRUM_MUST_CHECK __attribute__((warn_unused_result))
 
-/* In C++ as in C, options may be written where they are used: &(thrum_queue_options){.max_size = 10}.
- * There that is a temporary, which lives until the call returns, and the language gives no address of
- * one; so options give theirs. */
+/* In C++ as in C, options may be written where they are used: &(thrum_queue_options){.max_size =
+ * 10}. There that is a temporary, which lives until the call returns, and the language gives no
+ * address of one; so options give theirs. */
 #ifdef __cplusplus
 #define THRUM__OPTIONS(type)                                                                       \
     const type *operator&() const                                                                  \

@@ -52,13 +52,14 @@
 
 THRUM_BEGIN
 
-/* Fiber pool options. Zero selects the default. Those up to the argument of the initializer are as in
- * thrum_thread_pool_options, and here:
+/* Fiber pool options. Zero selects the default. The members up to `initializer_arg_size` are as in
+ * thrum_thread_pool_options, with these differences:
  *
  *  - All workers start with the first task, and each runs the initializer, as a thread. A task has
  *    thrum_local values of its own, so it does not see those that the initializer has set.
- *  - `max_pending` bounds the tasks that have not begun. A task that waits leaves its worker to the
- *    next one, so it does not bound how many have begun and not ended; a thrum_semaphore does. */
+ *  - `max_pending` bounds the tasks that have not started. It does not bound the tasks that have
+ *    started and not ended, because a task that waits leaves its worker to the next one. A
+ *    thrum_semaphore bounds those. */
 typedef struct thrum_fiber_pool_options {
     int max_workers;         /* the most workers, which are threads; thrum_cpu_count() by default */
     const char *name_prefix; /* a fiber is called "prefix-N"; "fiber" by default */
@@ -79,11 +80,11 @@ typedef struct thrum_fiber_pool_options {
  * with the first task. Pending tasks of higher priority start first. In a pool of one worker, tasks
  * of one priority start in the order of submission; in a larger pool, those of one submitter start
  * nearly in this order. From the first task with a priority on, and in a pool with `max_pending` or
- * an initializer, a submit takes a lock. A task may wait for any other task of its pool. If there is
- * no memory for another stack, tasks start when others have ended.
+ * an initializer, a submit takes a lock. A task may wait for any other task of its pool. If there
+ * is no memory for another stack, tasks start when others have ended.
  *
- * `options` may be NULL. The caller owns the pool and gives it to thrum_executor_shutdown; a task of
- * the pool may do so only with `no_wait`. Does not block. Python: an asyncio event loop.
+ * `options` may be NULL. The caller owns the pool and gives it to thrum_executor_shutdown; a task
+ * of the pool may do so only with `no_wait`. Does not block. Python: an asyncio event loop.
  *
  * Returns:
  *     a pool

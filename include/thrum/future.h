@@ -9,8 +9,8 @@
  *         fprintf(stderr, "%s\n", thrum_strerror(rc));                 // why the wait ended
  *     thrum_future_free(f);
  *
- * A future is pending, then running, and then done: finished with a result or an error, or cancelled
- * before it ran. A cancelled future has an error too, with the code -ECANCELED.
+ * A future is pending, then running, and then done: finished with a result or an error, or
+ * cancelled before it ran. A cancelled future has an error too, with the code -ECANCELED.
  *
  * The owner and the executor each hold a reference. The owner may free the future at any time, and
  * the task goes on. The failure hook gets a failure that is unobserved by then.
@@ -51,8 +51,8 @@ typedef struct thrum_future_memory {
 THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
                                   thrum_deadline deadline);
 
-/* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`. If there is
- * a result, `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
+/* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`. If there
+ * is a result, `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
  *
  * Returns:
  *     0             the task has succeeded, and the result was copied
@@ -64,8 +64,8 @@ THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t
 THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity,
                                 size_t *needed_size, thrum_deadline deadline);
 
-/* Waits for the task and takes its result, whatever its size, out of the future. The caller owns the
- * bytes and gives them to free:
+/* Waits for the task and takes its result, whatever its size, out of the future. The caller owns
+ * the bytes and gives them to free:
  *
  *     void *page;
  *     size_t size;
@@ -102,9 +102,9 @@ THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
  */
 THRUM_API int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
 
-/* The error of a task that has failed or was cancelled; NULL if the task has succeeded or is not done.
- * After a call that returned THRUM_FAILED it is never NULL. The failure counts as observed. The
- * pointer is valid as long as the future. Does not block. Python: Future.exception(). */
+/* The error of a task that has failed or was cancelled; NULL if the task has succeeded or is not
+ * done. After a call that returned THRUM_FAILED it is never NULL. The failure counts as observed.
+ * The pointer is valid as long as the future. Does not block. Python: Future.exception(). */
 THRUM_API const thrum_error *thrum_future_error(thrum_future *future);
 
 /* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
@@ -114,8 +114,8 @@ THRUM_API size_t thrum_future_result_size(thrum_future *future);
  * running task.
  *
  * Returns:
- *     0             the task was pending: it will never run. The future is done, and its waiters wake
- *                   with THRUM_FAILED
+ *     0             the task was pending: it will never run. The future is done, and its waiters
+ *                   wake with THRUM_FAILED
  *     -EINPROGRESS  the task runs and is asked to stop: its waits return -ECANCELED, and
  *                   thrum_cancelled is true
  *     -EALREADY     the task is done, or was cancelled before
@@ -131,17 +131,17 @@ THRUM_API bool thrum_future_running(thrum_future *future);
 /* True if the task was cancelled before it ran. Does not block. Python: Future.cancelled(). */
 THRUM_API bool thrum_future_cancelled(thrum_future *future);
 
-/* What thrum_wait waits for. A future that was cancelled, or ended with the code -ECANCELED, counts as
- * done and not as failed. */
+/* What thrum_wait waits for. A future that was cancelled, or ended with the code -ECANCELED, counts
+ * as done and not as failed. */
 typedef enum thrum_wait_condition {
     THRUM_ALL_COMPLETED,   /* until all are done */
     THRUM_FIRST_COMPLETED, /* until one is done */
     THRUM_FIRST_FAILED     /* until one has failed, or all are done */
 } thrum_wait_condition;
 
-/* Waits until the condition holds for the `count` futures. It holds if there are none. Failures stay
- * unobserved. Afterwards thrum_future_done tells which are done. The array may contain a future
- * twice. The cost is linear in `count`. Blocks. Python: concurrent.futures.wait().
+/* Waits until the condition holds for the `count` futures. It holds if there are none. Failures
+ * stay unobserved. Afterwards thrum_future_done tells which are done. The array may contain a
+ * future twice. The cost is linear in `count`. Blocks. Python: concurrent.futures.wait().
  *
  * Returns:
  *     0           the condition holds
@@ -154,15 +154,15 @@ typedef enum thrum_wait_condition {
 THRUM_API int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
                          thrum_deadline deadline);
 
-/* A done callback: called when a future is done. Returns 0 or a negative errno, which the failure hook
- * gets. A positive number is a mistake, and the failure hook gets -EINVAL. */
+/* A done callback: called when a future is done. Returns 0 or a negative errno, which the failure
+ * hook gets. A positive number is a mistake, and the failure hook gets -EINVAL. */
 typedef int thrum_done_callback(thrum_future *future, void *context);
 
 /* Adds a done callback: `function` is called with `future` and `context` once the future is done,
  * however it ended. If it is done already, the caller calls it at once. Otherwise the thread that
- * ends the future calls it: a worker, or a thread that cancels it. For a task in a process pool it is
- * a background thread of the library; there the callback may start processes and wait for them, and
- * callbacks of other futures may run at the same time.
+ * ends the future calls it: a worker, or a thread that cancels it. For a task in a process pool it
+ * is a background thread of the library; there the callback may start processes and wait for them,
+ * and callbacks of other futures may run at the same time.
  *
  * Callbacks are called in the order in which they were added. A callback that is added to a future
  * that is done does not wait for earlier callbacks that are still being called. Waiters may return
@@ -180,10 +180,10 @@ typedef int thrum_done_callback(thrum_future *future, void *context);
 THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,
                                              void *context);
 
-/* Gives up the owner's reference; NULL is accepted. The task still runs to its end, and its result is
- * dropped. No other thread may use this reference during the call or after it. Does not block, except
- * for a future in memory of the caller (thrum_submit_into): there it waits until the task has ended
- * and the executor no longer uses that memory. */
+/* Gives up the owner's reference; NULL is accepted. The task still runs to its end, and its result
+ * is dropped. No other thread may use this reference during the call or after it. Does not block,
+ * except for a future in memory of the caller (thrum_submit_into): there it waits until the task
+ * has ended and the executor no longer uses that memory. */
 THRUM_API void thrum_future_free(thrum_future *future);
 
 /* Makes a future that belongs to no executor, for code that is one. It is pending until its maker
@@ -208,10 +208,10 @@ THRUM_API thrum_future *thrum_future_new(void);
  */
 THRUM_API int thrum_future_set_running(thrum_future *future);
 
-/* Ends a future of thrum_future_new, pending or running, with a copy of `size` bytes at `value`, and
- * calls its callbacks. The value may be a text (thrum_text) or owned (thrum_owned), as for
- * thrum_return. The maker must not use the future after the call, whatever it returned. A second end
- * stops the program, as does one for a future of an executor. Does not block. Python:
+/* Ends a future of thrum_future_new, pending or running, with a copy of `size` bytes at `value`,
+ * and calls its callbacks. The value may be a text (thrum_text) or owned (thrum_owned), as for
+ * thrum_return. The maker must not use the future after the call, whatever it returned. A second
+ * end stops the program, as does one for a future of an executor. Does not block. Python:
  * Future.set_result(), InvalidStateError.
  *
  * Returns:
@@ -248,12 +248,12 @@ THRUM_API bool thrum_future_cancel_requested(const thrum_future *future);
 typedef struct thrum_as_completed thrum_as_completed;
 
 /* Begins to watch `count` futures. They must not be freed before the result is; the array itself is
- * not kept. A future that is in the array twice is given twice. Returns NULL if memory ran out. Does
- * not block. */
+ * not kept. A future that is in the array twice is given twice. Returns NULL if memory ran out.
+ * Does not block. */
 THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t count);
 
-/* Waits for the next future that is done and sets `*ret_index` to its index in the array. One thread at
- * a time. Blocks.
+/* Waits for the next future that is done and sets `*ret_index` to its index in the array. One
+ * thread at a time. Blocks.
  *
  * Returns:
  *     0           the future is done; it may have failed

@@ -16,9 +16,9 @@
  *  - THRUM_PERIODIC_DELAY: one period after the end of the last tick, as in Python's loop with
  *    wait.
  *
- * A tick that fails ends the task: stop and join then return THRUM_FAILED. If neither was called, the
- * failure hook gets the failure when the task is freed. With `keep_going` it gets the failure at
- * once, and the next tick follows.
+ * A tick that fails ends the task: stop and join then return THRUM_FAILED. If neither was called,
+ * the failure hook gets the failure when the task is freed. With `keep_going` it gets the failure
+ * at once, and the next tick follows.
  *
  * Stop waits for the end of a running tick, and does not wait for the rest of a period. Java:
  * ScheduledExecutorService.

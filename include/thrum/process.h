@@ -7,9 +7,9 @@
  *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // or how it died
  *     thrum_process_free(parser);
  *
- * A process is used as a thread is: join, result, copy, take, cancel and error have the same names and
- * mean the same. Argument and result are copies of bytes of any size; nothing else is shared. The
- * process is the program, executed once more; the library takes it over before main. See
+ * A process is used as a thread is: join, result, copy, take, cancel and error have the same names
+ * and mean the same. Argument and result are copies of bytes of any size; nothing else is shared.
+ * The process is the program, executed once more; the library takes it over before main. See
  * <thrum/process_pool.h> for what follows from that. A value with a destructor cannot leave its
  * process: a task that gets one fails with -EINVAL.
  *
@@ -34,10 +34,10 @@ typedef struct thrum_process thrum_process;
 typedef enum thrum_start_method {
     /* The program is executed anew. Safe at any time. Python: spawn. */
     THRUM_START_EXEC,
-    /* The process is forked: it has a copy of all memory as it is when the process starts, which in a
-     * pool is later than the pool. Dangerous in a program with threads: a lock that another thread held at
-     * that moment, in the program or a library of it, is never released in the child. Handlers of
-     * atexit do not run in it. Python: fork. */
+    /* The process is forked. It has a copy of all memory at the moment when the process starts; in a
+     * pool that is later than the pool. Dangerous in a program with threads: a lock that another
+     * thread held at that moment, in the program or in a library, is never released in the child.
+     * Handlers of atexit do not run in it. Python: fork. */
     THRUM_START_FORK,
 } thrum_start_method;
 
@@ -53,9 +53,9 @@ typedef struct thrum_process_options {
     THRUM__OPTIONS(thrum_process_options)
 } thrum_process_options;
 
-/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the
- * handle and gives it to thrum_process_free. Never NULL: a process that could not be started has
- * failed. The code of its error is then
+/* Starts a process that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
+ * the handle and gives it to thrum_process_free. Never NULL: a process that could not be started
+ * has failed. The code of its error is then
  *
  *  - -EPERM: the program has set-user-ID, set-group-ID or file capabilities
  *  - -EAGAIN, -ENOMEM, -EMFILE: the system refuses a process, memory or descriptors
@@ -63,8 +63,8 @@ typedef struct thrum_process_options {
  *  - -ENOENT: the function is in no module
  *  - -EINVAL: the argument has a destructor
  *
- * The program does not end before the process has ended. Blocks while the system starts the process.
- * Python: Process.start(). */
+ * The program does not end before the process has ended. Blocks while the system starts the
+ * process. Python: Process.start(). */
 THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */
@@ -77,8 +77,8 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
  *
  * Returns:
  *     0             its task has succeeded
- *     THRUM_FAILED  its task has failed or was cancelled, or the process could not be started, or it
- *                   ended before its task had (the code of the error is then -ECHILD): see
+ *     THRUM_FAILED  its task has failed or was cancelled, or the process could not be started, or
+ *                   it ended before its task had (the code of the error is then -ECHILD): see
  *                   thrum_process_error
  *     -ETIMEDOUT    the deadline passed first
  *     -EAGAIN       the deadline is THRUM_NOW, and the process has not ended
@@ -125,14 +125,14 @@ THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text,
 /* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_process_result_size(thrum_process *process);
 
-/* The error of a process whose task has failed, or that could not be started, or that died; NULL if it
- * has succeeded or has not ended. After a call that returned THRUM_FAILED it is never NULL. The
+/* The error of a process whose task has failed, or that could not be started, or that died; NULL if
+ * it has succeeded or has not ended. After a call that returned THRUM_FAILED it is never NULL. The
  * failure counts as observed. Valid as long as the handle. Does not block. */
 THRUM_API const thrum_error *thrum_process_error(thrum_process *process);
 
-/* Sets `*ret_code` to the exit status of a process that has ended: 0, or 1 if its task has failed; or
- * what it gave to exit; or minus the number of the signal that killed it. Does not block. Python:
- * Process.exitcode.
+/* Sets `*ret_code` to the exit status of a process that has ended: 0, or 1 if its task has failed;
+ * or what it gave to exit; or minus the number of the signal that killed it. Does not block.
+ * Python: Process.exitcode.
  *
  * Returns:
  *     0         the status is known
@@ -145,26 +145,40 @@ THRUM_API int thrum_process_exit_code(thrum_process *process, int *ret_code);
  * Process.pid. */
 THRUM_API int32_t thrum_process_pid(const thrum_process *process);
 
-/* Its name. Valid as long as the handle. */
+/* The name of the process. Valid as long as the handle. */
 THRUM_API const char *thrum_process_name(const thrum_process *process);
 
 /* True until it has ended. Does not block. Python: Process.is_alive(). */
 THRUM_API bool thrum_process_is_alive(thrum_process *process);
 
-/* Asks the process's task to stop: its waits return -ECANCELED, thrum_cancelled turns true. Returns
- * 0, or -EALREADY if the process has ended. Does not wait for it. */
+/* Asks the process's task to stop: its waits return -ECANCELED, and thrum_cancelled is true. Does
+ * not wait for it.
+ *
+ * Returns:
+ *     0          the task was asked
+ *     -EALREADY  the process has ended
+ */
 THRUM_API int thrum_process_cancel(thrum_process *process);
 
-/* Sends SIGTERM. Returns 0, or -EALREADY if the process has ended. Does not wait for the end.
- * Python: Process.terminate(). */
+/* Sends SIGTERM. Does not wait for the end. Python: Process.terminate().
+ *
+ * Returns:
+ *     0          the signal was sent
+ *     -EALREADY  the process has ended
+ */
 THRUM_API int thrum_process_terminate(thrum_process *process);
 
-/* Sends SIGKILL, which ends it even if it is stopped. Returns as thrum_process_terminate.
- * Python: Process.kill(). */
+/* Sends SIGKILL, which ends the process even if it is stopped. Does not wait for the end. Python:
+ * Process.kill().
+ *
+ * Returns:
+ *     0          the signal was sent
+ *     -EALREADY  the process has ended
+ */
 THRUM_API int thrum_process_kill(thrum_process *process);
 
-/* Gives up the handle; NULL is accepted. The process goes on. The failure hook gets a failure that is
- * unobserved. */
+/* Gives up the handle; NULL is accepted. The process goes on. The failure hook gets a failure that
+ * is unobserved. */
 THRUM_API void thrum_process_free(thrum_process *process);
 
 THRUM_END

@@ -5,7 +5,7 @@
  *     thrum_future *f = thrum_submit(pool, parse, &document, sizeof document);
  *     int rc = thrum_future_result(f, &outline, sizeof outline, thrum_in(5));
  *     if (rc == THRUM_FAILED)
- *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);    // which signal, in which function
+ *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);  // which signal, in which function
  *     thrum_future_free(f);
  *
  * A task that crashes fails; the pool and the other tasks go on. Task functions, futures, map,
@@ -44,13 +44,12 @@
 
 THRUM_BEGIN
 
-/* Process pool options. Zero selects the default. The members up to the argument of the initializer
- * are as in thrum_thread_pool_options, with these differences:
+/* Process pool options. Zero selects the default. The members up to `initializer_arg_size` are as
+ * in thrum_thread_pool_options, with these differences:
  *
- *  - The initializer runs once in each worker process. If the worker dies in it, the pool is broken
- *    as if it had failed, with -ECHILD.
- *  - Tasks that a worker has prefetched count as pending in thrum_executor_stats, but not for
- *    `max_pending`. */
+ *  - The initializer runs once in each worker process. If the worker dies in it, the pool is
+ *    broken, with the code -ECHILD.
+ *  - Prefetched tasks count as pending in thrum_executor_stats, but not for `max_pending`. */
 typedef struct thrum_process_pool_options {
     int max_workers;         /* the most worker processes; thrum_cpu_count() by default */
     const char *name_prefix; /* worker N is called "prefix-N", in ps, too; "process" by default */

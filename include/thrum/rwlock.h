@@ -23,8 +23,8 @@
  *
  * In a child made by fork, a reading of another thread of the parent may have ended, or may stay.
  *
- * Not in Python. Ideas: phase-fair locks (Brandenburg and Anderson); the queue of nsync; BRAVO (Dice
- * and Kogan).
+ * Not in Python. Ideas: phase-fair locks (Brandenburg and Anderson); the queue of nsync; BRAVO
+ * (Dice and Kogan).
  */
 #ifndef THRUM_RWLOCK_H
 #define THRUM_RWLOCK_H

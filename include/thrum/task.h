@@ -29,9 +29,9 @@ THRUM_BEGIN
 
 typedef struct thrum_task thrum_task;
 
-/* A task function. It returns 0, or a negative errno if the task failed. thrum_return, thrum_fail and
- * thrum_fail_with give the number to return. A positive number, also THRUM_FAILED, is a mistake: the
- * task fails with -EINVAL, and the message says so. */
+/* A task function. It returns 0, or a negative errno if the task failed. thrum_return, thrum_fail
+ * and thrum_fail_with give the number to return. A positive number, also THRUM_FAILED, is a
+ * mistake: the task fails with -EINVAL, and the message says so. */
 typedef int thrum_task_fn(thrum_task *self);
 
 /* Releases what a value holds: a descriptor, memory, a reference. It is called with the address of
@@ -137,7 +137,8 @@ THRUM_API int thrum_fail(thrum_task *self, int code, const char *format, ...) TH
  *         return rc;                               // the wait ended first
  *
  * Otherwise as thrum_fail. Returns the code of the error, for the function to return; -EINVAL if
- * `error` is NULL or its code is not negative. Does not block. Python: raise of a caught exception. */
+ * `error` is NULL or its code is not negative. Does not block. Python: raise of a caught exception.
+ */
 THRUM_API int thrum_fail_with(thrum_task *self, const thrum_error *error);
 
 /* A destructor for a value that is one pointer to memory from malloc: frees that memory. */

@@ -9,9 +9,9 @@
  *         puts(thrum_thread_error(t)->message);
  *     thrum_thread_free(t);
  *
- * A start never returns NULL. If the system refuses a thread, or memory runs out, the handle is that
- * of a thread that has failed: a join returns THRUM_FAILED, and the error has the code -EAGAIN or
- * -ENOMEM. So one path handles all failures.
+ * A start never returns NULL. If the system refuses a thread, or memory runs out, the handle is
+ * that of a thread that has failed: a join returns THRUM_FAILED, and the error has the code -EAGAIN
+ * or -ENOMEM. So one path handles all failures.
  *
  * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to
  * stop. A task ends by its return; a task that calls pthread_exit stops the program. The waits of
@@ -56,7 +56,7 @@
 
 THRUM_BEGIN
 
-/* A thread. Lives on the heap, from thrum_thread_start, or in the caller's memory, zeroed, for
+/* A thread. Lives on the heap, from thrum_thread_start, or in the caller's zeroed memory, for
  * thrum_thread_start_in. Fields are private. */
 typedef struct thrum_thread {
     struct thrum__thread *state_;
@@ -71,8 +71,8 @@ typedef struct thrum_thread_options {
     THRUM__OPTIONS(thrum_thread_options)
 } thrum_thread_options;
 
-/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns the
- * handle and gives it to thrum_thread_free. Never NULL: a thread that could not be started has
+/* Starts a thread that runs `function` with a copy of the `size` bytes at `arg`. The caller owns
+ * the handle and gives it to thrum_thread_free. Never NULL: a thread that could not be started has
  * failed. Does not block. Python: Thread(target=function, args=...).start(). */
 THRUM_API thrum_thread *thrum_thread_start(thrum_task_fn *function, const void *arg, size_t size);
 
@@ -98,8 +98,8 @@ THRUM_API int thrum_thread_start_in(thrum_thread *thread, const thrum_thread_opt
  * thread uses that memory, so it must have been joined: a thread that runs stops the program. */
 THRUM_API void thrum_thread_finish(thrum_thread *thread);
 
-/* Waits until the thread has finished. Any number of threads may join a thread, any number of times.
- * Blocks. Python: Thread.join(timeout).
+/* Waits until the thread has finished. Any number of threads may join a thread, any number of
+ * times. Blocks. Python: Thread.join(timeout).
  *
  * Returns:
  *     0             its task has succeeded
@@ -151,18 +151,18 @@ THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
 /* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);
 
-/* The error of a thread whose task has failed, or that could not be started; NULL if it has succeeded
- * or has not finished. After a call that returned THRUM_FAILED it is never NULL. The failure counts
- * as observed. The pointer is valid as long as the handle. Does not block. */
+/* The error of a thread whose task has failed, or that could not be started; NULL if it has
+ * succeeded or has not finished. After a call that returned THRUM_FAILED it is never NULL. The
+ * failure counts as observed. The pointer is valid as long as the handle. Does not block. */
 THRUM_API const thrum_error *thrum_thread_error(thrum_thread *thread);
 
-/* Gives up a handle from the heap; NULL is accepted. A thread that runs goes on, detached. The failure
- * hook gets a failure that is unobserved, now or when the detached thread fails. Does not wait for
- * the thread's task. */
+/* Gives up a handle from the heap; NULL is accepted. A thread that runs goes on, detached. The
+ * failure hook gets a failure that is unobserved, now or when the detached thread fails. Does not
+ * wait for the thread's task. */
 THRUM_API void thrum_thread_free(thrum_thread *thread);
 
-/* Asks the thread's task to stop: its waits return -ECANCELED, and thrum_cancelled is true. Does not
- * wait for the task.
+/* Asks the thread's task to stop: its waits return -ECANCELED, and thrum_cancelled is true. Does
+ * not wait for the task.
  *
  * Returns:
  *     0          the task was asked
@@ -187,16 +187,17 @@ THRUM_API uint32_t thrum_thread_ident(thrum_thread *thread);
  * finished. Python: Thread.native_id. */
 THRUM_API int32_t thrum_thread_native_id(thrum_thread *thread);
 
-/* The handle of the calling thread, or NULL if thrum did not start it (the main thread among them).
- * Valid until the task returns, whoever owns the handle. Python: current_thread(). */
+/* The handle of the calling thread; NULL if thrum did not start it, as the main thread. Valid until
+ * the task returns, also if another thread owns the handle. Python: current_thread(). */
 THRUM_API thrum_thread *thrum_thread_current(void);
 
-/* The name of the calling thread: as given, "MainThread" for the first, "Thread-N" for one that
- * thrum did not start. Valid in this thread until it ends. Python: current_thread().name. */
+/* The name of the calling thread: the given name, "MainThread" for the first thread, or "Thread-N"
+ * for another thread that thrum did not start. Valid in this thread until it ends. Python:
+ * current_thread().name. */
 THRUM_API const char *thrum_thread_current_name(void);
 
-/* A number that identifies the calling thread among the living; never 0; used again after the
- * thread's end. Python: threading.get_ident(). */
+/* The number that identifies the calling thread among the living; never 0. It may be used again
+ * after the thread's end. Python: threading.get_ident(). */
 THRUM_API uint32_t thrum_thread_current_ident(void);
 
 /* The system's number of the calling thread. Python: threading.get_native_id(). */
@@ -211,26 +212,30 @@ typedef struct thrum_thread_info {
     char waits_for[16]; /* "lock", "event", ... while it waits in thrum, else empty */
 } thrum_thread_info;
 
-/* Describes at most `capacity` living threads, in the order of their idents: those that thrum has
- * started, the workers of pools among them, and those others that have called it, the calling one
- * included. Fibers are none. Returns how many
- * there are, which may be more. Does not block. Python: threading.enumerate(). */
+/* Describes at most `capacity` living threads, in the order of their idents: threads that thrum has
+ * started, workers of pools included, and other threads that have called thrum, the caller
+ * included. Fibers are not listed. Does not block. Python: threading.enumerate().
+ *
+ * Returns:
+ *     how many threads live, which may be more than `capacity`
+ */
 THRUM_API size_t thrum_thread_enumerate(thrum_thread_info *ret_infos, size_t capacity);
 
-/* How many there are. Python: threading.active_count(). */
+/* The number of living threads, as thrum_thread_enumerate counts them. Python:
+ * threading.active_count(). */
 THRUM_API size_t thrum_thread_active_count(void);
 
-/* Prints on stderr, at the end of the program, each thread whose handle was never freed, each
- * detached one that is still running, each process and group that was not freed, each pool that
- * was not shut down, and the number of futures that were not freed. Off by default; THRUM_LEAKS=1
- * in the environment turns it on too. Failures that nobody has read are printed in any case. */
+/* Turns a report at the end of the program on or off. It lists on stderr each thread whose handle
+ * was not freed, each detached thread that still runs, each process and group that was not freed,
+ * each pool that was not shut down, and the number of futures that were not freed. Off by default;
+ * THRUM_LEAKS=1 in the environment turns it on too. Unobserved failures are printed in any case. */
 THRUM_API void thrum_thread_report_leaks(bool on);
 
-/* Shields what follows from cancellation, until the matching end: waits in it are not interrupted
- * (thrum_cancelled still tells). Calls nest. For clean-up that must be complete. */
+/* Begins a shield: until the matching end, cancellation does not interrupt waits (thrum_cancelled
+ * is still true). For clean-up that must be complete. Calls nest. */
 THRUM_API void thrum_shield_begin(void);
 
-/* Ends the shield that was begun last. Without one it stops the program. */
+/* Ends the shield that was begun last. Without a shield it stops the program. */
 THRUM_API void thrum_shield_end(void);
 
 THRUM_END

@@ -52,7 +52,8 @@ static inline void thrum__held_end(thrum__held *held)
         held->release(held->object);
 }
 
-/* For each kind: how it is released, and how it is acquired, for thrum_with and thrum_with_until. */
+/* For each kind: how it is released, and how it is acquired, for thrum_with and
+ * thrum_with_until. */
 #define thrum__with_kind(kind, type, object_type, acquire, acquire_until, give_back)               \
     static inline void thrum__with_release_##kind(void *object)                                    \
     {                                                                                              \
@@ -124,13 +125,15 @@ thrum__with_kind(lock, thrum_lock, thrum_lock, thrum_lock_acquire, thrum_lock_ac
 #define thrum__join2(a, b) a##b
 #define thrum__join(a, b)  thrum__join2(a, b)
 
-/* The block is the body of a loop that runs once. The loop has no condition before the block, because
- * a compiler would take that for a way around it, and warn of a missing return. So it is left behind
- * the block, by a `break` in the step. GCC takes that for the enclosing loop, Clang for this one, and
- * the enclosing loop ends as well: `switch` enters it behind its condition, which is false.
+/* The block is the body of a loop that runs once. The loop has no condition before the block,
+ * because a compiler would take that for a way around it, and warn of a missing return. So it is
+ * left behind the block, by a `break` in the step. GCC takes that for the enclosing loop, Clang for
+ * this one, and the enclosing loop ends as well: `switch` enters it behind its condition, which is
+ * false.
  *
- * GCC without optimization merges the ways out of a scope with a cleanup, and then warns of a missing
- * return all the same. There -Wreturn-type is off from the first block to the end of the file. */
+ * GCC without optimization merges the ways out of a scope with a cleanup, and then warns of a
+ * missing return all the same. There -Wreturn-type is off from the first block to the end of the
+ * file. */
 #ifdef __clang__
 #define thrum__with_quiet                                                                          \
     _Pragma("clang diagnostic push") _Pragma("clang diagnostic ignored \"-Wgcc-compat\"")
