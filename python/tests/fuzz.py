@@ -18,7 +18,7 @@ import time
 import thrum
 from thrum import futures, queue, threading
 
-DEADLINE = 120  # for one round
+DEADLINE = 60  # for one round
 
 
 class Interrupt(Exception):
