@@ -1,6 +1,7 @@
 #include "bench.h"
 #include "report.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -9,16 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_ROUNDS = 101, DEADLINE = 120, MOST_SECONDS = 86400 };
-
-struct options {
-    int rounds;
-    double deadline;
-    const char *json;
-    const char *peers;
-    char **names;
-    int name_count;
-};
+enum { MOST_SECONDS = 86400 };
 
 int64_t bench_now(void)
 {
@@ -55,13 +47,31 @@ static double run(const struct bench_contender *contender, char *why)
     return -1;
 }
 
+/* Bytes that programs can have without taking them from others; a great many if the system does not tell. */
+static double free_memory(void)
+{
+    char line[128];
+    double kilobytes = 1e12;
+    FILE *file = fopen("/proc/meminfo", "re");
+    while (file && fgets(line, sizeof line, file) &&
+           sscanf(line, "MemAvailable: %lf kB", &kilobytes) != 1)
+        continue;
+    if (file)
+        (void)fclose(file);
+    return kilobytes * 1024;
+}
+
 /* Goes round the contenders; the first round warms up and does not count. One that gives no figure
  * is left out from then on. */
 static void measure(const struct bench_row *row, int rounds, struct bench_figures *figures)
 {
-    static double samples[BENCH_CONTENDERS][MOST_ROUNDS];
+    static double samples[BENCH_CONTENDERS][BENCH_ROUNDS_MOST];
     size_t count = report_contenders(row);
+    double available = row->memory > 0 ? free_memory() : 0;
     *figures = (struct bench_figures){0};
+    for (size_t i = 0; available < row->memory && i < count; i++)
+        snprintf(figures->skipped[i], EXTERNAL_WHY, "needs %.0f GB of memory; %.1f are free",
+                 row->memory / 1e9, available / 1e9);
     for (int round = -1; round < rounds; round++) {
         for (size_t i = 0; i < count; i++) {
             if (figures->skipped[i][0])
@@ -81,7 +91,7 @@ static void measure(const struct bench_row *row, int rounds, struct bench_figure
     }
 }
 
-static bool is_selected(const struct bench_row *row, const struct options *options)
+static bool is_selected(const struct bench_row *row, const struct bench_settings *options)
 {
     for (int i = 0; i < options->name_count; i++)
         if (strstr(row->name, options->names[i]))
@@ -97,11 +107,11 @@ static void usage(FILE *out, const char *program)
             "ROW is a part of the name of the rows to run. Peers in other languages are programs\n"
             "of DIR (peers, beside this one); one that gives no figure for S seconds (%d) is\n"
             "skipped.\n",
-            program, BENCH_ROUNDS, DEADLINE);
+            program, BENCH_ROUNDS, BENCH_DEADLINE);
 }
 
 /* Returns -1 to go on, or the exit status. */
-static int parse(int argc, char **argv, struct options *options)
+static int parse(int argc, char **argv, struct bench_settings *options)
 {
     static const struct option known[] = {
         {"rounds", required_argument, NULL, 'r'}, {"json", required_argument, NULL, 'j'},
@@ -125,8 +135,8 @@ static int parse(int argc, char **argv, struct options *options)
             return 2;
         }
     }
-    if (options->rounds < 1 || options->rounds > MOST_ROUNDS) {
-        fprintf(stderr, "%s: --rounds takes 1 to %d\n", argv[0], MOST_ROUNDS);
+    if (options->rounds < 1 || options->rounds > BENCH_ROUNDS_MOST) {
+        fprintf(stderr, "%s: --rounds takes 1 to %d\n", argv[0], BENCH_ROUNDS_MOST);
         return 2;
     }
     if (!(options->deadline > 0 && options->deadline <= MOST_SECONDS)) {
@@ -140,49 +150,60 @@ static int parse(int argc, char **argv, struct options *options)
 }
 
 /* Measures and prints the selected rows. Returns how many there were. */
-static size_t run_rows(const struct bench_row *rows, size_t count, const struct options *options,
-                       FILE *json)
+static size_t run_rows(const struct bench_set *set, const struct bench_settings *settings,
+                       FILE *json, bool first)
 {
     static struct bench_figures figures;
     size_t selected = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_selected(&rows[i], options))
+    for (size_t i = 0; i < set->count; i++) {
+        const struct bench_row *row = &set->rows[i];
+        if (!is_selected(row, settings))
             continue;
         if (isatty(STDERR_FILENO))
-            fprintf(stderr, "%s ...\r", rows[i].name);
-        measure(&rows[i], options->rounds, &figures);
-        report_print(&rows[i], &figures);
+            fprintf(stderr, "%s ...\r", row->name);
+        measure(row, settings->rounds, &figures);
+        report_print(row, &figures);
         if (json)
-            report_write(json, &rows[i], &figures, selected == 0);
+            report_write(json, row, &figures, first && selected == 0);
         selected++;
     }
     return selected;
 }
 
-int bench_main(int argc, char **argv, const struct bench_row *rows, size_t count)
+int bench_measure(const char *program, const struct bench_set *const *sets, size_t count,
+                  const struct bench_settings *settings)
 {
-    struct options options = {.rounds = BENCH_ROUNDS, .deadline = DEADLINE};
-    int status = parse(argc, argv, &options);
-    if (status >= 0)
-        return status;
-    FILE *json = options.json ? fopen(options.json, "w") : NULL;
-    if (options.json && !json) {
-        fprintf(stderr, "%s: cannot write %s\n", argv[0], options.json);
+    FILE *json = settings->json ? fopen(settings->json, "we") : NULL;
+    size_t selected = 0;
+    int status = 0;
+    if (settings->json && !json) {
+        fprintf(stderr, "%s: cannot write %s: %s\n", program, settings->json, strerror(errno));
         return 1;
     }
-    external_begin(options.peers, options.deadline);
+    external_begin(settings->peers, settings->deadline);
     if (json)
         fprintf(json, "[");
-    size_t selected = run_rows(rows, count, &options, json);
+    for (size_t i = 0; i < count; i++)
+        selected += run_rows(sets[i], settings, json, selected == 0);
     external_end();
-    if (json) {
+    if (json)
         fprintf(json, "\n]\n");
-        bench_require(fclose(json) == 0, "writing the JSON file");
+    if (json && (ferror(json) | fclose(json)) != 0) {
+        fprintf(stderr, "%s: cannot write %s\n", program, settings->json);
+        status = 1;
     }
     if (selected == 0) {
-        fprintf(stderr, "%s: no row is named like that\n", argv[0]);
+        fprintf(stderr, "%s: no row is named like that\n", program);
         return 2;
     }
     report_versions();
-    return 0;
+    return status;
+}
+
+int bench_main(int argc, char **argv, const struct bench_row *rows, size_t count)
+{
+    struct bench_settings settings = {.rounds = BENCH_ROUNDS, .deadline = BENCH_DEADLINE};
+    const struct bench_set set = {"", rows, count}, *const sets[] = {&set};
+    int status = parse(argc, argv, &settings);
+    return status >= 0 ? status : bench_measure(argv[0], sets, 1, &settings);
 }

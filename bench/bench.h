@@ -12,7 +12,7 @@
  *         {"lock + unlock, uncontended", "ns", BENCH_LESS, 1.0,
  *          {{"thrum", lock_pair}, {"pthread", mutex_pair}}},
  *     };
- *     int main(int argc, char **argv) { return bench_main(argc, argv, rows, ...); }
+ *     BENCH_SET(lock, rows)
  *
  * A contender is a function here, or a question to a program of its own (external.h), or, where a
  * library was missing at build time, only the reason why there is no figure. Such a reason, also
@@ -58,7 +58,37 @@ struct bench_row {
     const char *absolute; /* what is wished for in absolute terms, for orientation, or NULL */
     struct bench_contender contenders[BENCH_CONTENDERS]; /* ours first */
     bool goal_for_each; /* the goal is for the ratio to each peer, not only to the first */
+    double
+        memory; /* bytes that it needs, if these are many: where they are not free, it is skipped */
 };
+
+/* The rows of a benchmark. Its program and the command `thrum` both have them. */
+struct bench_set {
+    const char *name;
+    const struct bench_row *rows;
+    size_t count;
+};
+
+/* Gives the rows of a file to programs, as bench_set_NAME. */
+#define BENCH_SET(name, rows)                                                                      \
+    extern const struct bench_set bench_set_##name;                                                \
+    const struct bench_set bench_set_##name = {#name, rows, sizeof(rows) / sizeof(rows)[0]};
+
+/* What is wanted of a run. */
+struct bench_settings {
+    int rounds;
+    double deadline;   /* seconds for an answer of a peer */
+    const char *json;  /* a file, or NULL */
+    const char *peers; /* the folder of their programs; NULL: beside this program */
+    char **names;      /* parts of the names of rows */
+    int name_count;    /* 0 for all rows */
+};
+
+enum { BENCH_ROUNDS_MOST = 101, BENCH_DEADLINE = 120 };
+
+/* Measures and prints the rows that are wanted. Returns an exit status. */
+int bench_measure(const char *program, const struct bench_set *const *sets, size_t count,
+                  const struct bench_settings *settings);
 
 /* What was measured of a row: for each contender that was not skipped. */
 struct bench_figures {

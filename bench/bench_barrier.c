@@ -86,7 +86,4 @@ static const struct bench_row rows[] = {
      {{"thrum", thrum_4}, {"pthread", pthread_4}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(barrier, rows)

@@ -1,11 +1,11 @@
-/* Fibers: the switch, the yield, the start of a task, a hand-over, and a million asleep.
+/* Fibers: the yield, the start of a task, a hand-over, and a million asleep.
  *
- * The yardsticks that are measured beside them are what a thread pays for the same work; for the
- * switch, the C library's swapcontext; and what others have for fibers, with as many workers: Go's
+ * The yardsticks that are measured beside them are what a thread pays for the same work; the
+ * C library's swapcontext; and what others have for fibers, with as many workers: Go's
  * goroutines, Boost's fibers, which stay in one thread, and tokio's tasks, which have no stacks. libuv has
  * neither, but timers with callbacks: it stands where a million do nothing but wait. */
-#include "base/switch.h"
 #include "bench.h"
+#include "swap_context.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -15,7 +15,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <thrum.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #define YIELDS  1000000
@@ -23,7 +22,7 @@
 #define TRIPS   200000
 #define MILLION 1000000
 
-enum { CONTEXT_SWITCHES = 200000 };
+#define MILLION_MEMORY 6e9
 
 /* Runs `function` in a pool of one worker, where it measures itself. */
 static double in_fiber(thrum_task_fn *function)
@@ -66,27 +65,6 @@ static int measure_yield(thrum_task *self)
 static double yield_fibers(void)
 {
     return in_fiber(measure_yield);
-}
-
-static ucontext_t here, there;
-
-static void swap_back(void)
-{
-    for (;;)
-        swapcontext(&there, &here);
-}
-
-static double swap_contexts(void)
-{
-    static char stack[65536];
-    bench_require(getcontext(&there) == 0, "getcontext");
-    there.uc_stack.ss_sp = stack;
-    there.uc_stack.ss_size = sizeof stack;
-    makecontext(&there, swap_back, 0);
-    int64_t start = bench_now();
-    for (int i = 0; i < CONTEXT_SWITCHES; i++)
-        swapcontext(&here, &there);
-    return (double)(bench_now() - start) / CONTEXT_SWITCHES / 2;
 }
 
 static void *yield_thread(void *stop)
@@ -340,28 +318,6 @@ static double wake_million(void)
     return late_by;
 }
 
-/* ---------------------------------------------------------------------------------- the raw switch */
-
-static thrum__switch bare[2];
-
-static void switch_back(void *unused)
-{
-    (void)unused;
-    for (;;)
-        thrum__switch_to(&bare[1], &bare[0]);
-}
-
-static double switch_bare(void)
-{
-    enum { SWITCHES = 5000000 };
-    static char stack[65536];
-    thrum__switch_new(&bare[1], stack, sizeof stack, switch_back, NULL);
-    int64_t start = bench_now();
-    for (int i = 0; i < SWITCHES; i++)
-        thrum__switch_to(&bare[0], &bare[1]);
-    return (double)(bench_now() - start) / SWITCHES / 2;
-}
-
 /* Others are asked for the same work: WORK WORKERS COUNT. */
 #define GO(work, count)                                                                            \
     {                                                                                              \
@@ -381,12 +337,6 @@ static double switch_bare(void)
     }
 
 static const struct bench_row rows[] = {
-    {"context switch",
-     "ns",
-     BENCH_LESS,
-     0.05,
-     "5",
-     {{"thrum", switch_bare}, {"swapcontext", swap_contexts}}},
     {"yield",
      "ns",
      BENCH_LESS,
@@ -437,7 +387,8 @@ static const struct bench_row rows[] = {
       {"a page and a guard each", start_limit},
       GO("asleep 2", MILLION),
       TOKIO("asleep 2", MILLION),
-      LIBUV("asleep 1", MILLION)}},
+      LIBUV("asleep 1", MILLION)},
+     .memory = MILLION_MEMORY},
     {"a million asleep, memory",
      "GB",
      BENCH_LESS,
@@ -446,7 +397,8 @@ static const struct bench_row rows[] = {
      {{"thrum fibers", memory_of_million},
       GO("asleep-memory 2", MILLION),
       TOKIO("asleep-memory 2", MILLION),
-      LIBUV("asleep-memory 1", MILLION)}},
+      LIBUV("asleep-memory 1", MILLION)},
+     .memory = MILLION_MEMORY},
     {"a million asleep for 5 s, the last is late by",
      "s",
      BENCH_LESS,
@@ -455,10 +407,8 @@ static const struct bench_row rows[] = {
      {{"thrum fibers", wake_million},
       GO("late 1", MILLION),
       TOKIO("late 1", MILLION),
-      LIBUV("late 1", MILLION)}},
+      LIBUV("late 1", MILLION)},
+     .memory = MILLION_MEMORY},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(fiber, rows)

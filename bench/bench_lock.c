@@ -197,12 +197,12 @@ READERS(pthread, pthread_rwlock_rdlock(&pthread_rw), pthread_rwlock_unlock(&pthr
 #ifdef HAVE_NSYNC
 #define NSYNC(function) {"nsync", function##_nsync},
 #else
-#define NSYNC(function)
+#define NSYNC(function) {"nsync", .missing = "not built in"},
 #endif
 #ifdef HAVE_GLIB
 #define GLIB(function) {"GLib", function##_glib},
 #else
-#define GLIB(function)
+#define GLIB(function) {"GLib", .missing = "not built in"},
 #endif
 #define ALL(function)                                                                              \
     {                                                                                              \
@@ -244,7 +244,4 @@ static const struct bench_row rows[] = {
      {{"thrum", pair_write}, {"pthread", pair_pthread_write}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(lock, rows)

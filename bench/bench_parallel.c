@@ -513,7 +513,4 @@ static const struct bench_row rows[] = {
      {{"thrum", idle}, {"OpenMP", OPENMP("idle 2 1")}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(parallel, rows)

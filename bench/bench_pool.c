@@ -369,7 +369,4 @@ static const struct bench_row rows[] = {
       {"Go goroutines", .program = "go", .question = "fib 2 " BENCH_TEXT(FIB)}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(pool, rows)

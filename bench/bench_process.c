@@ -140,7 +140,4 @@ static const struct bench_row rows[] = {
       {"Python", .program = "python", .question = "process-life 2 " BENCH_TEXT(LIVES_FEW)}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(process, rows)

@@ -174,7 +174,4 @@ static const struct bench_row rows[] = {
       {"Python queue", .program = "python", .question = "queue 4 " BENCH_TEXT(ITEMS_FEW)}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(queue, rows)

@@ -276,7 +276,4 @@ static const struct bench_row rows[] = {
      {{"thrum", ball_eight}, GO("select-ball 1", TRIPS)}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof *rows);
-}
+BENCH_SET(select, rows)

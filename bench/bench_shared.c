@@ -262,7 +262,4 @@ static const struct bench_row rows[] = {
      {{"thrum", pipe_trip}, {"socket pair", socket_trip}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(shared, rows)

@@ -48,7 +48,4 @@ static const struct bench_row rows[] = {
      {{"thrum", thrum_start_join}, {"pthread", pthread_start_join}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(thread, rows)

@@ -169,7 +169,4 @@ static const struct bench_row rows[] = {
       {"pthread cond", pthread_trip}}},
 };
 
-int main(int argc, char **argv)
-{
-    return bench_main(argc, argv, rows, sizeof rows / sizeof rows[0]);
-}
+BENCH_SET(wait, rows)

@@ -143,6 +143,8 @@ static bool start(struct peer *peer, char *why)
         const char *reason = note(peer->program, "missing");
         if (reason[0])
             snprintf(why, EXTERNAL_WHY, "%s", reason);
+        else if (access(folder, F_OK) != 0)
+            snprintf(why, EXTERNAL_WHY, "it is not there");
         else
             snprintf(why, EXTERNAL_WHY, "there is no program %.150s", path);
         return false;

@@ -12,7 +12,7 @@
 #include <glib.h>
 #define BENCH_GLIB(function) function
 #else
-#define BENCH_GLIB(function) .missing = "GLib was not there at build time (libglib2.0-dev)"
+#define BENCH_GLIB(function) .missing = "not built in"
 #endif
 
 #endif

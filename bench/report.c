@@ -1,6 +1,10 @@
-/* The ratio of a peer is ours by the peer's, of medians: where more is better, above 1 is ahead;
+/* In 80 columns: name, median, unit, least and most, and the ratio.
+ *
+ * The ratio of a peer is ours by the peer's, of medians: where more is better, above 1 is ahead;
  * where less is, below 1 is. It stands in the line of the peer. */
 #include "report.h"
+
+#include <string.h>
 
 size_t report_contenders(const struct bench_row *row)
 {
@@ -33,20 +37,20 @@ static bool reached(const struct bench_row *row, double ratio)
 static void print_contender(const struct bench_row *row, const struct bench_figures *figures,
                             size_t i)
 {
-    printf("  %-28s ", row->contenders[i].name);
+    printf("  %-25s", row->contenders[i].name);
     if (figures->skipped[i][0]) {
-        printf("   skipped: %s\n", figures->skipped[i]);
+        printf("  skipped: %s\n", figures->skipped[i]);
         return;
     }
     char range[64];
     snprintf(range, sizeof range, "[%.4g .. %.4g]", figures->least[i], figures->most[i]);
-    printf("%10.4g %-4s %-22s", figures->median[i], row->unit, range);
+    int padding = strlen(range) < 19 ? 19 - (int)strlen(range) : 0;
+    printf(" %8.4g %-4s %s", figures->median[i], row->unit, range);
     if (has_ratio(figures, i)) {
         double ratio = ratio_to(figures, i);
-        printf(" ratio %.2f", ratio);
+        printf("%*s %5.2f", padding, "", ratio);
         if (is_judged(row, i))
-            printf(", goal %s %.2f: %s", row->better == BENCH_LESS ? "<=" : ">=", row->goal,
-                   reached(row, ratio) ? "reached" : "missed");
+            printf(" %s", reached(row, ratio) ? "reached" : "missed");
     }
     printf("\n");
 }
@@ -54,8 +58,10 @@ static void print_contender(const struct bench_row *row, const struct bench_figu
 void report_print(const struct bench_row *row, const struct bench_figures *figures)
 {
     printf("%s", row->name);
+    if (row->goal > 0)
+        printf(", goal %s %.2f", row->better == BENCH_LESS ? "<=" : ">=", row->goal);
     if (row->absolute)
-        printf("   (wished for: %s)", row->absolute);
+        printf(" (wished for: %s)", row->absolute);
     printf("\n");
     for (size_t i = 0; i < report_contenders(row); i++)
         print_contender(row, figures, i);

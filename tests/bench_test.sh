@@ -57,13 +57,13 @@ run 0 --rounds 2 turns
 said "goes round the contenders, with one round to warm up" \
     test "$(tr '\n' ' ' <"$BENCH_LOG")" = "ours a x 1 b y 2 ours a x 1 b y 2 ours a x 1 b y 2 "
 said "ours has no ratio" has '^  ours  *2 M/s *\[2 \.\. 2\] *$'
-said "a peer has one, the first a goal" has '^  a  *4 M/s .*ratio 0.50, goal >= 1.00: missed$'
-said "the next has only the ratio" has '^  b  *1 M/s .*ratio 2.00$'
+said "a peer has one, the first a goal" has '^  a  *4 M/s .* 0.50 missed$'
+said "the next has only the ratio" has '^  b  *1 M/s .* 2.00$'
 said "versions come last" test "$(tail -n 1 "$work/out")" = 'a: a of the alphabet'
 run 0 --rounds 1 less
-said "less may be better" has '^  a .*ratio 0.50, goal <= 0.60: reached$'
+said "less may be better" has '^  a .* 0.50 reached$'
 run 0 --rounds 1 each
-said "a goal may be for each peer" has '^  b .*ratio 2.00, goal <= 0.60: missed$'
+said "a goal may be for each peer" has '^  b .* 2.00 missed$'
 
 peer ends 'read -r line; [ "$line" != end ] || exit 3; echo 8; while read -r line; do echo 8; done'
 peer killed 'read -r line; kill -9 $$'
@@ -77,13 +77,13 @@ said "rubbish is shown without its controls" has '^  babbles  *skipped: answered
 said "a negative figure is none" has '^  negates  *skipped: answered "-1" to "go"$'
 said "nor are two" has '^  doubles  *skipped: answered "4" to "go"$'
 said "a program that nobody explains is absent" has '^  absent  *skipped: there is no program .*/peers/absent$'
-said "the others are measured" has '^  a .*ratio 0.50$'
+said "the others are measured" has '^  a .* 0.50$'
 said "JSON has the others" grep -q '"medians": {"ours": 2, "a": 4}' "$work/json"
 said "and their ratios" grep -q '"ratios": {"a": 0.5}' "$work/json"
 said "and who was skipped" grep -q '"ends": "ended with status 3 when asked for \\"end\\""' "$work/json"
 said "and what the others are" grep -q '"versions": {"a": "a of the alphabet"}' "$work/json"
 run 0 --rounds 1 troubles afterwards
-said "a program that ended starts anew for the next row" has '^  ends  *8 M/s .*ratio 0.25$'
+said "a program that ended starts anew for the next row" has '^  ends  *8 M/s .* 0.25$'
 
 echo 'it is not installed' >"$work/peers/noted.missing"
 echo 'no program at all' >"$work/peers/broken"
@@ -92,7 +92,7 @@ run 0 --rounds 1 'no programs'
 said "the reason for a missing program is told" has '^  noted  *skipped: it is not installed$'
 said "as is why one does not start" has '^  broken  *skipped: .*/broken does not start: Exec format error$'
 said "and that a library was missing" has '^  library  *skipped: the "library" is not there$'
-said "a goal is only for the first peer, even if that was skipped" lacks goal
+said "a goal is only for the first peer, even if that was skipped" lacks "reached\|missed"
 
 peer hangs 'echo $$ >"$BENCH_MARK"; exec sleep 1000'
 run 0 --rounds 3 --deadline 2 hangs
@@ -114,7 +114,7 @@ said "one that speaks unasked is skipped" has '^  eager  *skipped: \(spoke befor
 rm -f "$BENCH_MARK"
 peer stays 'echo $$ >"$BENCH_MARK"; while :; do if read -r line; then echo 4; else exec sleep 1000; fi; done'
 run 0 --rounds 1 stays
-said "one that does not go is measured" has '^  stays .*ratio 0.50'
+said "one that does not go is measured" has '^  stays .* 0.50'
 said "and then ended" gone "$BENCH_MARK"
 
 run 2 --deadline 0

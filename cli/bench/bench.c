@@ -129,6 +129,19 @@ static bool is_over(struct bench *bench, size_t rounds, double seconds)
     return rounds >= ROUNDS_LEAST && rounds % LOOK_EACH == 0 && is_known_well(&bench->all);
 }
 
+/* Writes the results of the rounds so far, if that is due. */
+static int write_so_far(struct bench *bench, thrum_error *ret_error)
+{
+    if (!report_file_due(&bench->json))
+        return 0;
+    int rc = contenders_settle(&bench->all);
+    if (rc == 0)
+        rc = report_file_json(&bench->json, bench_report_json(&bench->all, &bench->machine));
+    return rc < 0 ? trouble(ret_error, rc, "--json: cannot write %.160s: %s", bench->json.path,
+                            thrum_strerror(rc))
+                  : 0;
+}
+
 static int run_rounds(struct bench *bench, thrum_error *ret_error)
 {
     uint64_t state = (uint64_t)thrum_now();
@@ -139,6 +152,8 @@ static int run_rounds(struct bench *bench, thrum_error *ret_error)
     for (size_t rounds = 0; rc == 0 && !interrupt_asked();) {
         rc = run_round(bench, &state, ret_error);
         progress_show(++rounds, 0);
+        if (rc == 0)
+            rc = write_so_far(bench, ret_error);
         if (is_over(bench, rounds, (double)(thrum_now() - begin) * 1e-9))
             break;
     }

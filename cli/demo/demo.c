@@ -14,6 +14,8 @@
 #include "demo_sweep.h"
 #include "interrupt.h"
 #include "measure.h"
+#include "measure/report_file.h"
+#include "micro.h"
 #include "options.h"
 #include "peer.h"
 #include "progress.h"
@@ -34,9 +36,7 @@ struct demo {
     bool opened[WORKLOAD_KINDS];
     bool watching; /* signals are acted on */
     FILE *table;   /* NULL if standard output is taken by another report */
-    FILE *json;
-    FILE *csv;
-    FILE *svg;
+    struct report_file json, csv, svg;
     struct row_result *results;
     size_t result_count; /* rows that were begun */
 };
@@ -53,23 +53,6 @@ static bool kind_needed(const struct demo *demo, enum workload_kind kind)
             if (row_at(i)->parts[p].kind == kind)
                 return true;
     return false;
-}
-
-static int open_report(const char *option, const char *path, FILE **ret_file,
-                       thrum_error *ret_error)
-{
-    *ret_file = NULL;
-    if (!path)
-        return 0;
-    if (strcmp(path, "-") == 0) {
-        *ret_file = stdout;
-        return 0;
-    }
-    *ret_file = fopen(path, "we");
-    if (*ret_file)
-        return 0;
-    return trouble(ret_error, -errno, "%s: cannot write %.150s: %s", option, path,
-                   thrum_strerror(-errno));
 }
 
 /* Begins to act on signals, unless that was done. It starts a thread. */
@@ -132,12 +115,13 @@ static int demo_open(struct demo *demo, thrum_error *ret_error)
             "there is one core: nothing that computes can be faster than one after another");
     int rc = interrupt_hold(ret_error);
     if (rc == 0)
-        rc = open_report("--json", demo->options.json, &demo->json, ret_error);
+        rc = report_file_open(&demo->json, "--json", demo->options.json, ret_error);
     if (rc == 0)
-        rc = open_report("--csv", demo->options.csv, &demo->csv, ret_error);
+        rc = report_file_open(&demo->csv, "--csv", demo->options.csv, ret_error);
     if (rc == 0)
-        rc = open_report("--svg", demo->options.svg, &demo->svg, ret_error);
-    bool taken = demo->json == stdout || demo->csv == stdout || demo->svg == stdout;
+        rc = report_file_open(&demo->svg, "--svg", demo->options.svg, ret_error);
+    bool taken =
+        demo->json.stream == stdout || demo->csv.stream == stdout || demo->svg.stream == stdout;
     demo->table = taken ? NULL : stdout;
     demo->results = calloc(row_count(), sizeof *demo->results);
     if (rc == 0 && !demo->results)
@@ -202,6 +186,16 @@ static bool run_row(struct demo *demo, const struct row *row)
     return fine;
 }
 
+/* Writes the rows so far. Returns whether that succeeded. */
+static bool write_so_far(struct demo *demo)
+{
+    json_t *json = report_json(demo->results, demo->result_count, &demo->setting, 0);
+    int rc = report_file_json(&demo->json, json);
+    if (rc < 0)
+        trouble_print("--json: cannot write %s: %s", demo->json.path, thrum_strerror(rc));
+    return rc == 0;
+}
+
 /* Measures the chosen rows. Returns whether all succeeded. */
 static bool run_rows(struct demo *demo)
 {
@@ -213,6 +207,8 @@ static bool run_rows(struct demo *demo)
             continue;
         fine &= run_row(demo, row_at(i));
         progress_clear();
+        if (report_file_due(&demo->json))
+            fine &= write_so_far(demo);
         if (demo->table && demo->result_count > 0) {
             report_table_row(demo->table, &demo->results[demo->result_count - 1], &demo->setting);
             if (ferror(demo->table))
@@ -222,33 +218,20 @@ static bool run_rows(struct demo *demo)
     return fine;
 }
 
-/* Ends a report. Returns whether it is all written. */
-static bool finish_report(const char *option, const char *path, FILE *file, int rc)
-{
-    if (file && file != stdout && fclose(file) != 0 && rc == 0)
-        rc = -errno;
-    if (rc < 0)
-        trouble_print("%s: cannot write %s: %s", option, path, thrum_strerror(rc));
-    return rc == 0;
-}
-
 static bool write_reports(struct demo *demo)
 {
     const struct setting *setting = &demo->setting;
     const struct row_result *results = demo->results;
     size_t count = demo->result_count;
-    int signal = interrupt_signal(), json = 0, csv = 0, svg = 0;
+    int signal = interrupt_signal(), rc;
     if (demo->table)
         report_table_end(demo->table, results, count, setting, signal);
-    if (demo->json)
-        json = report_json(demo->json, results, count, setting, signal);
-    if (demo->csv)
-        csv = report_csv(demo->csv, results, count, setting);
-    if (demo->svg)
-        svg = report_svg(demo->svg, results, count, setting);
-    bool fine = finish_report("--json", demo->options.json, demo->json, json);
-    fine &= finish_report("--svg", demo->options.svg, demo->svg, svg);
-    return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
+    rc = report_file_json(&demo->json, report_json(results, count, setting, signal));
+    bool fine = report_file_close(&demo->json, rc);
+    rc = demo->svg.stream ? report_svg(demo->svg.stream, results, count, setting) : 0;
+    fine &= report_file_close(&demo->svg, rc);
+    rc = demo->csv.stream ? report_csv(demo->csv.stream, results, count, setting) : 0;
+    return report_file_close(&demo->csv, rc) && fine;
 }
 
 /* Sweeps the chosen row and writes what was asked for. Returns whether all succeeded. */
@@ -270,22 +253,15 @@ static bool run_sweep(struct demo *demo)
         fprintf(demo->table, "%s\n\n", title);
         sweep_report(demo->table, &sweep);
     }
-    int json = 0, csv = 0, svg = 0;
-    if (demo->json) {
-        json_t *value = json_pack("{s:s, s:o, s:s, s:o}", "kind", "tune", "machine",
-                                  machine_json(&demo->setting.machine), "command", title, "sweep",
-                                  sweep_json(&sweep));
-        json = value ? json_dumpf(value, demo->json, JSON_INDENT(2)) == 0 ? 0 : -EIO : -ENOMEM;
-        json_decref(value);
-    }
-    if (demo->csv)
-        csv = sweep_csv(demo->csv, &sweep);
-    if (demo->svg)
-        svg = sweep_svg(demo->svg, &sweep, title);
+    json_t *json = json_pack("{s:s, s:o, s:s, s:o}", "kind", "tune", "machine",
+                             machine_json(&demo->setting.machine), "command", title, "sweep",
+                             sweep_json(&sweep));
+    fine &= report_file_close(&demo->json, report_file_json(&demo->json, json));
+    rc = demo->svg.stream ? sweep_svg(demo->svg.stream, &sweep, title) : 0;
+    fine &= report_file_close(&demo->svg, rc);
+    rc = demo->csv.stream ? sweep_csv(demo->csv.stream, &sweep) : 0;
     sweep_finish(&sweep);
-    fine &= finish_report("--json", demo->options.json, demo->json, json);
-    fine &= finish_report("--svg", demo->options.svg, demo->svg, svg);
-    return finish_report("--csv", demo->options.csv, demo->csv, csv) && fine;
+    return report_file_close(&demo->csv, rc) && fine;
 }
 
 /* A failed task is told in the table; without one it must be told elsewhere. */
@@ -307,6 +283,8 @@ int demo_run(int argc, char **argv)
         demo_options_parse(argc, argv, &demo.options, message, sizeof message);
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&demo_line, verdict, message);
+    if (demo.options.micro)
+        return micro_run(&demo.options);
     int status = STATUS_OK;
     if (demo_open(&demo, &error) < 0) {
         if (!interrupt_asked())

@@ -3,6 +3,7 @@
 
 #include "interrupt.h"
 #include "measure.h"
+#include "measure/run_delay.h"
 #include "others.h"
 #include "trouble.h"
 
@@ -46,6 +47,12 @@ static int measure(void *context, int workers, struct cost *ret_cost, thrum_erro
     }
     *ret_cost = (struct cost){
         .seconds = sample.seconds, .user = after.own - before.own, .others = sample.others};
+    int cores = sweep->setting->cores;
+    bool on_cores = strcmp(sweep->column->executor, "fibers") == 0; /* so many threads at most */
+    if (sample.cpu_seconds > 0)
+        ret_cost->lost = run_delay_lost(sample.seconds, sample.cpu_seconds,
+                                        sample.delay_seconds / sample.cpu_seconds,
+                                        on_cores && workers > cores ? cores : workers, cores);
     return 0;
 }
 

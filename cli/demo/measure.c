@@ -133,10 +133,12 @@ static void take_result(struct run *run, int index, struct cell *cell, struct sa
     int rc = thrum_future_result(run->futures[index], &result, sizeof result, THRUM_NOW);
     if (rc == 0) {
         cell->done++;
-        if (run->pieces[index].computes)
+        if (run->pieces[index].computes) {
             sample->cpu_seconds += (double)result.took * 1e-9;
-        else
+            sample->delay_seconds += (double)(result.ended - result.began - result.took) * 1e-9;
+        } else {
             sample->wait_seconds += (double)result.took * 1e-9;
+        }
         if (cell->spans && cell->sample_count == 0)
             cell->spans[cell->span_count++] = (struct span){
                 .begin = (double)(result.began - run->began) * 1e-9,

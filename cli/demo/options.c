@@ -1,31 +1,51 @@
 /* The command line of `thrum demo`. */
 #include "options.h"
 
+#include "micro.h"
 #include "rows.h"
 #include "tune/sweep.h"
 
 #include <string.h>
 
 /* More is surely a slip: each worker of a pool is a thread of the system. */
-enum { WORKERS_MAX = 10000, REPEATS_MAX = 1000 };
+enum { WORKERS_MAX = 10000, REPEATS_MAX = 1000, MICRO_ROUNDS_MAX = 101 };
 
-/* Adds the rows of a list with commas. */
-static bool take_rows(void *into, const char *list, char *message, size_t size)
+/* Keeps a list. What its names mean depends on --micro, which may come later. */
+static bool take_list(void *into, const char *list, char *message, size_t size)
 {
     struct demo_options *options = into;
+    if (options->only_count == ONLY_MOST) {
+        command_line_wrong(message, size, "--only can be given %d times", ONLY_MOST);
+        return false;
+    }
+    options->only[options->only_count++] = list;
+    return true;
+}
+
+/* Adds the rows of a list with commas, or checks that there are such benchmarks. */
+static enum options_verdict read_list(struct demo_options *options, const char *list, char *message,
+                                      size_t size)
+{
     while (true) {
+        char names[128];
         size_t length = strcspn(list, ",");
-        int index = row_find(list, length);
-        if (index < 0) {
-            char names[128];
-            row_names(names, sizeof names);
-            command_line_wrong(message, size, "--only: there is no row '%.*s'; the rows are %s",
-                               (int)length, list, names);
-            return false;
+        int index = options->micro ? micro_has(list, length) - 1 : row_find(list, length);
+        if (index < 0 && options->micro) {
+            micro_names(names, sizeof names);
+            return command_line_wrong(message, size,
+                                      "--only: there is no benchmark '%.*s'; there are %s",
+                                      (int)length, list, names);
         }
-        options->rows |= UINT32_C(1) << index;
+        if (index < 0) {
+            row_names(names, sizeof names);
+            return command_line_wrong(message, size,
+                                      "--only: there is no row '%.*s'; the rows are %s",
+                                      (int)length, list, names);
+        }
+        if (!options->micro)
+            options->rows |= UINT32_C(1) << index;
         if (list[length] == '\0')
-            return true;
+            return OPTIONS_RUN;
         list += length + 1;
     }
 }
@@ -40,7 +60,7 @@ static const struct option_row rows[] = {
     {'q', "quick", NULL, "A tenth of every latency; the whole takes under 15 s.", NULL, OPTION_FLAG,
      INTO(quick)},
     {'o', "only", "ROW", "Run this row only; a list with commas, or given several times.", NULL,
-     OPTION_CUSTOM, .choices = row_words, .completion = COMPLETE_CHOICES, .take = take_rows},
+     OPTION_CUSTOM, .choices = row_words, .completion = COMPLETE_CHOICES, .take = take_list},
     {'w', "workers", "N", "Workers of threads(N), tasks at a time of fibers(N); 4 by default.",
      NULL, OPTION_COUNT, INTO(workers), 1, WORKERS_MAX},
     {'r', "repeat", "N", "Measure each cell N times, in turn, and take the median.", NULL,
@@ -59,6 +79,10 @@ static const struct option_row rows[] = {
     {0, "peer", "PYTHON", "Run the same rows in this Python, such as python3, in turns with ours.",
      "It uses threading, multiprocessing and asyncio of its standard library. A row of the table has its times.",
      OPTION_TEXT, INTO(peer), .completion = COMPLETE_COMMAND},
+    {0, "micro", NULL, "Measure single operations, such as a lock, beside their peers.",
+     "The rows of ./dev bench; --only takes lock, queue, fiber and so on, --repeat the rounds, 7 by default. A peer that is "
+     "not there is left out.",
+     OPTION_FLAG, INTO(micro)},
     {0, "svg", "FILE", "Draw the times as bars, each beside its bound.", NULL, OPTION_TEXT,
      INTO(svg), .completion = COMPLETE_FILE},
     {'u', "url", "URL", "Fetch this page rather than one from a server of our own.",
@@ -196,6 +220,27 @@ static enum options_verdict check_sweep(const struct demo_options *options, char
     return options->peer ? command_line_wrong(message, size, "--sweep has no --peer") : OPTIONS_RUN;
 }
 
+/* What --micro excludes. */
+static enum options_verdict check_micro(const struct demo_options *options, char *message,
+                                        size_t size)
+{
+    const char *other = options->sweep      ? "--sweep"
+                        : options->peer     ? "--peer"
+                        : options->svg      ? "--svg"
+                        : options->csv      ? "--csv"
+                        : options->url      ? "--url"
+                        : options->postgres ? "--postgres"
+                                            : NULL;
+    if (other)
+        return command_line_wrong(message, size, "--micro has no %s", other);
+    if (options->repeats > MICRO_ROUNDS_MAX)
+        return command_line_wrong(message, size, "--micro takes --repeat up to %d",
+                                  MICRO_ROUNDS_MAX);
+    if (options->json && (!*options->json || strcmp(options->json, "-") == 0))
+        return command_line_wrong(message, size, "--micro takes a file for --json");
+    return OPTIONS_RUN;
+}
+
 enum options_verdict demo_options_parse(int argc, char **argv, struct demo_options *ret,
                                         char *ret_message, size_t message_size)
 {
@@ -203,6 +248,12 @@ enum options_verdict demo_options_parse(int argc, char **argv, struct demo_optio
     *ret = (struct demo_options){.workers = 4, .repeats = 1};
     enum options_verdict verdict =
         command_line_parse(&demo_line, argc, argv, ret, &first, ret_message, message_size);
+    if (verdict != OPTIONS_RUN)
+        return verdict;
+    for (int i = 0; i < ret->only_count && verdict == OPTIONS_RUN; i++)
+        verdict = read_list(ret, ret->only[i], ret_message, message_size);
+    if (verdict == OPTIONS_RUN && ret->micro)
+        return check_micro(ret, ret_message, message_size);
     if (verdict != OPTIONS_RUN)
         return verdict;
     verdict = check_sweep(ret, ret_message, message_size);

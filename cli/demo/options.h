@@ -11,11 +11,17 @@
 /* The executors of --executor, ended by NULL. */
 extern const char *const sweep_executors[];
 
+/* How often --only may be given. */
+enum { ONLY_MOST = 32 };
+
 struct demo_options {
-    bool quick;           /* a tenth of every latency */
-    int workers;          /* of the columns with a given number; 4 */
-    int repeats;          /* measurements of each cell, of which the median counts; 1 */
-    uint32_t rows;        /* bit i is set if rows_all[i] is to run */
+    bool quick;                  /* a tenth of every latency */
+    int workers;                 /* of the columns with a given number; 4 */
+    int repeats;                 /* measurements of each cell, of which the median counts; 1 */
+    uint32_t rows;               /* bit i is set if rows_all[i] is to run */
+    const char *only[ONLY_MOST]; /* the lists of --only, as they were given */
+    int only_count;
+    bool micro;           /* benchmarks of single operations in place of the rows */
     const char *json;     /* where to, "-" for stdout, or NULL */
     const char *csv;      /* likewise */
     const char *svg;      /* likewise, for a picture */

@@ -15,9 +15,11 @@ void report_table_row(FILE *out, const struct row_result *result, const struct s
 void report_table_end(FILE *out, const struct row_result *results, size_t count,
                       const struct setting *setting, int signal);
 
+/* All that is known; NULL if memory is out. */
+json_t *report_json(const struct row_result *results, size_t count, const struct setting *setting,
+                    int signal);
+
 /* These write everything at the end. They return 0 or a negative errno. */
-int report_json(FILE *out, const struct row_result *results, size_t count,
-                const struct setting *setting, int signal);
 int report_svg(FILE *out, const struct row_result *results, size_t count,
                const struct setting *setting);
 int report_csv(FILE *out, const struct row_result *results, size_t count,

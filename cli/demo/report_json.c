@@ -144,8 +144,8 @@ static json_t *work_json(const struct setting *setting, bool *ok)
     return json;
 }
 
-int report_json(FILE *out, const struct row_result *results, size_t count,
-                const struct setting *setting, int signal)
+json_t *report_json(const struct row_result *results, size_t count, const struct setting *setting,
+                    int signal)
 {
     bool ok = true;
     json_t *json = json_object(), *rows = json_array();
@@ -162,11 +162,8 @@ int report_json(FILE *out, const struct row_result *results, size_t count,
     put(json, "interrupted_by", text_or_null(signal ? interrupt_name(signal) : NULL), &ok);
     put(json, "work", work_json(setting, &ok), &ok);
     put(json, "rows", rows, &ok);
-    int rc = ok ? 0 : -ENOMEM;
-    if (ok && json_dumpf(json, out, JSON_INDENT(2) | JSON_REAL_PRECISION(9)) != 0)
-        rc = -EIO;
+    if (ok)
+        return json;
     json_decref(json);
-    if (rc == 0 && (fputc('\n', out) == EOF || fflush(out) != 0))
-        rc = -EIO;
-    return rc;
+    return NULL;
 }

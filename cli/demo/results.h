@@ -20,10 +20,11 @@ enum cell_status {
 
 /* One measurement of a cell. */
 struct sample {
-    double seconds;      /* from before the executor is made until it is shut down */
-    double wait_seconds; /* that its waiting tasks took, added up */
-    double cpu_seconds;  /* that its computing tasks had a core, added up */
-    double others;       /* the share of the cores that other programs took, from 0 to 1 */
+    double seconds;       /* from before the executor is made until it is shut down */
+    double wait_seconds;  /* that its waiting tasks took, added up */
+    double cpu_seconds;   /* that its computing tasks had a core, added up */
+    double delay_seconds; /* that these were ready but had none, added up */
+    double others;        /* the share of the cores that other programs took, from 0 to 1 */
 };
 
 /* When a task ran, in seconds since its measurement began, and on which thread it ended. */

@@ -14,6 +14,7 @@
 #include "demo/others.h"
 #include "interrupt.h"
 #include "progress.h"
+#include "run_delay.h"
 #include "trouble.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@
 
 const char *const shell_uses[] = {"auto", "always", "never", NULL};
 
-static const double grace_seconds = 2;
+static const double grace_seconds = 2, first_look = 0.01, next_look = 1.8;
 
 /* True if a shell would not take the text for plain words. */
 static bool is_for_shell(const char *text)
@@ -135,6 +136,22 @@ static int start(struct timed_command *command, struct child *child, int out)
     return rc < 0 ? rc : child_start(child, &options);
 }
 
+/* Waits for the child's end, and looks meanwhile how long it waits for a core. */
+static int wait_and_look(struct child *child, thrum_time begin, struct cost *cost)
+{
+    struct run_delay delay = {0};
+    int rc;
+    for (double after = first_look;; after *= next_look) {
+        rc = child_wait(child, thrum_at(begin + (thrum_time)(after * 1e9)), &cost->status);
+        if (rc != -ETIMEDOUT)
+            break;
+        run_delay_look(&delay, child->pid);
+    }
+    cost->delay = run_delay_ratio(&delay);
+    run_delay_finish(&delay);
+    return rc;
+}
+
 int timed_command_run(struct timed_command *command, int out, struct cost *ret_cost,
                       thrum_error *ret_error)
 {
@@ -149,7 +166,8 @@ int timed_command_run(struct timed_command *command, int out, struct cost *ret_c
         return rc;
     if (rc < 0)
         return trouble(ret_error, rc, "cannot run %.160s: %s", command->text, thrum_strerror(rc));
-    rc = child_wait(&child, THRUM_FOREVER, &cost.status);
+    rc = command->watch_delay ? wait_and_look(&child, begin, &cost)
+                              : child_wait(&child, THRUM_FOREVER, &cost.status);
     cost.seconds = (double)(thrum_now() - begin) * 1e-9;
     if (rc < 0)
         return trouble(ret_error, rc, "cannot wait for %.160s: %s", command->text,

@@ -18,6 +18,7 @@ struct timed_command {
     char *copy;
     bool shell; /* /bin/sh reads it */
     bool may_need_shell;
+    bool watch_delay; /* `delay` of its cost is wanted */
 };
 
 /* What one run has taken. */
@@ -27,7 +28,9 @@ struct cost {
     double others;       /* the share of the cores that other programs took, from 0 to 1 */
     uint64_t
         memory; /* the most bytes that one of its processes had in memory; 0 if that is not known */
-    int status; /* as waitpid gives it */
+    double delay; /* seconds ready without a core for each second on one, if that was asked for */
+    double lost;  /* of `seconds`, what is due to other programs, as far as that is known */
+    int status;   /* as waitpid gives it */
 };
 
 /* Prepares a command line. Text with a character that means something to a shell is given to /bin/sh, as `use`

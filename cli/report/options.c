@@ -25,6 +25,11 @@ static const struct option_row rows[] = {
      "With compare: end with status 3 if this is shown, as in 'ratio > 1.05'.",
      "The ratio is new / old. The condition must hold for the whole interval of a line.",
      OPTION_CUSTOM, .take = take_condition},
+    {'s', "serve", NULL, "Show the page to browsers of this machine, until Ctrl-C.",
+     "It follows the file: thrum demo, bench and tune write theirs while they measure.",
+     OPTION_FLAG, INTO(serve)},
+    {0, "port", "N", "The port of --serve; any that is free by default.", NULL, OPTION_COUNT,
+     INTO(port), 1, 65535},
     OPTION_ROWS_COMMON,
 };
 
@@ -37,7 +42,11 @@ static const struct help_section sections[] = {
     {.title = "Page",
      .text =
          "One file that needs no network: a table, bars with their bounds, curves with the law and the best number, "
-         "and all samples.",
+         "all samples, and an explorer in which columns are dragged to axes.",
+     .manual_only = true},
+    {.title = "Serving",
+     .text =
+         "The server listens at 127.0.0.1 only, and answers only requests that name it so in their Host field.",
      .manual_only = true},
     {0},
 };
@@ -45,6 +54,7 @@ static const struct help_section sections[] = {
 static const struct help_term examples[] = {
     {"thrum demo --json results.json && thrum report results.json -o report.html",
      "A page for a browser."},
+    {"thrum report --serve results.json", "A page that follows a measurement which still runs."},
     {"thrum report compare old.json new.json", "What has changed?"},
     {"thrum report compare old.json new.json --fail-if 'ratio > 1.05'", "For a build."},
     {0},
@@ -54,7 +64,8 @@ const struct command_line report_line = {
     .name = "report",
     .summary = "Compare results of demo, bench and tune, or make a page of them.",
     .title = "compare results of thrum demo, bench and tune, or make a page of them",
-    .usages = (const char *const[]){"[OPTION...] compare OLD NEW", "[OPTION...] RESULTS", NULL},
+    .usages = (const char *const[]){"[OPTION...] compare OLD NEW", "[OPTION...] RESULTS",
+                                    "--serve [OPTION...] RESULTS", NULL},
     .about =
         "Reads files that thrum demo, bench and tune write with --json. With compare it says what is faster or slower "
         "in the second; otherwise it makes a page for a browser.",
@@ -85,6 +96,8 @@ enum options_verdict report_options_parse(int argc, char **argv, struct report_o
                                       "compare takes two files of results: OLD and NEW");
         if (ret->output)
             return command_line_wrong(message, size, "--output is for a page; compare prints");
+        if (ret->serve)
+            return command_line_wrong(message, size, "--serve is for a page; compare prints");
         ret->old = argv[first + 1];
         ret->new = argv[first + 2];
         return OPTIONS_RUN;
@@ -93,6 +106,13 @@ enum options_verdict report_options_parse(int argc, char **argv, struct report_o
         return command_line_wrong(message, size, "give a file of results, or compare OLD NEW");
     if (ret->conditional)
         return command_line_wrong(message, size, "--fail-if is for compare");
+    if (ret->serve && ret->output)
+        return command_line_wrong(message, size, "--serve has no --output");
+    if (ret->serve && strcmp(argv[first], "-") == 0)
+        return command_line_wrong(message, size,
+                                  "--serve reads a file again and again, not standard input");
+    if (ret->port && !ret->serve)
+        return command_line_wrong(message, size, "--port is for --serve");
     ret->results = argv[first];
     return OPTIONS_RUN;
 }

@@ -10,6 +10,8 @@ struct report_options {
     const char *results;   /* a file to make a page of; NULL for a comparison */
     const char *output;    /* where the page goes; NULL for standard output */
     int confidence;        /* per cent */
+    bool serve;            /* over HTTP, in place of writing the page */
+    int port;              /* of that; 0 for any */
     struct condition condition;
     bool conditional; /* `condition` is set */
 };

@@ -5,7 +5,10 @@
 #include "measure/report_file.h"
 #include "series.h"
 
-/* Writes the page: one file that needs nothing else. Returns 0 or a negative errno. */
-int page_write(FILE *out, const struct results *results);
+#include <stdbool.h>
+
+/* Writes the page: one file that needs nothing else. One that is `live` asks its server for new results. `results->json`
+ * may be NULL: there are none yet. Returns 0 or a negative errno. */
+int page_write(FILE *out, const struct results *results, bool live);
 
 #endif

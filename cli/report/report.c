@@ -4,6 +4,7 @@
 #include "options.h"
 #include "page.h"
 #include "series.h"
+#include "serve.h"
 #include "trouble.h"
 
 #include <errno.h>
@@ -50,7 +51,7 @@ static int make_page(const struct report_options *options)
         rc = report_file_open(&file, "--output", options->output ? options->output : "-", &error);
     if (rc < 0)
         trouble_print("%s", error.message);
-    bool fine = rc == 0 && report_file_close(&file, page_write(file.stream, &results));
+    bool fine = rc == 0 && report_file_close(&file, page_write(file.stream, &results, false));
     results_finish(&results);
     return fine ? STATUS_OK : STATUS_FAILED;
 }
@@ -63,5 +64,7 @@ int report_run(int argc, char **argv)
         report_options_parse(argc, argv, &options, message, sizeof message);
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&report_line, verdict, message);
-    return options.results ? make_page(&options) : compare(&options);
+    if (!options.results)
+        return compare(&options);
+    return options.serve ? serve_run(&options) : make_page(&options);
 }

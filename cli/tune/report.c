@@ -99,6 +99,18 @@ static double others(const struct sweep *sweep)
     return sum / (double)sweep->count;
 }
 
+/* The share of the time of all runs that was lost to others. */
+static double lost(const struct sweep *sweep)
+{
+    double all = 0, part = 0;
+    for (size_t i = 0; i < sweep->count; i++)
+        for (size_t r = 0; r < sweep->points[i].run_count; r++) {
+            all += sweep->points[i].runs[r].seconds;
+            part += sweep->points[i].runs[r].lost;
+        }
+    return all > 0 ? part / all : 0;
+}
+
 void sweep_report(FILE *out, const struct sweep *sweep)
 {
     const struct advice *advice = &sweep->advice;
@@ -120,6 +132,9 @@ void sweep_report(FILE *out, const struct sweep *sweep)
     print_cause(out, sweep);
     if (others(sweep) > worth_knowing)
         fprintf(out, "other programs took %.0f %% of the cores\n", others(sweep) * 100);
+    if (lost(sweep) > worth_knowing)
+        fprintf(out, "%.0f %% of the time was lost to them; the times above are without it\n",
+                lost(sweep) * 100);
     print_law(out, sweep);
     if (isinf(advice->goetz) || advice->goetz > 1000)
         fputs("Goetz, cores x (1 + wait / compute): more than 1000 workers; next to nothing "
@@ -136,9 +151,10 @@ static json_t *point_json(const struct point *point)
     json_t *runs = json_array();
     for (size_t i = 0; i < point->run_count; i++) {
         const struct cost *cost = &point->runs[i];
-        json_array_append_new(runs, json_pack("{s:f, s:f, s:f, s:f}", "seconds", cost->seconds,
-                                              "user", cost->user, "system", cost->system,
-                                              "others_share", cost->others));
+        json_array_append_new(runs,
+                              json_pack("{s:f, s:f, s:f, s:f, s:f}", "seconds", cost->seconds,
+                                        "lost_seconds", cost->lost, "user", cost->user, "system",
+                                        cost->system, "others_share", cost->others));
     }
     return json_pack("{s:i, s:f, s:f, s:o}", "workers", point->workers, "seconds", point->seconds,
                      "cpu_seconds", point->cpu, "runs", runs);
@@ -170,12 +186,12 @@ json_t *sweep_json(const struct sweep *sweep)
 
 int sweep_csv(FILE *out, const struct sweep *sweep)
 {
-    fputs("workers,run,seconds,user,system,others_share\n", out);
+    fputs("workers,run,seconds,lost_seconds,user,system,others_share\n", out);
     for (size_t i = 0; i < sweep->count; i++)
         for (size_t r = 0; r < sweep->points[i].run_count; r++) {
             const struct cost *cost = &sweep->points[i].runs[r];
-            fprintf(out, "%d,%zu,%.9f,%.6f,%.6f,%.4f\n", sweep->points[i].workers, r + 1,
-                    cost->seconds, cost->user, cost->system, cost->others);
+            fprintf(out, "%d,%zu,%.9f,%.9f,%.6f,%.6f,%.4f\n", sweep->points[i].workers, r + 1,
+                    cost->seconds, cost->lost, cost->user, cost->system, cost->others);
         }
     return fflush(out) != 0 || ferror(out) ? -EIO : 0;
 }
@@ -199,8 +215,8 @@ int sweep_svg(FILE *out, const struct sweep *sweep, const char *title)
             continue;
         struct chart_dot dot = {.x = point->workers, .y = point->seconds, .low = INFINITY};
         for (size_t r = 0; r < point->run_count; r++) {
-            dot.low = fmin(dot.low, point->runs[r].seconds);
-            dot.high = fmax(dot.high, point->runs[r].seconds);
+            dot.low = fmin(dot.low, sweep_seconds(&point->runs[r]));
+            dot.high = fmax(dot.high, sweep_seconds(&point->runs[r]));
         }
         dots[count++] = dot;
     }

@@ -9,8 +9,10 @@
  * lower end, with 0.2 % for the upper, since a small error of the times moves the best within about these. The interval leaves
  * out half a per cent of the resamples at each end.
  *
- * The cause. Whether the cores are busy is seen from the processor time at the best number, beside what other programs
- * left of the cores. Otherwise the form of the law
+ * Other programs. A run that waits for a core because another program has it is longer, and less so with many workers than
+ * with few. What is due to that is taken out of each time before a law is fitted (measure/run_delay.c).
+ *
+ * The cause. Whether the cores are busy is seen from the processor time at the best number. Otherwise the form of the law
  * tells: a limit is something that serves few at a time; a time that rises again is coherence.
  */
 #include "sweep.h"
@@ -28,7 +30,7 @@
 enum { POINTS_USUAL = 12, RESAMPLES = 400, REFINE_AFTER = 2, ROUNDS_LEAST = 3 };
 
 static const double tolerance = 0.01, tolerance_low = 0.02, tolerance_high = 0.002,
-                    misfit_most = 0.15, busy_share = 0.8, computes_share = 0.1, flat_gain = 1.03;
+                    misfit_most = 0.15, lost_most = 0.5, busy_share = 0.8, flat_gain = 1.03;
 
 const char *cause_name(enum limit_cause cause)
 {
@@ -125,7 +127,8 @@ static void fit(const struct sweep *sweep, uint64_t *drawn, double *room, struct
         if (point->run_count == 0)
             continue;
         for (size_t r = 0; r < point->run_count; r++)
-            room[r] = point->runs[drawn ? random_below(drawn, point->run_count) : r].seconds;
+            room[r] =
+                sweep_seconds(&point->runs[drawn ? random_below(drawn, point->run_count) : r]);
         workers[count] = point->workers;
         seconds[count++] = median_of(room, point->run_count);
     }
@@ -180,8 +183,7 @@ static enum limit_cause find_cause(const struct sweep *sweep, const struct advic
     if (last > best * flat_gain)
         return CAUSE_COHERENCE;
     double room = point ? point->seconds * sweep->cores : 0;
-    if (point && point->cpu > busy_share * room * (1 - point->others) &&
-        point->cpu > computes_share * room)
+    if (point && point->cpu > busy_share * room)
         return CAUSE_CORES;
     if (advice->high == sweep->last)
         return CAUSE_WAITING; /* the most that was tried may be the best */
@@ -219,7 +221,10 @@ int sweep_settle(struct sweep *sweep)
             room[r] = point->runs[r].others;
         point->others = median_of(room, point->run_count);
         for (size_t r = 0; r < point->run_count; r++)
-            room[r] = point->runs[r].seconds;
+            room[r] = point->runs[r].lost / point->runs[r].seconds;
+        point->lost = median_of(room, point->run_count);
+        for (size_t r = 0; r < point->run_count; r++)
+            room[r] = sweep_seconds(&point->runs[r]);
         point->seconds = median_of(room, point->run_count);
         measured++;
     }
@@ -232,7 +237,9 @@ int sweep_settle(struct sweep *sweep)
         advice->cause = find_cause(sweep, advice);
         advice->goetz = find_goetz(sweep);
         bool narrow = advice->high <= 2 * advice->low || advice->high <= advice->low + 2;
-        advice->clear = most >= ROUNDS_LEAST && narrow && advice->law.error <= misfit_most;
+        advice->clear =
+            most >= ROUNDS_LEAST && narrow && advice->law.error <= misfit_most &&
+            (advice->cause == CAUSE_CORES || nearest_point(sweep, advice->best)->lost <= lost_most);
         if (!advice->clear && advice->cause != CAUSE_NONE)
             advice->cause = CAUSE_UNKNOWN;
     }
@@ -290,6 +297,8 @@ int sweep_run(struct sweep *sweep, thrum_error *ret_error)
         rc = run_round(sweep, &state, ret_error);
         if (rc == 0 && round == REFINE_AFTER)
             rc = refine(sweep, round, ret_error);
+        if (rc == 0 && sweep->after_round)
+            rc = sweep->after_round(sweep->context, ret_error);
         if (!sweep->quiet)
             progress_show((uint64_t)round, 0);
         if (sweep->most > 0 && round >= ROUNDS_LEAST &&

@@ -26,9 +26,10 @@ struct point {
     int workers;
     struct cost *runs;
     size_t run_count, room;
-    double seconds; /* the median */
+    double seconds; /* the median, without what is due to other programs */
     double cpu;     /* seconds of a processor, a median */
     double others;  /* the share of the cores that other programs took, a median */
+    double lost;    /* the share of its time that is due to other programs, a median */
 };
 
 /* What is known of the best number. */
@@ -54,6 +55,8 @@ struct sweep {
 
     /* Measures the work once. Returns 0, -ECANCELED after an interrupt, or a negative errno with a message. */
     int (*measure)(void *context, int workers, struct cost *ret_cost, thrum_error *ret_error);
+    /* Called after each round; may be NULL. Returns 0 or a negative errno with a message. */
+    int (*after_round)(void *context, thrum_error *ret_error);
     void *context;
     struct advice advice;
 };
@@ -66,6 +69,12 @@ bool sweep_parse(struct sweep *sweep, const char *text);
  * interrupt, when the advice is that of the rounds so far, or a negative errno. */
 int sweep_run(struct sweep *sweep, thrum_error *ret_error);
 void sweep_finish(struct sweep *sweep);
+
+/* What a run has taken, without what is due to other programs. */
+static inline double sweep_seconds(const struct cost *cost)
+{
+    return cost->seconds - cost->lost;
+}
 
 /* Adds a measurement to a point. Returns 0 or -ENOMEM. */
 int sweep_add(struct point *point, const struct cost *cost);

@@ -4,6 +4,7 @@
 #include "interrupt.h"
 #include "measure/machine.h"
 #include "measure/report_file.h"
+#include "measure/run_delay.h"
 #include "options.h"
 #include "progress.h"
 #include "sweep.h"
@@ -88,10 +89,46 @@ static int measure(void *context, int workers, struct cost *ret_cost, thrum_erro
         return trouble(ret_error, rc, "cannot prepare the command: %s", thrum_strerror(rc));
     if (tune->prepare.text)
         rc = run_checked(tune, &tune->prepare, false, &unused, ret_error);
+    command.watch_delay = true;
     if (rc == 0)
         rc = run_checked(tune, &command, tune->options.ignore_failure, ret_cost, ret_error);
+    if (rc == 0)
+        ret_cost->lost = run_delay_lost(ret_cost->seconds, ret_cost->user + ret_cost->system,
+                                        ret_cost->delay, workers, tune->sweep.cores);
     timed_command_finish(&command);
     return rc;
+}
+
+/* The command as the user wrote it, for titles. */
+static const char *title_of(const struct tune *tune, char *text, size_t size)
+{
+    size_t used = 0;
+    for (int i = 0; i < tune->options.word_count && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
+                                 tune->options.words[i]);
+    return text;
+}
+
+static json_t *results_json(const struct tune *tune)
+{
+    char title[120];
+    return json_pack(
+        "{s:s, s:o, s:o, s:o}", "kind", "tune", "machine", machine_json(&tune->machine), "command",
+        json_text(title_of(tune, title, sizeof title)), "sweep", sweep_json(&tune->sweep));
+}
+
+/* A sweep.after_round: writes the results so far, if that is due. */
+static int write_so_far(void *context, thrum_error *ret_error)
+{
+    struct tune *tune = context;
+    if (!report_file_due(&tune->json))
+        return 0;
+    int rc = sweep_settle(&tune->sweep);
+    if (rc == 0)
+        rc = report_file_json(&tune->json, results_json(tune));
+    return rc < 0 ? trouble(ret_error, rc, "--json: cannot write %.160s: %s", tune->json.path,
+                            thrum_strerror(rc))
+                  : 0;
 }
 
 static int prepare(struct tune *tune, thrum_error *ret_error)
@@ -104,6 +141,7 @@ static int prepare(struct tune *tune, thrum_error *ret_error)
     tune->sweep.rounds = options->rounds;
     tune->sweep.most = options->most;
     tune->sweep.measure = measure;
+    tune->sweep.after_round = write_so_far;
     tune->sweep.context = tune;
     int rc =
         options->prepare ? timed_command_init(&tune->prepare, options->prepare, SHELL_AUTO) : 0;
@@ -135,16 +173,6 @@ static int warm_up(struct tune *tune, thrum_error *ret_error)
     return rc;
 }
 
-/* The command as the user wrote it, for titles. */
-static const char *title_of(const struct tune *tune, char *text, size_t size)
-{
-    size_t used = 0;
-    for (int i = 0; i < tune->options.word_count && used < size; i++)
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? " " : "",
-                                 tune->options.words[i]);
-    return text;
-}
-
 static bool write_reports(struct tune *tune)
 {
     char title[120];
@@ -152,10 +180,7 @@ static bool write_reports(struct tune *tune)
     title_of(tune, title, sizeof title);
     if (tune->table && measured)
         sweep_report(tune->table, &tune->sweep);
-    json_t *json =
-        json_pack("{s:s, s:o, s:o, s:o}", "kind", "tune", "machine", machine_json(&tune->machine),
-                  "command", json_text(title), "sweep", sweep_json(&tune->sweep));
-    bool fine = report_file_close(&tune->json, report_file_json(&tune->json, json));
+    bool fine = report_file_close(&tune->json, report_file_json(&tune->json, results_json(tune)));
     int rc = tune->csv.stream ? sweep_csv(tune->csv.stream, &tune->sweep) : 0;
     fine &= report_file_close(&tune->csv, rc);
     rc = tune->svg.stream ? sweep_svg(tune->svg.stream, &tune->sweep, title) : 0;

@@ -1,7 +1,5 @@
 #!/bin/bash
-# `thrum report`, and what is new in `thrum demo`: comparisons, and the page in a browser that has no network: report_test.sh THRUM
-#
-# The browser is Debian's chromium; without it, or without a network namespace, the tests of the page are left out.
+# `thrum report`, and what is new in `thrum demo`: report_test.sh THRUM. tests/page has what the page is in a browser.
 set -u
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
@@ -104,7 +102,8 @@ what_makes_no_sense_is_refused() {
     refused 1 'a sample is not a time' wrong.json && refused 1 'cut.json is not JSON: line' cut.json &&
         refused 1 'nothing in common' compare empty.json old.json && refused 1 'cannot read nothing.json' nothing.json &&
         refused 1 'cannot be compared' compare old.json demo.json && refused 2 'two files of results' compare old.json &&
-        refused 2 'give a file of results' && refused 2 '--fail-if is for compare' --fail-if 'ratio > 1' old.json &&
+        refused 2 'give a file of results' && refused 2 '--serve has no --output' --serve -o x old.json &&
+        refused 2 '--port is for --serve' --port 1 old.json && refused 2 '--serve reads a file' --serve - && refused 2 '--fail-if is for compare' --fail-if 'ratio > 1' old.json &&
         refused 1 '--output: cannot write' old.json -o /nonexistent/page.html &&
         echo '[]' | refused 1 'no results of thrum' -
 }
@@ -112,64 +111,119 @@ what_makes_no_sense_is_refused() {
 the_page_is_one_file_without_addresses() {
     "$thrum" report old.json -o page.html && [ "$(wc -c <page.html)" -lt 2000000 ] &&
         ! sed 's|http://www.w3.org/2000/svg||g' page.html | grep -q 'https\{0,1\}://' &&
-        [ "$(grep -c '</script>' page.html)" -eq 2 ] && python3 - <<'END'
+        [ "$(grep -c '</script>' page.html)" -eq 3 ] && python3 - <<'END'
 import json, re
 page = open('page.html').read()
 text = re.search(r'id="results">\n(.*?)\n</script>', page, re.S).group(1)
 assert json.loads(text) == json.load(open('old.json'))
+import base64, gzip
+explorer = gzip.decompress(base64.b64decode(re.search(r'id="packed">\n(.*?)\n</script>', page, re.S).group(1))).decode()
+for host in 'kanaries.net', 'r2.dev', 'imagedelivery.net', 'unpkg.com', 'tile.openstreetmap.org':
+    assert host not in explorer, host
+assert 'Apache License' in explorer
 END
 }
 
-# in_browser FILE: what the page has become, in dom; what the browser says of it, in console.
-in_browser() {
-    unshare -rn timeout 120 "$browser" --headless --no-sandbox --disable-gpu --enable-logging=stderr --user-data-dir="$work/profile" \
-        --virtual-time-budget=5000 --dump-dom "file://$work/$1" >dom 2>console && ! grep 'CONSOLE' console
-}
-
-the_page_shows_the_figures_offline() {
-    in_browser page.html && grep -q '>510.0 ms<' dom && grep -q '&lt;/script&gt;&lt;b&gt;same' dom && grep -q 'role="img"' dom &&
-        "$thrum" report demo.json -o demo.html && in_browser demo.html && python3 - <<'END'
+single_operations_are_measured() {
+    "$thrum" demo --micro --quick --only thread --json micro.json >out 2>err && grep -q '^thread start + join, goal' out &&
+        grep -q '^  pthread .* us ' out && ! grep -E '.{81}' out && python3 -c '
 import json
-dom = open('dom').read()
-def time(seconds):
-    value, unit = seconds, 0
-    while unit < 2 and value < 1:
-        value, unit = value * 1000, unit + 1
-    return f'{value:.{3 if value < 9.9995 else 2 if value < 99.995 else 1}f} {("s", "ms", "µs")[unit]}'
-assert dom.count('aria-label="timeline: db, ') == 6 and dom.count('<title>thread ') == 300
-for cell in json.load(open('demo.json'))['rows'][0]['cells']:
-    assert f'<td>{time(cell["seconds"])}</td>' in dom, cell['column']
-END
+row, = json.load(open("micro.json"))
+assert row["row"] == "thread start + join" and row["medians"]["thrum"] > 0 and row["ratios"]["pthread"] > 0' || return 1
+    "$thrum" demo --micro --only thread,nothing >out 2>err
+    [ $? -eq 2 ] && grep -q "there is no benchmark 'nothing'; there are lock, " err || return 1
+    "$thrum" demo --micro --peer python3 >out 2>err
+    [ $? -eq 2 ] && grep -q -- '--micro has no --peer' err
 }
 
-the_best_stands_where_the_results_say() {
-    python3 - <<'END'
-import json
-points = [{'workers': n, 'seconds': max(1 / n, .25), 'cpu_seconds': .01,
-           'runs': [{'seconds': max(1 / n, .25), 'user': 0.0, 'system': 0.0, 'others_share': 0.0}]} for n in (1, 2, 4, 8)]
-json.dump({'kind': 'tune', 'machine': None, 'command': 'x', 'sweep': {'points': points, 'law': {'kind': 'limit', 'single_seconds': 1.0,
-    'limit_seconds': .25, 'contention': 0.0, 'coherence': 0.0, 'error': 0.0}, 'clear': True, 'best': 4, 'low': 4, 'high': 5,
-    'cause': 'cores', 'goetz': 4.0}}, open('best.json', 'w'))
-END
-    # 4 of 1 to 8 is at two thirds of the axis, which goes from 80 to 700.
-    "$thrum" report best.json -o best.html && in_browser best.html && grep -q 'Best: 4 workers (4 to 5)' dom &&
-        grep -q 'id="best" data-workers="4" d="M493.33[0-9]* 24' dom
+# What a person sees while a long measurement runs.
+results_are_written_meanwhile() {
+    "$thrum" bench -q -r 1000 --json growing.json 'sleep 0.3' >/dev/null 2>&1 &
+    local pid=$! tries=0
+    until python3 -c 'import json; assert len(json.load(open("growing.json"))["commands"][0]["runs"]) >= 3' 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 600 ] || break
+        sleep 0.1
+    done
+    kill -TERM "$pid"
+    wait "$pid"
+    [ $? -eq 143 ] && [ "$tries" -lt 600 ] && python3 -c 'import json; json.load(open("growing.json"))'
 }
 
-browser=$(command -v chromium || command -v google-chrome || true)
-skip=
-[ -n "$browser" ] || skip='there is no chromium'
-unshare -rn true 2>/dev/null || skip='there is no network namespace to be had'
-left_out() {
-    case $1 in
-    the_page_shows_the_figures_offline | the_best_stands_where_the_results_say) echo "$skip" ;;
-    esac
+# serves FILE: starts the server; its port is in $port, its process in $server.
+serves() {
+    "$thrum" report --serve "$1" >served 2>said_by_server &
+    server=$!
+    until grep -q '^http' served; do
+        kill -0 "$server" 2>/dev/null || return 1
+        sleep 0.05
+    done
+    port=$(sed -n 's|^http://127.0.0.1:\([0-9]*\)/ shows .*|\1|p' served)
 }
-show_failure() {
-    grep -h CONSOLE console 2>/dev/null
-    sed 's/^/# /' said out
+
+# asks HOST PATH [METHOD]: the status of the answer; the body is in body.
+asks() {
+    curl -s -o body -w '%{http_code}' -X "${3:-GET}" -H "Host: $1" --max-time 60 "http://127.0.0.1:$port$2"
 }
+
+# is_file BODY: the body is the JSON of that file.
+is_file() { python3 -c 'import json, sys; assert json.load(open("body")) == json.load(open(sys.argv[1]))' "$1"; }
+
+the_page_is_served_to_this_machine() {
+    local host fine
+    cp old.json served.json
+    serves served.json || return 1
+    [ "$(asks "127.0.0.1:$port" /)" = 200 ] && grep -q 'thrum-live' body && grep -q "connect-src 'self'" body &&
+        [ "$(asks "localhost:$port" /results.json)" = 200 ] && is_file old.json &&
+        cp new.json served.json && [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && is_file new.json &&
+        echo '{"kind": "be' >served.json && [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && is_file new.json &&
+        [ "$(asks "127.0.0.1:$port" /old.json)" = 404 ] && [ "$(asks "127.0.0.1:$port" / POST)" = 405 ]
+    fine=$?
+    for host in evil.example "evil.example:$port" 127.0.0.1 "127.0.0.1:$port.evil.example" "localhost:$((port + 1))"; do
+        [ "$(asks "$host" /)" = 403 ] || fine=1
+    done
+    python3 - "$port" <<'END' || fine=1
+import socket, sys
+def ask(data):
+    with socket.create_connection(('127.0.0.1', int(sys.argv[1])), timeout=60) as one:
+        try:
+            one.sendall(data)
+            one.shutdown(socket.SHUT_WR)
+            return one.recv(100).decode()
+        except OSError:
+            return 'HTTP/1.1 400'
+assert ask(b'GET / HTTP/1.1\r\n\r\n').startswith('HTTP/1.1 403')
+for data in (b'GET\r\n\r\n', b'GET / HTTP/2.0\r\n\r\n', b'GET / HTTP/1.1\r\nno colon\r\n\r\n', b'\0\n\n', b'x' * 5000 + b'\n',
+             b'GET / HTTP/1.1\r\n' + b'A: b\r\n' * 3000 + b'\r\n'):
+    assert ask(data).startswith('HTTP/1.1 400'), data[:40]
+END
+    # Only this machine reaches it.
+    [ "$(awk -v port="$(printf '%04X' "$port")" '$4 == "0A" && $2 ~ ":" port "$" { print $2 }' /proc/net/tcp)" = "0100007F:$(printf '%04X' "$port")" ] || fine=1
+    # A silent client does not keep it from ending.
+    exec 9<>"/dev/tcp/127.0.0.1/$port"
+    kill -TERM "$server"
+    wait "$server"
+    [ $? -eq 143 ] || fine=1
+    exec 9>&-
+    [ "$fine" -eq 0 ] && [ ! -s said_by_server ]
+}
+
+a_file_that_does_not_exist_yet_is_waited_for() {
+    local fine
+    rm -f later.json
+    serves later.json && grep -q 'the page shows it once it can be read' said_by_server &&
+        [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && grep -qx null body && cp old.json later.json &&
+        [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && is_file old.json
+    fine=$?
+    kill -TERM "$server"
+    wait "$server"
+    [ $? -eq 143 ] && [ "$fine" -eq 0 ]
+}
+
+show_failure() { sed 's/^/# /' said out; }
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
-a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses the_page_shows_the_figures_offline the_best_stands_where_the_results_say'
+a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses
+single_operations_are_measured results_are_written_meanwhile the_page_is_served_to_this_machine
+a_file_that_does_not_exist_yet_is_waited_for'
 # shellcheck disable=SC2086 # a list of words
 run_tests $tests

@@ -1,14 +1,11 @@
 #!/bin/bash
-# `thrum tune` on programs whose best number of workers is known (workers_sample.c): tune_test.sh THRUM SAMPLE [TRIALS]
+# `thrum tune` on programs whose best number of workers is known (workers_sample.c): tune_test.sh THRUM SAMPLE
 #
-# A busy machine may make the answer unclear; it must not make it another.
-#
-# With TRIALS each program is tried so often, one that computes included, and it is counted how often the interval contains
-# the best number. That program needs a machine on which nothing else runs.
+# A busy machine may make the answer unclear; it must not make it another. bench/tune.sh counts how often it is right.
 set -u
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
-thrum=$(realpath "$1") sample=$(realpath "$2") trials=${3:-0}
+thrum=$(realpath "$1") sample=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -34,19 +31,6 @@ sys.exit(not ($1))" || {
     }
 }
 
-if [ "$trials" -gt 0 ]; then
-    for pair in waiting:16 "compute:$(nproc)" lock:4 coherence:6; do
-        inside=0 clear=0
-        for _ in $(seq "$trials"); do
-            sweep "${pair%:*}" -r 5 || exit 1
-            if holds "s['low'] <= ${pair#*:} <= s['high']" 2>/dev/null; then inside=$((inside + 1)); fi
-            if holds "s['clear']" 2>/dev/null; then clear=$((clear + 1)); fi
-        done
-        echo "${pair%:*}: the best, ${pair#*:}, is inside the interval in $inside of $trials; $clear were clear"
-    done
-    exit
-fi
-
 work_that_waits_is_limited_by_waiting() {
     sweep waiting -r 4 && holds "s['high'] == 16 and s['cause'] in ('waiting', 'unknown')" && grep -q '^best: \|^cannot tell' out
 }
@@ -58,6 +42,13 @@ a_lock_is_contention() {
 workers_that_disturb_each_other_are_coherence() {
     sweep coherence -r 4 && holds "s['low'] - 1 <= 6 <= s['high'] + 1 and s['cause'] in ('coherence', 'unknown')" &&
         holds "s['law']['kind'] == 'scaling' and s['law']['coherence'] > 0.01"
+}
+
+work_that_computes_is_limited_by_the_cores() {
+    local cores
+    cores=$(nproc)
+    sweep compute -r 3 -w 1,2,4,8 && holds "s['cause'] in ('cores', 'unknown') and s['low'] <= $cores <= s['high']" &&
+        holds "all(0 <= r['lost_seconds'] < r['seconds'] for p in s['points'] for r in p['runs'])"
 }
 
 one_round_cannot_tell() {
@@ -95,7 +86,7 @@ END
     [ $? -eq 1 ] && grep -q 'false 1 ended with exit status 1' err
 }
 
-tests='work_that_waits_is_limited_by_waiting a_lock_is_contention workers_that_disturb_each_other_are_coherence
+tests='work_that_waits_is_limited_by_waiting work_that_computes_is_limited_by_the_cores a_lock_is_contention workers_that_disturb_each_other_are_coherence
 one_round_cannot_tell all_is_written wrong_command_lines_are_refused'
 # A sanitizer takes more time for a process than the samples take.
 [ "${TEST_SANITIZE:-none}" = none ] || tests='one_round_cannot_tell all_is_written wrong_command_lines_are_refused'

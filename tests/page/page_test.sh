@@ -1,0 +1,33 @@
+#!/bin/bash
+# The page of `thrum report` in a browser that has no network: page_test.sh THRUM MODULES [PICTURES]
+#
+# MODULES is a directory into which npm installs what package-lock.json pins. PICTURES, if given, gets a picture of each view.
+# Whatever is missing is a failure, never a reason to leave tests out.
+set -u
+here=$(cd "$(dirname "$0")" && pwd)
+thrum=$(realpath "$1") modules=$2 pictures=${3:-}
+fail() {
+    echo "not ok 1 - page_test.sh: $*"
+    exit 1
+}
+for tool in chromium node npm unshare ip; do
+    command -v "$tool" >/dev/null || fail "there is no $tool; ./dev setup check installs it"
+done
+unshare -rn true || fail 'unshare -rn gives no network namespace; the tests must not have a network'
+mkdir -p "$modules" && modules=$(realpath "$modules") || exit 1
+if ! cmp -s "$here/package-lock.json" "$modules/installed"; then
+    began=$(date +%s)
+    cp "$here/package.json" "$here/package-lock.json" "$modules" || fail "cannot write to $modules"
+    npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund >"$modules/npm.log" 2>&1 ||
+        fail "npm could not install playwright-core and axe-core: $(tail -n 3 "$modules/npm.log" | tr '\n' ' ')"
+    cp "$modules/package-lock.json" "$modules/installed"
+    echo "# npm took $(($(date +%s) - began)) s"
+fi
+[ -z "$pictures" ] || mkdir -p "$pictures"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export HOME=$work
+"$thrum" demo --quick --only db --repeat 5 --json "$work/demo.json" >"$work/said" 2>&1 ||
+    fail "thrum demo failed: $(tail -n 3 "$work/said" | tr '\n' ' ')"
+# The browser and thrum report --serve see each other, and nothing else.
+unshare -rn sh -c 'ip link set lo up && exec node "$@"' sh "$here/page_test.mjs" "$thrum" "$modules" "$work" "$pictures"
