@@ -35,41 +35,10 @@ function chartOf(fields, [name, places, mark]) {
 
 window.thrumExplorerLicences = licences;
 
-// Graphic Walker draws into a shadow root. What it lacks for those who do not see it, or use no mouse, is added there, each time
-// that it has drawn: names of menus, the right roles, contrast.
-function repair(shadow) {
-  for (const wrapper of shadow.querySelectorAll("div[type=button][aria-haspopup], div[type=button][aria-expanded]"))
-    for (const name of ["aria-haspopup", "aria-expanded", "aria-controls"]) wrapper.removeAttribute(name);
-  for (const hidden of shadow.querySelectorAll("button[aria-hidden=true]:not([tabindex='-1'])")) hidden.tabIndex = -1;
-  for (const pill of shadow.querySelectorAll("[data-rbd-draggable-id][role=button], span[role=tab]:has([aria-haspopup])")) {
-    pill.setAttribute("aria-label", pill.textContent.trim());
-    pill.setAttribute("role", "group");
-  }
-  for (const button of shadow.querySelectorAll("button:not([aria-label]), [role=button]:not([aria-label]), [role=combobox]:not([aria-label])"))
-    if (!button.textContent.trim() || button.getAttribute("role") === "combobox") {
-      const near = button.closest("[data-rbd-draggable-id]") || button.parentElement;
-      button.setAttribute("aria-label", ("menu " + near.textContent.trim()).trim());
-    }
-  if (!shadow.getElementById("thrum-contrast")) {
-    const style = document.createElement("style");
-    style.id = "thrum-contrast";
-    style.textContent = ".text-muted-foreground, .text-muted-foreground\\/70 { color: inherit !important; opacity: 1 !important; }";
-    shadow.append(style);
-  }
-}
-
-function watch(element) {
-  const found = [...element.querySelectorAll("*")].find(child => child.shadowRoot);
-  if (!found) { setTimeout(watch, 50, element); return; }
-  repair(found.shadowRoot);
-  new MutationObserver(() => repair(found.shadowRoot)).observe(found.shadowRoot,
-    { childList: true, subtree: true, attributes: true, attributeFilter: ["role", "aria-haspopup", "aria-expanded", "aria-hidden"] });
-}
-
 let root = null;
 
 window.thrumExplorer = (element, rows, preset) => {
-  if (!root) { root = createRoot(element); watch(element); }
+  root = root || createRoot(element);
   const fields = fieldsOf(rows), chart = [chartOf(fields, preset)];
   const show = data => root.render(
     <GraphicWalker key={preset[0]} data={data} fields={fields} chart={chart} appearance="media" i18nLang="en-US"
