@@ -66,8 +66,8 @@ THRUM_BEGIN
  *     -ENOMEM        memory ran out
  *
  * On failure `*ret_error`, unless NULL, has the code and libpq's message. */
-THRUM_API int thrum_pq_connect(const char *conninfo, PGconn **ret_connection,
-                               thrum_error *ret_error, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pq_connect(const char *conninfo, PGconn **ret_connection,
+                                                thrum_error *ret_error, thrum_deadline deadline);
 
 /* Runs one or several statements, as PQexec does, and gives the result of the last one. The caller
  * owns the result, checks its status and frees it with PQclear. After -ETIMEDOUT and -ECANCELED the

@@ -30,11 +30,12 @@ typedef struct thrum_once {
     }
 
 /* Calls `function` with `context` unless that was done. A function that runs its own `once` again
- * stops the program. Blocks while another caller runs it.
+ * stops the program. Blocks while another caller runs it, without a deadline; cancellation does not
+ * end the wait.
  *
  * Returns:
- *     0                the function has succeeded, now or before
- *     negative number  what the function returned; it counts as not done */
+ *     0             the function has returned 0, now or before
+ *     other number  what the function returned; it counts as not done */
 THRUM_API int thrum_once_run(thrum_once *once, int (*function)(void *context), void *context);
 
 /* True if it is done; the caller then sees what the function wrote. Does not block. */

@@ -43,7 +43,8 @@ typedef struct thrum_signals thrum_signals;
  *                       fault of the program (SIGSEGV)
  *     -ENOMEM, -EMFILE  memory or descriptors ran out
  */
-THRUM_API int thrum_signals_new(const int *numbers, size_t count, thrum_signals **ret_signals);
+THRUM_API THRUM_MUST_CHECK int thrum_signals_new(const int *numbers, size_t count,
+                                                 thrum_signals **ret_signals);
 
 /* Waits for one of the signals. If there are several, it gives the first in the order of `numbers`.
  * Each signal goes to one waiter. Blocks. Fibers and threads may call it, signal handlers must not.

@@ -94,15 +94,17 @@ typedef struct thrum_listen_options {
  *     -ENOMEM, -EMFILE        memory or descriptors ran out
  *     other codes of the system
  */
-THRUM_API int thrum_socket_listen(const char *host, uint16_t port,
-                                  const thrum_listen_options *options, thrum_socket **ret_socket);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_listen(const char *host, uint16_t port,
+                                                   const thrum_listen_options *options,
+                                                   thrum_socket **ret_socket);
 
 /* Listens for connections at `path` in the file system. The caller removes the path afterwards. A
  * path that begins with '@' names no file; the rest of it is a name in the abstract namespace.
  * Returns what thrum_socket_listen returns, and -EINVAL for an empty path or one of more than 107
  * bytes. Does not block. */
-THRUM_API int thrum_socket_listen_unix(const char *path, const thrum_listen_options *options,
-                                       thrum_socket **ret_socket);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_listen_unix(const char *path,
+                                                        const thrum_listen_options *options,
+                                                        thrum_socket **ret_socket);
 
 /* Waits for a connection. While the process or the system has no descriptor left, it tries again
  * until the deadline and calls the failure hook once (kind "socket"); connections wait in the
@@ -117,8 +119,8 @@ THRUM_API int thrum_socket_listen_unix(const char *path, const thrum_listen_opti
  *     -ENOMEM                     memory ran out
  *     -EMFILE, -ENFILE, -ENOBUFS  the deadline has passed, and there was no descriptor
  */
-THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int
+thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum_deadline deadline);
 
 /* Connects to `host` and `port` by TCP. With `host` NULL it connects to this machine. In a fiber a
  * name is resolved on another thread (thrum_blocking). The addresses of a name are tried in turn,
@@ -136,14 +138,15 @@ THRUM_API int thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_soc
  *     -ENOMEM, -EMFILE  memory or descriptors ran out
  *     other codes of the system, for the last address
  */
-THRUM_API int thrum_socket_connect(const char *host, uint16_t port, thrum_socket **ret_socket,
-                                   thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_connect(const char *host, uint16_t port,
+                                                    thrum_socket **ret_socket,
+                                                    thrum_deadline deadline);
 
 /* Connects to a listener at `path`, written as for thrum_socket_listen_unix. While the listener's
  * backlog is full, it tries again until the deadline. Returns what thrum_socket_connect returns,
  * and -ENOENT if the path does not exist. Blocks. */
-THRUM_API int thrum_socket_connect_unix(const char *path, thrum_socket **ret_socket,
-                                        thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int
+thrum_socket_connect_unix(const char *path, thrum_socket **ret_socket, thrum_deadline deadline);
 
 /* Makes two sockets that are connected with each other. The caller owns both and frees them with
  * thrum_socket_free. Does not block. Python: socket.socketpair.
@@ -152,7 +155,8 @@ THRUM_API int thrum_socket_connect_unix(const char *path, thrum_socket **ret_soc
  *     0                 the sockets are there
  *     -ENOMEM, -EMFILE  memory or descriptors ran out
  */
-THRUM_API int thrum_socket_pair(thrum_socket **ret_first, thrum_socket **ret_second);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_pair(thrum_socket **ret_first,
+                                                 thrum_socket **ret_second);
 
 /* Reads what is there, at most `size` bytes. Waits if there is nothing. Blocks. Python:
  * socket.recv.

@@ -22,10 +22,8 @@ int thrum_once_run(thrum_once *once, int (*function)(void *context), void *conte
     thrum_with (&once->lock_) {
         if (!once->done_) {
             rc = function(context);
-            if (rc >= 0) {
-                rc = 0;
+            if (rc == 0)
                 thrum__store_release(&once->done_, 1);
-            }
         }
     }
     return rc;

@@ -15,10 +15,11 @@ static int set_value(void *context)
     return 0;
 }
 
-static int fail_first(void *context)
+static int fail_twice(void *context)
 {
+    const int codes[] = {-EIO, THRUM_FAILED, 0};
     (void)context;
-    return ++runs == 1 ? -EIO : 5;
+    return codes[runs++];
 }
 
 static int run_it(thrum_task *self)
@@ -45,12 +46,14 @@ TEST(it_is_done_once_and_all_see_it)
 TEST(one_that_fails_is_tried_again)
 {
     thrum_once fixed = THRUM_ONCE_INIT;
-    CHECK_INT(thrum_once_run(&fixed, fail_first, NULL), ==, -EIO);
+    CHECK_INT(thrum_once_run(&fixed, fail_twice, NULL), ==, -EIO);
     CHECK(!thrum_once_done(&fixed));
-    CHECK_INT(thrum_once_run(&fixed, fail_first, NULL), ==, 0);
+    CHECK_INT(thrum_once_run(&fixed, fail_twice, NULL), ==, THRUM_FAILED);
+    CHECK(!thrum_once_done(&fixed));
+    CHECK_INT(thrum_once_run(&fixed, fail_twice, NULL), ==, 0);
     CHECK(thrum_once_done(&fixed));
-    CHECK_INT(thrum_once_run(&fixed, fail_first, NULL), ==, 0);
-    CHECK_INT(runs, ==, 2);
+    CHECK_INT(thrum_once_run(&fixed, fail_twice, NULL), ==, 0);
+    CHECK_INT(runs, ==, 3);
 }
 
 static int recurse(void *context)
