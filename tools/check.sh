@@ -9,7 +9,7 @@ logs=$build-logs
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate results sizes format tree shellcheck headers refused accepted readme matrix mutants-match gcc-O2 \
 blocks manual tests page python cli-faults symbols abi install postgres valgrind gdb \
-gcc-O0 gcc-O3-lto clang-O0 clang-O2 clang-O3-lto \
+gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
 
 # Benchmarks are not built unless asked for.
@@ -113,14 +113,22 @@ step_gdb() { make_build check gcc && tools/check_gdb.sh "$build-check/tests/fibe
 
 # Other optimisers meet the tests, too: code that is only nearly right differs there.
 step_gcc_O0() { make_build gcc-O0 gcc --optimization=0; }
-# The explorer, one of the tests, tells the same under every compiler: it is left to one build. With optimisation at
-# link time only the unit tests run; those of the adapters, commands and examples run under gcc -O2 and clang -O2.
+# With optimisation at link time each program takes seconds to link, so only the tests of what has few locks and many
+# orders of memory are linked. A test is named as its source.
+lto_layers="base sync queue future executor fiber parallel"
 step_gcc_O3_lto() {
-    make_lto_build '^(src|cli)/|^tests/(unit|linearize|fuzz)/|^tests/[^/]*$' gcc-O3-lto gcc --optimization=3 &&
-        tools/run_tests.sh "$build-gcc-O3-lto" --suite unit
+    names=$(for layer in $lto_layers; do find "tests/unit/$layer" -name 'test_*.c'; done |
+        sed 's|.*/\(.*\)\.c|\1|' | paste -s -d '|')
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    make_lto_build "^src/|^cli/thrum$|^tests/unit/(task_module.*|$names)$|^tests/[^/]*$|^tests/fuzz/" \
+        gcc-O3-lto gcc --optimization=3 &&
+        tools/run_tests.sh "$build-gcc-O3-lto" $(printf ' --suite %s' $lto_layers)
 }
-step_clang_O0() { make_build clang-O0 clang --optimization=0; }
-step_clang_O2() { make_build clang-O2 clang && tools/run_tests.sh "$build-clang-O2" --no-suite explore; }
+# The explorer, one of the tests, tells the same under every compiler and is left to one build. The tests of the
+# commands run under gcc -O2 and the sanitizers. Warnings of clang do not depend on the optimisation, as gcc's do.
+step_clang_O2() {
+    make_build clang-O2 clang && tools/run_tests.sh "$build-clang-O2" --no-suite explore --no-suite cli
+}
 step_clang_O3_lto() { make_lto_build '^src/|^cli/thrum$|^tests/fuzz/' clang-O3-lto clang --optimization=3; }
 
 # A report ends the program, so that the test fails.
