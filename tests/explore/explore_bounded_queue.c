@@ -67,7 +67,8 @@ static void get_two(void *argument)
         EXPLORE_CHECK(get(queue, THRUM_FOREVER) == i);
 }
 
-EXPLORE(bounded_stale, .preemptions = 1, .long_preemptions = 2, .stale = 1, .spurious = 1)
+EXPLORE(bounded_stale, .preemptions = EXPLORE_NONE, .long_preemptions = 2, .stale = 1,
+        .spurious = 1)
 {
     new_queue(1);
     explore_spawn("putter", put_two, NULL);
@@ -331,7 +332,7 @@ EXPLORE(bounded_get_until, .preemptions = 2, .timeouts = 1, .long_preemptions = 
     free_queue();
 }
 
-EXPLORE(bounded_get_until_other, .preemptions = 1, .timeouts = 1, .long_preemptions = 2)
+EXPLORE(bounded_get_until_other, .preemptions = EXPLORE_NONE, .timeouts = 1, .long_preemptions = 2)
 {
     new_queue(2);
     explore_spawn("timed", get_until, (void *)1);

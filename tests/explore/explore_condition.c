@@ -184,8 +184,8 @@ static void notify_one(void *argument)
         thrum_condition_notify(&store->changed, 1);
 }
 
-EXPLORE(condition_notify_or_deadline, .preemptions = 1, .long_preemptions = 2, .timeouts = 1,
-        .rescue = true)
+EXPLORE(condition_notify_or_deadline, .preemptions = EXPLORE_NONE, .long_preemptions = 2,
+        .timeouts = 1, .rescue = true)
 {
     struct store store = {.changed = THRUM_CONDITION_INIT};
     name_store(&store);

@@ -96,7 +96,7 @@ EXPLORE(event_until, .preemptions = EXPLORE_ALL, .timeouts = 1)
     spread(1, listen_until);
 }
 
-EXPLORE(event_until_two, .preemptions = 2, .long_preemptions = 3, .timeouts = 1)
+EXPLORE(event_until_two, .preemptions = 1, .long_preemptions = 3, .timeouts = 1)
 {
     spread(2, listen_until);
 }

@@ -148,7 +148,7 @@ static int start_another(thrum_task *self)
     return 0;
 }
 
-EXPLORE(fiber_steal, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(fiber_steal, .preemptions = EXPLORE_NONE, .long_preemptions = 2)
 {
     make(2);
     expect(thrum_submit(pool, start_another, THRUM_NOTHING), 0);

@@ -74,7 +74,7 @@ EXPLORE(lock_two_twice, .preemptions = 3, .long_preemptions = 5, .spurious = 1)
     contend(acquire_twice, 2, 4);
 }
 
-EXPLORE(lock_three, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+EXPLORE(lock_three, .preemptions = 1, .long_preemptions = 3, .spurious = 1)
 {
     contend(acquire_plainly, 3, 3);
 }
@@ -95,7 +95,7 @@ EXPLORE(lock_stale, .preemptions = 2, .stale = 1)
 }
 
 /* Time passes between a wait and the next: the starving are handed the lock. */
-EXPLORE(lock_starving, .preemptions = 2, .ticks = 1, .runs = 3000000)
+EXPLORE(lock_starving, .preemptions = 1, .long_preemptions = 2, .ticks = 1, .runs = 3000000)
 {
     contend(acquire_plainly, 3, 3);
 }

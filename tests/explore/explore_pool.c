@@ -48,7 +48,7 @@ EXPLORE(pool_nested, .preemptions = 2, .long_preemptions = 3)
 }
 
 /* With a deadline a spare worker steps in. */
-EXPLORE(pool_nested_until, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_nested_until, .preemptions = 1, .long_preemptions = 3)
 {
     nest(THRUM_NOW);
 }
@@ -111,7 +111,7 @@ static void submit_to_meet(void *argument)
 }
 
 /* Two submit at once to a pool of two, one task of which waits for the other. */
-EXPLORE(pool_inbox_of_two, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(pool_inbox_of_two, .preemptions = EXPLORE_NONE, .long_preemptions = 2)
 {
     make((thrum_thread_pool_options){.max_workers = 2});
     thrum_future *first = thrum_submit(pool, mark, THRUM_NOTHING);
@@ -166,7 +166,7 @@ EXPLORE(pool_priority_and_inbox, .preemptions = 2, .long_preemptions = 3)
 }
 
 /* A backlog of one: the second submit waits until the first task was taken. */
-EXPLORE(pool_backlog, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_backlog, .preemptions = 1, .long_preemptions = 3)
 {
     make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     for (int i = 0; i < 3; i++)

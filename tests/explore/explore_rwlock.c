@@ -77,7 +77,7 @@ EXPLORE(rwlock_two_readers_one_writer, .preemptions = 2, .long_preemptions = 3, 
     run(2, 1);
 }
 
-EXPLORE(rwlock_two_writers_one_reader, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+EXPLORE(rwlock_two_writers_one_reader, .preemptions = 1, .long_preemptions = 3, .spurious = 1)
 {
     run(1, 2);
 }

@@ -126,7 +126,7 @@ EXPLORE(select_put_full, .preemptions = 2, .long_preemptions = 3)
 }
 
 /* Room for one putter, for which a select and a plain put wait: the one that the select has not used. */
-EXPLORE(select_put_beside_put, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(select_put_beside_put, .preemptions = 1, .long_preemptions = 3)
 {
     int value = 0;
     capacity[0] = capacity[1] = 1;

@@ -157,7 +157,7 @@ EXPLORE(semaphore_until, .preemptions = EXPLORE_ALL, .timeouts = 1, .sees = "tim
     EXPLORE_CHECK(!room.semaphore.waiters_);
 }
 
-EXPLORE(semaphore_until_two, .preemptions = 1, .long_preemptions = 2, .timeouts = 2)
+EXPLORE(semaphore_until_two, .preemptions = 1, .long_preemptions = 2, .timeouts = 1)
 {
     struct room room = {.semaphore = THRUM_SEMAPHORE_INIT(0)};
     name_room(&room);

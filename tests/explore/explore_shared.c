@@ -307,7 +307,7 @@ static void get_two(void *argument)
     }
 }
 
-EXPLORE(shared_queue_order, .preemptions = 2, .long_preemptions = 3, .spurious = 1)
+EXPLORE(shared_queue_order, .preemptions = 1, .long_preemptions = 3, .spurious = 1)
 {
     struct room room = {.queue = queue_new()};
     explore_spawn("putter", put_two, &room);
@@ -421,7 +421,7 @@ static void fill_box(void *argument)
     thrum_shared_lock_release(&box->lock);
 }
 
-EXPLORE(shared_condition_two, .preemptions = 2, .spurious = 1)
+EXPLORE(shared_condition_two, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
 {
     struct box box = {.full = 0};
     EXPLORE_NAME(box);

@@ -133,7 +133,7 @@ EXPLORE(slots_emptied, .preemptions = 3, .stale = 1, .sees = "full")
     end(pair);
 }
 
-EXPLORE(slots_hold, .preemptions = 3, .stale = 1, .sees = "held")
+EXPLORE(slots_hold, .preemptions = 2, .long_preemptions = 3, .stale = 1, .sees = "held")
 {
     struct pair *pair = make_pair();
     explore_spawn("worker", work, pair);
