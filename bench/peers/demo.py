@@ -8,8 +8,19 @@
 import asyncio, concurrent.futures, http.client, os, sqlite3, sys, threading, time
 
 folder, port, scale = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-local = threading.local()
+local = threading.local()  # a connection and a database for each thread
+inherited = []
 steps_per_second = 0.0
+
+
+# A worker process has its own, too. What it has inherited is its parent's, who may use it still: it is not closed.
+def forget_inherited():
+    global local
+    inherited.append(local)
+    local = threading.local()
+
+
+os.register_at_fork(after_in_child=forget_inherited)
 
 
 def sum_of_squares(n):

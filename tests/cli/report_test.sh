@@ -4,6 +4,7 @@ set -u
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
+peer=$(realpath "$(dirname "$0")/../../bench/peers/demo.py")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -68,6 +69,30 @@ END
     [ $? -eq 1 ] && grep -q -- '--peer: cannot run /nonexistent/python' err || return 1
     "$thrum" demo --peer python3 --url http://127.0.0.1/ >out 2>err
     [ $? -eq 2 ]
+}
+
+# The first request opens a connection of the process that forks. If a worker used it, two might read each other's answer.
+a_process_of_the_peer_has_a_connection_of_its_own() {
+    python3 - "$peer" <<'END'
+import http.server, subprocess, sys, threading
+requests = []
+class Page(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def do_GET(self):
+        requests.append(self.client_address)
+        self.send_response(200)
+        self.send_header('Content-Length', '4096')
+        self.end_headers()
+        self.wfile.write(bytes(4096))
+    def log_message(self, *words):
+        pass
+server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), Page)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+peer = subprocess.run([sys.executable, sys.argv[1], '.', str(server.server_port), '0.01'], text=True, timeout=600,
+                      input='inline 1 http:1:0.1\nprocesses 2 http:8:0.1\n', capture_output=True, check=True)
+assert 'error' not in peer.stdout and len(peer.stdout.splitlines()) == 3, peer
+assert len(requests) == 9 and requests.count(requests[0]) == 1, requests
+END
 }
 
 a_row_is_swept() {
@@ -222,7 +247,7 @@ a_file_that_does_not_exist_yet_is_waited_for() {
 
 show_failure() { sed 's/^/# /' said out; }
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
-a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses
+a_process_of_the_peer_has_a_connection_of_its_own a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses
 single_operations_are_measured results_are_written_meanwhile the_page_is_served_to_this_machine
 a_file_that_does_not_exist_yet_is_waited_for'
 # shellcheck disable=SC2086 # a list of words
