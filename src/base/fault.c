@@ -1,15 +1,21 @@
 #include "base/fault.h"
 #include "base/atomic.h"
 
-/* A test arms a site and then runs the code under test. Threads of earlier tests, such as idle workers, may call at the
- * same time, so every field is read and written atomically. None of it is a scheduling point of the explorer, which has
- * choices of its own for failures. */
+#include <stddef.h>
+
+/* A test arms a site and then runs the code under test. Other threads, such as a worker that has just started, may call at
+ * the same time, so every field is read and written atomically. A test whose code runs in its own thread arms the site
+ * for that thread alone: a call of another would take the failure away. None of it is a scheduling point of the explorer,
+ * which has choices of its own for failures. */
 
 bool thrum__fault_armed;
 
 static struct {
     uint32_t first, count, calls;
+    const void *thread; /* whose calls count; NULL for those of all */
 } sites[THRUM__FAULT_SITES];
+
+static __thread char own; /* its address stands for the thread */
 
 static void set(uint32_t *field, uint32_t value)
 {
@@ -21,8 +27,9 @@ static uint32_t get(const uint32_t *field)
     return __atomic_load_n(field, __ATOMIC_RELAXED);
 }
 
-void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count)
+static void arm(enum thrum__fault_site site, uint32_t first, uint32_t count, const void *thread)
 {
+    __atomic_store_n(&sites[site].thread, thread, __ATOMIC_RELAXED);
     set(&sites[site].first, first);
     set(&sites[site].count, count);
     set(&sites[site].calls, 0);
@@ -32,6 +39,16 @@ void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t coun
     __atomic_store_n(&thrum__fault_armed, armed, __ATOMIC_RELEASE);
 }
 
+void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count)
+{
+    arm(site, first, count, NULL);
+}
+
+void thrum__fault_arm_here(enum thrum__fault_site site, uint32_t first, uint32_t count)
+{
+    arm(site, first, count, &own);
+}
+
 uint32_t thrum__fault_calls(enum thrum__fault_site site)
 {
     return get(&sites[site].calls);
@@ -39,6 +56,9 @@ uint32_t thrum__fault_calls(enum thrum__fault_site site)
 
 bool thrum__fault_slow(enum thrum__fault_site site)
 {
+    const void *thread = __atomic_load_n(&sites[site].thread, __ATOMIC_RELAXED);
+    if (thread && thread != &own)
+        return false;
     uint32_t call = __atomic_add_fetch(&sites[site].calls, 1, __ATOMIC_RELAXED);
     return call - get(&sites[site].first) < get(&sites[site].count);
 }

@@ -35,6 +35,9 @@ enum thrum__fault_site {
  * disarms. Counting begins anew. */
 void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count);
 
+/* The same for calls of the calling thread alone. */
+void thrum__fault_arm_here(enum thrum__fault_site site, uint32_t first, uint32_t count);
+
 /* How many calls of `site` there were since it was armed, failed ones included. */
 uint32_t thrum__fault_calls(enum thrum__fault_site site);
 
