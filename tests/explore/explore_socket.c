@@ -16,7 +16,8 @@ static thrum_socket *sockets[2];
 static int numbers[2];
 static thrum_event more; /* a third fiber may run once more */
 
-static void make_sockets(void)
+/* Makes the sockets and the pool. */
+static thrum_executor *begin(void)
 {
     thrum_event_init(&more);
     for (int i = 0; i < 2; i++) {
@@ -25,10 +26,12 @@ static void make_sockets(void)
         EXPLORE_CHECK(sockets[i] != NULL);
         sockets[i]->tcp = true;
     }
+    return thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
 }
 
-static void free_sockets(void)
+static void end(thrum_executor *pool)
 {
+    thrum_executor_shutdown(pool);
     for (int i = 0; i < 2; i++)
         thrum_socket_free(sockets[i]);
 }
@@ -99,8 +102,7 @@ static int one_more(thrum_task *self)
 
 EXPLORE(socket_turn, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .ticks = 1, .leaks = true)
 {
-    make_sockets();
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
+    thrum_executor *pool = begin();
     thrum_future *waits = thrum_submit(pool, wait_for_the_other, THRUM_NOTHING);
     thrum_future *reads =
         thrum_submit(pool, read_three,
@@ -114,8 +116,7 @@ EXPLORE(socket_turn, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .ticks 
     EXPLORE_CHECK(thrum_future_result(waits, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(reads);
     thrum_future_free(waits);
-    thrum_executor_shutdown(pool);
-    free_sockets();
+    end(pool);
 }
 
 static int nothing(thrum_task *self)
@@ -127,8 +128,7 @@ static int nothing(thrum_task *self)
 /* The worker may sleep in its poller when the second task comes. */
 EXPLORE(socket_submit, .preemptions = 1, .long_preemptions = 2, .leaks = true)
 {
-    make_sockets();
-    thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
+    thrum_executor *pool = begin();
     thrum_future *waits = thrum_submit(pool, wait_for_the_other, THRUM_NOTHING);
     thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_future_result(other, NULL, 0, THRUM_FOREVER) == 0);
@@ -136,6 +136,5 @@ EXPLORE(socket_submit, .preemptions = 1, .long_preemptions = 2, .leaks = true)
     EXPLORE_CHECK(thrum_future_result(waits, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(other);
     thrum_future_free(waits);
-    thrum_executor_shutdown(pool);
-    free_sockets();
+    end(pool);
 }

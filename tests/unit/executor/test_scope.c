@@ -57,7 +57,8 @@ TEST(a_cancel_of_an_inline_task_spares_the_caller)
     thrum_executor_shutdown(direct);
 }
 
-TEST(a_cancel_of_a_task_in_its_submitter_spares_the_submitter)
+/* Calls `body` with a pool that is full and runs what comes in its submitter. */
+static void with_full_pool(void (*body)(thrum_executor *pool))
 {
     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
@@ -65,13 +66,18 @@ TEST(a_cancel_of_a_task_in_its_submitter_spares_the_submitter)
     CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
     thrum_future *pending = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
     carrier = 0;
-    submit_and_be_spared(pool);
+    body(pool);
     thrum_event_set(&go);
     CHECK_INT(thrum_future_result(busy, NULL, 0, THRUM_FOREVER), ==, 0);
     CHECK_INT(thrum_future_result(pending, NULL, 0, THRUM_FOREVER), ==, 0);
     thrum_future_free(busy);
     thrum_future_free(pending);
     thrum_executor_shutdown(pool);
+}
+
+TEST(a_cancel_of_a_task_in_its_submitter_spares_the_submitter)
+{
+    with_full_pool(submit_and_be_spared);
 }
 
 static thrum_future *inner;
@@ -185,18 +191,7 @@ TEST(a_cancel_of_a_thread_that_maps_ends_items_that_it_runs_inline)
 
 TEST(a_cancel_of_a_thread_that_maps_ends_items_that_it_runs_for_a_full_pool)
 {
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
-        .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
-    thrum_future *busy = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
-    CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
-    thrum_future *pending = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
-    cancel_mapping_thread(pool);
-    thrum_event_set(&go);
-    CHECK_INT(thrum_future_result(busy, NULL, 0, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_future_result(pending, NULL, 0, THRUM_FOREVER), ==, 0);
-    thrum_future_free(busy);
-    thrum_future_free(pending);
-    thrum_executor_shutdown(pool);
+    with_full_pool(cancel_mapping_thread);
 }
 
 TEST(a_cancel_of_a_task_that_maps_over_its_own_pool_ends_its_items)
