@@ -13,7 +13,7 @@ struct log_summary {
     struct tally urls;        /* the number of lines of each URL */
     struct tally failed;      /* 1 for a URL whose last line has an error */
     uint64_t lines, failures; /* well-formed lines; lines with an error */
-    uint64_t malformed;       /* malformed lines, such as one that was cut off */
+    uint64_t malformed;       /* malformed lines, for example a line that was cut off */
     bool torn;                /* the last line has no end */
 };
 

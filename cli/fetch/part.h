@@ -49,7 +49,7 @@ void part_take_over(struct part *part);
  * below do. */
 int part_open(struct part *part, thrum_error *ret_error);
 
-/* Adds bytes. A large file with a validator becomes one that another run can take over. */
+/* Adds bytes. Another run can take over a large file that has a validator. */
 int part_add(struct part *part, const void *bytes, size_t size, thrum_error *ret_error);
 
 /* Removes all bytes. */

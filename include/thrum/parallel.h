@@ -28,9 +28,9 @@
  * task of the executor or of another one, a fiber, or any thread.
  *
  * A part may wait. It may wait for another part if the same call, or a call around it, has started
- * that part. A waiting part does not delay the other parts: another worker runs them. If the system
- * refuses to start a worker when all of the executor's wait, a part that waits for one that has not
- * begun waits for ever: give the wait a deadline where that can happen.
+ * that part. A waiting part does not delay the other parts: another worker runs them. When all
+ * workers of the executor wait and the system refuses to start another, no worker runs them. Give
+ * the wait a deadline where that can happen.
  *
  * A part that runs on another worker belongs to the task that forked. thrum_cancelled(NULL) is true
  * there if that task was cancelled, and the task's deadline ends the part's waits. A wait of the

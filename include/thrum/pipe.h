@@ -22,7 +22,7 @@
  * thread. Deadlines and closing work as for sockets (socket.h): THRUM_NOW gives -EAGAIN, and a
  * close ends the waits at that end with -EBADF.
  *
- * A child of fork has both ends and frees the one that it does not use. For another process, pass
+ * A child of fork has both ends. It frees the end that it does not use. For another process, pass
  * the descriptor of an end on (thrum_pipe_descriptor) before anything was received at it.
  *
  * Python: multiprocessing.Pipe, with send_bytes and recv_bytes.

@@ -56,7 +56,7 @@ THRUM_BEGIN
 
 typedef struct thrum_queue thrum_queue;
 
-/* Which item comes out next: the oldest, the newest, or the one that `compare` puts first. */
+/* Which item comes out next: the oldest, the newest, or the first by `compare`. */
 typedef enum thrum_queue_order {
     THRUM_QUEUE_FIFO,
     THRUM_QUEUE_LIFO,

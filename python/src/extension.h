@@ -90,7 +90,7 @@ typedef struct {
     EXT_HEAD
 } ext_object;
 
-/* Members of a type that has weak references, and of one that has attributes as well. */
+/* Members of a type with weak references, and of a type with weak references and attributes. */
 #define EXT_WEAK_MEMBER                                                                            \
     {                                                                                              \
         "__weaklistoffset__", T_PYSSIZET, offsetof(ext_object, weakrefs), READONLY, NULL           \
