@@ -152,6 +152,29 @@ EXPLORE(pool_own_then, .preemptions = 1, .long_preemptions = 3)
     thrum_executor_shutdown(pool);
 }
 
+/* A task of the pool that is not in the inbox of the worker that waits for it. It is run in place, and the inbox keeps
+ * what it has. */
+static int join_common(thrum_task *self)
+{
+    (void)self;
+    thrum_future *own = thrum_submit(pool, count, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&met, THRUM_FOREVER) == 0);
+    finish(second);
+    finish(own);
+    return 0;
+}
+
+EXPLORE(pool_own_joined_from_common, .preemptions = 1, .long_preemptions = 2)
+{
+    make(1);
+    thrum_future *joins = thrum_submit(pool, join_common, THRUM_NOTHING);
+    second = thrum_submit(pool, count, THRUM_NOTHING);
+    thrum_event_set(&met);
+    finish(joins);
+    thrum_executor_shutdown(pool);
+    EXPLORE_CHECK(runs == 2);
+}
+
 /* One that was cancelled is dropped, whoever comes upon it. */
 static int submit_and_cancel(thrum_task *self)
 {

@@ -57,6 +57,65 @@ EXPLORE(pool_share_of_one_worker, .preemptions = 2, .long_preemptions = 3)
     thrum_executor_shutdown(pool);
 }
 
+/* A worker takes the next task of its share while another worker takes half of the share. */
+static int count_run(thrum_task *self)
+{
+    (void)self;
+    thrum__add_relaxed(&runs, 1);
+    return 0;
+}
+
+EXPLORE(pool_share_of_two_workers, .preemptions = 1, .long_preemptions = 2)
+{
+    thrum_future *futures[4];
+    make(2);
+    thrum_submit_many(pool, count_run, 4, NULL, 0, futures);
+    finish(futures, 4);
+    thrum_executor_shutdown(pool);
+}
+
+/* A worker that has a task of its own left takes one task of another's share, and no more: it has no place for the
+ * rest. The first of the share lets this worker go on, so the share stands in the other's inbox by then. */
+static thrum_event begun, shared;
+static thrum_future *kept;
+
+static int submit_two_and_cancel(thrum_task *self)
+{
+    (void)self;
+    thrum_future *cancelled = thrum_submit(pool, count_run, THRUM_NOTHING);
+    kept = thrum_submit(pool, count_run, THRUM_NOTHING);
+    (void)thrum_future_cancel(
+        cancelled); /* after a cancelled task a worker visits the pool's lock */
+    thrum_future_free(cancelled);
+    thrum_event_set(&begun);
+    return thrum_event_wait(&shared, THRUM_FOREVER);
+}
+
+static int share_or_come(thrum_task *self)
+{
+    thrum_event_set(&shared);
+    return wait_or_come(self);
+}
+
+EXPLORE(pool_share_beside_own, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    static const int comes[] = {0, 1, 1};
+    thrum_future *futures[3];
+    make(2);
+    thrum_future *owner = thrum_submit(pool, submit_two_and_cancel, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&begun, THRUM_FOREVER) == 0);
+    thrum_submit_many(pool, share_or_come, 3, comes, sizeof comes[0], futures);
+    EXPLORE_CHECK(thrum_future_result(owner, NULL, 0, THRUM_FOREVER) == 0);
+    for (int i = 0; i < 3; i++) {
+        EXPLORE_CHECK(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) == 0);
+        thrum_future_free(futures[i]);
+    }
+    EXPLORE_CHECK(thrum_future_result(kept, NULL, 0, THRUM_FOREVER) == 0);
+    thrum_future_free(owner);
+    thrum_future_free(kept);
+    thrum_executor_shutdown(pool);
+}
+
 /* A shutdown stops what runs, and what comes after it in the share is not stopped by that. */
 static int wait_for_stop(thrum_task *self)
 {
