@@ -259,6 +259,9 @@ EXPLORE(pool_idle_again, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
         EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
         EXPLORE_CHECK(EXPLORE_READ(data) == i);
         thrum_future_free(future);
+        thrum_executor_stats stats;
+        thrum_executor_stats_get(pool, &stats);
+        EXPLORE_CHECK(stats.workers == 1 && stats.idle + stats.running <= 1);
     }
     thrum_executor_shutdown(pool);
 }
