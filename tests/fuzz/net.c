@@ -135,6 +135,99 @@ static void close_amid_use(struct fuzz_self *self, const struct fuzz_op *op)
     }
 }
 
+/* Streams with buffers, of which a thread lends one to its fibers in turns. What arrives is what was written, up to
+ * where either side was closed or cancelled. */
+struct talk {
+    thrum_stream *stream;
+    uint32_t *cancelled;
+    uint64_t random;
+};
+
+static char byte_at(uint64_t place)
+{
+    return (char)(place * 5 + place / 251);
+}
+
+/* Whether a call may be made again; the reasons to end are those of sides. */
+static bool talks_on(const struct talk *talk, ptrdiff_t rc)
+{
+    if (rc >= 0 || rc == -ETIMEDOUT || rc == -EAGAIN)
+        return true;
+    if (rc == -ECANCELED)
+        FUZZ_CHECK(thrum__load_acquire(talk->cancelled));
+    else if (rc != -EBADF && rc != -EPIPE && rc != -ECONNRESET && rc != -ENODATA)
+        fuzz_fail(__FILE__, __LINE__, "a stream ends with %td (%s)", rc, thrum_strerror((int)rc));
+    return false;
+}
+
+static int write_stream(thrum_task *task)
+{
+    struct talk talk = thrum_arg(task, struct talk);
+    struct fuzz_self self = {FUZZ_ACTORS, talk.random, talk.cancelled};
+    char piece[PIECE];
+    uint64_t place = 0;
+    int rc = 0;
+    for (unsigned i = 0; i < 3 * ENOUGH && talks_on(&talk, rc) && !thrum_cancelled(task); i++) {
+        size_t size = 1 + fuzz_random(&self.random) % PIECE;
+        for (size_t at = 0; at < size; at++)
+            piece[at] = byte_at(place + at);
+        unsigned wait = (unsigned)(fuzz_random(&self.random) % FUZZ_WAITS);
+        rc = thrum_stream_write(talk.stream, piece, size, fuzz_deadline(&self, wait));
+        if (rc == 0) {
+            place += size; /* else none of it was taken */
+            rc = thrum_stream_flush(talk.stream, fuzz_deadline(&self, wait));
+        }
+        thrum_yield();
+    }
+    while (talks_on(&talk, rc) && !thrum_cancelled(task) &&
+           (rc = thrum_stream_write_eof(talk.stream, THRUM_FOREVER)) < 0)
+        thrum_yield();
+    return 0;
+}
+
+static int read_stream(thrum_task *task)
+{
+    struct talk talk = thrum_arg(task, struct talk);
+    struct fuzz_self self = {FUZZ_ACTORS, talk.random, talk.cancelled};
+    char piece[PIECE];
+    uint64_t place = 0;
+    ptrdiff_t rc = 0;
+    do {
+        size_t size = 1 + fuzz_random(&self.random) % PIECE;
+        thrum_deadline until = fuzz_deadline(&self, (unsigned)(size % FUZZ_WAITS));
+        rc = size % 2 ? thrum_stream_read(talk.stream, piece, size, until)
+                      : thrum_stream_read_exact(talk.stream, piece, size / 16 + 1, until);
+        for (ptrdiff_t at = 0; at < rc; at++)
+            FUZZ_CHECK(piece[at] == byte_at(place++));
+        thrum_yield();
+    } while (rc != 0 && talks_on(&talk, rc) && !thrum_cancelled(task));
+    return 0;
+}
+
+static void close_amid_talk(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    struct pair pair;
+    thrum_socket *sockets[2];
+    struct talk talks[2];
+    bool cancels = op->value & 8, closes = op->value & 16;
+    open_pair(&pair, op);
+    FUZZ_CHECK(thrum_socket_pair(&sockets[0], &sockets[1]) == 0);
+    for (unsigned i = 0; i < 2; i++) {
+        talks[i] = (struct talk){NULL, &pair.cancelled, fuzz_random(&self->random)};
+        FUZZ_CHECK(thrum_stream_from_socket(sockets[i], NULL, &talks[i].stream) == 0);
+    }
+    for (unsigned i = 0; i < 2; i++)
+        start(&pair, i, i ? read_stream : write_stream, &talks[i], sizeof talks[i]);
+    thrum_shield_begin();
+    thrum_sleep(fuzz_deadline(self, FUZZ_SHORT));
+    if (closes && !cancels)
+        (void)thrum_stream_close(talks[op->value >> 5 & 1].stream, THRUM_NOW);
+    thrum_shield_end();
+    join_both(&pair, cancels);
+    for (unsigned i = 0; i < 2; i++)
+        thrum_stream_free(talks[i].stream);
+}
+
 struct meeting {
     thrum_socket *listener;
     uint16_t port;
@@ -191,6 +284,7 @@ static void set_up(void)
 
 static const struct fuzz_kind kinds[] = {
     {"close", FUZZ_ALL, 3, 1, false, close_amid_use},
+    {"talk", FUZZ_ALL, 3, 1, false, close_amid_talk},
     {"listener", FUZZ_ALL, 1, 1, false, close_a_listener},
 };
 

@@ -129,6 +129,49 @@ static void submit_and_wait(struct fuzz_self *self, const struct fuzz_op *op)
     }
 }
 
+/* All by one call. Of two workers that take shares of them, one may stand still. */
+static void submit_many(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    struct batch batch = {{0}, {0}};
+    struct job jobs[JOBS] = {{0}};
+    thrum_future *futures[JOBS];
+    unsigned count = op->value % (JOBS + 1);
+    for (unsigned i = 0; i < count; i++)
+        jobs[i] = (struct job){fuzz_random(&self->random), &batch.ran[i], &batch.asked[i], i};
+    thrum_submit_many(pool_of(op), run_job, count, jobs, sizeof jobs[0], futures);
+    for (unsigned i = 0; i < count; i++)
+        if ((op->value >> 4) % 3 == 0 && i % 2)
+            ask(&batch, i, futures[i]);
+    for (unsigned i = 0; i < count; i++) {
+        settle(self, &batch, i, futures[i], op->wait, true);
+        thrum_future_free(futures[i]);
+    }
+}
+
+/* Futures in memory of the caller, which nobody may touch once they are freed. */
+static void submit_into(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    struct batch batch = {{0}, {0}};
+    thrum_future_memory memory[JOBS], freed;
+    thrum_future *futures[JOBS];
+    unsigned count = 1 + op->value % JOBS;
+    memset(&freed, 0x5a, sizeof freed);
+    for (unsigned i = 0; i < count; i++) {
+        struct job job = {fuzz_random(&self->random), &batch.ran[i], &batch.asked[i], i};
+        futures[i] = thrum_submit_into(pool_of(op), &memory[i], run_job, &job, sizeof job);
+        if ((op->value >> 4) % 3 == 0 && i % 2)
+            ask(&batch, i, futures[i]);
+    }
+    for (unsigned i = 0; i < count; i++) {
+        settle(self, &batch, i, futures[i], op->wait, true);
+        thrum_future_free(futures[i]);
+        memory[i] = freed;
+    }
+    fuzz_give_way();
+    for (unsigned i = 0; i < count; i++)
+        FUZZ_CHECK(memcmp(&memory[i], &freed, sizeof freed) == 0);
+}
+
 static void submit_and_forget(struct fuzz_self *self, const struct fuzz_op *op)
 {
     (void)self;
@@ -397,6 +440,8 @@ static void finish(void)
 
 static const struct fuzz_kind kinds[] = {
     {"submit", FUZZ_ALL, 8, SHARED, false, submit_and_wait},
+    {"many", FUZZ_ALL, 4, SHARED, false, submit_many},
+    {"into", FUZZ_ALL, 4, SHARED, false, submit_into},
     {"forget", FUZZ_ALL, 3, SHARED, false, submit_and_forget},
     {"join", FUZZ_ALL, 4, SHARED, false, fork_and_join},
     {"parts", FUZZ_ALL, 4, SHARED, false, fork_parts},

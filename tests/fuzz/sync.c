@@ -131,6 +131,23 @@ static void read_lock(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_rwlock_release_read(lock);
 }
 
+#ifndef THRUM_EXPLORE /* explore_read_slots.c has programs of its own */
+/* Reads so often that the readings go by slots of the thread, two at once. */
+static void read_often(struct fuzz_self *self, const struct fuzz_op *op)
+{
+    struct fuzz_op one = *op;
+    unsigned count = 20 + op->value % 32, inner = op->object + 1u;
+    for (unsigned i = 0; i < count; i++) {
+        one.wait = i % 8 ? FUZZ_FOREVER : op->wait;
+        bool held = inner < LOCKS && thrum_rwlock_try_read(&at[op->object].rwlock) == 0;
+        one.object = (uint8_t)(held ? inner : op->object);
+        read_lock(self, &one);
+        if (held)
+            thrum_rwlock_release_read(&at[op->object].rwlock);
+    }
+}
+#endif
+
 static void write_lock(struct fuzz_self *self, const struct fuzz_op *op)
 {
     thrum_rwlock *lock = &at[op->object].rwlock;
@@ -332,6 +349,9 @@ static const struct fuzz_kind kinds[] = {
     {"lock", FUZZ_ALL, 8, LOCKS, true, use_lock},
     {"rlock", FUZZ_ALL, 6, LOCKS, true, use_rlock},
     {"read", FUZZ_ALL, 6, LOCKS, true, read_lock},
+#ifndef THRUM_EXPLORE
+    {"slots", FUZZ_ALL, 4, LOCKS, true, read_often},
+#endif
     {"write", FUZZ_ALL, 4, LOCKS, true, write_lock},
     {"permit", FUZZ_ALL, 6, 1, true, use_permit},
     {"barrier", 1u << FUZZ_PARTY, 10, 1, false, use_barrier},

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -196,6 +197,30 @@ static int add_one(thrum_task *task)
     return thrum_return(task, &number, sizeof number);
 }
 
+/* Readings by the slots of its thread, and a stream with the buffer that its thread lends. */
+static void read_as_child(void)
+{
+    static thrum_rwlock rwlock;
+    thrum_socket *sockets[2];
+    thrum_stream *streams[2];
+    char bytes[3000] = {1}, got[3000];
+    for (int i = 0; i < 40; i++)
+        thrum_with (thrum_reading(&rwlock))
+            thrum_yield();
+    thrum_with (thrum_writing(&rwlock))
+        thrum_yield();
+    FUZZ_CHECK(thrum_socket_pair(&sockets[0], &sockets[1]) == 0);
+    for (int i = 0; i < 2; i++)
+        FUZZ_CHECK(thrum_stream_from_socket(sockets[i], NULL, &streams[i]) == 0);
+    FUZZ_CHECK(thrum_stream_write(streams[0], bytes, sizeof bytes, THRUM_FOREVER) == 0);
+    FUZZ_CHECK(thrum_stream_flush(streams[0], THRUM_FOREVER) == 0);
+    for (size_t at = 0; at < sizeof got; at += 1000)
+        FUZZ_CHECK(thrum_stream_read_exact(streams[1], got + at, 1000, THRUM_FOREVER) == 1000);
+    FUZZ_CHECK(memcmp(bytes, got, sizeof got) == 0);
+    for (int i = 0; i < 2; i++)
+        thrum_stream_free(streams[i]);
+}
+
 /* What a child can do with objects of its own, whatever its parent's threads were at. */
 static void live_as_child(void)
 {
@@ -214,7 +239,18 @@ static void live_as_child(void)
     thrum_future *future = thrum_submit(pool, add_one, &number, sizeof number);
     FUZZ_CHECK(thrum_future_result(future, &item, sizeof item, THRUM_FOREVER) == 0 && item == 42);
     thrum_future_free(future);
+    uint32_t numbers[3] = {41, 41, 41};
+    thrum_future_memory memory;
+    thrum_future *futures[4];
+    thrum_submit_many(pool, add_one, 3, numbers, sizeof numbers[0], futures);
+    futures[3] = thrum_submit_into(pool, &memory, add_one, &number, sizeof number);
+    for (int i = 0; i < 4; i++) {
+        FUZZ_CHECK(thrum_future_result(futures[i], &item, sizeof item, THRUM_FOREVER) == 0);
+        FUZZ_CHECK(item == 42);
+        thrum_future_free(futures[i]);
+    }
     thrum_executor_shutdown(pool);
+    read_as_child();
 }
 
 static void fork_child(struct fuzz_self *self, const struct fuzz_op *op)
