@@ -39,22 +39,27 @@ int recording_open(struct recording *recording, int descriptor, int pid)
     void *address = MAP_FAILED;
     *recording = (struct recording){.pid = pid};
     if (seals < 0 || (seals & SEALS) != SEALS || fstat(descriptor, &status) != 0 ||
-        status.st_size != (off_t)sizeof(struct region))
+        status.st_size < (off_t)sizeof(struct region) ||
+        status.st_size > (off_t)region_size(RING_BITS_MOST))
         rc = -EPROTO;
+    size_t size = rc == 0 ? (size_t)status.st_size : 0;
     if (rc == 0) {
-        address =
-            mmap(NULL, sizeof(struct region), PROT_READ, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
+        address = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_NORESERVE, descriptor, 0);
         rc = address == MAP_FAILED ? -errno : 0;
     }
     close(descriptor);
     if (rc < 0)
         return rc;
     const struct region *region = address;
-    if (region->magic != REGION_MAGIC || region->version != REGION_VERSION) {
-        munmap(address, sizeof *region);
+    unsigned bits = region->ring_bits;
+    if (region->magic != REGION_MAGIC || region->version != REGION_VERSION ||
+        bits > RING_BITS_MOST || size != region_size(bits)) {
+        munmap(address, size);
         return -EPROTO;
     }
     recording->region = region;
+    recording->size = size;
+    recording->ring_bits = bits;
     recording->process.tasks = -1;
     recording->process.memory = (struct memory){.read = read_nothing};
     recording->process.modules.memory = &recording->process.memory;
@@ -69,7 +74,7 @@ void recording_close(struct recording *recording)
     places_free(&recording->process.places);
     modules_free(&recording->process.modules);
     if (recording->region)
-        munmap((void *)(uintptr_t)recording->region, sizeof *recording->region);
+        munmap((void *)(uintptr_t)recording->region, recording->size);
     *recording = (struct recording){0};
 }
 
@@ -127,6 +132,8 @@ int recording_settle(struct recording *recording)
     const struct region *region = recording->region;
     struct process *process = &recording->process;
     uint32_t count = recording_count(region->segment_count, REGION_SEGMENTS);
+    if (recording->settled)
+        return 0;
     for (uint32_t i = 1; i < count; i++) {
         const struct segment_record *segment = &region->segments[i];
         char path[REGION_PATH];
@@ -146,6 +153,7 @@ int recording_settle(struct recording *recording)
             return -ENOMEM;
     process->modules.memory = &process->memory;
     process->places.modules = &process->modules;
+    recording->settled = true;
     return 0;
 }
 
@@ -250,7 +258,7 @@ void recording_held_stack(struct recording *recording, struct recorded_stack *st
     stack->frames[0] = (struct frame){.place = place, .trust = FRAME_EXACT};
 }
 
-static const char *kind_name(unsigned kind)
+const char *recording_kind_name(unsigned kind)
 {
     static const char *const names[LOCK_KINDS] = {
         "lock", "mutex", "rwlock", "spin lock", "semaphore", "condition", "barrier",
@@ -263,7 +271,7 @@ void recording_lock_name(struct recording *recording, uint32_t index, char *text
     const struct lock_record *lock = recording_lock(recording, index);
     struct process *process = &recording->process;
     const struct module *module = modules_find(&process->modules, lock->address);
-    const char *kind = kind_name(lock->kind);
+    const char *kind = recording_kind_name(lock->kind);
     struct symbol symbol;
     if (module && module_variable(module, lock->address, &symbol)) {
         uint64_t inside = lock->address - symbol.start;

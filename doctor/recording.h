@@ -16,6 +16,9 @@ struct recording {
     int pid; /* as the watcher sees it */
     struct part *parts;
     int part_count;
+    uint64_t size;      /* of the mapping */
+    unsigned ring_bits; /* 0: there are no rings */
+    bool settled;
     uint64_t stacks_seen;   /* the files that were mapped are known up to this much of the stacks */
     struct process process; /* its modules and places only */
 };
@@ -28,7 +31,8 @@ void recording_close(struct recording *recording);
 /* Notes which files the program, which still runs, has mapped, if there are new stacks. */
 void recording_note_files(struct recording *recording);
 
-/* After the last recording_note_files: makes names possible. Returns 0 or -ENOMEM. */
+/* After the last recording_note_files: makes names possible. A second call does nothing. Returns 0 or
+ * -ENOMEM. */
 int recording_settle(struct recording *recording);
 
 /* Counts of the tables, never more than they have room for. */
@@ -53,6 +57,9 @@ void recording_held_stack(struct recording *recording, struct recorded_stack *st
 
 /* The place of a call, NULL if memory ran out. */
 struct place *recording_place(struct recording *recording, uint64_t site);
+
+/* "mutex" and so on. */
+const char *recording_kind_name(unsigned kind);
 
 /* "mutex accounts+0x28", "mutex 0x55..., initialised in make (a.c:3)". */
 void recording_lock_name(struct recording *recording, uint32_t lock, char *text, size_t size);

@@ -76,13 +76,13 @@ static bool is_ours(const char *entry)
 }
 
 /* The environment with our two variables, in one piece of memory; NULL if memory ran out. */
-static char **make_environment(const char *library, const char *name)
+static char **make_environment(const char *library, const char *name, unsigned ring_bits)
 {
     const char *others = getenv("LD_PRELOAD");
     size_t count = 0, at = 0;
     while (environ[count])
         count++;
-    size_t text = strlen(library) + (others ? strlen(others) : 0) + strlen(name) + 64;
+    size_t text = strlen(library) + (others ? strlen(others) : 0) + strlen(name) + 96;
     char **list = malloc((count + 3) * sizeof *list + text);
     if (!list)
         return NULL;
@@ -90,7 +90,10 @@ static char **make_environment(const char *library, const char *name)
     int length = snprintf(first, text, "LD_PRELOAD=%s%s%s", library, others && *others ? ":" : "",
                           others ? others : "");
     char *second = first + length + 1;
-    snprintf(second, text - (size_t)length - 1, REGION_VARIABLE "=%s", name);
+    char rings[32] = "";
+    if (ring_bits)
+        snprintf(rings, sizeof rings, ",rings=%u", ring_bits);
+    snprintf(second, text - (size_t)length - 1, REGION_VARIABLE "=%s%s", name, rings);
     for (size_t i = 0; i < count; i++)
         if (!is_ours(environ[i]))
             list[at++] = environ[i];
@@ -121,7 +124,8 @@ static int start(struct launch *launch, char **words, char **environment, const 
     return rc;
 }
 
-int launch(struct launch *launch, char **words, const sigset_t *mask, char *message, size_t size)
+int launch(struct launch *launch, char **words, const sigset_t *mask, unsigned ring_bits,
+           char *message, size_t size)
 {
     char name[NAME_SIZE], library[4096 + 64];
     *launch = (struct launch){.listener = -1, .process = -1};
@@ -133,7 +137,7 @@ int launch(struct launch *launch, char **words, const sigset_t *mask, char *mess
     }
     launch->listener = listen_at(name, sizeof name);
     int rc = launch->listener < 0 ? launch->listener : 0;
-    char **environment = rc == 0 ? make_environment(library, name) : NULL;
+    char **environment = rc == 0 ? make_environment(library, name, ring_bits) : NULL;
     if (rc == 0)
         rc = environment ? start(launch, words, environment, mask) : -ENOMEM;
     free(environment);

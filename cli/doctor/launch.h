@@ -12,9 +12,10 @@ struct launch {
     pid_t pid;
 };
 
-/* Starts the program with that mask of signals. Returns 0, or a negative errno with the reason in
- * `message`. */
-int launch(struct launch *launch, char **words, const sigset_t *mask, char *message, size_t size);
+/* Starts the program with that mask of signals, and with rings of 2^ring_bits events for each thread; 0:
+ * without. Returns 0, or a negative errno with the reason in `message`. */
+int launch(struct launch *launch, char **words, const sigset_t *mask, unsigned ring_bits,
+           char *message, size_t size);
 
 /* A region that has arrived: its descriptor, and the process that sent it. Returns -EAGAIN if there
  * is none now. */

@@ -62,6 +62,11 @@ static const struct option_row rows[] = {
      "*:my_function\". The pattern is compared with each lock's name and each function of the stacks. "
      "Lines that begin with # are comments.",
      OPTION_TEXT, INTO(suppressions), .completion = COMPLETE_FILE},
+    {'t', "trace", "FILE",
+     "With a PROGRAM: write the last events of each thread to FILE, for thrum trace view.",
+     "These are 16384 events of each thread: locks, waits, system calls that block, tasks. thrum trace records them "
+     "without findings, and all of them if wanted.",
+     OPTION_TEXT, INTO(trace), .completion = COMPLETE_FILE},
     OPTION_ROWS_COMMON,
 };
 
@@ -163,7 +168,7 @@ static enum options_verdict check_program(const struct doctor_options *options, 
 static bool only_for_program(const struct doctor_options *options)
 {
     return options->output || options->folded || options->suppressions || options->strict ||
-           options->contention || options->on_deadlock != ON_DEADLOCK_REPORT ||
+           options->contention || options->trace || options->on_deadlock != ON_DEADLOCK_REPORT ||
            options->fail_on != FAIL_ON_POTENTIAL;
 }
 
@@ -171,7 +176,8 @@ enum options_verdict doctor_options_parse(int argc, char **argv, struct doctor_o
                                           char *message, size_t size)
 {
     int first = 0;
-    *ret = (struct doctor_options){.interval = 0.3, .fail_on = FAIL_ON_POTENTIAL};
+    *ret = (struct doctor_options){
+        .interval = 0.3, .fail_on = FAIL_ON_POTENTIAL, .ring_bits = RING_BITS};
     enum options_verdict verdict =
         command_line_parse(&doctor_line, argc, argv, ret, &first, message, size);
     if (verdict != OPTIONS_RUN)
@@ -191,7 +197,7 @@ enum options_verdict doctor_options_parse(int argc, char **argv, struct doctor_o
     if (only_for_program(ret))
         return command_line_wrong(
             message, size,
-            "--output, --folded, --suppressions, --strict, --contention, --on-deadlock "
+            "--output, --folded, --suppressions, --strict, --contention, --trace, --on-deadlock "
             "and --fail-on are for a program to run: -- PROGRAM");
     return OPTIONS_RUN;
 }

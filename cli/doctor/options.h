@@ -18,12 +18,19 @@ struct doctor_options {
     int on_deadlock;          /* of enum on_deadlock */
     int fail_on;              /* of enum fail_on */
     bool strict, contention;
+    const char *trace; /* a file for events; or NULL */
+
+    /* `thrum trace` is the same command without findings. */
+    bool trace_only, trace_all;
+    unsigned ring_bits; /* with `trace` */
 };
 
 enum on_deadlock { ON_DEADLOCK_REPORT, ON_DEADLOCK_ABORT, ON_DEADLOCK_CORE };
 
 /* The findings that give exit status 66; each includes those before it. */
 enum fail_on { FAIL_ON_NOTHING, FAIL_ON_DEADLOCK, FAIL_ON_POTENTIAL, FAIL_ON_LEAK };
+
+enum { RING_BITS = 14 }; /* of the flight recorder */
 
 extern const struct command_line doctor_line;
 

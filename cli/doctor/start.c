@@ -20,6 +20,7 @@
 #include "report.h"
 #include "style.h"
 #include "suppress.h"
+#include "trace/record.h"
 #include "trouble.h"
 
 #include <errno.h>
@@ -32,11 +33,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, TICK_ALL_MS = 5 };
 
 struct program {
     struct recording recording;
     struct live live;
+    struct trace_program *trace; /* or NULL */
 };
 
 struct watch {
@@ -48,6 +50,7 @@ struct watch {
     int reported, refused; /* processes; those whose records could not be taken */
     bool main_seen;
     FILE *out, *folded;
+    struct trace_writer *trace; /* or NULL */
     bool colours;
     struct findings_seen seen;
     bool failed; /* the report could not be written */
@@ -63,8 +66,10 @@ static void finish(struct watch *watch, int index)
                                          .colours = watch->colours,
                                          .folded = watch->folded,
                                          .suppressions = &watch->suppressions};
-    if (findings_report(&program->recording, &how, watch->out, &watch->seen) < 0)
+    if (!watch->options->trace_only &&
+        findings_report(&program->recording, &how, watch->out, &watch->seen) < 0)
         watch->failed = true;
+    trace_program_close(program->trace, &program->recording, how.lines);
     watch->reported++;
     recording_close(&program->recording);
     free(program);
@@ -92,6 +97,7 @@ static void receive(struct watch *watch)
         for (int i = 0; i < watch->count; i++)
             if (watch->programs[i]->recording.pid == pid)
                 finish(watch, i--);
+        program->trace = trace_program_open(watch->trace, &program->recording);
         watch->programs[watch->count++] = program;
     }
 }
@@ -115,7 +121,9 @@ static void tick(struct watch *watch)
             continue;
         }
         recording_note_files(&program->recording);
-        if (!live_look(&program->live, &program->recording, !watch->options->no_lines, &look))
+        trace_program_drain(program->trace);
+        if (watch->options->trace_only ||
+            !live_look(&program->live, &program->recording, !watch->options->no_lines, &look))
             continue;
         int rc = watch->options->json ? doctor_report_json(&look, watch->out, true)
                                       : doctor_report_text(&look, watch->out, watch->colours);
@@ -153,7 +161,7 @@ static int watch_until_end(struct watch *watch, int signals)
         pass_on(watch, signals);
         if (live_now() >= next) {
             tick(watch);
-            next = live_now() + TICK_MS / 1e3;
+            next = live_now() + (watch->options->trace_all ? TICK_ALL_MS : TICK_MS) / 1e3;
         }
         if (ready[0].revents) {
             while (waitpid(watch->launch.pid, &status, 0) < 0 && errno == EINTR)
@@ -175,19 +183,38 @@ static int status_of(const struct watch *watch, int status)
     return WIFSIGNALED(status) ? STATUS_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+static void summarise_trace(struct watch *watch, const char *speaker)
+{
+    uint64_t lost, count = trace_writer_count(watch->trace, &lost);
+    fprintf(watch->out, "thrum %s: %lu events in %s", speaker, (unsigned long)count,
+            watch->options->trace);
+    if (lost && watch->options->trace_all)
+        fprintf(watch->out, "; %lu more came faster than they could be read, and are lost",
+                (unsigned long)lost);
+    else if (lost)
+        fprintf(watch->out, "; %lu earlier ones are not kept (--all keeps all)",
+                (unsigned long)lost);
+    fputc('\n', watch->out);
+}
+
 static void summarise(struct watch *watch)
 {
+    const char *speaker = watch->options->trace_only ? "trace" : "doctor";
     if (watch->options->json)
         return;
     if (!watch->main_seen)
-        fprintf(
-            watch->out,
-            "thrum doctor: the program did not load the library, so nothing is known of it: it is "
-            "static, has another C library, or rights that its user has not, or a limit "
-            "(ulimit -f, ulimit -v) leaves no room for records\n");
+        fprintf(watch->out,
+                "thrum %s: the program did not load the library, so nothing is known of it: it is "
+                "static, has another C library, or rights that its user has not, or a limit "
+                "(ulimit -f, ulimit -v) leaves no room for records\n",
+                speaker);
     if (watch->refused)
-        fprintf(watch->out, "thrum doctor: the records of %d processes could not be read\n",
+        fprintf(watch->out, "thrum %s: the records of %d processes could not be read\n", speaker,
                 watch->refused);
+    if (watch->trace)
+        summarise_trace(watch, speaker);
+    if (watch->options->trace_only)
+        return;
     fprintf(
         watch->out,
         "thrum doctor: %d process%s, %d thread%s, %d locks held together with others: %d deadlock%s, "
@@ -207,6 +234,8 @@ static int open_files(struct watch *watch)
             trouble_print("cannot write %s: %s", names[i], strerror(errno));
             return -1;
         }
+    if (options->trace && !(watch->trace = trace_writer_open(options->trace, options->trace_all)))
+        return -1;
     if (!watch->out) {
         int copy = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
         watch->colours = style_wanted(STDERR_FILENO);
@@ -233,7 +262,8 @@ static int run(struct watch *watch)
     if (rc < 0)
         snprintf(message, sizeof message, "cannot watch signals: %s", strerror(-rc));
     else
-        rc = launch(&watch->launch, watch->options->words, &before, message, sizeof message);
+        rc = launch(&watch->launch, watch->options->words, &before,
+                    watch->trace ? watch->options->ring_bits : 0, message, sizeof message);
     if (rc < 0) {
         trouble_print("%s", message);
         if (signals >= 0)
@@ -268,6 +298,8 @@ int doctor_start(const struct doctor_options *options)
             trouble_print("cannot write the report");
             status = STATUS_FAILED;
         }
+    if (watch.trace && !trace_writer_close(watch.trace))
+        status = STATUS_FAILED;
     suppressions_free(&watch.suppressions);
     free(watch.programs);
     return status;

@@ -5,7 +5,7 @@
  */
 #include "hooks.h"
 #include "real.h"
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 
@@ -34,7 +34,7 @@ static __attribute__((noinline)) int lock_held(struct slot *slot, pthread_mutex_
                                                uint64_t site)
 {
     struct watched_wait wait;
-    thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
+    thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, site, (uint32_t)mutex->__data.__owner, &wait);
     int rc = ALIAS(pthread_mutex_lock)(mutex);
     thrum__watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
     return rc;
@@ -48,6 +48,17 @@ static __attribute__((noinline)) int not_locked(pthread_mutex_t *mutex, int rc)
     return rc;
 }
 
+static __attribute__((noinline)) int lock_traced(struct slot *slot, pthread_mutex_t *mutex,
+                                                 uint64_t site)
+{
+    int rc = likely(mutex->__data.__lock == 0) ? ALIAS(pthread_mutex_lock)(mutex)
+                                               : lock_held(slot, mutex, site);
+    if (unlikely(!taken(rc)))
+        return not_locked(mutex, rc);
+    thrum__trace_at(slot, RING_ACQUIRE, mutex, LOCK_MUTEX, site);
+    return rc;
+}
+
 /* The mutex counts as held before it is: so nothing has to be kept until it is, and the usual way saves no
  * registers. Those that look for its owner know that by its word. */
 static inline int lock_watched(pthread_mutex_t *mutex, const void *place)
@@ -58,6 +69,8 @@ static inline int lock_watched(pthread_mutex_t *mutex, const void *place)
     uint64_t site = site_make(place, 0);
     uint32_t node = thrum__watch_enter(slot, mutex, LOCK_MUTEX, site);
     thrum__watch_push(slot, mutex, LOCK_MUTEX, site, node);
+    if (thrum__traced(slot))
+        return lock_traced(slot, mutex, site);
     int rc = likely(mutex->__data.__lock == 0) ? ALIAS(pthread_mutex_lock)(mutex)
                                                : lock_held(slot, mutex, site);
     return likely(rc == 0) ? 0 : not_locked(mutex, rc);
@@ -77,8 +90,11 @@ int thrum__watch_mutex_trylock(pthread_mutex_t *mutex, const void *place)
 {
     struct slot *slot = thrum__watch_slot();
     int rc = ALIAS(pthread_mutex_trylock)(mutex);
-    if (slot && taken(rc))
-        thrum__watch_push(slot, mutex, LOCK_MUTEX, site_make(place, MODE_TRY), 0);
+    if (slot && taken(rc)) {
+        uint64_t site = site_make(place, MODE_TRY);
+        thrum__watch_push(slot, mutex, LOCK_MUTEX, site, 0);
+        thrum__trace_taken(slot, mutex, LOCK_MUTEX, site);
+    }
     return rc;
 }
 
@@ -96,13 +112,16 @@ int thrum__watch_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
     uint32_t node = slot ? thrum__watch_enter(slot, mutex, LOCK_MUTEX, site) : 0;
     bool held = slot && mutex->__data.__lock != 0;
     if (held)
-        thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, (uint32_t)mutex->__data.__owner, &wait);
+        thrum__watch_wait_begin(slot, mutex, LOCK_MUTEX, site, (uint32_t)mutex->__data.__owner,
+                                &wait);
     int rc = clock == CLOCK_REALTIME ? REAL(pthread_mutex_timedlock)(mutex, until)
                                      : REAL(pthread_mutex_clocklock)(mutex, clock, until);
     if (held)
         thrum__watch_wait_end(slot, mutex, LOCK_MUTEX, site, &wait);
-    if (slot && taken(rc))
+    if (slot && taken(rc)) {
         thrum__watch_push(slot, mutex, LOCK_MUTEX, site, node);
+        thrum__trace_taken(slot, mutex, LOCK_MUTEX, site);
+    }
     return rc;
 }
 
@@ -120,8 +139,10 @@ HOOK int pthread_mutex_clocklock(pthread_mutex_t *mutex, clockid_t clock,
 HOOK int pthread_mutex_unlock(pthread_mutex_t *mutex)
 {
     struct slot *slot = thrum__watch_slot();
-    if (likely(slot))
+    if (likely(slot)) {
         thrum__watch_leave(slot, mutex, LOCK_MUTEX);
+        thrum__trace_event(slot, RING_RELEASE, mutex);
+    }
     return ALIAS(pthread_mutex_unlock)(mutex);
 }
 
@@ -155,8 +176,10 @@ HOOK int pthread_spin_lock(pthread_spinlock_t *lock)
     uint64_t site = site_make(PLACE, 0);
     uint32_t node = thrum__watch_enter(slot, object, LOCK_SPIN, site);
     int rc = REAL(pthread_spin_lock)(lock);
-    if (rc == 0)
+    if (rc == 0) {
         thrum__watch_push(slot, object, LOCK_SPIN, site, node);
+        thrum__trace_taken(slot, object, LOCK_SPIN, site);
+    }
     return rc;
 }
 
@@ -164,16 +187,21 @@ HOOK int pthread_spin_trylock(pthread_spinlock_t *lock)
 {
     struct slot *slot = thrum__watch_slot();
     int rc = REAL(pthread_spin_trylock)(lock);
-    if (slot && rc == 0)
-        thrum__watch_push(slot, (const void *)lock, LOCK_SPIN, site_make(PLACE, MODE_TRY), 0);
+    if (slot && rc == 0) {
+        uint64_t site = site_make(PLACE, MODE_TRY);
+        thrum__watch_push(slot, (const void *)lock, LOCK_SPIN, site, 0);
+        thrum__trace_taken(slot, (const void *)lock, LOCK_SPIN, site);
+    }
     return rc;
 }
 
 HOOK int pthread_spin_unlock(pthread_spinlock_t *lock)
 {
     struct slot *slot = thrum__watch_slot();
-    if (slot)
+    if (slot) {
         thrum__watch_leave(slot, (const void *)lock, LOCK_SPIN);
+        thrum__trace_event(slot, RING_RELEASE, (const void *)lock);
+    }
     return REAL(pthread_spin_unlock)(lock);
 }
 
@@ -182,8 +210,10 @@ HOOK int pthread_spin_unlock(pthread_spinlock_t *lock)
 static void release_once(struct slot **slot)
 {
     const void *object = (const void *)(*slot)->held[(*slot)->depth - 1].lock;
-    if ((*slot)->depth > 0)
+    if ((*slot)->depth > 0) {
         thrum__watch_leave(*slot, object, LOCK_ONCE);
+        thrum__trace_event(*slot, RING_RELEASE, object);
+    }
 }
 
 static void run_once(void)
@@ -192,6 +222,7 @@ static void run_once(void)
     void (*run)(void) = slot->once;
     __attribute__((cleanup(release_once))) struct slot *guard = slot;
     thrum__watch_push(guard, slot->once_object, LOCK_ONCE, slot->once_site, slot->once_node);
+    thrum__trace_taken(guard, slot->once_object, LOCK_ONCE, slot->once_site);
     run();
 }
 

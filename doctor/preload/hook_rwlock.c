@@ -1,6 +1,6 @@
 /* Readers-writer locks. */
 #include "real.h"
-#include "watch.h"
+#include "trace.h"
 
 #define PLACE __builtin_return_address(0)
 
@@ -51,13 +51,15 @@ static inline int acquire(pthread_rwlock_t *lock, unsigned mode, clockid_t clock
         !(mode & MODE_READ))
         note_writer(lock);
     if (unlikely(waits))
-        thrum__watch_wait_begin(slot, lock, LOCK_RWLOCK, (uint32_t)lock->__data.__cur_writer,
+        thrum__watch_wait_begin(slot, lock, LOCK_RWLOCK, site, (uint32_t)lock->__data.__cur_writer,
                                 &wait);
     int rc = call(lock, clock, until);
     if (unlikely(waits))
         thrum__watch_wait_end(slot, lock, LOCK_RWLOCK, site, &wait);
-    if (likely(rc == 0))
+    if (likely(rc == 0)) {
         thrum__watch_push(slot, lock, LOCK_RWLOCK, site, node);
+        thrum__trace_taken(slot, lock, LOCK_RWLOCK, site);
+    }
     return rc;
 }
 
@@ -122,8 +124,11 @@ HOOK int pthread_rwlock_clockwrlock(pthread_rwlock_t *lock, clockid_t clock,
 static int tried(pthread_rwlock_t *lock, int rc, unsigned mode, const void *place)
 {
     struct slot *slot = thrum__watch_slot();
-    if (slot && rc == 0)
-        thrum__watch_push(slot, lock, LOCK_RWLOCK, site_make(place, mode | MODE_TRY), 0);
+    if (slot && rc == 0) {
+        uint64_t site = site_make(place, mode | MODE_TRY);
+        thrum__watch_push(slot, lock, LOCK_RWLOCK, site, 0);
+        thrum__trace_taken(slot, lock, LOCK_RWLOCK, site);
+    }
     return rc;
 }
 
@@ -140,7 +145,9 @@ HOOK int pthread_rwlock_trywrlock(pthread_rwlock_t *lock)
 HOOK int pthread_rwlock_unlock(pthread_rwlock_t *lock)
 {
     struct slot *slot = thrum__watch_slot();
-    if (likely(slot))
+    if (likely(slot)) {
         thrum__watch_leave(slot, lock, LOCK_RWLOCK);
+        thrum__trace_event(slot, RING_RELEASE, lock);
+    }
     return ALIAS(pthread_rwlock_unlock)(lock);
 }

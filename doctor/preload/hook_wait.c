@@ -8,7 +8,7 @@
  */
 #include "hooks.h"
 #include "real.h"
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 
@@ -59,13 +59,15 @@ int thrum__watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, cl
 {
     struct slot *slot = thrum__watch_slot();
     struct watched_wait wait;
+    uint64_t site = site_make(place, until ? MODE_TIMED : 0);
     int rc;
     uint32_t began = 0;
     if (slot) {
         if (slot->depth > 1)
             take_again(slot, condition, mutex, place);
         began = __atomic_load_n(&thrum__watch_region->event_count, __ATOMIC_ACQUIRE);
-        thrum__watch_wait_begin(slot, condition, LOCK_CONDITION, 0, &wait);
+        thrum__trace_event(slot, RING_RELEASE, mutex);
+        thrum__watch_wait_begin(slot, condition, LOCK_CONDITION, site, 0, &wait);
     }
     if (call == CONDITION_WAIT)
         rc = REAL(pthread_cond_wait)(condition, mutex);
@@ -75,8 +77,8 @@ int thrum__watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, cl
         rc = REAL(pthread_cond_clockwait)(condition, mutex, clock, until);
     if (slot) {
         int error = errno;
-        thrum__watch_wait_end(slot, condition, LOCK_CONDITION,
-                              site_make(place, until ? MODE_TIMED : 0), &wait);
+        thrum__watch_wait_end(slot, condition, LOCK_CONDITION, site, &wait);
+        thrum__trace_taken(slot, mutex, LOCK_MUTEX, site);
         if (rc == 0)
             thrum__watch_event(slot, EVENT_WOKEN, thrum__watch_lock_find(condition, LOCK_CONDITION),
                                began);
@@ -103,19 +105,20 @@ HOOK int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mute
 }
 
 /* The upper bits of __wrefs count those that wait; a signal to nobody orders nothing. */
-static void note_signal(pthread_cond_t *condition)
+static void note_signal(pthread_cond_t *condition, int all)
 {
     struct slot *slot = thrum__watch_slot();
     if (!slot || __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED) >> 3 == 0)
         return;
     int error = errno;
+    thrum__trace_event(slot, all ? RING_BROADCAST : RING_SIGNAL, condition);
     thrum__watch_event(slot, EVENT_SIGNAL, thrum__watch_lock_find(condition, LOCK_CONDITION), 0);
     errno = error;
 }
 
 int thrum__watch_cond_wake(pthread_cond_t *condition, int all)
 {
-    note_signal(condition);
+    note_signal(condition, all);
     return all ? REAL(pthread_cond_broadcast)(condition) : REAL(pthread_cond_signal)(condition);
 }
 
@@ -174,6 +177,8 @@ static int taken(struct slot *slot, sem_t *semaphore, int rc, uint64_t site, uin
 {
     int error = errno;
     uint32_t index = rc == 0 && slot ? thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE) : 0;
+    if (rc == 0 && slot && thrum__traced(slot))
+        thrum__trace_at(slot, RING_TAKE, semaphore, LOCK_SEMAPHORE, site);
     if (index) {
         if (slot->depth)
             wait_holding(slot, index, (const void *)(site & SITE_MASK));
@@ -199,7 +204,7 @@ static int wait_for(sem_t *semaphore, clockid_t clock, const struct timespec *un
     if (slot)
         node = thrum__watch_enter(slot, semaphore, LOCK_SEMAPHORE, site);
     if (waits)
-        thrum__watch_wait_begin(slot, semaphore, LOCK_SEMAPHORE, 0, &wait);
+        thrum__watch_wait_begin(slot, semaphore, LOCK_SEMAPHORE, site, 0, &wait);
     int rc = call == SEMAPHORE_WAIT    ? REAL(sem_wait)(semaphore)
              : call == SEMAPHORE_TIMED ? REAL(sem_timedwait)(semaphore, until)
                                        : REAL(sem_clockwait)(semaphore, clock, until);
@@ -235,6 +240,7 @@ HOOK int sem_post(sem_t *semaphore)
     if (slot) {
         int error = errno;
         uint32_t index = thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE);
+        thrum__trace_event(slot, RING_POST, semaphore);
         if (index) {
             struct lock_record *lock = &thrum__watch_region->locks[index];
             lock->epoch = slot->epoch;
@@ -266,13 +272,14 @@ HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
 {
     struct slot *slot = thrum__watch_slot();
     struct watched_wait wait;
+    uint64_t site = site_make(PLACE, 0);
     if (!slot)
         return REAL(pthread_barrier_wait)(barrier);
     int error = errno;
     thrum__watch_event(slot, EVENT_BARRIER, thrum__watch_lock_find(barrier, LOCK_BARRIER), 0);
-    thrum__watch_wait_begin(slot, barrier, LOCK_BARRIER, 0, &wait);
+    thrum__watch_wait_begin(slot, barrier, LOCK_BARRIER, site, 0, &wait);
     errno = error;
     int rc = REAL(pthread_barrier_wait)(barrier);
-    thrum__watch_wait_end(slot, barrier, LOCK_BARRIER, site_make(PLACE, 0), &wait);
+    thrum__watch_wait_end(slot, barrier, LOCK_BARRIER, site, &wait);
     return rc;
 }

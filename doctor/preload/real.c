@@ -5,6 +5,9 @@
  * is, is known by the address of one of its functions that this library does not replace. Of the
  * versions of a name the default one is taken, as a program that is linked today does.
  *
+ * System calls are replaced by other libraries, too, by sanitizers and by preloaded ones. Of these functions
+ * the next one after this library is called, as each of those libraries does.
+ *
  * The first call comes before the program has threads, from this library's constructor or from that
  * of another library; so nothing can be unloaded meanwhile.
  */
@@ -104,12 +107,32 @@ static bool is_c_library(const struct link_map *map)
 #define REAL_FIND(type, name, arguments)                                                           \
     *(void **)&thrum__real_table.name = library_find(&library, #name);
 
+#define REAL_FIND_NEXT(type, name, arguments)                                                      \
+    if (!next.name)                                                                                \
+        *(void **)&next.name = library_find(&library, #name);
+
+#define REAL_KEEP(type, name, arguments) thrum__real_table.name = next.name;
+
+/* Libraries stand in the order in which names are looked up. */
+static void find_next(const struct link_map *map)
+{
+    struct real next = {0};
+    struct library library;
+    for (; map; map = map->l_next)
+        if (library_open(&library, map)) {
+            REAL_CALLS(REAL_FIND_NEXT)
+        }
+    REAL_CALLS(REAL_KEEP)
+}
+
 void thrum__real_find(void)
 {
     struct library library;
-    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next)
+    for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
         if (is_c_library(map) && library_open(&library, map)) {
             REAL_FUNCTIONS(REAL_FIND)
-            return;
         }
+        if (holds(map, (uintptr_t)&thrum__real_table))
+            find_next(map->l_next);
+    }
 }

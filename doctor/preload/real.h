@@ -2,10 +2,17 @@
 #ifndef DOCTOR_PRELOAD_REAL_H
 #define DOCTOR_PRELOAD_REAL_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 /* The C library exports these as __NAME, too: a call to one is a plain call. */
 #define REAL_ALIASES(X)                                                                            \
@@ -23,7 +30,7 @@
     X(int, pthread_rwlock_unlock, (pthread_rwlock_t *))                                            \
     X(int, pthread_once, (pthread_once_t *, void (*)(void)))
 
-/* The others are found by real.c. */
+/* The C library's other functions are found by real.c. */
 #define REAL_FUNCTIONS(X)                                                                          \
     X(int, pthread_create, (pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))       \
     X(int, pthread_join, (pthread_t, void **))                                                     \
@@ -63,7 +70,37 @@
     X(int, sem_post, (sem_t *))                                                                    \
     X(void *, dlopen, (const char *, int))
 
-/* REAL(NAME) is one of the others, ALIAS(NAME) one of the first. */
+/* Those that other libraries replace, too: the next one after this library is found. */
+#define REAL_CALLS(X)                                                                              \
+    X(ssize_t, read, (int, void *, size_t))                                                        \
+    X(ssize_t, write, (int, const void *, size_t))                                                 \
+    X(ssize_t, readv, (int, const struct iovec *, int))                                            \
+    X(ssize_t, writev, (int, const struct iovec *, int))                                           \
+    X(ssize_t, recv, (int, void *, size_t, int))                                                   \
+    X(ssize_t, recvfrom, (int, void *, size_t, int, __SOCKADDR_ARG, socklen_t *))                  \
+    X(ssize_t, recvmsg, (int, struct msghdr *, int))                                               \
+    X(ssize_t, send, (int, const void *, size_t, int))                                             \
+    X(ssize_t, sendto, (int, const void *, size_t, int, __CONST_SOCKADDR_ARG, socklen_t))          \
+    X(ssize_t, sendmsg, (int, const struct msghdr *, int))                                         \
+    X(int, accept, (int, __SOCKADDR_ARG, socklen_t *))                                             \
+    X(int, accept4, (int, __SOCKADDR_ARG, socklen_t *, int))                                       \
+    X(int, connect, (int, __CONST_SOCKADDR_ARG, socklen_t))                                        \
+    X(int, poll, (struct pollfd *, nfds_t, int))                                                   \
+    X(int, ppoll, (struct pollfd *, nfds_t, const struct timespec *, const sigset_t *))            \
+    X(int, select, (int, fd_set *, fd_set *, fd_set *, struct timeval *))                          \
+    X(int, pselect,                                                                                \
+      (int, fd_set *, fd_set *, fd_set *, const struct timespec *, const sigset_t *))              \
+    X(int, epoll_wait, (int, struct epoll_event *, int, int))                                      \
+    X(int, epoll_pwait, (int, struct epoll_event *, int, int, const sigset_t *))                   \
+    X(int, nanosleep, (const struct timespec *, struct timespec *))                                \
+    X(int, clock_nanosleep, (clockid_t, int, const struct timespec *, struct timespec *))          \
+    X(int, usleep, (useconds_t))                                                                   \
+    X(unsigned, sleep, (unsigned))                                                                 \
+    X(int, fsync, (int))                                                                           \
+    X(int, fdatasync, (int))                                                                       \
+    X(pid_t, waitpid, (pid_t, int *, int))
+
+/* REAL(NAME) is one of the last two lists, ALIAS(NAME) one of the first. */
 #ifdef DOCTOR_STATIC
 
 /* The linker leads these to the C library: wrap.h. */
@@ -72,6 +109,7 @@
 #define ALIAS(name)                         __real_##name
 REAL_ALIASES(REAL_DECLARE)
 REAL_FUNCTIONS(REAL_DECLARE)
+REAL_CALLS(REAL_DECLARE)
 
 static inline void thrum__real_find(void)
 {
@@ -95,6 +133,7 @@ REAL_ALIASES(REAL_DECLARE)
 #define REAL_FIELD(type, name, arguments) type(*name) arguments;
 struct real {
     REAL_FUNCTIONS(REAL_FIELD)
+    REAL_CALLS(REAL_FIELD)
 };
 
 /* Filled in by thrum__real_find, which is idempotent and may be called at any time. */

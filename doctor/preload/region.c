@@ -1,7 +1,7 @@
 /* Making the region, and what a child of fork does with its parent's.
  *
- * The variable THRUM_DOCTOR holds the name of the watcher's socket, in the abstract namespace, so
- * that a program that has changed its root still reaches it. The environment is read once, as the
+ * The variable THRUM_DOCTOR holds the name of the watcher's socket, in the abstract namespace. So
+ * a program that has changed its root still reaches it. The environment is read once, as the
  * program may change it. Descriptors are closed at once: the program sees none of ours. System calls
  * are made directly, as the C library's functions are points of cancellation, and other preloaded
  * libraries may replace them.
@@ -9,7 +9,7 @@
  * A program without a watcher, or to which the system refuses what is needed here, runs on as if the
  * library were not there.
  */
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -33,13 +33,29 @@ enum { UNTRIED, IN_WORK, OPEN, OFF };
 static uint32_t state;
 static char watcher[100]; /* the name of its socket */
 static bool name_read;
+static unsigned ring_bits; /* of the rings that the watcher wants; 0: none */
+
+static void read_wishes(const char *value)
+{
+    static const char rings[] = ",rings=";
+    memcpy(watcher, value, strlen(value) + 1);
+    char *comma = strchr(watcher, ',');
+    if (!comma)
+        return;
+    if (strncmp(comma, rings, sizeof rings - 1) == 0)
+        for (const char *at = comma + sizeof rings - 1; *at >= '0' && *at <= '9'; at++)
+            ring_bits = ring_bits * 10 + (unsigned)(*at - '0');
+    if (ring_bits < RING_BITS_LEAST || ring_bits > RING_BITS_MOST)
+        ring_bits = 0;
+    *comma = 0;
+}
 
 bool thrum__watch_wanted(void)
 {
     if (!name_read) {
         const char *name = secure_getenv(REGION_VARIABLE);
         if (name && strlen(name) < sizeof watcher)
-            memcpy(watcher, name, strlen(name) + 1);
+            read_wishes(name);
         name_read = true;
     }
     return watcher[0] != 0;
@@ -77,7 +93,7 @@ static long make_file(void)
 {
     struct rlimit limit;
     /* A file beyond the limit would cost the program a SIGXFSZ. */
-    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < sizeof(struct region))
+    if (getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur < region_size(ring_bits))
         return -1;
     long file = syscall(SYS_memfd_create, "thrum-doctor",
                         MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -85,7 +101,7 @@ static long make_file(void)
         file = syscall(SYS_memfd_create, "thrum-doctor", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (file < 0)
         return -1;
-    if (syscall(SYS_ftruncate, file, sizeof(struct region)) != 0 ||
+    if (syscall(SYS_ftruncate, file, region_size(ring_bits)) != 0 ||
         syscall(SYS_fcntl, file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) != 0) {
         syscall(SYS_close, file);
         return -1;
@@ -97,7 +113,8 @@ static void fill_in(struct region *region)
 {
     region->magic = REGION_MAGIC;
     region->version = REGION_VERSION;
-    region->size = sizeof *region;
+    region->size = region_size(ring_bits);
+    region->ring_bits = ring_bits;
     region->pid = (uint32_t)syscall(SYS_getpid);
     region->parent = (uint32_t)syscall(SYS_getppid);
     region->began = thrum__watch_now();
@@ -119,17 +136,18 @@ static bool open_now(void)
     long file = make_file();
     if (file < 0)
         return false;
-    long address = syscall(SYS_mmap, NULL, sizeof(struct region), PROT_READ | PROT_WRITE,
+    long address = syscall(SYS_mmap, NULL, region_size(ring_bits), PROT_READ | PROT_WRITE,
                            MAP_SHARED | MAP_NORESERVE, file, 0L);
     bool done = false;
     if (address >= 0 || address < -4095) {
         struct region *region = (struct region *)address;
         fill_in(region);
+        thrum__trace_open(region);
         done = send_region((int)file, region);
         if (done)
             __atomic_store_n(&thrum__watch_region, region, __ATOMIC_RELEASE);
         else
-            syscall(SYS_munmap, region, sizeof *region);
+            syscall(SYS_munmap, region, region_size(ring_bits));
     }
     syscall(SYS_close, file);
     return done;
@@ -151,7 +169,7 @@ bool thrum__watch_region_open(void)
 void thrum__watch_region_leave(void)
 {
     if (thrum__watch_region)
-        syscall(SYS_munmap, thrum__watch_region, sizeof *thrum__watch_region);
+        syscall(SYS_munmap, thrum__watch_region, region_size(ring_bits));
     thrum__watch_region = NULL;
     if (state == OPEN)
         state = UNTRIED;

@@ -16,16 +16,18 @@
  * read `held` and `recent` while it runs, and may see an entry that is half new, which is harmless:
  * an address that is no lock's is not found.
  *
- * Per-thread event rings (16 bytes an event) will be a table of their own, named by `slot.ring`.
+ * Behind the region lie the rings of events, one for each slot, if the watcher wants them: ring.h.
  */
 #ifndef DOCTOR_PRELOAD_REGION_H
 #define DOCTOR_PRELOAD_REGION_H
+
+#include "ring.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
 enum {
-    REGION_VERSION = 1,
+    REGION_VERSION = 2,
     REGION_SLOTS = 4096,
     REGION_THREADS = 1 << 16,
     REGION_LOCKS = 1 << 18,
@@ -217,13 +219,13 @@ struct cache_entry {
 };
 
 struct slot {
+    uint64_t ring; /* the address of its ring in the program; 0: none */
     uint32_t depth, epoch, thread, busy;
     uint32_t bumps; /* of `epoch`, but by threads that begin and end */
-    uint32_t used;
+    uint32_t used, ring_bits;
     uint64_t stack_low, stack_high;
     uint64_t waits_for, waits_since, wait_count; /* what it waits for now, 0 for nothing */
     uint32_t waits_kind, unused;
-    uint64_t ring; /* for the timeline */
     void *(*start)(void *);
     void *argument;
     void (*once)(void);
@@ -243,15 +245,17 @@ enum dropped {
     DROPPED_EVENTS,
     DROPPED_STACKS,
     DROPPED_HELD,
+    DROPPED_PLACES,
     DROPPED_OTHER,
     DROPPED_KINDS,
 };
 
 struct region {
-    uint64_t magic;
+    _Alignas(4096) uint64_t magic;
     uint32_t version, pid;
     uint64_t size, began;
-    uint32_t parent, complete; /* complete: the program ended by exit() */
+    uint32_t ring_bits, ring_clock; /* 0: there are no rings; enum ring_clock */
+    uint32_t parent, complete;      /* complete: the program ended by exit() */
     uint32_t slot_count, thread_count, lock_count, node_count, variant_count, event_count;
     uint32_t wait_count, finding_count, segment_count;
     uint32_t dropped[DROPPED_KINDS];
@@ -269,6 +273,7 @@ struct region {
     struct wait_record waits[REGION_WAITS];
     struct finding_record findings[REGION_FINDINGS];
     struct segment_record segments[REGION_SEGMENTS];
+    struct ring_place places[RING_PLACES];
     struct slot slots[REGION_SLOTS];
     uint8_t stacks[REGION_STACK_BYTES];
 };
@@ -279,6 +284,13 @@ struct region_hello {
     uint32_t version, pid;
 };
 
+/* Its size with rings of 2^bits events; 0: without. */
+static inline uint64_t region_size(unsigned ring_bits)
+{
+    return sizeof(struct region) + (ring_bits ? REGION_SLOTS * ring_size(ring_bits) : 0);
+}
+
+/* Its value is the name of the watcher's socket, then ",rings=BITS" if events are wanted. */
 #define REGION_VARIABLE "THRUM_DOCTOR"
 
 #endif

@@ -12,10 +12,9 @@
  * In the child of a fork only the calling thread exists. Its held locks are copied to a new region,
  * which is made at the next hook; most children never come so far, but execute another program.
  */
-#include "watch.h"
-
 #include "hooks.h"
 #include "real.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -64,6 +63,7 @@ static struct slot *slot_take(void)
             memset(slot->recent, 0, sizeof slot->recent + sizeof slot->cache);
         slot->depth = slot->epoch = slot->busy = slot->bumps = 0;
         slot->waits_for = 0;
+        thrum__trace_attach(slot);
         return slot;
     }
     return NULL;
@@ -133,6 +133,7 @@ static void settle(struct slot *slot, uint64_t size)
     read_name(slot);
     thrum__watch_slot_tid(slot, record->tid);
     thrum__watch_self = slot;
+    thrum__trace_thread(slot, RING_BEGIN, slot->thread);
     if (key_made)
         pthread_setspecific(key, slot);
 }
@@ -178,6 +179,7 @@ static void at_end(void *value)
         return;
     struct thread_record *record = record_of(slot);
     note_end(slot);
+    thrum__trace_thread(slot, RING_END, slot->thread);
     ended = true;
     thrum__watch_self = NULL;
     if (__atomic_fetch_or(&record->flags, THREAD_HAS_ENDED, __ATOMIC_ACQ_REL) & THREAD_DETACHED)
@@ -220,6 +222,7 @@ int thrum__watch_create(pthread_t *thread, const pthread_attr_t *attributes, voi
     record->start = (uint64_t)(uintptr_t)run;
     record->site = site_make(place, 0);
     record->flags = starts_detached(attributes) ? THREAD_DETACHED : 0;
+    thrum__trace_thread(self, RING_CREATE, slot->thread);
     int rc = REAL(pthread_create)(thread, attributes, begin, slot);
     if (rc != 0) {
         record->flags = THREAD_HAS_ENDED | THREAD_JOINED;
@@ -291,7 +294,7 @@ static void joined(struct slot *self, struct slot *other, const void *place)
     const void *object = NULL;                                                                     \
     if (other) {                                                                                   \
         object = (const void *)(uintptr_t)other->thread;                                           \
-        thrum__watch_wait_begin(self, object, LOCK_THREAD, 0, &wait);                              \
+        thrum__watch_wait_begin(self, object, LOCK_THREAD, site_make(place, limited), 0, &wait);   \
     }                                                                                              \
     int rc = call;                                                                                 \
     if (other)                                                                                     \

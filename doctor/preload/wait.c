@@ -1,6 +1,6 @@
 /* Waits: what a thread waits for, for the watcher that looks from outside; and how long, behind which
  * holder, for the report on contention. */
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -29,9 +29,18 @@ static uint64_t holder_site(uint32_t owner, const void *object)
     return 0;
 }
 
-void thrum__watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind,
-                             uint32_t owner, struct watched_wait *ret_wait)
+/* A thread is known by its number. */
+static uint64_t traced_object(const void *object, enum lock_kind kind)
 {
+    return kind == LOCK_THREAD ? (uint64_t)(uintptr_t)object : thrum__trace_object(object);
+}
+
+void thrum__watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind,
+                             uint64_t site, uint32_t owner, struct watched_wait *ret_wait)
+{
+    if (thrum__traced(slot))
+        thrum__trace_put(slot, RING_WAIT, traced_object(object, kind),
+                         thrum__trace_place(slot, site, kind));
     ret_wait->since = thrum__watch_now();
     ret_wait->holder = owner ? holder_site(owner, object) : 0;
     slot->waits_since = ret_wait->since;
@@ -75,6 +84,8 @@ void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind
                            uint64_t site, const struct watched_wait *wait)
 {
     int error = errno;
+    if (thrum__traced(slot))
+        thrum__trace_put(slot, RING_WAIT_END, traced_object(object, kind), 0);
     uint64_t took = thrum__watch_now() - wait->since;
     __atomic_store_n(&slot->waits_for, 0, __ATOMIC_RELEASE);
     uint32_t lock = kind == LOCK_THREAD ? 0 : thrum__watch_lock_find(object, kind);

@@ -65,7 +65,7 @@ struct watched_wait {
     uint64_t since, holder;
 };
 void thrum__watch_wait_begin(struct slot *slot, const void *object, enum lock_kind kind,
-                             uint32_t owner, struct watched_wait *ret_wait);
+                             uint64_t site, uint32_t owner, struct watched_wait *ret_wait);
 void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind,
                            uint64_t site, const struct watched_wait *wait);
 uint64_t thrum__watch_now(void);

@@ -67,5 +67,31 @@
 #define thrd_join                  __wrap_thrd_join
 #define thrd_detach                __wrap_thrd_detach
 #define call_once                  __wrap_call_once
+#define read                       __wrap_read
+#define write                      __wrap_write
+#define readv                      __wrap_readv
+#define writev                     __wrap_writev
+#define recv                       __wrap_recv
+#define recvfrom                   __wrap_recvfrom
+#define recvmsg                    __wrap_recvmsg
+#define send                       __wrap_send
+#define sendto                     __wrap_sendto
+#define sendmsg                    __wrap_sendmsg
+#define accept                     __wrap_accept
+#define accept4                    __wrap_accept4
+#define connect                    __wrap_connect
+#define poll                       __wrap_poll
+#define ppoll                      __wrap_ppoll
+#define select                     __wrap_select
+#define pselect                    __wrap_pselect
+#define epoll_wait                 __wrap_epoll_wait
+#define epoll_pwait                __wrap_epoll_pwait
+#define nanosleep                  __wrap_nanosleep
+#define clock_nanosleep            __wrap_clock_nanosleep
+#define usleep                     __wrap_usleep
+#define sleep                      __wrap_sleep
+#define fsync                      __wrap_fsync
+#define fdatasync                  __wrap_fdatasync
+#define waitpid                    __wrap_waitpid
 
 #endif

@@ -1,0 +1,33 @@
+/* Writing the events of programs that run into a file. */
+#ifndef CLI_TRACE_RECORD_H
+#define CLI_TRACE_RECORD_H
+
+#include "doctor/ring_reader.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct trace_writer;
+struct trace_program;
+
+/* Creates the file. `all`: events are taken while the program runs. Returns NULL after a message. */
+struct trace_writer *trace_writer_open(const char *path, bool all);
+
+/* Completes the file. Returns false after a message if not all could be written. */
+bool trace_writer_close(struct trace_writer *writer);
+
+/* How many events were written, and how many were lost. */
+uint64_t trace_writer_count(const struct trace_writer *writer, uint64_t *ret_lost);
+
+/* A process has appeared. Returns NULL if memory ran out or the recording has no rings; the other functions accept
+ * that. */
+struct trace_program *trace_program_open(struct trace_writer *writer,
+                                         const struct recording *recording);
+
+/* Takes what is new. */
+void trace_program_drain(struct trace_program *program);
+
+/* The process has ended: takes the rest, adds the names, and frees. `lines`: with source lines. */
+void trace_program_close(struct trace_program *program, struct recording *recording, bool lines);
+
+#endif
