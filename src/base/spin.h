@@ -12,6 +12,11 @@
 /* `turn` starts at 0 and counts the turns of this loop. */
 void thrum__spin(uint32_t *turn);
 
+/* Waits a little after another thread won a race for a word, longer after each loss, and never
+ * yields. Meanwhile that thread works with the line in its own cache. `turn` as above. Does nothing
+ * in the explorer build: the other thread has made progress already. */
+void thrum__back_off(uint32_t *turn);
+
 /* Yields the processor once, before a sleep that may then not be needed. Does nothing in the
  * explorer build, where other threads may run at every step anyway. */
 void thrum__yield(void);

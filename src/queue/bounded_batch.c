@@ -53,7 +53,7 @@ static int claim(thrum__bounded *queue, thrum__bounded_end *end, size_t least, s
 {
     bool takes = end == &queue->head;
     thrum__bounded_end *other = takes ? &queue->tail : &queue->head;
-    for (;;) {
+    for (uint32_t turns = 0;; thrum__back_off(&turns)) {
         uint64_t word = thrum__load_acquire(&end->word);
         if (word & THRUM__HELD) {
             thrum__bounded_let_holder_finish(queue);

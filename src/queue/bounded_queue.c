@@ -60,7 +60,7 @@ void thrum__bounded_let_holder_finish(thrum__bounded *queue)
 /* What a try found that neither failed nor succeeded: settle, and try again. */
 enum {
     HELD = 1,   /* another thread has the end */
-    NO_SECTION, /* none can be entered at once */
+    NO_SECTION, /* none can be entered at once, or the item needs a copy of another size */
     CHANGED,    /* the end has moved meanwhile */
     SLOW        /* another thread is in the middle of its cell */
 };
@@ -143,6 +143,8 @@ static void settle(thrum__bounded *queue, int found, uint32_t *turns)
         thrum__bounded_let_holder_finish(queue);
     else if (found == SLOW)
         thrum__spin(turns);
+    else if (found == CHANGED)
+        thrum__back_off(turns);
 }
 
 static bool bounded_give_way(void)
@@ -244,7 +246,7 @@ static int bounded_get(thrum_queue *base, void *ret_item, thrum_deadline deadlin
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     int rc = base->item_size == sizeof(uint64_t) ? get(queue, ret_item, sizeof(uint64_t), true)
-                                                 : CHANGED;
+                                                 : NO_SECTION;
     return rc > 0 || rc == -EAGAIN ? go_on_getting(queue, ret_item, rc, deadline) : rc;
 }
 
@@ -269,7 +271,7 @@ static int bounded_put(thrum_queue *base, const void *item, thrum_deadline deadl
 {
     thrum__bounded *queue = thrum__bounded_of(base);
     int rc =
-        base->item_size == sizeof(uint64_t) ? add(queue, item, sizeof(uint64_t), true) : CHANGED;
+        base->item_size == sizeof(uint64_t) ? add(queue, item, sizeof(uint64_t), true) : NO_SECTION;
     return rc > 0 || rc == -EAGAIN ? go_on_putting(queue, item, rc, deadline) : rc;
 }
 

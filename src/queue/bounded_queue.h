@@ -32,6 +32,10 @@
  *     HELD       only the holder of the lock may move this end
  *     CLOSED     of the tail: it does not move any more
  *
+ * Lost races. A thread whose compare-and-swap fails backs off (base/spin.h), longer with each loss.
+ * With a retry at once, threads on two processors take the line from each other for each item. With
+ * the pause, one thread passes many items while it has the line.
+ *
  * Fork: a cell is claimed and its turn ended in one section (base/section.h), so a child process
  * finds no cell that a lost thread has claimed. Lost wakers do not count in the child. A queue
  * whose lock another thread held (to sleep, to wake, to close) stops a child that waits for that
