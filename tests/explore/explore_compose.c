@@ -109,6 +109,49 @@ static int fork_and_join(thrum_task *self)
     return join(thrum_submit(pool, count, THRUM_NOTHING));
 }
 
+/* Two tasks that were submitted by one call. */
+EXPLORE_POOLS(compose_many_shutdown, NULL, .leaks = false)
+{
+    thrum_future *futures[2];
+    thrum_submit_many(pool, count, 2, NULL, 0, futures);
+    shut_down();
+    uint32_t ended = 0;
+    for (int i = 0; i < 2; i++)
+        ended += end_of(futures[i]) == 0;
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) == ended);
+}
+
+/* A task whose future is in memory of the caller. Its free is the last touch of that memory, whoever runs or cancels the
+ * task. */
+static void free_with_memory(thrum_future *future)
+{
+    thrum_future_free(future);
+    thrum__free(future);
+}
+
+static thrum_future *submit_into(thrum_task_fn *function)
+{
+    return thrum_submit_into(pool, thrum__alloc_line(sizeof(thrum_future_memory)), function,
+                             THRUM_NOTHING);
+}
+
+static int fork_into_and_free(thrum_task *self)
+{
+    (void)self;
+    thrum_future *inner = submit_into(count);
+    (void)thrum_future_error(inner); /* it may have been refused */
+    free_with_memory(inner);
+    return 0;
+}
+
+EXPLORE_POOLS(compose_into_shutdown, NULL, .leaks = false)
+{
+    thrum_future *outer = thrum_submit(pool, fork_into_and_free, THRUM_NOTHING);
+    shut_down();
+    (void)end_of(outer);
+    EXPLORE_CHECK(thrum__load_relaxed(&ran) <= 1);
+}
+
 /* A task waits for a task that it has submitted. */
 EXPLORE_POOLS(compose_join_shutdown, "refused", .leaks = false)
 {
@@ -246,6 +289,27 @@ EXPLORE(compose_resize_shutdown_shrinks, .preemptions = 1, .long_preemptions = 2
 }
 
 /* ----------------------------------------------------------------------- cancel, failure, deadline */
+
+/* Of two tasks that were submitted by one call, one is cancelled while both start and wait. */
+EXPLORE_POOLS(compose_many_cancel, NULL, .leaks = false)
+{
+    thrum_future *futures[2];
+    thrum_submit_many(pool, wait_for_go, 2, NULL, 0, futures);
+    (void)thrum_future_cancel(futures[0]);
+    EXPLORE_CHECK(end_of(futures[0]) == -ECANCELED);
+    thrum_event_set(&go);
+    EXPLORE_CHECK(end_of(futures[1]) == 0);
+    thrum_executor_shutdown(pool);
+}
+
+/* A task in memory of the caller is cancelled, and freed at once. */
+EXPLORE_POOLS(compose_into_cancel, NULL, .leaks = false)
+{
+    thrum_future *future = submit_into(wait_for_go);
+    (void)thrum_future_cancel(future);
+    free_with_memory(future);
+    thrum_executor_shutdown(pool);
+}
 
 /* A group is cancelled while its tasks start and wait. */
 EXPLORE_POOLS(compose_group_cancel, NULL, .leaks = false)

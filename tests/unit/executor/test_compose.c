@@ -83,6 +83,23 @@ static thrum_future *watch(thrum_future *future)
     return future;
 }
 
+/* The same for `count` that are submitted by one call; 0 and NULL for no arguments. */
+static void watch_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
+                       const int *args)
+{
+    thrum_future *many[MOST];
+    thrum_submit_many(executor, function, count, args, args ? sizeof *args : 0, many);
+    for (size_t i = 0; i < count; i++)
+        watch(many[i]);
+}
+
+/* The same for one whose future is in memory of the test. */
+static thrum_future *watch_into(thrum_executor *executor, thrum_task_fn *function, const int *arg)
+{
+    static thrum_future_memory places[MOST];
+    return watch(thrum_submit_into(executor, &places[made], function, arg, arg ? sizeof *arg : 0));
+}
+
 /* Waits until all have ended and checks that each did so once, with success or a code that is allowed. */
 static void settle(int allowed, int also_allowed)
 {
@@ -154,6 +171,24 @@ static void submit_of_all_priorities(thrum_executor *executor, const thrum_shutd
 TEST_DEADLINE(submits_of_all_priorities_meet_each_shutdown, 60)
 {
     on_all(submit_of_all_priorities);
+}
+
+static void submit_many_and_into(thrum_executor *executor, const thrum_shutdown_options *how)
+{
+    if (how->cancel_running && !is_inline(executor)) {
+        watch_into(executor, wait_for_ever, NULL);
+        UNTIL(thrum_future_running(futures[0]));
+    }
+    watch_many(executor, nothing, 5, NULL);
+    watch_into(executor, nothing, NULL);
+    watch_into(executor, nothing, NULL);
+    thrum_executor_shutdown_with(executor, how);
+    settle(-ECANCELED, -ECANCELED);
+}
+
+TEST_DEADLINE(submits_of_many_and_into_memory_meet_each_shutdown, 60)
+{
+    on_all(submit_many_and_into);
 }
 
 static void chain(thrum_executor *executor, const thrum_shutdown_options *how)
@@ -266,11 +301,21 @@ TEST_DEADLINE(a_cancel_is_for_one_task_on_each_executor, 60)
                       -ECANCELED);
         CHECK_INT(thrum_future_result(second, NULL, 0, THRUM_FOREVER), ==, 0);
         settle(-ECANCELED, -ECANCELED);
+        watch_many(executor, wait_for_ever, 2, NULL);
+        watch_into(executor, wait_for_ever, NULL);
+        for (uint32_t left = made; left-- > 0;) {
+            (void)thrum_future_cancel(futures[left]);
+            CHECK_OUTCOME(thrum_future_result(futures[left], NULL, 0, THRUM_FOREVER),
+                          thrum_future_error(futures[left]), -ECANCELED);
+            for (uint32_t i = 0; i < left; i++)
+                CHECK(!thrum_future_done(futures[i]));
+        }
+        settle(-ECANCELED, -ECANCELED);
         thrum_executor_shutdown(executor);
     }
 }
 
-/* Item 2 ends a map, a group and a chain with that code. */
+/* Item 2 ends a map, a group and a chain with that code; of tasks that are submitted together it fails alone. */
 static void end_by(thrum_executor *executor, thrum_task_fn *function, int code)
 {
     int items[] = {0, 1, 2, 3};
@@ -295,6 +340,14 @@ static void end_by(thrum_executor *executor, thrum_task_fn *function, int code)
     thrum_future *second = watch(thrum_future_then(first, executor, nothing));
     CHECK_OUTCOME(thrum_future_result(second, NULL, 0, THRUM_FOREVER), thrum_future_error(second),
                   code);
+    settle(code, code);
+
+    watch_many(executor, function, 4, items);
+    watch_into(executor, function, &items[2]);
+    watch_into(executor, function, &items[3]);
+    for (uint32_t i = 0; i < made; i++)
+        CHECK_OUTCOME(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(futures[i]), i == 2 || i == 4 ? code : 0);
     settle(code, code);
 }
 
@@ -374,6 +427,11 @@ static void use_in_child(void *argument)
     thrum_future *future = watch(thrum_submit(parents, nothing, THRUM_NOTHING));
     CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER), thrum_future_error(future),
                   code);
+    watch_many(parents, nothing, 2, NULL);
+    watch_into(parents, nothing, NULL);
+    for (uint32_t i = 1; i < made; i++)
+        CHECK_OUTCOME(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER),
+                      thrum_future_error(futures[i]), code);
     thrum_future *first = thrum_future_new();
     thrum_future *second = watch(thrum_future_then(first, parents, nothing));
     CHECK_INT(thrum_future_set_result(first, NULL, 0), ==, 0);
@@ -489,8 +547,9 @@ static int compose(thrum_task *self)
     return write(inherited, "y", 1) == 1 ? 0 : -errno;
 }
 
-/* What a program leaves behind at its end: a task, a chain, a callback that submits, a group, and a task that
- * does the same. A worker process cannot use its pool. */
+/* What a program leaves behind at its end: a task, two that were submitted by one call, one with its future in static
+ * memory, a chain, a callback that submits, a group, and a task that does the same. A worker process cannot use its
+ * pool. */
 static void leave_all(enum kind kind)
 {
     thrum_executor *executor = make(kind);
@@ -503,6 +562,13 @@ static void leave_all(enum kind kind)
             thrum_group_submit(group, executor, write_byte, thrum_value(int, inherited)));
     if (kind != PROCESS)
         thrum_future_free(thrum_submit(executor, compose, thrum_value(thrum_executor *, executor)));
+    static thrum_future_memory memory;
+    int fds[2] = {inherited, inherited};
+    thrum_future *many[2];
+    thrum_submit_many(executor, write_byte, 2, fds, sizeof fds[0], many);
+    (void)thrum_submit_into(executor, &memory, write_byte, &fds[0], sizeof fds[0]);
+    thrum_future_free(many[0]);
+    thrum_future_free(many[1]);
     thrum_future_free(first);
     thrum_future_free(second);
     exit(0);
@@ -529,7 +595,7 @@ TEST_DEADLINE(the_end_of_main_finishes_what_is_submitted_on_each_executor, 60)
         for (ssize_t got; (got = read(ends[0], bytes, sizeof bytes)) > 0;)
             total += got;
         close(ends[0]);
-        int least = kind == PROCESS ? 4 : 5; /* the chain and the callback may come too late */
+        int least = kind == PROCESS ? 7 : 8; /* the chain and the callback may come too late */
         CHECK(total >= least && total <= least + 2);
     }
 }

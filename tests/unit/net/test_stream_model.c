@@ -496,4 +496,24 @@ TEST(an_idle_stream_has_no_buffer)
     CHECK_INT(allocated() - before, <, STREAM);
     thrum_stream_free(stream);
 }
+
+static int use_a_stream(thrum_task *self)
+{
+    (void)self;
+    thrum_stream_free(stream_after_a_line());
+    return 0;
+}
+
+TEST(a_thread_that_ends_frees_the_block_that_it_lends)
+{
+    enum { BLOCK = 16384, THREADS = 8 };
+    if (SANITIZED)
+        return;
+    CHECK_INT(mallopt(M_ARENA_MAX, 1), ==, 1); /* `allocated` counts the first one alone */
+    JOIN(thrum_thread_start(use_a_stream, THRUM_NOTHING), 0);
+    size_t before = allocated();
+    for (int i = 0; i < THREADS; i++)
+        JOIN(thrum_thread_start(use_a_stream, THRUM_NOTHING), 0);
+    CHECK_INT(allocated(), <, before + BLOCK);
+}
 #endif

@@ -184,6 +184,40 @@ TEST(a_lock_may_be_freed_once_a_writer_was_in)
     }
 }
 
+static int leave_a_reading(thrum_task *self)
+{
+    (void)self;
+    open_slots(&lock);
+    thrum_rwlock_acquire_read(&lock);
+    return 0;
+}
+
+static int read_and_write(thrum_task *self)
+{
+    thrum_rwlock *other = thrum_arg(self, thrum_rwlock *);
+    open_slots(other);
+    thrum_rwlock_acquire_read(other);
+    CHECK_INT(thrum_rwlock_readers(other), ==, 1);
+    thrum_yield();
+    thrum_rwlock_release_read(other);
+    CHECK_INT(thrum_rwlock_try_write(other), ==, 0);
+    thrum_rwlock_release_write(other);
+    return 0;
+}
+
+TEST(a_thread_that_ends_while_it_reads_leaves_its_reading_and_nothing_else)
+{
+    thrum_rwlock other = THRUM_RWLOCK_INIT;
+    THREADS_ONLY;
+    JOIN(thrum_thread_start(leave_a_reading, THRUM_NOTHING), 0);
+    CHECK_INT(thrum_rwlock_try_write(&lock), ==, -EAGAIN);
+    CHECK_INT(thrum_rwlock_readers(&lock), ==, 1);
+    for (int i = 0; i < 4; i++) /* in the place of the one that has ended */
+        JOIN(thrum_thread_start(read_and_write, thrum_value(thrum_rwlock *, &other)), 0);
+    CHECK_INT(thrum_rwlock_try_write(&lock), ==, -EAGAIN);
+    thrum_rwlock_finish(&other);
+}
+
 TEST(a_child_of_fork_does_not_wait_for_lost_readers_in_slots)
 {
     THREADS_ONLY;
