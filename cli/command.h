@@ -35,6 +35,7 @@ int fetch_run(int argc, char **argv);
 int hash_run(int argc, char **argv);
 int report_run(int argc, char **argv);
 int run_run(int argc, char **argv);
+int trace_run(int argc, char **argv);
 int tune_run(int argc, char **argv);
 
 #endif

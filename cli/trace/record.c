@@ -305,7 +305,7 @@ static void object_text(struct recording *recording, uint64_t address, uint64_t 
         return;
     }
     struct place *place = site ? recording_place(recording, site) : NULL;
-    if (place && place->function) {
+    if (place && (place->function || place->module)) {
         char where[512];
         place_text(place, where, sizeof where);
         snprintf(text, size, "made in %s", where);

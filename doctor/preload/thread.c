@@ -346,6 +346,20 @@ HOOK int pthread_detach(pthread_t thread)
     return thrum__watch_detach(thread);
 }
 
+/* The kernel's name is read when the thread ends; here for those that do not end before the program. */
+HOOK int pthread_setname_np(pthread_t thread, const char *name)
+{
+    int rc = REAL(pthread_setname_np)(thread, name);
+    struct slot *self = thrum__watch_self;
+    struct slot *other = rc != 0 || !self                        ? NULL
+                         : pthread_equal(thread, pthread_self()) ? self
+                                                                 : slot_of(thread);
+    if (other)
+        memcpy(record_of(other)->name, name,
+               strlen(name) + 1); /* it has at most 16 bytes: rc is 0 */
+    return rc;
+}
+
 static void in_child(void)
 {
     struct slot *slot = thrum__watch_self;

@@ -10,6 +10,7 @@
 #define pthread_timedjoin_np       __wrap_pthread_timedjoin_np
 #define pthread_clockjoin_np       __wrap_pthread_clockjoin_np
 #define pthread_detach             __wrap_pthread_detach
+#define pthread_setname_np         __wrap_pthread_setname_np
 #define pthread_mutex_init         __wrap_pthread_mutex_init
 #define pthread_mutex_destroy      __wrap_pthread_mutex_destroy
 #define pthread_mutex_lock         __wrap_pthread_mutex_lock
