@@ -132,7 +132,7 @@ static bool link_take(struct before *before, const struct group *group, uint32_t
     const struct lock_record *lock = recording_lock(before->recording, taker->event->object);
     int64_t need = -(int64_t)lock->argument;
     struct posters posters;
-    if (!lock->site)
+    if (!lock->site && !(lock->flags & LOCK_VALUED))
         return true;
     for (uint32_t i = 0; i <= at; i++)
         if (group->entries[i].thread == taker->thread)
@@ -169,6 +169,18 @@ static bool link_woken(struct before *before, const struct group *group, uint32_
     return !first || add_source(before, woken->event, first->thread, first->event->epoch);
 }
 
+static bool link_woken_by_all(struct before *before, const struct group *group, uint32_t at)
+{
+    const struct entry *woken = &group->entries[at];
+    for (uint32_t i = 0; i < at; i++) {
+        const struct entry *entry = &group->entries[i];
+        if (entry->event->kind == EVENT_SIGNAL && entry->thread != woken->thread &&
+            !add_source(before, woken->event, entry->thread, entry->event->epoch))
+            return false;
+    }
+    return true;
+}
+
 static bool link_barrier(struct before *before, const struct group *group, uint32_t at)
 {
     struct event *event = group->entries[at].event;
@@ -194,6 +206,7 @@ static bool link_group(struct before *before, const struct group *group)
         uint32_t kind = group->entries[i].event->kind;
         if ((kind == EVENT_TAKE && !link_take(before, group, i)) ||
             (kind == EVENT_WOKEN && !link_woken(before, group, i)) ||
+            (kind == EVENT_WOKEN_BY_ALL && !link_woken_by_all(before, group, i)) ||
             (kind == EVENT_BARRIER && !link_barrier(before, group, i)))
             return false;
     }
@@ -316,6 +329,12 @@ static void expand(struct search *search, uint32_t thread)
     struct before *before = search->before;
     const struct thread_record *record = recording_thread(before->recording, thread);
     uint32_t begin = before->first[thread], end = before->first[thread + 1];
+    /* What a thread that is over has run is over. */
+    if (record->flags & THREAD_TASK && record->handle < before->threads &&
+        search->known[record->handle] == (int64_t)UINT32_MAX)
+        learn(search, thread, UINT32_MAX);
+    if (search->known[thread] < 0)
+        return;
     if (record->parent && record->parent != thread)
         learn(search, record->parent, record->parent_epoch);
     for (; begin + search->done[thread] < end; search->done[thread]++) {
@@ -341,8 +360,7 @@ static bool go_back(struct before *before, uint32_t thread, uint32_t epoch, int6
     while (search.changed) {
         search.changed = false;
         for (uint32_t i = 0; i < before->threads; i++)
-            if (known[i] >= 0)
-                expand(&search, i);
+            expand(&search, i);
     }
     free(search.done);
     return true;

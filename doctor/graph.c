@@ -19,7 +19,8 @@ bool graph_is_lock(const struct recording *recording, uint32_t index)
         return !(lock->flags & LOCK_HANDED);
     case LOCK_SEMAPHORE:
     case LOCK_THRUM_SEMAPHORE:
-        return !(lock->flags & LOCK_HANDED) && lock->site && lock->argument == 1;
+        return !(lock->flags & LOCK_HANDED) && (lock->site || lock->flags & LOCK_VALUED) &&
+               lock->argument == 1;
     default:
         return false;
     }

@@ -193,6 +193,25 @@ static struct registers registers_of(const struct stack_record *record)
 
 /* How many frames are the library's. In a static program its functions are the program's own, called
  * through those that the linker put in place. */
+/* How many frames are libthrum's, from `first` on: up to the function that the program called. Where the library
+ * is a part of the program, that is known by its name. */
+static int count_thrum(const struct recorded_stack *stack, int first)
+{
+    enum { LOOK_MOST = 8 };
+    for (int i = first; i < stack->count && i < first + LOOK_MOST; i++) {
+        const struct place *place = stack->frames[i].place;
+        const char *function = place->function;
+        const char *file = place->module ? strrchr(place->module->path, '/') : NULL;
+        if (i == first && file && strncmp(file, "/libthrum.so", 12) == 0)
+            first = i + 1;
+        if (function && strcmp(function, "thrum__task_run") == 0)
+            return first;
+        if (function && strncmp(function, "thrum_", 6) == 0 && function[6] != '_')
+            return i + 1;
+    }
+    return first;
+}
+
 static int count_own(const struct recorded_stack *stack)
 {
     int count = 0;
@@ -203,7 +222,7 @@ static int count_own(const struct recorded_stack *stack)
         if (function && strncmp(function, "__wrap_", 7) == 0)
             count = i + 1;
     }
-    return count;
+    return count_thrum(stack, count);
 }
 
 bool recording_stack(struct recording *recording, uint32_t index, struct recorded_stack *ret)
@@ -261,9 +280,35 @@ void recording_held_stack(struct recording *recording, struct recorded_stack *st
 const char *recording_kind_name(unsigned kind)
 {
     static const char *const names[LOCK_KINDS] = {
-        "lock", "mutex", "rwlock", "spin lock", "semaphore", "condition", "barrier",
-        "once", "lock",  "rwlock", "semaphore", "object",    "thread"};
+        "lock",  "mutex", "rwlock", "spin lock", "semaphore", "condition", "barrier",
+        "once",  "lock",  "rwlock", "semaphore", "condition", "barrier",   "event",
+        "queue", "group", "future", "sleep",     "object",    "thread"};
     return names[kind < LOCK_KINDS ? kind : 0];
+}
+
+/* The name that the program gave to the smallest range around the address; of several, the last. */
+static bool given_name(const struct region *region, uint64_t address, char *text, size_t size)
+{
+    uint32_t count = recording_count(region->name_count, REGION_NAMES);
+    uint64_t best = 0;
+    text[0] = 0;
+    for (uint32_t i = 1; i < count; i++) {
+        const struct name_record *name = &region->names[i];
+        uint64_t length = __atomic_load_n(&name->size, __ATOMIC_ACQUIRE);
+        if (!name->address || address - name->address >= (length ? length : 1) ||
+            (best && length > best))
+            continue;
+        best = length;
+        snprintf(text, size, "%.*s", (int)sizeof name->text - 1, name->text);
+    }
+    return text[0] != 0;
+}
+
+void recording_given_name(const struct recording *recording, uint32_t index, char *text,
+                          size_t size)
+{
+    const struct name_record *name = &recording->region->names[index < REGION_NAMES ? index : 0];
+    snprintf(text, size, "%.*s", (int)sizeof name->text - 1, name->text);
 }
 
 void recording_lock_name(struct recording *recording, uint32_t index, char *text, size_t size)
@@ -273,6 +318,11 @@ void recording_lock_name(struct recording *recording, uint32_t index, char *text
     const struct module *module = modules_find(&process->modules, lock->address);
     const char *kind = recording_kind_name(lock->kind);
     struct symbol symbol;
+    char given[sizeof recording->region->names->text];
+    if (given_name(recording->region, lock->address, given, sizeof given)) {
+        snprintf(text, size, "%s %s", kind, given);
+        return;
+    }
     if (module && module_variable(module, lock->address, &symbol)) {
         uint64_t inside = lock->address - symbol.start;
         snprintf(text, size, inside ? "%s %s+0x%lx" : "%s %s", kind, symbol.name,
@@ -292,10 +342,15 @@ void recording_lock_name(struct recording *recording, uint32_t index, char *text
         snprintf(text, size, "%s 0x%lx", kind, (unsigned long)lock->address);
 }
 
-void recording_thread_name(const struct recording *recording, uint32_t index, char *text,
-                           size_t size)
+void recording_thread_name(struct recording *recording, uint32_t index, char *text, size_t size)
 {
     const struct thread_record *thread = recording_thread(recording, index);
+    if (index && thread->flags & THREAD_TASK) {
+        const struct place *place = recording_place(recording, thread->start + 1);
+        snprintf(text, size, "task %u (%s)", index,
+                 place && place->function ? place->function : "function not known");
+        return;
+    }
     char name[sizeof thread->name];
     memcpy(name, thread->name, sizeof name);
     name[sizeof name - 1] = 0;

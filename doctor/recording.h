@@ -63,8 +63,10 @@ const char *recording_kind_name(unsigned kind);
 
 /* "mutex accounts+0x28", "mutex 0x55..., initialised in make (a.c:3)". */
 void recording_lock_name(struct recording *recording, uint32_t lock, char *text, size_t size);
-void recording_thread_name(const struct recording *recording, uint32_t thread, char *text,
-                           size_t size);
+/* The text of a name. */
+void recording_given_name(const struct recording *recording, uint32_t name, char *text,
+                          size_t size);
+void recording_thread_name(struct recording *recording, uint32_t thread, char *text, size_t size);
 
 /* The record, or that of index 0 if there is none. */
 const struct lock_record *recording_lock(const struct recording *recording, uint32_t index);

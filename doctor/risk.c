@@ -212,6 +212,8 @@ static enum risk_kind risk_of(uint32_t finding)
         return RISK_WAITS_HOLDING;
     case FINDING_CONDITION_HOLDING:
         return RISK_CONDITION_HOLDING;
+    case FINDING_UNREAD:
+        return RISK_UNREAD;
     default:
         return RISK_KINDS;
     }
@@ -232,7 +234,7 @@ static int take_findings(struct recording *recording, struct before *before, str
                                  finding->site,   finding->other_site, finding->stack};
         if (risk.kind == RISK_KINDS)
             continue;
-        if (risk.kind == RISK_CONDITION_HOLDING)
+        if (risk.kind == RISK_CONDITION_HOLDING || risk.kind == RISK_UNREAD)
             risk.verdict = RISK_NOTE;
         if (risk.kind == RISK_WAITS_HOLDING && !graph_is_lock(recording, finding->lock))
             continue;

@@ -13,6 +13,7 @@ enum risk_kind {
     RISK_HANDLER,
     RISK_CONDITION_HOLDING,
     RISK_LEAKED_THREAD,
+    RISK_UNREAD, /* a task failed, and nobody asked */
     RISK_KINDS,
 };
 
@@ -33,6 +34,11 @@ struct risk_step {
     uint64_t held_site, wanted_site;
     uint32_t stack; /* of the acquisition of `wanted` */
 };
+
+static inline bool risk_is_leak(enum risk_kind kind)
+{
+    return kind == RISK_LEAKED_THREAD || kind == RISK_UNREAD;
+}
 
 struct risk {
     enum risk_kind kind;

@@ -42,6 +42,16 @@ static int sum_up(const struct region *region, struct total **ret_totals)
     return used;
 }
 
+void contention_place(struct recording *recording, const struct wait_record *wait, char *text,
+                      size_t size)
+{
+    struct recorded_stack stack;
+    if (wait->site || !recording_stack(recording, wait->stack, &stack))
+        findings_place(recording, wait->site, text, size);
+    else
+        findings_place_text(stack.frames[0].place, text, size);
+}
+
 static void put_places(struct recording *recording, const struct total *total, FILE *out)
 {
     const struct region *region = recording->region;
@@ -59,12 +69,33 @@ static void put_places(struct recording *recording, const struct total *total, F
         if (!best)
             return;
         below = best->total;
-        findings_place(recording, best->site, place, sizeof place);
+        contention_place(recording, best, place, sizeof place);
         findings_place(recording, best->holder, holder, sizeof holder);
         fprintf(out, "    %.3f s in %s", (double)best->total / 1e9, place);
         if (best->holder)
             fprintf(out, ", held since %s", holder);
         fputc('\n', out);
+    }
+}
+
+void contention_name(struct recording *recording, uint32_t kind, uint32_t lock, char *text,
+                     size_t size)
+{
+    switch (kind) {
+    case LOCK_THREAD:
+        snprintf(text, size, "the end of threads");
+        return;
+    case LOCK_THRUM_FUTURE:
+        snprintf(text, size, "the end of tasks");
+        return;
+    case LOCK_THRUM_SLEEP:
+        snprintf(text, size, "a moment");
+        return;
+    case LOCK_THRUM_OTHER:
+        snprintf(text, size, "descriptors and others");
+        return;
+    default:
+        recording_lock_name(recording, lock, text, size);
     }
 }
 
@@ -79,10 +110,7 @@ int contention_text(struct recording *recording, FILE *out)
         fprintf(out, MARK_BOLD "waits" MARK_PLAIN " in process %d, the longest sum first\n",
                 recording->pid);
     for (int i = 0; i < used && i < LOCKS_SHOWN; i++) {
-        if (totals[i].kind == LOCK_THREAD)
-            snprintf(name, sizeof name, "the end of threads");
-        else
-            recording_lock_name(recording, totals[i].lock, name, sizeof name);
+        contention_name(recording, totals[i].kind, totals[i].lock, name, sizeof name);
         fprintf(out, "  %.3f s, %lu times, at most %.3f s: %s\n", (double)totals[i].time / 1e9,
                 (unsigned long)totals[i].count, (double)totals[i].longest / 1e9, name);
         put_places(recording, &totals[i], out);
@@ -113,10 +141,7 @@ int contention_folded(struct recording *recording, FILE *out)
             put_folded_name(out, doctor_report_function(stack.frames, stack.count, j));
             fputc(';', out);
         }
-        if (wait->kind == LOCK_THREAD)
-            snprintf(name, sizeof name, "the end of threads");
-        else
-            recording_lock_name(recording, wait->lock, name, sizeof name);
+        contention_name(recording, wait->kind, wait->lock, name, sizeof name);
         put_folded_name(out, name);
         fprintf(out, " %lu\n", (unsigned long)(wait->total / 1000));
     }

@@ -11,8 +11,8 @@
 const char *findings_kind(enum risk_kind kind)
 {
     static const char *const names[RISK_KINDS] = {
-        "cycle",         "self-deadlock", "ends-holding",      "destroyed-held",
-        "waits-holding", "handler",       "condition-holding", "leaked-thread"};
+        "cycle",   "self-deadlock",     "ends-holding",  "destroyed-held", "waits-holding",
+        "handler", "condition-holding", "leaked-thread", "unread-failure"};
     return names[kind];
 }
 
@@ -27,7 +27,7 @@ bool findings_shown(const struct risk *risk, const struct findings_options *opti
 {
     if (risk->suppressed)
         return false;
-    if (risk->kind == RISK_LEAKED_THREAD)
+    if (risk_is_leak(risk->kind))
         return true;
     return options->strict || risk->verdict == RISK_FEASIBLE;
 }
@@ -64,8 +64,12 @@ int findings_like(const struct risks *risks, int index)
 
 void findings_place(struct recording *recording, uint64_t site, char *text, size_t size)
 {
-    const struct place *place = recording_place(recording, site);
-    if (!place || (site & SITE_MASK) == 0) {
+    findings_place_text(site & SITE_MASK ? recording_place(recording, site) : NULL, text, size);
+}
+
+void findings_place_text(const struct place *place, char *text, size_t size)
+{
+    if (!place) {
         snprintf(text, size, "an unknown place");
         return;
     }
@@ -157,7 +161,7 @@ int findings_report(struct recording *recording, const struct findings_options *
         if (risk->suppressed || findings_like(&risks, i) == 0)
             continue;
         seen->potential += risk->verdict == RISK_FEASIBLE;
-        seen->leaks += risk->kind == RISK_LEAKED_THREAD;
+        seen->leaks += risk_is_leak(risk->kind);
     }
     const struct region *region = recording->region;
     uint32_t locks = recording_count(region->lock_count, REGION_LOCKS);

@@ -35,10 +35,16 @@ int findings_text(struct recording *recording, const struct risks *risks,
                   const struct findings_options *options, FILE *out);
 int findings_json(struct recording *recording, const struct risks *risks,
                   const struct findings_options *options, FILE *out);
+/* Where a wait was; what was waited for. */
+void contention_place(struct recording *recording, const struct wait_record *wait, char *text,
+                      size_t size);
+void contention_name(struct recording *recording, uint32_t kind, uint32_t lock, char *text,
+                     size_t size);
 int contention_text(struct recording *recording, FILE *out);
 int contention_folded(struct recording *recording, FILE *out);
 
 /* The place of a call: "function (file:line)". */
+void findings_place_text(const struct place *place, char *text, size_t size); /* NULL: unknown */
 void findings_place(struct recording *recording, uint64_t site, char *text, size_t size);
 
 /* The number of findings like this one, if it is the first of them; else 0. */

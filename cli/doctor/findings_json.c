@@ -75,11 +75,9 @@ static void put_waits(struct recording *recording, FILE *out)
             continue;
         fputs(any ? ", {" : "{", out);
         any = true;
-        if (wait->kind == LOCK_THREAD)
-            put_name(out, "object", "the end of threads");
-        else
-            put_lock(recording, out, "object", wait->lock);
-        findings_place(recording, wait->site, place, sizeof place);
+        contention_name(recording, wait->kind, wait->lock, place, sizeof place);
+        put_name(out, "object", place);
+        contention_place(recording, wait, place, sizeof place);
         fputs(", ", out);
         put_name(out, "where", place);
         findings_place(recording, wait->holder, place, sizeof place);

@@ -2,6 +2,8 @@
 #include "findings.h"
 #include "report.h"
 
+#include <string.h>
+
 enum { SCHEDULE_LINES = 200, NAME = 512 };
 
 static const char *headline(const struct risk *risk)
@@ -16,6 +18,7 @@ static const char *headline(const struct risk *risk)
             "a signal handler takes a lock, and waits for ever if it interrupts its holder",
         [RISK_CONDITION_HOLDING] = "a thread waits for a condition, and holds another lock",
         [RISK_LEAKED_THREAD] = "a thread ended, and was neither joined nor detached",
+        [RISK_UNREAD] = "a task failed, and nobody asked for its result",
     };
     return lines[risk->kind];
 }
@@ -124,8 +127,8 @@ static void put_single(struct recording *recording, const struct risk *risk, FIL
                     "held %s and waited for %s in %s, which %s posted; that took the lock before\n",
                     lock, object, place, other);
         else
-            fprintf(out, "held %s and joined %s in %s; that took the lock, too\n", lock, other,
-                    place);
+            fprintf(out, "held %s and waited for the end of %s; that took the lock, too\n", lock,
+                    risk->other ? other : "a task");
         break;
     case RISK_HANDLER:
         fprintf(out, "took %s in a signal handler, in %s\n", lock, place);
@@ -133,6 +136,10 @@ static void put_single(struct recording *recording, const struct risk *risk, FIL
     case RISK_CONDITION_HOLDING:
         fprintf(out, "waited for %s in %s, and held %s\n", object, place, lock);
         break;
+    case RISK_UNREAD:
+        recording_given_name(recording, risk->object, lock, sizeof lock);
+        fprintf(out, "dropped the failure of %s: %s\n", lock, strerror((int)risk->other));
+        return;
     default:
         fprintf(out, "was created in %s\n", place);
         return;

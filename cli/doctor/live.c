@@ -6,8 +6,7 @@
 
 /* How long a thread waits before a look at the reason; the pause after a look without a result; the
  * number of ticks without movement before all threads are suspected. The library does not see waits
- * for locks other than those of the C library, such as thrum's. For these there is a look each
- * BLIND_PAUSE. */
+ * for locks that a program makes itself. For these there is a look each BLIND_PAUSE. */
 static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2, BLIND_PAUSE = 1;
 enum { QUIET_TICKS = 3 };
 
@@ -21,8 +20,19 @@ double live_now(void)
 /* True for a wait that ends when another thread unlocks or ends. */
 static bool has_owner(uint32_t kind)
 {
-    return kind != LOCK_SEMAPHORE && kind != LOCK_CONDITION && kind != LOCK_BARRIER &&
-           kind != LOCK_THRUM_SEMAPHORE && kind != LOCK_THRUM_OTHER;
+    switch (kind) {
+    case LOCK_MUTEX:
+    case LOCK_RWLOCK:
+    case LOCK_SPIN:
+    case LOCK_ONCE:
+    case LOCK_THRUM_LOCK:
+    case LOCK_THRUM_RWLOCK:
+    case LOCK_THRUM_FUTURE:
+    case LOCK_THREAD:
+        return true;
+    default:
+        return false;
+    }
 }
 
 static uint64_t mix(uint64_t sum, uint64_t value)

@@ -160,7 +160,8 @@ static void wait_holding(struct slot *slot, uint32_t index, const void *place)
     for (uint32_t i = 0; i < slot->depth; i++) {
         const struct held *held = &slot->held[i];
         const struct recent *recent = thrum__watch_recent(other, held->lock);
-        if (held->lock && recent->lock == held->lock && recent->epoch <= semaphore->epoch)
+        if (held->lock && recent->lock == held->lock && recent->epoch >= other->first_epoch &&
+            recent->epoch <= semaphore->epoch)
             thrum__watch_finding(slot,
                                  &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
                                                           .lock = thrum__watch_held_lock(held),
@@ -173,19 +174,26 @@ static void wait_holding(struct slot *slot, uint32_t index, const void *place)
     }
 }
 
+void thrum__watch_taken(struct slot *slot, const void *semaphore, enum lock_kind kind,
+                        uint64_t site, uint32_t node)
+{
+    uint32_t index = thrum__watch_lock_find(semaphore, kind);
+    if (!index)
+        return;
+    if (slot->depth)
+        wait_holding(slot, index, (const void *)(site & SITE_MASK));
+    thrum__watch_event(slot, EVENT_TAKE, index, 0);
+    if (!(thrum__watch_region->locks[index].flags & LOCK_HANDED))
+        thrum__watch_push(slot, semaphore, kind, site, node);
+}
+
 static int taken(struct slot *slot, sem_t *semaphore, int rc, uint64_t site, uint32_t node)
 {
     int error = errno;
-    uint32_t index = rc == 0 && slot ? thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE) : 0;
     if (rc == 0 && slot && thrum__traced(slot))
         thrum__trace_at(slot, RING_TAKE, semaphore, LOCK_SEMAPHORE, site);
-    if (index) {
-        if (slot->depth)
-            wait_holding(slot, index, (const void *)(site & SITE_MASK));
-        thrum__watch_event(slot, EVENT_TAKE, index, 0);
-        if (!(thrum__watch_region->locks[index].flags & LOCK_HANDED))
-            thrum__watch_push(slot, semaphore, LOCK_SEMAPHORE, site, node);
-    }
+    if (rc == 0 && slot)
+        thrum__watch_taken(slot, semaphore, LOCK_SEMAPHORE, site, node);
     errno = error;
     return rc;
 }
@@ -234,20 +242,28 @@ HOOK int sem_trywait(sem_t *semaphore)
     return taken(thrum__watch_slot(), semaphore, rc, site_make(PLACE, MODE_TRY), 0);
 }
 
+void thrum__watch_posted(struct slot *slot, const void *semaphore, enum lock_kind kind,
+                         uint64_t count)
+{
+    enum { POSTS_MOST = 64 };
+    uint32_t index = thrum__watch_lock_find(semaphore, kind);
+    if (!index)
+        return;
+    struct lock_record *lock = &thrum__watch_region->locks[index];
+    lock->epoch = slot->epoch;
+    __atomic_store_n(&lock->thread, slot->thread, __ATOMIC_RELEASE);
+    for (uint64_t i = 0; i < count && i < POSTS_MOST; i++)
+        thrum__watch_event(slot, EVENT_POST, index, 0);
+    thrum__watch_leave(slot, semaphore, kind);
+}
+
 HOOK int sem_post(sem_t *semaphore)
 {
     struct slot *slot = thrum__watch_slot();
     if (slot) {
         int error = errno;
-        uint32_t index = thrum__watch_lock_find(semaphore, LOCK_SEMAPHORE);
         thrum__trace_event(slot, RING_POST, semaphore);
-        if (index) {
-            struct lock_record *lock = &thrum__watch_region->locks[index];
-            lock->epoch = slot->epoch;
-            __atomic_store_n(&lock->thread, slot->thread, __ATOMIC_RELEASE);
-            thrum__watch_event(slot, EVENT_POST, index, 0);
-            thrum__watch_leave(slot, semaphore, LOCK_SEMAPHORE);
-        }
+        thrum__watch_posted(slot, semaphore, LOCK_SEMAPHORE, 1);
         errno = error;
     }
     return REAL(sem_post)(semaphore);

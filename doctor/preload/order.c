@@ -78,6 +78,7 @@ static void self_step(struct slot *slot, uint32_t index, uint64_t site)
     const struct lock_record *lock = &thrum__watch_region->locks[index];
     bool reads = true;
     if (lock->flags & LOCK_RECURSIVE || lock->kind == LOCK_SEMAPHORE ||
+        lock->kind == LOCK_THRUM_SEMAPHORE ||
         site_mode(site) & (MODE_TRY | MODE_TIMED | MODE_REACQUIRE))
         return;
     for (uint32_t i = 0; i < slot->depth; i++)

@@ -120,7 +120,7 @@ static void fill_in(struct region *region)
     region->began = thrum__watch_now();
     region->lock_count = region->node_count = region->variant_count = region->event_count = 1;
     region->wait_count = region->finding_count = region->segment_count = 1;
-    region->thread_count = 1;
+    region->thread_count = region->name_count = 1;
     region->stack_used = 16;
     long length =
         syscall(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", region->program, REGION_PATH - 1);

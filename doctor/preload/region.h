@@ -16,6 +16,9 @@
  * read `held` and `recent` while it runs, and may see an entry that is half new, which is harmless:
  * an address that is no lock's is not found.
  *
+ * A task of a thrum pool that takes locks has a slot and a record as a thread has: the tasks of one worker are no
+ * more one after another than its threads are. It has them from its first lock on.
+ *
  * Behind the region lie the rings of events, one for each slot, if the watcher wants them: ring.h.
  */
 #ifndef DOCTOR_PRELOAD_REGION_H
@@ -37,6 +40,7 @@ enum {
     REGION_WAITS = 1 << 14,
     REGION_FINDINGS = 1 << 12,
     REGION_SEGMENTS = 1 << 12,
+    REGION_NAMES = 1 << 12,
     REGION_STAMPS = 1 << 10,
     REGION_STACK_BYTES = 64 << 20,
     REGION_PATH = 256,
@@ -61,6 +65,13 @@ enum lock_kind {
     LOCK_THRUM_LOCK,
     LOCK_THRUM_RWLOCK,
     LOCK_THRUM_SEMAPHORE,
+    LOCK_THRUM_CONDITION,
+    LOCK_THRUM_BARRIER,
+    LOCK_THRUM_EVENT,
+    LOCK_THRUM_QUEUE,
+    LOCK_THRUM_GROUP,
+    LOCK_THRUM_FUTURE,
+    LOCK_THRUM_SLEEP,
     LOCK_THRUM_OTHER,
     LOCK_THREAD, /* a join */
     LOCK_KINDS,
@@ -73,6 +84,7 @@ enum {
     LOCK_PREFERS_WRITER = 8,
     LOCK_RECURSIVE = 16, /* or it refuses to be locked twice */
     LOCK_WRITTEN = 32,   /* set only if it prefers writers */
+    LOCK_VALUED = 64,    /* its first value is known though nobody was seen to initialise it */
 };
 
 /* How a lock was taken; in the upper byte of a site. */
@@ -130,12 +142,13 @@ struct variant_record {
 /* What orders threads, besides their creation (thread_record.parent_epoch). It ends the epoch `epoch` of the thread. */
 enum event_kind {
     EVENT_NONE,
-    EVENT_JOIN,    /* `other` has ended */
-    EVENT_POST,    /* of the semaphore `object` */
-    EVENT_TAKE,    /* `object` was posted */
-    EVENT_SIGNAL,  /* of the condition `object`, while one waited */
-    EVENT_WOKEN,   /* the wait began when `other` events were recorded */
-    EVENT_BARRIER, /* arrival at `object`, and then on */
+    EVENT_JOIN,         /* `other` has ended */
+    EVENT_POST,         /* of the semaphore `object` */
+    EVENT_TAKE,         /* `object` was posted */
+    EVENT_SIGNAL,       /* of the condition `object`, while one waited */
+    EVENT_WOKEN,        /* the wait began when `other` events were recorded */
+    EVENT_BARRIER,      /* arrival at `object`, and then on */
+    EVENT_WOKEN_BY_ALL, /* of EVENT_SIGNAL before it */
 };
 
 struct event_record {
@@ -148,6 +161,7 @@ enum {
     THREAD_DETACHED = 2,
     THREAD_JOINED = 4,
     THREAD_MAIN = 8,
+    THREAD_TASK = 16, /* not a thread, but a task of thrum; `handle` is the thread that ran it */
 };
 
 struct thread_record {
@@ -174,12 +188,19 @@ enum finding_kind {
     FINDING_DESTROYED_HELD,
     FINDING_WAITS_HOLDING, /* waited for what `other` did, which took `lock` at epoch `other_epoch` */
     FINDING_CONDITION_HOLDING, /* waited for a condition with `lock` held besides */
+    FINDING_UNREAD, /* a failure of the task with the name `object`; `other` is its errno */
 };
 
 struct finding_record {
     uint32_t kind, lock, object, thread, epoch, stack;
     uint32_t other, other_epoch;
     uint64_t site, other_site;
+};
+
+/* A name that the program gave to `size` bytes. */
+struct name_record {
+    uint64_t address, size;
+    char text[48];
 };
 
 struct segment_record {
@@ -226,12 +247,16 @@ struct slot {
     uint64_t stack_low, stack_high;
     uint64_t waits_for, waits_since, wait_count; /* what it waits for now, 0 for nothing */
     uint32_t waits_kind, unused;
+    uint64_t task;   /* whose slot it is, if not a thread's */
+    uint64_t wanted; /* the site of a wait of thrum that is about to begin */
     void *(*start)(void *);
     void *argument;
     void (*once)(void);
     const void *once_object;
     uint64_t once_site;
     uint32_t once_node, unused2;
+    uint32_t first_epoch; /* of `thread`: the slot may have had others before */
+    uint32_t touched;     /* what this thread did is in a table */
     struct held held[HELD_MOST];
     struct recent recent[RECENT_ENTRIES];
     struct cache_entry cache[CACHE_ENTRIES];
@@ -257,7 +282,7 @@ struct region {
     uint32_t ring_bits, ring_clock; /* 0: there are no rings; enum ring_clock */
     uint32_t parent, complete;      /* complete: the program ended by exit() */
     uint32_t slot_count, thread_count, lock_count, node_count, variant_count, event_count;
-    uint32_t wait_count, finding_count, segment_count;
+    uint32_t wait_count, finding_count, segment_count, name_count;
     uint32_t dropped[DROPPED_KINDS];
     uint64_t stack_used;
     char program[REGION_PATH];
@@ -274,6 +299,7 @@ struct region {
     struct finding_record findings[REGION_FINDINGS];
     struct segment_record segments[REGION_SEGMENTS];
     struct ring_place places[RING_PLACES];
+    struct name_record names[REGION_NAMES];
     struct slot slots[REGION_SLOTS];
     uint8_t stacks[REGION_STACK_BYTES];
 };

@@ -185,6 +185,9 @@ enum { VARIANTS_EACH = 8 };
  * so many of a context have a stack of their own, the others show that of the first. */
 enum { STACKS_EACH = 32 };
 
+/* Tasks are many more than threads, and those that run the same function do the same. */
+enum { TASKS_EACH = 64 };
+
 static uint32_t variant_stack(struct slot *slot, struct node_record *node)
 {
     uint32_t before = __atomic_fetch_add(&node->variants, 1, __ATOMIC_RELAXED);
@@ -203,6 +206,9 @@ void thrum__watch_variant(struct slot *slot, uint32_t node)
     uint32_t *head =
         &thrum__watch_region->variant_heads[thrum__watch_hash(key) % (REGION_VARIANTS / 2)];
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), count = 0;
+    if (slot->task &&
+        __atomic_load_n(&thrum__watch_region->nodes[node].variants, __ATOMIC_RELAXED) >= TASKS_EACH)
+        return;
     /* Only this thread adds variants of its own, so the search need not be repeated. */
     for (uint32_t at = first; at; at = variants[at].next)
         if (variants[at].node == node && variants[at].thread == slot->thread) {
@@ -211,6 +217,7 @@ void thrum__watch_variant(struct slot *slot, uint32_t node)
             count = variants[at].count;
             break;
         }
+    slot->touched = 1;
     uint32_t mine = take(&thrum__watch_region->variant_count, REGION_VARIANTS, DROPPED_VARIANTS);
     if (!mine)
         return;
@@ -226,6 +233,7 @@ void thrum__watch_event(struct slot *slot, enum event_kind kind, uint32_t object
 {
     if (kind != EVENT_JOIN && slot->bumps++ >= BUMPS_MOST)
         return;
+    slot->touched = 1;
     uint32_t mine = take(&thrum__watch_region->event_count, REGION_EVENTS, DROPPED_EVENTS);
     if (!mine)
         return;
@@ -247,6 +255,7 @@ void thrum__watch_finding(struct slot *slot, const struct finding_record *findin
             all[i].site == finding->site && all[i].object == finding->object &&
             all[i].other == finding->other)
             return;
+    slot->touched = 1;
     uint32_t mine = take(&thrum__watch_region->finding_count, REGION_FINDINGS, DROPPED_OTHER);
     if (!mine)
         return;
@@ -258,4 +267,18 @@ void thrum__watch_finding(struct slot *slot, const struct finding_record *findin
         all[mine].epoch = slot->epoch;
     all[mine].stack = thrum__watch_stack(slot);
     __atomic_store_n(&all[mine].kind, kind, __ATOMIC_RELEASE);
+}
+
+/* Names are few, and looked for by the watcher alone: the last one of an address counts. */
+uint32_t thrum__watch_named(const void *object, uint64_t size, const char *text)
+{
+    uint32_t mine = take(&thrum__watch_region->name_count, REGION_NAMES, DROPPED_OTHER);
+    if (!mine)
+        return 0;
+    struct name_record *name = &thrum__watch_region->names[mine];
+    name->address = (uintptr_t)object;
+    for (size_t i = 0; text && text[i] && i < sizeof name->text - 1; i++)
+        name->text[i] = text[i];
+    __atomic_store_n(&name->size, size, __ATOMIC_RELEASE);
+    return mine;
 }

@@ -12,6 +12,7 @@
  * In the child of a fork only the calling thread exists. Its held locks are copied to a new region,
  * which is made at the next hook; most children never come so far, but execute another program.
  */
+#include "base/probe.h"
 #include "hooks.h"
 #include "real.h"
 #include "trace.h"
@@ -29,6 +30,8 @@ extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (
                              void *library);
 
 __thread struct slot *thrum__watch_self __attribute__((tls_model("initial-exec")));
+__thread struct slot *thrum__watch_base __attribute__((tls_model("initial-exec")));
+__thread uint64_t thrum__watch_task __attribute__((tls_model("initial-exec")));
 
 /* Set once the thread is to have no slot any more. */
 static __thread bool ended __attribute__((tls_model("initial-exec")));
@@ -46,7 +49,7 @@ static struct thread_record *record_of(const struct slot *slot)
     return &thrum__watch_region->threads[slot->thread];
 }
 
-static struct slot *slot_take(void)
+struct slot *thrum__watch_slot_take(void)
 {
     struct region *region = thrum__watch_region;
     for (uint32_t i = 0; i < REGION_SLOTS; i++) {
@@ -59,9 +62,7 @@ static struct slot *slot_take(void)
         while (count <= i && !__atomic_compare_exchange_n(&region->slot_count, &count, i + 1, false,
                                                           __ATOMIC_RELEASE, __ATOMIC_RELAXED))
             ;
-        if (i < count) /* it may have served before */
-            memset(slot->recent, 0, sizeof slot->recent + sizeof slot->cache);
-        slot->depth = slot->epoch = slot->busy = slot->bumps = 0;
+        slot->depth = slot->busy = slot->bumps = 0;
         slot->waits_for = 0;
         thrum__trace_attach(slot);
         return slot;
@@ -69,30 +70,41 @@ static struct slot *slot_take(void)
     return NULL;
 }
 
-static void slot_free(struct slot *slot)
+void thrum__watch_slot_free(struct slot *slot)
 {
     thrum__watch_slot_tid(slot, 0);
     __atomic_store_n(&slot->used, 0, __ATOMIC_RELEASE);
 }
 
-/* A slot and a record for a new thread; NULL if there is no room. */
-static struct slot *admit(struct slot *parent)
+uint32_t thrum__watch_thread_record(void)
 {
     struct region *region = thrum__watch_region;
     uint32_t index = __atomic_load_n(&region->thread_count, __ATOMIC_RELAXED);
-    struct slot *slot = index < REGION_THREADS ? slot_take() : NULL;
-    if (!slot) {
+    if (index < REGION_THREADS)
+        index = __atomic_fetch_add(&region->thread_count, 1, __ATOMIC_RELAXED);
+    if (index < REGION_THREADS)
+        return index;
+    __atomic_store_n(&region->thread_count, REGION_THREADS, __ATOMIC_RELAXED);
+    return 0;
+}
+
+/* A slot and a record for a new thread; NULL if there is no room. What the slot has of another thread, or of
+ * a task, is of an earlier epoch. */
+static struct slot *admit(struct slot *parent)
+{
+    struct region *region = thrum__watch_region;
+    struct slot *slot = thrum__watch_slot_take();
+    uint32_t index = slot ? thrum__watch_thread_record() : 0;
+    if (!index) {
+        if (slot)
+            thrum__watch_slot_free(slot);
         thrum__watch_drop(DROPPED_THREADS);
         return NULL;
     }
-    index = __atomic_fetch_add(&region->thread_count, 1, __ATOMIC_RELAXED);
-    if (index >= REGION_THREADS) {
-        __atomic_store_n(&region->thread_count, REGION_THREADS, __ATOMIC_RELAXED);
-        thrum__watch_drop(DROPPED_THREADS);
-        slot_free(slot);
-        return NULL;
-    }
+    slot->first_epoch = ++slot->epoch;
     slot->thread = index;
+    slot->touched = 1;
+    slot->task = 0;
     struct thread_record *record = record_of(slot);
     record->slot = (uint32_t)(slot - region->slots);
     if (parent) {
@@ -132,7 +144,7 @@ static void settle(struct slot *slot, uint64_t size)
         slot->stack_low = slot->stack_high = 0;
     read_name(slot);
     thrum__watch_slot_tid(slot, record->tid);
-    thrum__watch_self = slot;
+    thrum__watch_self = thrum__watch_base = slot;
     thrum__trace_thread(slot, RING_BEGIN, slot->thread);
     if (key_made)
         pthread_setspecific(key, slot);
@@ -142,6 +154,8 @@ struct slot *thrum__watch_adopt(void)
 {
     int error = errno;
     struct slot *slot = NULL;
+    if (thrum__watch_task)
+        return thrum__watch_task_adopt();
     if (!ended && thrum__watch_region_open() && (slot = admit(NULL)) != NULL) {
         settle(slot, 0);
         for (uint32_t i = 0; i < kept_depth; i++) {
@@ -155,18 +169,18 @@ struct slot *thrum__watch_adopt(void)
     return slot;
 }
 
-static void note_end(struct slot *slot)
+void thrum__watch_note_end(struct slot *slot)
 {
     struct thread_record *record = record_of(slot);
     for (uint32_t i = 0; i < slot->depth && i < HELD_MOST; i++) {
         const struct held *held = &slot->held[i];
         uint32_t lock = held->lock ? thrum__watch_held_lock(held) : 0;
-        if (lock && thrum__watch_region->locks[lock].kind != LOCK_SEMAPHORE)
+        uint8_t kind = thrum__watch_region->locks[lock].kind;
+        if (lock && kind != LOCK_SEMAPHORE && kind != LOCK_THRUM_SEMAPHORE)
             thrum__watch_finding(slot, &(struct finding_record){.kind = FINDING_ENDS_HOLDING,
                                                                 .lock = lock,
                                                                 .site = held->site});
     }
-    read_name(slot);
     record->last_epoch = slot->epoch;
 }
 
@@ -178,12 +192,13 @@ static void at_end(void *value)
     if (++rounds < PTHREAD_DESTRUCTOR_ITERATIONS && pthread_setspecific(key, slot) == 0)
         return;
     struct thread_record *record = record_of(slot);
-    note_end(slot);
+    thrum__watch_note_end(slot);
+    read_name(slot);
     thrum__trace_thread(slot, RING_END, slot->thread);
     ended = true;
-    thrum__watch_self = NULL;
+    thrum__watch_self = thrum__watch_base = NULL;
     if (__atomic_fetch_or(&record->flags, THREAD_HAS_ENDED, __ATOMIC_ACQ_REL) & THREAD_DETACHED)
-        slot_free(slot);
+        thrum__watch_slot_free(slot);
     else
         thrum__watch_slot_tid(slot, 0);
 }
@@ -226,7 +241,7 @@ int thrum__watch_create(pthread_t *thread, const pthread_attr_t *attributes, voi
     int rc = REAL(pthread_create)(thread, attributes, begin, slot);
     if (rc != 0) {
         record->flags = THREAD_HAS_ENDED | THREAD_JOINED;
-        slot_free(slot);
+        thrum__watch_slot_free(slot);
     } else /* the thread writes it, too, but may not have come so far when it is joined */
         __atomic_store_n(&record->handle, (uint64_t)*thread, __ATOMIC_RELEASE);
     return rc;
@@ -261,7 +276,7 @@ static void join_holding(struct slot *self, const struct slot *other, const void
     for (uint32_t i = 0; i < self->depth && i < HELD_MOST; i++) {
         const struct held *held = &self->held[i];
         const struct recent *recent = thrum__watch_recent(other, held->lock);
-        if (held->lock && recent->lock == held->lock)
+        if (held->lock && recent->lock == held->lock && recent->epoch >= other->first_epoch)
             thrum__watch_finding(self,
                                  &(struct finding_record){.kind = FINDING_WAITS_HOLDING,
                                                           .lock = thrum__watch_held_lock(held),
@@ -281,7 +296,7 @@ static void joined(struct slot *self, struct slot *other, const void *place)
     if (self && self->depth)
         join_holding(self, other, place);
     if (__atomic_fetch_or(&record->flags, THREAD_JOINED, __ATOMIC_ACQ_REL) & THREAD_HAS_ENDED)
-        slot_free(other);
+        thrum__watch_slot_free(other);
     if (self)
         thrum__watch_event(self, EVENT_JOIN, 0, index);
     errno = error;
@@ -337,7 +352,7 @@ int thrum__watch_detach(pthread_t thread)
     if (rc == 0 && other &&
         __atomic_fetch_or(&record_of(other)->flags, THREAD_DETACHED, __ATOMIC_ACQ_REL) &
             THREAD_HAS_ENDED)
-        slot_free(other);
+        thrum__watch_slot_free(other);
     return rc;
 }
 
@@ -366,9 +381,15 @@ static void in_child(void)
     kept_depth = slot ? slot->depth : 0;
     if (slot)
         memcpy(kept, slot->held, kept_depth * sizeof *kept);
-    thrum__watch_self = NULL;
+    thrum__watch_self = thrum__watch_base = NULL;
+    thrum__watch_task_fork();
     thrum__watch_region_leave();
 }
+
+#ifdef DOCTOR_STATIC
+/* So that the linker takes the table out of the archive; libthrum's own reference is weak. */
+__attribute__((used)) static const void *const probes = &THRUM__PROBES_SYMBOL;
+#endif
 
 __attribute__((constructor)) static void load(void)
 {

@@ -13,6 +13,16 @@ uint64_t thrum__watch_now(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
+/* Where that slot's thread took the object; 0 if it does not hold it. */
+static uint64_t slot_holds(const struct slot *slot, const void *object)
+{
+    uint32_t depth = __atomic_load_n(&slot->depth, __ATOMIC_RELAXED);
+    for (uint32_t at = 0; at < depth && at < HELD_MOST; at++)
+        if (__atomic_load_n(&slot->held[at].lock, __ATOMIC_RELAXED) == (uintptr_t)object)
+            return __atomic_load_n(&slot->held[at].site, __ATOMIC_RELAXED);
+    return 0;
+}
+
 /* Where the thread with that number took the object; 0 if that is not known. */
 static uint64_t holder_site(uint32_t owner, const void *object)
 {
@@ -20,11 +30,21 @@ static uint64_t holder_site(uint32_t owner, const void *object)
     for (uint32_t i = 0; i < end && i < REGION_SLOTS; i++) {
         if (__atomic_load_n(&thrum__watch_region->slot_tids[i], __ATOMIC_RELAXED) != owner)
             continue;
-        const struct slot *slot = &thrum__watch_region->slots[i];
-        uint32_t depth = __atomic_load_n(&slot->depth, __ATOMIC_RELAXED);
-        for (uint32_t at = 0; at < depth && at < HELD_MOST; at++)
-            if (__atomic_load_n(&slot->held[at].lock, __ATOMIC_RELAXED) == (uintptr_t)object)
-                return __atomic_load_n(&slot->held[at].site, __ATOMIC_RELAXED);
+        uint64_t site = slot_holds(&thrum__watch_region->slots[i], object);
+        if (site)
+            return site;
+    }
+    return 0;
+}
+
+uint64_t thrum__watch_holder(const void *object)
+{
+    enum { SLOTS_MOST = 256 }; /* more are not looked at, as this comes before each wait */
+    uint32_t end = __atomic_load_n(&thrum__watch_region->slot_count, __ATOMIC_RELAXED);
+    for (uint32_t i = 0; i < end && i < SLOTS_MOST; i++) {
+        uint64_t site = slot_holds(&thrum__watch_region->slots[i], object);
+        if (site)
+            return site;
     }
     return 0;
 }
@@ -58,7 +78,8 @@ static struct wait_record *find(struct slot *slot, uint32_t lock, enum lock_kind
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0, mine = 0;
     for (;;) {
         for (uint32_t at = first; at != searched; at = waits[at].next)
-            if (waits[at].site == site && waits[at].holder == holder && waits[at].lock == lock)
+            if (waits[at].site == site && waits[at].holder == holder && waits[at].lock == lock &&
+                waits[at].kind == kind)
                 return &waits[at];
         if (!mine) {
             mine = __atomic_fetch_add(&thrum__watch_region->wait_count, 1, __ATOMIC_RELAXED);
@@ -80,16 +101,10 @@ static struct wait_record *find(struct slot *slot, uint32_t lock, enum lock_kind
     }
 }
 
-void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind,
-                           uint64_t site, const struct watched_wait *wait)
+void thrum__watch_waited(struct slot *slot, uint32_t lock, enum lock_kind kind, uint64_t site,
+                         uint64_t holder, uint64_t took)
 {
-    int error = errno;
-    if (thrum__traced(slot))
-        thrum__trace_put(slot, RING_WAIT_END, traced_object(object, kind), 0);
-    uint64_t took = thrum__watch_now() - wait->since;
-    __atomic_store_n(&slot->waits_for, 0, __ATOMIC_RELEASE);
-    uint32_t lock = kind == LOCK_THREAD ? 0 : thrum__watch_lock_find(object, kind);
-    struct wait_record *record = find(slot, lock, kind, site, wait->holder);
+    struct wait_record *record = find(slot, lock, kind, site, holder);
     if (record) {
         __atomic_fetch_add(&record->count, 1, __ATOMIC_RELAXED);
         __atomic_fetch_add(&record->total, took, __ATOMIC_RELAXED);
@@ -99,5 +114,17 @@ void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind
                                             __ATOMIC_RELAXED, __ATOMIC_RELAXED))
             ;
     }
+}
+
+void thrum__watch_wait_end(struct slot *slot, const void *object, enum lock_kind kind,
+                           uint64_t site, const struct watched_wait *wait)
+{
+    int error = errno;
+    if (thrum__traced(slot))
+        thrum__trace_put(slot, RING_WAIT_END, traced_object(object, kind), 0);
+    uint64_t took = thrum__watch_now() - wait->since;
+    __atomic_store_n(&slot->waits_for, 0, __ATOMIC_RELEASE);
+    uint32_t lock = kind == LOCK_THREAD ? 0 : thrum__watch_lock_find(object, kind);
+    thrum__watch_waited(slot, lock, kind, site, wait->holder, took);
     errno = error;
 }

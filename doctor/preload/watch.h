@@ -18,7 +18,11 @@ extern struct region *thrum__watch_region;
 /* NULL until the thread's first hook, and after its last. */
 extern __thread struct slot *thrum__watch_self __attribute__((tls_model("initial-exec")));
 
-/* Gives this thread a slot; NULL if it is to have none. */
+/* The slot of the thread itself, while `self` may be that of a task; and the task, 0 in no task. */
+extern __thread struct slot *thrum__watch_base __attribute__((tls_model("initial-exec")));
+extern __thread uint64_t thrum__watch_task __attribute__((tls_model("initial-exec")));
+
+/* Gives this thread, or the task that it runs, a slot; NULL if it is to have none. */
 struct slot *thrum__watch_adopt(void);
 
 static inline struct slot *thrum__watch_slot(void)
@@ -40,6 +44,16 @@ void thrum__watch_region_leave(void); /* in a child of fork: the region is its p
 void thrum__watch_segments(void);     /* notes which files are mapped; takes the loader's lock */
 bool thrum__watch_wanted(void);       /* a watcher has started this program */
 
+/* thread.c: slots and records. */
+struct slot *thrum__watch_slot_take(void);
+void thrum__watch_slot_free(struct slot *slot);
+uint32_t thrum__watch_thread_record(void); /* a new one, 0 if the table is full */
+void thrum__watch_note_end(struct slot *slot);
+
+/* task.c: tasks of thrum. */
+struct slot *thrum__watch_task_adopt(void);
+void thrum__watch_task_fork(void); /* in a child: what was left is not resumed with its slot */
+
 /* table.c: the tables. Each returns an index, 0 if the table is full. */
 uint32_t thrum__watch_lock_find(const void *address, enum lock_kind kind);
 uint32_t thrum__watch_lock_peek(const void *address); /* 0 if it has no record */
@@ -51,6 +65,7 @@ void thrum__watch_variant(struct slot *slot, uint32_t node);
 uint32_t thrum__watch_stack(struct slot *slot);
 void thrum__watch_event(struct slot *slot, enum event_kind kind, uint32_t object, uint64_t other);
 void thrum__watch_finding(struct slot *slot, const struct finding_record *finding);
+uint32_t thrum__watch_named(const void *object, uint64_t size, const char *text);
 void thrum__watch_drop(enum dropped what);
 
 /* order.c */
@@ -60,7 +75,16 @@ void thrum__watch_leave_slow(struct slot *slot, const void *lock, enum lock_kind
 void thrum__watch_push_full(void);
 bool thrum__watch_holds(const struct slot *slot, const void *lock);
 
+/* hook_wait.c: a semaphore was taken, or is posted. */
+void thrum__watch_taken(struct slot *slot, const void *semaphore, enum lock_kind kind,
+                        uint64_t site, uint32_t node);
+void thrum__watch_posted(struct slot *slot, const void *semaphore, enum lock_kind kind,
+                         uint64_t count);
+
 /* wait.c: waits that block. */
+uint64_t thrum__watch_holder(const void *object); /* where it was taken by what holds it, or 0 */
+void thrum__watch_waited(struct slot *slot, uint32_t lock, enum lock_kind kind, uint64_t site,
+                         uint64_t holder, uint64_t took);
 struct watched_wait {
     uint64_t since, holder;
 };

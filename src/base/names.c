@@ -17,6 +17,7 @@
 #include "base/names.h"
 #include "base/atomic.h"
 #include "base/memory.h"
+#include "base/probe.h"
 #include "base/section.h"
 #include "base/spin.h"
 #include "base/symbol.h"
@@ -101,6 +102,7 @@ int thrum_name_set(const void *object, size_t size, const char *text)
     }
     release();
     thrum__free(old);
+    thrum__probe(named, object, size, text);
     return 0;
 }
 

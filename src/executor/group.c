@@ -36,6 +36,7 @@
  */
 #include "base/panic.h"
 #include "base/place.h"
+#include "base/probe.h"
 #include "base/process.h"
 #include "executor/core/executor.h"
 #include "thread/leaks.h"
@@ -138,6 +139,7 @@ static void member_done(thrum__future_callback *callback, thrum_future *future)
     thrum_group *group = member->group;
     const thrum_error *error = thrum__future_failure(future);
     bool first = false;
+    thrum__probe(told, THRUM__PROBE_GROUP, group, 1);
     thrum_with (&group->changed) {
         unlink_member(member);
         first = error && give_reason(group, error);
@@ -269,6 +271,7 @@ static int wait_for_all(thrum_group *group, thrum_deadline deadline)
                 return rc;
         }
     }
+    thrum__probe(learned, THRUM__PROBE_GROUP, group, 1);
     return 0;
 }
 

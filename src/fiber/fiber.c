@@ -42,6 +42,7 @@
 #include "base/local.h"
 #include "base/os_thread.h"
 #include "base/pages.h"
+#include "base/probe.h"
 #include "base/process.h"
 #include "base/spin.h"
 #include "fiber/inbox.h"
@@ -60,6 +61,14 @@ static thrum__fiber *current(void)
     return self ? self->fiber : NULL;
 }
 
+/* Runs other fibers until this one is resumed. */
+static void switch_out(thrum__fiber_worker *worker, thrum__fiber *fiber)
+{
+    uint64_t left = thrum__probed() ? thrum__probe_table->leave() : 0;
+    thrum__worker_wait(worker, fiber);
+    thrum__probe(arrive, left);
+}
+
 static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
 {
     thrum__fiber *fiber = self->fiber;
@@ -71,7 +80,7 @@ static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
         fiber->ticket = ticket;
         thrum__timers_insert(&worker->timers, fiber->slot, limit);
     }
-    thrum__worker_wait(worker, fiber);
+    switch_out(worker, fiber);
     if (!thrum_deadline_is_forever(limit))
         thrum__timers_remove(&worker->timers, fiber->slot);
     errno = error;
@@ -108,7 +117,7 @@ void thrum_yield(void)
     thrum__fiber *fiber = self->fiber;
     thrum__rwlock_before_switch(self);
     thrum__fiber_ready(fiber);
-    thrum__worker_wait(fiber->worker, fiber);
+    switch_out(fiber->worker, fiber);
     errno = error;
 }
 

@@ -22,6 +22,7 @@
  * switch). Source: Python's Future.add_done_callback.
  */
 #include "base/place.h"
+#include "base/probe.h"
 #include "future/future.h"
 #include "park/scope.h"
 #include <thrum/thread.h>
@@ -58,6 +59,7 @@ void thrum__future_call_back(thrum_future *future, thrum__future_watch *first)
     if (!first)
         return;
     thrum__scope scope;
+    thrum__probe(task_awaited, &future->task);
     thrum__scope_open(&scope, NULL);
     scope.shields = 1;
     while (first) {

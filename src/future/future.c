@@ -45,6 +45,7 @@
  */
 #include "future/future.h"
 #include "base/panic.h"
+#include "base/probe.h"
 #include "base/process.h"
 #include "future/future_cache.h"
 #include "park/deadlock.h"
@@ -449,7 +450,10 @@ static int wait(thrum_future *future, thrum_deadline deadline, const void *place
 
 int thrum_future_wait(thrum_future *future, thrum_deadline deadline)
 {
-    return wait(future, deadline, thrum__caller());
+    int rc = wait(future, deadline, thrum__caller());
+    if (rc == 0)
+        thrum__probe(task_awaited, &future->task);
+    return rc;
 }
 
 static void keep_others_out(void *future)
@@ -470,6 +474,7 @@ int thrum__future_result(thrum_future *future, const thrum__request *request,
     int rc = wait(future, deadline, place);
     if (rc < 0)
         return rc;
+    thrum__probe(task_awaited, &future->task);
     rc = thrum__task_deliver(&future->task, request, &thrum__future_deliver_lock, future);
     if (rc == THRUM_FAILED)
         thrum__future_ignore(future);

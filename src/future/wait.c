@@ -19,6 +19,7 @@
  * A wait that finds its condition true at a first look over the futures needs no watch, and no
  * memory; one that may not wait needs none either.
  */
+#include "base/probe.h"
 #include "future/future.h"
 #include "park/park.h"
 #include "park/select.h"
@@ -129,6 +130,14 @@ static int wait_for_first(thrum_future *const *futures, size_t count, thrum_dead
     return index < 0 ? index : 0;
 }
 
+/* Tells the probes which tasks are seen to have ended. */
+static void tell(thrum_future *const *futures, size_t count)
+{
+    for (size_t i = 0; thrum__probed() && i < count; i++)
+        if (thrum_future_done(futures[i]))
+            thrum__probe(task_awaited, &futures[i]->task);
+}
+
 int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
                thrum_deadline deadline)
 {
@@ -136,8 +145,10 @@ int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition 
         return 0;
     if (condition == THRUM_FIRST_COMPLETED)
         return wait_for_first(futures, count, deadline);
-    if (is_met(futures, count, condition))
+    if (is_met(futures, count, condition)) {
+        tell(futures, count);
         return 0;
+    }
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     struct watched *watched = thrum__alloc_array(count, sizeof *watched);
@@ -152,5 +163,7 @@ int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition 
     thrum__futures_wait_end(self);
     thrum__memory_dead(&waiting);
     thrum__free(watched);
+    if (rc == 0)
+        tell(futures, count);
     return rc;
 }

@@ -46,7 +46,8 @@ int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind
     uint64_t ticket = waiter->ticket; /* the waiter is the guard's; only these two are read here */
     thrum__store_relaxed(&self->wait_object, object);
     thrum__store_relaxed(&self->wait_kind, kind);
-    thrum__probe(wait_begin, kind, object);
+    thrum__probe_wait watched;
+    thrum__probe(wait_begin, kind, object, &watched);
     bool ends_first = ends_before(self->scope, ticket, deadline);
     thrum__forks_base *forks = self->forks;
     if (__builtin_expect(forks != NULL, 0))
@@ -57,7 +58,7 @@ int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind
         rc = -ECANCELED;
     if (rc == 0 && thrum__load_relaxed(&self->claim) % THRUM__CLAIM_STATES != THRUM__CLAIM_NOTIFIED)
         rc = -ECANCELED;
-    thrum__probe(wait_end, kind, object, rc);
+    thrum__probe(wait_end, kind, object, rc, &watched);
     thrum__store_relaxed(&self->wait_kind, NULL);
     if (__builtin_expect(forks != NULL, 0))
         forks->hook->end(self);

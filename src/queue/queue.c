@@ -39,6 +39,7 @@
  */
 #include "queue/queue.h"
 #include "base/panic.h"
+#include "base/probe.h"
 #include "thread/value.h"
 #include <thrum/name.h>
 #include <thrum/thread.h>
@@ -128,6 +129,7 @@ void thrum_queue_free(thrum_queue *queue)
         destroy_what_is_left(queue);
     if (queue->named)
         (void)thrum_name_set(queue, 0, NULL);
+    thrum__probe(gone, THRUM__PROBE_QUEUE, queue, thrum__caller());
     queue->make->free(queue);
 }
 
@@ -146,6 +148,7 @@ void thrum__queue_notify(thrum_condition *condition, size_t count)
 
 int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline)
 {
+    thrum__probe(told, THRUM__PROBE_QUEUE, queue, 1);
     if (!queue->destroy)
         return queue->make->put(queue, item, deadline);
     int rc = queue->make->put(queue, item, deadline);
@@ -158,6 +161,7 @@ int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, si
                          thrum_deadline deadline)
 {
     size_t put = 0;
+    thrum__probe(told, THRUM__PROBE_QUEUE, queue, count);
     int rc = count > 0 ? queue->make->put_many(queue, items, count, &put, deadline) : 0;
     if (added)
         *added = put;
@@ -168,16 +172,23 @@ int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count, si
 
 int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline)
 {
-    return queue->make->get(queue, ret_item, deadline);
+    int rc = queue->make->get(queue, ret_item, deadline);
+    if (rc == 0)
+        thrum__probe(learned, THRUM__PROBE_QUEUE, queue, 1);
+    return rc;
 }
 
 int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most, size_t *ret_count,
                          thrum_deadline deadline)
 {
-    if (most > 0)
-        return queue->make->get_many(queue, ret_items, most, ret_count, deadline);
-    *ret_count = 0;
-    return 0;
+    if (most == 0) {
+        *ret_count = 0;
+        return 0;
+    }
+    int rc = queue->make->get_many(queue, ret_items, most, ret_count, deadline);
+    if (rc == 0)
+        thrum__probe(learned, THRUM__PROBE_QUEUE, queue, *ret_count);
+    return rc;
 }
 
 /* How many items were put and are not done. Under the lock. */

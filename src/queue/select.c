@@ -81,7 +81,7 @@ static void get_withdraw(thrum__select_place *place)
 static int get_settle(thrum__select_place *place)
 {
     thrum_queue *queue = place->of->object_;
-    thrum__lock_acquire_woken(&queue->lock, &place->waiter);
+    thrum__lock_acquire_woken(&queue->lock, &place->waiter, NULL);
     int rc = queue->make->take(queue, place->of->with_.ret_);
     thrum__lock_release(&queue->lock);
     return rc;
@@ -126,7 +126,7 @@ static void put_withdraw(thrum__select_place *place)
 static int put_settle(thrum__select_place *place)
 {
     thrum_queue *queue = place->of->object_;
-    thrum__lock_acquire_woken(&queue->lock, &place->waiter);
+    thrum__lock_acquire_woken(&queue->lock, &place->waiter, NULL);
     thrum__lock_release(&queue->lock);
     return put_attempt(place->of);
 }

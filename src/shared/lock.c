@@ -105,7 +105,7 @@ void thrum_shared_lock_init(thrum_shared_lock *lock)
 static int acquired(thrum_shared_lock *lock, uint64_t state)
 {
     thrum__owner_set_shared(&lock->owner_, owner_word(thrum__self_ident()));
-    thrum__probe(acquired, "shared lock", lock);
+    thrum__probe(acquired, THRUM__PROBE_LOCK, lock, 0, NULL, 0);
     return state & DIED ? -EOWNERDEAD : 0;
 }
 
@@ -211,7 +211,7 @@ void thrum_shared_lock_release(thrum_shared_lock *lock)
 {
     if (!is_mine(lock))
         misuse(lock, "released", thrum__caller());
-    thrum__probe(released, "shared lock", lock);
+    thrum__probe(released, THRUM__PROBE_LOCK, lock, 1);
     thrum__owner_set_shared(&lock->owner_, 0);
     uint32_t *low = thrum__shared_low(&lock->state_);
     uint64_t state = thrum__load_relaxed(&lock->state_);

@@ -20,6 +20,7 @@
  * Source: the semantics are those of Python's threading.Barrier.
  */
 #include "base/panic.h"
+#include "base/probe.h"
 #include "park/guard.h"
 #include "park/park.h"
 #include <thrum/barrier.h>
@@ -41,6 +42,7 @@ void thrum_barrier_init(thrum_barrier *barrier, uint32_t parties, void (*action)
         thrum__panic(thrum__caller(), "barrier %p made for %u threads; it takes 1 to %d",
                      (void *)barrier, parties, INT32_MAX);
     *barrier = (thrum_barrier){.parties_ = parties, .action_ = action, .context_ = context};
+    thrum__probe(made, THRUM__PROBE_BARRIER, barrier, parties, thrum__caller());
 }
 
 void thrum_barrier_finish(thrum_barrier *barrier)
@@ -49,6 +51,7 @@ void thrum_barrier_finish(thrum_barrier *barrier)
     if (waiting)
         thrum__panic(thrum__caller(), "barrier %p finished by thread \"%s\" while %u wait at it",
                      (void *)barrier, thrum__self()->name, waiting);
+    thrum__probe(gone, THRUM__PROBE_BARRIER, barrier, thrum__caller());
 }
 
 /* Claims all waiters, with `outcome`, and empties the round. Gives how many were won, and their chain. Under the guard. */
@@ -105,6 +108,8 @@ int thrum_barrier_wait(thrum_barrier *barrier, thrum_deadline deadline)
     struct arrival own;
     thrum__memory_live(&own);
     int rc = 0;
+    thrum__probe(told, THRUM__PROBE_BARRIER, barrier, barrier->parties_);
+    thrum__probe(wanted, THRUM__PROBE_BARRIER, barrier, 0, thrum__caller(), barrier->parties_);
     uint32_t state = thrum__guard_acquire(&barrier->state_, GUARD);
     int index = (int)(barrier->parties_ - 1 - barrier->arrived_);
     if (state & BROKEN)

@@ -38,6 +38,8 @@ static thrum_lock *lock_of(thrum_condition *condition)
 void thrum_condition_init(thrum_condition *condition, thrum_lock *lock)
 {
     *condition = (thrum_condition)THRUM_CONDITION_INIT_ON(lock);
+    if (!lock)
+        thrum__probe(made, THRUM__PROBE_LOCK, &condition->own_, 0, thrum__caller());
 }
 
 void thrum_condition_init_reentrant(thrum_condition *condition, thrum_rlock *lock)
@@ -63,6 +65,9 @@ void thrum_condition_finish(thrum_condition *condition)
                      thrum__waiters_first(&condition->waiters_)->context->name);
     if (!condition->shared_ && thrum_lock_locked(&condition->own_))
         thrum__lock_misuse(&condition->own_, "finished with its condition", thrum__caller());
+    thrum__probe(gone, THRUM__PROBE_CONDITION, condition, thrum__caller());
+    if (!condition->shared_)
+        thrum__probe(gone, THRUM__PROBE_LOCK, &condition->own_, thrum__caller());
 }
 
 void thrum_condition_acquire(thrum_condition *condition)
@@ -100,9 +105,9 @@ static void require_lock(thrum_condition *condition, const char *what, const voi
                      (void *)condition, what, thrum__self()->name);
 }
 
-int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline)
+static int wait(thrum_condition *condition, thrum_deadline deadline, const void *place)
 {
-    require_lock(condition, "waited for", thrum__caller());
+    require_lock(condition, "waited for", place);
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum_lock *lock = lock_of(condition);
@@ -114,11 +119,13 @@ int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline)
     thrum__waiters_push_back(&condition->waiters_, &waiter);
     uint32_t depth = condition->reentrant_ ? thrum__rlock_give_up(rlock_of(condition)) : 0;
     thrum__lock_release(lock);
+    thrum__probe(wanted, THRUM__PROBE_CONDITION, condition, 0, place, 0);
+    thrum__probe(wanted, THRUM__PROBE_LOCK, lock, THRUM__PROBE_AGAIN, place, 0);
     rc = thrum__wait(&waiter, deadline, "condition", condition);
     if (rc == 0) {
-        thrum__lock_acquire_woken(lock, &waiter);
+        thrum__lock_acquire_woken(lock, &waiter, place);
     } else {
-        thrum_lock_acquire(lock);
+        thrum__lock_acquire(lock, place);
         if (thrum__waiter_queued(&waiter))
             thrum__waiters_remove(&condition->waiters_, &waiter);
     }
@@ -128,12 +135,18 @@ int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline)
     return rc;
 }
 
+int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline)
+{
+    return wait(condition, deadline, thrum__caller());
+}
+
 int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
                              void *context, thrum_deadline deadline)
 {
-    require_lock(condition, "waited for", thrum__caller());
+    const void *place = thrum__caller();
+    require_lock(condition, "waited for", place);
     while (!predicate(context)) {
-        int rc = thrum_condition_wait(condition, deadline);
+        int rc = wait(condition, deadline, place);
         if (rc < 0)
             return predicate(context) ? 0 : rc;
     }
@@ -143,6 +156,8 @@ int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void 
 static void notify(thrum_condition *condition, uint32_t count)
 {
     thrum__waiter *waiter;
+    if (!thrum__waiters_empty(&condition->waiters_)) /* to tell nobody orders nothing */
+        thrum__probe(told, THRUM__PROBE_CONDITION, condition, 1);
     while (count-- > 0 && (waiter = thrum__waiters_claim_first(&condition->waiters_)))
         thrum__lock_enqueue(lock_of(condition), waiter);
 }

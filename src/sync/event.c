@@ -30,6 +30,7 @@ enum { SET = 1, GUARD = 2, WAITERS = 4 };
 void thrum_event_init(thrum_event *event)
 {
     *event = (thrum_event)THRUM_EVENT_INIT;
+    thrum__probe(made, THRUM__PROBE_EVENT, event, 0, thrum__caller());
 }
 
 void thrum_event_finish(thrum_event *event)
@@ -37,6 +38,7 @@ void thrum_event_finish(thrum_event *event)
     if (thrum__load_acquire(&event->state_) & (GUARD | WAITERS))
         thrum__panic(thrum__caller(), "event %p finished by thread \"%s\" while it is waited for",
                      (void *)event, thrum__self()->name);
+    thrum__probe(gone, THRUM__PROBE_EVENT, event, thrum__caller());
 }
 
 bool thrum_event_is_set(const thrum_event *event)
@@ -52,6 +54,7 @@ void thrum_event_clear(thrum_event *event)
 void thrum_event_set(thrum_event *event)
 {
     uint32_t turns = 0;
+    thrum__probe(told, THRUM__PROBE_EVENT, event, 1);
     for (;;) {
         uint32_t state = thrum__load_relaxed(&event->state_);
         if (state & GUARD) {
@@ -95,8 +98,8 @@ static void withdraw(void *object, thrum__waiter *waiter)
     thrum__waiter_withdraw(waiter, &event->waiters_, &event->state_, GUARD, WAITERS);
 }
 
-int thrum__event_wait_owned(thrum_event *event, thrum_deadline deadline,
-                            const thrum__wait_kind *kind, const void *place)
+static int wait(thrum_event *event, thrum_deadline deadline, const thrum__wait_kind *kind,
+                const void *place)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     if (thrum_event_is_set(event))
@@ -104,13 +107,23 @@ int thrum__event_wait_owned(thrum_event *event, thrum_deadline deadline,
     if (thrum_deadline_is_now(deadline))
         return -EAGAIN;
     thrum__waiter waiter;
+    thrum__probe(wanted, THRUM__PROBE_EVENT, event, 0, place, 0);
     return thrum__wait_queued(event, &queue, &waiter, kind, deadline, true, place);
+}
+
+int thrum__event_wait_owned(thrum_event *event, thrum_deadline deadline,
+                            const thrum__wait_kind *kind, const void *place)
+{
+    int rc = wait(event, deadline, kind, place);
+    if (rc == 0)
+        thrum__probe(learned, THRUM__PROBE_EVENT, event, 1);
+    return rc;
 }
 
 int thrum_event_wait(thrum_event *event, thrum_deadline deadline)
 {
     static const thrum__wait_kind kind = {.name = "event"};
-    return thrum__event_wait_owned(event, deadline, &kind, NULL);
+    return thrum__event_wait_owned(event, deadline, &kind, thrum__caller());
 }
 
 /* ------------------------------------------------------------------------------ in a select */

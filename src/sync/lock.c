@@ -102,12 +102,14 @@ static inline uint32_t without_lost_waking(uint32_t state)
 void thrum_lock_init(thrum_lock *lock)
 {
     *lock = (thrum_lock)THRUM_LOCK_INIT;
+    thrum__probe(made, THRUM__PROBE_LOCK, lock, 0, thrum__caller());
 }
 
 void thrum_lock_finish(thrum_lock *lock)
 {
     if (without_lost_waking(thrum__load_acquire(&lock->state_)))
         thrum__lock_misuse(lock, "finished while in use", thrum__caller());
+    thrum__probe(gone, THRUM__PROBE_LOCK, lock, thrum__caller());
 }
 
 /* One waiting for a lock: what it carries from one attempt to the next. */
@@ -115,6 +117,7 @@ struct attempt {
     thrum__context *self;
     const void *place; /* where the caller asks for it */
     thrum_deadline deadline;
+    unsigned mode; /* for the probes */
     bool cancellable;
     bool on_the_way;  /* WAKING stands for us */
     bool was_woken;   /* keep our place at the head */
@@ -173,13 +176,14 @@ static int sleep_in_queue(thrum_lock *lock, struct attempt *attempt, thrum__wait
 static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
 {
     uint32_t guard_turns = 0;
+    thrum__probe(wanted, THRUM__PROBE_LOCK, lock, attempt->mode, attempt->place, 0);
     for (;;) {
         uint32_t state = thrum__load_relaxed(&lock->state_);
         uint32_t mine = attempt->on_the_way ? WAKING | STAMP : 0;
         if (!(state & LOCKED)) {
             if (thrum__owner_take(&lock->state_, &lock->owner_, &state, (state | LOCKED) & ~mine,
                                   attempt->self->ident)) {
-                thrum__probe(acquired, "lock", lock);
+                thrum__probe(acquired, THRUM__PROBE_LOCK, lock, attempt->mode, attempt->place, 0);
                 if (attempt->since)
                     attempt->self->tenure = thrum__clock_now();
                 return 0;
@@ -207,7 +211,7 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
         thrum__memory_dead(&waiter);
         if (granted) {
             attempt->self->tenure = thrum__clock_now();
-            thrum__probe(acquired, "lock", lock);
+            thrum__probe(acquired, THRUM__PROBE_LOCK, lock, attempt->mode, attempt->place, 0);
         }
         if (rc < 0 || granted)
             return rc;
@@ -216,11 +220,11 @@ static int acquire_slow(thrum_lock *lock, struct attempt *attempt)
     }
 }
 
-static inline bool acquire_fast(thrum_lock *lock, uint32_t ident)
+static inline bool acquire_fast(thrum_lock *lock, uint32_t ident, unsigned mode, const void *place)
 {
     if (!thrum__owner_take_fast(&lock->state_, &lock->owner_, LOCKED, LOCKED, ident))
         return false;
-    thrum__probe(acquired, "lock", lock);
+    thrum__probe(acquired, THRUM__PROBE_LOCK, lock, mode, place, 0);
     return true;
 }
 
@@ -237,43 +241,50 @@ static __attribute__((noinline)) void acquire_contended(thrum_lock *lock, const 
 void thrum_lock_acquire(thrum_lock *lock)
 {
     uint32_t ident = thrum__local_number();
-    if (__builtin_expect(!ident || !acquire_fast(lock, ident), 0))
+    if (__builtin_expect(!ident || !acquire_fast(lock, ident, 0, thrum__caller()), 0))
         acquire_contended(lock, thrum__caller());
 }
 
 void thrum__lock_acquire(thrum_lock *lock, const void *place)
 {
     uint32_t ident = thrum__local_number();
-    if (__builtin_expect(!ident || !acquire_fast(lock, ident), 0))
+    if (__builtin_expect(!ident || !acquire_fast(lock, ident, 0, place), 0))
         acquire_contended(lock, place);
 }
 
-int thrum_lock_try(thrum_lock *lock)
+static int take_now(thrum_lock *lock, const void *place)
 {
     uint32_t ident = thrum__self_ident();
     uint32_t state = thrum__load_relaxed(&lock->state_);
     while (!(state & LOCKED)) {
         if (thrum__owner_take(&lock->state_, &lock->owner_, &state, state | LOCKED, ident)) {
-            thrum__probe(acquired, "lock", lock);
+            thrum__probe(acquired, THRUM__PROBE_LOCK, lock, THRUM__PROBE_TRY, place, 0);
             return 0;
         }
     }
     return -EAGAIN;
 }
 
+int thrum_lock_try(thrum_lock *lock)
+{
+    return take_now(lock, thrum__caller());
+}
+
 int thrum__lock_acquire_until(thrum_lock *lock, thrum_deadline deadline, const void *place)
 {
     uint32_t ident = thrum__self_ident();
-    if (acquire_fast(lock, ident))
+    unsigned mode = thrum_deadline_is_forever(deadline) ? 0 : THRUM__PROBE_LIMIT;
+    if (acquire_fast(lock, ident, mode, place))
         return 0;
     if (thrum__owner_is_self(&lock->owner_))
         return -EDEADLK;
     if (thrum_deadline_is_now(deadline))
-        return thrum_lock_try(lock);
+        return take_now(lock, place);
     struct attempt attempt = {
         .self = thrum__self(),
         .place = place,
         .deadline = deadline,
+        .mode = mode,
         .cancellable = true,
     };
     return acquire_slow(lock, &attempt);
@@ -284,16 +295,18 @@ int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline)
     return thrum__lock_acquire_until(lock, deadline, thrum__caller());
 }
 
-void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter)
+void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter, const void *place)
 {
     thrum__plain_read(&waiter->granted);
     if (waiter->granted) {
-        thrum__probe(acquired, "lock", lock);
+        thrum__probe(acquired, THRUM__PROBE_LOCK, lock, THRUM__PROBE_AGAIN, place, 0);
         return;
     }
     struct attempt attempt = {
         .self = waiter->context,
+        .place = place,
         .deadline = THRUM_FOREVER,
+        .mode = THRUM__PROBE_AGAIN,
         .on_the_way = true,
         .was_woken = true,
     };
@@ -372,7 +385,7 @@ static inline bool release_fast(thrum_lock *lock, uint32_t ident)
 void thrum__lock_release(thrum_lock *lock)
 {
     uint32_t ident = thrum__owner_peek(&lock->owner_);
-    thrum__probe(released, "lock", lock);
+    thrum__probe(released, THRUM__PROBE_LOCK, lock, 1);
     if (!release_fast(lock, ident))
         release_slow(lock, ident);
 }
@@ -473,7 +486,7 @@ static int case_settle(thrum__select_place *place)
         return -EAGAIN;
     }
     self->tenure = thrum__clock_now();
-    thrum__probe(acquired, "lock", lock);
+    thrum__probe(acquired, THRUM__PROBE_LOCK, lock, 0, NULL, 0);
     return 0;
 }
 

@@ -16,8 +16,9 @@ void thrum__lock_enqueue(thrum_lock *lock, thrum__waiter *waiter);
 void thrum__lock_acquire(thrum_lock *lock, const void *place);
 int thrum__lock_acquire_until(thrum_lock *lock, thrum_deadline deadline, const void *place);
 
-/* Takes `lock` for a waiter that a release of it has woken through `waiter`. */
-void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter);
+/* Takes `lock` for a waiter that a release of it has woken through `waiter`, and that waited for it, or for a
+ * condition, at `place`. */
+void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter, const void *place);
 
 /* Releases `lock`, which the caller is known to hold. */
 void thrum__lock_release(thrum_lock *lock);

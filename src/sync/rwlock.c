@@ -108,6 +108,7 @@ static void forget_reading(thrum__context *self, thrum_rwlock *lock, const void 
 void thrum_rwlock_init(thrum_rwlock *lock)
 {
     *lock = (thrum_rwlock)THRUM_RWLOCK_INIT;
+    thrum__probe(made, THRUM__PROBE_RWLOCK, lock, 0, thrum__caller());
 }
 
 /* Whom an admission lets in. */
@@ -168,6 +169,7 @@ void thrum_rwlock_finish(thrum_rwlock *lock)
     count_slots(lock);
     if (thrum__load_acquire(&lock->state_))
         misuse(lock, "finished while in use", thrum__caller());
+    thrum__probe(gone, THRUM__PROBE_RWLOCK, lock, thrum__caller());
 }
 
 /* Takes a waiter out that gave up, and lets in those that it kept out. */
@@ -307,14 +309,23 @@ static bool reads_though_late(thrum_rwlock *lock, thrum__read_slot *slot)
     return true;
 }
 
-static __attribute__((noinline)) void tell_reading(const thrum_rwlock *lock)
+static __attribute__((noinline)) void tell_reading(const thrum_rwlock *lock, unsigned mode,
+                                                   const void *place)
 {
-    thrum__probe(acquired, "rwlock read", lock);
+    thrum__probe(acquired, THRUM__PROBE_RWLOCK, lock, mode | THRUM__PROBE_READ, place, 0);
+}
+
+static unsigned mode_of(thrum_deadline deadline)
+{
+    return thrum_deadline_is_now(deadline)       ? THRUM__PROBE_TRY
+           : thrum_deadline_is_forever(deadline) ? 0
+                                                 : THRUM__PROBE_LIMIT;
 }
 
 /* Tries the first slot of the thread: true if the caller reads. Else `*ret_slot` is that slot if it
  * was filled and is to be given back, or NULL. */
-static inline bool read_fast(thrum_rwlock *lock, thrum__read_slot **ret_slot)
+static inline bool read_fast(thrum_rwlock *lock, thrum__read_slot **ret_slot, unsigned mode,
+                             const void *place)
 {
     *ret_slot = NULL;
     if (!(thrum__load_relaxed(&lock->state_) & SLOTS))
@@ -328,7 +339,7 @@ static inline bool read_fast(thrum_rwlock *lock, thrum__read_slot **ret_slot)
         return false;
     }
     if (thrum__probed())
-        tell_reading(lock);
+        tell_reading(lock, mode, place);
     return true;
 }
 
@@ -358,7 +369,10 @@ static __attribute__((noinline)) int acquire_read(thrum_rwlock *lock, thrum__rea
                                                   const void *place)
 {
     thrum__context *self = thrum__self();
+    unsigned mode = mode_of(deadline);
     bool late = filled && reads_though_late(lock, filled);
+    if (mode != THRUM__PROBE_TRY)
+        thrum__probe(wanted, THRUM__PROBE_RWLOCK, lock, mode | THRUM__PROBE_READ, place, 0);
     if (writes(lock))
         return -EDEADLK;
     if (!late && !read_by_slot(lock, self)) {
@@ -368,7 +382,8 @@ static __attribute__((noinline)) int acquire_read(thrum_rwlock *lock, thrum__rea
         note_reading(self, lock);
         open_slots(lock, self);
     }
-    thrum__probe(acquired, "rwlock read", lock);
+    if (thrum__probed())
+        tell_reading(lock, mode, place);
     return 0;
 }
 
@@ -382,24 +397,25 @@ static __attribute__((noinline)) void acquire_read_slow(thrum_rwlock *lock,
 void thrum_rwlock_acquire_read(thrum_rwlock *lock)
 {
     thrum__read_slot *filled;
-    if (!read_fast(lock, &filled))
+    if (!read_fast(lock, &filled, 0, thrum__caller()))
         acquire_read_slow(lock, filled, thrum__caller());
 }
 
 int thrum_rwlock_try_read(thrum_rwlock *lock)
 {
     thrum__read_slot *filled;
-    if (read_fast(lock, &filled))
+    if (read_fast(lock, &filled, THRUM__PROBE_TRY, thrum__caller()))
         return 0;
-    int rc = acquire_read(lock, filled, THRUM_NOW, false, NULL);
+    int rc = acquire_read(lock, filled, THRUM_NOW, false, thrum__caller());
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
 int thrum_rwlock_acquire_read_until(thrum_rwlock *lock, thrum_deadline deadline)
 {
     thrum__read_slot *filled;
-    return read_fast(lock, &filled) ? 0
-                                    : acquire_read(lock, filled, deadline, true, thrum__caller());
+    return read_fast(lock, &filled, mode_of(deadline), thrum__caller())
+               ? 0
+               : acquire_read(lock, filled, deadline, true, thrum__caller());
 }
 
 /* The fast path comes first: it fails if the caller reads or writes, whatever that is counted by. */
@@ -408,13 +424,15 @@ static int acquire_write(thrum_rwlock *lock, thrum_deadline deadline, bool cance
 {
     thrum__context *self = thrum__self();
     if (!thrum__owner_take_fast(&lock->state_, &lock->owner_, WRITE_BUSY, WRITER, self->ident)) {
+        if (!thrum_deadline_is_now(deadline))
+            thrum__probe(wanted, THRUM__PROBE_RWLOCK, lock, mode_of(deadline), place, 0);
         if (writes(lock) || reads(self, lock))
             return -EDEADLK;
         int rc = acquire_slow(lock, &to_write, deadline, cancellable, place);
         if (rc < 0)
             return rc;
     }
-    thrum__probe(acquired, "rwlock write", lock);
+    thrum__probe(acquired, THRUM__PROBE_RWLOCK, lock, mode_of(deadline), place, 0);
     return 0;
 }
 
@@ -426,7 +444,7 @@ void thrum_rwlock_acquire_write(thrum_rwlock *lock)
 
 int thrum_rwlock_try_write(thrum_rwlock *lock)
 {
-    int rc = acquire_write(lock, THRUM_NOW, false, NULL);
+    int rc = acquire_write(lock, THRUM_NOW, false, thrum__caller());
     return rc == -EDEADLK ? -EAGAIN : rc;
 }
 
@@ -469,7 +487,7 @@ static void release_counted(thrum_rwlock *lock)
 static __attribute__((noinline)) void release_slow_reading(thrum_rwlock *lock, const void *place)
 {
     thrum__context *self = thrum__self();
-    thrum__probe(released, "rwlock read", lock);
+    thrum__probe(released, THRUM__PROBE_RWLOCK, lock, 1);
     thrum__read_slot *slot = thrum__read_slot_of(self, lock);
     if (!slot)
         forget_reading(self, lock, place);
@@ -506,7 +524,7 @@ void thrum_rwlock_release_write(thrum_rwlock *lock)
 {
     if (!writes(lock))
         misuse(lock, "released as a writer", thrum__caller());
-    thrum__probe(released, "rwlock write", lock);
+    thrum__probe(released, THRUM__PROBE_RWLOCK, lock, 1);
     if (!thrum__owner_give_fast(&lock->state_, &lock->owner_, GUARD | WAITERS, WRITER,
                                 thrum__local_number()))
         release_slow(lock, WRITER);

@@ -34,6 +34,7 @@ void thrum_semaphore_init(thrum_semaphore *semaphore, uint32_t permits)
         thrum__panic(thrum__caller(), "semaphore %p made with %u permits; the most is %u",
                      (void *)semaphore, permits, THRUM_SEMAPHORE_MAX);
     *semaphore = (thrum_semaphore)THRUM_SEMAPHORE_INIT(permits);
+    thrum__probe(made, THRUM__PROBE_SEMAPHORE, semaphore, permits, thrum__caller());
 }
 
 void thrum_semaphore_init_bounded(thrum_semaphore *semaphore, uint32_t permits)
@@ -43,6 +44,7 @@ void thrum_semaphore_init_bounded(thrum_semaphore *semaphore, uint32_t permits)
                      (void *)semaphore, permits, THRUM_SEMAPHORE_MAX);
     *semaphore = (thrum_semaphore)THRUM_SEMAPHORE_INIT(permits);
     semaphore->bound_ = permits;
+    thrum__probe(made, THRUM__PROBE_SEMAPHORE, semaphore, permits, thrum__caller());
 }
 
 void thrum_semaphore_finish(thrum_semaphore *semaphore)
@@ -51,6 +53,7 @@ void thrum_semaphore_finish(thrum_semaphore *semaphore)
         thrum__panic(thrum__caller(),
                      "semaphore %p finished by thread \"%s\" while it is waited for",
                      (void *)semaphore, thrum__self()->name);
+    thrum__probe(gone, THRUM__PROBE_SEMAPHORE, semaphore, thrum__caller());
 }
 
 /* Takes a permit if there is one. */
@@ -112,38 +115,57 @@ static inline bool take_fast(thrum_semaphore *semaphore)
            thrum__cas_acquire(&semaphore->state_, &state, state - PERMIT);
 }
 
-int thrum_semaphore_try(thrum_semaphore *semaphore)
+/* The caller has got a permit. */
+static void tell(const thrum_semaphore *semaphore, unsigned mode, const void *place)
+{
+    thrum__probe(acquired, THRUM__PROBE_SEMAPHORE, semaphore, mode, place,
+                 thrum_semaphore_value(semaphore) + UINT64_C(1));
+}
+
+static int take_now(thrum_semaphore *semaphore, unsigned mode, const void *place)
 {
     bool taken = take(semaphore);
     if (taken)
-        thrum__probe(acquired, "semaphore", semaphore);
+        tell(semaphore, mode, place);
     return taken ? 0 : -EAGAIN;
 }
 
+int thrum_semaphore_try(thrum_semaphore *semaphore)
+{
+    return take_now(semaphore, THRUM__PROBE_TRY, thrum__caller());
+}
+
 static __attribute__((noinline)) int acquire(thrum_semaphore *semaphore, thrum_deadline deadline,
-                                             bool cancellable)
+                                             bool cancellable, const void *place)
 {
     static const thrum__queue_ops queue = {enqueue, withdraw};
     static const thrum__wait_kind kind = {.name = "semaphore"};
-    int rc = thrum_semaphore_try(semaphore);
-    if (rc == 0 || thrum_deadline_is_now(deadline))
+    bool now = thrum_deadline_is_now(deadline);
+    unsigned mode = now                                   ? THRUM__PROBE_TRY
+                    : thrum_deadline_is_forever(deadline) ? 0
+                                                          : THRUM__PROBE_LIMIT;
+    if (!now)
+        thrum__probe(wanted, THRUM__PROBE_SEMAPHORE, semaphore, mode, place,
+                     thrum_semaphore_value(semaphore));
+    int rc = take_now(semaphore, mode, place);
+    if (rc == 0 || now)
         return rc;
     thrum__waiter waiter;
-    rc = thrum__wait_queued(semaphore, &queue, &waiter, &kind, deadline, cancellable, NULL);
+    rc = thrum__wait_queued(semaphore, &queue, &waiter, &kind, deadline, cancellable, place);
     if (rc == 0)
-        thrum__probe(acquired, "semaphore", semaphore);
+        tell(semaphore, mode, place);
     return rc;
 }
 
 void thrum_semaphore_acquire(thrum_semaphore *semaphore)
 {
     if (!take_fast(semaphore))
-        acquire(semaphore, THRUM_FOREVER, false);
+        acquire(semaphore, THRUM_FOREVER, false, thrum__caller());
 }
 
 int thrum_semaphore_acquire_until(thrum_semaphore *semaphore, thrum_deadline deadline)
 {
-    return take_fast(semaphore) ? 0 : acquire(semaphore, deadline, true);
+    return take_fast(semaphore) ? 0 : acquire(semaphore, deadline, true, thrum__caller());
 }
 
 /* Stops the program if `held` permits and `more` go beyond what the semaphore may hold. */
@@ -161,7 +183,7 @@ static void check_bound(thrum_semaphore *semaphore, uint32_t held, uint32_t more
 static __attribute__((noinline)) void release_slow(thrum_semaphore *semaphore, uint32_t permits,
                                                    const void *place)
 {
-    thrum__probe(released, "semaphore", semaphore);
+    thrum__probe(released, THRUM__PROBE_SEMAPHORE, semaphore, permits);
     uint32_t turns = 0;
     for (;;) {
         uint32_t state = thrum__load_relaxed(&semaphore->state_);
@@ -204,7 +226,7 @@ uint32_t thrum_semaphore_value(const thrum_semaphore *semaphore)
 
 static int case_attempt(thrum_case *of)
 {
-    return take_fast(of->object_) ? 0 : thrum_semaphore_try(of->object_);
+    return take_fast(of->object_) ? 0 : take_now(of->object_, THRUM__PROBE_TRY, NULL);
 }
 
 static bool case_enqueue(thrum__select_place *place)
@@ -219,7 +241,7 @@ static void case_withdraw(thrum__select_place *place)
 
 static int case_settle(thrum__select_place *place)
 {
-    thrum__probe(acquired, "semaphore", place->of->object_);
+    tell(place->of->object_, 0, NULL);
     return 0;
 }
 

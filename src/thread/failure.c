@@ -4,6 +4,7 @@
  * lock and calls without it, so a hook may take long, fail tasks of its own, or set another hook.
  */
 #include "base/place.h"
+#include "base/probe.h"
 #include "park/deadlock.h"
 #include "park/guard.h"
 #include "sync/fork_lock.h"
@@ -65,6 +66,7 @@ static void print_failure(const thrum_failure *failure)
 void thrum__failure_report(const char *kind, const char *name, const thrum_error *error)
 {
     thrum_failure failure = {.kind = kind, .name = name, .error = error};
+    thrum__probe(unread, name, error->code);
     thrum__lock_across_fork(&hook_lock);
     if (!call_hook(&failure))
         print_failure(&failure);

@@ -215,9 +215,14 @@ static int refuse_positive(thrum_task *task, int code)
                             "the task returned %d; it must return 0 or a negative errno", code);
 }
 
+static __attribute__((noinline)) uint64_t tell_begin(const thrum_task *task)
+{
+    return thrum__probe_table->task_begin(task, (const void *)(uintptr_t)task->function);
+}
+
 void thrum__task_run(thrum_task *task)
 {
-    thrum__probe(task_begin, task);
+    uint64_t outer = thrum__probed() ? tell_begin(task) : 0;
     if (__builtin_expect(thrum__task_arg_owned(task), 0))
         thrum__value_delivered(far_arg(task));
     int code = task->function(task);
@@ -228,7 +233,7 @@ void thrum__task_run(thrum_task *task)
         code = error->code; /* thrum_fail was called and its code not returned */
     else if (code < 0 && (!error || error->code != code))
         thrum__task_fail(task, code, NULL);
-    thrum__probe(task_end, task, code);
+    thrum__probe(task_end, task, code, outer);
 }
 
 static void run_within(thrum_task *task, const thrum__scope *scope)

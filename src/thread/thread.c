@@ -26,7 +26,6 @@
  */
 #include "thread/thread.h"
 #include "base/panic.h"
-#include "base/probe.h"
 #include "base/process.h"
 #include "park/local.h"
 #include "park/park.h"
@@ -104,7 +103,6 @@ static void *run(void *memory)
     thrum__context *self = thread->running;
     thrum__context_enter(self);
     thrum__os_thread_set_name(thread->name);
-    thrum__probe(thread_begin, self->ident, thread->name);
     if (thrum__timer_wait(thread) == 0) {
         thrum__task_run(&thread->task);
     } else {
@@ -115,7 +113,6 @@ static void *run(void *memory)
     thrum__store_relaxed(&thread->ident, 0);
     thrum_with (&thread->lock)
         thread->running = NULL;
-    thrum__probe(thread_end, self->ident);
     bool daemon = thread->daemon;
     thrum_event_set(&thread->finished);
     unreference(thread);

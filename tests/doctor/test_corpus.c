@@ -151,6 +151,88 @@ static const struct expectation linked[] = {
     {0},
 };
 
+/* With thrum's objects, between threads and between fibers: corpus_thrum.c. */
+static const struct expectation thrum_can_deadlock[] = {
+    {"abba", "cycle:feasible", 0},
+    {"abba_recursive", "cycle:feasible", 0},
+    {"abba_with", "cycle:feasible", 0},
+    {"abba_yields", "cycle:feasible", 0},
+    {"circle_3", "cycle:feasible", 0},
+    {"circle_4", "cycle:feasible", 0},
+    {"circle_5", "cycle:feasible", 0},
+    {"gated_one_side", "cycle:feasible", 0},
+    {"inline_abba", "cycle:feasible", 0},
+    {"lock_and_mutex", "cycle:feasible", 0},
+    {"named", "cycle:feasible", 0},
+    {"put_too_early", "cycle:feasible", 0},
+    {"reader_and_lock", "cycle:feasible", 0},
+    {"readers_before_writers", "cycle:feasible", 0},
+    {"readers_writers", "cycle:feasible", 0},
+    {"reused_then_abba", "cycle:feasible", 0},
+    {"semaphore_and_lock", "cycle:feasible", 0},
+    {"semaphores_as_locks", "cycle:feasible", 0},
+    {"taken_again", "condition-holding:note cycle:feasible", 0},
+    {"tried_is_held", "cycle:feasible", 0},
+    {"writers", "cycle:feasible", 0},
+    {"ends_with_lock", "ends-holding:feasible", 0},
+    {0},
+};
+
+static const struct expectation thrum_cannot_deadlock[] = {
+    {"awaits_with_lock", "waits-holding:unproven", 0},
+    {"by_main", "cycle:ordered", 0},
+    {"condition_with_lock", "condition-holding:note", 0},
+    {"ended_before", "cycle:ordered", 0},
+    {"gated", "cycle:guarded", 0},
+    {"group_between", "cycle:ordered", 0},
+    {"hand_over_hand_good", "", 0},
+    {"handed_by_event", "cycle:ordered", 0},
+    {"handed_by_queue", "cycle:ordered", 0},
+    {"handed_by_semaphore", "cycle:ordered", 0},
+    {"many_tasks", "", 0},
+    {"readers_only", "", 0},
+    {"reads_twice", "", 0},
+    {"recursion_only", "", 0},
+    {"reused", "", 0},
+    {"same_order", "", 0},
+    {"semaphores_of_two", "", 0},
+    {"single", "cycle:single-thread", 0},
+    {"timed_one", "cycle:timed", 0},
+    {"tries_one", "", 0},
+    {"unread_failure", "unread-failure:note", 0},
+    {0},
+};
+
+/* These need both parts alive at the same time. */
+static const struct expectation thrum_at_once[] = {
+    {"barrier_before", "cycle:feasible", 0},
+    {"barrier_between", "cycle:ordered", 0},
+    {"created_after", "cycle:ordered", 0},
+    {"created_before", "cycle:feasible", 0},
+    {"handed_by_condition", "cycle:ordered", 0},
+    {"switched_out", "", 0},
+    {0},
+};
+
+/* Tasks that one worker runs in turn. A task that it waits for it runs in place, as a part of the task that waits. */
+static const struct expectation thrum_in_pool[] = {
+    {"abba", "cycle:feasible", 0},
+    {"circle_3", "cycle:feasible", 0},
+    {"created_after", "cycle:single-thread", 0},
+    {"ended_before", "cycle:ordered", 0},
+    {"gated", "cycle:guarded", 0},
+    {"group_between", "cycle:ordered", 0},
+    {"handed_by_queue", "cycle:ordered", 0},
+    {"many_tasks", "", 0},
+    {"single", "cycle:single-thread", 0},
+    {0},
+};
+
+static const struct expectation thrum_hang[] = {
+    {"hangs", "cycle:feasible deadlock", 0},
+    {0},
+};
+
 /* The program is ended once it is proven to hang. */
 static const struct expectation hang[] = {
     {"hangs", "cycle:feasible deadlock", 0},
@@ -213,6 +295,7 @@ static void read_findings(const char *text, char *found, size_t size)
         free(words[i]);
 }
 
+/* `program` is the program, and the words before the name. */
 static void check_all(const struct expectation *table, const char *options, const char *program)
 {
     for (const struct expectation *one = table; one->name; one++) {
@@ -253,6 +336,43 @@ TEST_DEADLINE(a_static_program_can_be_linked_with_the_library, 60)
 {
     check_all(linked, "--strict", "corpus_static");
 }
+
+#ifdef HAS_CORPUS_THRUM
+
+TEST_DEADLINE(locks_of_thrum_between_threads_are_watched, 120)
+{
+    check_all(thrum_can_deadlock, "--strict", "corpus_thrum threads");
+    check_all(thrum_cannot_deadlock, "--strict", "corpus_thrum_inside threads");
+    check_all(thrum_at_once, "--strict", "corpus_thrum threads");
+    check_all(thrum_hang, "--on-deadlock abort", "corpus_thrum threads");
+}
+
+TEST_DEADLINE(locks_that_fibers_hold_are_their_own, 120)
+{
+    check_all(thrum_can_deadlock, "--strict", "corpus_thrum_inside fibers");
+    check_all(thrum_cannot_deadlock, "--strict", "corpus_thrum fibers");
+    check_all(thrum_at_once, "--strict", "corpus_thrum fibers");
+    check_all(thrum_hang, "--on-deadlock abort", "corpus_thrum fibers");
+}
+
+TEST_DEADLINE(tasks_that_one_worker_ran_in_turn_may_run_at_once, 120)
+{
+    check_all(thrum_in_pool, "--strict", "corpus_thrum_inside pool");
+}
+
+TEST(names_that_a_program_gives_are_shown)
+{
+    char line[512];
+    snprintf(line, sizeof line, "doctor -- %s/corpus_thrum fibers named", getenv("DOCTOR_SAMPLES"));
+    struct spawned command = spawn_run(line);
+    CHECK_INT(command.status, ==, 66);
+    CHECK(strstr(command.err, "held lock accounts, taken at\n") != NULL);
+    CHECK(strstr(command.err, "  and took lock journal at\n") != NULL);
+    CHECK(strstr(command.err, " (run_part) takes lock accounts in in_circle") != NULL);
+    spawn_free(&command);
+}
+
+#endif
 
 TEST(the_output_of_the_program_is_its_own)
 {

@@ -8,6 +8,7 @@
 #include "executor/core/executor.h"
 #include "base/cpu.h"
 #include "base/panic.h"
+#include "base/probe.h"
 #include "executor/deadline.h"
 #include "sync/fork_lock.h"
 #include <thrum/lock.h>
@@ -64,6 +65,7 @@ static const char *reason_of(int code)
 void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
 {
     const char *reason = NULL;
+    thrum__probe(submitted, &future->task);
     int rc = executor->ops->submit(executor, future, &reason);
     if (rc < 0)
         thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
@@ -129,6 +131,9 @@ void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t
     if (!first)
         return;
     last->next = NULL;
+    if (thrum__probed())
+        for (thrum_future *next = first; next; next = next->next)
+            thrum__probe(submitted, &next->task);
     if (executor->ops->submit_chain)
         first = executor->ops->submit_chain(executor, first, last, linked);
     for (thrum_future *next; first; first = next) {
