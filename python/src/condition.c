@@ -234,8 +234,9 @@ static PyObject *condition_notify(PyObject *object, PyObject *const *arguments, 
 {
     static const char *const names[] = {"n", NULL};
     ext_condition *self = (ext_condition *)object;
-    PyObject *number;
-    if (!ext_arguments("notify", names, 0, arguments, count, keywords, &number) ||
+    PyObject *number = NULL;
+    if (((count || keywords) &&
+         !ext_arguments("notify", names, 0, arguments, count, keywords, &number)) ||
         !must_own(self, "notify on"))
         return NULL;
     Py_ssize_t left = number ? PyNumber_AsSsize_t(number, PyExc_OverflowError) : 1;

@@ -19,6 +19,9 @@ typedef int64_t ext_deadline;
 #define EXT_NOW     ((ext_deadline)0)
 #define EXT_FOREVER INT64_MAX
 
+/* The time of that clock. Needs no GIL. */
+ext_deadline ext_now(void);
+
 /* The deadline of `timeout`, a number of seconds or None for no deadline. Negative numbers give EXT_NOW.
  * False with an exception if it is no number, NaN or too large. */
 bool ext_deadline_after(PyObject *timeout, ext_deadline *ret_deadline);

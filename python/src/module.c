@@ -4,6 +4,7 @@
  * not marked as safe without a GIL: a free-threaded interpreter turns its GIL on when it imports the module.
  */
 #include "future.h"
+#include "sleep.h"
 
 ext_module ext;
 
@@ -104,13 +105,29 @@ static bool add_types(PyObject *module)
     return PyModule_AddObjectRef(module, "ShutDown", ext.shut_down) == 0;
 }
 
+/* The module may be imported by any thread; the main thread runs the handlers of signals. */
+static bool find_main_thread(void)
+{
+    PyObject *function = imported("threading", "main_thread");
+    PyObject *thread = function ? PyObject_CallNoArgs(function) : NULL;
+    PyObject *ident = thread ? PyObject_GetAttrString(thread, "ident") : NULL;
+    unsigned long number = ident ? PyLong_AsUnsignedLong(ident) : 0;
+    Py_XDECREF(ident);
+    Py_XDECREF(thread);
+    Py_XDECREF(function);
+    if (PyErr_Occurred())
+        return false;
+    ext_sleepers_begin(number);
+    return true;
+}
+
 static int module_exec(PyObject *module)
 {
     if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
         PyErr_SetString(PyExc_ImportError, "thrum works in the main interpreter only");
         return -1;
     }
-    if (!ext.executor && !(import_all() && make_types(module)))
+    if (!ext.executor && !(find_main_thread() && import_all() && make_types(module)))
         return -1;
     return add_types(module) ? 0 : -1;
 }
@@ -134,6 +151,7 @@ static PyObject *after_fork(PyObject *module, PyObject *ignored)
     (void)module;
     (void)ignored;
     ext_generation++;
+    ext_sleepers_begin(PyThread_get_thread_ident());
     Py_RETURN_NONE;
 }
 

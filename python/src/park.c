@@ -3,8 +3,8 @@
  * All state of the extension's objects belongs to the GIL: a method changes it with plain loads and stores. A method
  * that can do its work at once never releases the GIL. This is why the fast paths cost tens of nanoseconds.
  *
- * A method that cannot do its work puts a waiter into the queue of the object, and sleeps without the GIL. The waker
- * unlinks the waiter, marks it woken and posts its semaphore. The woken thread takes the GIL and tries again. If
+ * A method that cannot do its work puts a waiter into the queue of the object, and sleeps without the GIL (sleep.c). The
+ * waker unlinks the waiter, marks it woken and ends its sleep. The woken thread takes the GIL and tries again. If
  * another thread was faster, it goes back to the head of the queue. So ownership is never handed to a thread that
  * does not run: with a GIL, that would cost a switch of threads for each operation. Two rules keep every wake:
  *
@@ -12,13 +12,13 @@
  *     - A waiter that was woken and leaves without its unit, because a signal handler raised or a coroutine was
  *       cancelled, wakes the next one.
  *
- * The sleep is a POSIX semaphore of the waiter, and not a wait of libthrum. sem_clockwait returns EINTR after each
- * signal, and Python must then run its handlers with the GIL; libthrum's waits continue after a signal by design.
- * After EINTR the thread takes the GIL, runs the handlers and sleeps again with the same deadline. If a handler
- * raised, it unlinks itself.
+ * The sleep ends in a POSIX semaphore, and not in a wait of libthrum. sem_clockwait returns EINTR after each signal,
+ * and Python must then run its handlers with the GIL; libthrum's waits continue after a signal by design. After EINTR
+ * the thread takes the GIL, runs the handlers and sleeps again with the same deadline. If a handler raised, it unlinks
+ * itself.
  *
- * Who frees a waiter: the thread that waits. It needs the GIL to return, and its waker posts with the GIL. So the waker
- * has left the semaphore before it is destroyed. There is one exception: at the end of the interpreter a daemon thread
+ * Who frees a waiter: the thread that waits. It needs the GIL to return, and its waker wakes it with the GIL. So the
+ * waker has left the sleeper before it is destroyed. There is one exception: at the end of the interpreter a daemon thread
  * ends inside taking the GIL, and its waiter stays linked. A waiter is therefore allocated, and not a variable on the
  * stack of its thread: that of a thread that ended so is leaked, and may be posted.
  *
@@ -26,15 +26,14 @@
  * number of its process in the line of forks (ext_generation). A waker drops waiters of another generation. A thread
  * that forks in a signal handler, amid its own wait, joins the new generation when it continues.
  *
- * Asyncio and select use listeners. A listener is a waiter with a callback in place of the semaphore. The callback is
+ * Asyncio and select use listeners. A listener is a waiter with a callback in place of the sleeper. The callback is
  * called once with the GIL, usually loop.call_soon_threadsafe, and the coroutine tries again as a thread would. If the
  * callback fails, as it does when its loop is closed, the next waiter is woken.
  */
-#include "extension.h"
+#include "sleep.h"
 
 #include <errno.h>
 #include <math.h>
-#include <semaphore.h>
 #include <time.h>
 
 struct ext_waiter {
@@ -44,15 +43,15 @@ struct ext_waiter {
     unsigned generation;
     bool woken;
     int word;           /* of the waker, for the woken thread */
-    PyObject *callback; /* a listener's, borrowed; NULL for a thread, which has a semaphore */
-    sem_t semaphore;
+    PyObject *callback; /* a listener's, borrowed; NULL for a thread, which has a sleeper */
+    ext_sleeper sleeper;
 };
 
 unsigned ext_generation;
 
 /* ---- Deadlines ---- */
 
-static ext_deadline now(void)
+ext_deadline ext_now(void)
 {
     struct timespec time;
     clock_gettime(CLOCK_MONOTONIC, &time);
@@ -80,7 +79,7 @@ static ext_deadline after(double seconds)
 {
     if (seconds <= 0)
         return EXT_NOW;
-    double nanoseconds = (double)now() + seconds * 1e9;
+    double nanoseconds = (double)ext_now() + seconds * 1e9;
     return nanoseconds >= (double)EXT_FOREVER ? EXT_FOREVER : (ext_deadline)nanoseconds;
 }
 
@@ -199,14 +198,14 @@ ext_waiter *ext_waiter_new(void)
         return NULL;
     }
     self->generation = ext_generation;
-    sem_init(&self->semaphore, 0, 0);
+    ext_sleeper_init(&self->sleeper);
     return self;
 }
 
 void ext_waiter_free(ext_waiter *waiter)
 {
     ext_waiter_unlink(waiter);
-    sem_destroy(&waiter->semaphore);
+    ext_sleeper_finish(&waiter->sleeper);
     PyMem_RawFree(waiter);
 }
 
@@ -235,7 +234,7 @@ static bool wake(ext_waiter *self, int word)
     self->word = word;
     if (self->callback)
         return call_back(self->callback);
-    sem_post(&self->semaphore);
+    ext_sleeper_wake(&self->sleeper);
     return true;
 }
 
@@ -271,26 +270,13 @@ static void join_generation(ext_waiter *self, ext_waiters *queue)
         ext_waiter_link(queue, self);
 }
 
-/* 0, or an errno. Called without the GIL. */
-static int sleep_once(ext_waiter *self, ext_deadline deadline)
-{
-    int rc;
-    if (deadline == EXT_FOREVER) {
-        rc = sem_wait(&self->semaphore);
-    } else {
-        struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-        rc = sem_clockwait(&self->semaphore, CLOCK_MONOTONIC, &until);
-    }
-    return rc == 0 ? 0 : errno;
-}
-
 int ext_sleep(ext_waiter *waiter, ext_deadline deadline)
 {
     ext_waiters *queue = waiter->queue;
-    while (!waiter->woken) {
-        int error;
-        Py_BEGIN_ALLOW_THREADS error = sleep_once(waiter, deadline);
-        Py_END_ALLOW_THREADS if (waiter->woken) break;
+    for (bool first = true; !waiter->woken; first = false) {
+        int error = ext_sleeper_sleep(&waiter->sleeper, deadline, first);
+        if (waiter->woken)
+            break;
         if (error == ETIMEDOUT)
             return 0;
         if (error == EINTR) {

@@ -61,7 +61,6 @@ class SignalTest(unittest.TestCase):
     def test_handler_that_raises_ends_the_wait(self):
         for name, wait in self.waits().items():
             with self.subTest(name):
-
                 old = signal.signal(signal.SIGALRM, raise_interrupt)
                 signal.setitimer(signal.ITIMER_REAL, 0.02)
                 with self.assertRaises(Interrupt):
@@ -79,6 +78,18 @@ class SignalTest(unittest.TestCase):
             signal.setitimer(signal.ITIMER_REAL, 0)
             signal.signal(signal.SIGALRM, old)
         self.assertGreater(len(calls), 2)
+
+    def test_signal_at_the_beginning_of_a_wait_is_not_lost(self):
+        # It may come before the thread sleeps in the kernel, where nothing interrupts it.
+        event = threading.Event()
+        old = signal.signal(signal.SIGALRM, raise_interrupt)
+        try:
+            for microseconds in range(1, 101):
+                with self.assertRaises(Interrupt):
+                    signal.setitimer(signal.ITIMER_REAL, microseconds * 1e-6)
+                    event.wait()
+        finally:
+            signal.signal(signal.SIGALRM, old)
 
     def test_handler_may_complete_the_wait(self):
         event = threading.Event()
