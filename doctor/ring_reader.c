@@ -12,7 +12,6 @@ static size_t still_there(const struct recording *recording, const struct ring *
                           struct ring_cursor *cursor, size_t count, size_t *ret_first)
 {
     uint64_t room = UINT64_C(1) << recording->ring_bits;
-    __atomic_thread_fence(__ATOMIC_ACQUIRE);
     uint64_t head = __atomic_load_n(&ring->head, __ATOMIC_RELAXED), gone = 0;
     if (head > room && head - room > cursor->next)
         gone = head - room - cursor->next;
@@ -59,8 +58,8 @@ size_t ring_read(const struct recording *recording, uint32_t slot, struct ring_c
         size_t count = head - cursor->next < room ? (size_t)(head - cursor->next) : room;
         for (size_t i = 0; i < count; i++) {
             const struct ring_event *event = &ring->events[(cursor->next + i) & (whole - 1)];
-            into[i].when = __atomic_load_n(&event->when, __ATOMIC_RELAXED);
-            into[i].what = __atomic_load_n(&event->what, __ATOMIC_RELAXED);
+            into[i].when = __atomic_load_n(&event->when, __ATOMIC_ACQUIRE);
+            into[i].what = __atomic_load_n(&event->what, __ATOMIC_ACQUIRE);
         }
         size_t first = 0;
         uint64_t begun = cursor->next;

@@ -9,13 +9,12 @@
  * stops it. Neither waits for the other, so a slow reader loses events, and counts them.
  *
  *     claim: at = head, head = at + 1    one instruction, so a signal handler claims the next place
- *     fence: release                     the claim is visible before the event
- *     store when, store what             in any order; each has the lap of its place
+ *     store when, store what             each has the lap of its place; release: the claim is visible before
  *
  * The lap of a place is at / 2^n + 1, some bits of it are in each word. An event is whole if both words
  * have the lap of its place. A word of an earlier lap, or of memory that was never written, has another:
  * `when` has six bits of it and `what` has two, and a place is written in every lap.
- * The reader takes the head, copies, and takes the head again after an acquire fence. What lies 2^n or more below
+ * The reader takes the head, copies, and takes the head again; it copies by acquiring loads, so the head is as new as the copy. What lies 2^n or more below
  * the second head may have been written over meanwhile and counts as lost. So the
  * bits of a lap need not tell laps apart that are further away than that. An event that is not whole
  * is being written: its thread was preempted, or a signal handler runs there. The reader

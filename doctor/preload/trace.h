@@ -41,10 +41,9 @@ static inline void thrum__trace_put(struct slot *slot, enum ring_kind kind, uint
     unsigned bits = slot->ring_bits;
     uint64_t time = thrum__trace_time(), at = thrum__trace_claim(ring), lap = (at >> bits) + 1;
     struct ring_event *event = &ring->events[at & ((UINT64_C(1) << bits) - 1)];
-    __atomic_thread_fence(__ATOMIC_RELEASE);
-    __atomic_store_n(&event->when, ring_when(time, kind, lap), __ATOMIC_RELAXED);
+    __atomic_store_n(&event->when, ring_when(time, kind, lap), __ATOMIC_RELEASE);
     __atomic_store_n(&event->what, ring_what(object & RING_OBJECT_MASK, place, lap),
-                     __ATOMIC_RELAXED);
+                     __ATOMIC_RELEASE);
 }
 
 static inline uint64_t thrum__trace_object(const void *object)
