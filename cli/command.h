@@ -1,4 +1,4 @@
-/* The subcommands of `thrum`, for main.c.
+/* The subcommands of `thrum`: their names, and how main.c calls them.
  *
  * Exit status of each:
  *   0         success
@@ -16,26 +16,36 @@ enum {
     STATUS_SIGNAL = 128,
 };
 
-struct command_line;
+/* What `thrum --help` says of each. */
+#define SUMMARY_demo   "Run the same tasks on each executor and print the times beside their bounds."
+#define SUMMARY_bench  "Measure commands in turns, and say which is faster."
+#define SUMMARY_tune   "Find out how many workers a command should have."
+#define SUMMARY_report "Compare results of demo, bench and tune, or make a page of them."
+#define SUMMARY_fetch  "Fetch URLs, thousands at once."
+#define SUMMARY_hash   "Print or verify digests of files and trees, in parallel."
+#define SUMMARY_every  "Run a command again and again, without drift."
+#define SUMMARY_run    "Run a command for each of many arguments, several at a time."
+#define SUMMARY_doctor "Explain why a process hangs: threads, locks, owners, deadlocks."
+#define SUMMARY_trace  "Record what the threads of a program do, and show it as a timeline."
 
-struct command {
-    const struct command_line *line; /* its name, options and help */
-    /* Runs it; argv[0] is the subcommand's name. Returns the exit status. */
-    int (*run)(int argc, char **argv);
-};
+/* EACH(name) for each subcommand, in the order of `thrum --help`. */
+#define COMMANDS(EACH)                                                                             \
+    EACH(demo)                                                                                     \
+    EACH(bench)                                                                                    \
+    EACH(tune)                                                                                     \
+    EACH(report)                                                                                   \
+    EACH(fetch)                                                                                    \
+    EACH(hash)                                                                                     \
+    EACH(every)                                                                                    \
+    EACH(run)                                                                                      \
+    EACH(doctor)                                                                                   \
+    EACH(trace)
 
-/* All of them; the last has no line. */
-extern const struct command commands[];
+/* NAME_run runs the subcommand; argv[0] is its name. It returns the exit status. */
+#define COMMAND_DECLARE(name) int name##_run(int argc, char **argv);
+COMMANDS(COMMAND_DECLARE)
 
-int bench_run(int argc, char **argv);
-int demo_run(int argc, char **argv);
-int doctor_run(int argc, char **argv);
-int every_run(int argc, char **argv);
-int fetch_run(int argc, char **argv);
-int hash_run(int argc, char **argv);
-int report_run(int argc, char **argv);
-int run_run(int argc, char **argv);
-int trace_run(int argc, char **argv);
-int tune_run(int argc, char **argv);
+/* Runs a subcommand of COMMANDS, with the output flushed. Returns the exit status. Made in modules.c, or in linked.c. */
+int command_run(const char *name, int argc, char **argv);
 
 #endif

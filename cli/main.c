@@ -1,11 +1,10 @@
-/* `thrum`: the command. This file finds the subcommand and calls it.
+/* `thrum`: the command. This file knows the names of the subcommands, and calls one.
  *
  * The command uses the library through its public headers alone. If a subcommand needs more, the
  * interface lacks it.
  */
 #include "command.h"
 
-#include "command_line.h"
 #include "nearest.h"
 #include "output.h"
 #include "standard_files.h"
@@ -14,6 +13,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <thrum.h>
+
+#define ROW(name) {#name, SUMMARY_##name},
+
+static const struct {
+    const char *name, *summary;
+} rows[] = {COMMANDS(ROW)};
+
+enum { ROW_COUNT = sizeof rows / sizeof rows[0] };
 
 static void print_help(FILE *out)
 {
@@ -24,8 +31,8 @@ static void print_help(FILE *out)
           "\n"
           "Commands:\n",
           out);
-    for (const struct command *command = commands; command->line; command++)
-        fprintf(out, "  %-8s  %s\n", command->line->name, command->line->summary);
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        fprintf(out, "  %-8s  %s\n", rows[i].name, rows[i].summary);
     fputs("\n"
           "Options:\n"
           "  -h, --help     Show this text; 'thrum COMMAND --help' describes a command.\n"
@@ -37,16 +44,14 @@ static void print_help(FILE *out)
 
 static int complain(const char *what, const char *name)
 {
-    enum { NAMES_MOST = 31 };
-    const char *names[NAMES_MOST] = {0};
-    size_t count = 0;
-    for (; commands[count].line && count < NAMES_MOST; count++)
-        names[count] = commands[count].line->name;
-    const char *nearest = name ? nearest_word(name, names, count) : NULL;
+    const char *names[ROW_COUNT];
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        names[i] = rows[i].name;
+    const char *nearest = name ? nearest_word(name, names, ROW_COUNT) : NULL;
     fprintf(stderr, "thrum: %s%s%s%s%s%s\n", what, name ? " " : "", name ? name : "",
             nearest ? "; did you mean " : "", nearest ? nearest : "", nearest ? "?" : "");
     fputs("Try 'thrum --help'; the commands are:", stderr);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < ROW_COUNT; i++)
         fprintf(stderr, " %s", names[i]);
     fputs(".\n", stderr);
     return STATUS_USAGE;
@@ -70,10 +75,8 @@ int main(int argc, char **argv)
         printf("thrum %s\n", thrum_version());
         return output_finish(STATUS_OK);
     }
-    for (const struct command *command = commands; command->line; command++)
-        if (strcmp(name, command->line->name) == 0) {
-            trouble_speaker(command->line->name);
-            return output_finish(command->run(argc - 1, argv + 1));
-        }
+    for (size_t i = 0; i < ROW_COUNT; i++)
+        if (strcmp(name, rows[i].name) == 0)
+            return command_run(rows[i].name, argc - 1, argv + 1);
     return complain(name[0] == '-' ? "unknown option" : "unknown command", name);
 }

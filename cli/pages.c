@@ -8,19 +8,26 @@
  */
 #include "command.h"
 
-#include "command_line.h"
+#include "bench/options.h"
+#include "demo/options.h"
+#include "doctor/options.h"
+#include "every/options.h"
+#include "fetch/options.h"
+#include "hash/options.h"
+#include "report/options.h"
+#include "run/options.h"
+#include "trace/options.h"
+#include "tune/options.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <thrum/version.h>
 
-enum { COMMANDS_MOST = 31 };
+#define LINE(name) &name##_line,
 
 int main(int argc, char **argv)
 {
-    const struct command_line *lines[COMMANDS_MOST + 1] = {0};
-    for (size_t i = 0; commands[i].line && i < COMMANDS_MOST; i++)
-        lines[i] = commands[i].line;
+    const struct command_line *lines[] = {COMMANDS(LINE) NULL};
     if (argc == 2 && strcmp(argv[1], "names") == 0) {
         for (size_t i = 0; lines[i]; i++)
             puts(lines[i]->name);

@@ -66,6 +66,19 @@ for program in c cpp; do
 done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
+# The copy finds its own modules, not those of the build directory.
+for name in demo bench tune report fetch hash every run doctor trace; do
+    try "thrum $name" env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" "$name" --help
+    [ -e "$libdir/thrum/thrum-$name.so" ] || {
+        echo "thrum-$name.so is not installed"
+        exit 1
+    }
+done
+mv "$libdir/thrum" "$work/away"
+if LD_LIBRARY_PATH=$libdir "$work/root$prefix/bin/thrum" hash --help >/dev/null 2>&1; then
+    echo 'the installed command uses modules that are not installed'
+    exit 1
+fi
 
 # The adapters, where there is what they are for; that is not below the root.
 adapters=

@@ -1,6 +1,8 @@
 /* The command line of `thrum bench`. Names of options are hyperfine's where it has them. */
 #include "options.h"
 
+#include "../command.h"
+
 #include "measure/timed_command.h"
 
 #include <ctype.h>
@@ -123,7 +125,7 @@ static const struct help_term examples[] = {
 
 const struct command_line bench_line = {
     .name = "bench",
-    .summary = "Measure commands in turns, and say which is faster.",
+    .summary = SUMMARY_bench,
     .title = "measure commands in turns and say which is faster",
     .usages = (const char *const[]){"[OPTION...] COMMAND...", NULL},
     .about =

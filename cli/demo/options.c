@@ -1,6 +1,8 @@
 /* The command line of `thrum demo`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include "micro.h"
 #include "rows.h"
 #include "tune/sweep.h"
@@ -141,7 +143,7 @@ static const struct help_term environment[] = {
 
 const struct command_line demo_line = {
     .name = "demo",
-    .summary = "Run the same tasks on each executor and print the times beside their bounds.",
+    .summary = SUMMARY_demo,
     .title = "run tasks on one executor after another and compare",
     .usages = (const char *const[]){"[OPTION...]", NULL},
     .about = "Runs the same task functions on one executor after another and prints how long each "

@@ -1,6 +1,8 @@
 /* The command line of `thrum doctor`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include <limits.h>
 
 #define INTO(field) offsetof(struct doctor_options, field)
@@ -127,7 +129,7 @@ static const struct help_term examples[] = {
 
 const struct command_line doctor_line = {
     .name = "doctor",
-    .summary = "Explain why a process hangs: threads, locks, owners, deadlocks.",
+    .summary = SUMMARY_doctor,
     .title = "explain why a process hangs",
 #if defined(__x86_64__)
     .usages = (const char *const[]){"-p PID [OPTION...]", "--core FILE [OPTION...]",

@@ -1,6 +1,8 @@
 /* The command line of `thrum every`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include <limits.h>
 #include <string.h>
 
@@ -75,7 +77,7 @@ static const struct help_term examples[] = {
 
 const struct command_line every_line = {
     .name = "every",
-    .summary = "Run a command again and again, without drift.",
+    .summary = SUMMARY_every,
     .title = "run a command again and again, without drift",
     .usages =
         (const char *const[]){"TIME [OPTION...] [--] COMMAND [ARGUMENT...]",

@@ -1,6 +1,8 @@
 /* The command line of `thrum fetch`. Letters are curl's where it has them. */
 #include "options.h"
 
+#include "../command.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,7 +143,7 @@ static const struct help_term environment[] = {
 
 const struct command_line fetch_line = {
     .name = "fetch",
-    .summary = "Fetch URLs, thousands at once.",
+    .summary = SUMMARY_fetch,
     .title = "fetch URLs, thousands at once",
     .usages = (const char *const[]){"[OPTION...] [URL...]", "[OPTION...] -i FILE", NULL},
     .about =

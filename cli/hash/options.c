@@ -2,6 +2,8 @@
  * have them. Of contradicting options the last one counts, as there. */
 #include "options.h"
 
+#include "../command.h"
+
 #include <stdlib.h>
 
 #define INTO(field) offsetof(struct hash_options, field)
@@ -115,7 +117,7 @@ static const struct help_term examples[] = {
 
 const struct command_line hash_line = {
     .name = "hash",
-    .summary = "Print or verify digests of files and trees, in parallel.",
+    .summary = SUMMARY_hash,
     .title = "print or verify digests of files and trees, in parallel",
     .usages = (const char *const[]){"[OPTION...] [PATH...]", "-c [OPTION...] [FILE...]", NULL},
     .about =

@@ -1,6 +1,8 @@
 /* The command line of `thrum report`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include <string.h>
 
 #define INTO(field) offsetof(struct report_options, field)
@@ -62,7 +64,7 @@ static const struct help_term examples[] = {
 
 const struct command_line report_line = {
     .name = "report",
-    .summary = "Compare results of demo, bench and tune, or make a page of them.",
+    .summary = SUMMARY_report,
     .title = "compare results of thrum demo, bench and tune, or make a page of them",
     .usages = (const char *const[]){"[OPTION...] compare OLD NEW", "[OPTION...] RESULTS",
                                     "--serve [OPTION...] RESULTS", NULL},

@@ -1,6 +1,8 @@
 /* The command line of `thrum run`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include "admission.h"
 #include "template.h"
 
@@ -197,7 +199,7 @@ static const struct help_term examples[] = {
 
 const struct command_line run_line = {
     .name = "run",
-    .summary = "Run a command for each of many arguments, several at a time.",
+    .summary = SUMMARY_run,
     .title = "run a command for each of many arguments, several at a time",
     .usages =
         (const char *const[]){"[OPTION...] [--] COMMAND [WORD...] < ARGUMENTS",

@@ -1,6 +1,8 @@
 /* The command line of `thrum trace`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include "doctor/preload/ring.h"
 
 #include <string.h>
@@ -75,7 +77,7 @@ static const struct help_term examples[] = {
 
 const struct command_line trace_line = {
     .name = "trace",
-    .summary = "Record what the threads of a program do, and show it as a timeline.",
+    .summary = SUMMARY_trace,
     .title = "record what the threads of a program do, and show it as a timeline",
     .usages =
         (const char *const[]){"[OPTION...] -- PROGRAM [ARGUMENT...]", "view FILE [-o PAGE]",

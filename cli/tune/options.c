@@ -1,6 +1,8 @@
 /* The command line of `thrum tune`. */
 #include "options.h"
 
+#include "../command.h"
+
 #include "sweep.h"
 
 #include <string.h>
@@ -69,7 +71,7 @@ static const struct help_term examples[] = {
 
 const struct command_line tune_line = {
     .name = "tune",
-    .summary = "Find out how many workers a command should have.",
+    .summary = SUMMARY_tune,
     .title = "find out how many workers a command should have",
     .usages = (const char *const[]){"[OPTION...] [--] COMMAND [ARGUMENT...]", NULL},
     .about =

@@ -2,13 +2,14 @@
 # What all commands have in common: closed descriptors, blocked reads and signals, wrong command lines,
 # readers that go away.
 #
-#     common_test.sh THRUM
+#     common_test.sh THRUM [TESTS]
 #
 # In the background a shell ignores SIGINT, so the signal is SIGTERM here.
 # shellcheck disable=SC2015 # the last of A && B || C is for both
 set -u
 thrum=$(realpath "$1")
 self=$(realpath "$0")
+shift
 export LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -161,8 +162,31 @@ a_reader_that_goes_away_gets_no_message() {
     done
 }
 
+a_line_of_a_list_that_is_too_long_is_named() {
+    head -c 1100000 /dev/zero | tr '\\0' x >list
+    "$thrum" fetch --json -i list >out 2>err
+    is 1 && grep -q 'a line is longer than 1 MiB' err && [ ! -s out ]
+}
+
+# A part of the command that is not installed fails alone, by name.
+a_module_that_is_missing_is_named() {
+    cp "$thrum" alone && cp "${thrum%/*}/thrum-run.so" . && echo 'no module' >thrum-hash.so || return 1
+    export LD_LIBRARY_PATH=${thrum%/*}/../src
+    ./alone run -- echo ::: word >out && [ "$(cat out)" = word ] || return 1
+    for name in hash fetch; do
+        ./alone $name --help >out 2>err
+        is 1 && grep -q "^thrum: cannot load the command $name: .*thrum-$name.so" err && [ ! -s out ] || return 1
+    done
+}
+
+run_loads_no_library_of_other_commands() {
+    # shellcheck disable=SC2016 # for the shell that is run
+    "$thrum" run -- sh -c 'grep -o "lib[a-z0-9_-]*[.]so" /proc/$PPID/maps | sort -u' ::: x >maps || return 1
+    grep -q -x libthrum.so maps && ! grep -E 'curl|crypto|sqlite|pq|microhttpd|jansson|b2' maps
+}
+
 # shellcheck disable=SC2046 # a list of words
-set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said -e is_still -e stands_still)
+[ $# -gt 0 ] || set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said -e is_still -e stands_still)
 echo "1..$#"
 number=0
 for test; do
