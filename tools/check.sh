@@ -207,7 +207,7 @@ step_ucontext() {
 }
 
 # A change of the sources must not leave a planted fault without a place.
-step_mutants_match() { tests/mutants/run "$build-check" --match; }
+step_mutants_match() { tests/mutants/run "$build-check" --match && tests/mutants/commands "$build-check" --match; }
 # What the explorer must find is one of the tests. Here is what the fuzzer must find, which would otherwise pass if it
 # checked nothing.
 step_mutants() { make_build check gcc && tests/mutants/run "$build-check" --fuzz; }

@@ -241,6 +241,25 @@ TEST(a_run_that_goes_on_replaces_nothing)
     end();
 }
 
+TEST(a_part_replaces_no_file)
+{
+    begin();
+    leave_part("plain");
+    int log = empty_log();
+    put_file("a", "mine");
+    struct spawned ran =
+        start("fetch --json --resume /proc/%d/fd/%d -o %s http://127.0.0.1:%d/part/plain/a",
+              getpid(), log, directory, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    failed(ran.out, "/part/plain/a", 1, "it is not replaced");
+    CHECK_STR(text_in("a"), "mine");
+    spawn_free(&ran);
+    close(log);
+    CHECK_INT(take_files(), >=, 1);
+    end();
+}
+
 TEST(an_answer_without_a_page_leaves_the_file_that_is_there)
 {
     static const char *const paths[] = {"none/304", "none/204", "none/205"};
