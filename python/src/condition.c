@@ -41,24 +41,17 @@ static int condition_init(PyObject *object, PyObject *arguments, PyObject *keywo
 
 /* ---- The lock ---- */
 
-static bool is_lock(PyObject *lock)
+/* NULL if it is another's. */
+static ext_lock *own_lock(PyObject *lock)
 {
-    return Py_TYPE(lock) == ext.lock;
-}
-
-static bool is_rlock(PyObject *lock)
-{
-    return Py_TYPE(lock) == ext.rlock;
+    return Py_TYPE(lock) == ext.lock || Py_TYPE(lock) == ext.rlock ? (ext_lock *)lock : NULL;
 }
 
 /* -1 with an exception. A lock without owner is held if it cannot be acquired. */
 static int is_owned(PyObject *lock)
 {
-    if (is_lock(lock))
-        return ((ext_lock *)lock)->locked;
-    if (is_rlock(lock))
-        return ((ext_rlock *)lock)->count &&
-               ((ext_rlock *)lock)->owner == PyThread_get_thread_ident();
+    if (own_lock(lock))
+        return ext_lock_is_owned(own_lock(lock));
     PyObject *method = PyObject_GetAttrString(lock, "_is_owned");
     PyObject *result;
     if (method) {
@@ -84,14 +77,11 @@ static int is_owned(PyObject *lock)
 /* Releases it wholly. What restores it; NULL with an exception. */
 static PyObject *release_save(PyObject *lock)
 {
-    if (is_lock(lock)) {
-        ext_lock_release((ext_lock *)lock);
-        return Py_NewRef(Py_None);
-    }
-    if (is_rlock(lock)) {
-        PyObject *count = PyLong_FromUnsignedLong(((ext_rlock *)lock)->count);
+    ext_lock *own = own_lock(lock);
+    if (own) {
+        PyObject *count = PyLong_FromUnsignedLong(own->count);
         if (count)
-            ext_rlock_release((ext_rlock *)lock, ((ext_rlock *)lock)->count);
+            ext_lock_release(own, own->count);
         return count;
     }
     int has = PyObject_HasAttrString(lock, "_release_save");
@@ -101,10 +91,10 @@ static PyObject *release_save(PyObject *lock)
 /* -1 with an exception: then the lock is not held. */
 static int try_restore(PyObject *lock, PyObject *saved)
 {
-    if (is_lock(lock))
-        return ext_lock_acquire((ext_lock *)lock, EXT_FOREVER);
-    if (is_rlock(lock))
-        return ext_rlock_acquire((ext_rlock *)lock, EXT_FOREVER, PyLong_AsUnsignedLong(saved));
+    ext_lock *own = own_lock(lock);
+    if (own)
+        return ext_lock_acquire(own, EXT_FOREVER,
+                                own->reentrant ? PyLong_AsUnsignedLong(saved) : 1);
     PyObject *result = PyObject_HasAttrString(lock, "_acquire_restore")
                            ? PyObject_CallMethod(lock, "_acquire_restore", "(O)", saved)
                            : PyObject_CallMethod(lock, "acquire", NULL);
@@ -118,12 +108,11 @@ static bool restore(PyObject *lock, PyObject *saved)
     PyObject *type, *value, *traceback;
     PyErr_Fetch(&type, &value, &traceback);
     while (try_restore(lock, saved) < 0) {
-        bool own = is_lock(lock) || is_rlock(lock);
         if (type)
             PyErr_Clear();
         else
             PyErr_Fetch(&type, &value, &traceback);
-        if (!own)
+        if (!own_lock(lock))
             break; /* another's lock: we do not know what its exception means */
     }
     bool good = !type;
@@ -295,18 +284,18 @@ static PyObject *condition_enter(PyObject *object, PyObject *ignored)
 {
     (void)ignored;
     PyObject *lock = ((ext_condition *)object)->lock;
-    if (!is_lock(lock) && !is_rlock(lock))
+    if (!own_lock(lock))
         return forward(object, "__enter__", NULL, 0, NULL);
-    int rc = is_lock(lock) ? ext_lock_acquire((ext_lock *)lock, EXT_FOREVER)
-                           : ext_rlock_acquire((ext_rlock *)lock, EXT_FOREVER, 1);
-    return rc < 0 ? NULL : Py_NewRef(Py_True);
+    if (ext_lock_acquire(own_lock(lock), EXT_FOREVER, 1) < 0)
+        return NULL;
+    Py_RETURN_TRUE;
 }
 
 static PyObject *condition_exit(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
     PyObject *lock = ((ext_condition *)self)->lock;
-    if (is_rlock(lock) && is_owned(lock)) {
-        ext_rlock_release((ext_rlock *)lock, 1);
+    if (own_lock(lock) && ext_lock_is_owned(own_lock(lock))) {
+        ext_lock_release(own_lock(lock), 1);
         Py_RETURN_NONE;
     }
     return forward(self, "__exit__", arguments, count, NULL);
@@ -328,7 +317,13 @@ static PyObject *condition_release_save(PyObject *self, PyObject *ignored)
 
 static PyObject *condition_acquire_restore(PyObject *self, PyObject *saved)
 {
-    if (!restore(((ext_condition *)self)->lock, saved))
+    PyObject *lock = ((ext_condition *)self)->lock;
+    if (own_lock(lock) && own_lock(lock)->reentrant && PyLong_AsUnsignedLong(saved) == ULONG_MAX) {
+        if (!PyErr_Occurred())
+            PyErr_SetString(PyExc_OverflowError, "Internal lock count overflowed");
+        return NULL;
+    }
+    if (!restore(lock, saved))
         return NULL;
     Py_RETURN_NONE;
 }

@@ -130,23 +130,21 @@ PyObject *ext_repr(PyObject *self, const char *format, ...);
 
 /* ---- The types ---- */
 
+/* Lock and RLock. */
 typedef struct {
     EXT_HEAD
-    bool locked;
+    unsigned long owner; /* the thread that acquired it; 0 if it is free */
+    unsigned long count; /* of acquires; 0: free */
+    bool reentrant;      /* an RLock */
     ext_waiters waiters;
 } ext_lock;
 
-typedef struct {
-    EXT_HEAD
-    unsigned long owner; /* of a thread that holds it */
-    unsigned long count; /* 0: free */
-    ext_waiters waiters;
-} ext_rlock;
+/* Acquires `count` times. As ext_wait. */
+int ext_lock_acquire(ext_lock *self, ext_deadline deadline, unsigned long count);
+void ext_lock_release(ext_lock *self, unsigned long count);
 
-int ext_lock_acquire(ext_lock *self, ext_deadline deadline);
-void ext_lock_release(ext_lock *self);
-int ext_rlock_acquire(ext_rlock *self, ext_deadline deadline, unsigned long count);
-void ext_rlock_release(ext_rlock *self, unsigned long count);
+/* An RLock: whether the calling thread holds it. A Lock: whether it is held. */
+bool ext_lock_is_owned(const ext_lock *self);
 
 extern PyType_Spec ext_lock_spec, ext_rlock_spec, ext_condition_spec, ext_semaphore_spec,
     ext_bounded_semaphore_spec, ext_event_spec, ext_barrier_spec, ext_queue_spec,

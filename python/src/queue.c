@@ -1,13 +1,9 @@
-/* Queue, LifoQueue and PriorityQueue.
+/* Queue, LifoQueue, PriorityQueue and SimpleQueue.
  *
  * The items are in a Python object that programs may see as `queue`: a deque, or a list for the other two. It is used
  * through its C functions, without a call. put() appends and wakes one getter; get() takes and wakes one putter.
  *
- * A program may take `mutex` and then change `queue`, as the standard module allows. So an operation acquires the mutex
- * if there is one. There is none until a program asks for it: the GIL is enough for a deque and a list. A priority queue
- * always has one, because its comparisons may run Python code. `not_empty`, `not_full` and `all_tasks_done` are
- * conditions over the mutex. They too are made when a program asks for them, and are notified from then on. Threads
- * inside put(), get() and join() do not wait in them.
+ * queue_mutex.c has the mutex and the conditions for programs that change the items themselves.
  *
  * A subclass that has its own _put, _get, _qsize or _init is served by Python code: see queue.py.
  *
@@ -15,55 +11,6 @@
  * nothing releases the GIL between that look and the sleep.
  */
 #include "queue.h"
-
-/* ---- The mutex ---- */
-
-/* Acquires the mutex, if there is one. `*ret_held` is what leave() has to release: a mutex may be made in between. */
-static bool enter(ext_queue *self, ext_lock **ret_held)
-{
-    *ret_held = (ext_lock *)self->mutex;
-    return !*ret_held || ext_lock_acquire(*ret_held, EXT_FOREVER) >= 0;
-}
-
-static void leave(ext_lock *held)
-{
-    if (held && held->locked)
-        ext_lock_release(held);
-}
-
-/* Notifies a condition that a program asked for. Called with the mutex. */
-static bool notify(ext_queue *self, int which, const char *method)
-{
-    if (!self->conditions[which])
-        return true;
-    PyObject *result = PyObject_CallMethod(self->conditions[which], method, NULL);
-    Py_XDECREF(result);
-    return result != NULL;
-}
-
-static PyObject *get_mutex(PyObject *object, void *ignored)
-{
-    (void)ignored;
-    ext_queue *self = (ext_queue *)object;
-    if (!self->mutex)
-        self->mutex = PyObject_CallNoArgs((PyObject *)ext.lock);
-    return Py_XNewRef(self->mutex);
-}
-
-static PyObject *get_condition(PyObject *object, void *which)
-{
-    ext_queue *self = (ext_queue *)object;
-    PyObject **place = &self->conditions[(intptr_t)which];
-    if (*place)
-        return Py_NewRef(*place);
-    PyObject *mutex = get_mutex(object, NULL);
-    PyObject *made = mutex ? PyObject_CallOneArg((PyObject *)ext.condition, mutex) : NULL;
-    Py_XDECREF(mutex);
-    if (made && !*place)
-        *place = Py_NewRef(made);
-    Py_XDECREF(made);
-    return Py_XNewRef(*place);
-}
 
 /* ---- put ---- */
 
@@ -96,7 +43,7 @@ static int put_inside(ext_queue *self, PyObject *item)
         return -1;
     self->unfinished++;
     ext_wake(&self->getters);
-    return notify(self, EXT_NOT_EMPTY, "notify") ? 1 : -1;
+    return ext_queue_notify(self, EXT_NOT_EMPTY, "notify") ? 1 : -1;
 }
 
 static int try_put(void *argument)
@@ -104,10 +51,10 @@ static int try_put(void *argument)
     request *put = argument;
     ext_queue *self = put->queue;
     ext_lock *held;
-    if (!enter(self, &held))
+    if (!ext_queue_enter(self, &held))
         return -1;
     int rc = put_inside(self, put->item);
-    leave(held);
+    ext_queue_leave(held);
     return rc;
 }
 
@@ -122,15 +69,15 @@ static PyObject *put_until(ext_queue *self, PyObject *item, ext_deadline deadlin
     return NULL;
 }
 
-const char ext_queue_put_doc[] = PyDoc_STR(
+static const char queue_put_doc[] = PyDoc_STR(
     "put($self, /, item, block=True, timeout=None)\n--\n\n"
     "Put an item into the queue.\n\n"
     "If the queue is full, wait for room, at most timeout seconds if a timeout is given. With\n"
     "block=False, do not wait. Full if there was no room in time; ShutDown if the queue is shut\n"
     "down. ValueError if the timeout is negative.");
 
-PyObject *ext_queue_put(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
-                        PyObject *keywords)
+static PyObject *queue_put(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
+                           PyObject *keywords)
 {
     static const char *const names[] = {"item", "block", "timeout", NULL};
     if (count == 1 && !keywords)
@@ -143,10 +90,10 @@ PyObject *ext_queue_put(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     return put_until((ext_queue *)self, values[0], deadline);
 }
 
-const char ext_queue_put_nowait_doc[] =
+static const char queue_put_nowait_doc[] =
     PyDoc_STR("put_nowait($self, item, /)\n--\n\nPut an item, or raise Full at once.");
 
-PyObject *ext_queue_put_nowait(PyObject *self, PyObject *item)
+static PyObject *queue_put_nowait(PyObject *self, PyObject *item)
 {
     return put_until((ext_queue *)self, item, EXT_NOW);
 }
@@ -166,7 +113,7 @@ static int get_inside(ext_queue *self, PyObject **ret_item)
         return -1;
     if (self->maxsize > 0)
         ext_wake(&self->putters);
-    if (!notify(self, EXT_NOT_FULL, "notify")) {
+    if (!ext_queue_notify(self, EXT_NOT_FULL, "notify")) {
         Py_DECREF(item);
         return -1;
     }
@@ -179,10 +126,10 @@ static int try_get(void *argument)
     request *get = argument;
     ext_queue *self = get->queue;
     ext_lock *held;
-    if (!enter(self, &held))
+    if (!ext_queue_enter(self, &held))
         return -1;
     int rc = get_inside(self, &get->item);
-    leave(held);
+    ext_queue_leave(held);
     return rc;
 }
 
@@ -195,15 +142,15 @@ static PyObject *get_until(ext_queue *self, ext_deadline deadline)
     return get.item;
 }
 
-const char ext_queue_get_doc[] = PyDoc_STR(
+static const char queue_get_doc[] = PyDoc_STR(
     "get($self, /, block=True, timeout=None)\n--\n\n"
     "Take an item out of the queue and return it.\n\n"
     "If the queue is empty, wait for an item, at most timeout seconds if a timeout is given. With\n"
     "block=False, do not wait. Empty if there was no item in time; ShutDown if the queue is shut\n"
     "down and empty. ValueError if the timeout is negative.");
 
-PyObject *ext_queue_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
-                        PyObject *keywords)
+static PyObject *queue_get(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
+                           PyObject *keywords)
 {
     static const char *const names[] = {"block", "timeout", NULL};
     if (count == 0 && !keywords)
@@ -216,10 +163,10 @@ PyObject *ext_queue_get(PyObject *self, PyObject *const *arguments, Py_ssize_t c
     return get_until((ext_queue *)self, deadline);
 }
 
-const char ext_queue_get_nowait_doc[] =
+static const char queue_get_nowait_doc[] =
     PyDoc_STR("get_nowait($self, /)\n--\n\nTake an item, or raise Empty at once.");
 
-PyObject *ext_queue_get_nowait(PyObject *self, PyObject *ignored)
+static PyObject *queue_get_nowait(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return get_until((ext_queue *)self, EXT_NOW);
@@ -230,7 +177,7 @@ PyObject *ext_queue_get_nowait(PyObject *self, PyObject *ignored)
 static bool all_done(ext_queue *self)
 {
     ext_wake_all(&self->joiners);
-    return notify(self, EXT_ALL_DONE, "notify_all");
+    return ext_queue_notify(self, EXT_ALL_DONE, "notify_all");
 }
 
 PyDoc_STRVAR(task_done_doc, "task_done($self, /)\n--\n\n"
@@ -242,14 +189,14 @@ static PyObject *queue_task_done(PyObject *object, PyObject *ignored)
     (void)ignored;
     ext_queue *self = (ext_queue *)object;
     ext_lock *held;
-    if (!enter(self, &held))
+    if (!ext_queue_enter(self, &held))
         return NULL;
     bool good = self->unfinished > 0;
     if (!good)
         PyErr_SetString(PyExc_ValueError, "task_done() called too many times");
     else if (--self->unfinished == 0)
         good = all_done(self);
-    leave(held);
+    ext_queue_leave(held);
     if (!good)
         return NULL;
     Py_RETURN_NONE;
@@ -274,19 +221,19 @@ static PyObject *queue_join(PyObject *object, PyObject *ignored)
 
 /* ---- Looks, and the end ---- */
 
-const char ext_queue_qsize_doc[] =
+static const char queue_qsize_doc[] =
     PyDoc_STR("qsize($self, /)\n--\n\nReturn the number of items in the queue.");
 
-PyObject *ext_queue_qsize(PyObject *self, PyObject *ignored)
+static PyObject *queue_qsize(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return PyLong_FromSsize_t(ext_queue_length((ext_queue *)self));
 }
 
-const char ext_queue_empty_doc[] = PyDoc_STR(
+static const char queue_empty_doc[] = PyDoc_STR(
     "empty($self, /)\n--\n\nReturn whether the queue is empty now. It may change at once.");
 
-PyObject *ext_queue_empty(PyObject *self, PyObject *ignored)
+static PyObject *queue_empty(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return PyBool_FromLong(ext_queue_length((ext_queue *)self) == 0);
@@ -328,15 +275,15 @@ static PyObject *queue_shutdown(PyObject *object, PyObject *const *arguments, Py
         return NULL;
     int immediate = value ? PyObject_IsTrue(value) : 0;
     ext_lock *held;
-    if (immediate < 0 || !enter(self, &held))
+    if (immediate < 0 || !ext_queue_enter(self, &held))
         return NULL;
     self->shut = true;
     bool good = !immediate || drop_items(self);
     ext_wake_all(&self->getters);
     ext_wake_all(&self->putters);
-    good = good && notify(self, EXT_NOT_EMPTY, "notify_all") &&
-           notify(self, EXT_NOT_FULL, "notify_all");
-    leave(held);
+    good = good && ext_queue_notify(self, EXT_NOT_EMPTY, "notify_all") &&
+           ext_queue_notify(self, EXT_NOT_FULL, "notify_all");
+    ext_queue_leave(held);
     if (!good)
         return NULL;
     Py_RETURN_NONE;
@@ -361,7 +308,7 @@ static PyObject *queue_hook_get(PyObject *self, PyObject *ignored)
     return ext_queue_pop((ext_queue *)self);
 }
 
-PyObject *ext_queue_listen(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
+static PyObject *queue_listen(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 {
     ext_queue *self = (ext_queue *)object;
     if (count < 1 || count > 2) {
@@ -401,7 +348,7 @@ static PyObject *new_queue(PyTypeObject *type, PyObject *arguments, PyObject *ke
     return object;
 }
 
-PyObject *ext_queue_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
+static PyObject *queue_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
     return new_queue(type, arguments, keywords, EXT_FIFO);
 }
@@ -450,7 +397,7 @@ static int set_items(PyObject *object, PyObject *value, void *ignored)
     return 0;
 }
 
-int ext_queue_traverse(PyObject *object, visitproc visit, void *arg)
+static int queue_traverse(PyObject *object, visitproc visit, void *arg)
 {
     ext_queue *self = (ext_queue *)object;
     Py_VISIT(self->items);
@@ -467,7 +414,7 @@ static void clear_conditions(ext_queue *self)
 }
 
 /* For the collector. The container of the items stays: a destructor of an item may still use the queue. */
-int ext_queue_clear(PyObject *object)
+static int queue_clear(PyObject *object)
 {
     ext_queue *self = (ext_queue *)object;
     clear_conditions(self);
@@ -488,39 +435,50 @@ static int drop_all(PyObject *object)
     return ext_clear(object);
 }
 
-void ext_queue_dealloc(PyObject *self)
+static void queue_dealloc(PyObject *self)
 {
     ext_dealloc(self, drop_all);
 }
 
+#define METHODS_OF_ALL                                                                             \
+    EXT_METHOD("put", queue_put, queue_put_doc), EXT_METHOD("get", queue_get, queue_get_doc),      \
+        {"put_nowait", queue_put_nowait, METH_O, queue_put_nowait_doc},                            \
+        {"get_nowait", queue_get_nowait, METH_NOARGS, queue_get_nowait_doc},                       \
+        {"qsize", queue_qsize, METH_NOARGS, queue_qsize_doc},                                      \
+        {"empty", queue_empty, METH_NOARGS, queue_empty_doc},                                      \
+        {"_listen", (PyCFunction)(void (*)(void))queue_listen, METH_FASTCALL,                      \
+         "Call a callback once when it is worth trying again: 'get', 'put' or 'join'."},           \
+    {                                                                                              \
+        "__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,                                 \
+            "Queue[int]: for type checkers."                                                       \
+    }
+
+#define SLOTS_OF_ALL                                                                               \
+    {Py_tp_new, queue_new}, {Py_tp_traverse, queue_traverse}, {Py_tp_clear, queue_clear},          \
+    {                                                                                              \
+        Py_tp_dealloc, queue_dealloc                                                               \
+    }
+
 static PyMethodDef queue_methods[] = {
-    EXT_METHOD("put", ext_queue_put, ext_queue_put_doc),
-    EXT_METHOD("get", ext_queue_get, ext_queue_get_doc),
-    {"put_nowait", ext_queue_put_nowait, METH_O, ext_queue_put_nowait_doc},
-    {"get_nowait", ext_queue_get_nowait, METH_NOARGS, ext_queue_get_nowait_doc},
+    METHODS_OF_ALL,
     {"task_done", queue_task_done, METH_NOARGS, task_done_doc},
     {"join", queue_join, METH_NOARGS, join_doc},
-    {"qsize", ext_queue_qsize, METH_NOARGS, ext_queue_qsize_doc},
-    {"empty", ext_queue_empty, METH_NOARGS, ext_queue_empty_doc},
     {"full", queue_full, METH_NOARGS, full_doc},
     EXT_METHOD("shutdown", queue_shutdown, shutdown_doc),
     {"_put", queue_hook_put, METH_O, "For subclasses: append an item."},
     {"_get", queue_hook_get, METH_NOARGS, "For subclasses: take an item."},
-    {"_qsize", ext_queue_qsize, METH_NOARGS, "For subclasses: the number of items."},
-    {"_listen", (PyCFunction)(void (*)(void))ext_queue_listen, METH_FASTCALL,
-     "Call a callback once when it is worth trying again: 'get', 'put' or 'join'."},
-    {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "Queue[int]: for type checkers."},
+    {"_qsize", queue_qsize, METH_NOARGS, "For subclasses: the number of items."},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef queue_getset[] = {
     {"queue", get_items, set_items, "The items. Hold the mutex to change them.", NULL},
-    {"mutex", get_mutex, NULL, "A lock that excludes all other methods.", NULL},
-    {"not_empty", get_condition, NULL, "A condition: an item was put.",
+    {"mutex", ext_queue_get_mutex, NULL, "A lock that excludes all other methods.", NULL},
+    {"not_empty", ext_queue_get_condition, NULL, "A condition: an item was put.",
      (void *)(intptr_t)EXT_NOT_EMPTY},
-    {"not_full", get_condition, NULL, "A condition: an item was taken.",
+    {"not_full", ext_queue_get_condition, NULL, "A condition: an item was taken.",
      (void *)(intptr_t)EXT_NOT_FULL},
-    {"all_tasks_done", get_condition, NULL, "A condition: no task is unfinished.",
+    {"all_tasks_done", ext_queue_get_condition, NULL, "A condition: no task is unfinished.",
      (void *)(intptr_t)EXT_ALL_DONE},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -548,11 +506,13 @@ PyDoc_STRVAR(priority_doc,
              "A queue that returns the smallest item. Items are often tuples (priority, data).");
 
 static PyType_Slot queue_slots[] = {
-    {Py_tp_doc, (void *)queue_doc}, {Py_tp_new, ext_queue_new},
-    {Py_tp_init, queue_init},       {Py_tp_traverse, ext_queue_traverse},
-    {Py_tp_clear, ext_queue_clear}, {Py_tp_dealloc, ext_queue_dealloc},
-    {Py_tp_methods, queue_methods}, {Py_tp_getset, queue_getset},
-    {Py_tp_members, queue_members}, {0, NULL},
+    {Py_tp_doc, (void *)queue_doc},
+    {Py_tp_init, queue_init},
+    {Py_tp_methods, queue_methods},
+    {Py_tp_getset, queue_getset},
+    {Py_tp_members, queue_members},
+    SLOTS_OF_ALL,
+    {0, NULL},
 };
 
 PyType_Spec ext_queue_spec = {.name = "thrum._thrum.Queue",
@@ -574,3 +534,41 @@ PyType_Spec ext_priority_queue_spec = {.name = "thrum._thrum.PriorityQueue",
                                        .basicsize = sizeof(ext_queue),
                                        .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
                                        .slots = priority_slots};
+
+/* ---- SimpleQueue ---- */
+
+/* It is a Queue without limit and tasks. put() is reentrant: a destructor or a signal handler may call it amid any other
+ * method. No method releases the GIL, or runs Python code, while the queue is between two states, and a program cannot
+ * ask for a mutex. */
+
+PyDoc_STRVAR(
+    simple_doc,
+    "SimpleQueue()\n--\n\n"
+    "A queue without limit. put() never waits, and may be called from destructors and signal\n"
+    "handlers, even amid another call for the same queue.");
+
+static int simple_init(PyObject *self, PyObject *arguments, PyObject *keywords)
+{
+    (void)self;
+    static const char *const names[] = {NULL};
+    PyObject *none[1];
+    return ext_init_arguments("SimpleQueue", names, 0, arguments, keywords, none) ? 0 : -1;
+}
+
+static PyMethodDef simple_methods[] = {METHODS_OF_ALL, {NULL, NULL, 0, NULL}};
+
+static PyMemberDef simple_members[] = {EXT_WEAK_MEMBER, EXT_DICT_MEMBER, {NULL, 0, 0, 0, NULL}};
+
+static PyType_Slot simple_slots[] = {
+    {Py_tp_doc, (void *)simple_doc},
+    {Py_tp_init, simple_init},
+    {Py_tp_methods, simple_methods},
+    {Py_tp_members, simple_members},
+    SLOTS_OF_ALL,
+    {0, NULL},
+};
+
+PyType_Spec ext_simple_queue_spec = {.name = "queue.SimpleQueue",
+                                     .basicsize = sizeof(ext_queue),
+                                     .flags = EXT_FLAGS,
+                                     .slots = simple_slots};

@@ -27,21 +27,15 @@ Py_ssize_t ext_queue_length(const ext_queue *self);
 bool ext_queue_push(ext_queue *self, PyObject *item);
 PyObject *ext_queue_pop(ext_queue *self); /* not empty */
 
-/* Methods, and their texts. */
-PyObject *ext_queue_put(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-PyObject *ext_queue_put_nowait(PyObject *, PyObject *);
-PyObject *ext_queue_get(PyObject *, PyObject *const *, Py_ssize_t, PyObject *);
-PyObject *ext_queue_get_nowait(PyObject *, PyObject *);
-PyObject *ext_queue_qsize(PyObject *, PyObject *);
-PyObject *ext_queue_empty(PyObject *, PyObject *);
-PyObject *ext_queue_listen(PyObject *, PyObject *const *, Py_ssize_t);
-extern const char ext_queue_put_doc[], ext_queue_put_nowait_doc[], ext_queue_get_doc[],
-    ext_queue_get_nowait_doc[], ext_queue_qsize_doc[], ext_queue_empty_doc[];
+/* Acquires the mutex, if there is one. `*ret_held` is what leave has to release: a mutex may be made in between. */
+bool ext_queue_enter(ext_queue *self, ext_lock **ret_held);
+void ext_queue_leave(ext_lock *held);
 
-/* Makes one that is first in, first out. */
-PyObject *ext_queue_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords);
-int ext_queue_traverse(PyObject *object, visitproc visit, void *arg);
-int ext_queue_clear(PyObject *object);
-void ext_queue_dealloc(PyObject *self);
+/* Notifies a condition, if a program asked for it. Called with the mutex. */
+bool ext_queue_notify(ext_queue *self, int which, const char *method);
+
+/* Getters of attributes. */
+PyObject *ext_queue_get_mutex(PyObject *object, void *ignored);
+PyObject *ext_queue_get_condition(PyObject *object, void *which);
 
 #endif

@@ -6,9 +6,10 @@ All operations have timeouts or a partner that comes, so a wake that is lost end
 the stacks of all threads. At the end each object is checked: no item lost or doubled, no permit
 lost. A child process checks its own copies.
 
-While the main thread forks, no thread starts or ends: a thread that is done waits at a gate. So no other thread is inside
-malloc() amid a fork, as whatever else allocates has the interpreter's lock. The allocator of gcc's address sanitizer
-needs that: in a child process its own lock would stay taken for ever.
+While the main thread forks, no thread starts or ends: a thread that is done waits at a gate, and a round begins when the
+threads of the last have left the process. So no other thread is inside malloc() amid a fork, as whatever else allocates
+has the interpreter's lock. The allocator of gcc's address sanitizer needs that: in a child process its own lock would
+stay taken for ever.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ import time
 import thrum
 from thrum import futures, queue, threading
 
-DEADLINE = 60  # for one round
+DEADLINE = 60  # after the time that the rounds are given
 
 
 class Interrupt(Exception):
@@ -260,8 +261,11 @@ def main(arguments):
     signal.signal(signal.SIGALRM, on_alarm)
     sys.setswitchinterval(1e-4)
     begin, rounds = time.monotonic(), 0
+    faulthandler.dump_traceback_later(seconds + DEADLINE, exit=True)
+    threads = len(os.listdir("/proc/self/task"))
     while time.monotonic() - begin < seconds:
-        faulthandler.dump_traceback_later(DEADLINE, exit=True)
+        while len(os.listdir("/proc/self/task")) > threads:
+            time.sleep(0.001)  # Python has joined them, but not the kernel
         try:
             round_of(seed + rounds, forks)
         except BaseException:

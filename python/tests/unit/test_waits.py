@@ -249,6 +249,35 @@ class ForkTest(unittest.TestCase):
             lock.release()
 
 
+class LockTest(unittest.TestCase):
+    def test_condition_refuses_a_count_that_is_none(self):
+        condition = threading.Condition()
+        for count, error in (("x", TypeError), (-1, OverflowError), (1 << 70, OverflowError)):
+            with self.assertRaises(error):
+                condition._acquire_restore(count)
+        self.assertFalse(condition._is_owned())
+
+    def test_only_the_owner_releases_an_rlock_but_any_thread_a_lock(self):
+        lock, rlock = threading.Lock(), threading.RLock()
+        lock.acquire()
+        rlock.acquire()
+        errors = []
+
+        def release():
+            lock.release()
+            try:
+                rlock.release()
+            except RuntimeError as error:
+                errors.append(str(error))
+
+        run_threads(1, release)
+        self.assertEqual(errors, ["cannot release un-acquired lock"])
+        self.assertFalse(lock.locked())
+        with self.assertRaisesRegex(RuntimeError, "release unlocked lock"):
+            lock.release()
+        rlock.release()
+
+
 class LifeTest(unittest.TestCase):
     def test_cycles_through_objects_are_collected(self):
         class Canary:
