@@ -287,8 +287,9 @@ const char *recording_kind_name(unsigned kind)
 }
 
 /* The name that the program gave to the smallest range around the address; of several, the last. */
-static bool given_name(const struct region *region, uint64_t address, char *text, size_t size)
+bool recording_name_at(const struct recording *recording, uint64_t address, char *text, size_t size)
 {
+    const struct region *region = recording->region;
     uint32_t count = recording_count(region->name_count, REGION_NAMES);
     uint64_t best = 0;
     text[0] = 0;
@@ -319,7 +320,7 @@ void recording_lock_name(struct recording *recording, uint32_t index, char *text
     const char *kind = recording_kind_name(lock->kind);
     struct symbol symbol;
     char given[sizeof recording->region->names->text];
-    if (given_name(recording->region, lock->address, given, sizeof given)) {
+    if (recording_name_at(recording, lock->address, given, sizeof given)) {
         snprintf(text, size, "%s %s", kind, given);
         return;
     }

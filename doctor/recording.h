@@ -61,6 +61,10 @@ struct place *recording_place(struct recording *recording, uint64_t site);
 /* "mutex" and so on. */
 const char *recording_kind_name(unsigned kind);
 
+/* The name that the program gave to what is at the address. Returns false if it gave none. */
+bool recording_name_at(const struct recording *recording, uint64_t address, char *text,
+                       size_t size);
+
 /* "mutex accounts+0x28", "mutex 0x55..., initialised in make (a.c:3)". */
 void recording_lock_name(struct recording *recording, uint32_t lock, char *text, size_t size);
 /* The text of a name. */

@@ -92,6 +92,8 @@ static void receive(struct watch *watch)
             watch->refused++;
             continue;
         }
+        /* It may end before the next tick, and without telling which files it had mapped. */
+        recording_note_files(&program->recording);
         watch->main_seen |= pid == watch->launch.pid;
         /* A process that executes another program has the same number as before. */
         for (int i = 0; i < watch->count; i++)

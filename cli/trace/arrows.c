@@ -49,20 +49,25 @@ static size_t find(const struct wake *wakes, size_t count, uint32_t process, uin
     return low;
 }
 
-static bool fits(const struct wake *wake, uint32_t thread, uint32_t kind)
+/* A fiber may be made ready by another one on its worker. */
+static bool fits(const struct wake *wake, uint32_t thread, bool fiber, uint32_t kind)
 {
-    if (wake->thread == thread || wake->used)
+    if ((wake->thread == thread && !fiber) || wake->used)
         return false;
     switch (kind) {
     case LOCK_CONDITION:
+    case LOCK_THRUM_CONDITION:
         return wake->kind == RING_SIGNAL || wake->kind == RING_BROADCAST || wake->kind == RING_WAKE;
     case LOCK_SEMAPHORE:
     case LOCK_THRUM_SEMAPHORE:
+    case LOCK_THRUM_QUEUE:
         return wake->kind == RING_POST || wake->kind == RING_WAKE;
     case LOCK_BARRIER:
         return wake->kind == RING_WAIT;
     case LOCK_THREAD:
         return wake->kind == RING_END;
+    case LOCK_THRUM_FUTURE:
+        return wake->kind == RING_TASK_END;
     default:
         return wake->kind == RING_RELEASE || wake->kind == RING_WAKE;
     }
@@ -72,14 +77,15 @@ static bool fits(const struct wake *wake, uint32_t thread, uint32_t kind)
 static struct wake *find_wake(struct wake *wakes, size_t count, const struct trace_object *object,
                               uint32_t thread, const struct span *span)
 {
-    bool first = object->kind == LOCK_CONDITION, join = object->kind == LOCK_THREAD;
+    bool first = object->kind == LOCK_CONDITION || object->kind == LOCK_THRUM_CONDITION;
+    bool join = object->kind == LOCK_THREAD;
     uint64_t name = object->object | (join ? WAKE_THREAD : 0);
     uint64_t from = join ? 0 : span->begin;
     size_t low = find(wakes, count, object->process, name, from);
     size_t high = find(wakes, count, object->process, name, span->end + 1);
     for (size_t i = 0; i < high - low && i < LOOK_MOST; i++) {
         struct wake *wake = &wakes[first ? low + i : high - 1 - i];
-        if (fits(wake, thread, object->kind))
+        if (fits(wake, thread, span->lane >= LANE_FIBER, object->kind))
             return wake;
     }
     return NULL;

@@ -12,7 +12,10 @@
 
 const char *trace_lane_name(unsigned lane)
 {
-    return lane == LANE_STATE ? "waits and calls" : lane < LANE_TASK ? "locks" : "tasks";
+    return lane == LANE_STATE  ? "waits and calls"
+           : lane < LANE_TASK  ? "locks"
+           : lane < LANE_FIBER ? "tasks"
+                               : "waits of fibers";
 }
 
 static const char *category(unsigned what)

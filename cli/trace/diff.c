@@ -69,8 +69,8 @@ static int add_objects(struct table *table, const struct trace *trace, size_t *r
 /* Conditions and the like are only waited for. */
 static bool is_held(unsigned kind)
 {
-    return kind != LOCK_CONDITION && kind != LOCK_BARRIER && kind != LOCK_SEMAPHORE &&
-           kind != LOCK_THREAD && kind != LOCK_THRUM_SEMAPHORE && kind != LOCK_THRUM_OTHER;
+    return kind == LOCK_MUTEX || kind == LOCK_RWLOCK || kind == LOCK_SPIN || kind == LOCK_ONCE ||
+           kind == LOCK_THRUM_LOCK || kind == LOCK_THRUM_RWLOCK;
 }
 
 static void add_spans(struct row *rows, const struct trace *trace, int which)

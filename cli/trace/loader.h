@@ -7,12 +7,20 @@
 #include "model.h"
 #include "trace_file.h"
 
-enum { HELD_NOW_MOST = LANE_HELD_MOST, TASKS_NOW_MOST = LANES - LANE_TASK };
+enum {
+    HELD_NOW_MOST = LANE_HELD_MOST,
+    TASKS_NOW_MOST = LANE_FIBER - LANE_TASK,
+    FIBERS_NOW_MOST = LANES - LANE_FIBER,
+};
 
 /* What is open in a thread while its events are read. */
 struct open_spans {
     size_t held[HELD_NOW_MOST], tasks[TASKS_NOW_MOST]; /* span + 1, by lane; 0: the lane is free */
     size_t wait, call;                                 /* span + 1; 0: none */
+    size_t fibers[FIBERS_NOW_MOST];                    /* waits of fibers that have left */
+    uint64_t running[TASKS_NOW_MOST];                  /* the task of each lane */
+    uint64_t waiting[FIBERS_NOW_MOST];                 /* their tasks */
+    uint64_t task;                                     /* that runs; 0: none */
     unsigned lanes; /* of locks, that were in use since `since` */
     uint64_t since; /* from here on, all of its events are there */
 };

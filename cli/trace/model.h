@@ -32,7 +32,9 @@ enum {
     LANE_HELD = 1,  /* locks, each in the lowest lane that is free */
     LANE_HELD_MOST = 16,
     LANE_TASK = 17,
+    LANE_FIBER = 24, /* waits of fibers that have left their worker */
     LANES = 32,
+    LANE_NONE = 255, /* more fibers wait than are shown */
 };
 
 struct span {

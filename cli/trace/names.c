@@ -5,6 +5,7 @@
 #include "doctor/recording.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char *const calls[RING_CALLS] = {
     "system call", "read",        "write",     "readv",           "writev",  "recv",
@@ -34,7 +35,8 @@ void trace_object_name(const struct trace *trace, uint32_t index, bool address, 
     if (object->kind == LOCK_THREAD)
         thread_end_name(trace, object, address, text, size);
     else {
-        const char *place = trace->places[object->first_place].place;
+        const char *place =
+            object->kind >= LOCK_THRUM_FUTURE ? NULL : trace->places[object->first_place].place;
         char where[32] = "";
         if (address)
             snprintf(where, sizeof where, " (0x%lx)", (unsigned long)(object->object << 2));
@@ -75,10 +77,12 @@ void trace_info_name(const struct trace *trace, const struct span_info *info, ch
     }
     trace_object_name(trace, info->object, false, object, sizeof object);
     const char *mode = info->mode & MODE_READ ? " for reading" : "";
+    const char *place = trace->places[info->place].place;
     if (info->what == SPAN_TASK)
-        snprintf(text, size, "%s",
-                 trace->objects[info->object].name ? trace->objects[info->object].name : "task");
+        snprintf(text, size, "%.*s", place ? (int)strcspn(place, " ") : 4, place ? place : "task");
     else
         snprintf(text, size, "%s %s%s", info->what == SPAN_WAIT ? "waits for" : "holds", object,
                  mode);
+    if (info->what == SPAN_WAIT && info->kind == LOCK_THRUM_SLEEP)
+        snprintf(text, size, "sleeps");
 }

@@ -176,7 +176,7 @@ static void note_used(struct trace_program *program, const struct ring_event *ev
     unsigned kind = ring_kind(event), place = ring_place(event);
     program->places[place] = 1;
     if (kind == RING_CALL || kind == RING_CALL_END || kind == RING_CREATE || kind == RING_BEGIN ||
-        kind == RING_END)
+        kind == RING_END || kind == RING_TASK || kind == RING_TASK_END || kind == RING_LEAVE)
         return;
     uint32_t lock_kind = program->recording->region->places[place].kind;
     if (kind == RING_WAIT && lock_kind == LOCK_THREAD)
@@ -299,6 +299,8 @@ static void object_text(struct recording *recording, uint64_t address, uint64_t 
     const struct module *module = modules_find(&recording->process.modules, address);
     struct symbol symbol;
     text[0] = 0;
+    if (recording_name_at(recording, address, text, size))
+        return;
     if (module && module_variable(module, address, &symbol)) {
         uint64_t inside = address - symbol.start;
         snprintf(text, size, inside ? "%s+0x%lx" : "%s", symbol.name, (unsigned long)inside);

@@ -110,17 +110,62 @@ static void call_begin(const struct happened *event)
     event->open->call = span_begin(event->loader, event->thread, event->time, LANE_STATE, info);
 }
 
-static void task_change(const struct happened *event, bool begins)
+static void task_begin(const struct happened *event)
 {
     struct open_spans *open = event->open;
-    unsigned lane = 0;
-    while (lane < TASKS_NOW_MOST && open->tasks[lane])
-        lane++;
-    if (begins && lane < TASKS_NOW_MOST)
-        open->tasks[lane] = span_begin(event->loader, event->thread, event->time, LANE_TASK + lane,
-                                       info_of(event, SPAN_TASK));
-    else if (!begins && lane > 0)
-        span_end(event->thread, &open->tasks[lane - 1], event->time);
+    struct span_info info = {.what = SPAN_TASK, .place = event->place, .descriptor = -1};
+    open->task = event->object;
+    for (unsigned lane = 0; lane < TASKS_NOW_MOST; lane++)
+        if (!open->tasks[lane]) {
+            open->tasks[lane] =
+                span_begin(event->loader, event->thread, event->time, LANE_TASK + lane, info);
+            open->running[lane] = event->object;
+            return;
+        }
+}
+
+/* Ends the innermost task that has this number, and those inside of it. */
+static void task_end(const struct happened *event)
+{
+    struct open_spans *open = event->open;
+    unsigned lane = TASKS_NOW_MOST;
+    while (lane > 0 && (!open->tasks[lane - 1] || open->running[lane - 1] != event->object))
+        lane--;
+    for (unsigned i = lane; lane > 0 && i <= TASKS_NOW_MOST; i++)
+        span_end(event->thread, &open->tasks[i - 1], event->time);
+    open->task = lane > 1 && open->tasks[lane - 2] ? open->running[lane - 2] : 0;
+}
+
+/* The fiber leaves its worker, mostly inside of a wait; that goes on beside what the worker does then. */
+static void fiber_leave(const struct happened *event)
+{
+    struct open_spans *open = event->open;
+    if (open->wait) {
+        struct span *wait = &event->thread->spans[open->wait - 1];
+        unsigned lane = 0;
+        while (lane < FIBERS_NOW_MOST && open->fibers[lane])
+            lane++;
+        wait->lane = LANE_NONE;
+        if (lane < FIBERS_NOW_MOST && event->object) {
+            wait->lane = (uint8_t)(LANE_FIBER + lane);
+            open->fibers[lane] = open->wait;
+            open->waiting[lane] = event->object;
+        }
+        open->wait = 0;
+    }
+    task_end(event);
+}
+
+static void wait_end(const struct happened *event)
+{
+    struct open_spans *open = event->open;
+    if (open->wait) {
+        span_end(event->thread, &open->wait, event->time);
+        return;
+    }
+    for (unsigned i = 0; i < FIBERS_NOW_MOST; i++)
+        if (open->fibers[i] && open->waiting[i] == open->task)
+            span_end(event->thread, &open->fibers[i], event->time);
 }
 
 /* Who may have ended a wait of another thread. */
@@ -137,6 +182,7 @@ static void wake_of(const struct happened *event)
         if (trace->places[event->place].kind != LOCK_BARRIER)
             return;
         break;
+    case RING_TASK_END: /* its future is a part of it */
     case RING_CREATE:
     case RING_BEGIN:
     case RING_END:
@@ -165,7 +211,7 @@ void spans_apply(const struct happened *event)
                                 info_of(event, SPAN_WAIT));
         break;
     case RING_WAIT_END:
-        span_end(event->thread, &open->wait, event->time);
+        wait_end(event);
         break;
     case RING_ACQUIRE:
         hold_begin(event);
@@ -180,8 +226,13 @@ void spans_apply(const struct happened *event)
         span_end(event->thread, &open->call, event->time);
         break;
     case RING_TASK:
+        task_begin(event);
+        break;
     case RING_TASK_END:
-        task_change(event, event->kind == RING_TASK);
+        task_end(event);
+        break;
+    case RING_LEAVE:
+        fiber_leave(event);
         break;
     case RING_BEGIN:
         event->thread->began = event->time;
@@ -199,8 +250,8 @@ void spans_gap(const struct happened *event)
 {
     struct open_spans *open = event->open;
     struct trace_thread *thread = event->thread;
-    size_t *lists[] = {open->held, open->tasks, &open->wait, &open->call};
-    const size_t counts[] = {HELD_NOW_MOST, TASKS_NOW_MOST, 1, 1};
+    size_t *lists[] = {open->held, open->tasks, open->fibers, &open->wait, &open->call};
+    const size_t counts[] = {HELD_NOW_MOST, TASKS_NOW_MOST, FIBERS_NOW_MOST, 1, 1};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         for (size_t j = 0; j < counts[i]; j++)
             if (lists[i][j]) {
@@ -212,6 +263,7 @@ void spans_gap(const struct happened *event)
                             (struct span_info){.what = SPAN_LOST, .descriptor = -1});
     span_end(thread, &gap, event->time);
     open->lanes = 0;
+    open->task = 0;
     open->since = event->time;
 }
 
@@ -226,10 +278,14 @@ static int by_lane(const void *a, const void *b)
 }
 
 /* A handler may wait while what it interrupted waits; the outer span ends there, as a lane has one at a time. */
-static void sort_spans(struct trace_thread *thread)
+static void sort_spans(struct loader *loader, struct trace_thread *thread)
 {
     if (thread->count)
         qsort(thread->spans, thread->count, sizeof *thread->spans, by_lane);
+    while (thread->count && thread->spans[thread->count - 1].lane == LANE_NONE) {
+        thread->count--;
+        loader->trace->span_count--;
+    }
     for (size_t i = 1; i < thread->count; i++) {
         struct span *before = &thread->spans[i - 1];
         const struct span *span = &thread->spans[i];
@@ -261,7 +317,7 @@ void spans_settle(struct loader *loader)
             span->begin -= loader->base;
             span->end -= loader->base;
         }
-        sort_spans(thread);
+        sort_spans(loader, thread);
         if (thread->began != UINT64_MAX)
             thread->began -= loader->base;
         if (thread->ended != UINT64_MAX)

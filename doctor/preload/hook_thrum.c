@@ -9,7 +9,7 @@
  */
 #include "base/probe.h"
 #include "task.h"
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <string.h>
@@ -118,10 +118,13 @@ static __attribute__((noinline)) void acquired_slow(struct slot *slot, enum lock
         note_writer(index, mode);
     if (!(mode & MODE_TRY))
         node = thrum__watch_enter(slot, object, kind, site);
-    if (kind == LOCK_THRUM_SEMAPHORE)
+    if (kind == LOCK_THRUM_SEMAPHORE) {
         thrum__watch_taken(slot, object, kind, site, node);
-    else
+        thrum__trace_event(slot, RING_TAKE, object);
+    } else {
         thrum__watch_push(slot, object, kind, site, node);
+        thrum__trace_taken(slot, object, kind, site);
+    }
     errno = error;
 }
 
@@ -141,6 +144,7 @@ static void acquired(enum thrum__probe_kind kind, const void *object, unsigned m
     if (likely(!(mode & MODE_TRY)))
         node = thrum__watch_enter(slot, object, LOCK_THRUM_LOCK, site);
     thrum__watch_push(slot, object, LOCK_THRUM_LOCK, site, node);
+    thrum__trace_taken(slot, object, LOCK_THRUM_LOCK, site);
 }
 
 static void released(enum thrum__probe_kind kind, const void *object, uint64_t value)
@@ -148,6 +152,7 @@ static void released(enum thrum__probe_kind kind, const void *object, uint64_t v
     struct slot *slot = thrum__watch_slot();
     if (unlikely(!slot))
         return;
+    thrum__trace_event(slot, kind == THRUM__PROBE_SEMAPHORE ? RING_POST : RING_RELEASE, object);
     if (likely(kind != THRUM__PROBE_SEMAPHORE)) {
         thrum__watch_leave(slot, object, kinds[kind]);
         return;
@@ -164,6 +169,8 @@ static void told(enum thrum__probe_kind kind, const void *object, uint64_t count
     struct slot *slot = thrum__watch_slot();
     uint32_t index =
         slot ? record_of(object, kinds[kind], kind == THRUM__PROBE_BARRIER ? count : 0) : 0;
+    if (slot)
+        thrum__trace_event(slot, kind == THRUM__PROBE_QUEUE ? RING_POST : RING_WAKE, object);
     if (index && kind == THRUM__PROBE_QUEUE)
         thrum__watch_posted(slot, object, LOCK_THRUM_QUEUE, count);
     else if (index)
@@ -215,6 +222,18 @@ static bool is_object(enum lock_kind kind)
 
 enum { WAIT_SINCE, WAIT_HOLDER, WAIT_KIND, WAIT_EVENTS };
 
+/* A context without a slot writes into the ring of its thread, too. */
+static void trace_wait(enum ring_kind what, const void *object, enum lock_kind kind)
+{
+    struct slot *base = thrum__watch_base;
+    const struct slot *slot = thrum__watch_self;
+    if (!base || !thrum__traced(base))
+        return;
+    uint64_t site = slot && slot->wanted ? slot->wanted : site_make(__builtin_return_address(0), 0);
+    uint32_t place = what == RING_WAIT ? thrum__trace_place(base, site, kind) : 0;
+    thrum__trace_put(base, what, thrum__trace_object(object), place);
+}
+
 static void wait_begin(const char *name, const void *object, thrum__probe_wait *wait)
 {
     if (!thrum__watch_region) {
@@ -223,6 +242,7 @@ static void wait_begin(const char *name, const void *object, thrum__probe_wait *
     }
     struct slot *slot = thrum__watch_self;
     enum lock_kind kind = kind_of_wait(name);
+    trace_wait(RING_WAIT, object, kind);
     wait->words[WAIT_SINCE] = thrum__watch_now();
     wait->words[WAIT_HOLDER] =
         kind == LOCK_THRUM_LOCK || kind == LOCK_THRUM_RWLOCK ? thrum__watch_holder(object) : 0;
@@ -245,6 +265,7 @@ static void wait_end(const char *name, const void *object, int outcome, thrum__p
     (void)name;
     if (!wait->words[WAIT_SINCE] || !thrum__watch_region)
         return;
+    trace_wait(RING_WAIT_END, object, kind);
     uint64_t took = thrum__watch_now() - wait->words[WAIT_SINCE];
     uint32_t index = is_object(kind) ? record_of(object, kind, 0) : 0;
     if (slot)

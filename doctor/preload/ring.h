@@ -74,9 +74,10 @@ enum ring_kind {
     RING_END,       /* likewise: the thread ends here */
     RING_CALL,      /* a system call that may block begins; object: enum ring_call, a descriptor */
     RING_CALL_END,
-    RING_TASK,     /* a task of libthrum begins */
-    RING_TASK_END, /* or waits, if it is a fiber that leaves its worker */
-    RING_WAKE,     /* makes a waiter for the object ready */
+    RING_TASK, /* a task of libthrum begins here, or a fiber comes back; place: its function */
+    RING_TASK_END,
+    RING_LEAVE, /* a fiber leaves its worker; object: its task, 0 if it has none */
+    RING_WAKE,  /* makes a waiter for the object ready */
     RING_KINDS,
 };
 

@@ -31,7 +31,7 @@
  */
 #include "task.h"
 
-#include "watch.h"
+#include "trace.h"
 
 #include <errno.h>
 
@@ -154,8 +154,19 @@ static void restore(uint64_t value)
     thrum__watch_self = self || task ? self : thrum__watch_base;
 }
 
+/* Each task is in the trace of its thread, also one that is a part of another. Places are return addresses, so the
+ * function's is one more. */
+static void trace_task(enum ring_kind what, const void *task, uint64_t function)
+{
+    struct slot *base = thrum__watch_base;
+    if (base && thrum__traced(base))
+        thrum__trace_put(base, what, thrum__trace_object(task),
+                         function ? thrum__trace_place(base, function + 1, LOCK_NONE) : 0);
+}
+
 uint64_t thrum__watch_task_begin(const void *task, const void *function)
 {
+    trace_task(RING_TASK, task, (uintptr_t)function);
     struct origin *origin = find((uintptr_t)task);
     if (!origin || origin->state != SUBMITTED)
         return 0;
@@ -248,6 +259,7 @@ void thrum__watch_task_end(const void *task, int code, uint64_t outer)
 {
     struct slot *slot = thrum__watch_self;
     (void)code;
+    trace_task(RING_TASK_END, task, 0);
     if (!outer)
         return;
     int error = errno;
@@ -309,6 +321,7 @@ void thrum__watch_task_awaited(const void *task)
 uint64_t thrum__watch_task_leave(void)
 {
     uint64_t left = token();
+    trace_task(RING_LEAVE, (const void *)(uintptr_t)thrum__watch_task, 0);
     thrum__watch_self = thrum__watch_base;
     thrum__watch_task = 0;
     return left;
@@ -317,6 +330,9 @@ uint64_t thrum__watch_task_leave(void)
 void thrum__watch_task_arrive(uint64_t left)
 {
     restore(left);
+    const struct origin *origin = thrum__watch_task ? find(thrum__watch_task) : NULL;
+    if (origin)
+        trace_task(RING_TASK, (const void *)(uintptr_t)thrum__watch_task, origin->function);
 }
 
 void thrum__watch_task_fork(void)

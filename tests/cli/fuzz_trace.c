@@ -108,7 +108,8 @@ static void put_names(uint32_t process)
 static void make_file(void)
 {
     struct trace_header header = {.version = TRACE_VERSION, .flags = (uint32_t)draw(2)};
-    struct trace_clock clock[3] = {{UINT64_C(1) << 40, 1 << 30}, {UINT64_C(1) << 41, 1 << 31}};
+    struct trace_clock clock[3] = {{UINT64_C(1) << 40, 1 << 30},
+                                   {UINT64_C(1) << 41, UINT64_C(1) << 31}};
     clock[2] = (struct trace_clock){draw(UINT64_MAX), draw(UINT64_MAX)};
     memcpy(header.magic, TRACE_MAGIC, 8);
     length = 0;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 static char path[128];
+static const char *program = "traced";
 
 /* Runs a sample with more options, and reads its trace. */
 static struct trace record(const char *options, const char *sample, int status)
@@ -26,8 +27,8 @@ static struct trace record(const char *options, const char *sample, int status)
     thrum_error error;
     char line[400];
     snprintf(path, sizeof path, "/tmp/thrum-trace-%d", (int)getpid());
-    snprintf(line, sizeof line, "trace -o %s%s -- %s/traced %s", path, options,
-             getenv("DOCTOR_SAMPLES"), sample);
+    snprintf(line, sizeof line, "trace -o %s%s -- %s/%s %s", path, options,
+             getenv("DOCTOR_SAMPLES"), program, sample);
     struct spawned run = spawn_run(line);
     if (run.status != status)
         printf("%s\n%s", line, run.err);
@@ -439,5 +440,85 @@ TEST_DEADLINE(diff_tells_which_lock_costs_more, 60)
     CHECK(strstr(run.out, "  no difference shown") != NULL);
     spawn_free(&run);
     unlink(first);
+    finish(&trace);
+}
+
+/* How many spans have that name and lie in that lane or one of the same kind. */
+static int count_spans(const struct trace *trace, const char *name, unsigned from, unsigned to)
+{
+    char text[700];
+    int found = 0;
+    for (size_t i = 0; i < trace->thread_count; i++)
+        for (size_t j = 0; j < trace->threads[i].count; j++) {
+            const struct span *span = &trace->threads[i].spans[j];
+            trace_info_name(trace, &trace->infos[span->info], text, sizeof text);
+            found += span->lane >= from && span->lane < to && strcmp(text, name) == 0;
+        }
+    return found;
+}
+
+/* Under a sanitizer libthrum has another runtime in front of the preloaded library. */
+static bool has_thrum_sample(void)
+{
+    char file[300];
+    snprintf(file, sizeof file, "%s/traced_thrum", getenv("DOCTOR_SAMPLES"));
+    program = "traced_thrum";
+    return access(file, X_OK) == 0;
+}
+
+TEST(fibers_are_on_their_worker_and_wait_beside_it)
+{
+    if (!has_thrum_sample())
+        return;
+    struct trace trace = record(" --all", "fibers", 0);
+    char text[700];
+    /* Each of four waits for the event, then for the lock or in a sleep. */
+    CHECK_INT(count_spans(&trace, "waits for event opened", LANE_FIBER, LANES), ==, 4);
+    CHECK_INT(count_spans(&trace, "waits for lock ledger", LANE_FIBER, LANES), ==, 3);
+    CHECK_INT(count_spans(&trace, "sleeps", LANE_FIBER, LANES), ==, 5);
+    CHECK_INT(count_spans(&trace, "holds lock ledger", LANE_HELD, LANE_TASK), ==, 4);
+    CHECK_INT(count_spans(&trace, "visit", LANE_TASK, LANE_FIBER), >=, 4 * 3);
+    CHECK_INT(count_spans(&trace, "open_later", LANE_TASK, LANE_FIBER), ==, 2);
+    int woken = 0;
+    for (size_t i = 0; i < trace.arrow_count; i++) {
+        const struct arrow *arrow = &trace.arrows[i];
+        if (arrow->span == UINT32_MAX)
+            continue;
+        const struct span *span = &trace.threads[arrow->to].spans[arrow->span];
+        trace_info_name(&trace, &trace.infos[span->info], text, sizeof text);
+        woken += strcmp(text, "waits for event opened") == 0;
+    }
+    CHECK_INT(woken, ==, 4);
+    finish(&trace);
+}
+
+TEST(tasks_of_a_thread_pool_are_on_their_threads)
+{
+    if (!has_thrum_sample())
+        return;
+    struct trace trace = record(" --all", "threads", 0);
+    CHECK_INT(count_spans(&trace, "count_up", LANE_TASK, LANE_FIBER), ==, 5);
+    CHECK_INT(count_spans(&trace, "holds lock ledger", LANE_HELD, LANE_TASK), ==, 5);
+    finish(&trace);
+}
+
+TEST(tasks_of_a_process_pool_are_in_their_process)
+{
+    if (!has_thrum_sample())
+        return;
+    struct trace trace = record(" --all", "processes", 0);
+    char text[700];
+    int found = 0;
+    CHECK_INT(trace.process_count, >=, 2);
+    for (size_t i = 0; i < trace.thread_count; i++)
+        for (size_t j = 0; j < trace.threads[i].count; j++) {
+            trace_info_name(&trace, &trace.infos[trace.threads[i].spans[j].info], text,
+                            sizeof text);
+            if (strcmp(text, "count_up") != 0)
+                continue;
+            CHECK_INT(trace.threads[i].process, !=, 0);
+            found++;
+        }
+    CHECK_INT(found, ==, 5);
     finish(&trace);
 }

@@ -21,12 +21,17 @@ static void pause_for(long milliseconds)
     nanosleep(&time, NULL);
 }
 
-/* Until a thread sleeps in the kernel, for the lock that this one holds. */
-static void until_contended(const pthread_mutex_t *mutex)
+/* Until these bits of a word of the C library's object say that a thread waits for it; and some time more. */
+static void until_waited(const void *word, unsigned bits)
 {
-    while (__atomic_load_n(&mutex->__data.__lock, __ATOMIC_RELAXED) != 2)
+    while (!(__atomic_load_n((const unsigned *)word, __ATOMIC_RELAXED) & bits))
         pause_for(1);
     pause_for(20);
+}
+
+static void until_contended(const pthread_mutex_t *mutex)
+{
+    until_waited(&mutex->__data.__lock, 2);
 }
 
 static void *take(void *unused)
@@ -77,7 +82,7 @@ static void semaphore(void)
 {
     sem_init(&tickets, 0, 0);
     pthread_t thread = start("waiter", take_ticket, NULL);
-    pause_for(50);
+    until_waited((const unsigned *)&tickets + 1, ~0U); /* its waiters */
     sem_post(&tickets);
     pthread_join(thread, NULL);
 }
@@ -92,7 +97,7 @@ static void barrier(void)
 {
     pthread_barrier_init(&round_end, NULL, 2);
     pthread_t thread = start("early", arrive, NULL);
-    pause_for(50);
+    until_waited(&round_end, 1); /* how many have arrived */
     pthread_barrier_wait(&round_end);
     pthread_join(thread, NULL);
 }
@@ -108,7 +113,7 @@ static void rwlock(void)
 {
     pthread_rwlock_rdlock(&table);
     pthread_t thread = start("writer", write_table, NULL);
-    pause_for(50);
+    until_waited(&table.__data.__readers, 2); /* a writer has come */
     pthread_rwlock_unlock(&table);
     pthread_join(thread, NULL);
 }
