@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests of the Python package that was built in a directory: run.sh BUILD [NAMES] [--all].
-# Names: unit, guide, types, wheel, fuzz, cpython. --all takes all of CPython's tests, and not the short selection.
+# Names: unit, guide, types, install, fuzz, cpython. --all takes all of CPython's tests, and not the short selection.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1/python" && pwd) || exit 2
@@ -11,21 +11,21 @@ names=
 for argument; do
     case $argument in
     --all) all=--all ;;
-    unit | guide | types | wheel | fuzz | cpython) names="$names $argument" ;;
+    unit | guide | types | install | fuzz | cpython) names="$names $argument" ;;
     *)
-        echo "run.sh: there is no test $argument; there are: unit guide types wheel fuzz cpython" >&2
+        echo "run.sh: there is no test $argument; there are: unit guide types install fuzz cpython" >&2
         exit 2
         ;;
     esac
 done
 export PYTHONPATH="$package" PYTHONDONTWRITEBYTECODE=1
 failed=0
-for name in ${names:-unit guide types wheel fuzz cpython}; do
+for name in ${names:-unit guide types install fuzz cpython}; do
     case $name in
     unit) "$python" -m unittest discover --start-directory "$here/unit" --top-level-directory "$here/unit" ;;
     guide) "$python" "$here/guide.py" ;;
     types) "$here/types.sh" "$package" ;;
-    wheel) "$here/wheel.sh" ;;
+    install) "$here/install.sh" ;;
     fuzz) "$python" "$here/fuzz.py" --seconds 8 --seed 1 ;;
     cpython) (cd "$package" && "$python" "$here/cpython.py" $all) ;;
     esac || {
