@@ -77,7 +77,8 @@ THRUM_API thrum_executor *thrum_inline_new(void);
 /* Makes a pool of threads. The tasks of one submitter start nearly in the order of submission:
  * while many are pending, a worker takes several at a time, and other workers take those that it
  * has not started before any later ones. A worker starts when a task arrives and no worker is idle;
- * idle workers sleep. `options` may be NULL. The caller owns the pool and gives it to
+ * idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that all
+ * pools of the process share, so tasks that wait for each other end all the same. `options` may be NULL. The caller owns the pool and gives it to
  * thrum_executor_shutdown. Python: ThreadPoolExecutor().
  *
  * A task may wait for another task of its pool. If the awaited task has not started and the wait
@@ -113,7 +114,7 @@ typedef struct thrum_submit_options {
  *
  *  - -EPIPE: after a shutdown
  *  - -ENOMEM: memory ran out
- *  - -EAGAIN: the backlog is full (THRUM_WHEN_FULL_REFUSE), or the system refuses the first worker
+ *  - -EAGAIN: the backlog is full (THRUM_WHEN_FULL_REFUSE), or the system refuses the first thread
  *  - -ECANCELED: the running task was cancelled while it waited for room
  *  - -ESRCH: this is a child made by fork, which has none of the pool's threads */
 THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function,

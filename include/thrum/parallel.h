@@ -28,9 +28,8 @@
  * task of the executor or of another one, a fiber, or any thread.
  *
  * A part may wait. It may wait for another part if the same call, or a call around it, has started
- * that part. A waiting part does not delay the other parts: another worker runs them. When all
- * workers of the executor wait and the system refuses to start another, no worker runs them. Give
- * the wait a deadline where that can happen.
+ * that part. A waiting part does not delay the other parts: another worker runs them, even if the
+ * system refuses more threads.
  *
  * A part that runs on another worker belongs to the task that forked. thrum_cancelled(NULL) is true
  * there if that task was cancelled, and the task's deadline ends the part's waits. A wait of the
@@ -64,7 +63,8 @@ typedef int thrum_part_fn(void *arg);
  * Returns:
  *     0        both succeeded
  *     the error of `function_a`, or of `function_b` if `function_a` succeeded
- *     -EAGAIN  the system refuses a thread that is needed once per process; no part has run
+ *     -EAGAIN  the system refuses the executor's first thread, or one that is needed once per
+ *              process; no part has run
  *     -ENOMEM  there is no memory for that thread; no part has run
  *     -ESRCH   this is a child made by fork, and a thread of the parent had begun `function_b`
  */

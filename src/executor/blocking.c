@@ -39,12 +39,12 @@ static thrum_executor *get_helpers(void)
             helpers = NULL;
             process = thrum__process_generation;
         }
-        if (!helpers)
+        if (!helpers) {
             helpers = thrum_thread_pool_new(&(thrum_thread_pool_options){
                 .max_workers = helper_count(), .name_prefix = "blocking"});
-        if (helpers)
-            ((thrum__pool *)helpers)->claimed =
-                true; /* nobody shuts it down: it is the library's */
+            if (helpers)
+                thrum__pool_keep((thrum__pool *)helpers, false);
+        }
         found = helpers;
     }
     return found;

@@ -263,8 +263,7 @@ static int submit_here(thrum__fibers *fibers, thrum__fiber_worker *worker, void 
     return 0;
 }
 
-/* Starts the workers if there are none. */
-static int have_workers(thrum__fibers *fibers, const char **ret_reason)
+int thrum__fibers_ready(thrum__fibers *fibers, const char **ret_reason)
 {
     if (thrum__load_acquire(&fibers->started))
         return 0;
@@ -277,7 +276,7 @@ static int have_workers(thrum__fibers *fibers, const char **ret_reason)
 /* Where it `helps`, the task that it helps is not done meanwhile: a sum that includes its end includes it. */
 static int submit_outside(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason)
 {
-    int rc = have_workers(fibers, ret_reason);
+    int rc = thrum__fibers_ready(fibers, ret_reason);
     if (rc < 0)
         return rc;
     thrum__guard_acquire(&fibers->guard, 1);
@@ -306,7 +305,7 @@ int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const ch
 
 int thrum__fibers_submit_ticket(thrum__fibers *fibers, const char **ret_reason)
 {
-    int rc = have_workers(fibers, ret_reason);
+    int rc = thrum__fibers_ready(fibers, ret_reason);
     if (rc < 0)
         return rc;
     thrum__guard_acquire(&fibers->guard, 1);

@@ -135,6 +135,9 @@ int thrum__fibers_init(thrum__fibers *fibers, uint32_t workers, size_t stack_siz
 /* Gives back what it holds; no worker is left. */
 void thrum__fibers_finish(thrum__fibers *fibers);
 
+/* Starts the workers if there are none. Returns 0 if there is one, or a code; `*ret_reason` may then be set. */
+int thrum__fibers_ready(thrum__fibers *fibers, const char **ret_reason);
+
 /* Takes a task over. Returns 0, or a code, and then has not. One that `helps` the calling task is taken even
  * while the pool is closing. */
 int thrum__fibers_submit(thrum__fibers *fibers, void *task, bool helps, const char **ret_reason);

@@ -14,7 +14,7 @@ static __attribute__((noinline)) int outermost(thrum_executor *executor, thrum_p
                                                void *arg_a, thrum_part_fn *function_b, void *arg_b)
 {
     thrum__executor_check(executor, thrum__caller());
-    int code = thrum__forks_have_helpers(executor) ? thrum__staff_begin() : 0;
+    int code = thrum__staff_begin(executor);
     if (code < 0)
         return code;
     thrum__forks forks;
@@ -48,7 +48,7 @@ int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor)
     scope->forks_ = thrum__forks_here(executor);
     if (scope->forks_)
         return 0;
-    int code = thrum__forks_have_helpers(executor) ? thrum__staff_begin() : 0;
+    int code = thrum__staff_begin(executor);
     if (code < 0)
         return code;
     scope->forks_ = scope->room_;

@@ -66,7 +66,7 @@ int thrum__part_join(thrum__forks *forks, thrum_part *part, bool skip);
 /* Whether the executor can have helpers: its tasks run beside the caller, and not in a parent process. */
 static inline bool thrum__forks_have_helpers(const thrum_executor *executor)
 {
-    return executor->ops->beside && !thrum__pool_lost((const thrum__pool *)executor);
+    return executor->ops->ready && !thrum__pool_lost((const thrum__pool *)executor);
 }
 
 /* The forks of the calling context on the executor, if they are the innermost; else NULL. */
@@ -132,8 +132,9 @@ static inline int thrum__fork_both(thrum__forks *forks, thrum_part_fn *function_
 
 /* ----------------------------------------------------------------------------------------- staff.c */
 
-/* Sees to it that the thread which calls helpers for those that wait is there. Returns 0 or a code. */
-int thrum__staff_begin(void);
+/* Sees to it that helpers find a carrier on the executor, if it can have helpers, and that the thread is there
+ * which calls them for those that wait. Returns 0 or a code. */
+int thrum__staff_begin(thrum_executor *executor);
 
 /* Ends that thread, so that a client of the explorer can end. */
 void thrum__staff_end(void);

@@ -174,7 +174,7 @@ static __attribute__((noinline)) int run_rest(struct piece *piece)
     thrum__forks *here = thrum__forks_here(executor), own;
     if (here)
         return run_piece(piece, here);
-    if (thrum__forks_have_helpers(executor) && thrum__staff_begin() < 0)
+    if (thrum__staff_begin(executor) < 0)
         return run(piece->loop, piece->first, piece->end, piece->total); /* alone */
     thrum__memory_live(&own);
     thrum__forks_begin(&own, executor);

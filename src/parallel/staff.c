@@ -92,21 +92,10 @@ static int submit_helper(const thrum__forks *forks)
 {
     thrum__plain_read(&forks->executor);
     thrum_executor *executor = forks->executor;
-    thrum_future *future = thrum__future_new(
-        thrum__fork_help, (thrum__value){.bytes = &executor, .size = sizeof(thrum_executor *)});
-    if (thrum_future_done(future))
-        return -ENOMEM;
-    const char *reason = NULL;
     uint32_t inside = forks->context->executor == executor ? THRUM__FUTURE_HELPER_INSIDE : 0;
-    thrum__store_relaxed(&future->state,
-                         future->state | THRUM__FUTURE_HIGH | THRUM__FUTURE_HELPER | inside);
-    int rc = executor->ops->submit(executor, future, &reason);
-    if (rc < 0) {
-        thrum__future_ignore(future);
-        thrum__future_fail(future, rc, reason);
-    }
-    thrum_future_free(future);
-    return rc;
+    return thrum__executor_start(executor, thrum__fork_help,
+                                 (thrum__value){.bytes = &executor, .size = sizeof executor},
+                                 THRUM__FUTURE_HIGH | THRUM__FUTURE_HELPER | inside);
 }
 
 /* A refusal leaves the parts to those who have forked them. */
@@ -276,11 +265,14 @@ static int start(void)
     return code;
 }
 
-int thrum__staff_begin(void)
+int thrum__staff_begin(thrum_executor *executor)
 {
-    if (__builtin_expect(thrum__load_acquire(&process) == thrum__process_generation, 1))
+    const char *reason;
+    if (!thrum__forks_have_helpers(executor))
         return 0;
-    int rc = 0;
+    int rc = executor->ops->ready(executor, &reason);
+    if (rc < 0 || __builtin_expect(thrum__load_acquire(&process) == thrum__process_generation, 1))
+        return rc;
     thrum__lock_across_fork(&lock);
     thrum_with (&lock)
         if (process != thrum__process_generation) {

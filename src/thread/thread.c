@@ -22,11 +22,13 @@
  * freed.
  *
  * After a fork the child knows its parent's threads by their `process`: they never run here, so a
- * join says so instead of waiting.
+ * join says so instead of waiting. A task that forks goes on in the child as its main thread, so the end of the
+ * task is the end of the child, whatever threads the library has started there.
  */
 #include "thread/thread.h"
 #include "base/panic.h"
 #include "base/process.h"
+#include "base/spawn.h"
 #include "park/local.h"
 #include "park/park.h"
 #include "park/scope.h"
@@ -101,6 +103,7 @@ static void *run(void *memory)
 {
     state *thread = memory;
     thrum__context *self = thread->running;
+    uint32_t home = thrum__process_generation;
     thrum__context_enter(self);
     thrum__os_thread_set_name(thread->name);
     if (thrum__timer_wait(thread) == 0) {
@@ -118,6 +121,8 @@ static void *run(void *memory)
     unreference(thread);
     if (!daemon)
         thrum__living_leave();
+    if (thrum__process_generation != home)
+        thrum__process_end(0, false); /* the task has forked: this is the child's main thread */
     thrum__context_leave(self);
     return NULL;
 }

@@ -43,7 +43,13 @@ static size_t width(const thrum_executor *executor)
     return workers;
 }
 
-static const thrum__executor_ops ops = {.submit = submit, .width = width, .beside = true};
+static int ready(thrum_executor *executor, const char **ret_reason)
+{
+    (void)executor, (void)ret_reason;
+    return 0;
+}
+
+static const thrum__executor_ops ops = {.submit = submit, .ready = ready, .width = width};
 static thrum__pool fake;
 
 static thrum_executor *begin(thrum__forks *forks)
@@ -214,7 +220,7 @@ static thrum_executor *begin_quiet(thrum__forks *forks)
     static const uint32_t enough = 1;
     thrum_executor *executor = begin(forks);
     forks->enough = &enough;
-    EXPLORE_CHECK(thrum__staff_begin() == 0);
+    EXPLORE_CHECK(thrum__staff_begin(&fake.base) == 0);
     return executor;
 }
 
@@ -266,7 +272,7 @@ EXPLORE(fork_settle_thief, .preemptions = 1, .long_only = true)
 {
     thrum__forks forks;
     thrum_executor *executor = begin(&forks);
-    EXPLORE_CHECK(thrum__staff_begin() == 0);
+    EXPLORE_CHECK(thrum__staff_begin(&fake.base) == 0);
     thrum_scope scope;
     thrum_part parts[2];
     explore_spawn("outside", set_event_outside, &event);
@@ -325,7 +331,7 @@ EXPLORE(fork_cancel, .preemptions = 1, .long_preemptions = 2)
 {
     thrum__forks forks;
     thrum_executor *executor = begin(&forks);
-    EXPLORE_CHECK(thrum__staff_begin() == 0);
+    EXPLORE_CHECK(thrum__staff_begin(&fake.base) == 0);
     scope_of_fork = thrum__self()->scope;
     unsigned canceller = explore_spawn("canceller", cancel_fork, NULL);
     EXPLORE_CHECK(thrum_both(executor, fill, &cells[0], wait_for_ever, &event) == -ECANCELED);
@@ -352,7 +358,7 @@ EXPLORE(fork_cancel_early, .preemptions = 1, .long_preemptions = 2, .partial = t
 {
     thrum__forks forks;
     thrum_executor *executor = begin(&forks);
-    EXPLORE_CHECK(thrum__staff_begin() == 0);
+    EXPLORE_CHECK(thrum__staff_begin(&fake.base) == 0);
     scope_of_fork = thrum__self()->scope;
     explore_spawn("canceller", cancel_and_set, &other);
     EXPLORE_CHECK(thrum_both(executor, wait_shielded, &other, wait_for_ever, &event) == -ECANCELED);

@@ -71,6 +71,23 @@ void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
         thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
 }
 
+int thrum__executor_start(thrum_executor *executor, thrum_task_fn *function, thrum__value arg,
+                          uint32_t flags)
+{
+    thrum_future *future = thrum__future_new(function, arg);
+    if (thrum_future_done(future))
+        return -ENOMEM;
+    const char *reason = NULL;
+    thrum__store_relaxed(&future->state, future->state | flags);
+    int rc = executor->ops->submit(executor, future, &reason);
+    if (rc < 0) {
+        thrum__future_ignore(future);
+        thrum__future_fail(future, rc, reason);
+    }
+    thrum_future_free(future);
+    return rc;
+}
+
 thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
                                 thrum_task_fn *function, const void *arg, size_t size)
 {

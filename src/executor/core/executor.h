@@ -15,6 +15,10 @@ typedef struct thrum__executor_ops {
      * futures that it has not taken, as a chain; they are to be submitted one by one. May be NULL. */
     thrum_future *(*submit_chain)(thrum_executor *executor, thrum_future *first, thrum_future *last,
                                   size_t count);
+    /* Sees to it that what is submitted finds a carrier. Returns 0, or a code if the system refuses the first
+     * one; `*ret_reason` as above. NULL if no task runs beside the caller in this process: then no task can
+     * run the halves of forks. */
+    int (*ready)(thrum_executor *executor, const char **ret_reason);
     /* How many tasks it can run at once. */
     size_t (*width)(const thrum_executor *executor);
     /* Ends and frees the executor; `place` is the caller's, for a message. */
@@ -23,8 +27,6 @@ typedef struct thrum__executor_ops {
     void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
     /* Its tasks run in other processes: what they are given must be addressed by name. */
     bool far;
-    /* Its tasks run beside the caller, in this process: they may run the halves of forks. */
-    bool beside;
 } thrum__executor_ops;
 
 /* The first member of every executor. */
@@ -47,6 +49,11 @@ static inline void thrum__executor_check(const thrum_executor *executor, const v
 /* Gives a pending future to the executor; where it refuses, the future fails and says why. Takes the
  * executor's reference either way. */
 void thrum__executor_submit(thrum_executor *executor, thrum_future *future);
+
+/* Submits a task of the library's own, for which nobody waits; `flags` are bits of the state of its future.
+ * Returns 0, or a code, and then it never runs. */
+int thrum__executor_start(thrum_executor *executor, thrum_task_fn *function, thrum__value arg,
+                          uint32_t flags);
 
 /* Frees the memory of an executor that is over: it is marked as shut down, and given back some time
  * later, so that a use of a handle that is still about is recognised. */

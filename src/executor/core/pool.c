@@ -106,7 +106,18 @@ static bool is_inside(const thrum__pool *pool)
 /* Whether the end of the program is to wait for the pool. */
 static bool is_due(const thrum__pool *pool)
 {
-    return !pool->drained && !pool->daemon && !thrum__pool_lost(pool) && !is_inside(pool);
+    return !pool->drained && !thrum__load_relaxed(&pool->daemon) && !thrum__pool_lost(pool) &&
+           !is_inside(pool);
+}
+
+/* The next pool to wait for; one that carries others comes after all of them. Under the lock of the list. */
+static thrum__pool *next_due(void)
+{
+    for (int carries = 0; carries < 2; carries++)
+        for (thrum__pool *pool = first; pool; pool = pool->next)
+            if (pool->carries == carries && is_due(pool))
+                return pool;
+    return NULL;
 }
 
 size_t thrum__pool_drain_all(void)
@@ -116,9 +127,7 @@ size_t thrum__pool_drain_all(void)
         thrum__pool *pool = NULL;
         bool closes = false;
         thrum_with (&list_lock) {
-            pool = first;
-            while (pool && !is_due(pool))
-                pool = pool->next;
+            pool = next_due();
             if (pool) {
                 closes = !pool->closed;
                 pool->drained = pool->closed = true;
@@ -218,6 +227,14 @@ int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
         first = pool;
     }
     return 0;
+}
+
+void thrum__pool_keep(thrum__pool *pool, bool carries)
+{
+    thrum_with (&list_lock) {
+        pool->claimed = true;
+        pool->carries = carries;
+    }
 }
 
 static void finish(thrum__pool *pool)

@@ -54,7 +54,7 @@ struct thrum__pool {
     uint32_t process; /* the generation in which it was made */
     size_t max_pending;
     thrum_when_full when_full;
-    bool daemon; /* the end of the program does not wait for it */
+    uint32_t daemon; /* 1: the end of the program does not wait for it */
     thrum_task_fn *initializer;
     void *initializer_arg;
     size_t initializer_arg_size;
@@ -72,6 +72,7 @@ struct thrum__pool {
 
     /* Under the lock of the list of all pools. */
     bool claimed;   /* a shutdown has it */
+    bool carries;   /* workers of other pools */
     bool abandoned; /* and does not wait: whoever calls thrum__pool_gone frees it */
     bool drained;   /* the end of the program waits for it, and it is never freed */
     bool closed;    /* its kind's `close` was called */
@@ -115,6 +116,10 @@ void thrum__pool_options_check(const thrum__pool_options *options, const thrum__
 int thrum__pool_init(thrum__pool *pool, const thrum__executor_ops *ops,
                      const thrum__pool_kind *kind, const thrum__pool_options *options,
                      const char *prefix);
+
+/* Makes it the library's own: nobody shuts it down, so nobody is told that it was not. If it `carries` workers of
+ * others, the end of the program waits for it last. */
+void thrum__pool_keep(thrum__pool *pool, bool carries);
 
 /* Takes back thrum__pool_init for a pool that could not be completed, and frees its memory. */
 void thrum__pool_discard(thrum__pool *pool);

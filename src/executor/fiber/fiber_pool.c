@@ -224,6 +224,11 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
                                 ret_reason);
 }
 
+static int ready(thrum_executor *executor, const char **ret_reason)
+{
+    return thrum__fibers_ready(&((fiber_pool *)executor)->fibers, ret_reason);
+}
+
 static size_t width(const thrum_executor *executor)
 {
     return ((const fiber_pool *)executor)->fibers.width;
@@ -299,10 +304,10 @@ static void finish(thrum__pool *common)
 /* ----------------------------------------------------------------------------------- the beginning */
 
 static const thrum__executor_ops fiber_pool_ops = {.submit = submit,
+                                                   .ready = ready,
                                                    .width = width,
                                                    .shutdown = thrum__pool_shutdown,
-                                                   .stats = stats,
-                                                   .beside = true};
+                                                   .stats = stats};
 static const thrum__pool_kind kind = {
     .name = "fiber pool", .close = close_pool, .left = left, .forsake = forsake, .finish = finish};
 

@@ -27,6 +27,7 @@
 #include "executor/thread/thread_pool.h"
 #include "base/cpu.h"
 #include "base/panic.h"
+#include "executor/thread/reserve.h"
 #include "park/scope.h"
 #include <thrum/thread.h>
 #include <thrum/with.h>
@@ -60,7 +61,6 @@ static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const c
             thrum__inbox_open(&pool->inbox);
         return 0; /* with fewer workers than wished for it still runs */
     }
-    *ret_reason = rc == -EAGAIN ? "the system refuses the executor's first thread" : NULL;
     (void)thrum__pool_pop(&pool->pool); /* the one just pushed: nobody was there to take another */
     return rc;
 }
@@ -95,6 +95,15 @@ static bool submit_directly(thrum__thread_pool *pool, thrum_future *future)
     return outcome != THRUM__INBOX_CLOSED;
 }
 
+static int ready(thrum_executor *executor, const char **ret_reason)
+{
+    (void)executor;
+    int rc = thrum__reserve_begin();
+    if (rc == -EAGAIN)
+        *ret_reason = "the system refuses the executor's first thread";
+    return rc;
+}
+
 static int submit(thrum_executor *executor, thrum_future *future, const char **ret_reason)
 {
     thrum__thread_pool *pool = thrum__thread_pool_of(executor);
@@ -102,8 +111,10 @@ static int submit(thrum_executor *executor, thrum_future *future, const char **r
         return -ESRCH;
     if (submit_directly(pool, future))
         return 0;
-    int rc = 0;
     bool inside = false;
+    int rc = ready(executor, ret_reason);
+    if (rc < 0)
+        return rc;
     thrum__context *called = NULL;
     thrum_with (&pool->pool.lock)
         rc = submit_locked(pool, future, ret_reason, &called, &inside);
@@ -169,10 +180,10 @@ static void stats(thrum_executor *executor, thrum_executor_stats *ret_stats)
 
 static const thrum__executor_ops thread_pool_ops = {.submit = submit,
                                                     .submit_chain = submit_chain,
+                                                    .ready = ready,
                                                     .width = width,
                                                     .shutdown = thrum__pool_shutdown,
-                                                    .stats = stats,
-                                                    .beside = true};
+                                                    .stats = stats};
 
 int thrum_thread_pool_resize(thrum_executor *executor, int max_workers)
 {

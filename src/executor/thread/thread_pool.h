@@ -14,7 +14,8 @@ typedef struct thrum__thread_pool_worker {
     thrum__inbox own; /* what its tasks submit */
     thrum__worker_ops ops;
     thrum__thread_pool *pool;
-    thrum__context *context; /* of its thread */
+    thrum__context *context; /* of its thread or fiber */
+    bool is_fiber;           /* of the reserve: reserve.h */
     uint64_t counted,
         counted_failed; /* tasks that the pool's counters do not have: those run without
                                          a visit to the lock; written by itself alone */

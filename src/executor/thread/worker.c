@@ -28,7 +28,7 @@
  *                                             inbox has CALL, or a task whose bringer saw it there
  *                                             and is on its way to the lock
  *
- * (or a start was refused, or all SPARES are in use: then workers look when they end their tasks).
+ * (or memory ran out for a worker: then those that there are look when they end their tasks).
  * Whatever makes fewer be at work has to see to that: a worker that sleeps, waits, or leaves, and a
  * pool that grows. A pool with a bounded backlog, where each submit must look at the count, or with an
  * initializer, which may take as long as it likes and may meet that of another worker, does without
@@ -39,12 +39,14 @@
  * waits for, so no stack fills up with strangers, and a recursion of tasks costs no threads. A task
  * that joins what it has forked finds it, most times, at an end of its own inbox, and neither the lock
  * nor another worker has heard of it. If it runs elsewhere, or the wait has a deadline, the worker
- * counts as waiting, and a spare one steps in for it, SPARES at the most at a time; when the wait is
- * over there is one worker too many, which leaves as soon as it is idle.
+ * counts as waiting, and a spare one steps in for it. When the wait is over there is one worker too
+ * many, which leaves as soon as it is idle.
  *
- * A worker is a daemon thread. Its last touch of the pool is thrum__pool_gone, or nothing if others are left. Then it
- * joins the worker that left before it (thread/own.c).
+ * A worker is a daemon thread. Its last touch of the pool is thrum__pool_gone, or nothing if others
+ * are left. Then it joins the worker that left before it (thread/own.c). If the system refuses the
+ * thread, or SPARES spare ones are in use, the worker is a fiber (reserve.c), which nobody joins.
  */
+#include "executor/thread/reserve.h"
 #include "executor/thread/thread_pool.h"
 #include "thread/own.h"
 #include <thrum/thread.h>
@@ -100,9 +102,10 @@ static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_work
 
 /* Whether a worker that has found no task is to leave. One who was woken for a task never comes here
  * before he has looked for it. Under the lock. */
-static bool is_to_leave(const thrum__thread_pool *pool)
+static bool is_to_leave(const thrum__thread_pool *pool, const thrum__thread_pool_worker *worker)
 {
-    return pool->pool.broken || (pool->pool.closing && !pool->pool.pending_count) ||
+    return (worker->is_fiber && pool->workers > 1) || pool->pool.broken ||
+           (pool->pool.closing && !pool->pool.pending_count) ||
            pool->workers > pool->max_workers + pool->waiting;
 }
 
@@ -187,7 +190,7 @@ static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worke
             thrum__future_unreference(previous);
             previous = NULL;
             thrum_lock_acquire(&pool->pool.lock);
-        } else if (is_to_leave(pool)) {
+        } else if (is_to_leave(pool, worker)) {
             return true;
         } else {
             be_idle(pool);
@@ -250,7 +253,7 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     if (!pool->pool.closing && !pool->pool.broken)
         (void)thrum__thread_pool_staff(pool, &called); /* there may be one less at work */
     bool last = thrum__thread_pool_is_empty(pool);
-    thrum_thread *previous = thrum__thread_depart(&pool->pool.departed);
+    thrum_thread *previous = worker->is_fiber ? NULL : thrum__thread_depart(&pool->pool.departed);
     thrum__waiter *woken =
         pool->pool.closing || pool->pool.broken ? thrum__thread_pool_wake_all(pool) : NULL;
     thrum_lock_release(&pool->pool.lock);
@@ -259,7 +262,8 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
         thrum__unpark(called);
     if (last)
         thrum__pool_gone(&pool->pool);
-    thrum__thread_end(previous);
+    if (!worker->is_fiber)
+        thrum__thread_end(previous);
 }
 
 static bool run_awaited(thrum__context *self, thrum_future *future)
@@ -303,6 +307,7 @@ static int work(thrum_task *self)
     thrum__thread_pool_worker *worker = thrum_arg(self, thrum__thread_pool_worker *);
     thrum__thread_pool *pool = worker->pool;
     thrum__context *context = thrum__self();
+    thrum_executor *outer = context->executor; /* the reserve, or NULL */
     thrum_error error;
     int rc = thrum__pool_initialize(&pool->pool, &error);
     thrum_lock_acquire(&pool->pool.lock);
@@ -315,12 +320,25 @@ static int work(thrum_task *self)
     pool->coming = false;
     bool leaves = run_tasks(pool, worker);
     context->worker = NULL;
-    context->executor = NULL;
+    context->executor = outer;
     if (!leaves)
         return 0;
     leave(pool, worker);
     thrum__free(worker);
     return 0;
+}
+
+/* Gives a worker a thread; or a fiber, if the system refuses that, or the pool has enough of them. */
+static int carry(const thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+{
+    char name[128];
+    snprintf(name, sizeof name, "%s-%zu", pool->pool.name_prefix, pool->named);
+    if (pool->workers < pool->max_workers + SPARES &&
+        thrum__thread_start_own(name, work, thrum_value(thrum__thread_pool_worker *, worker)) == 0)
+        return 0;
+    worker->is_fiber = true;
+    return thrum__reserve_carry(work, (thrum__value){.bytes = &worker, .size = sizeof(worker)},
+                                pool->pool.daemon);
 }
 
 /* Starts one more worker. Under the lock. Returns 0 or the error of the start. */
@@ -332,17 +350,14 @@ static int start_worker(thrum__thread_pool *pool)
     thrum__inbox_init(&worker->own);
     worker->ops = (thrum__worker_ops){run_awaited, begin_to_wait, end_waiting};
     worker->pool = pool;
-    char name[128];
-    snprintf(name, sizeof name, "%s-%zu", pool->pool.name_prefix, pool->named);
-    int code =
-        thrum__thread_start_own(name, work, thrum_value(thrum__thread_pool_worker *, worker));
-    if (code == 0) {
+    int rc = carry(pool, worker);
+    if (rc == 0) {
         pool->named++;
         pool->workers++;
     } else {
         thrum__free(worker);
     }
-    return code;
+    return rc;
 }
 
 /* Whether one more may be at work than are, or are coming. */
@@ -363,8 +378,6 @@ int thrum__thread_pool_staff(thrum__thread_pool *pool, thrum__context **ret_call
         *ret_called = idle->context;
         return 0;
     }
-    if (pool->workers >= pool->max_workers + SPARES)
-        return 0;
     int rc = start_worker(pool);
     pool->coming = pool->direct && rc == 0;
     return rc;

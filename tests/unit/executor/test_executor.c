@@ -10,10 +10,12 @@
 static thrum_event go;
 static uint32_t idents[8];
 static uint32_t ran;
+static uint32_t worker;
 
 static int who(thrum_task *self)
 {
     char name[32];
+    tell_ident(&worker);
     snprintf(name, sizeof name, "%s", thrum_thread_current_name());
     return thrum_return(self, name, sizeof name);
 }
@@ -42,7 +44,6 @@ TEST(workers_start_as_work_arrives_and_are_used_again)
     for (int i = 0; i < 5; i++) {
         expect_name(pool, "crew-0");
         /* done is told before the worker counts itself idle; wait until it sleeps */
-        uint32_t worker = 2;
         UNTIL(waits_for(&worker, "pool"));
     }
     thrum_executor_shutdown(pool);
