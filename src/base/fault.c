@@ -4,9 +4,8 @@
 #include <stddef.h>
 
 /* A test arms a site and then runs the code under test. Other threads, such as a worker that has just started, may call at
- * the same time, so every field is read and written atomically. A test whose code runs in its own thread arms the site
- * for that thread alone: a call of another would take the failure away. None of it is a scheduling point of the explorer,
- * which has choices of its own for failures. */
+ * the same time, so every field is read and written atomically. None of it is a scheduling point of the explorer, which
+ * has choices of its own for failures. */
 
 bool thrum__fault_armed;
 
@@ -41,12 +40,17 @@ static void arm(enum thrum__fault_site site, uint32_t first, uint32_t count, con
 
 void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count)
 {
+    arm(site, first, count, &own);
+}
+
+void thrum__fault_arm_all(enum thrum__fault_site site, uint32_t first, uint32_t count)
+{
     arm(site, first, count, NULL);
 }
 
-void thrum__fault_arm_here(enum thrum__fault_site site, uint32_t first, uint32_t count)
+void thrum__fault_disarm(enum thrum__fault_site site)
 {
-    arm(site, first, count, &own);
+    arm(site, 1, 0, NULL);
 }
 
 uint32_t thrum__fault_calls(enum thrum__fault_site site)

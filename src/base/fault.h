@@ -31,14 +31,19 @@ enum thrum__fault_site {
     THRUM__FAULT_SITES,
 };
 
-/* Lets the calls number `first` to `first + count - 1` of `site`, counted from 1, fail; count 0
- * disarms. Counting begins anew. */
+/* Lets the calls number `first` to `first + count - 1` of `site` by the calling thread fail, counted from 1.
+ * Counting begins anew. This is the form for code that runs in the test's own thread: a call of another thread, such as
+ * a worker that is just starting, can then take no failure away. A fiber's thread is its worker. */
 void thrum__fault_arm(enum thrum__fault_site site, uint32_t first, uint32_t count);
 
-/* The same for calls of the calling thread alone. */
-void thrum__fault_arm_here(enum thrum__fault_site site, uint32_t first, uint32_t count);
+/* The same for the calls of all threads: where the failure is to meet a worker, a thread of the library, or threads that
+ * the test starts. Which of them meets it is not determined. */
+void thrum__fault_arm_all(enum thrum__fault_site site, uint32_t first, uint32_t count);
 
-/* How many calls of `site` there were since it was armed, failed ones included. */
+/* No call of `site` fails any more. */
+void thrum__fault_disarm(enum thrum__fault_site site);
+
+/* How many calls of `site` there were since it was armed, by the threads that it was armed for, failed ones included. */
 uint32_t thrum__fault_calls(enum thrum__fault_site site);
 
 /* The question itself, behind the branch. */

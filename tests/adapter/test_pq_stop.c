@@ -216,13 +216,13 @@ TEST(a_lack_of_memory_or_of_helpers_is_told)
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1000);
     CHECK_INT(thrum_pq_connect(conninfo, &connection, &error, THRUM_FOREVER), ==, -EAGAIN);
     CHECK_INT(error.code, ==, -EAGAIN);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
     for (uint32_t failing = 1; rc == -ENOMEM; failing++) {
-        thrum__fault_arm(THRUM__FAULT_ALLOC, failing, 1);
+        thrum__fault_arm_all(THRUM__FAULT_ALLOC, failing, 1);
         rc = thrum_pq_connect(conninfo, &connection, &error, THRUM_FOREVER);
         CHECK_INT(error.code, ==, rc);
     }
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(rc, ==, -ECONNREFUSED);
     CHECK(connection == NULL);
 }

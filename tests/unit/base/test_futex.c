@@ -107,7 +107,7 @@ static void own_word(bool kernel_knows)
 {
     struct shared *shared = shared_new();
     if (!kernel_knows)
-        thrum__fault_arm(THRUM__FAULT_FUTEX_ANY, 1, UINT32_MAX);
+        thrum__fault_arm_all(THRUM__FAULT_FUTEX_ANY, 1, UINT32_MAX);
     thrum_thread *thread = thrum_thread_start(sleep_on_two, thrum_value(struct shared *, shared));
     CHECK(thread != NULL);
     UNTIL(thrum__futex_wake_shared(&shared->word, 1) == 1);

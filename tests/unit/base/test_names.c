@@ -71,7 +71,7 @@ TEST(a_call_that_makes_no_sense_or_finds_no_memory_changes_nothing)
     CHECK_INT(thrum_name_set(pair, sizeof *pair, "first"), ==, 0);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_name_set(pair, sizeof *pair, "second"), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_STR(name_of(pair), "first");
     (void)thrum_name_set(pair, 0, NULL);
     free(pair);
@@ -87,7 +87,7 @@ TEST(a_queue_takes_its_name_along)
     for (unsigned i = 1;; i++) {
         thrum__fault_arm(THRUM__FAULT_ALLOC, i, 1);
         queue = thrum_queue_new(sizeof(int), &(thrum_queue_options){.name = "jobs"});
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         if (queue)
             break;
     }

@@ -160,6 +160,6 @@ TEST(without_memory_a_blocking_call_fails)
     thrum_error error = {0};
     int rc = thrum_blocking(multiply, large, sizeof large, &result, sizeof result, &error,
                             THRUM_FOREVER);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_OUTCOME(rc, &error, -ENOMEM);
 }

@@ -180,7 +180,8 @@ TEST(without_any_thread_a_task_fails_and_with_one_the_pool_runs)
     CHECK_STR(thrum_future_error(future)->message,
               "the system refuses the executor's first thread");
     thrum_future_free(future);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 2, 100); /* the second worker and all after it */
+    thrum__fault_arm_all(THRUM__FAULT_THREAD_START, 2,
+                         100); /* the second worker and all after it */
     thrum_future *futures[4];
     for (int i = 0; i < 4; i++)
         futures[i] = thrum_submit(pool, note_order, THRUM_NOTHING);

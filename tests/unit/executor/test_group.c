@@ -244,21 +244,21 @@ TEST(an_executor_that_refuses_fails_the_group)
     begin(1);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     thrum_future *future = thrum_group_submit(group, pool, count, THRUM_NOTHING);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
                   -ENOMEM);
     thrum_future_free(future);
     CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
     future = thrum_group_submit(group, pool, count, THRUM_NOTHING);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
                   -ENOMEM);
     thrum_future_free(future);
     CHECK_OUTCOME(thrum_group_join(group, THRUM_FOREVER), thrum_group_error(group), -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK(thrum_group_new() == NULL);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     end();
 }
 

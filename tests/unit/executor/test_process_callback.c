@@ -130,10 +130,10 @@ TEST(a_callback_is_called_although_the_system_refuses_threads)
     enum { REFUSALS = 3 };
     pool = process_pool(.max_workers = 1);
     CHECK_INT(result_of(thrum_submit(pool, add_one, thrum_value(int, 1)), NULL, 0), ==, 0);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, REFUSALS);
+    thrum__fault_arm_all(THRUM__FAULT_THREAD_START, 1, REFUSALS);
     calls_back(call);
     CHECK_INT(thrum__fault_calls(THRUM__FAULT_THREAD_START), ==, REFUSALS + 1);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
     thrum_executor_shutdown(pool);
 }
 

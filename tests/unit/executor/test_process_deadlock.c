@@ -274,12 +274,12 @@ TEST(an_error_where_a_result_is_collected)
         struct gate_and_size arg = {{pipes.said[1], pipes.go[0]}, sizes[i / 2]};
         thrum_future *future = thrum_submit(pool, return_at_gate, &arg, sizeof arg);
         until_said();
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
+        thrum__fault_arm_all(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
         let_go(1);
         if (i % 2)
             UNTIL(thrum_future_done(future));
         (void)thrum_future_wait(future, THRUM_FOREVER);
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         ends_with(future, -ENOMEM, NULL);
     }
     is_whole(pool);

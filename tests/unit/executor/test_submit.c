@@ -290,7 +290,7 @@ TEST(without_memory_a_task_of_many_fails_alone)
     } wide[4] = {0};
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
     thrum_submit_many(pool, no_task, 4, wide, sizeof wide[0], futures);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     int failed = 0;
     for (int i = 0; i < 4; i++) {
         failed += thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) != 0;

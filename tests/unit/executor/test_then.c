@@ -147,7 +147,7 @@ TEST(without_memory_it_has_failed)
         thrum_future *first = thrum_future_new();
         thrum__fault_arm(THRUM__FAULT_ALLOC, n, 1);
         thrum_future *second = thrum_future_then(first, executor, square);
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         CHECK_OUTCOME(thrum_future_result(second, NULL, 0, THRUM_NOW), thrum_future_error(second),
                       -ENOMEM);
         CHECK_INT(thrum_future_set_result(first, thrum_value(int, 1)), ==, 0);
@@ -158,7 +158,7 @@ TEST(without_memory_it_has_failed)
     thrum_future *second = thrum_future_then(first, executor, sum);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1); /* the first is for the result */
     CHECK_INT(thrum_future_set_result(first, &wide, sizeof wide), ==, 0);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_OUTCOME(thrum_future_result(second, NULL, 0, THRUM_NOW), thrum_future_error(second),
                   -ENOMEM);
     thrum_future_free(first);

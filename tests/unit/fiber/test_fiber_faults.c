@@ -226,7 +226,7 @@ TEST(a_task_that_holds_a_worker_is_told_of)
 
 static int submit_with_failure(enum thrum__fault_site site, uint32_t n)
 {
-    thrum__fault_arm(site, n, 1);
+    thrum__fault_arm_all(site, n, 1);
     int rc = -ENOMEM;
     pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     if (pool) {
@@ -242,7 +242,7 @@ static int submit_with_failure(enum thrum__fault_site site, uint32_t n)
         thrum_executor_shutdown(pool);
     }
     bool failed = thrum__fault_calls(site) >= n;
-    thrum__fault_arm(site, 0, 0);
+    thrum__fault_disarm(site);
     CHECK(rc == 0 || rc == -ENOMEM || rc == -EAGAIN);
     return failed ? 1 : rc;
 }
@@ -263,13 +263,13 @@ TEST(without_stacks_tasks_run_one_after_another)
 {
     make_pool(1);
     expect(thrum_submit(pool, nap, thrum_value(double, 0)), 0); /* there is one fiber now, or two */
-    thrum__fault_arm(THRUM__FAULT_PAGES, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_PAGES, 1, UINT32_MAX);
     thrum_future *futures[10];
     for (int i = 0; i < 10; i++)
         futures[i] = thrum_submit(pool, nap, thrum_value(double, 0.002));
     for (int i = 0; i < 10; i++)
         expect(futures[i], 0);
-    thrum__fault_arm(THRUM__FAULT_PAGES, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_PAGES);
     thrum_executor_shutdown(pool);
 }
 
@@ -463,7 +463,7 @@ TEST(stacks_bear_a_system_that_refuses)
         for (int i = 0; i < 3; i++)
             while (!thrum__stack_take(&stacks, &taken[i]))
                 refused++;
-        thrum__fault_arm(THRUM__FAULT_PAGES, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_PAGES);
         CHECK_INT(refused, ==, 1);
         CHECK(taken[0].bottom != taken[1].bottom && taken[1].bottom != taken[2].bottom);
         for (int i = 0; i < 3; i++) {

@@ -111,11 +111,11 @@ TEST(without_memory_it_says_so)
 {
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK(thrum_keyed_rate_limiter_new(NULL) == NULL);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_keyed_rate_limiter *limiter = slow_one(1, 0);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(take(limiter, "key", 1), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(take(limiter, "key", 1), ==, 0);
     thrum_keyed_rate_limiter_free(limiter);
 }

@@ -277,7 +277,7 @@ TEST(without_memory_or_threads_it_says_so)
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
     thrum_periodic *p =
         thrum_periodic_start(&(thrum_periodic_options){.period = 1}, count, THRUM_NOTHING);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(thrum_periodic_join(p, THRUM_FOREVER), ==, THRUM_FAILED);
     CHECK_INT(thrum_periodic_error(p, NULL), ==, -ENOMEM);
     thrum_periodic_free(p);

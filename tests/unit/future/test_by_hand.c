@@ -109,13 +109,13 @@ TEST(an_unseen_error_is_told)
 TEST(without_memory_it_is_none_or_has_failed)
 {
     static const char large[100];
-    thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, 1);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK(thrum_future_new() == NULL);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_future *future = thrum_future_new();
-    thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, 1);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_future_set_result(future, large, sizeof large), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_NOW), thrum_future_error(future),
                   -ENOMEM);
     thrum_future_free(future);

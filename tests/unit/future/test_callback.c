@@ -142,7 +142,7 @@ TEST(without_memory_it_is_never_called)
     int number = 1;
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_future_add_done_callback(future, note, &number), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(thrum_future_set_result(future, THRUM_NOTHING), ==, 0);
     CHECK_INT(calls, ==, 0);
     thrum_future_free(future);

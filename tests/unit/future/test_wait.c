@@ -155,7 +155,7 @@ TEST(out_of_memory_is_told)
     thrum_future *future = thrum_future_new();
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_wait(&future, 1, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_future_set_result(future, THRUM_NOTHING);
     thrum_future_free(future);
 }

@@ -155,7 +155,7 @@ TEST(memory_that_is_out_loses_no_message)
         thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
         CHECK_INT(receive_sized(here, 2 * THRUM_PIPE_ATOMIC, THRUM_NOW), ==, -ENOMEM);
     }
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(receive_sized(here, 2 * THRUM_PIPE_ATOMIC, THRUM_NOW), ==, 0);
     close_pipe();
 }
@@ -167,12 +167,12 @@ TEST(what_the_system_refuses_leaves_no_descriptor_behind)
     thrum_pipe *first, *second;
     thrum__fault_arm(THRUM__FAULT_SOCKET, 1, 1);
     CHECK_INT(thrum_pipe_new(&first, &second), ==, -EMFILE);
-    thrum__fault_arm(THRUM__FAULT_SOCKET, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_SOCKET);
     for (uint32_t nth = 1; nth <= 2; nth++) {
         thrum__fault_arm(THRUM__FAULT_ALLOC, nth, 1);
         CHECK_INT(thrum_pipe_new(&first, &second), ==, -ENOMEM);
     }
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     open_pipe();
     close_pipe();
     thrum_pipe_free(NULL);

@@ -144,11 +144,11 @@ TEST(a_signal_has_one_watch_and_some_have_none)
 TEST(a_watch_that_is_refused_what_it_needs_is_an_error)
 {
     thrum_signals *signals;
-    thrum__fault_arm_here(THRUM__FAULT_WAKE, 1, 1);
+    thrum__fault_arm(THRUM__FAULT_WAKE, 1, 1);
     CHECK_INT(thrum_signals_new((int[]){SIGUSR1}, 1, &signals), ==, -EMFILE);
-    thrum__fault_arm(THRUM__FAULT_WAKE, 1, 0);
-    thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, 1);
+    thrum__fault_disarm(THRUM__FAULT_WAKE);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_signals_new((int[]){SIGUSR1}, 1, &signals), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_signals_free(watch(SIGUSR1, 0));
 }

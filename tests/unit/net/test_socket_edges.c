@@ -110,7 +110,7 @@ static int connect_with_lost(uint32_t count, thrum_deadline deadline)
     thrum__fault_arm(THRUM__FAULT_CONNECT, 1, count);
     int rc = thrum__connect_first(addresses, 2, deadline, &socket);
     CHECK_INT(thrum__fault_calls(THRUM__FAULT_CONNECT), ==, deadline.ns < thrum_now() ? 1 : 2);
-    thrum__fault_arm(THRUM__FAULT_CONNECT, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_CONNECT);
     CHECK((rc == 0) == (socket != NULL));
     thrum_socket_free(socket);
     return rc;

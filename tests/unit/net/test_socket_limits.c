@@ -113,7 +113,7 @@ TEST(a_close_ends_an_accept_that_waits_for_descriptors)
 {
     thrum_socket *listener = listen_here();
     thrum_failure_hook_set(count_told, NULL);
-    thrum__fault_arm(THRUM__FAULT_ACCEPT, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_ACCEPT, 1, UINT32_MAX);
     thrum_thread *server = thrum_thread_start(accept_one, thrum_value(thrum_socket *, listener));
     UNTIL(waits_for(&ident, "descriptor"));
     CHECK_INT(thrum_socket_close(listener), ==, 0);
@@ -125,7 +125,7 @@ TEST(an_accept_that_fails_for_a_while_goes_on)
 {
     thrum_socket *listener = listen_here();
     thrum_failure_hook_set(count_told, NULL);
-    thrum__fault_arm(THRUM__FAULT_ACCEPT, 1, 2);
+    thrum__fault_arm_all(THRUM__FAULT_ACCEPT, 1, 2);
     thrum_socket *client = connect_to(listener);
     thrum_thread *server = thrum_thread_start(accept_one, thrum_value(thrum_socket *, listener));
     JOIN(server, 0);
@@ -139,7 +139,7 @@ static void wait_without(enum thrum__fault_site site)
 {
     thrum_socket *one, *other;
     CHECK_INT(thrum_socket_pair(&one, &other), ==, 0);
-    thrum__fault_arm(site, 1, UINT32_MAX);
+    thrum__fault_arm_all(site, 1, UINT32_MAX);
     thrum_thread *reader = thrum_thread_start(read_one, thrum_value(thrum_socket *, one));
     UNTIL(waits_for(&ident, "readable"));
     CHECK_INT(thrum_socket_write(other, "x", 1, THRUM_FOREVER), ==, 0);
@@ -154,7 +154,7 @@ static void wait_without(enum thrum__fault_site site)
     UNTIL(waits_for(&ident, "readable"));
     CHECK_INT(thrum_socket_close(one), ==, 0);
     JOIN(reader, -EBADF);
-    thrum__fault_arm(site, 1, 0);
+    thrum__fault_disarm(site);
     thrum_socket_free(one);
     thrum_socket_free(other);
 }
@@ -184,7 +184,7 @@ TEST(a_socket_that_the_system_refuses_is_an_error)
     CHECK_INT(thrum_socket_listen_unix("@nobody", NULL, &one), ==, -EMFILE);
     CHECK_INT(thrum_socket_connect("127.0.0.1", port, &one, THRUM_FOREVER), ==, -EMFILE);
     CHECK_INT(thrum_socket_connect_unix("@nobody", &one, THRUM_FOREVER), ==, -EMFILE);
-    thrum__fault_arm(THRUM__FAULT_SOCKET, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_SOCKET);
     thrum_socket_free(listener);
 }
 
@@ -201,7 +201,7 @@ TEST(without_memory_there_is_no_socket_and_nothing_is_lost)
     CHECK_INT(thrum_socket_connect("127.0.0.1", port, &one, THRUM_FOREVER), ==, -ENOMEM);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, UINT32_MAX);
     CHECK_INT(thrum_socket_pair(&one, &other), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(thrum_socket_accept(listener, &one, THRUM_FOREVER), ==, 0);
     thrum_socket_free(one);
     thrum_socket_free(client);

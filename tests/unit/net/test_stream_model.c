@@ -273,7 +273,7 @@ static void one_case_of_reading(void)
             CHECK(place == script.size && script.end == 0);
     }
     disturb();
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_stream_free(stream);
 }
 
@@ -310,7 +310,7 @@ static void one_case_of_writing(void)
     CHECK_INT(rc, ==, 0);
     CHECK_INT(script.written, ==, size);
     CHECK(memcmp(script.taken, sent, size) == 0);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_stream_free(stream);
 }
 
@@ -389,7 +389,7 @@ TEST(a_stream_that_cannot_be_made_leaves_what_it_was_given)
         thrum__fault_arm(THRUM__FAULT_ALLOC, i, 1);
         CHECK_INT(thrum_stream_from_descriptor(ends[0], NULL, &stream), ==, -ENOMEM);
     }
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(write(ends[1], "y", 1), ==, 1);
     CHECK_INT(read(ends[0], &byte, 1), ==, 1);
     close(ends[0]);

@@ -419,12 +419,12 @@ TEST(without_workers_and_memory_the_caller_runs_all)
 {
     pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
     CHECK_INT(thrum_both(pool, succeed, NULL, succeed, NULL), ==, 0);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_THREAD_START, 1, UINT32_MAX);
     compute_fib();
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
     compute_fib();
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
     compute_fib();
     thrum_executor_shutdown(pool);
 }

@@ -253,7 +253,7 @@ TEST(without_memory_for_a_large_total_nothing_runs_or_nothing_is_split)
     thrum__fault_arm(THRUM__FAULT_ALLOC, 2, UINT32_MAX);
     CHECK_INT(thrum_reduce(pool, 0, 10 * BINS, &bins, NULL, total), ==, 0);
     CHECK_INT(total[BINS - 1], ==, 10);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_executor_shutdown(pool);
 }
 

@@ -105,10 +105,10 @@ TEST(many_variables_and_no_memory)
 {
     static thrum_local many[100];
     for (uintptr_t i = 0; i < 100; i++) {
-        thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, 1);
+        thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
         int rc = thrum_local_set(&many[i], (void *)(i + 1));
         bool refused = thrum__fault_calls(THRUM__FAULT_ALLOC) > 0;
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         CHECK_INT(rc, ==, refused ? -ENOMEM : 0);
         if (refused)
             CHECK_INT(thrum_local_set(&many[i], (void *)(i + 1)), ==, 0);

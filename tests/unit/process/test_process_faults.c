@@ -37,10 +37,10 @@ static bool expected(enum thrum__fault_site site, int rc)
 static void fail_each(enum thrum__fault_site site, int (*attempt)(void), uint32_t least)
 {
     for (uint32_t n = 1;; n++) {
-        thrum__fault_arm(site, n, 1);
+        thrum__fault_arm_all(site, n, 1);
         int rc = attempt();
         bool failed = thrum__fault_calls(site) >= n;
-        thrum__fault_arm(site, 0, 0);
+        thrum__fault_disarm(site);
         CHECK_INT(live_children(), ==, 0);
         if (!failed) {
             CHECK_INT(rc, ==, 0);
@@ -127,10 +127,10 @@ TEST(nothing_is_left_of_refused_starts)
     CHECK_INT(use_process(), ==, 0);
     int before = open_descriptors();
     for (int i = 0; i < 3; i++) {
-        thrum__fault_arm(i == 0   ? THRUM__FAULT_SPAWN
-                         : i == 1 ? THRUM__FAULT_PIDFD
-                                  : THRUM__FAULT_SHARED_PAGES,
-                         1, 1);
+        thrum__fault_arm_all(i == 0   ? THRUM__FAULT_SPAWN
+                             : i == 1 ? THRUM__FAULT_PIDFD
+                                      : THRUM__FAULT_SHARED_PAGES,
+                             1, 1);
         CHECK_INT(use_process(), <, 0);
     }
     CHECK_INT(open_descriptors(), ==, before);
@@ -142,11 +142,11 @@ TEST(others_go_on_when_another_worker_is_refused)
     thrum_executor *pool = process_pool(.max_workers = 4);
     thrum_future *futures[COUNT];
     CHECK_INT(result_of(thrum_submit(pool, echo, THRUM_NOTHING), NULL, 0), ==, 0);
-    thrum__fault_arm(THRUM__FAULT_SPAWN, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_SPAWN, 1, UINT32_MAX);
     for (int i = 0; i < COUNT; i++)
         futures[i] = thrum_submit(pool, echo, THRUM_NOTHING);
     for (int i = 0; i < COUNT; i++)
         CHECK_INT(result_of(futures[i], NULL, 0), ==, 0);
-    thrum__fault_arm(THRUM__FAULT_SPAWN, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_SPAWN);
     thrum_executor_shutdown(pool);
 }

@@ -5,7 +5,7 @@
 #include <errno.h>
 
 /* Lets the nth allocation from now on fail; 0: none. */
-#define FAIL_ALLOCATION(nth) thrum__fault_arm_here(THRUM__FAULT_ALLOC, nth, (nth) > 0)
+#define FAIL_ALLOCATION(nth) thrum__fault_arm(THRUM__FAULT_ALLOC, nth, (nth) > 0)
 
 static thrum_deque *deque;
 

@@ -232,9 +232,9 @@ TEST(a_batch_without_memory_adds_nothing_and_says_so)
     queue = thrum_queue_new(sizeof(int), NULL);
     CHECK_INT(thrum_queue_put(queue, many, THRUM_NOW), ==, 0);
     size_t added = 99;
-    thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
     CHECK_INT(thrum_queue_put_many(queue, many, 1000, &added, THRUM_NOW), ==, -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(added, ==, 0);
     CHECK_INT(thrum_queue_size(queue), ==, 1);
     thrum_queue_free(queue);

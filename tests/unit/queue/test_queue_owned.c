@@ -182,13 +182,13 @@ TEST(a_batch_that_fails_destroys_what_it_did_not_add)
 TEST(without_memory_a_put_destroys_its_item)
 {
     thrum_queue *queue = new_queue(1);
-    thrum__fault_arm_here(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
+    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, UINT32_MAX);
     int rc = 0;
     while (rc == 0 && made < 1000)
         rc = put_one(queue, 0, THRUM_NOW);
     CHECK_INT(rc, ==, -ENOMEM);
     CHECK_INT(destroyed, ==, 1);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     uint32_t all = made;
     thrum_queue_free(queue);
     settle(0, all);

@@ -151,7 +151,7 @@ TEST(hundreds_wait_at_once)
 TEST(hundreds_wait_at_once_on_an_old_kernel)
 {
     struct common *common = common_new(sizeof *common);
-    thrum__fault_arm(THRUM__FAULT_FUTEX_ANY, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_FUTEX_ANY, 1, UINT32_MAX);
     crowd(common, wait_briefly, -ETIMEDOUT);
     crowd(common, wait_for_event, 0);
 }
@@ -165,7 +165,7 @@ TEST(no_thread_for_it_lets_a_wait_take_longer)
     CHECK_OUTCOME(thrum_future_result(first, NULL, 0, THRUM_FOREVER), thrum_future_error(first),
                   -ETIMEDOUT);
     thrum_future_free(first);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, UINT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_THREAD_START, 1, UINT32_MAX);
     enum { CROWD = 200 }; /* more than one proxy has room for, which there may be */
     static thrum_future *futures[CROWD];
     for (int i = 0; i < CROWD; i++)
@@ -177,6 +177,6 @@ TEST(no_thread_for_it_lets_a_wait_take_longer)
         thrum_future_free(futures[i]);
     }
     CHECK_INT(thrum__fault_calls(THRUM__FAULT_THREAD_START), >, 0);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
     thrum_executor_shutdown(pool);
 }

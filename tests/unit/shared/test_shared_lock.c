@@ -240,7 +240,7 @@ TEST(a_holder_of_whom_nothing_can_be_found_out_lives)
     child_kill_only(child);
     thrum__fault_arm(THRUM__FAULT_LIFE, 1, UINT32_MAX);
     CHECK_INT(thrum_shared_lock_try(&common->lock), ==, -EAGAIN);
-    thrum__fault_arm(THRUM__FAULT_LIFE, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_LIFE);
     CHECK_INT(thrum_shared_lock_try(&common->lock), ==, -EOWNERDEAD);
 }
 

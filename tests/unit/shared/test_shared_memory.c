@@ -178,7 +178,7 @@ TEST(what_the_system_refuses_leaves_nothing_behind)
         thrum__fault_arm(THRUM__FAULT_SHARED, nth, 1);
         int rc = thrum_shared_memory_new(fresh_name(), 100, &memory);
         bool struck = thrum__fault_calls(THRUM__FAULT_SHARED) >= nth;
-        thrum__fault_arm(THRUM__FAULT_SHARED, 1, 0);
+        thrum__fault_disarm(THRUM__FAULT_SHARED);
         if (!struck) {
             CHECK_INT(rc, ==, 0);
             CHECK_INT(nth, ==, 4); /* descriptor, size, mapping */
@@ -196,7 +196,7 @@ TEST(what_the_system_refuses_leaves_nothing_behind)
     thrum__fault_arm(THRUM__FAULT_SHARED, 1, 1);
     CHECK_INT(thrum_shared_memory_from_descriptor(thrum_shared_memory_descriptor(memory), &other),
               ==, -EMFILE);
-    thrum__fault_arm(THRUM__FAULT_SHARED, 1, 0);
+    thrum__fault_disarm(THRUM__FAULT_SHARED);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     CHECK_INT(thrum_shared_memory_open(name, &other), ==, -ENOMEM);
     thrum_shared_memory_free(memory);

@@ -310,7 +310,7 @@ TEST(a_thread_that_never_begins_releases_the_argument)
 {
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_thread *thread = thrum_thread_start(consume, HELD);
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
     CHECK_OUTCOME(thrum_thread_join(thread, THRUM_FOREVER), thrum_thread_error(thread), -EAGAIN);
     thrum_thread_free(thread);
     settle(0, 1);
@@ -620,10 +620,10 @@ static void try_without_memory(int (*attempt)(void))
 {
     bool failed = true;
     for (uint32_t n = 1; failed; n++) {
-        thrum__fault_arm(THRUM__FAULT_ALLOC, n, 1);
+        thrum__fault_arm_all(THRUM__FAULT_ALLOC, n, 1);
         int rc = attempt();
         failed = thrum__fault_calls(THRUM__FAULT_ALLOC) >= n;
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         CHECK(rc == 0 || (failed && rc == -ENOMEM));
         UNTIL(thrum__load_acquire(&delivered) + thrum__load_acquire(&destroyed) == made);
         settle(thrum__load_acquire(&delivered), thrum__load_acquire(&destroyed));

@@ -22,10 +22,10 @@ static int fail(thrum_task *self)
 static uint32_t until_it_works(int (*attempt)(void))
 {
     for (uint32_t n = 1;; n++) {
-        thrum__fault_arm(THRUM__FAULT_ALLOC, n, 1);
+        thrum__fault_arm_all(THRUM__FAULT_ALLOC, n, 1);
         int rc = attempt();
         bool failed = thrum__fault_calls(THRUM__FAULT_ALLOC) >= n;
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
         if (!failed) {
             CHECK_INT(rc, ==, 0);
             return n - 1;

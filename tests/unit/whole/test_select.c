@@ -385,7 +385,7 @@ TEST(memory_that_runs_out_is_reported)
     for (uint32_t nth = 1; nth <= 4; nth++) {
         thrum__fault_arm(THRUM__FAULT_ALLOC, nth, 1);
         CHECK_INT(thrum_select(cases, MANY, thrum_in(0.001)), ==, -ENOMEM);
-        thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
     }
     thrum_event_set(&events[8]);
     CHECK_INT(thrum_select(cases, MANY, THRUM_FOREVER), ==, 8);
@@ -491,14 +491,14 @@ TEST(descriptors_that_cannot_be_watched_are_looked_at)
     int ends[2];
     char byte = 1;
     CHECK_INT(pipe(ends), ==, 0);
-    thrum__fault_arm(carrier_is("threads") ? THRUM__FAULT_WAKE : THRUM__FAULT_POLLER, 1,
-                     UINT32_MAX);
+    thrum__fault_arm_all(carrier_is("threads") ? THRUM__FAULT_WAKE : THRUM__FAULT_POLLER, 1,
+                         UINT32_MAX);
     waited[0] = thrum_case_readable(ends[0]);
     waited[1] = (thrum_case){0};
     thrum_thread *thread = start_select(2);
     CHECK_INT(write(ends[1], &byte, 1), ==, 1);
     expect_index(thread, 0);
-    thrum__fault_arm(THRUM__FAULT_WAKE, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_WAKE);
     close(ends[0]);
     close(ends[1]);
 }

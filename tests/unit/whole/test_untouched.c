@@ -48,7 +48,7 @@ static bool is_poisoned(void)
             poison();                                                                              \
             thrum__fault_arm(THRUM__FAULT_ALLOC, n_, 1);                                           \
             rc_ = (call);                                                                          \
-            thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);                                            \
+            thrum__fault_disarm(THRUM__FAULT_ALLOC);                                               \
             CHECK(rc_ == 0 || (rc_ == -ENOMEM && is_poisoned()));                                  \
         }                                                                                          \
         undo;                                                                                      \
@@ -130,7 +130,7 @@ static void use_ended(const struct handle *failed, const struct handle *given)
     FAILS(given->take_text(given->handle, FIRST, THRUM_FOREVER), -EMSGSIZE);
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
     FAILS(given->take(given->handle, FIRST, SECOND, THRUM_NOW), -ENOMEM);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 0, 0);
+    thrum__fault_disarm(THRUM__FAULT_ALLOC);
     CHECK_INT(given->take(given->handle, &bytes, &size, THRUM_NOW), ==, 0);
     free(bytes);
     all_fail(given, THRUM_NOW, -ENODATA);
