@@ -536,8 +536,17 @@ bool thrum_future_cancelled(thrum_future *future)
     return (thrum__load_relaxed(&future->state) & PHASE) == CANCELLED;
 }
 
+/* How often to look for a reference that a thread is about to give up, before others are let in. */
+#ifdef THRUM_EXPLORE
+enum { PATIENCE = 0 };
+#else
+enum { PATIENCE = 64 };
+#endif
+
 /* Waits until nobody but the owner has a future that lies in the owner's memory. In a child of fork
- * those who had a future of its parent are lost. */
+ * those who had a future of its parent are lost. A worker that ran the task in place of the wait, or
+ * that cancelled it, may have left it in a list of its pool, from which only a worker takes it. So it
+ * lets another worker step in. */
 static void await_last_reference(thrum_future *future)
 {
     uint32_t word = thrum__load_relaxed(&future->state);
@@ -547,8 +556,14 @@ static void await_last_reference(thrum_future *future)
     thrum_shield_begin();
     (void)thrum_future_wait(future, THRUM_FOREVER);
     thrum_shield_end();
+    for (int turns = 0; turns < PATIENCE && thrum__load_acquire(&future->references) != 1; turns++)
+        thrum_yield();
+    if (thrum__load_acquire(&future->references) == 1)
+        return;
+    thrum__context *self = thrum__futures_wait_begin();
     while (thrum__load_acquire(&future->references) != 1)
         thrum_yield();
+    thrum__futures_wait_end(self);
 }
 
 void thrum_future_free(thrum_future *future)

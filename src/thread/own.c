@@ -83,7 +83,8 @@ thrum_thread *thrum__thread_abandon(thrum_thread *thread)
     static thrum_thread *abandoned;
     return thrum__exchange_acq_rel(&abandoned, thread);
 #else
-    return thread; /* nothing is explored after the end of the program */
+    thrum_thread_free(thread); /* nothing is explored after the end of the program */
+    return NULL;
 #endif
 }
 

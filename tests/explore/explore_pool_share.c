@@ -99,20 +99,43 @@ static int share_or_come(thrum_task *self)
 
 EXPLORE(pool_share_beside_own, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
 {
-    static const int comes[] = {0, 1, 1};
-    thrum_future *futures[3];
+    static const int comes[] = {0, 1, 1, 1};
+    thrum_future *futures[4];
     make(2);
     thrum_future *owner = thrum_submit(pool, submit_two_and_cancel, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_event_wait(&begun, THRUM_FOREVER) == 0);
-    thrum_submit_many(pool, share_or_come, 3, comes, sizeof comes[0], futures);
+    thrum_submit_many(pool, share_or_come, 4, comes, sizeof comes[0], futures);
     EXPLORE_CHECK(thrum_future_result(owner, NULL, 0, THRUM_FOREVER) == 0);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         EXPLORE_CHECK(thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) == 0);
         thrum_future_free(futures[i]);
     }
     EXPLORE_CHECK(thrum_future_result(kept, NULL, 0, THRUM_FOREVER) == 0);
     thrum_future_free(owner);
     thrum_future_free(kept);
+    thrum_executor_shutdown(pool);
+}
+
+/* The first of a share joins the newest of it, and then the other worker takes some. */
+static thrum_future *joined[4];
+
+static int join_newest(thrum_task *self)
+{
+    thrum__add_relaxed(&runs, 1);
+    if (thrum_arg(self, int) != 0)
+        return 0;
+    EXPLORE_CHECK(thrum_event_wait(&begun, THRUM_FOREVER) == 0);
+    return thrum_future_result(joined[3], NULL, 0, THRUM_FOREVER) == 0 ? 0 : -EIO;
+}
+
+EXPLORE(pool_share_joined, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    static const int first[] = {0, 1, 1, 1};
+    make(1);
+    thrum_submit_many(pool, join_newest, 4, first, sizeof first[0], joined);
+    thrum_event_set(&begun);
+    EXPLORE_CHECK(thrum_thread_pool_resize(pool, 2) == 0);
+    finish(joined, 4);
     thrum_executor_shutdown(pool);
 }
 
@@ -155,5 +178,33 @@ EXPLORE(pool_in_place, .preemptions = 2, .long_preemptions = 3)
 {
     make(1);
     use_own_memory();
+    thrum_executor_shutdown(pool);
+}
+
+/* The only worker frees what stands between others in its inbox: it has run it in place of the wait, and another worker
+ * takes it out. */
+static int free_from_between(thrum_task *self)
+{
+    static const int order[] = {1, 0, 2};
+    thrum_future_memory *memory[3];
+    (void)self;
+    for (int i = 0; i < 3; i++) {
+        memory[i] = thrum__alloc_line(sizeof *memory[i]);
+        (void)thrum_submit_into(pool, memory[i], count_run, THRUM_NOTHING);
+    }
+    for (int i = 0; i < 3; i++) {
+        thrum_future_free((thrum_future *)(void *)memory[order[i]]);
+        thrum__free(memory[order[i]]);
+    }
+    return 0;
+}
+
+EXPLORE(pool_in_place_between, .preemptions = 1, .long_preemptions = 2)
+{
+    make(1);
+    thrum_future *future = thrum_submit(pool, free_from_between, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
+    thrum_future_free(future);
+    EXPLORE_CHECK(runs == 3);
     thrum_executor_shutdown(pool);
 }

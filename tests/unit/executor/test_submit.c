@@ -122,6 +122,39 @@ TEST(a_task_that_was_cancelled_frees_memory_of_its_own)
     }
 }
 
+/* The only worker frees what stands between others in its inbox, and what stands in the common list. It runs both in place
+ * of the wait, and another worker takes them off their lists. */
+static thrum_future_memory common_memory;
+static thrum_future *common;
+
+static int free_from_between(thrum_task *self)
+{
+    thrum_executor *pool = thrum_arg(self, thrum_executor *);
+    thrum_future_memory memory[3];
+    thrum_future *futures[3];
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
+    for (long i = 0; i < 3; i++)
+        futures[i] = thrum_submit_into(pool, &memory[i], square, thrum_value(long, i));
+    thrum_future_free(futures[1]);
+    memset(&memory[1], 0x5a, sizeof memory[1]);
+    thrum_future_free(common);
+    memset(&common_memory, 0x5a, sizeof common_memory);
+    thrum_future_free(futures[0]);
+    thrum_future_free(futures[2]);
+    return 0;
+}
+
+TEST(the_only_worker_frees_memory_that_stands_between_others)
+{
+    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
+    thrum_future *task = thrum_submit(pool, free_from_between, thrum_value(thrum_executor *, pool));
+    common = thrum_submit_into(pool, &common_memory, square, thrum_value(long, 3));
+    thrum_event_set(&go);
+    CHECK_INT(thrum_future_result(task, NULL, 0, THRUM_FOREVER), ==, 0);
+    thrum_future_free(task);
+    thrum_executor_shutdown(pool);
+}
+
 TEST_DEADLINE(each_executor_takes_many_tasks_at_once, 60)
 {
     enum { COUNT = 200 };
