@@ -104,9 +104,12 @@ void thrum__free(void *memory)
     free(memory);
 }
 
-void *thrum__alloc_slab(size_t size)
+void *thrum__alloc_slab(size_t size, bool all)
 {
-    return thrum__alloc_refused() ? NULL : take_slab(size);
+    void *slab = thrum__alloc_refused() ? NULL : take_slab(size);
+    if (slab && all)
+        madvise(slab, size, MADV_HUGEPAGE); /* fails where there are no huge pages */
+    return slab;
 }
 
 void thrum__free_slab(void *slab, size_t size)

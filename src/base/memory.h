@@ -45,8 +45,9 @@ void *thrum__alloc_line(size_t size);
 /* Gives memory of the four functions above back; NULL is accepted. */
 void thrum__free(void *memory);
 
-/* A zeroed slab of `size` bytes, a power of two of at least a page, at a multiple of `size`; or NULL. */
-void *thrum__alloc_slab(size_t size);
+/* A zeroed slab of `size` bytes, a power of two of at least a page, at a multiple of `size`; or NULL.
+ * `all` says that all of it will be used soon: the system may then back it by huge pages. */
+void *thrum__alloc_slab(size_t size, bool all);
 void thrum__free_slab(void *slab, size_t size);
 
 /* Whether an allocation that is served from memory at hand is to fail, for tests. */

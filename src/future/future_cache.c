@@ -18,6 +18,10 @@
  * ring `open`, a full one nowhere. Fullest first would let more slabs run empty, but to keep them in
  * order costs more than it saves: those that were given back to last are served first.
  *
+ * Pages. To have a page from the kernel costs more than all that thrum does for the 32 futures in it. So a
+ * slab has the size of a huge page, and all slabs but the first ask for one. The first is touched by pages,
+ * as most programs never need another.
+ *
  * So the memory in use is what is out, plus two bundles for each thread that uses futures, plus KEEP
  * slabs, plus what is scattered in slabs that are not empty. The end of a thread gives its bundles
  * back; if another has the lock just then, it leaves them to the next one with a bundle.
@@ -48,7 +52,7 @@
 
 #include <stdio.h>
 
-enum { BUNDLE = 64, SLAB = 1 << 20, KEEP = 4, PLACES = SLAB / sizeof(thrum_future) };
+enum { BUNDLE = 64, SLAB = 2 << 20, KEEP = 2, PLACES = SLAB / sizeof(thrum_future) };
 
 /* A future that is not in use. */
 struct thrum__free_future {
@@ -97,7 +101,7 @@ static struct slab *open_slab(void)
 {
     if (open.next != &open)
         return open.next;
-    struct slab *slab = thrum__alloc_slab(SLAB);
+    struct slab *slab = thrum__alloc_slab(SLAB, all != NULL);
     if (slab) {
         slab->next_of_all = all;
         if (all)
