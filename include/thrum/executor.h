@@ -137,8 +137,8 @@ THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future
  * lie one after another at `args`; with THRUM_NOTHING, without an argument. `ret_futures` gets
  * `count` futures, as thrum_submit returns them: none is NULL, and each is given to
  * thrum_future_free. The tasks begin in the order of the arguments, as if submitted one by one. On
- * a thread pool all of them cost one visit to the pool and wake one worker, which wakes others
- * while there is work. Arguments are plain bytes. Every executor can do this. Blocks where
+ * a thread pool some hundreds of them cost one visit to the pool and wake one worker, which wakes
+ * others while there is work. Arguments are plain bytes. Every executor can do this. Blocks where
  * thrum_submit does.
  *
  *     struct square numbers[3] = {{7}, {8}, {9}};

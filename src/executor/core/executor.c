@@ -62,10 +62,9 @@ static const char *reason_of(int code)
     }
 }
 
-void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+static void submit(thrum_executor *executor, thrum_future *future)
 {
     const char *reason = NULL;
-    thrum__probe(submitted, &future->task);
     int rc = executor->ops->submit(executor, future, &reason);
     if (rc < 0)
         thrum__future_fail(future, rc, reason ? reason : reason_of(rc));
@@ -86,6 +85,12 @@ int thrum__executor_start(thrum_executor *executor, thrum_task_fn *function, thr
     }
     thrum_future_free(future);
     return rc;
+}
+
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+{
+    thrum__probe(submitted, &future->task);
+    submit(executor, future);
 }
 
 thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
@@ -127,9 +132,29 @@ thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future_memory *m
     return future;
 }
 
+/* Submits a chain of `count` futures, linked by `next` up to `last`: at once if the executor can. */
+static void submit_chain(thrum_executor *executor, thrum_future *first, thrum_future *last,
+                         size_t count)
+{
+    if (!first)
+        return;
+    last->next = NULL;
+    if (thrum__probed())
+        for (thrum_future *next = first; next; next = next->next)
+            thrum__probe(submitted, &next->task);
+    if (executor->ops->submit_chain)
+        first = executor->ops->submit_chain(executor, first, last, count);
+    for (thrum_future *next; first; first = next) {
+        next = first->next;
+        submit(executor, first);
+    }
+}
+
+/* In pieces: each is still in the cache when it is handed over, and workers begin while the next is made. */
 void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t count,
                        const void *args, size_t size, thrum_future **ret_futures)
 {
+    enum { PIECE = 256 };
     thrum__executor_check(executor, thrum__caller());
     thrum_future *first = NULL, *last = NULL;
     size_t linked = 0;
@@ -143,20 +168,13 @@ void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t
         else
             first = future;
         last = future;
-        linked++;
+        if (++linked == PIECE) {
+            submit_chain(executor, first, last, linked);
+            first = last = NULL;
+            linked = 0;
+        }
     }
-    if (!first)
-        return;
-    last->next = NULL;
-    if (thrum__probed())
-        for (thrum_future *next = first; next; next = next->next)
-            thrum__probe(submitted, &next->task);
-    if (executor->ops->submit_chain)
-        first = executor->ops->submit_chain(executor, first, last, linked);
-    for (thrum_future *next; first; first = next) {
-        next = first->next;
-        thrum__executor_submit(executor, first);
-    }
+    submit_chain(executor, first, last, linked);
 }
 
 static void shut_down(thrum_executor *executor, const thrum_shutdown_options *options,
