@@ -117,7 +117,11 @@ static int put(struct recording *recording, const struct risks *risks,
     if (options->json)
         return findings_json(recording, risks, options, out);
     int rc = findings_text(recording, risks, options, out);
-    return rc == 0 && options->contention ? contention_text(recording, out) : rc;
+    if (rc == 0 && options->contention)
+        rc = contention_text(recording, out);
+    if (rc == 0 && options->advice)
+        advice_text(options->advice, recording, options->rate, out);
+    return rc;
 }
 
 static int report(struct recording *recording, struct risks *risks,

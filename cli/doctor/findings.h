@@ -3,6 +3,7 @@
 #ifndef CLI_DOCTOR_FINDINGS_H
 #define CLI_DOCTOR_FINDINGS_H
 
+#include "advice.h"
 #include "doctor/risk.h"
 #include "suppress.h"
 
@@ -10,7 +11,9 @@
 
 struct findings_options {
     bool strict, contention, lines, json, colours;
-    FILE *folded; /* or NULL */
+    const struct advice *advice; /* or NULL */
+    int rate;                    /* tasks a second that are wanted; 0: not given */
+    FILE *folded;                /* or NULL */
     const struct suppressions *suppressions;
 };
 

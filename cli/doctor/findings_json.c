@@ -125,6 +125,8 @@ int findings_json(struct recording *recording, const struct risks *risks,
     fprintf(out, "], \"cut\": %s, \"dropped\": %lu, ", risks->cut ? "true" : "false",
             (unsigned long)dropped);
     put_waits(recording, out);
+    if (options->advice)
+        advice_json(options->advice, recording, options->rate, out);
     fputs("}\n", out);
     return 0;
 }

@@ -56,6 +56,12 @@ static const struct option_row rows[] = {
     {0, "contention", NULL,
      "Show for which locks the program waited, how long, and for which holders.", NULL, OPTION_FLAG,
      INTO(contention)},
+    {0, "advice", NULL, "Say how many workers the program's pools should have, and why.",
+     "It is found out from how much a task computes and waits, and from how long the hottest lock is held. For "
+     "that, the command looks at the records of the program every 2 ms.",
+     OPTION_FLAG, INTO(advice)},
+    {0, "rate", "NUMBER", "With --advice: how many workers NUMBER tasks a second need.", NULL,
+     OPTION_COUNT, INTO(rate), 1, INT_MAX},
     {0, "folded", "FILE", "Write the waits to FILE as folded stacks, for flame graphs.",
      "A line is a stack, outermost function first, and the microseconds that were waited there.",
      OPTION_TEXT, INTO(folded), .completion = COMPLETE_FILE},
@@ -170,8 +176,8 @@ static enum options_verdict check_program(const struct doctor_options *options, 
 static bool only_for_program(const struct doctor_options *options)
 {
     return options->output || options->folded || options->suppressions || options->strict ||
-           options->contention || options->trace || options->on_deadlock != ON_DEADLOCK_REPORT ||
-           options->fail_on != FAIL_ON_POTENTIAL;
+           options->contention || options->advice || options->rate || options->trace ||
+           options->on_deadlock != ON_DEADLOCK_REPORT || options->fail_on != FAIL_ON_POTENTIAL;
 }
 
 enum options_verdict doctor_options_parse(int argc, char **argv, struct doctor_options *ret,
@@ -199,7 +205,7 @@ enum options_verdict doctor_options_parse(int argc, char **argv, struct doctor_o
     if (only_for_program(ret))
         return command_line_wrong(
             message, size,
-            "--output, --folded, --suppressions, --strict, --contention, --trace, --on-deadlock "
+            "--output, --folded, --suppressions, --strict, --contention, --advice, --rate, --trace, --on-deadlock "
             "and --fail-on are for a program to run: -- PROGRAM");
     return OPTIONS_RUN;
 }

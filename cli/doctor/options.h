@@ -17,7 +17,8 @@ struct doctor_options {
     const char *suppressions; /* a file; or NULL */
     int on_deadlock;          /* of enum on_deadlock */
     int fail_on;              /* of enum fail_on */
-    bool strict, contention;
+    bool strict, contention, advice;
+    int rate;          /* tasks a second that are wanted; 0: not given */
     const char *trace; /* a file for events; or NULL */
 
     /* `thrum trace` is the same command without findings. */

@@ -33,11 +33,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TICK_MS = 50, TICK_ALL_MS = 5 };
+enum { TICK_MS = 50, TICK_ALL_MS = 5, SAMPLE_MS = 2 };
 
 struct program {
     struct recording recording;
     struct live live;
+    struct advice advice;
     struct trace_program *trace; /* or NULL */
 };
 
@@ -64,6 +65,8 @@ static void finish(struct watch *watch, int index)
                                          .lines = !watch->options->no_lines,
                                          .json = watch->options->json,
                                          .colours = watch->colours,
+                                         .advice = watch->options->advice ? &program->advice : NULL,
+                                         .rate = watch->options->rate,
                                          .folded = watch->folded,
                                          .suppressions = &watch->suppressions};
     if (!watch->options->trace_only &&
@@ -158,7 +161,11 @@ static int watch_until_end(struct watch *watch, int signals)
                                  {watch->launch.listener, POLLIN, 0},
                                  {signals, POLLIN, 0}};
         double left = next - live_now();
+        if (watch->options->advice && left > SAMPLE_MS / 1e3)
+            left = SAMPLE_MS / 1e3;
         poll(ready, 3, left > 0 ? (int)(left * 1000) + 1 : 0);
+        for (int i = 0; watch->options->advice && i < watch->count; i++)
+            advice_sample(&watch->programs[i]->advice, &watch->programs[i]->recording);
         receive(watch);
         pass_on(watch, signals);
         if (live_now() >= next) {

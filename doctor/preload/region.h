@@ -161,6 +161,7 @@ enum {
     THREAD_DETACHED = 2,
     THREAD_JOINED = 4,
     THREAD_MAIN = 8,
+    THREAD_RUNS_TASKS = 32,
     THREAD_TASK = 16, /* not a thread, but a task of thrum; `handle` is the thread that ran it */
 };
 
@@ -284,6 +285,8 @@ struct region {
     uint32_t slot_count, thread_count, lock_count, node_count, variant_count, event_count;
     uint32_t wait_count, finding_count, segment_count, name_count;
     uint32_t dropped[DROPPED_KINDS];
+    uint64_t tasks_submitted, tasks_begun, tasks_ended;
+    uint64_t tasks_left; /* that were submitted, but ran as a part of another, or never */
     uint64_t stack_used;
     char program[REGION_PATH];
     uint32_t stamps[REGION_STAMPS];

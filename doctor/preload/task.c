@@ -12,6 +12,7 @@
  *     leave, arrive  around the time in which a fiber is switched out: the thread is in its own context, then again in
  *                    that of the task
  *     task_end       the slot is free, the context put aside is in force again
+ *                    Without task_begin: the task will never run
  *     task_awaited   a join, if the task has a record
  *
  * So a task that takes no lock, posts nothing and learns nothing costs no slot and no record, and a million fibers that sleep
@@ -58,6 +59,11 @@ enum { GENERATION_SHIFT = 48 };
 #define TOKEN_MASK ((UINT64_C(1) << GENERATION_SHIFT) - 1)
 
 enum { TOKEN_TASK = 1, TOKEN_THREAD = 2 }; /* in the lowest bits; else it is a slot */
+
+static void count(uint64_t *counter)
+{
+    __atomic_fetch_add(counter, 1, __ATOMIC_RELAXED);
+}
 
 static struct origin *bucket(uint64_t task)
 {
@@ -125,6 +131,7 @@ void thrum__watch_submitted(const void *task)
         origin->parent_epoch = epoch;
         origin->thread = 0;
         __atomic_store_n(&origin->state, SUBMITTED, __ATOMIC_RELEASE);
+        count(&thrum__watch_region->tasks_submitted);
     } else if (thrum__watch_region)
         thrum__watch_drop(DROPPED_THREADS);
     errno = error;
@@ -172,9 +179,13 @@ uint64_t thrum__watch_task_begin(const void *task, const void *function)
         return 0;
     if (origin->submitter == key()) {
         origin->state = ENDED;
+        count(&thrum__watch_region->tasks_left);
         return 0;
     }
     uint64_t outer = token();
+    if (thrum__watch_base)
+        thrum__watch_region->threads[thrum__watch_base->thread].flags |= THREAD_RUNS_TASKS;
+    count(&thrum__watch_region->tasks_begun);
     origin->function = (uintptr_t)function;
     __atomic_store_n(&origin->state, RUNS, __ATOMIC_RELEASE);
     thrum__watch_self = NULL;
@@ -255,10 +266,23 @@ static void note_locks(struct origin *origin, const struct slot *slot)
         origin->took[count] = 0;
 }
 
+/* The end of a task that has not begun, and never will. */
+static bool not_run(uint64_t task)
+{
+    struct origin *origin = find(task);
+    if (!origin || origin->state != SUBMITTED)
+        return false;
+    count(&thrum__watch_region->tasks_left);
+    __atomic_store_n(&origin->state, ENDED, __ATOMIC_RELEASE);
+    return true;
+}
+
 void thrum__watch_task_end(const void *task, int code, uint64_t outer)
 {
     struct slot *slot = thrum__watch_self;
     (void)code;
+    if (!outer && not_run((uintptr_t)task))
+        return;
     trace_task(RING_TASK_END, task, 0);
     if (!outer)
         return;
@@ -277,6 +301,8 @@ void thrum__watch_task_end(const void *task, int code, uint64_t outer)
     }
     if (origin)
         __atomic_store_n(&origin->state, ENDED, __ATOMIC_RELEASE);
+    if (outer >> GENERATION_SHIFT == generation)
+        count(&thrum__watch_region->tasks_ended);
     restore(outer);
     errno = error;
 }

@@ -19,7 +19,8 @@
  *     `wanted`      before the wait, so that a wait that never ends has been told
  *     `told`        before what it tells can be seen; `learned` after it was seen
  *     a task        submitted, then task_begin and task_end, then task_awaited by each context that has seen its
- *                   end. A task that was not submitted is a part of what runs it.
+ *                   end. A task that was not submitted is a part of what runs it. Without a task_begin,
+ *                   task_end (with `outer` 0) says that a task will never run.
  *     a fiber       leave before it is switched out, arrive after it has come back, on the same thread
  */
 #ifndef THRUM_BASE_PROBE_H

@@ -261,6 +261,7 @@ void thrum__future_fail(thrum_future *future, int code, const char *message)
 {
     if (thrum__future_start(future, NULL)) {
         thrum__task_fail(&future->task, code, message);
+        thrum__probe(task_end, &future->task, code, 0);
         thrum__future_end(future);
     }
     thrum__future_unreference(future);
@@ -307,6 +308,7 @@ int thrum_future_cancel(thrum_future *future)
     case PENDING:
         thrum__task_fail_constant(&future->task, -ECANCELED);
         word = (word & ~(uint32_t)(PHASE | WATCHED)) | CANCELLED | SEEN;
+        thrum__probe(task_end, &future->task, -ECANCELED, 0);
         thrum__future_call_back(future, thrum__future_tell(future, word));
         return 0;
     case RUNNING:

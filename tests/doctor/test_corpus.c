@@ -360,6 +360,52 @@ TEST_DEADLINE(tasks_that_one_worker_ran_in_turn_may_run_at_once, 120)
     check_all(thrum_in_pool, "--strict", "corpus_thrum_inside pool");
 }
 
+static json_t *advice_on(const char *what)
+{
+    char line[512];
+    json_error_t error;
+    snprintf(line, sizeof line, "doctor --json --advice --rate 10 -- %s/advised %s",
+             getenv("DOCTOR_SAMPLES"), what);
+    struct spawned command = spawn_run(line);
+    CHECK_INT(command.status, ==, 0);
+    json_t *report = json_loads(command.err, 0, &error), *advice;
+    CHECK(report != NULL);
+    advice = json_incref(json_array_get(json_object_get(report, "advice"), 0));
+    CHECK(advice != NULL);
+    json_decref(report);
+    spawn_free(&command);
+    return advice;
+}
+
+static double number(const json_t *object, const char *name)
+{
+    return json_number_value(json_object_get(object, name));
+}
+
+/* A task computes 2 ms and waits 6 ms, 1 ms of it with a lock. The machine may be slow: then it waits longer. */
+TEST(advice_is_from_what_a_task_computes_and_waits)
+{
+    json_t *advice = advice_on("tasks");
+    CHECK(json_is_null(json_object_get(advice, "cannot_tell")));
+    CHECK(number(advice, "compute_seconds") > 0.0015 && number(advice, "compute_seconds") < 0.004);
+    CHECK(number(advice, "wait_seconds") > 0.001);
+    CHECK(number(advice, "workers_for_processors") >= 2);
+    CHECK(number(advice, "workers_for_lock") >= 1);
+    CHECK(number(advice, "hottest_held") > 0.02);
+    CHECK_STR(json_string_value(json_object_get(advice, "hottest")), "lock journal");
+    CHECK_INT((int)number(advice, "workers_for_rate"), ==, 1);
+    json_decref(advice);
+}
+
+TEST(advice_on_plain_threads_knows_no_unit_of_work)
+{
+    json_t *advice = advice_on("threads");
+    CHECK(number(advice, "workers_for_processors") >= 2);
+    CHECK(json_is_null(json_object_get(advice, "tasks_per_second")));
+    CHECK(json_is_null(json_object_get(advice, "workers_for_rate")));
+    json_decref(advice);
+}
+
 TEST(names_that_a_program_gives_are_shown)
 {
     char line[512];
