@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests of the Python package that was built in a directory: run.sh BUILD [NAMES] [--all].
-# Names: unit, guide, types, install, fuzz, cpython. --all takes all of CPython's tests, and not the short selection.
+# Names: unit, guide, programs, types, install, fuzz, cpython. --all takes all of CPython's tests, and not the short selection.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1/python" && pwd) || exit 2
@@ -11,19 +11,20 @@ names=
 for argument; do
     case $argument in
     --all) all=--all ;;
-    unit | guide | types | install | fuzz | cpython) names="$names $argument" ;;
+    unit | guide | programs | types | install | fuzz | cpython) names="$names $argument" ;;
     *)
-        echo "run.sh: there is no test $argument; there are: unit guide types install fuzz cpython" >&2
+        echo "run.sh: there is no test $argument; there are: unit guide programs types install fuzz cpython" >&2
         exit 2
         ;;
     esac
 done
 export PYTHONPATH="$package" PYTHONDONTWRITEBYTECODE=1
 failed=0
-for name in ${names:-unit guide types install fuzz cpython}; do
+for name in ${names:-unit guide programs types install fuzz cpython}; do
     case $name in
     unit) "$python" -m unittest discover --start-directory "$here/unit" --top-level-directory "$here/unit" ;;
     guide) "$python" "$here/guide.py" ;;
+    programs) "$python" "$here/programs.py" ;;
     types) "$here/types.sh" "$package" ;;
     install) "$here/install.sh" ;;
     fuzz) "$python" "$here/fuzz.py" --seconds 8 --seed 1 ;;
