@@ -3,7 +3,8 @@
 #
 #     bench/doctor.sh THRUM [ROUNDS]
 #
-# and what a lock costs in a program that is watched, beside gcc's thread sanitizer and Helgrind.
+# and what a lock costs in a program that is watched or traced, beside gcc's thread sanitizer and Helgrind; and what
+# the flight recorder of thrum trace costs pigz and xz -T2.
 #
 # THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4
 # and with 500 threads. Prints a line for each program: the median, the least and the most of the
@@ -116,6 +117,7 @@ cc -O2 -pthread -fsanitize=thread "$here/bench/doctor_pairs.c" -o "$work/pairs_t
 watchers() {
     echo alone
     echo thrum
+    echo 'thrum trace'
     [ ! -x "$work/pairs_thread" ] || echo 'gcc -fsanitize=thread'
     ! command -v valgrind >/dev/null || echo helgrind
 }
@@ -125,6 +127,7 @@ pairs() {
     case $1 in
     alone) "$work/pairs" "$2" "$3" 5000000 ;;
     thrum) "$thrum" doctor -o /dev/null -- "$work/pairs" "$2" "$3" 5000000 ;;
+    'thrum trace') "$thrum" trace -o "$work/trace" -- "$work/pairs" "$2" "$3" 5000000 2>/dev/null ;;
     gcc*) "$work/pairs_thread" "$2" "$3" 1000000 ;;
     helgrind) valgrind --tool=helgrind "$work/pairs" "$2" "$3" 20000 2>/dev/null ;;
     esac
@@ -158,3 +161,15 @@ cost 1 2 'one lock inside another'
 cost 64 1 '64 locks'
 cost 64 2 '64 locks, each inside another'
 cost 100000 1 '100 000 locks'
+
+# The flight recorder on programs of others. The load is 120 MB of programs; thrum bench runs both in turns. Source
+# lines are looked up when the program has ended, which takes as long for a short program as for a long one.
+flight() {
+    command -v "$1" >/dev/null || return 0
+    printf '\n%s, alone and with the flight recorder of thrum trace\n' "$*"
+    "$thrum" bench --rounds "$((rounds + 6))" --most 100s "$* <$work/load >/dev/null" \
+        "$thrum trace --no-lines -o $work/trace -- $* <$work/load >/dev/null 2>/dev/null"
+}
+cat /usr/bin/* 2>/dev/null | head -c 120000000 >"$work/load"
+flight pigz -p 2 -c
+flight xz -T2 -0 -c

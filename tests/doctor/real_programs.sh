@@ -1,5 +1,5 @@
 #!/bin/sh
-# Programs of others under `thrum doctor`: real_programs.sh THRUM. Each runs alone and watched; the output and
+# Programs of others under `thrum doctor --trace`: real_programs.sh THRUM. Each runs alone and watched; the output and
 # the exit status must be the same, and nothing may be found without --strict. What is not installed is
 # left out, with a word. Not a part of ./dev check: it takes a minute, and needs the programs.
 set -u
@@ -36,6 +36,8 @@ judge() {
         complain "$1" "status $3 and not $2"
     elif ! tail -n 1 report | grep -q ': 0 deadlocks, 0 potential$'; then
         complain "$1" 'something was found'
+    elif ! "$thrum" trace view trace -o page.html; then
+        complain "$1" 'its trace is not read'
     else
         echo "ok $1: $(tail -n 1 report | sed 's/^thrum doctor: //; s/:.*//')"
     fi
@@ -47,7 +49,7 @@ same() {
     shift
     "$@" >alone 2>alone.err
     first=$?
-    "$thrum" doctor -o report -- "$@" >watched 2>watched.err
+    "$thrum" doctor -o report --trace trace -- "$@" >watched 2>watched.err
     judge "$name" "$first" $?
 }
 
@@ -86,7 +88,7 @@ http { access_log off; client_body_temp_path $work/nginx; proxy_temp_path $work/
     server { listen 127.0.0.1:18471; aio threads; root $work; } }
 END
     chmod 755 "$work"
-    "$thrum" doctor -o report -- nginx -c "$work/nginx/conf" -p "$work/nginx" &
+    "$thrum" doctor -o report --trace trace -- nginx -c "$work/nginx/conf" -p "$work/nginx" &
     server=$!
     tries=0
     until curl -sf http://127.0.0.1:18471/data -o /dev/null; do
@@ -121,11 +123,11 @@ serve_postgres() {
     fi
     mkdir postgres
     [ -z "$as_server" ] || chown postgres: postgres
-    : >report
-    chmod 666 report
+    for file in report trace; do : >"$file"; done
+    chmod 666 report trace
     $as_server "$bin/initdb" -D "$work/postgres/data" -U thrum --auth=trust --no-sync >/dev/null || return
     # shellcheck disable=SC2086 # words
-    $as_server "$thrum" doctor -o "$work/report" -- "$bin/postgres" -D "$work/postgres/data" \
+    $as_server "$thrum" doctor -o "$work/report" --trace "$work/trace" -- "$bin/postgres" -D "$work/postgres/data" \
         -c listen_addresses= -k "$work/postgres" 2>postgres/log &
     server=$!
     tries=0
