@@ -37,7 +37,10 @@
  * Fork: the lock is held across it. The bundles of the parent's other threads are lost in the child,
  * two for each.
  *
- * Where memory is to be plain (base/memory.h), none of this is used.
+ * Where memory is to be plain (base/memory.h), none of this is used, and each future is a block of the heap. One that
+ * fails is listed until it is given back, so that the end of the program finds it. The others are not listed: a lock
+ * for each future would order what threads do with two of them, and hide races from a checker. The report drops the
+ * list, as a future that the list leads to would be no leak.
  *
  * Rejected: malloc for each, which costs more than the rest of a submit, and does not align; and to
  * give a future back to the thread that took it, as allocators in general do, which takes an atomic
@@ -167,9 +170,50 @@ static bool is_unread(const thrum_future *future)
            !(word & THRUM__FUTURE_SEEN);
 }
 
+/* What stands before a future in plain memory. */
+struct plain {
+    struct plain *next,
+        **link;  /* of those that have failed; `link` is what leads here. Under the lock */
+    bool listed; /* fixed once the future is done */
+} __attribute__((aligned(THRUM__CACHE_LINE)));
+
+static struct plain *failed; /* under the lock */
+
+static struct plain *plain_of(thrum_future *future)
+{
+    return (struct plain *)(void *)future - 1;
+}
+
+static void unlink_plain(struct plain *plain)
+{
+    if (plain->link)
+        *plain->link = plain->next;
+    if (plain->link && plain->next)
+        plain->next->link = plain->link;
+    plain->link = NULL;
+}
+
+/* Takes the references with the list, one for each. */
+static thrum_future *find_unread_plain(void)
+{
+    thrum_with (&lock)
+        for (struct plain *plain; (plain = failed); unlink_plain(plain)) {
+            thrum_future *future = (thrum_future *)(void *)(plain + 1);
+            uint32_t count = thrum__load_acquire(&future->references);
+            while (count > 0 && is_unread(future))
+                if (thrum__cas_acq_rel(&future->references, &count, count + 1)) {
+                    unlink_plain(plain);
+                    return future;
+                }
+        }
+    return NULL;
+}
+
 /* A future whose failure nobody has read, with a reference, or NULL. */
 static thrum_future *find_unread(void)
 {
+    if (THRUM__MEMORY_PLAIN)
+        return find_unread_plain();
     thrum_with (&lock)
         for (struct slab *slab = all; slab; slab = slab->next_of_all)
             for (uint32_t i = 1; i < slab->given; i++) {
@@ -290,10 +334,35 @@ static bool refill(thrum__future_bundles *own)
     return own->first != NULL;
 }
 
+void thrum__future_cache_failed(thrum_future *future)
+{
+    struct plain *plain = plain_of(future);
+    thrum__living_report_at_exit(report);
+    thrum__lock_across_fork(&lock);
+    thrum_with (&lock) {
+        plain->listed = true;
+        plain->next = failed;
+        plain->link = &failed;
+        if (failed)
+            failed->link = &plain->next;
+        failed = plain;
+    }
+}
+
+static void give_plain(struct plain *plain)
+{
+    if (plain->listed)
+        thrum_with (&lock)
+            unlink_plain(plain);
+    thrum__free(plain);
+}
+
 thrum_future *thrum__future_cache_take(void)
 {
-    if (THRUM__MEMORY_PLAIN)
-        return thrum__alloc_line(sizeof(thrum_future));
+    if (THRUM__MEMORY_PLAIN) {
+        struct plain *plain = thrum__alloc_line(sizeof *plain + sizeof(thrum_future));
+        return plain ? (thrum_future *)(void *)(plain + 1) : NULL;
+    }
     if (thrum__alloc_refused())
         return NULL;
     thrum__future_bundles *own = &thrum__self()->of_thread->futures;
@@ -321,7 +390,7 @@ static void unload(thrum__future_bundles *own)
 void thrum__future_cache_give(thrum_future *future)
 {
     if (THRUM__MEMORY_PLAIN) {
-        thrum__free(future);
+        give_plain(plain_of(future));
         return;
     }
     thrum__future_bundles *own = &thrum__self()->of_thread->futures;

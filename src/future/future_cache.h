@@ -7,6 +7,9 @@
 /* Memory for a future, with anything in it; NULL if there is none. */
 thrum_future *thrum__future_cache_take(void);
 
+/* Its task has failed, and it is about to be done. For memory that was taken here. May wait. */
+void thrum__future_cache_failed(thrum_future *future);
+
 /* Gives it back. By any thread. */
 void thrum__future_cache_give(thrum_future *future);
 

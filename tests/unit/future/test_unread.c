@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+TSAN_OPTIONS("report_thread_leaks=0");
+
 static int fail(thrum_task *self)
 {
     return thrum_fail(self, -EDOM, "number %d", thrum_arg(self, int));
@@ -37,7 +39,10 @@ static void run_to_the_end(void (*body)(void), char *ret_text, size_t size)
     ret_text[length] = '\0';
     close(ends[0]);
     CHECK_INT(waitpid(child, &status, 0), ==, child);
-    CHECK_INT(status, ==, 0);
+    if (ADDRESS_SANITIZED) /* which still sees that futures were not freed */
+        CHECK(strstr(ret_text, "LeakSanitizer: detected memory leaks") != NULL);
+    else
+        CHECK_INT(status, ==, 0);
 }
 
 static int count_of(const char *text, const char *word)
@@ -63,8 +68,6 @@ static void fail_and_forget(void)
 TEST(failures_of_lost_handles_are_told_at_the_end)
 {
     static char text[8192];
-    if (THRUM__MEMORY_PLAIN) /* futures are then blocks of the heap, which nobody lists */
-        return;
     run_to_the_end(fail_and_forget, text, sizeof text);
     CHECK_INT(count_of(text, "thrum: future "), ==, 3);
     for (int i = 0; i < 3; i++) {
