@@ -20,6 +20,8 @@
  */
 #include "child.h"
 
+#include "array.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -48,15 +50,9 @@ static thrum_condition none_left = THRUM_CONDITION_INIT_ON(&children.lock);
 /* Makes room for one more child, before it starts. Under the lock. */
 static int reserve(void)
 {
-    if (children.count < children.room)
-        return 0;
-    size_t room = children.room ? 2 * children.room : 16;
-    struct child **items = realloc(children.items, room * sizeof(struct child *));
-    if (!items)
-        return -ENOMEM;
-    children.items = items;
-    children.room = room;
-    return 0;
+    return array_has_room(&children.items, children.count, &children.room, sizeof(struct child *))
+               ? 0
+               : -ENOMEM;
 }
 
 int child_terminal(void)

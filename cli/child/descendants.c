@@ -10,6 +10,8 @@
  */
 #include "descendants.h"
 
+#include "array.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -54,14 +56,8 @@ static bool look_at(pid_t pid, struct process *ret_process)
 
 static bool add_process(struct table *table, const struct process *process)
 {
-    if (table->count == table->room) {
-        size_t room = table->room ? 2 * table->room : 256;
-        struct process *items = realloc(table->items, room * sizeof *items);
-        if (!items)
-            return false;
-        table->items = items;
-        table->room = room;
-    }
+    if (!array_has_room(&table->items, table->count, &table->room, sizeof *table->items))
+        return false;
     table->items[table->count++] = *process;
     return true;
 }
@@ -90,14 +86,8 @@ static bool holds(const struct descendants *set, const struct descendant *one)
 
 static bool add(struct descendants *set, const struct descendant *one)
 {
-    if (set->count == set->room) {
-        size_t room = set->room ? 2 * set->room : 16;
-        struct descendant *items = realloc(set->items, room * sizeof *items);
-        if (!items)
-            return false;
-        set->items = items;
-        set->room = room;
-    }
+    if (!array_has_room(&set->items, set->count, &set->room, sizeof *set->items))
+        return false;
     set->items[set->count++] = *one;
     return true;
 }

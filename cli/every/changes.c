@@ -7,6 +7,7 @@
  */
 #include "changes.h"
 
+#include "array.h"
 #include "trouble.h"
 
 #include <dirent.h>
@@ -44,14 +45,9 @@ static int add_watch(struct changes *changes, const char *path, const char *name
         if (watch->number == number && (!watch->name || (name && strcmp(watch->name, name) == 0)))
             return 0; /* known */
     }
-    if (changes->count == changes->room) {
-        size_t room = changes->room ? 2 * changes->room : 16;
-        struct watch *watches = realloc(changes->watches, room * sizeof *watches);
-        if (!watches)
-            return -ENOMEM;
-        changes->watches = watches;
-        changes->room = room;
-    }
+    if (!array_has_room(&changes->watches, changes->count, &changes->room,
+                        sizeof *changes->watches))
+        return -ENOMEM;
     struct watch watch = {number, strdup(path), name ? strdup(name) : NULL};
     if (!watch.path || (name && !watch.name)) {
         free(watch.path);

@@ -8,6 +8,8 @@
  */
 #include "listing.h"
 
+#include "array.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -28,14 +30,8 @@ static int add(struct listing *listing, size_t *used, size_t *text_room, size_t 
         listing->text = text;
         *text_room = wanted;
     }
-    if (listing->count == *room) {
-        size_t wanted = *room ? 2 * *room : 64;
-        struct entry *entries = realloc(listing->entries, wanted * sizeof *entries);
-        if (!entries)
-            return -ENOMEM;
-        listing->entries = entries;
-        *room = wanted;
-    }
+    if (!array_has_room(&listing->entries, listing->count, room, sizeof *listing->entries))
+        return -ENOMEM;
     listing->entries[listing->count++] = (struct entry){*used, found->d_type};
     memcpy(listing->text + *used, found->d_name, size);
     *used += size;

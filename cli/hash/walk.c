@@ -24,6 +24,7 @@
  */
 #include "walk.h"
 
+#include "array.h"
 #include "listing.h"
 
 #include <dirent.h>
@@ -111,16 +112,10 @@ static char *path_below(const struct folder *folder, const char *name)
 static int push(struct walker *walker, struct folder *parent, const char *name, int descriptor,
                 const struct stat *about)
 {
-    if (walker->depth == walker->room) {
-        size_t room = walker->room ? 2 * walker->room : 32;
-        struct frame *frames = realloc(walker->frames, room * sizeof *frames);
-        if (frames) {
-            walker->frames = frames;
-            walker->room = room;
-        }
-    }
+    bool fits =
+        array_has_room(&walker->frames, walker->depth, &walker->room, sizeof *walker->frames);
     struct listing listing = {0};
-    char *path = walker->depth < walker->room ? path_below(parent, name) : NULL;
+    char *path = fits ? path_below(parent, name) : NULL;
     struct folder *folder =
         path ? folder_new(descriptor, engine_budget(walker->engine), path) : NULL;
     free(path);

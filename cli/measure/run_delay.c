@@ -24,6 +24,7 @@
  */
 #include "run_delay.h"
 
+#include "array.h"
 #include "child/descendants.h"
 
 #include <dirent.h>
@@ -43,14 +44,8 @@ static struct scheduled *entry_of(struct run_delay *delay, pid_t tid)
     for (size_t i = 0; i < delay->count; i++)
         if (delay->items[i].tid == tid)
             return &delay->items[i];
-    if (delay->count == delay->room) {
-        size_t room = delay->room ? 2 * delay->room : 32;
-        struct scheduled *items = realloc(delay->items, room * sizeof *items);
-        if (!items)
-            return NULL;
-        delay->items = items;
-        delay->room = room;
-    }
+    if (!array_has_room(&delay->items, delay->count, &delay->room, sizeof *delay->items))
+        return NULL;
     delay->items[delay->count] = (struct scheduled){.tid = tid};
     return &delay->items[delay->count++];
 }

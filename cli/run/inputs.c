@@ -10,6 +10,7 @@
  */
 #include "inputs.h"
 
+#include "array.h"
 #include "input.h"
 #include "trouble.h"
 
@@ -59,14 +60,8 @@ static int start_reading(struct inputs *inputs, struct source *source, struct ar
 
 static int add_word(struct source *source, size_t *room, char *word)
 {
-    if (source->count == *room) {
-        size_t wanted = *room ? 2 * *room : 64;
-        char **words = realloc(source->words, wanted * sizeof *words);
-        if (!words)
-            return -ENOMEM;
-        source->words = words;
-        *room = wanted;
-    }
+    if (!array_has_room(&source->words, source->count, room, sizeof *source->words))
+        return -ENOMEM;
     source->words[source->count++] = word;
     return 0;
 }

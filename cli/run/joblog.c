@@ -15,6 +15,7 @@
  */
 #include "joblog.h"
 
+#include "array.h"
 #include "output.h"
 #include "trouble.h"
 
@@ -56,14 +57,8 @@ static int learn(struct joblog *log, const char *line, size_t length)
                &at) < 3 ||
         at == 0 || exit_value != 0 || signal_number != 0)
         return 0;
-    if (log->count == log->room) {
-        size_t room = log->room ? 2 * log->room : 64;
-        struct known *known = realloc(log->known, room * sizeof *known);
-        if (!known)
-            return -ENOMEM;
-        log->known = known;
-        log->room = room;
-    }
+    if (!array_has_room(&log->known, log->count, &log->room, sizeof *log->known))
+        return -ENOMEM;
     log->known[log->count++] =
         (struct known){(uint64_t)number, hash_text(line + at, length - (size_t)at)};
     return 0;

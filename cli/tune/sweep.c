@@ -17,6 +17,7 @@
  */
 #include "sweep.h"
 
+#include "array.h"
 #include "interrupt.h"
 #include "measure/statistics.h"
 #include "progress.h"
@@ -95,14 +96,8 @@ bool sweep_parse(struct sweep *sweep, const char *text)
 
 int sweep_add(struct point *point, const struct cost *cost)
 {
-    if (point->run_count == point->room) {
-        size_t room = point->room ? 2 * point->room : 16;
-        struct cost *runs = realloc(point->runs, room * sizeof *runs);
-        if (!runs)
-            return -ENOMEM;
-        point->runs = runs;
-        point->room = room;
-    }
+    if (!array_has_room(&point->runs, point->run_count, &point->room, sizeof *point->runs))
+        return -ENOMEM;
     point->runs[point->run_count++] = *cost;
     return 0;
 }
