@@ -22,7 +22,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <thrum.h>
 #include <unistd.h>
 
@@ -55,14 +54,6 @@ bool progress_draws(void)
 double progress_seconds(void)
 {
     return (double)(thrum_now() - begun) * 1e-9;
-}
-
-static int terminal_width(void)
-{
-    struct winsize size;
-    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) != 0 || size.ws_col == 0)
-        return 80;
-    return size.ws_col;
 }
 
 static void clear(void)
@@ -146,7 +137,7 @@ static void draw(void)
     enum { BAR_MOST = 40, LEFT_FREE = 3 };
     char state[160];
     describe_state(state, sizeof state);
-    int width = terminal_width() - LEFT_FREE;
+    int width = style_width(STDERR_FILENO) - LEFT_FREE;
     int bar = width - (int)strlen(label) - (int)strlen(state) - 3;
     bar = bar > BAR_MOST ? BAR_MOST : bar;
     fputs("\r", stderr);
@@ -178,7 +169,7 @@ void progress_step(const char *what)
     thrum_with (&drawing) {
         clear();
         if (bars) {
-            fprintf(stderr, "%.*s", terminal_width() - 1, what);
+            fprintf(stderr, "%.*s", style_width(STDERR_FILENO) - 1, what);
             drawn = true;
         } else if (lines) {
             fprintf(stderr, "%s\n", what);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 bool style_wanted(int descriptor)
@@ -15,4 +16,10 @@ bool style_wanted(int descriptor)
     if (terminal && strcmp(terminal, "dumb") == 0)
         return false;
     return isatty(descriptor);
+}
+
+int style_width(int descriptor)
+{
+    struct winsize size;
+    return ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
 }

@@ -13,4 +13,7 @@
 /* True if `descriptor` is a terminal, is not a "dumb" one, and NO_COLOR is unset or empty. */
 bool style_wanted(int descriptor);
 
+/* The number of columns of a terminal; 80 for anything else. */
+int style_width(int descriptor);
+
 #endif

@@ -234,33 +234,67 @@ static bool write_reports(struct demo *demo)
     return report_file_close(&demo->csv, rc) && fine;
 }
 
+/* A sweep that is under way. */
+struct swept {
+    struct demo *demo;
+    struct sweep sweep;
+    char title[120];
+};
+
+/* Writes the sweep so far as JSON. Returns 0 or a negative errno. */
+static int write_sweep(struct swept *swept)
+{
+    json_t *json = json_pack("{s:s, s:o, s:s, s:o}", "kind", "tune", "machine",
+                             machine_json(&swept->demo->setting.machine), "command", swept->title,
+                             "sweep", sweep_json(&swept->sweep));
+    return report_file_json(&swept->demo->json, json);
+}
+
+/* A sweep.after_round. A round takes long enough to be written each time. */
+static int write_round(void *context, thrum_error *ret_error)
+{
+    struct swept *swept = context;
+    const struct report_file *file = &swept->demo->json;
+    if (!file->again)
+        return 0;
+    int rc = sweep_settle(&swept->sweep);
+    if (rc == 0)
+        rc = write_sweep(swept);
+    return rc < 0 ? trouble(ret_error, rc, "--json: cannot write %.160s: %s", file->path,
+                            thrum_strerror(rc))
+                  : 0;
+}
+
 /* Sweeps the chosen row and writes what was asked for. Returns whether all succeeded. */
 static bool run_sweep(struct demo *demo)
 {
-    struct sweep sweep = {0};
+    struct swept swept = {.demo = demo};
+    struct sweep *sweep = &swept.sweep;
     thrum_error error;
-    char title[120];
     size_t index = 0;
     while (!row_chosen(demo, index))
         index++;
-    int rc = demo_sweep_run(&sweep, row_at(index), &demo->options, &demo->setting, &error);
+    demo_sweep_title(row_at(index), &demo->setting, swept.title, sizeof swept.title);
+    int rc = demo_sweep_run(sweep,
+                            &(struct demo_sweep){.row = row_at(index),
+                                                 .options = &demo->options,
+                                                 .setting = &demo->setting,
+                                                 .after_round = write_round,
+                                                 .context = &swept},
+                            &error);
     bool fine = rc == 0 || rc == -ECANCELED;
     if (!fine)
         trouble_print("%s: %s", row_at(index)->name, error.message);
-    demo_sweep_title(row_at(index), &demo->setting, title, sizeof title);
     progress_clear();
-    if (demo->table && sweep.advice.known) {
-        fprintf(demo->table, "%s\n\n", title);
-        sweep_report(demo->table, &sweep);
+    if (demo->table && sweep->advice.known) {
+        fprintf(demo->table, "%s\n\n", swept.title);
+        sweep_report(demo->table, sweep);
     }
-    json_t *json = json_pack("{s:s, s:o, s:s, s:o}", "kind", "tune", "machine",
-                             machine_json(&demo->setting.machine), "command", title, "sweep",
-                             sweep_json(&sweep));
-    fine &= report_file_close(&demo->json, report_file_json(&demo->json, json));
-    rc = demo->svg.stream ? sweep_svg(demo->svg.stream, &sweep, title) : 0;
+    fine &= report_file_close(&demo->json, write_sweep(&swept));
+    rc = demo->svg.stream ? sweep_svg(demo->svg.stream, sweep, swept.title) : 0;
     fine &= report_file_close(&demo->svg, rc);
-    rc = demo->csv.stream ? sweep_csv(demo->csv.stream, &sweep) : 0;
-    sweep_finish(&sweep);
+    rc = demo->csv.stream ? sweep_csv(demo->csv.stream, sweep) : 0;
+    sweep_finish(sweep);
     return report_file_close(&demo->csv, rc) && fine;
 }
 

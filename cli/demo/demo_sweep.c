@@ -13,10 +13,8 @@
 enum { ROUNDS_USUAL = 5 };
 
 struct context {
-    const struct row *row;
+    const struct demo_sweep *demo;
     const struct column *column;
-    struct demo_options *options;
-    const struct setting *setting;
 };
 
 /* The column of the executor with a given number of workers. */
@@ -33,11 +31,12 @@ static const struct column *column_of(const struct demo_options *options)
 static int measure(void *context, int workers, struct cost *ret_cost, thrum_error *ret_error)
 {
     const struct context *sweep = context;
+    const struct demo_sweep *demo = sweep->demo;
     struct sample sample = {0};
     struct cell cell = {.workers = workers, .samples = &sample};
-    sweep->options->workers = workers;
+    demo->options->workers = workers;
     struct cpu_use before = cpu_use_now();
-    measure_cell(&cell, sweep->row, sweep->column, sweep->setting);
+    measure_cell(&cell, demo->row, sweep->column, demo->setting);
     struct cpu_use after = cpu_use_now();
     if (cell.status == CELL_INTERRUPTED)
         return -ECANCELED;
@@ -47,7 +46,7 @@ static int measure(void *context, int workers, struct cost *ret_cost, thrum_erro
     }
     *ret_cost = (struct cost){
         .seconds = sample.seconds, .user = after.own - before.own, .others = sample.others};
-    int cores = sweep->setting->cores;
+    int cores = demo->setting->cores;
     bool on_cores = strcmp(sweep->column->executor, "fibers") == 0; /* so many threads at most */
     if (sample.cpu_seconds > 0)
         ret_cost->lost = run_delay_lost(sample.seconds, sample.cpu_seconds,
@@ -56,15 +55,23 @@ static int measure(void *context, int workers, struct cost *ret_cost, thrum_erro
     return 0;
 }
 
-int demo_sweep_run(struct sweep *sweep, const struct row *row, struct demo_options *options,
-                   const struct setting *setting, thrum_error *ret_error)
+/* A sweep.after_round. */
+static int after_round(void *context, thrum_error *ret_error)
 {
-    struct context context = {row, column_of(options), options, setting};
+    const struct demo_sweep *demo = ((const struct context *)context)->demo;
+    return demo->after_round ? demo->after_round(demo->context, ret_error) : 0;
+}
+
+int demo_sweep_run(struct sweep *sweep, const struct demo_sweep *demo, thrum_error *ret_error)
+{
+    const struct demo_options *options = demo->options;
+    struct context context = {demo, column_of(options)};
     sweep_parse(sweep, options->sweep); /* it was tried by demo_options_parse */
-    sweep->cores = setting->cores;
+    sweep->cores = demo->setting->cores;
     sweep->rounds = options->repeats > 1 ? options->repeats : ROUNDS_USUAL;
     sweep->quiet = true; /* each cell has a bar of its own */
     sweep->measure = measure;
+    sweep->after_round = after_round;
     sweep->context = &context;
     int rc = context.column ? sweep_run(sweep, ret_error) : -EINVAL;
     sweep->context = NULL;

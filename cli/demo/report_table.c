@@ -1,4 +1,4 @@
-/* The table, for a person, in 80 columns of plain ASCII.
+/* The table, for a person, in plain ASCII. It has the width of the terminal, within bounds, and 80 columns elsewhere.
  *
  * It has the guide's form, rows of work against executors, but each cell has several figures below one another: the time,
  * the workers, the bound, the ratio of the two, and what the guide's table says there. Figures of one kind have one number
@@ -17,29 +17,47 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TITLE_WIDTH = 10, CELL_WIDTH = 11, LINE_WIDTH = 80 };
+/* A cell is at least as wide as "processes". Cells that are far apart are hard to read. */
+enum { TITLE_WIDTH = 10, CELL_LEAST = 10, CELL_MOST = 18, LINE_LEAST = 60, LINE_MOST = 120 };
+
+static int between(int least, int value, int most)
+{
+    return value < least ? least : value > most ? most : value;
+}
+
+static int line_width(FILE *out)
+{
+    return between(LINE_LEAST, style_width(fileno(out)), LINE_MOST);
+}
+
+static int cell_width(FILE *out)
+{
+    int columns = (int)column_count();
+    return between(CELL_LEAST, (style_width(fileno(out)) - TITLE_WIDTH) / columns, CELL_MOST);
+}
 
 /* Prints one line of the table: a title and a text for each column, in a style. */
 static void print_line(FILE *out, const char *style, const char *title, char texts[][32])
 {
     bool colours = style_wanted(fileno(out));
+    int width = cell_width(out);
     char line[256];
     size_t length = (size_t)snprintf(line, sizeof line, "%-*s", TITLE_WIDTH, title);
     for (size_t i = 0; i < column_count(); i++)
-        length +=
-            (size_t)snprintf(line + length, sizeof line - length, "%*s", CELL_WIDTH, texts[i]);
+        length += (size_t)snprintf(line + length, sizeof line - length, "%*s", width, texts[i]);
     while (length > 0 && line[length - 1] == ' ')
         length--;
     fprintf(out, "%s%.*s%s\n", colours ? style : "", (int)length, line,
             colours && *style ? STYLE_END : "");
 }
 
-/* Prints what a kind of work does, in lines of at most 80 characters. */
+/* Prints what a kind of work does, in lines that fit. */
 static void print_note(FILE *out, const char *name, const char *note)
 {
+    int room = line_width(out) - TITLE_WIDTH;
     fprintf(out, "%-*s", TITLE_WIDTH, name);
-    while (strlen(note) > LINE_WIDTH - TITLE_WIDTH) {
-        int length = LINE_WIDTH - TITLE_WIDTH;
+    while ((int)strlen(note) > room) {
+        int length = room;
         while (length > 1 && note[length] != ' ')
             length--;
         fprintf(out, "%.*s\n%*s", length, note, TITLE_WIDTH, "");

@@ -1,4 +1,4 @@
-/* A file that results are written to: opened at the beginning of a run, complete at its end. Meanwhile it may be written anew from
+/* A file that results are written to: opened at the beginning of a run, complete at its end. Meanwhile it may be replaced from
  * time to time, for `thrum report --serve`. */
 #ifndef CLI_MEASURE_REPORT_FILE_H
 #define CLI_MEASURE_REPORT_FILE_H
@@ -22,8 +22,8 @@ int report_file_open(struct report_file *file, const char *option, const char *p
 /* True if what is known so far is to be written: the file can be written anew, and that was not done for a second. */
 bool report_file_due(const struct report_file *file);
 
-/* Writes the value as JSON, in place of what was written before, if a file is wanted. Frees the value; NULL means that memory is out. Returns 0 or a
- * negative errno. */
+/* Writes the value as JSON, in place of what was written before, if a file is wanted: a reader sees the one or the other.
+ * Frees the value; NULL means that memory is out. Returns 0 or a negative errno. */
 int report_file_json(struct report_file *file, json_t *value);
 
 /* Closes it. `rc` is what the writing gave: 0 or a negative errno. Returns false, with a message, if not all could be

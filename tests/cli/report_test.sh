@@ -175,6 +175,32 @@ results_are_written_meanwhile() {
     [ $? -eq 143 ] && [ "$tries" -lt 600 ] && python3 -c 'import json; json.load(open("growing.json"))'
 }
 
+# A reader sees whole results at any time, and a killed run leaves what it wrote last.
+a_sweep_is_written_after_each_round() {
+    local pid tries=0 names
+    "$thrum" demo --quick --only db --sweep 1,2 --executor fibers --repeat 1000 --json rounds.json >/dev/null 2>&1 &
+    pid=$!
+    until python3 -c 'import json; assert len(json.load(open("rounds.json"))["sweep"]["points"][1]["runs"]) >= 3' 2>/dev/null; do
+        tries=$((tries + 1))
+        [ "$tries" -lt 1200 ] && kill -0 "$pid" || break
+        [ ! -s rounds.json ] || python3 -m json.tool rounds.json >/dev/null || break
+        sleep 0.05
+    done
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    python3 -c 'import json; assert len(json.load(open("rounds.json"))["sweep"]["points"][1]["runs"]) >= 3' || return 1
+    names=$(echo rounds.json*)
+    rm -f rounds.json.*
+    [ "${names% *}" = rounds.json ] || [ "$names" = rounds.json ]
+}
+
+results_replace_the_file_that_a_link_leads_to() {
+    echo old >real.json && ln -s real.json link.json && chmod 640 real.json || return 1
+    "$thrum" bench -q -r 2 --json link.json true >/dev/null || return 1
+    [ -L link.json ] && [ "$(stat -c %a real.json)" = 640 ] && python3 -m json.tool real.json >/dev/null &&
+        [ "$(echo real.json*)" = real.json ]
+}
+
 # serves FILE: starts the server; its port is in $port, its process in $server.
 serves() {
     "$thrum" report --serve "$1" >served 2>said_by_server &
@@ -248,7 +274,8 @@ a_file_that_does_not_exist_yet_is_waited_for() {
 show_failure() { sed 's/^/# /' said out; }
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
 a_process_of_the_peer_has_a_connection_of_its_own a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses
-single_operations_are_measured results_are_written_meanwhile the_page_is_served_to_this_machine
+single_operations_are_measured results_are_written_meanwhile a_sweep_is_written_after_each_round
+results_replace_the_file_that_a_link_leads_to the_page_is_served_to_this_machine
 a_file_that_does_not_exist_yet_is_waited_for'
 # shellcheck disable=SC2086 # a list of words
 run_tests $tests
