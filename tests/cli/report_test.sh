@@ -182,7 +182,7 @@ a_sweep_is_written_after_each_round() {
     pid=$!
     until python3 -c 'import json; assert len(json.load(open("rounds.json"))["sweep"]["points"][1]["runs"]) >= 3' 2>/dev/null; do
         tries=$((tries + 1))
-        [ "$tries" -lt 1200 ] && kill -0 "$pid" || break
+        if [ "$tries" -ge 1200 ] || ! kill -0 "$pid"; then break; fi
         [ ! -s rounds.json ] || python3 -m json.tool rounds.json >/dev/null || break
         sleep 0.05
     done
