@@ -16,6 +16,7 @@
 #include "bytes.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -24,6 +25,7 @@ enum {
     INTERPRETER_NEXT = 0,
     INTERPRETER_THREADS = 16,
     THREAD_NEXT = 8,
+    THREAD_IDENT = 152,
     THREAD_NUMBER = 160,
     THREAD_C_FRAME = 56,
     C_FRAME_CURRENT = 8,
@@ -41,6 +43,8 @@ enum {
     TEXT_STATE = 32,
     TEXT_ASCII_DATA = 48,
     TEXT_DATA = 72,
+    OBJECT_CLASS = 8,
+    CLASS_NAME = 24,
     INSTRUCTION = 2, /* bytes */
 
     INTERPRETERS_MOST = 64,
@@ -48,6 +52,10 @@ enum {
     FRAMES_SHOWN = 64,
     LINES_MOST = 1 << 16,
 };
+
+/* The Python package puts this number, the object, and the address of its owner's ident before the
+ * semaphore that a thread sleeps in (python/src/sleep.h). */
+#define SLEEPER_MARK UINT64_C(0x7065656c73797074)
 
 /* The text of a str object; what is not ASCII becomes a question mark. */
 static void read_text(const struct memory *memory, uint64_t object, char *text, size_t size)
@@ -180,6 +188,70 @@ static int take_frames(const struct memory *memory, uint64_t state, struct threa
     return 0;
 }
 
+/* The system's number of the thread that Python calls `ident`; 0 if there is none. */
+static uint64_t thread_of_ident(const struct memory *memory, uint64_t state, uint64_t ident)
+{
+    uint64_t number, id;
+    for (int i = 0; state && i < THREADS_MOST; i++) {
+        if (!memory_word(memory, state + THREAD_IDENT, &id) ||
+            !memory_word(memory, state + THREAD_NUMBER, &number))
+            break;
+        if (id == ident)
+            return number;
+        if (!memory_word(memory, state + THREAD_NEXT, &state))
+            break;
+    }
+    return 0;
+}
+
+/* The name of the object's class, without its module. */
+static void read_class(const struct memory *memory, uint64_t object, char *text, size_t size)
+{
+    uint64_t class, name;
+    char full[128];
+    size_t length = 0;
+    text[0] = 0;
+    if (!memory_word(memory, object + OBJECT_CLASS, &class) ||
+        !memory_word(memory, class + CLASS_NAME, &name))
+        return;
+    while (length < sizeof full - 1 && memory_read(memory, name + length, full + length, 1) &&
+           full[length] >= ' ' && full[length] < 0x7f)
+        length++;
+    full[length] = 0;
+    const char *last = strrchr(full, '.');
+    snprintf(text, size, "%s", last ? last + 1 : full);
+}
+
+/* If the thread sleeps in an object of the Python package: which it is, and who holds it. `states` is the first of the
+ * interpreter's threads. Any thread may release a Lock, so its owner proves no deadlock and is a detail. */
+static void take_object(const struct process *process, uint64_t states, struct thread *thread)
+{
+    const struct memory *memory = &process->memory;
+    struct wait *wait = &thread->wait;
+    uint64_t words[3], ident = 0;
+    if (wait->kind != OBJECT_SEMAPHORE ||
+        !memory_read(memory, wait->word - sizeof words, words, sizeof words) ||
+        words[0] != SLEEPER_MARK)
+        return;
+    wait->kind = OBJECT_THRUM;
+    wait->object = words[1];
+    wait->call = NULL;
+    wait->detail[0] = 0;
+    snprintf(wait->name, sizeof wait->name, "%#llx", (unsigned long long)wait->object);
+    read_class(memory, wait->object, wait->type, sizeof wait->type);
+    if (!words[2] || !memory_word(memory, words[2], &ident) || !ident)
+        return;
+    uint64_t number = thread_of_ident(memory, states, ident);
+    if (strcmp(wait->type, "RLock") != 0) {
+        if (number)
+            snprintf(wait->detail, sizeof wait->detail, "acquired by thread %d", (int)number);
+        return;
+    }
+    wait->owner_tid = (int)number;
+    wait->owner = number ? process_thread(process, (int)number) : -1;
+    wait->owner_state = wait->owner >= 0 ? OWNER_LIVES : OWNER_GONE;
+}
+
 /* The variable with that name, in the program or in libpython. */
 static bool find(struct process *process, const char *name, struct symbol *ret)
 {
@@ -199,7 +271,7 @@ int python_look(struct process *process)
 {
     const struct memory *memory = &process->memory;
     struct symbol runtime, version;
-    uint64_t number, interpreter, state, id;
+    uint64_t number, interpreter, states, state, id;
     int rc = 0;
     if (!process->runtime || strcmp(process->runtime, "Python") != 0 ||
         !find(process, "Py_Version", &version) || !find(process, "_PyRuntime", &runtime) ||
@@ -207,14 +279,17 @@ int python_look(struct process *process)
         !memory_word(memory, runtime.start + INTERPRETERS, &interpreter))
         return 0;
     for (int i = 0; interpreter && i < INTERPRETERS_MOST; i++) {
-        if (!memory_word(memory, interpreter + INTERPRETER_THREADS, &state))
+        if (!memory_word(memory, interpreter + INTERPRETER_THREADS, &states))
             break;
+        state = states;
         for (int j = 0; rc == 0 && state && j < THREADS_MOST; j++) {
             if (!memory_word(memory, state + THREAD_NUMBER, &id))
                 break;
             int index = process_thread(process, (int)id);
-            if (index >= 0 && process->threads[index].exact)
+            if (index >= 0 && process->threads[index].exact) {
                 rc = take_frames(memory, state, &process->threads[index]);
+                take_object(process, states, &process->threads[index]);
+            }
             if (!memory_word(memory, state + THREAD_NEXT, &state))
                 break;
         }

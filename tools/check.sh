@@ -86,7 +86,8 @@ step_cli_faults() {
 # The Python package alone, for the Python that runs Meson.
 step_python() {
     [ -f "$build-python/build.ninja" ] || meson setup "$build-python" -Dpython=alone -Db_colorout=never --werror || return 1
-    ninja --quiet -C "$build-python" && python/tests/run.sh "$build-python"
+    make_build check gcc && ninja --quiet -C "$build-python" &&
+        THRUM="$(pwd)/$build-check/cli/thrum" python/tests/run.sh "$build-python"
 }
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
 step_abi() { make_build check gcc && tools/check_abi.sh "$build-check"; }

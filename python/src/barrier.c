@@ -88,7 +88,7 @@ static bool finish_round(ext_barrier *self)
 /* Not the last party. 1 passed; -1 with an exception. */
 static int await_round(ext_barrier *self, ext_deadline deadline)
 {
-    ext_waiter *waiter = ext_waiter_new();
+    ext_waiter *waiter = ext_waiter_new((PyObject *)self);
     if (!waiter)
         return -1;
     uint64_t round = self->round;
@@ -126,7 +126,7 @@ static PyObject *barrier_wait(PyObject *object, PyObject *const *arguments, Py_s
     ext_deadline deadline;
     if (!ext_arguments("wait", names, 0, arguments, count, keywords, &timeout) ||
         !ext_deadline_after(timeout && timeout != Py_None ? timeout : self->timeout, &deadline) ||
-        ext_wait(&self->early, EXT_FOREVER, try_enter, self) < 0)
+        ext_wait((PyObject *)self, &self->early, EXT_FOREVER, try_enter, self) < 0)
         return NULL;
     if (self->broken)
         return raise_broken();

@@ -140,7 +140,7 @@ PyDoc_STRVAR(
 /* 1 notified, 0 timed out, -1 with an exception; the lock is held again. */
 static int wait_until(ext_condition *self, ext_deadline deadline)
 {
-    ext_waiter *waiter = ext_waiter_new();
+    ext_waiter *waiter = ext_waiter_new((PyObject *)self);
     if (!waiter)
         return -1;
     ext_waiter_link(&self->waiters, waiter);

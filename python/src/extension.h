@@ -49,9 +49,10 @@ typedef struct {
  * When it returns 0, it has not released the GIL after it looked. */
 typedef int (*ext_attempt)(void *argument);
 
-/* Waits until `attempt` returns something other than 0 and returns that; 0 if the deadline passes first. -1 with an
+/* Waits for `object` until `attempt` returns something other than 0 and returns that; 0 if the deadline passes first. -1 with an
  * exception if a signal handler raised, or if memory ran out. */
-int ext_wait(ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt, void *argument);
+int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt,
+             void *argument);
 
 /* Wakes the first waiter; false if there is none. The second also leaves a word for it. */
 bool ext_wake(ext_waiters *waiters);
@@ -63,7 +64,7 @@ void ext_wake_all(ext_waiters *waiters);
 Py_ssize_t ext_waiter_count(const ext_waiters *waiters);
 
 /* One wait for one wake, for objects whose waiters do not try again: conditions and barriers. */
-ext_waiter *ext_waiter_new(void);
+ext_waiter *ext_waiter_new(PyObject *object);
 void ext_waiter_link(ext_waiters *waiters, ext_waiter *waiter);
 void ext_waiter_unlink(ext_waiter *waiter);
 void ext_waiter_free(ext_waiter *waiter);

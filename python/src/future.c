@@ -311,7 +311,7 @@ static bool await_end(ext_future *self, const char *function, PyObject *const *a
         return false;
     if (!is_done(self)) {
         ext_pool *blocked = deadline == EXT_NOW ? NULL : ext_pool_block();
-        int rc = ext_wait(&self->waiters, deadline, try_done, self);
+        int rc = ext_wait((PyObject *)self, &self->waiters, deadline, try_done, self);
         ext_pool_unblock(blocked);
         if (rc == 0)
             PyErr_SetNone(PyExc_TimeoutError);

@@ -34,7 +34,7 @@ static int try_lock(void *argument)
 int ext_lock_acquire(ext_lock *self, ext_deadline deadline, unsigned long count)
 {
     request acquire = {self, count};
-    return ext_wait(&self->waiters, deadline, try_lock, &acquire);
+    return ext_wait((PyObject *)self, &self->waiters, deadline, try_lock, &acquire);
 }
 
 void ext_lock_release(ext_lock *self, unsigned long count)

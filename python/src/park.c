@@ -190,7 +190,7 @@ int ext_waiter_word(const ext_waiter *waiter)
     return waiter->word;
 }
 
-ext_waiter *ext_waiter_new(void)
+ext_waiter *ext_waiter_new(PyObject *object)
 {
     ext_waiter *self = PyMem_RawCalloc(1, sizeof *self);
     if (!self) {
@@ -198,7 +198,7 @@ ext_waiter *ext_waiter_new(void)
         return NULL;
     }
     self->generation = ext_generation;
-    ext_sleeper_init(&self->sleeper);
+    ext_sleeper_init(&self->sleeper, object);
     return self;
 }
 
@@ -289,12 +289,13 @@ int ext_sleep(ext_waiter *waiter, ext_deadline deadline)
     return 1;
 }
 
-int ext_wait(ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt, void *argument)
+int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt,
+             void *argument)
 {
     int rc = attempt(argument);
     if (rc != 0 || deadline == EXT_NOW)
         return rc;
-    ext_waiter *self = ext_waiter_new();
+    ext_waiter *self = ext_waiter_new(object);
     if (!self)
         return -1;
     ext_waiter_link(waiters, self);

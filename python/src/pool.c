@@ -213,7 +213,9 @@ static PyObject *pool_work(PyObject *object, PyObject *ignored)
     taking take = {self, NULL};
     int rc;
     for (unsigned long tasks = 1;
-         (rc = ext_wait(&self->idle, EXT_FOREVER, try_take, &take)) > 0 && take.future; tasks++) {
+         (rc = ext_wait((PyObject *)self, &self->idle, EXT_FOREVER, try_take, &take)) > 0 &&
+         take.future;
+         tasks++) {
         bool yields = PyFunction_Check(take.future->function);
         ext_future_run(take.future);
         Py_DECREF(take.future);
@@ -282,7 +284,7 @@ static bool admit(ext_pool *self, ext_future *future)
     }
     if (is_full(self)) {
         ext_pool *blocked = ext_pool_block();
-        int rc = ext_wait(&self->submitters, EXT_FOREVER, try_room, self);
+        int rc = ext_wait((PyObject *)self, &self->submitters, EXT_FOREVER, try_room, self);
         ext_pool_unblock(blocked);
         if (rc < 0 || !accepts(self))
             return false;

@@ -61,7 +61,7 @@ static int try_put(void *argument)
 static PyObject *put_until(ext_queue *self, PyObject *item, ext_deadline deadline)
 {
     request put = {self, item};
-    int rc = ext_wait(&self->putters, deadline, try_put, &put);
+    int rc = ext_wait((PyObject *)self, &self->putters, deadline, try_put, &put);
     if (rc == 1)
         Py_RETURN_NONE;
     if (rc == 0)
@@ -136,7 +136,7 @@ static int try_get(void *argument)
 static PyObject *get_until(ext_queue *self, ext_deadline deadline)
 {
     request get = {self, NULL};
-    int rc = ext_wait(&self->getters, deadline, try_get, &get);
+    int rc = ext_wait((PyObject *)self, &self->getters, deadline, try_get, &get);
     if (rc == 0)
         PyErr_SetNone(ext.empty);
     return get.item;
@@ -214,7 +214,7 @@ static PyObject *queue_join(PyObject *object, PyObject *ignored)
 {
     (void)ignored;
     ext_queue *self = (ext_queue *)object;
-    if (ext_wait(&self->joiners, EXT_FOREVER, try_join, self) < 0)
+    if (ext_wait((PyObject *)self, &self->joiners, EXT_FOREVER, try_join, self) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

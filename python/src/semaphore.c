@@ -89,7 +89,7 @@ static PyObject *semaphore_acquire(PyObject *object, PyObject *const *arguments,
         if (!blocking)
             deadline = EXT_NOW;
     }
-    int rc = ext_wait(&self->waiters, deadline, try_permit, self);
+    int rc = ext_wait((PyObject *)self, &self->waiters, deadline, try_permit, self);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
 
@@ -291,7 +291,7 @@ static PyObject *event_wait(PyObject *object, PyObject *const *arguments, Py_ssi
         return NULL;
     if (deadline == EXT_NOW)
         Py_RETURN_FALSE;
-    ext_waiter *waiter = ext_waiter_new();
+    ext_waiter *waiter = ext_waiter_new((PyObject *)self);
     if (!waiter)
         return NULL;
     ext_waiter_link(&self->waiters, waiter);

@@ -72,8 +72,15 @@ void ext_sleepers_begin(unsigned long thread)
     atomic_store(&spinners, 0);
 }
 
-void ext_sleeper_init(ext_sleeper *self)
+/* The doctor knows this number, and that the semaphore follows the mark and two addresses: doctor/python.c. */
+#define MARK UINT64_C(0x7065656c73797074)
+
+void ext_sleeper_init(ext_sleeper *self, PyObject *object)
 {
+    self->mark = MARK;
+    self->object = object;
+    if (PyObject_TypeCheck(object, ext.lock) || PyObject_TypeCheck(object, ext.rlock))
+        self->owner = &((ext_lock *)object)->owner;
     sem_init(&self->semaphore, 0, 0);
 }
 

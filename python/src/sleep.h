@@ -10,10 +10,14 @@
 typedef struct {
     _Atomic int state; /* AWAKE, PARKED or WOKEN */
     unsigned releases; /* of the GIL, when it was woken */
+    /* For the doctor, which finds them before the semaphore that a thread sleeps in. */
+    uint64_t mark;
+    PyObject *object;           /* that the thread waits for, borrowed */
+    const unsigned long *owner; /* the ident of the thread that holds it, or NULL */
     sem_t semaphore;
 } ext_sleeper;
 
-void ext_sleeper_init(ext_sleeper *self);
+void ext_sleeper_init(ext_sleeper *self, PyObject *object);
 void ext_sleeper_finish(ext_sleeper *self);
 
 /* Releases the GIL, sleeps until ext_sleeper_wake or the deadline, and takes the GIL. 0, EINTR after a signal, or

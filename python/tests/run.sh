@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs the tests of the Python package that was built in a directory: run.sh BUILD [NAMES] [--all].
-# Names: unit, guide, programs, types, install, fuzz, cpython. --all takes all of CPython's tests, and not the short selection.
+# Names: unit, guide, programs, types, install, fuzz, cpython, doctor. The last needs the command `thrum`, whose path is in
+# THRUM; without that it is not among those that run by default. --all takes all of CPython's tests, and not the short selection.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1/python" && pwd) || exit 2
@@ -11,16 +12,16 @@ names=
 for argument; do
     case $argument in
     --all) all=--all ;;
-    unit | guide | programs | types | install | fuzz | cpython) names="$names $argument" ;;
+    unit | guide | programs | types | install | fuzz | cpython | doctor) names="$names $argument" ;;
     *)
-        echo "run.sh: there is no test $argument; there are: unit guide programs types install fuzz cpython" >&2
+        echo "run.sh: there is no test $argument; there are: unit guide programs types install fuzz cpython doctor" >&2
         exit 2
         ;;
     esac
 done
 export PYTHONPATH="$package" PYTHONDONTWRITEBYTECODE=1
 failed=0
-for name in ${names:-unit guide programs types install fuzz cpython}; do
+for name in ${names:-unit guide programs types install fuzz cpython${THRUM:+ doctor}}; do
     case $name in
     unit) "$python" -m unittest discover --start-directory "$here/unit" --top-level-directory "$here/unit" ;;
     guide) "$python" "$here/guide.py" ;;
@@ -28,6 +29,7 @@ for name in ${names:-unit guide programs types install fuzz cpython}; do
     types) "$here/types.sh" "$package" ;;
     install) "$here/install.sh" ;;
     fuzz) "$python" "$here/fuzz.py" --seconds 8 --seed 1 ;;
+    doctor) "$python" "$here/doctor.py" "${THRUM:?is the path of the command thrum}" ;;
     cpython) (cd "$package" && "$python" "$here/cpython.py" $all) ;;
     esac || {
         echo "run.sh: $name failed"
