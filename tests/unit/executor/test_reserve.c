@@ -9,7 +9,7 @@
 
 static void grant(uint32_t threads)
 {
-    thrum__fault_arm(THRUM__FAULT_THREAD_START, threads + 1, INT32_MAX);
+    thrum__fault_arm_all(THRUM__FAULT_THREAD_START, threads + 1, INT32_MAX);
 }
 
 #define GRANTED(name, body)                                                                        \
