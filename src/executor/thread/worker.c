@@ -18,6 +18,11 @@
  * takes that guard, too. It closes and empties the inbox before, so the task that it asks is the worker's last one until
  * the next visit.
  *
+ * A worker that runs dry amid a stream of tasks yields the processor once and looks again, before it sleeps.
+ * A submitter that it had interrupted then goes on, and leaves many tasks. Otherwise a wake-up interrupts the
+ * submitter, the worker runs the few tasks that there are and sleeps, for each few dozen tasks of a million. A worker that
+ * has found one task since it slept does not yield: its submitter waits for the result.
+ *
  * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
  * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
  * submit do not even ask. That worker, and every worker that takes a task, calls the next one if there is
@@ -46,6 +51,7 @@
  * are left. Then it joins the worker that left before it (thread/own.c). If the system refuses the
  * thread, or SPARES spare ones are in use, the worker is a fiber (reserve.c), which nobody joins.
  */
+#include "base/spin.h"
 #include "executor/thread/reserve.h"
 #include "executor/thread/thread_pool.h"
 #include "thread/own.h"
@@ -179,21 +185,26 @@ static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
 static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
     thrum_future *previous = NULL;
+    bool several = false; /* tasks has it run since it slept */
     for (;;) {
         thrum_future *future = next_task(pool, worker);
         if (future) {
             if (!run_task(pool, worker, &future, previous))
                 return false;
+            several = several || previous || worker->budget < VISIT_AFTER;
             previous = future;
         } else if (previous) {
             thrum_lock_release(&pool->pool.lock);
             thrum__future_unreference(previous);
             previous = NULL;
+            if (several && pool->direct)
+                thrum__yield();
             thrum_lock_acquire(&pool->pool.lock);
         } else if (is_to_leave(pool, worker)) {
             return true;
         } else {
             be_idle(pool);
+            several = false;
         }
     }
 }
