@@ -40,7 +40,7 @@ static size_t length;
 
 static void put(const void *bytes, size_t size)
 {
-    if (length + size > FILE_MOST)
+    if (size == 0 || length + size > FILE_MOST)
         return;
     memcpy(file + length, bytes, size);
     length += size;
