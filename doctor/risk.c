@@ -212,6 +212,8 @@ static enum risk_kind risk_of(uint32_t finding)
         return RISK_WAITS_HOLDING;
     case FINDING_CONDITION_HOLDING:
         return RISK_CONDITION_HOLDING;
+    case FINDING_DESTROYED:
+        return RISK_USED_DESTROYED;
     case FINDING_UNREAD:
         return RISK_UNREAD;
     default:

@@ -13,6 +13,7 @@ enum risk_kind {
     RISK_HANDLER,
     RISK_CONDITION_HOLDING,
     RISK_LEAKED_THREAD,
+    RISK_USED_DESTROYED,
     RISK_UNREAD, /* a task failed, and nobody asked */
     RISK_KINDS,
 };

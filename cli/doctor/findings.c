@@ -12,7 +12,7 @@ const char *findings_kind(enum risk_kind kind)
 {
     static const char *const names[RISK_KINDS] = {
         "cycle",   "self-deadlock",     "ends-holding",  "destroyed-held", "waits-holding",
-        "handler", "condition-holding", "leaked-thread", "unread-failure"};
+        "handler", "condition-holding", "leaked-thread", "used-destroyed", "unread-failure"};
     return names[kind];
 }
 
@@ -166,6 +166,10 @@ int findings_report(struct recording *recording, const struct findings_options *
             continue;
         seen->potential += risk->verdict == RISK_FEASIBLE;
         seen->leaks += risk_is_leak(risk->kind);
+    }
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        uint32_t from, to;
+        seen->leaks += growth_found(options->growth, (enum growth_kind)kind, &from, &to);
     }
     const struct region *region = recording->region;
     uint32_t locks = recording_count(region->lock_count, REGION_LOCKS);

@@ -5,6 +5,7 @@
 
 #include "advice.h"
 #include "doctor/risk.h"
+#include "growth.h"
 #include "suppress.h"
 
 #include <stdio.h>
@@ -12,8 +13,9 @@
 struct findings_options {
     bool strict, contention, lines, json, colours;
     const struct advice *advice; /* or NULL */
-    int rate;                    /* tasks a second that are wanted; 0: not given */
-    FILE *folded;                /* or NULL */
+    const struct growth *growth;
+    int rate;     /* tasks a second that are wanted; 0: not given */
+    FILE *folded; /* or NULL */
     const struct suppressions *suppressions;
 };
 

@@ -89,6 +89,22 @@ static void put_waits(struct recording *recording, FILE *out)
     fputc(']', out);
 }
 
+static void put_growth(const struct growth *growth, FILE *out)
+{
+    bool any = false;
+    fputs("\"growth\": [", out);
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        uint32_t from, to;
+        if (!growth_found(growth, (enum growth_kind)kind, &from, &to))
+            continue;
+        fprintf(out, "%s{\"what\": \"%s\", \"from\": %u, \"to\": %u, \"seconds\": %.3f}",
+                any ? ", " : "", growth_name((enum growth_kind)kind), from, to,
+                growth->last - growth->first);
+        any = true;
+    }
+    fputs("], ", out);
+}
+
 int findings_json(struct recording *recording, const struct risks *risks,
                   const struct findings_options *options, FILE *out)
 {
@@ -124,6 +140,7 @@ int findings_json(struct recording *recording, const struct risks *risks,
         dropped += region->dropped[i];
     fprintf(out, "], \"cut\": %s, \"dropped\": %lu, ", risks->cut ? "true" : "false",
             (unsigned long)dropped);
+    put_growth(options->growth, out);
     put_waits(recording, out);
     if (options->advice)
         advice_json(options->advice, recording, options->rate, out);

@@ -18,6 +18,7 @@ static const char *headline(const struct risk *risk)
             "a signal handler takes a lock, and waits for ever if it interrupts its holder",
         [RISK_CONDITION_HOLDING] = "a thread waits for a condition, and holds another lock",
         [RISK_LEAKED_THREAD] = "a thread ended, and was neither joined nor detached",
+        [RISK_USED_DESTROYED] = "a thread locks a mutex that was destroyed",
         [RISK_UNREAD] = "a task failed, and nobody asked for its result",
     };
     return lines[risk->kind];
@@ -136,6 +137,9 @@ static void put_single(struct recording *recording, const struct risk *risk, FIL
     case RISK_CONDITION_HOLDING:
         fprintf(out, "waited for %s in %s, and held %s\n", object, place, lock);
         break;
+    case RISK_USED_DESTROYED:
+        fprintf(out, "locked %s, which was destroyed, in %s\n", lock, place);
+        break;
     case RISK_UNREAD:
         recording_given_name(recording, risk->object, lock, sizeof lock);
         fprintf(out, "dropped the failure of %s: %s\n", lock, strerror((int)risk->other));
@@ -156,6 +160,19 @@ static void put_dropped(const struct region *region, FILE *out)
         if (region->dropped[i])
             fprintf(out, "not recorded, as there was no room: %u %s\n", region->dropped[i],
                     names[i]);
+}
+
+static void put_growth(const struct recording *recording, const struct growth *growth, FILE *out)
+{
+    for (int kind = 0; kind < GROWTH_KINDS; kind++) {
+        uint32_t from, to;
+        if (growth_found(growth, (enum growth_kind)kind, &from, &to))
+            fprintf(out,
+                    MARK_BOLD "NOTE" MARK_PLAIN ": the number of %s grows steadily\n"
+                              "  in process %d: from %u to %u in %.0f s\n\n",
+                    growth_name((enum growth_kind)kind), recording->pid, from, to,
+                    growth->last - growth->first);
+    }
 }
 
 int findings_text(struct recording *recording, const struct risks *risks,
@@ -185,6 +202,7 @@ int findings_text(struct recording *recording, const struct risks *risks,
             put_single(recording, risk, out);
         fputc('\n', out);
     }
+    put_growth(recording, options->growth, out);
     if (risks->cut)
         fprintf(out, "process %d has so many cycles of locks that not all were looked at\n",
                 recording->pid);

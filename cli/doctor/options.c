@@ -49,7 +49,8 @@ static const struct option_row rows[] = {
     {'f', "fail-on", "WHAT",
      "Which findings give status 66: nothing, deadlock, potential (the default) or leak.",
      "Each includes those before it: potential is a deadlock that happened or that can happen; leak is "
-     "also a thread that ended and was neither joined nor detached.",
+     "also a thread that ended and was neither joined nor detached, a failure that nobody asked for, and a number of "
+     "threads, locks or pending tasks that grows steadily.",
      OPTION_CHOICE, INTO(fail_on), .choices = fail_on_names, .completion = COMPLETE_CHOICES},
     {0, "strict", NULL, "Show cycles of locks that cannot become a deadlock, too, and why.", NULL,
      OPTION_FLAG, INTO(strict)},

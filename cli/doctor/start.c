@@ -39,6 +39,7 @@ struct program {
     struct recording recording;
     struct live live;
     struct advice advice;
+    struct growth growth;
     struct trace_program *trace; /* or NULL */
 };
 
@@ -67,6 +68,7 @@ static void finish(struct watch *watch, int index)
                                          .colours = watch->colours,
                                          .advice = watch->options->advice ? &program->advice : NULL,
                                          .rate = watch->options->rate,
+                                         .growth = &program->growth,
                                          .folded = watch->folded,
                                          .suppressions = &watch->suppressions};
     if (!watch->options->trace_only &&
@@ -126,6 +128,7 @@ static void tick(struct watch *watch)
             continue;
         }
         recording_note_files(&program->recording);
+        growth_sample(&program->growth, &program->recording);
         trace_program_drain(program->trace);
         if (watch->options->trace_only ||
             !live_look(&program->live, &program->recording, !watch->options->no_lines, &look))

@@ -43,6 +43,14 @@ static __attribute__((noinline)) int lock_held(struct slot *slot, pthread_mutex_
 /* The lock was not taken after all. */
 static __attribute__((noinline)) int not_locked(pthread_mutex_t *mutex, int rc)
 {
+    enum { KIND_DESTROYED = -1 }; /* as glibc's pthread_mutex_destroy leaves it */
+    if (rc == EINVAL && mutex->__data.__kind == KIND_DESTROYED) {
+        const struct held *held = &thrum__watch_self->held[thrum__watch_self->depth - 1];
+        thrum__watch_finding(thrum__watch_self,
+                             &(struct finding_record){.kind = FINDING_DESTROYED,
+                                                      .lock = thrum__watch_held_lock(held),
+                                                      .site = held->site});
+    }
     if (rc != EOWNERDEAD)
         thrum__watch_leave(thrum__watch_self, mutex, LOCK_MUTEX);
     return rc;

@@ -19,6 +19,7 @@
 #include <string.h>
 
 struct real thrum__real_table;
+bool thrum__real_allocator;
 
 struct library {
     uintptr_t base;
@@ -128,11 +129,15 @@ static void find_next(const struct link_map *map)
 void thrum__real_find(void)
 {
     struct library library;
+    const struct link_map *c_library = NULL;
     for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
         if (is_c_library(map) && library_open(&library, map)) {
             REAL_FUNCTIONS(REAL_FIND)
+            c_library = map;
         }
         if (holds(map, (uintptr_t)&thrum__real_table))
             find_next(map->l_next);
     }
+    thrum__real_allocator = c_library && thrum__real_table.malloc_usable_size &&
+                            holds(c_library, (uintptr_t)thrum__real_table.free);
 }

@@ -2,9 +2,11 @@
 #ifndef DOCTOR_PRELOAD_REAL_H
 #define DOCTOR_PRELOAD_REAL_H
 
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/select.h>
@@ -68,6 +70,7 @@
     X(int, sem_timedwait, (sem_t *, const struct timespec *))                                      \
     X(int, sem_clockwait, (sem_t *, clockid_t, const struct timespec *))                           \
     X(int, sem_post, (sem_t *))                                                                    \
+    X(size_t, malloc_usable_size, (void *))                                                        \
     X(void *, dlopen, (const char *, int))
 
 /* Those that other libraries replace, too: the next one after this library is found. */
@@ -98,7 +101,8 @@
     X(unsigned, sleep, (unsigned))                                                                 \
     X(int, fsync, (int))                                                                           \
     X(int, fdatasync, (int))                                                                       \
-    X(pid_t, waitpid, (pid_t, int *, int))
+    X(pid_t, waitpid, (pid_t, int *, int))                                                         \
+    X(void, free, (void *))
 
 /* REAL(NAME) is one of the last two lists, ALIAS(NAME) one of the first. */
 #ifdef DOCTOR_STATIC
@@ -135,6 +139,9 @@ struct real {
     REAL_FUNCTIONS(REAL_FIELD)
     REAL_CALLS(REAL_FIELD)
 };
+
+/* Whether blocks are freed by the C library: its malloc_usable_size knows them. */
+extern bool thrum__real_allocator;
 
 /* Filled in by thrum__real_find, which is idempotent and may be called at any time. */
 extern struct real thrum__real_table;

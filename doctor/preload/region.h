@@ -189,6 +189,7 @@ enum finding_kind {
     FINDING_DESTROYED_HELD,
     FINDING_WAITS_HOLDING, /* waited for what `other` did, which took `lock` at epoch `other_epoch` */
     FINDING_CONDITION_HOLDING, /* waited for a condition with `lock` held besides */
+    FINDING_DESTROYED,         /* took a lock after it was destroyed */
     FINDING_UNREAD, /* a failure of the task with the name `object`; `other` is its errno */
 };
 

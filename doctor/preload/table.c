@@ -133,6 +133,13 @@ void thrum__watch_lock_retire(const void *address, const void *place)
     lock_end(index, address);
 }
 
+void thrum__watch_lock_end(const void *address)
+{
+    uint32_t index = thrum__watch_lock_peek(address);
+    if (index)
+        lock_end(index, address);
+}
+
 void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned flags,
                             const void *place, uint64_t argument)
 {
@@ -172,6 +179,7 @@ uint32_t thrum__watch_node(uint32_t parent, uint32_t lock, uint64_t site)
                                         __ATOMIC_ACQUIRE)) {
             __atomic_fetch_or(&thrum__watch_region->locks[lock].flags, LOCK_NESTED,
                               __ATOMIC_RELEASE);
+            thrum__watch_memory_note(thrum__watch_region->locks[lock].address);
             return mine;
         }
     }

@@ -60,6 +60,7 @@ uint32_t thrum__watch_lock_peek(const void *address); /* 0 if it has no record *
 void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned flags,
                             const void *place, uint64_t argument);
 void thrum__watch_lock_retire(const void *address, const void *place);
+void thrum__watch_lock_end(const void *address); /* its memory is freed */
 uint32_t thrum__watch_node(uint32_t parent, uint32_t lock, uint64_t site);
 void thrum__watch_variant(struct slot *slot, uint32_t node);
 uint32_t thrum__watch_stack(struct slot *slot);
@@ -67,6 +68,9 @@ void thrum__watch_event(struct slot *slot, enum event_kind kind, uint32_t object
 void thrum__watch_finding(struct slot *slot, const struct finding_record *finding);
 uint32_t thrum__watch_named(const void *object, uint64_t size, const char *text);
 void thrum__watch_drop(enum dropped what);
+
+/* hook_memory.c: a lock lies there, and is part of a context. */
+void thrum__watch_memory_note(uint64_t address);
 
 /* order.c */
 uint32_t thrum__watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind,

@@ -107,6 +107,40 @@ static void abba(void)
 {
     both(ab, ba);
 }
+/* Their memory is freed and allocated again, without destroy and init. */
+static pthread_mutex_t *in_heap;
+static void heap_ab(void)
+{
+    pair(&in_heap[0], &in_heap[1]);
+}
+static void heap_ba(void)
+{
+    pair(&in_heap[1], &in_heap[0]);
+}
+static void freed_then_reused(void)
+{
+    const pthread_mutex_t initial = PTHREAD_MUTEX_INITIALIZER;
+    uintptr_t old = 0;
+    for (int i = 0; i < 2; i++) {
+        in_heap = malloc(2 * sizeof *in_heap);
+        if (!in_heap || (old && (uintptr_t)in_heap != old))
+            abort();
+        old = (uintptr_t)in_heap;
+        in_heap[0] = in_heap[1] = initial;
+        turn_now = 0;
+        if (i == 0)
+            both(heap_ab, heap_ab);
+        else
+            both(heap_ba, heap_ba);
+        free(in_heap);
+    }
+}
+static void used_destroyed(void)
+{
+    pthread_mutex_destroy(&a);
+    if (pthread_mutex_lock(&a) != EINVAL)
+        abort();
+}
 static void same_order(void)
 {
     both(ab, ab);
@@ -1787,6 +1821,8 @@ static const struct sample samples[] = {
     CASE(recursion_only),
     CASE(reused),
     CASE(reused_then_abba),
+    CASE(freed_then_reused),
+    CASE(used_destroyed),
     CASE(same_order),
     CASE(semaphore_and_mutex),
     CASE(semaphore_as_signal),

@@ -737,17 +737,21 @@ static void heap_ba(void)
 /* The memory of the locks is freed and allocated again; an all-zero lock needs no call. */
 static void reused_heap(void)
 {
-    in_heap[0] = memset(malloc(2 * sizeof(thrum_lock)), 0, 2 * sizeof(thrum_lock));
-    in_heap[1] = in_heap[0] + 1;
-    both(heap_ab, heap_ab);
-    uintptr_t old = (uintptr_t)in_heap[0];
-    free(in_heap[0]);
-    in_heap[0] = memset(malloc(2 * sizeof(thrum_lock)), 0, 2 * sizeof(thrum_lock));
-    in_heap[1] = in_heap[0] + 1;
-    CHECK((uintptr_t)in_heap[0] == old);
-    turn_now = 0;
-    both(heap_ba, heap_ba);
-    free(in_heap[0]);
+    enum { RARE_SIZE = 1000 }; /* that nobody else allocates in between */
+    uintptr_t old = 0;
+    for (int i = 0; i < 2; i++) {
+        in_heap[0] = malloc(RARE_SIZE);
+        CHECK(in_heap[0] && (!old || (uintptr_t)in_heap[0] == old));
+        old = (uintptr_t)in_heap[0];
+        memset(in_heap[0], 0, 2 * sizeof(thrum_lock));
+        in_heap[1] = in_heap[0] + 1;
+        turn_now = 0;
+        if (i == 0)
+            both(heap_ab, heap_ab);
+        else
+            both(heap_ba, heap_ba);
+        free(in_heap[0]);
+    }
 }
 
 /* ------------------------------------------------------------------------------- others */

@@ -83,6 +83,7 @@ static const struct expectation cannot_deadlock[] = {
     {"detached", "", 0},
     {"exits_cleanly", "", 0},
     {"forked_in_order", "", 0},
+    {"freed_then_reused", "", 0},
     {"gate_of_writer", "cycle:guarded", 0},
     {"gated", "cycle:guarded", 0},
     {"hand_over_hand_free", "cycle:single-thread", 0},
@@ -127,11 +128,9 @@ static const struct expectation cannot_deadlock[] = {
 };
 
 static const struct expectation defects[] = {
-    {"destroyed_held", "destroyed-held:feasible", 0},
-    {"ends_holding", "ends-holding:feasible", 0},
-    {"exits_holding", "ends-holding:feasible", 0},
-    {"not_joined", "leaked-thread:note", 0},
-    {0},
+    {"destroyed_held", "destroyed-held:feasible", 0}, {"ends_holding", "ends-holding:feasible", 0},
+    {"exits_holding", "ends-holding:feasible", 0},    {"not_joined", "leaked-thread:note", 0},
+    {"used_destroyed", "used-destroyed:feasible", 0}, {0},
 };
 
 /* Linked with libthrum-doctor.a. */
@@ -194,6 +193,7 @@ static const struct expectation thrum_cannot_deadlock[] = {
     {"reads_twice", "", 0},
     {"recursion_only", "", 0},
     {"reused", "", 0},
+    {"reused_heap", "", 0},
     {"same_order", "", 0},
     {"semaphores_of_two", "", 0},
     {"single", "cycle:single-thread", 0},
@@ -358,6 +358,29 @@ TEST_DEADLINE(locks_that_fibers_hold_are_their_own, 120)
 TEST_DEADLINE(tasks_that_one_worker_ran_in_turn_may_run_at_once, 120)
 {
     check_all(thrum_in_pool, "--strict", "corpus_thrum_inside pool");
+}
+
+/* The programs run at the same time: each takes six seconds. */
+TEST(what_grows_steadily_is_told)
+{
+    static const char *const names[] = {"threads", "locks", "tasks", "steady"};
+    static const char *const found[] = {"the number of threads grows steadily",
+                                        "the number of locks grows steadily",
+                                        "the number of pending tasks grows steadily", NULL};
+    struct spawned commands[4];
+    for (int i = 0; i < 4; i++) {
+        char line[512];
+        snprintf(line, sizeof line, "doctor --no-lines --fail-on leak -- %s/grows %s",
+                 getenv("DOCTOR_SAMPLES"), names[i]);
+        commands[i] = spawn(line, false);
+    }
+    for (int i = 0; i < 4; i++) {
+        spawn_wait(&commands[i]);
+        CHECK_INT(commands[i].status, ==, found[i] ? 66 : 0);
+        CHECK(found[i] ? strstr(commands[i].err, found[i]) != NULL
+                       : strstr(commands[i].err, "grows") == NULL);
+        spawn_free(&commands[i]);
+    }
 }
 
 static json_t *advice_on(const char *what)
