@@ -18,14 +18,29 @@ import unittest
 
 import thrum
 
-MODULES = ("test.test_threading", "test.test_queue", "test.test_concurrent_futures", "test.test_asyncio.test_futures")
+# The modules, and which of their tests concern what the package replaces.
+MODULES = {
+    "test.test_threading": "*",
+    "test.test_threading_local": "*",
+    "test.test_threadsignals": "*",
+    "test.test_queue": "*",
+    "test.test_sched": "*",
+    "test.test_concurrent_futures": "*",
+    "test.test_asyncio.test_futures": "*",
+    "test.test_asyncio.test_threads": "*",
+    "test.test_asyncio.test_tasks": "*RunCoroutineThreadsafe*",
+    "test.test_asyncio.test_events": "*_executor*",
+}
 SHORT = (
     "test.test_threading.*",
+    "test.test_threading_local.*",
+    "test.test_threadsignals.*",
     "test.test_queue.*",
+    "test.test_sched.*",
     "test.test_concurrent_futures.FutureTests.*",
     "test.test_concurrent_futures.ThreadPoolExecutorTest.*",
     "test.test_concurrent_futures.ThreadPoolInitializerTest.*",
-    "test.test_asyncio.test_futures.*",
+    "test.test_asyncio.*",
 )
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -68,9 +83,11 @@ def main(arguments):
     thrum.install()
     exclusions = {pattern: 0 for pattern in read_exclusions()}
     chosen, excluded = unittest.TestSuite(), 0
-    for name in MODULES:
+    for name, relevant in MODULES.items():
         module = importlib.import_module(name)
         for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(module)):
+            if not fnmatch.fnmatchcase(test.id(), relevant):
+                continue
             matching = [p for p in exclusions if fnmatch.fnmatchcase(test.id(), p)]
             for pattern in matching:
                 exclusions[pattern] += 1
