@@ -120,7 +120,7 @@ step_gcc_O0() {
 }
 # With optimisation at link time each program takes seconds to link, so only the tests of what has few locks and many
 # orders of memory are linked. A test is named as its source.
-lto_layers="base sync queue future executor fiber parallel"
+lto_layers="base sync queue future executor compose fiber parallel"
 step_gcc_O3_lto() {
     names=$(for layer in $lto_layers; do find "tests/unit/$layer" -name 'test_*.c'; done |
         sed 's|.*/\(.*\)\.c|\1|' | paste -s -d '|')

@@ -9,7 +9,7 @@
 #include "base/cpu.h"
 #include "base/panic.h"
 #include "base/probe.h"
-#include "executor/deadline.h"
+#include "future/deadline.h"
 #include "sync/fork_lock.h"
 #include <thrum/lock.h>
 #include <thrum/thread.h>

@@ -4,8 +4,8 @@
  * The parent goes by its own account of each slot (thrum__held_task), and believes of the slots' words only
  * what can do no harm.
  */
-#include "executor/deadline.h"
 #include "executor/process/process_pool.h"
+#include "future/deadline.h"
 #include <thrum/with.h>
 
 #include <errno.h>

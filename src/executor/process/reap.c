@@ -4,8 +4,8 @@
  * resolved after the lock is released.
  */
 #include "base/clock.h"
-#include "executor/deadline.h"
 #include "executor/process/process_pool.h"
+#include "future/deadline.h"
 #include <thrum/with.h>
 
 #include <errno.h>

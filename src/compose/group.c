@@ -29,8 +29,7 @@
  * Fork: in a child nobody ends the members that ran in a pool of the parent. A join takes their
  * watches out of their futures, gives them up, stops the rest and returns -ESRCH.
  *
- * It stands with the executors, not with the futures, as it gives them tasks: from below, that
- * would be a call upwards.
+ * It stands over the executors, as it gives them tasks.
  *
  * Sources: Python's asyncio.TaskGroup, Trio's nurseries.
  */

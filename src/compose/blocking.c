@@ -1,6 +1,6 @@
 /* Blocking calls of fibers: a thread pool that is made with the first of them, and never ends.
  *
- * What the program has not waited for at its end is finished as in every pool (pool_life.c). A child
+ * What the program has not waited for at its end is finished as in every pool (executor/core/pool.c). A child
  * of fork has none of the threads: it makes a pool of its own, and leaves the other as it is.
  */
 #include "base/panic.h"

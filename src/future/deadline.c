@@ -16,7 +16,7 @@
  * A task that ends with -ECANCELED because it was late has failed with -ETIMEDOUT, so that one who waits
  * can tell this from a cancel. One that has its result after all has it.
  */
-#include "executor/deadline.h"
+#include "future/deadline.h"
 #include "base/clock.h"
 
 #include <errno.h>
