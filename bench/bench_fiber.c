@@ -173,7 +173,8 @@ static int play(thrum_task *self)
     struct table table = thrum_arg(self, struct table);
     int ball;
     while (thrum_queue_get(table.ball_there, &ball, THRUM_FOREVER) == 0)
-        thrum_queue_put(table.ball_back, &ball, THRUM_FOREVER);
+        bench_require(thrum_queue_put(table.ball_back, &ball, THRUM_FOREVER) == 0,
+                      "thrum_queue_put");
     return 0;
 }
 
@@ -187,8 +188,10 @@ static double serve(thrum_executor *executor)
     int64_t start = bench_now();
     for (int ball = 0; ball < TRIPS; ball++) {
         int back = 0;
-        thrum_queue_put(table.ball_there, &ball, THRUM_FOREVER);
-        thrum_queue_get(table.ball_back, &back, THRUM_FOREVER);
+        bench_require(thrum_queue_put(table.ball_there, &ball, THRUM_FOREVER) == 0,
+                      "thrum_queue_put");
+        bench_require(thrum_queue_get(table.ball_back, &back, THRUM_FOREVER) == 0,
+                      "thrum_queue_get");
     }
     double figure = (double)(bench_now() - start) / TRIPS / 2;
     thrum_queue_close(table.ball_there);
@@ -257,7 +260,7 @@ static double start_million(void)
     int64_t start = bench_now();
     for (int i = 0; i < MILLION; i++)
         thrum_future_free(thrum_submit(pool, lie_down, THRUM_NOTHING));
-    thrum_event_wait(&all_in_bed, THRUM_FOREVER);
+    bench_require(thrum_event_wait(&all_in_bed, THRUM_FOREVER) == 0, "thrum_event_wait");
     double figure = (double)(bench_now() - start) / 1e9;
     memory = resident() - before;
     thrum_event_set(&morning);

@@ -48,7 +48,7 @@ static thrum_event there, back;
 static void *event_answer(void *unused)
 {
     for (int i = 0; i < TRIPS; i++) {
-        thrum_event_wait(&there, THRUM_FOREVER);
+        bench_require(thrum_event_wait(&there, THRUM_FOREVER) == 0, "thrum_event_wait");
         thrum_event_clear(&there);
         thrum_event_set(&back);
     }
@@ -58,7 +58,7 @@ static void *event_answer(void *unused)
 static void event_ask(void)
 {
     thrum_event_set(&there);
-    thrum_event_wait(&back, THRUM_FOREVER);
+    bench_require(thrum_event_wait(&back, THRUM_FOREVER) == 0, "thrum_event_wait");
     thrum_event_clear(&back);
 }
 
@@ -96,7 +96,8 @@ static void condition_turn(bool mine)
 {
     thrum_with (&condition) {
         while (ours != mine)
-            thrum_condition_wait(&condition, THRUM_FOREVER);
+            bench_require(thrum_condition_wait(&condition, THRUM_FOREVER) == 0,
+                          "thrum_condition_wait");
         ours = !mine;
         thrum_condition_notify(&condition, 1);
     }

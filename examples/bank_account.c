@@ -3,8 +3,10 @@
  * As Python's with, thrum_with releases the lock on every way out of the block, a return in its middle included. The
  * lock lies inside the account, takes 16 bytes and needs no initialisation.
  */
+#include <err.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <thrum.h>
 
 struct bank_account {
@@ -46,7 +48,8 @@ int main(void)
         threads[i] =
             thrum_thread_start(make_transactions, thrum_value(struct bank_account *, &account));
     for (int i = 0; i < 10; i++) {
-        (void)thrum_thread_join(threads[i], THRUM_FOREVER);
+        if (thrum_thread_join(threads[i], THRUM_FOREVER) != 0)
+            errx(EXIT_FAILURE, "%s", thrum_thread_error(threads[i])->message);
         thrum_thread_free(threads[i]);
     }
     printf("Withdrawing 2000: %s\n", withdraw(&account, 2000) ? "done" : "not covered");

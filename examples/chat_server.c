@@ -31,8 +31,8 @@ static void tell(const struct seat *speaker, const char *text)
     struct line line;
     snprintf(line.text, sizeof line.text, "%s", text);
     for (struct seat *seat = room; seat < room + GUESTS; seat++)
-        if (seat->lines && seat != speaker)
-            (void)thrum_queue_put(seat->lines, &line, THRUM_NOW);
+        if (seat->lines && seat != speaker && thrum_queue_put(seat->lines, &line, THRUM_NOW) < 0)
+            continue; /* the guest does not listen and misses this line */
 }
 
 static int send_lines(thrum_task *self)

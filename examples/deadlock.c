@@ -9,6 +9,7 @@
  * How to prevent it: take the locks in one order (lock_order.c), or with deadlines
  * (deadlock_timeout.c).
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ static int thread_1(thrum_task *self)
 {
     (void)self;
     thrum_with (&lock_a) {
-        thrum_barrier_wait(&both_hold_one, THRUM_FOREVER);
+        if (thrum_barrier_wait(&both_hold_one, THRUM_FOREVER) < 0)
+            return -EPIPE;
         thrum_with (&lock_b) /* waits for ever */
             printf("Thread 1: acquired both locks\n");
     }
@@ -33,7 +35,8 @@ static int thread_2(thrum_task *self)
 {
     (void)self;
     thrum_with (&lock_b) {
-        thrum_barrier_wait(&both_hold_one, THRUM_FOREVER);
+        if (thrum_barrier_wait(&both_hold_one, THRUM_FOREVER) < 0)
+            return -EPIPE;
         thrum_with (&lock_a) /* waits for ever */
             printf("Thread 2: acquired both locks\n");
     }

@@ -33,8 +33,9 @@ static int safe_acquire(const struct plan *plan, bool meet)
     if (rc < 0)
         return rc;
     if (meet)
-        thrum_barrier_wait(&both_hold_one, thrum_in(30));
-    rc = thrum_lock_acquire_until(plan->second, thrum_in(plan->patience));
+        rc = thrum_barrier_wait(&both_hold_one, thrum_in(30));
+    if (rc >= 0)
+        rc = thrum_lock_acquire_until(plan->second, thrum_in(plan->patience));
     if (rc == 0) {
         printf("%s: acquired both locks safely\n", plan->name);
         thrum_lock_release(plan->second);

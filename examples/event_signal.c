@@ -24,6 +24,8 @@ static int consumer(thrum_task *self)
 {
     printf("Consumer %s: waiting for data...\n", thrum_arg_text(self));
     int rc = thrum_event_wait(&data_ready, thrum_in(30));
+    if (rc < 0)
+        return rc;
     printf("Consumer %s: got %d to %d\n", thrum_arg_text(self), shared_data[0], shared_data[4]);
     return rc;
 }
@@ -36,7 +38,8 @@ int main(void)
         thrum_thread_start(producer, thrum_value(double, 0.3)),
     };
     for (int i = 0; i < 3; i++) {
-        (void)thrum_thread_join(threads[i], THRUM_FOREVER);
+        if (thrum_thread_join(threads[i], THRUM_FOREVER) != 0)
+            fprintf(stderr, "%s\n", thrum_thread_error(threads[i])->message);
         thrum_thread_free(threads[i]);
     }
 }

@@ -51,11 +51,9 @@ static int answer(thrum_socket *peer, const struct requests *requests)
     int rc = 0;
     for (int i = 0; i < requests->count && rc == 0; i++)
         rc = thrum_socket_write(peer, found, sizeof found - 1, thrum_in(10));
-    if (rc == 0 && requests->refused) {
-        (void)thrum_socket_write(peer, refused, sizeof refused - 1, thrum_in(10));
-        rc = -EPIPE;
-    }
-    return rc;
+    if (rc == 0 && requests->refused)
+        rc = thrum_socket_write(peer, refused, sizeof refused - 1, thrum_in(10));
+    return rc == 0 && requests->refused ? -EPIPE : rc;
 }
 
 /* The stream has memory only while a request is in it: an idle connection costs its fiber. */

@@ -54,9 +54,9 @@ static int serve(thrum_task *self)
         if (!get)
             break;
     }
-    (void)thrum_stream_close(stream, thrum_in(10));
+    (void)!thrum_stream_close(stream, thrum_in(10)); /* a client that has gone is no failure */
     thrum_stream_free(stream);
-    return 0; /* that a client has gone, or did not trust us, is no failure */
+    return 0; /* nor is one that does not trust us */
 }
 
 static int accept_all(thrum_task *self)
@@ -108,7 +108,7 @@ static int ask(thrum_task *self)
             warnx("%s", error.message);
         else
             rc = talk(stream);
-        (void)thrum_stream_close(stream, thrum_in(10));
+        (void)!thrum_stream_close(stream, thrum_in(10)); /* the answer is there */
         thrum_stream_free(stream);
     }
     thrum_tls_free(trust);

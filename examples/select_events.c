@@ -55,7 +55,8 @@ int main(void)
     if (!worker.jobs)
         errx(EXIT_FAILURE, "no memory for a queue");
     thrum_thread *thread = thrum_thread_start(work, thrum_value(struct worker *, &worker));
-    thrum_event_wait(&worker.was_quiet, THRUM_FOREVER);
+    if (thrum_event_wait(&worker.was_quiet, THRUM_FOREVER) < 0)
+        errx(EXIT_FAILURE, "the worker did not start");
     for (int job = 1; job <= 3; job++)
         if (thrum_queue_put(worker.jobs, &job, THRUM_FOREVER) < 0)
             errx(EXIT_FAILURE, "no memory for a job");

@@ -39,7 +39,8 @@ static int pay_in(struct account *account)
 static void work(struct account *account, thrum_pipe *report)
 {
     int deaths = 0;
-    thrum_shared_event_wait(&account->opening, THRUM_FOREVER);
+    if (thrum_shared_event_wait(&account->opening, THRUM_FOREVER) < 0)
+        abort();
     for (int i = 0; i < PAYMENTS; i++)
         deaths += pay_in(account) == -EOWNERDEAD;
     if (thrum_pipe_send(report, &deaths, sizeof deaths, THRUM_FOREVER) < 0)
@@ -49,8 +50,8 @@ static void work(struct account *account, thrum_pipe *report)
 /* Takes the lock, begins a payment, and is killed. */
 static void die_at_work(struct account *account)
 {
-    thrum_shared_event_wait(&account->opening, THRUM_FOREVER);
-    if (thrum_shared_lock_acquire(&account->lock) == 0) {
+    if (thrum_shared_event_wait(&account->opening, THRUM_FOREVER) == 0 &&
+        thrum_shared_lock_acquire(&account->lock) == 0) {
         account->balance++;
         raise(SIGKILL);
     }

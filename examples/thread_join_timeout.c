@@ -16,7 +16,7 @@ int main(void)
     int rc = thrum_thread_join(t, thrum_in(0.3));
     printf("After 0.3 seconds: %s\n", rc == 0 ? "finished" : thrum_strerror(rc));
     thrum_thread_cancel(t);
-    (void)thrum_thread_join(t, THRUM_FOREVER);
-    printf("The task: %s\n", thrum_thread_error(t) ? "cancelled" : "finished");
+    rc = thrum_thread_join(t, THRUM_FOREVER);
+    printf("The task: %s\n", rc == THRUM_FAILED ? "cancelled" : "finished");
     thrum_thread_free(t);
 }

@@ -9,6 +9,7 @@
  * meet at a barrier between their first read and write, so that some are lost on every machine.
  */
 #include <err.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,8 +29,8 @@ static int increment_unsafe(thrum_task *self)
         int seen = 0;
         thrum_with (&lock)
             seen = counter;
-        if (i == 0)
-            thrum_barrier_wait(&all_have_read, thrum_in(30));
+        if (i == 0 && thrum_barrier_wait(&all_have_read, thrum_in(30)) < 0)
+            return -EPIPE;
         thrum_with (&lock)
             counter = seen + 1; /* whatever others have counted since is forgotten */
     }

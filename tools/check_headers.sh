@@ -2,7 +2,8 @@
 # Each public header compiles alone, as strict C11 and as C++17, with both compilers, whose
 # warnings are errors. Run in the root of the tree. That of an adapter, adapter/NAME/thrum_NAME.h,
 # may include the headers of libNAME as well. The comment of a function that returns an int says what it returns: it has
-# the word "Returns", or begins with "The", as in "The number of items".
+# the word "Returns", or begins with "The", as in "The number of items". Such a function is THRUM_MUST_CHECK, unless
+# tools/unchecked gives a reason why its code may be dropped (include/thrum/export.h has the rule).
 set -u
 status=0
 # shellcheck disable=SC2046 # a list of words
@@ -15,6 +16,44 @@ awk '
     }
     { comment = "" }
     END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
+# shellcheck disable=SC2046 # a list of words
+awk '
+    FILENAME == "tools/unchecked" {
+        if ($1 ~ /^#/ || NF == 0)
+            next
+        reason[$1] = NF > 1
+        if (NF < 2) {
+            print "tools/unchecked: " $1 ": gives no reason"
+            found = 1
+        }
+        next
+    }
+    # The name of a function may stand on the next line, or behind the type.
+    /^THRUM_API (THRUM_MUST_CHECK )?(int|ptrdiff_t)( |$)/ {
+        text = $0
+        if (text !~ /\(/ && (getline line) > 0)
+            text = text " " line
+        checked = text ~ /THRUM_MUST_CHECK/
+        name = text
+        sub(/\(.*/, "", name)
+        sub(/^.*[ *]/, "", name)
+        seen[name] = 1
+        if (checked && name in reason) {
+            print FILENAME ": " name ": is THRUM_MUST_CHECK and in tools/unchecked"
+            found = 1
+        } else if (!checked && !(name in reason)) {
+            print FILENAME ": " name ": is not THRUM_MUST_CHECK, and tools/unchecked gives no reason"
+            found = 1
+        }
+    }
+    END {
+        for (name in reason)
+            if (!(name in seen)) {
+                print "tools/unchecked: " name ": no such function returns a code"
+                found = 1
+            }
+        exit found
+    }' tools/unchecked $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
 for header in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h; do
     [ -e "$header" ] || continue
     name=${header#include/}

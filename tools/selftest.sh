@@ -35,13 +35,14 @@ END
 #ifndef THRUM_THING_H
 #define THRUM_THING_H
 #include <stdint.h>
-#define THRUM_API __attribute__((visibility("default")))
+#define THRUM_API        __attribute__((visibility("default")))
+#define THRUM_MUST_CHECK __attribute__((warn_unused_result))
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 /* Does it. Returns 0. */
-THRUM_API int thrum_thing_do(int32_t how);
+THRUM_API THRUM_MUST_CHECK int thrum_thing_do(int32_t how);
 #ifdef __cplusplus
 }
 #endif
@@ -98,6 +99,7 @@ END
         echo '```'
     } >README.md
     cp "$here/layers" tools/layers
+    echo '# none' >tools/unchecked
     cp "$here/../.clang-format" .clang-format
     mkdir -p docs/man
     awk -v out=build/docs/man -v version=0.1 -v date=2026-01-31 -f "$here/manual.awk" include/thrum/thing.h
@@ -219,6 +221,14 @@ fresh && sed -i 's/Does it. Returns 0./Does it./' include/thrum/thing.h
 rejects headers '' 'thing.h:.*does not say what the function returns' 'a function whose return codes are not told'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
+fresh && sed -i 's/THRUM_MUST_CHECK int/int/' include/thrum/thing.h
+rejects headers '' 'thing.h: thrum_thing_do: is not THRUM_MUST_CHECK' 'a code that may be dropped without a reason'
+fresh && echo 'thrum_thing_do harms nobody' >>tools/unchecked
+rejects headers '' 'thing.h: thrum_thing_do: is THRUM_MUST_CHECK and in tools/unchecked' 'a needless exception'
+fresh && sed -i 's/THRUM_MUST_CHECK int/int/' include/thrum/thing.h && echo 'thrum_thing_do' >>tools/unchecked
+rejects headers '' 'tools/unchecked: thrum_thing_do: gives no reason' 'an exception without a reason'
+fresh && echo 'thrum_gone harms nobody' >>tools/unchecked
+rejects headers '' 'tools/unchecked: thrum_gone: no such function returns a code' 'an exception for nothing'
 
 fresh && mkdir -p adapter/pq && echo 'size_t thrum_pq_size(void);' >adapter/pq/thrum_pq.h
 rejects headers '' 'adapter/pq/thrum_pq.h: does not compile alone with gcc as c11' 'such a header of an adapter'

@@ -86,8 +86,8 @@ THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
  *
  * After an error the transfer was removed, its connection is closed, and `*ret_code` is
  * unchanged. */
-THRUM_API int thrum_curl_perform(thrum_curl *client, CURL *easy, CURLcode *ret_code,
-                                 thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_curl_perform(thrum_curl *client, CURL *easy,
+                                                  CURLcode *ret_code, thrum_deadline deadline);
 
 /* Closes the connections and frees the client; NULL is accepted. Running requests stop the program.
  * Does not block. */

@@ -85,17 +85,18 @@ THRUM_API THRUM_MUST_CHECK int thrum_pq_connect(const char *conninfo, PGconn **r
  *     -ETIMEDOUT   the deadline has passed
  *     -ECANCELED   the running task was cancelled
  */
-THRUM_API int thrum_pq_query(PGconn *connection, const char *sql, PGresult **ret_result,
-                             thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pq_query(PGconn *connection, const char *sql,
+                                              PGresult **ret_result, thrum_deadline deadline);
 
 /* Runs one statement with `count` values for $1, $2 and so on, as PQexecParams does. Each value is
  * text, or NULL for the SQL value of that name. The values are sent before the call returns; the
  * caller owns them. Blocks. Python: connection.fetch(sql, *values).
  *
  * Returns what thrum_pq_query returns. */
-THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int count,
-                                    const char *const *values, PGresult **ret_result,
-                                    thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pq_query_params(PGconn *connection, const char *sql, int count,
+                                                     const char *const *values,
+                                                     PGresult **ret_result,
+                                                     thrum_deadline deadline);
 
 /* Stops a query that ended with -ETIMEDOUT or -ECANCELED: asks the server to stop it, waits until
  * it has, and drops its results. Without such a query it does nothing. A cancellation of the
@@ -110,7 +111,7 @@ THRUM_API int thrum_pq_query_params(PGconn *connection, const char *sql, int cou
  *                    close the connection with PQfinish: the request may still arrive and stop
  *                    the next query
  */
-THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
 
 /* Waits for a notification of a channel that the connection listens to (LISTEN). The caller frees
  * it with PQfreemem. Blocks. Python: connection.notifies.
@@ -122,8 +123,8 @@ THRUM_API int thrum_pq_cancel(PGconn *connection, thrum_deadline deadline);
  *     -EPIPE      the connection is lost
  *
  * After a timeout or a cancellation the connection is as it was. */
-THRUM_API int thrum_pq_notify_get(PGconn *connection, PGnotify **ret_notify,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pq_notify_get(PGconn *connection, PGnotify **ret_notify,
+                                                   thrum_deadline deadline);
 
 THRUM_END
 

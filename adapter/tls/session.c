@@ -337,7 +337,7 @@ static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum
     ERR_clear_error();
     struct session *session = new_session(tls, stream);
     if (!session) {
-        (void)thrum_stream_close(stream, THRUM_NOW);
+        (void)!thrum_stream_close(stream, THRUM_NOW); /* nothing was sent that counts */
         return thrum_tls__fail(ret_error, -ENOMEM, "TLS handshake");
     }
     if (tls->server)
@@ -357,7 +357,7 @@ static int encrypt(thrum_tls *tls, thrum_stream *stream, const char *host, thrum
     }
     rc = shake_hands(session, ret_error, deadline);
     if (rc < 0)
-        (void)thrum_stream_close(stream, THRUM_NOW);
+        (void)!thrum_stream_close(stream, THRUM_NOW); /* nothing was sent that counts */
     else
         note_protocol(session);
     return rc;

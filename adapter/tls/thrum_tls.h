@@ -12,7 +12,8 @@
  *         rc = thrum_tls_connect(tls, stream, "example.org", &error, deadline);
  *         if (rc == 0)
  *             rc = talk(stream);                                // as over any other stream
- *         thrum_stream_close(stream, deadline);
+ *         int closed = thrum_stream_close(stream, deadline);
+ *         rc = rc < 0 ? rc : closed;
  *         thrum_stream_free(stream);
  *     }
  *     thrum_tls_free(tls);

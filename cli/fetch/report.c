@@ -171,7 +171,8 @@ void report_await_room(struct report *report, uint64_t number)
 {
     thrum_with (&report->lock)
         while (report->options->in_order && number >= report->turn + ORDER_MOST && !report->stopped)
-            thrum_condition_wait(&report->moved, THRUM_FOREVER);
+            if (thrum_condition_wait(&report->moved, THRUM_FOREVER) < 0)
+                break;
 }
 
 void report_stop(struct report *report)

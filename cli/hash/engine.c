@@ -116,7 +116,8 @@ void engine_flush(struct engine *engine)
         engine->found += batch->count;
         engine->found_bytes += batch->bytes;
     }
-    thrum_queue_put(engine->work, &batch, THRUM_FOREVER); /* open: this batch is not done */
+    if (thrum_queue_put(engine->work, &batch, THRUM_FOREVER) < 0)
+        abort(); /* it has room for the window, and is open because this batch is not done */
 }
 
 struct item *engine_add(struct engine *engine, struct folder *folder, const char *name)
@@ -227,7 +228,8 @@ static int run_worker(thrum_task *self)
         work_on(&worker, rc);
         if (!batch_leave(worker.batch))
             continue;
-        thrum_queue_put(engine->done, &worker.batch, THRUM_FOREVER); /* has room for the window */
+        if (thrum_queue_put(engine->done, &worker.batch, THRUM_FOREVER) < 0)
+            abort(); /* it has room for the window */
         note_end(engine, 1, false);
     }
     if (rc == 0)

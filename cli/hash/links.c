@@ -115,7 +115,7 @@ void link_settle(struct link *link, const struct item *item)
 
 void link_wait(struct link *link, struct item *item)
 {
-    thrum_event_wait(&link->settled, THRUM_FOREVER);
+    (void)!thrum_event_wait(&link->settled, THRUM_FOREVER); /* nobody cancels the caller */
     item->state = link->result.state;
     item->error = link->result.error;
     item->missing = link->result.missing;

@@ -55,9 +55,10 @@ static int add(struct arguments *arguments, const char *piece, size_t length)
 {
     int rc = 0;
     thrum_with (&arguments->lock) {
-        while (arguments->length >= AHEAD_MOST && arguments->ends > 0 && !arguments->abandoned)
-            thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
-        rc = arguments->abandoned                                       ? -ECANCELED
+        while (rc == 0 && arguments->length >= AHEAD_MOST && arguments->ends > 0 &&
+               !arguments->abandoned)
+            rc = thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
+        rc = rc < 0 || arguments->abandoned                             ? -ECANCELED
              : arguments->length >= AHEAD_MOST /* one without an end */ ? -EMSGSIZE
                                                                         : make_room(arguments);
         if (rc < 0)
@@ -123,9 +124,9 @@ int arguments_next(struct arguments *arguments, char **ret_argument)
 {
     int rc = 0;
     thrum_with (&arguments->lock) {
-        while (arguments->ends == 0 && arguments->over == 0)
-            thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
-        if (arguments->over == -ECANCELED) {
+        while (rc == 0 && arguments->ends == 0 && arguments->over == 0)
+            rc = thrum_condition_wait(&arguments->changed, THRUM_FOREVER);
+        if (rc < 0 || arguments->over == -ECANCELED) {
             rc = -ECANCELED;
         } else if (arguments->ends > 0) {
             const char *text = arguments->text + arguments->begin;
@@ -160,7 +161,7 @@ void arguments_finish(struct arguments *arguments)
         thrum_condition_notify_all(&arguments->changed);
     }
     if (arguments->reader)
-        (void)thrum_thread_join(arguments->reader, THRUM_FOREVER);
+        (void)!thrum_thread_join(arguments->reader, THRUM_FOREVER); /* `over` has its failure */
     thrum_thread_free(arguments->reader);
     free(arguments->text);
     arguments->text = NULL;

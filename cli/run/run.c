@@ -130,7 +130,8 @@ static int submit(struct run *run, struct job *job, uint64_t *turn)
         rc = thrum_future_error(future)->code; /* it never ran */
         job->error = rc;
         job->begun = true;
-        thrum_queue_put(run->done, &job, THRUM_FOREVER);
+        if (thrum_queue_put(run->done, &job, THRUM_FOREVER) < 0)
+            abort(); /* it has room for the window */
     }
     thrum_future_free(future);
     return rc;

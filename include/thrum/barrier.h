@@ -57,7 +57,7 @@ THRUM_API void thrum_barrier_finish(thrum_barrier *barrier);
  *     -ECANCELED      the running task was cancelled; the barrier is broken now
  *     -EAGAIN         the deadline is THRUM_NOW and parties are missing; the barrier is not broken
  *     -EPIPE          the barrier is or was broken */
-THRUM_API int thrum_barrier_wait(thrum_barrier *barrier, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_barrier_wait(thrum_barrier *barrier, thrum_deadline deadline);
 
 /* Makes the barrier whole and empty again; waiters get -EPIPE. Does not block. Python:
  * Barrier.reset(). */

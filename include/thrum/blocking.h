@@ -51,26 +51,27 @@ THRUM_BEGIN
  *     -EAGAIN       in a fiber: the deadline is THRUM_NOW
  *     -ECANCELED    in a fiber: the running task was cancelled
  */
-THRUM_API int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size,
-                             void *ret_result, size_t result_size, thrum_error *ret_error,
-                             thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_blocking(thrum_task_fn *function, const void *arg, size_t size,
+                                              void *ret_result, size_t result_size,
+                                              thrum_error *ret_error, thrum_deadline deadline);
 
 /* The same, and takes the result, whatever its size: the caller owns the bytes and gives them to
  * free. Blocks.
  *
  * Returns what thrum_blocking returns, but -ENOMEM in place of -EMSGSIZE: there is no memory for
  * the bytes. */
-THRUM_API int thrum_blocking_take(thrum_task_fn *function, const void *arg, size_t size,
-                                  void **ret_bytes, size_t *ret_size, thrum_error *ret_error,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_blocking_take(thrum_task_fn *function, const void *arg,
+                                                   size_t size, void **ret_bytes, size_t *ret_size,
+                                                   thrum_error *ret_error, thrum_deadline deadline);
 
 /* The same for a text. Blocks.
  *
  * Returns what thrum_blocking_take returns, or -EMSGSIZE: the result does not end in a zero byte.
  */
-THRUM_API int thrum_blocking_take_text(thrum_task_fn *function, const void *arg, size_t size,
-                                       char **ret_text, thrum_error *ret_error,
-                                       thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_blocking_take_text(thrum_task_fn *function, const void *arg,
+                                                        size_t size, char **ret_text,
+                                                        thrum_error *ret_error,
+                                                        thrum_deadline deadline);
 
 THRUM_END
 

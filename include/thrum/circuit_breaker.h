@@ -84,7 +84,8 @@ THRUM_API void thrum_circuit_breaker_init(thrum_circuit_breaker *breaker,
  *     0           the call is allowed; make it, then pass `*ret_call` to thrum_circuit_breaker_end
  *     -EHOSTDOWN  the breaker is open; do not make the call
  */
-THRUM_API int thrum_circuit_breaker_begin(thrum_circuit_breaker *breaker, uint64_t *ret_call);
+THRUM_API THRUM_MUST_CHECK int thrum_circuit_breaker_begin(thrum_circuit_breaker *breaker,
+                                                           uint64_t *ret_call);
 
 /* Reports the outcome of a call, once for each call that was allowed. A `code` other than 0 is a
  * failure, THRUM_FAILED included. -ECANCELED is neither a failure nor a success; if the probe was

@@ -3,7 +3,8 @@
  *     static thrum_condition changed;         // all-zero has a lock of its own
  *     thrum_with (&changed) {                 // the consumer
  *         while (count == 0)
- *             thrum_condition_wait(&changed, THRUM_FOREVER);
+ *             if (thrum_condition_wait(&changed, THRUM_FOREVER) < 0)
+ *                 return -ECANCELED;          // releases
  *         count--;
  *     }
  *     thrum_with (&changed) {                 // the producer
@@ -14,7 +15,8 @@
  * A notify moves the notified waiters to the lock's own queue, and each release of the lock wakes
  * one; they do not all wake and compete for the lock. A wait returns 0 only when it was notified:
  * there are no spurious wake-ups. But another thread may acquire the lock first and change the
- * state again, so the while stays.
+ * state again, so the while stays. Check the code in the loop: in a cancelled task each wait ends at
+ * once.
  *
  * Python: threading.Condition, whose default lock is reentrant; this one is a plain lock. Ideas:
  * Hansen and Hoare's monitors with Mesa's semantics; wait morphing as in nsync.
@@ -85,7 +87,8 @@ THRUM_API void thrum_condition_release(thrum_condition *condition);
  *     -ETIMEDOUT  the deadline has passed
  *     -EAGAIN     the deadline is THRUM_NOW; the lock was not released
  *     -ECANCELED  the running task was cancelled */
-THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_condition_wait(thrum_condition *condition,
+                                                    thrum_deadline deadline);
 
 /* Waits until predicate(context) is true. Calls it under the lock, the first time before waiting.
  * Blocks. Python: Condition.wait_for().
@@ -96,8 +99,9 @@ THRUM_API int thrum_condition_wait(thrum_condition *condition, thrum_deadline de
  *     -EAGAIN     the deadline is THRUM_NOW and the predicate is false
  *     -ECANCELED  the running task was cancelled
  */
-THRUM_API int thrum_condition_wait_for(thrum_condition *condition, bool (*predicate)(void *context),
-                                       void *context, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_condition_wait_for(thrum_condition *condition,
+                                                        bool (*predicate)(void *context),
+                                                        void *context, thrum_deadline deadline);
 
 /* Notifies at most `count` waiters, those that have waited longest. The caller must hold the
  * lock. Does not block. Python: Condition.notify(n). */

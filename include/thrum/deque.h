@@ -1,9 +1,9 @@
 /* A deque: items by value, added and taken at both ends by any number of threads.
  *
  *     thrum_deque *last = thrum_deque_new(sizeof(int), &(thrum_deque_options){.maxlen = 3});
- *     for (int item = 1; item <= 5; item++)
- *         thrum_deque_append(last, &item);    // the fourth drops the first
- *     int item;
+ *     int item, rc = 0;
+ *     for (item = 1; rc == 0 && item <= 5; item++)
+ *         rc = thrum_deque_append(last, &item);       // the fourth drops the first
  *     while (thrum_deque_pop_left(last, &item) == 0)
  *         printf("%d\n", item);
  *     thrum_deque_free(last);
@@ -65,7 +65,7 @@ THRUM_API void thrum_deque_free(thrum_deque *deque);
  *     0        the item was added
  *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
  */
-THRUM_API int thrum_deque_append(thrum_deque *deque, const void *item);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_append(thrum_deque *deque, const void *item);
 
 /* Adds a copy of the item at the left end. If the deque holds `maxlen` items, the rightmost is
  * dropped. Python: deque.appendleft(x).
@@ -74,7 +74,7 @@ THRUM_API int thrum_deque_append(thrum_deque *deque, const void *item);
  *     0        the item was added
  *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
  */
-THRUM_API int thrum_deque_append_left(thrum_deque *deque, const void *item);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_append_left(thrum_deque *deque, const void *item);
 
 /* Adds copies of the `count` items of an array at the right end, in their order. No other item
  * comes between them. With a `maxlen`, items at the left end are dropped to make room. Python:
@@ -84,7 +84,8 @@ THRUM_API int thrum_deque_append_left(thrum_deque *deque, const void *item);
  *     0        the items were added
  *     -ENOMEM  memory ran out, and nothing was added; only without a `maxlen`
  */
-THRUM_API int thrum_deque_extend(thrum_deque *deque, const void *items, size_t count);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_extend(thrum_deque *deque, const void *items,
+                                                  size_t count);
 
 /* Takes the rightmost item. Python: deque.pop(), which raises IndexError.
  *
@@ -92,7 +93,7 @@ THRUM_API int thrum_deque_extend(thrum_deque *deque, const void *items, size_t c
  *     0        the item is in `*ret_item`
  *     -EAGAIN  the deque is empty
  */
-THRUM_API int thrum_deque_pop(thrum_deque *deque, void *ret_item);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_pop(thrum_deque *deque, void *ret_item);
 
 /* Takes the leftmost item. Python: deque.popleft(), which raises IndexError.
  *
@@ -100,7 +101,7 @@ THRUM_API int thrum_deque_pop(thrum_deque *deque, void *ret_item);
  *     0        the item is in `*ret_item`
  *     -EAGAIN  the deque is empty
  */
-THRUM_API int thrum_deque_pop_left(thrum_deque *deque, void *ret_item);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_pop_left(thrum_deque *deque, void *ret_item);
 
 /* Copies the item at `index`, which stays in the deque. 0 is the leftmost item; -1 is the
  * rightmost. Python: deque[i].
@@ -109,7 +110,7 @@ THRUM_API int thrum_deque_pop_left(thrum_deque *deque, void *ret_item);
  *     0        the item is in `*ret_item`
  *     -EAGAIN  there is no such item
  */
-THRUM_API int thrum_deque_at(thrum_deque *deque, ptrdiff_t index, void *ret_item);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_at(thrum_deque *deque, ptrdiff_t index, void *ret_item);
 
 /* Moves the rightmost item to the left end, `steps` times. A negative number moves the leftmost
  * item to the right end. Python: deque.rotate(n). */
@@ -132,7 +133,8 @@ THRUM_API size_t thrum_deque_maxlen(const thrum_deque *deque);
  *     0        the array is there
  *     -ENOMEM  memory ran out
  */
-THRUM_API int thrum_deque_snapshot(thrum_deque *deque, void **ret_items, size_t *ret_count);
+THRUM_API THRUM_MUST_CHECK int thrum_deque_snapshot(thrum_deque *deque, void **ret_items,
+                                                    size_t *ret_count);
 
 /* Frees a snapshot; NULL is accepted. */
 THRUM_API void thrum_deque_snapshot_free(void *items);

@@ -4,7 +4,7 @@
  *     ...                                     // one side:
  *     thrum_event_set(&ready);
  *     ...                                     // the other, any number:
- *     thrum_event_wait(&ready, THRUM_FOREVER);
+ *     int rc = thrum_event_wait(&ready, THRUM_FOREVER);
  *
  * A waiter whose wait returned 0 sees what was written before thrum_event_set. It may free the
  * event at once, even while the setter is still inside thrum_event_set. Python: threading.Event.
@@ -57,7 +57,7 @@ THRUM_API bool thrum_event_is_set(const thrum_event *event);
  *     -ETIMEDOUT  the deadline has passed
  *     -EAGAIN     the deadline is THRUM_NOW and the flag is not set
  *     -ECANCELED  the running task was cancelled */
-THRUM_API int thrum_event_wait(thrum_event *event, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_event_wait(thrum_event *event, thrum_deadline deadline);
 
 THRUM_END
 

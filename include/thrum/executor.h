@@ -191,8 +191,8 @@ typedef struct thrum_map_options {
  *     -ECANCELED    the running task, which waits, was cancelled
  *     -ENOMEM       memory ran out before the first item
  */
-THRUM_API int thrum_map(thrum_executor *executor, thrum_task_fn *function,
-                        const thrum_map_options *items);
+THRUM_API THRUM_MUST_CHECK int thrum_map(thrum_executor *executor, thrum_task_fn *function,
+                                         const thrum_map_options *items);
 
 /* A mapping: thrum_map as an iterator. It gives each result as soon as it and those before it are
  * there, while the window moves on.
@@ -232,7 +232,8 @@ THRUM_API thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_
  *
  * After the last three you may call it again.
  */
-THRUM_API int thrum_mapping_next(thrum_mapping *mapping, void *ret_result, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_mapping_next(thrum_mapping *mapping, void *ret_result,
+                                                  thrum_deadline deadline);
 
 /* The number of results that were given: the index of the next item, or of the item that ended the
  * mapping. */
@@ -321,7 +322,7 @@ THRUM_API void thrum_executor_stats_get(thrum_executor *executor, thrum_executor
  *     -EINVAL  the executor is not a thread pool
  *     -ESRCH   this is a child made by fork, which has none of the pool's threads
  */
-THRUM_API int thrum_thread_pool_resize(thrum_executor *executor, int max_workers);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_pool_resize(thrum_executor *executor, int max_workers);
 
 /* The number of processors that this process may use, at least 1. It respects the affinity mask and
  * the CPU quota of the cgroup. Reads files the first time. Python 3.13: os.process_cpu_count(). */

@@ -48,8 +48,8 @@ typedef struct thrum_future_memory {
  *     -ECANCELED    the running task, which waits, was cancelled
  *     -ESRCH        this is a child made by fork, and the task is in a pool of the parent
  */
-THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t size,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_future_result(thrum_future *future, void *ret_result,
+                                                   size_t size, thrum_deadline deadline);
 
 /* Waits for the task and copies its result, of at most `capacity` bytes, to `ret_result`. If there
  * is a result, `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
@@ -61,8 +61,9 @@ THRUM_API int thrum_future_result(thrum_future *future, void *ret_result, size_t
  *     -ENODATA      the result was taken before
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ESRCH   as thrum_future_result: the task is not done
  */
-THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t capacity,
-                                size_t *needed_size, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_future_copy(thrum_future *future, void *ret_result,
+                                                 size_t capacity, size_t *needed_size,
+                                                 thrum_deadline deadline);
 
 /* Waits for the task and takes its result, whatever its size, out of the future. The caller owns
  * the bytes and gives them to free:
@@ -84,15 +85,15 @@ THRUM_API int thrum_future_copy(thrum_future *future, void *ret_result, size_t c
  *     -ENOMEM       memory ran out; the result stays in the future
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ESRCH   as thrum_future_result: the task is not done
  */
-THRUM_API int thrum_future_take(thrum_future *future, void **ret_bytes, size_t *ret_size,
-                                thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_future_take(thrum_future *future, void **ret_bytes,
+                                                 size_t *ret_size, thrum_deadline deadline);
 
 /* The same for a text, the result of thrum_return(self, thrum_text(...)). Blocks.
  *
  * Returns what thrum_future_take returns, or -EMSGSIZE: the result does not end in a zero byte, and
  * stays in the future. */
-THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
-                                     thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_future_take_text(thrum_future *future, char **ret_text,
+                                                      thrum_deadline deadline);
 
 /* Waits until the task is done, however it ended. A failure stays unobserved. Blocks.
  *
@@ -100,7 +101,7 @@ THRUM_API int thrum_future_take_text(thrum_future *future, char **ret_text,
  *     0           the task is done
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -ESRCH   as thrum_future_result: the task is not done
  */
-THRUM_API int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_future_wait(thrum_future *future, thrum_deadline deadline);
 
 /* The error of a task that has failed or was cancelled; NULL if the task has succeeded or is not
  * done. After a call that returned THRUM_FAILED it is never NULL. The failure counts as observed.
@@ -151,8 +152,8 @@ typedef enum thrum_wait_condition {
  *     -ENOMEM     memory ran out
  *     -ESRCH      this is a child made by fork, where the condition will never hold
  */
-THRUM_API int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition condition,
-                         thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_wait(thrum_future *const *futures, size_t count,
+                                          thrum_wait_condition condition, thrum_deadline deadline);
 
 /* A done callback: called when a future is done. Returns 0 or a negative errno, which the failure
  * hook gets. A positive number is a mistake, and the failure hook gets -EINVAL. */
@@ -177,8 +178,8 @@ typedef int thrum_done_callback(thrum_future *future, void *context);
  *     0        the callback is called once
  *     -ENOMEM  memory ran out; the callback is never called
  */
-THRUM_API int thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function,
-                                             void *context);
+THRUM_API THRUM_MUST_CHECK int
+thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *function, void *context);
 
 /* Gives up the owner's reference; NULL is accepted. The task still runs to its end, and its result
  * is dropped. No other thread may use this reference during the call or after it. Does not block,
@@ -206,7 +207,7 @@ THRUM_API thrum_future *thrum_future_new(void);
  *     0           the future runs; a cancel now only asks the maker to stop
  *     -ECANCELED  the future was cancelled; the maker must not end it and must not use it again
  */
-THRUM_API int thrum_future_set_running(thrum_future *future);
+THRUM_API THRUM_MUST_CHECK int thrum_future_set_running(thrum_future *future);
 
 /* Ends a future of thrum_future_new, pending or running, with a copy of `size` bytes at `value`,
  * and calls its callbacks. The value may be a text (thrum_text) or owned (thrum_owned), as for
@@ -263,8 +264,8 @@ THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *future
  *     -ECANCELED  the running task was cancelled
  *     -ESRCH      this is a child made by fork, and pools of the parent have all that are left
  */
-THRUM_API int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index,
-                                      thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index,
+                                                       thrum_deadline deadline);
 
 /* Stops watching; NULL is accepted. The futures are not affected. */
 THRUM_API void thrum_as_completed_free(thrum_as_completed *done);

@@ -66,7 +66,7 @@ THRUM_API thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *e
  *     -ESRCH        this is a child made by fork, and a pool of the parent has a task of the group;
  *                   the other tasks are done
  */
-THRUM_API int thrum_group_join(thrum_group *group, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_group_join(thrum_group *group, thrum_deadline deadline);
 
 /* The reason why the last join did not return 0; NULL if it returned 0. Valid until the next join
  * and as long as the group. Does not block. */

@@ -59,9 +59,10 @@ THRUM_API void thrum_keyed_rate_limiter_free(thrum_keyed_rate_limiter *limiter);
  *     -ENOMEM     memory ran out
  *
  * A call that fails takes no tokens, with the exception that thrum_rate_limiter_acquire names. */
-THRUM_API int thrum_keyed_rate_limiter_acquire(thrum_keyed_rate_limiter *limiter, const void *key,
-                                               size_t size, uint64_t tokens,
-                                               thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_keyed_rate_limiter_acquire(thrum_keyed_rate_limiter *limiter,
+                                                                const void *key, size_t size,
+                                                                uint64_t tokens,
+                                                                thrum_deadline deadline);
 
 /* The number of keys that are remembered; for displays. */
 THRUM_API size_t thrum_keyed_rate_limiter_keys(thrum_keyed_rate_limiter *limiter);

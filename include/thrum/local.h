@@ -43,7 +43,7 @@ THRUM_API void *thrum_local_get(const thrum_local *local);
  *     0        the value is set
  *     -ENOMEM  memory ran out
  */
-THRUM_API int thrum_local_set(thrum_local *local, void *value);
+THRUM_API THRUM_MUST_CHECK int thrum_local_set(thrum_local *local, void *value);
 
 THRUM_END
 

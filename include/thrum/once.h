@@ -36,7 +36,8 @@ typedef struct thrum_once {
  * Returns:
  *     0             the function has returned 0, now or before
  *     other number  what the function returned; it counts as not done */
-THRUM_API int thrum_once_run(thrum_once *once, int (*function)(void *context), void *context);
+THRUM_API THRUM_MUST_CHECK int thrum_once_run(thrum_once *once, int (*function)(void *context),
+                                              void *context);
 
 /* True if it is done; the caller then sees what the function wrote. Does not block. */
 THRUM_API bool thrum_once_done(const thrum_once *once);

@@ -68,8 +68,8 @@ typedef int thrum_part_fn(void *arg);
  *     -ENOMEM  there is no memory for that thread; no part has run
  *     -ESRCH   this is a child made by fork, and a thread of the parent had begun `function_b`
  */
-THRUM_API int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
-                         thrum_part_fn *function_b, void *arg_b);
+THRUM_API THRUM_MUST_CHECK int thrum_both(thrum_executor *executor, thrum_part_fn *function_a,
+                                          void *arg_a, thrum_part_fn *function_b, void *arg_b);
 
 /* Does the work for the indices from `first` up to, but without, `end`. */
 typedef int thrum_range_fn(void *arg, size_t first, size_t end);
@@ -86,8 +86,8 @@ typedef int thrum_range_fn(void *arg, size_t first, size_t end);
  *     -EAGAIN, -ENOMEM, -ESRCH
  *              as thrum_both
  */
-THRUM_API int thrum_for(thrum_executor *executor, size_t first, size_t end,
-                        thrum_range_fn *function, void *arg);
+THRUM_API THRUM_MUST_CHECK int thrum_for(thrum_executor *executor, size_t first, size_t end,
+                                         thrum_range_fn *function, void *arg);
 
 /* How a range is reduced to one value. */
 typedef struct thrum_reduction {
@@ -105,8 +105,9 @@ typedef struct thrum_reduction {
  * on where the range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks.
  *
  * Returns what thrum_for returns. */
-THRUM_API int thrum_reduce(thrum_executor *executor, size_t first, size_t end,
-                           const thrum_reduction *reduction, void *arg, void *total);
+THRUM_API THRUM_MUST_CHECK int thrum_reduce(thrum_executor *executor, size_t first, size_t end,
+                                            const thrum_reduction *reduction, void *arg,
+                                            void *total);
 
 /* A part that was started in a scope. In the caller's memory, until the scope has ended. Fields are
  * private. */
@@ -150,7 +151,7 @@ typedef struct thrum_scope {
  *     -EAGAIN, -ENOMEM
  *              as thrum_both; there is no scope to end
  */
-THRUM_API int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor);
+THRUM_API THRUM_MUST_CHECK int thrum_scope_begin(thrum_scope *scope, thrum_executor *executor);
 
 /* Starts `function` with `arg` as a part of the scope. `part` and `*arg` must stay until the scope
  * has ended. A worker with nothing to do runs it soon; otherwise the end of the scope does. Does
@@ -166,7 +167,7 @@ THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_par
  *     the error of the failed part that was started first
  *     -ESRCH  as thrum_both
  */
-THRUM_API int thrum_scope_end(thrum_scope *scope);
+THRUM_API THRUM_MUST_CHECK int thrum_scope_end(thrum_scope *scope);
 
 /* Sorts `count` elements of `size` bytes at `base`. `compare` returns a negative number, 0 or a
  * positive number if the first element comes before, with or after the second. Several threads call
@@ -179,8 +180,10 @@ THRUM_API int thrum_scope_end(thrum_scope *scope);
  *     -EAGAIN, -ESRCH
  *              as thrum_both; the elements are in some order, in a child of fork undefined
  */
-THRUM_API int thrum_sort(thrum_executor *executor, void *base, size_t count, size_t size,
-                         int (*compare)(const void *a, const void *b, void *arg), void *arg);
+THRUM_API THRUM_MUST_CHECK int thrum_sort(thrum_executor *executor, void *base, size_t count,
+                                          size_t size,
+                                          int (*compare)(const void *a, const void *b, void *arg),
+                                          void *arg);
 
 THRUM_END
 

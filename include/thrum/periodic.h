@@ -3,7 +3,9 @@
  *     thrum_periodic *health = thrum_periodic_start(
  *         &(thrum_periodic_options){.period = 2.0}, check_health, THRUM_NOTHING);
  *     ...
- *     thrum_periodic_stop(health, THRUM_FOREVER);     // from here on no tick runs
+ *     int rc = thrum_periodic_stop(health, THRUM_FOREVER);     // from here on no tick runs
+ *     if (rc == THRUM_FAILED)
+ *         puts("a check has failed");
  *     thrum_periodic_free(health);
  *
  * One call of the function is a tick. Each tick gets the same argument. `beat` says when ticks are
@@ -82,7 +84,8 @@ THRUM_API thrum_periodic *thrum_periodic_start(const thrum_periodic_options *opt
  *     -EDEADLK      a tick of this task called; it is the last
  *     -ESRCH        this is a child made by fork
  */
-THRUM_API int thrum_periodic_stop(thrum_periodic *periodic, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_periodic_stop(thrum_periodic *periodic,
+                                                   thrum_deadline deadline);
 
 /* Lets no further tick start, and cancels a running tick: its waits return -ECANCELED, and
  * thrum_cancelled is true. If the tick then ends with -ECANCELED, that is no failure. Does not
@@ -102,7 +105,8 @@ THRUM_API void thrum_periodic_cancel(thrum_periodic *periodic);
  *     -EDEADLK      a tick of this task called
  *     -ESRCH        this is a child made by fork
  */
-THRUM_API int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_periodic_join(thrum_periodic *periodic,
+                                                   thrum_deadline deadline);
 
 /* Stops the task, waits for a running tick, and frees the task. NULL is accepted. A failure that no
  * caller of stop or join was given goes to the failure hook. A tick that frees its own task stops

@@ -85,7 +85,7 @@ THRUM_API thrum_process *thrum_process_start_with(const thrum_process_options *o
  *     -ECANCELED    the running task, which waits, was cancelled
  *     -ESRCH        this is a child made by fork, and the process is the parent's
  */
-THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_process_join(thrum_process *process, thrum_deadline deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`. Blocks.
  *
@@ -93,8 +93,8 @@ THRUM_API int thrum_process_join(thrum_process *process, thrum_deadline deadline
  *     -EMSGSIZE  the result is not of `size` bytes
  *     -ENODATA   the result was taken before
  */
-THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, size_t size,
-                                   thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_process_result(thrum_process *process, void *ret_result,
+                                                    size_t size, thrum_deadline deadline);
 
 /* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. If there is a result,
  * `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
@@ -103,8 +103,9 @@ THRUM_API int thrum_process_result(thrum_process *process, void *ret_result, siz
  *     -EMSGSIZE  the result is larger than `capacity`
  *     -ENODATA   the result was taken before
  */
-THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_t capacity,
-                                 size_t *needed_size, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_process_copy(thrum_process *process, void *ret_result,
+                                                  size_t capacity, size_t *needed_size,
+                                                  thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
  * Blocks.
@@ -113,14 +114,14 @@ THRUM_API int thrum_process_copy(thrum_process *process, void *ret_result, size_
  *     -ENODATA  the result was taken before
  *     -ENOMEM   memory ran out; the result stays in the handle
  */
-THRUM_API int thrum_process_take(thrum_process *process, void **ret_bytes, size_t *ret_size,
-                                 thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_process_take(thrum_process *process, void **ret_bytes,
+                                                  size_t *ret_size, thrum_deadline deadline);
 
 /* The same for a text. Blocks.
  *
  * Returns what thrum_process_take returns, or -EMSGSIZE: the result does not end in a zero byte. */
-THRUM_API int thrum_process_take_text(thrum_process *process, char **ret_text,
-                                      thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_process_take_text(thrum_process *process, char **ret_text,
+                                                       thrum_deadline deadline);
 
 /* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_process_result_size(thrum_process *process);
@@ -139,7 +140,7 @@ THRUM_API const thrum_error *thrum_process_error(thrum_process *process);
  *     -EAGAIN   the process has not ended
  *     -ENODATA  it was never started, or other code of the program reaped it
  */
-THRUM_API int thrum_process_exit_code(thrum_process *process, int *ret_code);
+THRUM_API THRUM_MUST_CHECK int thrum_process_exit_code(thrum_process *process, int *ret_code);
 
 /* The system's number of the process, 0 if it was never started. Does not block. Python:
  * Process.pid. */

@@ -103,7 +103,8 @@ THRUM_API void thrum_queue_free(thrum_queue *queue);
  *     -ECANCELED  the running task was cancelled
  *     -ENOMEM     memory ran out; only in a queue without a bound
  */
-THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_put(thrum_queue *queue, const void *item,
+                                               thrum_deadline deadline);
 
 /* Adds copies of the `count` items of an array, in their order. Waits while the queue is full. All
  * items for which there is room are added at once: in a queue without a bound no other item comes
@@ -118,8 +119,9 @@ THRUM_API int thrum_queue_put(thrum_queue *queue, const void *item, thrum_deadli
  *     -ECANCELED  the running task was cancelled
  *     -ENOMEM     memory ran out, and nothing was added; only in a queue without a bound
  */
-THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t count,
-                                   size_t *added, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_put_many(thrum_queue *queue, const void *items,
+                                                    size_t count, size_t *added,
+                                                    thrum_deadline deadline);
 
 /* Takes the next item in the queue's order. Waits while the queue is empty. Blocks. Python:
  * Queue.get(timeout=...).
@@ -131,7 +133,8 @@ THRUM_API int thrum_queue_put_many(thrum_queue *queue, const void *items, size_t
  *     -EPIPE      the queue is closed and empty
  *     -ECANCELED  the running task was cancelled
  */
-THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_get(thrum_queue *queue, void *ret_item,
+                                               thrum_deadline deadline);
 
 /* Takes the items that are there, at most `most`, into an array. Waits while the queue is empty.
  * The items come in the queue's order, and no other caller takes one between them. If `most` is 0,
@@ -141,8 +144,9 @@ THRUM_API int thrum_queue_get(thrum_queue *queue, void *ret_item, thrum_deadline
  *     0  the items are in the array at `ret_items`; `*ret_count` is how many
  *     what thrum_queue_get returns
  */
-THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t most,
-                                   size_t *ret_count, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_get_many(thrum_queue *queue, void *ret_items,
+                                                    size_t most, size_t *ret_count,
+                                                    thrum_deadline deadline);
 
 /* Takes the next item of any of `count` queues. Waits while all are empty. If several have an item,
  * the queue that stands first in the array is taken; all queues are looked at as of one moment.
@@ -158,8 +162,9 @@ THRUM_API int thrum_queue_get_many(thrum_queue *queue, void *ret_items, size_t m
  *     -ECANCELED  the running task was cancelled
  *     -ENOMEM     memory ran out; only with more than 8 queues
  */
-THRUM_API int thrum_queue_get_any(thrum_queue *const *queues, size_t count, size_t *ret_index,
-                                  void *ret_item, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_get_any(thrum_queue *const *queues, size_t count,
+                                                   size_t *ret_index, void *ret_item,
+                                                   thrum_deadline deadline);
 
 /* Reports that one item that was taken has been processed. More calls than items stop the program.
  * Does not block. Python: Queue.task_done(). */
@@ -174,7 +179,7 @@ THRUM_API void thrum_queue_task_done(thrum_queue *queue);
  *     -EAGAIN     the deadline is THRUM_NOW and some are missing
  *     -ECANCELED  the running task was cancelled
  */
-THRUM_API int thrum_queue_join(thrum_queue *queue, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_queue_join(thrum_queue *queue, thrum_deadline deadline);
 
 /* Closes the queue. From now on put fails with -EPIPE, for waiters too. Get takes what is left and
  * then fails with -EPIPE. A second close does nothing. Does not block. Python 3.13:

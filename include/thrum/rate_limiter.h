@@ -58,8 +58,8 @@ THRUM_API void thrum_rate_limiter_init(thrum_rate_limiter *limiter, double per_s
  *
  * A call that fails takes no tokens, with one exception. If a wait is cancelled after later callers
  * have got their moments, they keep them, and the tokens are lost. */
-THRUM_API int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t tokens,
-                                         thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter,
+                                                          uint64_t tokens, thrum_deadline deadline);
 
 /* Takes `tokens` tokens if they are due now. Does not block. May be called from a signal handler.
  *
@@ -68,7 +68,7 @@ THRUM_API int thrum_rate_limiter_acquire(thrum_rate_limiter *limiter, uint64_t t
  *     -EAGAIN     they are not due yet
  *     -EOVERFLOW  they would be due in more than 200 years
  */
-THRUM_API int thrum_rate_limiter_try(thrum_rate_limiter *limiter, uint64_t tokens);
+THRUM_API THRUM_MUST_CHECK int thrum_rate_limiter_try(thrum_rate_limiter *limiter, uint64_t tokens);
 
 /* The moment at which `tokens` tokens would be due if they were asked for now; the present moment
  * if they are there, THRUM_FOREVER if never. A server can tell it to a client that it refuses.

@@ -49,7 +49,8 @@ THRUM_API bool thrum_shared_event_is_set(const thrum_shared_event *event);
  *     -EAGAIN     the deadline is THRUM_NOW and the flag is not set
  *     -ECANCELED  the running task was cancelled
  */
-THRUM_API int thrum_shared_event_wait(thrum_shared_event *event, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_shared_event_wait(thrum_shared_event *event,
+                                                       thrum_deadline deadline);
 
 THRUM_END
 

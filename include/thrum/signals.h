@@ -55,7 +55,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_signals_new(const int *numbers, size_t coun
  *     -EAGAIN     the deadline is THRUM_NOW and there is none
  *     -ECANCELED  the running task was cancelled
  */
-THRUM_API int thrum_signals_wait(thrum_signals *signals, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_signals_wait(thrum_signals *signals, thrum_deadline deadline);
 
 /* Ends the watch and restores the handlers. There must be no waiter. NULL is accepted. Does not
  * block. */

@@ -170,13 +170,14 @@ THRUM_API THRUM_MUST_CHECK int thrum_socket_pair(thrum_socket **ret_first,
  *     -EBADF      the socket is closed
  *     -ECONNRESET and other codes of the system
  */
-THRUM_API ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer, size_t size,
-                                      thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_socket_read(thrum_socket *socket, void *buffer,
+                                                       size_t size, thrum_deadline deadline);
 
 /* The same into `count` parts (<sys/uio.h>), one after another. One call fills at most 1024 parts.
  * Python: socket.recvmsg_into. */
-THRUM_API ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec *parts,
-                                       size_t count, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_socket_readv(thrum_socket *socket,
+                                                        const struct iovec *parts, size_t count,
+                                                        thrum_deadline deadline);
 
 /* Writes all `size` bytes. Waits while the other side does not read. If it fails, an unknown number
  * of bytes may have been written; thrum_socket_write_some tells the number. With THRUM_NOW it
@@ -191,12 +192,12 @@ THRUM_API ptrdiff_t thrum_socket_readv(thrum_socket *socket, const struct iovec 
  *     -EBADF      the socket is closed
  *     -ECONNRESET and other codes of the system
  */
-THRUM_API int thrum_socket_write(thrum_socket *socket, const void *data, size_t size,
-                                 thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_write(thrum_socket *socket, const void *data,
+                                                  size_t size, thrum_deadline deadline);
 
 /* The same from `count` parts, one after another; any number. Python: socket.sendmsg in a loop. */
-THRUM_API int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts, size_t count,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_writev(thrum_socket *socket, const struct iovec *parts,
+                                                   size_t count, thrum_deadline deadline);
 
 /* Writes as many bytes as the system takes at once. Waits if it takes none. Blocks. Python:
  * socket.send.
@@ -205,8 +206,8 @@ THRUM_API int thrum_socket_writev(thrum_socket *socket, const struct iovec *part
  *     0 and above  how many bytes were written
  *     what thrum_socket_write returns
  */
-THRUM_API ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data, size_t size,
-                                            thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_socket_write_some(thrum_socket *socket, const void *data,
+                                                             size_t size, thrum_deadline deadline);
 
 /* What thrum_socket_shutdown ends. */
 typedef enum thrum_shutdown_side {
@@ -262,10 +263,11 @@ THRUM_API int thrum_socket_no_delay(thrum_socket *socket, bool on);
  *     -EMSGSIZE  `size` is too small
  *     -EBADF     the socket is closed
  */
-THRUM_API int thrum_socket_address(thrum_socket *socket, char *ret_text, size_t size);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_address(thrum_socket *socket, char *ret_text,
+                                                    size_t size);
 
 /* The same for the other side; -ENOTCONN if there is none. Python: socket.getpeername. */
-THRUM_API int thrum_socket_peer(thrum_socket *socket, char *ret_text, size_t size);
+THRUM_API THRUM_MUST_CHECK int thrum_socket_peer(thrum_socket *socket, char *ret_text, size_t size);
 
 /* The port of this side. Does not block.
  *
@@ -296,10 +298,10 @@ THRUM_API int thrum_socket_descriptor(thrum_socket *socket);
  *     -ECANCELED  the running task was cancelled
  *     -EBADF      it is no descriptor
  */
-THRUM_API int thrum_wait_readable(int descriptor, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_wait_readable(int descriptor, thrum_deadline deadline);
 
 /* The same for writing. */
-THRUM_API int thrum_wait_writable(int descriptor, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_wait_writable(int descriptor, thrum_deadline deadline);
 
 THRUM_END
 

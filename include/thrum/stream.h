@@ -260,7 +260,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
  *     -EBADF                                              it was closed before
  *     -ETIMEDOUT, -EAGAIN, -ECANCELED, -EPIPE and others  not all was sent
  */
-THRUM_API int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_stream_close(thrum_stream *stream, thrum_deadline deadline);
 
 /* Closes the stream at once, if it is open, and frees it with its transport: the owner's last call.
  * Bytes that the system does not take without a wait are lost: call thrum_stream_close first.

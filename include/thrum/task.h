@@ -116,11 +116,11 @@ THRUM_API size_t thrum_task_arg_size(const thrum_task *self);
  *     0        the result is set
  *     -ENOMEM  memory ran out; return this code, as the failure of the task
  */
-THRUM_API int thrum_return(thrum_task *self, const void *value, size_t size);
+THRUM_API THRUM_MUST_CHECK int thrum_return(thrum_task *self, const void *value, size_t size);
 
 /* Makes `size` bytes at `memory` the result, without a copy. `memory` comes from malloc; the task
  * frees it, or passes it on to the caller that takes the result. Returns 0. Does not block. */
-THRUM_API int thrum_return_memory(thrum_task *self, void *memory, size_t size);
+THRUM_API THRUM_MUST_CHECK int thrum_return_memory(thrum_task *self, void *memory, size_t size);
 
 /* Makes the task fail with `code`, a negative errno, and a message for a person. A result that was
  * set is dropped. A code that is not negative counts as -EINVAL. Returns `code`, for the function

@@ -37,7 +37,8 @@
  *     }
  *     struct file_processor p = {.path = "/data/report.csv"};
  *     thrum_thread_start_in(&p.thread, NULL, run);
- *     thrum_thread_join(&p.thread, THRUM_FOREVER);
+ *     if (thrum_thread_join(&p.thread, THRUM_FOREVER) == 0)
+ *         puts(p.result);
  *     thrum_thread_finish(&p.thread);
  *
  * Differs from Python's threading.Thread: creating and starting are one step, and a join gives the
@@ -111,7 +112,7 @@ THRUM_API void thrum_thread_finish(thrum_thread *thread);
  *     -EDEADLK      the thread joins itself
  *     -ESRCH        this is a child made by fork, and the thread is the parent's
  */
-THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
 
 /* Joins, and copies the result of `size` bytes to `ret_result`. Blocks.
  *
@@ -119,8 +120,8 @@ THRUM_API int thrum_thread_join(thrum_thread *thread, thrum_deadline deadline);
  *     -EMSGSIZE  the result is not of `size` bytes
  *     -ENODATA   the result was taken before
  */
-THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t size,
-                                  thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_result(thrum_thread *thread, void *ret_result,
+                                                   size_t size, thrum_deadline deadline);
 
 /* Joins, and copies the result, of at most `capacity` bytes, to `ret_result`. If there is a result,
  * `*needed_size`, unless it is NULL, is set to its size, also with -EMSGSIZE. Blocks.
@@ -129,8 +130,9 @@ THRUM_API int thrum_thread_result(thrum_thread *thread, void *ret_result, size_t
  *     -EMSGSIZE  the result is larger than `capacity`
  *     -ENODATA   the result was taken before
  */
-THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t capacity,
-                                size_t *needed_size, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_copy(thrum_thread *thread, void *ret_result,
+                                                 size_t capacity, size_t *needed_size,
+                                                 thrum_deadline deadline);
 
 /* Joins, and takes the result, whatever its size: the caller owns the bytes and gives them to free.
  * Blocks.
@@ -139,14 +141,14 @@ THRUM_API int thrum_thread_copy(thrum_thread *thread, void *ret_result, size_t c
  *     -ENODATA  the result was taken before
  *     -ENOMEM   memory ran out; the result stays in the handle
  */
-THRUM_API int thrum_thread_take(thrum_thread *thread, void **ret_bytes, size_t *ret_size,
-                                thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_take(thrum_thread *thread, void **ret_bytes,
+                                                 size_t *ret_size, thrum_deadline deadline);
 
 /* The same for a text. Blocks.
  *
  * Returns what thrum_thread_take returns, or -EMSGSIZE: the result does not end in a zero byte. */
-THRUM_API int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
-                                     thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_thread_take_text(thrum_thread *thread, char **ret_text,
+                                                      thrum_deadline deadline);
 
 /* The size of the result in bytes, also after it was taken; 0 without a result. Does not block. */
 THRUM_API size_t thrum_thread_result_size(thrum_thread *thread);

@@ -569,7 +569,7 @@ static void await_last_reference(thrum_future *future)
     if (word >> THRUM__FUTURE_BORN != born)
         return;
     thrum_shield_begin();
-    (void)thrum_future_wait(future, THRUM_FOREVER);
+    (void)!thrum_future_wait(future, THRUM_FOREVER); /* the shield lets nothing end it */
     thrum_shield_end();
     for (int turns = 0; turns < PATIENCE && thrum__load_acquire(&future->references) != 1; turns++)
         thrum_yield();

@@ -470,7 +470,7 @@ void thrum_stream_free(thrum_stream *stream)
 {
     if (!stream)
         return;
-    (void)thrum_stream_close(stream, THRUM_NOW);
+    (void)!thrum_stream_close(stream, THRUM_NOW); /* the header says that unsent bytes are lost */
     if (thrum_lock_locked(&stream->in.lock) || thrum_lock_locked(&stream->out.lock))
         thrum__panic(thrum__caller(), "stream %p is freed while a call on it is under way",
                      (void *)stream);

@@ -137,7 +137,9 @@ static void collect_result(thrum__child *child, thrum__task_slot *slot, thrum_ta
 {
     size_t size = thrum__load_relaxed(&slot->size);
     if (size <= THRUM__TASK_SLOT_ROOM) {
-        (void)thrum_return(task, slot->room, size);
+        int rc = thrum_return(task, slot->room, size);
+        if (rc < 0)
+            thrum__task_fail(task, rc, "the result cannot be stored");
         return;
     }
     if (size > THRUM__TASK_SLOT_MOST) {

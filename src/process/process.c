@@ -280,8 +280,8 @@ thrum_process *thrum_process_start_with(const thrum_process_options *options,
         refuse(process, rc);
         return process;
     }
-    thrum_shield_begin(); /* it is on its way */
-    thrum_event_wait(&process->started, THRUM_FOREVER);
+    thrum_shield_begin(); /* it is on its way: nothing ends the wait */
+    (void)!thrum_event_wait(&process->started, THRUM_FOREVER);
     thrum_shield_end();
     return process;
 }

@@ -103,10 +103,10 @@ static void destroy_dropped(thrum_queue *queue, size_t count)
 
 static void wait_for_closers(thrum_queue *queue)
 {
-    thrum_shield_begin();
+    thrum_shield_begin(); /* nothing ends the wait */
     thrum_with (&queue->lock)
         while (queue->destroying)
-            (void)thrum_condition_wait(&queue->all_done, THRUM_FOREVER);
+            (void)!thrum_condition_wait(&queue->all_done, THRUM_FOREVER);
     thrum_shield_end();
 }
 

@@ -123,7 +123,7 @@ static thrum__job *take(bool *ret_starts)
         bool stays = first || idle < MOST_IDLE;
         while (!first && stays) {
             idle++;
-            thrum_condition_wait(&changed, THRUM_FOREVER);
+            (void)!thrum_condition_wait(&changed, THRUM_FOREVER); /* nobody cancels this thread */
             idle--;
         }
         job = first;

@@ -64,7 +64,7 @@ static void wait_for_threads(void)
         thrum_event_clear(&left);
         if ((thrum__load_acquire(&count) & ~ENDING) <= own)
             break;
-        (void)thrum_event_wait(&left, THRUM_FOREVER);
+        (void)!thrum_event_wait(&left, THRUM_FOREVER); /* the loop looks at the count itself */
     }
     thrum_shield_end();
     report_all();

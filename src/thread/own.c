@@ -67,7 +67,7 @@ void thrum__thread_await(thrum_thread *thread)
     if (!thread || thrum__local_ends())
         return;
     thrum_shield_begin();
-    (void)thrum_thread_join(thread, THRUM_FOREVER);
+    (void)!thrum_thread_join(thread, THRUM_FOREVER); /* what failed is reported elsewhere */
     thrum_shield_end();
 }
 

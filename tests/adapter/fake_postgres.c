@@ -50,7 +50,7 @@ static void say(thrum_socket *peer, char type, const void *body, size_t size)
     unsigned char message[LONGEST] = {(unsigned char)type, 0, 0, (unsigned char)((size + 4) >> 8),
                                       (unsigned char)(size + 4)};
     memcpy(message + 5, body, size);
-    (void)thrum_socket_write(peer, message, 5 + size, THRUM_FOREVER);
+    (void)!thrum_socket_write(peer, message, 5 + size, THRUM_FOREVER);
 }
 
 #define SAY(peer, type, text) say(peer, type, text, sizeof(text) - 1)
@@ -70,7 +70,7 @@ static void hear_request(struct fake_postgres *server)
 {
     uint32_t number = thrum__add_acq_rel(&server->requests, 1);
     if (thrum__load_acquire(&server->hold_requests))
-        thrum_event_wait(&server->let_go, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&server->let_go, THRUM_FOREVER), ==, 0);
     else if (number >= thrum__load_acquire(&server->ignored))
         thrum_event_set(&server->stopped);
 }
@@ -86,7 +86,7 @@ static bool answer(struct fake_postgres *server, thrum_socket *peer, const char 
         return true;
     }
     if (strcmp(text, "slow") == 0) {
-        thrum_event_wait(&server->stopped, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&server->stopped, THRUM_FOREVER), ==, 0);
         thrum_event_clear(&server->stopped);
         SAY(peer, 'E', "SERROR\0C57014\0Mstopped\0\0");
         say_ready(peer);
@@ -112,7 +112,7 @@ void fake_postgres_serve(struct fake_postgres *server, thrum_socket *peer)
         SAY(peer, 'K', "\0\0\0\7\0\0\0\7");
         say_ready(peer);
         if (thrum__load_acquire(&server->deaf)) {
-            thrum_event_wait(&server->let_go, THRUM_FOREVER);
+            CHECK_INT(thrum_event_wait(&server->let_go, THRUM_FOREVER), ==, 0);
             goes_on = false;
         }
     }

@@ -51,7 +51,7 @@ static int accept_one(thrum_task *self)
     (void)self;
     int rc = thrum_tls_accept(server, far, &server_error, THRUM_FOREVER);
     if (rc < 0)
-        (void)thrum_stream_close(far, THRUM_NOW);
+        (void)!thrum_stream_close(far, THRUM_NOW); /* a failed handshake has closed it */
     return rc;
 }
 
@@ -631,7 +631,7 @@ static int serve_one(thrum_task *self)
     int rc = thrum_tls_accept(server, far, NULL, THRUM_FOREVER);
     if (rc == 0)
         rc = writes ? write_all(far) : read_all(far);
-    (void)thrum_stream_close(far, THRUM_NOW);
+    (void)!thrum_stream_close(far, THRUM_NOW); /* damage may have closed it */
     return rc;
 }
 
@@ -650,7 +650,7 @@ TEST_DEADLINE(damage_on_the_way_is_noticed, 60)
         int rc = thrum_tls_connect(client, near, "good.example", NULL, thrum_in(0.2));
         if (rc == 0)
             rc = server_writes ? read_all(near) : write_all(near);
-        (void)thrum_stream_close(near, THRUM_NOW);
+        (void)!thrum_stream_close(near, THRUM_NOW); /* damage may have closed it */
         int served =
             OUTCOME_CODE(thrum_thread_join(serving, THRUM_FOREVER), thrum_thread_error(serving));
         noticed += server_writes ? rc < 0 : served < 0;
@@ -705,8 +705,8 @@ static void handshake_without_memory(uint32_t number, bool *ret_refused)
         thrum_thread *accepting = thrum_thread_start(accept_one, THRUM_NOTHING);
         rc = thrum_tls_connect(own, near, "good.example", &error, THRUM_FOREVER);
         thrum__store_relaxed(&refused_one, 0);
-        thrum_stream_close(near, THRUM_NOW);
-        (void)thrum_thread_join(accepting, THRUM_FOREVER);
+        (void)!thrum_stream_close(near, THRUM_NOW);         /* a failed handshake has closed it */
+        (void)!thrum_thread_join(accepting, THRUM_FOREVER); /* the other side may have failed */
         thrum_thread_free(accepting);
         thrum_stream_free(near);
         thrum_stream_free(far);

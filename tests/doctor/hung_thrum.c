@@ -1,5 +1,6 @@
 /* Programs that use libthrum and hang, and some that are well. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <thrum.h>
 #include <unistd.h>
@@ -16,11 +17,17 @@ struct pair {
 
 static const struct pair ab = {&lock_a, &lock_b}, ba = {&lock_b, &lock_a};
 
+static void meet(void)
+{
+    if (thrum_barrier_wait(&meeting, THRUM_FOREVER) < 0)
+        abort();
+}
+
 static int take_pair(thrum_task *self)
 {
     const struct pair *pair = &thrum_arg(self, struct pair);
     thrum_lock_acquire(pair->first);
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     thrum_lock_acquire(pair->second);
     return 0;
 }
@@ -29,7 +36,7 @@ static int take_pair_in_time(thrum_task *self)
 {
     const struct pair *pair = &thrum_arg(self, struct pair);
     thrum_lock_acquire(pair->first);
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     return thrum_lock_acquire_until(pair->second, thrum_in(100));
 }
 
@@ -37,7 +44,7 @@ static int read_then_lock(thrum_task *self)
 {
     (void)self;
     thrum_rwlock_acquire_read(&rwlock);
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     thrum_lock_acquire(&lock_a);
     return 0;
 }
@@ -46,7 +53,7 @@ static int lock_then_write(thrum_task *self)
 {
     (void)self;
     thrum_lock_acquire(&lock_a);
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     thrum_rwlock_acquire_write(&rwlock);
     return 0;
 }
@@ -54,14 +61,14 @@ static int lock_then_write(thrum_task *self)
 static int wait_never(thrum_task *self)
 {
     (void)self;
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     return thrum_event_wait(&never, THRUM_FOREVER);
 }
 
 static int take_a(thrum_task *self)
 {
     (void)self;
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     thrum_lock_acquire(&lock_a);
     return 0;
 }
@@ -74,7 +81,7 @@ static thrum_thread *thread(const char *name, thrum_task_fn *function, const voi
 
 static void ready(void)
 {
-    thrum_barrier_wait(&meeting, THRUM_FOREVER);
+    meet();
     puts("ready");
     fflush(stdout);
 }
@@ -85,7 +92,7 @@ static void threads(void)
     thrum_thread *a = thread("a", take_pair, &ab, sizeof ab);
     thread("b", take_pair, &ba, sizeof ba);
     ready();
-    thrum_thread_join(a, THRUM_FOREVER);
+    (void)!thrum_thread_join(a, THRUM_FOREVER); /* never returns */
 }
 
 static void two_tasks(thrum_executor *pool, thrum_task_fn *one, thrum_task_fn *two)
@@ -94,7 +101,7 @@ static void two_tasks(thrum_executor *pool, thrum_task_fn *one, thrum_task_fn *t
     thrum_future *first = thrum_submit(pool, one, &ab, sizeof ab);
     thrum_submit(pool, two, &ba, sizeof ba);
     ready();
-    thrum_future_result(first, NULL, 0, THRUM_FOREVER);
+    (void)!thrum_future_result(first, NULL, 0, THRUM_FOREVER); /* never returns */
 }
 
 static void fibers(void)
@@ -123,7 +130,7 @@ static void mixed(void)
     thrum_submit(pool, take_pair, &ab, sizeof ab);
     thrum_thread *b = thread("b", take_pair, &ba, sizeof ba);
     ready();
-    thrum_thread_join(b, THRUM_FOREVER);
+    (void)!thrum_thread_join(b, THRUM_FOREVER); /* never returns */
 }
 
 static void reader(void)
@@ -132,7 +139,7 @@ static void reader(void)
     thrum_thread *a = thread("a", read_then_lock, THRUM_NOTHING);
     thread("b", lock_then_write, THRUM_NOTHING);
     ready();
-    thrum_thread_join(a, THRUM_FOREVER);
+    (void)!thrum_thread_join(a, THRUM_FOREVER); /* never returns */
 }
 
 static void event(void)
@@ -140,7 +147,7 @@ static void event(void)
     thrum_barrier_init(&meeting, 2, NULL, NULL);
     thrum_thread *a = thread("a", wait_never, THRUM_NOTHING);
     ready();
-    thrum_thread_join(a, THRUM_FOREVER);
+    (void)!thrum_thread_join(a, THRUM_FOREVER); /* never returns */
 }
 
 /* A task wants what is held by the one that waits for its result. */
@@ -151,7 +158,7 @@ static void result(void)
     thrum_lock_acquire(&lock_a);
     thrum_future *future = thrum_submit(pool, take_a, THRUM_NOTHING);
     ready();
-    thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    (void)!thrum_future_result(future, NULL, 0, THRUM_FOREVER); /* never returns */
 }
 
 static void join_holding(void)
@@ -160,7 +167,7 @@ static void join_holding(void)
     thrum_lock_acquire(&lock_a);
     thrum_thread *a = thread("a", take_a, THRUM_NOTHING);
     ready();
-    thrum_thread_join(a, THRUM_FOREVER);
+    (void)!thrum_thread_join(a, THRUM_FOREVER); /* never returns */
 }
 
 int main(int argc, char **argv)

@@ -275,7 +275,8 @@ EXPLORE(bounded_put_many_at_once, .preemptions = 2, .long_preemptions = 3)
     put_one((void *)1);
     explore_spawn("getter", look_and_get, NULL);
     size_t added = 0;
-    thrum_queue_put_many(queue, (int[]){2, 3}, 2, &added, THRUM_NOW);
+    int put = thrum_queue_put_many(queue, (int[]){2, 3}, 2, &added, THRUM_NOW);
+    EXPLORE_CHECK(put == (added == 2 ? 0 : -EAGAIN));
     free_queue();
     EXPLORE_CHECK(rc[1] == 1 && added > 0);
     EXPLORE_CHECK(rc[0] == 1 || added == 1);

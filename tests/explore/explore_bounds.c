@@ -297,7 +297,7 @@ static void use_event(struct meeting *meeting, unsigned who, unsigned round,
         EXPLORE_CHECK(EXPLORE_READ(meeting->data) >= (int)round + 1);
     } else {
         EXPLORE_CHECK(explore_timeouts() > 0);
-        thrum_event_wait(event, THRUM_FOREVER);
+        EXPLORE_CHECK(thrum_event_wait(event, THRUM_FOREVER) == 0);
     }
 }
 

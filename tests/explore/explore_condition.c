@@ -211,7 +211,7 @@ static void first(void *argument)
         EXPLORE_WRITE(pair->turn, 1);
         thrum_condition_notify(&pair->two, 1);
         while (EXPLORE_READ(pair->turn) != 2)
-            thrum_condition_wait(&pair->one, THRUM_FOREVER);
+            EXPLORE_CHECK(thrum_condition_wait(&pair->one, THRUM_FOREVER) == 0);
     }
 }
 
@@ -220,7 +220,7 @@ static void second(void *argument)
     struct pair *pair = argument;
     thrum_with (&pair->lock) {
         while (EXPLORE_READ(pair->turn) != 1)
-            thrum_condition_wait(&pair->two, THRUM_FOREVER);
+            EXPLORE_CHECK(thrum_condition_wait(&pair->two, THRUM_FOREVER) == 0);
         EXPLORE_WRITE(pair->turn, 2);
         thrum_condition_notify(&pair->one, 1);
     }

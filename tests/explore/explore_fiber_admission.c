@@ -113,7 +113,7 @@ static thrum_future *make_full(thrum_when_full when_full, thrum_future **ret_pen
 {
     make((thrum_fiber_pool_options){.max_workers = 1, .max_pending = 1, .when_full = when_full});
     thrum_future *busy = thrum_submit(pool, hold, THRUM_NOTHING);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     thrum_event_clear(&runs_here);
     *ret_pending = thrum_submit(pool, count, THRUM_NOTHING);
     return busy;
@@ -197,7 +197,7 @@ EXPLORE(fiber_admission_run_here, .preemptions = 1, .long_preemptions = 2)
     thrum_future *pending;
     thrum_future *busy = make_full(THRUM_WHEN_FULL_RUN, &pending);
     explore_spawn("submitter", submit_and_run, NULL);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     release();
     thrum_event_set(&go);
     thrum_executor_shutdown(pool);
@@ -226,7 +226,7 @@ EXPLORE(fiber_admission_overtakes, .preemptions = 1, .long_preemptions = 2)
 {
     make((thrum_fiber_pool_options){.max_workers = 1});
     thrum_future *busy = thrum_submit(pool, hold, THRUM_NOTHING);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     submit_next(THRUM_PRIORITY_NORMAL, 1);
     submit_next(THRUM_PRIORITY_NORMAL, 2);
     submit_next(THRUM_PRIORITY_LOW, 4);

@@ -282,7 +282,7 @@ EXPLORE(fiber_injected_come, .preemptions = 1, .no_thread = 1, .steps = 100000, 
     thrum_executor_stats_get(pool, &stats);
     alone = stats.workers == 1;
     if (alone) {
-        thrum_event_wait(&event, THRUM_FOREVER);
+        EXPLORE_CHECK(thrum_event_wait(&event, THRUM_FOREVER) == 0);
         thrum_future *future = thrum_submit(pool, come, THRUM_NOTHING);
         thrum__store_release(&is_there, 1);
         expect(future, 0);

@@ -428,7 +428,7 @@ static int tell_and_meet(thrum_task *self)
 static void shut_down_meanwhile(void)
 {
     thrum_future *future = thrum_submit(pool, tell_and_meet, THRUM_NOTHING);
-    (void)thrum_event_wait(&other, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&other, THRUM_FOREVER) == 0);
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_pending = true});
     EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_NOW) == 0);
     thrum_future_free(future);

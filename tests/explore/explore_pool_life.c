@@ -139,7 +139,7 @@ static void close_on_submitters(unsigned count_of_submitters, bool cancels)
 {
     make((thrum_thread_pool_options){.max_workers = 1, .max_pending = 1});
     thrum_future *busy = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     thrum_future *pending = thrum_submit(pool, count, THRUM_NOTHING);
     for (unsigned i = 0; i < count_of_submitters; i++)
         explore_spawn("submitter", submit_one, NULL);
@@ -181,11 +181,11 @@ EXPLORE(pool_run_here, .preemptions = 1, .long_preemptions = 2)
     make((thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     thrum_future *busy = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     thrum_event_clear(&runs_here);
     thrum_future_free(thrum_submit(pool, count, THRUM_NOTHING)); /* fills the backlog */
     explore_spawn("submitter", submit_and_run, NULL);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     thrum_event_set(&go);
     thrum_executor_shutdown(pool);
     explore_join_all();
@@ -229,8 +229,8 @@ static thrum_event inner_is_there;
 static int wait_for_inner(thrum_task *self)
 {
     (void)self;
-    thrum_event_wait(&inner_is_there, THRUM_FOREVER);
-    (void)thrum_future_wait(inner, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&inner_is_there, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_future_wait(inner, THRUM_FOREVER) == 0);
     return 0;
 }
 
@@ -249,7 +249,7 @@ EXPLORE(pool_stop, .preemptions = 1, .long_preemptions = 2, .sees = "both")
     inner = thrum_submit(pool, say_and_wait, THRUM_NOTHING);
     thrum_event_set(&inner_is_there);
     thrum_future *next = thrum_submit(pool, check_not_stopped, THRUM_NOTHING);
-    thrum_event_wait(&runs_here, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&runs_here, THRUM_FOREVER) == 0);
     if (thrum_future_running(first))
         explore_seen("both");
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_running = true});

@@ -61,7 +61,7 @@ static void collect(struct pair *pair, uint32_t i)
         thrum__task_slots_reaper_sleeps(&pair->slots, true);
         thrum__fence_seq_cst();
         if (!thrum__task_slot_is_done(slot))
-            thrum_event_wait(&pair->wakeup, THRUM_FOREVER);
+            EXPLORE_CHECK(thrum_event_wait(&pair->wakeup, THRUM_FOREVER) == 0);
         thrum__task_slots_reaper_sleeps(&pair->slots, false);
     }
     EXPLORE_CHECK(EXPLORE_READ(pair->result[i]) == (int)i + 1);
@@ -126,7 +126,7 @@ EXPLORE(slots_emptied, .preemptions = 3, .stale = 1, .sees = "full")
         thrum__fence_seq_cst();
         if (!thrum__task_slots_has_room(&pair->slots, TASKS)) {
             explore_seen("full");
-            thrum_event_wait(&pair->wakeup, THRUM_FOREVER);
+            EXPLORE_CHECK(thrum_event_wait(&pair->wakeup, THRUM_FOREVER) == 0);
         }
         thrum__task_slots_reaper_sleeps(&pair->slots, false);
     }

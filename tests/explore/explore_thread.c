@@ -163,7 +163,7 @@ struct oneself {
 static int join_oneself(thrum_task *self)
 {
     struct oneself *oneself = thrum_arg(self, struct oneself *);
-    thrum_event_wait(&oneself->known, THRUM_FOREVER);
+    EXPLORE_CHECK(thrum_event_wait(&oneself->known, THRUM_FOREVER) == 0);
     return thrum_thread_join(oneself->thread, THRUM_FOREVER) == -EDEADLK ? 0 : -EINVAL;
 }
 

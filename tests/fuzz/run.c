@@ -151,7 +151,7 @@ static int carry(thrum_task *task)
 {
     struct runner *runner = thrum_arg(task, struct runner *);
     thrum_shield_begin(); /* nobody can have asked it yet */
-    thrum_event_wait(&go, THRUM_FOREVER);
+    FUZZ_CHECK(thrum_event_wait(&go, THRUM_FOREVER) == 0);
     thrum_shield_end();
     thrum_event_set(&runner->begun);
     run_some(runner, UINT32_MAX);
@@ -173,7 +173,7 @@ static int carry_inline(thrum_task *task)
 static void *link_of_chain(void *argument)
 {
     struct runner *runner = argument;
-    thrum_event_wait(&go, THRUM_FOREVER);
+    FUZZ_CHECK(thrum_event_wait(&go, THRUM_FOREVER) == 0);
     if (run_some(runner, 1 + (unsigned)(fuzz_random(&runner->self.random) % 4))) {
         pthread_t next;
         FUZZ_CHECK(pthread_create(&next, NULL, link_of_chain, runner) == 0);

@@ -246,7 +246,7 @@ static void call_torn(void *object, struct linear_call *call)
     call->outcome = thrum_deque_at(object, 0, call->given);
     sched_yield();
     if (call->outcome == 0)
-        thrum_deque_pop_left(object, &dropped);
+        (void)!thrum_deque_pop_left(object, &dropped); /* another may have taken the last */
     call->count = call->outcome == 0;
 }
 

@@ -51,11 +51,13 @@ static int first_of_two(enum thrum_queue_order order)
                                    .compare = order == THRUM_PRIORITY ? compare : NULL};
     thrum_queue *queue = thrum_queue_new(sizeof(int), &options);
     int first = 0;
-    thrum_queue_put(queue, &(int){2}, THRUM_NOW);
-    thrum_queue_put(queue, &(int){1}, THRUM_NOW);
-    thrum_queue_get(queue, &first, THRUM_NOW);
+    int rc = thrum_queue_put(queue, &(int){2}, THRUM_NOW);
+    if (rc == 0)
+        rc = thrum_queue_put(queue, &(int){1}, THRUM_NOW);
+    if (rc == 0)
+        rc = thrum_queue_get(queue, &first, THRUM_NOW);
     thrum_queue_free(queue);
-    return first;
+    return rc == 0 ? first : rc;
 }
 
 static int nothing(thrum_task *self)

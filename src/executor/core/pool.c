@@ -86,7 +86,7 @@ static bool take_off(thrum__pool *pool)
 static void wait_until_gone(thrum__pool *pool)
 {
     thrum_shield_begin(); /* a pool that is left half shut down would be lost */
-    thrum_event_wait(&pool->gone, THRUM_FOREVER);
+    (void)!thrum_event_wait(&pool->gone, THRUM_FOREVER); /* the shield lets nothing end it */
     thrum_shield_end();
     thrum__thread_await(pool->departed);
 }

@@ -373,7 +373,7 @@ int thrum_run_with(const thrum_fiber_pool_options *options, thrum_task_fn *funct
     thrum_future *future =
         pool ? thrum_submit(pool, function, arg, size) : thrum__future_no_memory();
     thrum_shield_begin(); /* the function is asked to stop by its own means, not left behind */
-    (void)thrum_future_wait(future, THRUM_FOREVER);
+    (void)!thrum_future_wait(future, THRUM_FOREVER);
     thrum_shield_end();
     const thrum_error *error = thrum_future_error(future);
     thrum_executor_shutdown(pool);

@@ -174,7 +174,7 @@ static int use_everything(thrum_task *self)
             if (i % 20 == 0)
                 thrum_sleep(thrum_in(1e-5));
         thrum_with (&condition) {
-            thrum_condition_wait(&condition, thrum_in(1e-5));
+            (void)!thrum_condition_wait(&condition, thrum_in(1e-5)); /* notified or not */
             thrum_condition_notify(&condition, 1);
         }
     }

@@ -516,8 +516,8 @@ static int submit_byte(thrum_future *future, void *context)
 {
     (void)future;
     thrum_future *next = thrum_submit(context, write_byte, thrum_value(int, inherited));
-    (void)thrum_future_wait(next, THRUM_NOW);
-    (void)thrum_future_error(next); /* it may have been refused */
+    (void)!thrum_future_wait(next, THRUM_NOW); /* it may be pending */
+    (void)thrum_future_error(next);            /* it may have been refused */
     thrum_future_free(next);
     return 0;
 }

@@ -119,7 +119,7 @@ TEST(a_task_may_submit)
 static int submit_late(thrum_task *self)
 {
     thrum_executor *pool = thrum_arg(self, thrum_executor *);
-    thrum_event_wait(&go, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     for (;;) { /* until the shutdown has begun */
         thrum_future *future = thrum_submit(pool, note_order, THRUM_NOTHING);
         int rc = thrum_future_wait(future, THRUM_NOW);
@@ -162,7 +162,7 @@ TEST_STOPS(shutting_down_ones_own_pool_stops, "thread pool \"pool\" shut down by
 {
     thrum_executor *pool = thrum_thread_pool_new(NULL);
     thrum_future *future = thrum_submit(pool, shut_own_pool, thrum_value(thrum_executor *, pool));
-    thrum_future_wait(future, THRUM_FOREVER);
+    (void)!thrum_future_wait(future, THRUM_FOREVER); /* stops the program */
 }
 
 TEST_STOPS(a_negative_number_of_workers_stops, "cannot have -2 workers")

@@ -349,7 +349,7 @@ TEST_STOPS(a_shutdown_by_a_task_inside_of_a_task_stops, "which would wait for it
 {
     pool = make_threads();
     thrum_future *future = thrum_submit(pool, run_inline, THRUM_NOTHING);
-    thrum_future_wait(future, THRUM_FOREVER);
+    (void)!thrum_future_wait(future, THRUM_FOREVER); /* stops the program */
 }
 
 static thrum_event entered;
@@ -366,7 +366,7 @@ TEST_STOPS(a_shutdown_by_a_task_in_its_submitter_stops, "which would wait for it
     pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
         .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
     thrum_future_free(thrum_submit(pool, enter_and_wait, THRUM_NOTHING));
-    thrum_event_wait(&entered, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
     thrum_future_free(thrum_submit(pool, nothing, THRUM_NOTHING)); /* fills the backlog */
     thrum_future_free(thrum_submit(pool, shut_down_from_inside, THRUM_NOTHING));
 }

@@ -278,7 +278,7 @@ TEST(an_error_where_a_result_is_collected)
         let_go(1);
         if (i % 2)
             UNTIL(thrum_future_done(future));
-        (void)thrum_future_wait(future, THRUM_FOREVER);
+        CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
         thrum__fault_disarm(THRUM__FAULT_ALLOC);
         ends_with(future, -ENOMEM, NULL);
     }

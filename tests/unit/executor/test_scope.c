@@ -130,7 +130,8 @@ static bool runs_here(thrum_executor *pool)
 {
     bool here = false;
     thrum_future *future = thrum_submit(pool, sleep_elsewhere, thrum_value(pid_t, getpid()));
-    (void)thrum_future_result(future, &here, sizeof here, THRUM_NOW);
+    (void)!thrum_future_result(future, &here, sizeof here,
+                               THRUM_NOW); /* another process may have it */
     thrum_future_free(future);
     return here;
 }

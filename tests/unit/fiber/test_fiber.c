@@ -474,7 +474,7 @@ static bool put_for_a_sleeper;
 static int look_and_put(thrum_task *self)
 {
     (void)self;
-    thrum_event_wait(&about_to_get, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&about_to_get, THRUM_FOREVER), ==, 0);
     const thrum__bounded *bounded = thrum__bounded_of(queue);
     put_for_a_sleeper = (thrum__load_relaxed(&bounded->tail.word) & THRUM__WAITED) != 0;
     return thrum_queue_put(queue, &(int){1}, THRUM_FOREVER);

@@ -156,7 +156,7 @@ static int storm(thrum_task *self)
     for (int i = 0; i < 2; i++)
         if (children[i]) {
             thrum_shield_begin();
-            thrum_future_wait(children[i], THRUM_FOREVER);
+            CHECK_INT(thrum_future_wait(children[i], THRUM_FOREVER), ==, 0);
             thrum_shield_end();
             thrum_future_free(children[i]);
         }

@@ -243,7 +243,7 @@ TEST_STOPS(a_tick_that_frees_its_own_task_stops_the_program, "freed by its own t
 {
     thrum__store_release(&own, thrum_periodic_start(&(thrum_periodic_options){.period = 1},
                                                     free_myself, THRUM_NOTHING));
-    thrum_periodic_join(own, THRUM_FOREVER);
+    (void)!thrum_periodic_join(own, THRUM_FOREVER); /* stops the program */
 }
 
 TEST_STOPS(a_period_of_nothing_stops_the_program, "a period of 0 seconds")

@@ -133,15 +133,15 @@ TEST_STOPS(an_error_after_the_end_stops_the_program, "given an error by thread")
 {
     thrum_future *future = thrum_future_new();
     thrum_future_cancel(future);
-    thrum_future_set_running(future);
+    CHECK_INT(thrum_future_set_running(future), ==, -ECANCELED);
     thrum_future_set_error(future, -ERANGE, "late");
 }
 
 TEST_STOPS(running_twice_stops_the_program, "it is running already")
 {
     thrum_future *future = thrum_future_new();
-    thrum_future_set_running(future);
-    thrum_future_set_running(future);
+    CHECK_INT(thrum_future_set_running(future), ==, 0);
+    (void)!thrum_future_set_running(future); /* stops the program */
 }
 
 static int nothing(thrum_task *self)

@@ -59,7 +59,7 @@ static void fail_and_forget(void)
     for (int i = 0; i < 3; i++)
         (void)thrum_submit(pool, fail, thrum_value(int, i)); /* the handle is lost */
     thrum_future *read_one = thrum_submit(pool, fail, thrum_value(int, 3));
-    (void)thrum_future_wait(read_one, THRUM_FOREVER);
+    CHECK_INT(thrum_future_wait(read_one, THRUM_FOREVER), ==, 0);
     (void)thrum_future_error(read_one);
     thrum_executor_shutdown(pool);
     (void)thrum_thread_start(fail, thrum_value(int, 7));
@@ -110,7 +110,7 @@ static void fail_in_other_ways(void)
     thrum_group *joined = thrum_group_new();
     thrum_future_free(
         thrum_group_submit(joined, here, fail_without_a_number, thrum_text("second group")));
-    (void)thrum_group_join(joined, THRUM_FOREVER);
+    CHECK_INT(thrum_group_join(joined, THRUM_FOREVER), ==, THRUM_FAILED);
     thrum_executor_shutdown(here);
 }
 
@@ -145,7 +145,7 @@ static void leave_handles(void)
     thrum_process_free(thrum_process_start(succeed, THRUM_NOTHING)); /* this one is */
     thrum_process *process = thrum_process_start_with(&(thrum_process_options){.name = "left, too"},
                                                       succeed, THRUM_NOTHING);
-    (void)thrum_process_join(process, THRUM_FOREVER);
+    CHECK_INT(thrum_process_join(process, THRUM_FOREVER), ==, 0);
 }
 
 TEST(handles_that_were_not_freed_are_told_if_wanted)

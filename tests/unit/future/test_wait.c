@@ -35,7 +35,8 @@ static void end(void)
 {
     for (int i = 0; i < COUNT; i++) {
         thrum_event_set(&gates[i]);
-        (void)thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER);
+        CHECK_INT(thrum_future_wait(futures[i], THRUM_FOREVER), ==, 0);
+        (void)thrum_future_error(futures[i]); /* one has failed */
         thrum_future_free(futures[i]);
     }
     thrum_executor_shutdown(pool);

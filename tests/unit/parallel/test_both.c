@@ -311,7 +311,7 @@ static void shut_down_meanwhile(thrum_executor *executor)
     pool = executor;
     thrum_future_free(
         thrum_submit(pool, talk_after_shutdown, thrum_value(thrum_event *, &entered)));
-    thrum_event_wait(&entered, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&entered, THRUM_FOREVER), ==, 0);
     thrum_executor_shutdown_with(
         pool, &(thrum_shutdown_options){.cancel_pending = true, .cancel_running = true});
 }
@@ -358,7 +358,7 @@ TEST_STOPS(halves_on_an_executor_that_was_shut_down_stop_the_program, "after its
     }
     pool = thrum_thread_pool_new(NULL);
     thrum_executor_shutdown(pool);
-    (void)thrum_both(pool, succeed, NULL, succeed, NULL);
+    (void)!thrum_both(pool, succeed, NULL, succeed, NULL); /* stops the program */
 }
 
 /* ---------------------------------------------------------------------------------------- fork(2) */

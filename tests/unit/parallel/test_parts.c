@@ -103,7 +103,7 @@ TEST_STOPS(a_scope_that_is_ended_before_an_inner_one_stops_the_program, "out of 
     pool = thrum_inline_new();
     CHECK_INT(thrum_scope_begin(&outer, pool), ==, 0);
     CHECK_INT(thrum_scope_begin(&inner, other), ==, 0);
-    (void)thrum_scope_end(&outer);
+    (void)!thrum_scope_end(&outer); /* stops the program */
 }
 
 TEST_STOPS(parts_of_an_outer_scope_before_those_of_an_inner_one_stop_the_program, "out of order")
@@ -116,5 +116,5 @@ TEST_STOPS(parts_of_an_outer_scope_before_those_of_an_inner_one_stop_the_program
     CHECK_INT(thrum_scope_begin(&inner, pool), ==, 0);
     thrum_scope_start(&outer, &first, add, &count);
     thrum_scope_start(&inner, &second, add, &count);
-    (void)thrum_scope_end(&outer);
+    (void)!thrum_scope_end(&outer); /* stops the program */
 }

@@ -39,7 +39,7 @@ TEST(each_thread_has_its_own_and_the_end_destroys_it)
 
 static void *use_own_foreign(void *unused)
 {
-    thrum_local_set(&first, malloc(4));
+    CHECK_INT(thrum_local_set(&first, malloc(4)), ==, 0);
     return unused;
 }
 
@@ -59,7 +59,7 @@ static uint32_t destroyer;
 static void wait_at_gate(void *value)
 {
     tell_ident(value);
-    thrum_event_wait(&gate, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&gate, THRUM_FOREVER), ==, 0);
     thrum__add_relaxed(&destroyed, 1);
 }
 
@@ -87,7 +87,7 @@ static thrum_local stubborn = THRUM_LOCAL_INIT(set_again);
 static void set_again(void *value)
 {
     thrum__add_relaxed(&destroyed, 1);
-    thrum_local_set(&stubborn, value);
+    CHECK_INT(thrum_local_set(&stubborn, value), ==, 0);
 }
 
 static int be_stubborn(thrum_task *self)

@@ -290,7 +290,7 @@ TEST(each_of_many_requests_to_stop_arrives)
         thrum_future *future = thrum_submit(pool, sleep_on, thrum_value(int, -1));
         thrum_future *other = thrum_submit(pool, nothing, THRUM_NOTHING);
         if (i % 3 == 0)
-            thrum_future_wait(other, THRUM_FOREVER);
+            CHECK_INT(thrum_future_wait(other, THRUM_FOREVER), ==, 0);
         (void)thrum_future_cancel(future);
         CHECK_OUTCOME(thrum_future_result(future, NULL, 0, THRUM_FOREVER),
                       thrum_future_error(future), -ECANCELED);

@@ -85,7 +85,7 @@ static void wait_and_die(void *argument)
 {
     struct common *common = argument;
     thrum__add_relaxed(&common->waiting, 1);
-    (void)thrum_shared_event_wait(&common->event, THRUM_FOREVER);
+    CHECK_INT(thrum_shared_event_wait(&common->event, THRUM_FOREVER), ==, 0);
     child_stay();
 }
 

@@ -95,7 +95,7 @@ static int answer(thrum_task *self)
 {
     struct ping_pong *both = thrum_arg(self, struct ping_pong *);
     for (int i = 0; i < 2000; i++) {
-        thrum_event_wait(&both->there, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&both->there, THRUM_FOREVER), ==, 0);
         thrum_event_clear(&both->there);
         thrum_event_set(&both->back);
     }

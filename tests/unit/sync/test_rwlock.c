@@ -53,7 +53,7 @@ static int hold(thrum_task *self)
                          : thrum_rwlock_acquire_read_until(&lock, THRUM_FOREVER);
     if (rc < 0)
         return rc;
-    thrum_event_wait(&go, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     if (role.writes)
         thrum_rwlock_release_write(&lock);
     else

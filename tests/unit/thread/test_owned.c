@@ -202,7 +202,7 @@ static thrum_future *occupy(thrum_executor *executor)
 static void let_worker_go(thrum_future *future)
 {
     thrum_event_set(&go);
-    (void)thrum_future_wait(future, THRUM_FOREVER);
+    CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
     thrum_future_free(future);
 }
 

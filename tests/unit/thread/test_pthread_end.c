@@ -58,13 +58,14 @@ static int leave(thrum_task *self)
 TEST_STOPS(pthread_exit_in_a_thread_stops_the_program, "ended by pthread_exit")
 {
     thrum_thread *thread = thrum_thread_start(leave, THRUM_NOTHING);
-    thrum_thread_join(thread, THRUM_FOREVER);
+    (void)!thrum_thread_join(thread, THRUM_FOREVER); /* stops the program */
 }
 
 TEST_STOPS(pthread_exit_in_a_pool_stops_the_program, "a task ends by its return")
 {
     thrum_executor *pool = thrum_thread_pool_new(NULL);
-    thrum_future_wait(thrum_submit(pool, leave, THRUM_NOTHING), THRUM_FOREVER);
+    (void)!thrum_future_wait(thrum_submit(pool, leave, THRUM_NOTHING),
+                             THRUM_FOREVER); /* stops the program */
 }
 
 /* The thread that thrum did not start is cancelled in a wait, and goes on until it is out of it. */

@@ -40,7 +40,7 @@ TEST(large_values_pass_whole)
 static int return_twice(thrum_task *self)
 {
     CHECK_INT(thrum_task_arg_size(self), ==, 0);
-    thrum_return(self, thrum_value(struct big, {0}));
+    CHECK_INT(thrum_return(self, thrum_value(struct big, {0})), ==, 0);
     return thrum_return(self, thrum_value(short, 9));
 }
 
@@ -83,7 +83,7 @@ static int fail_variously(thrum_task *self)
     case 9:
         return thrum_fail_with(self, NULL);
     default:
-        thrum_return(self, thrum_value(int, 1));
+        CHECK_INT(thrum_return(self, thrum_value(int, 1)), ==, 0);
         return thrum_fail(self, -EIO, "%0500d", 0);
     }
 }

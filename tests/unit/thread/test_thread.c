@@ -137,7 +137,7 @@ static thrum_thread *itself;
 static int join_itself(thrum_task *self)
 {
     (void)self;
-    thrum_event_wait(&go, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     return thrum_thread_join(itself, THRUM_FOREVER);
 }
 
@@ -229,7 +229,8 @@ static int call_exit(thrum_task *self)
 
 static void exit_from_thread(void)
 {
-    thrum_thread_join(thrum_thread_start(call_exit, THRUM_NOTHING), THRUM_FOREVER);
+    (void)!thrum_thread_join(thrum_thread_start(call_exit, THRUM_NOTHING),
+                             THRUM_FOREVER); /* stops the program */
 }
 
 TEST(the_end_of_the_program_waits_for_threads)
@@ -359,7 +360,7 @@ static int tell_current(thrum_task *self)
 {
     tell_ident(&ident);
     CHECK_INT(thrum_thread_current_native_id(), >, 0);
-    thrum_event_wait(&go, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     thrum_thread *current = thrum_thread_current();
     return thrum_return(self, thrum_value(thrum_thread *, current));
 }

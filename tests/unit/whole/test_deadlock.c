@@ -55,7 +55,7 @@ static int take_both(thrum_task *self)
 {
     struct plan plan = thrum_arg(self, struct plan);
     thrum_lock_acquire(plan.first);
-    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    CHECK_INT(thrum_barrier_wait(&meet, THRUM_FOREVER), >=, 0);
     thrum_lock_acquire(plan.second);
     return 0;
 }
@@ -87,7 +87,7 @@ static int take_conditions(thrum_task *self)
 {
     int first = thrum_arg(self, int);
     thrum_condition_acquire(&conditions[first]);
-    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    CHECK_INT(thrum_barrier_wait(&meet, THRUM_FOREVER), >=, 0);
     thrum_condition_acquire(&conditions[1 - first]);
     return 0;
 }
@@ -141,7 +141,7 @@ static int take_rlock_and_write(thrum_task *self)
 {
     (void)self;
     thrum_rlock_acquire(&rlock);
-    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    CHECK_INT(thrum_barrier_wait(&meet, THRUM_FOREVER), >=, 0);
     thrum_rwlock_acquire_read(&rwlock);
     return 0;
 }
@@ -150,7 +150,7 @@ static int write_and_take_rlock(thrum_task *self)
 {
     (void)self;
     thrum_rwlock_acquire_write(&rwlock);
-    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    CHECK_INT(thrum_barrier_wait(&meet, THRUM_FOREVER), >=, 0);
     thrum_rlock_acquire(&rlock);
     return 0;
 }
@@ -400,7 +400,7 @@ static int take_both_or_give_up(thrum_task *self)
 {
     (void)self;
     thrum_lock_acquire(&locks[1]);
-    thrum_barrier_wait(&meet, THRUM_FOREVER);
+    CHECK_INT(thrum_barrier_wait(&meet, THRUM_FOREVER), >=, 0);
     int rc = thrum_lock_acquire_until(&locks[0], thrum_in(0.5));
     thrum_lock_release(&locks[1]);
     return rc;
@@ -426,7 +426,7 @@ static int wait_for_condition(thrum_task *self)
     (void)self;
     thrum_with (&condition)
         while (!ready)
-            thrum_condition_wait(&condition, THRUM_FOREVER);
+            CHECK_INT(thrum_condition_wait(&condition, THRUM_FOREVER), ==, 0);
     return 0;
 }
 

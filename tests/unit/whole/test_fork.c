@@ -33,7 +33,7 @@ static int hold_lock(thrum_task *self)
     (void)self;
     thrum_with (&lock) {
         tell_ident(&ident);
-        thrum_event_wait(&go, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     }
     return 0;
 }
@@ -252,7 +252,7 @@ static int hold_until_go(thrum_task *self)
     (void)self;
     thrum__lock_across_fork(&held);
     thrum_with (&held)
-        thrum_event_wait(&go, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
     return 0;
 }
 
@@ -301,7 +301,7 @@ static int take_the_inner_too(thrum_task *self)
 {
     (void)self;
     thrum_with (&outer) {
-        thrum_event_wait(&go, THRUM_FOREVER);
+        CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
         thrum_with (&inner)
             thrum_yield();
     }

@@ -55,7 +55,7 @@ static void finish(thrum_thread *thread)
 static void stay(void)
 {
     tell_ident(&idents[0]);
-    (void)thrum_event_wait(&go, THRUM_FOREVER);
+    CHECK_INT(thrum_event_wait(&go, THRUM_FOREVER), ==, 0);
 }
 
 /* ----------------------------------------------------------------------------------- lock and rlock */
@@ -254,7 +254,7 @@ static int wait_for_condition(thrum_task *self)
     tell_ident(&idents[0]);
     thrum_with (&condition)
         while (!notified)
-            (void)thrum_condition_wait(&condition, THRUM_FOREVER);
+            CHECK_INT(thrum_condition_wait(&condition, THRUM_FOREVER), ==, 0);
     return 0;
 }
 
@@ -332,7 +332,7 @@ static void run_the_other_once(void)
 
 static void run_the_same_once(void)
 {
-    (void)thrum_once_run(&once, run_at_once, NULL);
+    (void)!thrum_once_run(&once, run_at_once, NULL); /* stops the program */
 }
 
 TEST(a_once_that_another_thread_runs_stops_a_wait)

@@ -25,6 +25,11 @@ static uint32_t tally;
 /* How many threads there are in this run, and what each has to do. */
 static int threads, each;
 
+static bool in_time(int rc)
+{
+    return rc == 0 || rc == -ETIMEDOUT || rc == -EAGAIN;
+}
+
 static int on_processors(int factor)
 {
     int count = thrum_cpu_count() * factor;
@@ -172,7 +177,8 @@ static int use_condition(thrum_task *self)
                 continue;
             }
             while (counter == 0)
-                thrum_condition_wait(&condition, i % 3 ? THRUM_FOREVER : thrum_in(1e-5));
+                CHECK(in_time(
+                    thrum_condition_wait(&condition, i % 3 ? THRUM_FOREVER : thrum_in(1e-5))));
             counter--;
         }
     }
@@ -193,7 +199,8 @@ static int use_event(thrum_task *self)
     int number = thrum_arg(self, int);
     for (int i = 0; i < WORK / 16; i++) {
         if (number > 1) {
-            thrum_event_wait(&events[number % 2], i % 2 ? THRUM_NOW : thrum_in(1e-6));
+            CHECK(
+                in_time(thrum_event_wait(&events[number % 2], i % 2 ? THRUM_NOW : thrum_in(1e-6))));
             continue;
         }
         if (number == 0)
