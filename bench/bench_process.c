@@ -45,7 +45,7 @@ static double submit_many(void)
     int64_t begin = bench_now();
     for (int i = 0; i < TASKS; i++)
         futures[i] = thrum_submit(pool, nothing, THRUM_NOTHING);
-    bench_require(thrum_wait(futures, TASKS, THRUM_ALL_COMPLETED, THRUM_FOREVER) == 0,
+    bench_require(thrum_wait(futures, TASKS, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER) == 0,
                   "thrum_wait");
     double elapsed = (double)(bench_now() - begin);
     for (int i = 0; i < TASKS; i++)

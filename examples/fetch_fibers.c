@@ -93,9 +93,11 @@ int main(int argc, char **argv)
     thrum_executor *servers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     thrum_future **futures = calloc((size_t)count, sizeof *futures);
-    client = thrum_curl_new(NULL);
-    if (!servers || !fibers || !futures || !client)
+    if (!servers || !fibers || !futures)
         errx(EXIT_FAILURE, "out of memory");
+    rc = thrum_curl_new(NULL, &client);
+    if (rc < 0)
+        errx(EXIT_FAILURE, "cannot make a client: %s", thrum_strerror(rc));
     thrum_future_free(thrum_submit(servers, accept_all, thrum_value(thrum_socket *, listener)));
 
     thrum_time start = thrum_now();

@@ -35,7 +35,7 @@ int main(void)
                        &(thrum_map_options){.count = ITEMS,
                                             .args = items,
                                             .arg_size = sizeof *items,
-                                            .ret_results = results,
+                                            .results = results,
                                             .result_size = sizeof *results,
                                             .ret_error = &error});
     thrum_executor_shutdown(pool);

@@ -38,7 +38,7 @@ static double measure(thrum_executor *executor, thrum_task_fn *function, uint64_
     thrum_time begin = thrum_now();
     int rc = thrum_map(executor, function,
                        &(thrum_map_options){.count = TASKS,
-                                            .ret_results = results,
+                                            .results = results,
                                             .result_size = sizeof *results,
                                             .ret_error = &error});
     double seconds = (double)(thrum_now() - begin) / 1e9;

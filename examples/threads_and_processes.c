@@ -34,7 +34,7 @@ static uint64_t measure(const char *name, thrum_executor *executor)
                        &(thrum_map_options){.count = TASKS,
                                             .args = counts,
                                             .arg_size = sizeof counts[0],
-                                            .ret_results = results,
+                                            .results = results,
                                             .result_size = sizeof results[0],
                                             .ret_error = &error});
     thrum_executor_shutdown(executor);

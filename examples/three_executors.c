@@ -46,7 +46,7 @@ static double measure(const char *name, thrum_executor *executor)
         .count = REQUESTS,
         .args = requests,
         .arg_size = sizeof requests[0],
-        .ret_results = results,
+        .results = results,
         .result_size = sizeof results[0],
         .window = REQUESTS,
         .ret_error = &error,

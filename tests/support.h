@@ -4,6 +4,7 @@
 
 #include "base/atomic.h"
 #include "base/fault.h"
+#include "harness.h"
 #include "park/context.h"
 
 #include <string.h>
@@ -48,5 +49,14 @@ static inline void tell_ident(uint32_t *ident)
         return text;                                                                               \
     }                                                                                              \
     typedef int tsan_options_end
+
+/* A periodic task, which must start. */
+static inline thrum_periodic *start_periodic(const thrum_periodic_options *options,
+                                             thrum_task_fn *function, const void *arg, size_t size)
+{
+    thrum_periodic *periodic = NULL;
+    CHECK_INT(thrum_periodic_start(options, function, arg, size, &periodic), ==, 0);
+    return periodic;
+}
 
 #endif

@@ -3,7 +3,9 @@
 # warnings are errors. Run in the root of the tree. That of an adapter, adapter/NAME/thrum_NAME.h,
 # may include the headers of libNAME as well. The comment of a function that returns an int says what it returns: it has
 # the word "Returns", or begins with "The", as in "The number of items". Such a function is THRUM_MUST_CHECK, unless
-# tools/unchecked gives a reason why its code may be dropped (include/thrum/export.h has the rule).
+# tools/unchecked gives a reason why its code may be dropped (include/thrum/export.h has the rule). An enum has a
+# typedef, and its constants begin with the first word of its name: thrum_queue_order has THRUM_QUEUE_FIFO. An enum that
+# only makes constants has none, and they begin with the name of the header.
 set -u
 status=0
 # shellcheck disable=SC2046 # a list of words
@@ -15,6 +17,46 @@ awk '
         found = 1
     }
     { comment = "" }
+    END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
+# shellcheck disable=SC2046 # a list of words
+awk '
+    function complain(what) {
+        print FILENAME ":" FNR ": " what
+        found = 1
+    }
+    # The constants of one line.
+    function constants(text,    words, count, i) {
+        gsub(/\/\*[^*]*\*\//, "", text)
+        sub(/.*\{/, "", text)
+        sub(/\}.*/, "", text)
+        count = split(text, words, ",")
+        for (i = 1; i <= count; i++) {
+            sub(/[ \t]*(=.*)?$/, "", words[i])
+            sub(/^[ \t]*/, "", words[i])
+            if (words[i] ~ /^[A-Z][A-Z0-9_]+$/ && substr(words[i], 1, length(prefix)) != prefix)
+                complain(words[i] " does not begin with " prefix)
+        }
+    }
+    /^[ \t]*(typedef )?enum [a-z_]*[ ]*\{/ {
+        if ($1 == "typedef") {
+            prefix = $3
+            sub(/^thrum_/, "", prefix)
+            sub(/_.*/, "", prefix)
+        } else {
+            if ($2 != "{")
+                complain("enum " $2 " has no typedef")
+            prefix = FILENAME
+            sub(/.*\//, "", prefix)
+            sub(/\.h$/, "", prefix)
+            sub(/^thrum_/, "", prefix)
+        }
+        prefix = "THRUM_" toupper(prefix) "_"
+        inside = 1
+    }
+    inside {
+        constants($0)
+        inside = $0 !~ /\}/
+    }
     END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
 # shellcheck disable=SC2046 # a list of words
 awk '

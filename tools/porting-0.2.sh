@@ -55,6 +55,9 @@ names() {
         -e '/\bthrum_fiber_pool_options\b/s/\.workers\b/.max_workers/' \
         -e 's/\bTHRUM_(FIFO|LIFO|PRIORITY)\b/THRUM_QUEUE_\1/g' \
         -e 's/\benum thrum_queue_order\b/thrum_queue_order/g' \
+        -e 's/\bTHRUM_(ALL_COMPLETED|FIRST_COMPLETED|FIRST_FAILED)\b/THRUM_WAIT_\1/g' \
+        -e 's/\bTHRUM_ADDRESS_SIZE\b/THRUM_SOCKET_ADDRESS_SIZE/g' \
+        -e 's/\.ret_results\b/.results/g' \
         "$1"
 }
 

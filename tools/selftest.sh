@@ -221,6 +221,12 @@ fresh && sed -i 's/Does it. Returns 0./Does it./' include/thrum/thing.h
 rejects headers '' 'thing.h:.*does not say what the function returns' 'a function whose return codes are not told'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
+fresh && printf 'typedef enum thrum_bad_kind {\n    THRUM_BAD_GOOD, /* BAD */\n    THRUM_GOOD = 1,\n} thrum_bad_kind;\n' >include/thrum/bad.h
+rejects headers '' 'bad.h:3: THRUM_GOOD does not begin with THRUM_BAD_' 'a constant with another name than its enum'
+fresh && printf 'enum thrum_bad_kind { THRUM_BAD_ONE };\n' >include/thrum/bad.h
+rejects headers '' 'bad.h:1: enum thrum_bad_kind has no typedef' 'an enum without a typedef'
+fresh && printf 'enum { THRUM_BAD_ONE = 1, THRUM_TWO };\n' >include/thrum/bad.h
+rejects headers '' 'bad.h:1: THRUM_TWO does not begin with THRUM_BAD_' 'a lone constant without the name of its header'
 fresh && sed -i 's/THRUM_MUST_CHECK int/int/' include/thrum/thing.h
 rejects headers '' 'thing.h: thrum_thing_do: is not THRUM_MUST_CHECK' 'a code that may be dropped without a reason'
 fresh && echo 'thrum_thing_do harms nobody' >>tools/unchecked

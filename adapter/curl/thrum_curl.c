@@ -444,16 +444,17 @@ int thrum_curl_perform(thrum_curl *client, CURL *easy, CURLcode *ret_code, thrum
 /* --------------------------------------------------------------------------------- birth and end */
 
 /* Fills in what can fail. What there is of it is given back by dismantle, in any case. */
-static bool assemble(thrum_curl *client)
+static int assemble(thrum_curl *client)
 {
+    client->wakeup = -1;
     client->poller = epoll_create1(EPOLL_CLOEXEC);
-    client->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (client->poller >= 0)
+        client->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.fd = client->wakeup};
-    if (client->poller < 0 || client->wakeup < 0 ||
-        epoll_ctl(client->poller, EPOLL_CTL_ADD, client->wakeup, &event) < 0 ||
-        thrum_curl__requests_init(&client->requests) < 0)
-        return false;
-    return make_multi(client);
+    if (client->wakeup < 0 || epoll_ctl(client->poller, EPOLL_CTL_ADD, client->wakeup, &event) < 0)
+        return -errno;
+    int rc = thrum_curl__requests_init(&client->requests);
+    return rc < 0 || make_multi(client) ? rc : -ENOMEM;
 }
 
 static void dismantle(thrum_curl *client)
@@ -469,23 +470,25 @@ static void dismantle(thrum_curl *client)
     free(client);
 }
 
-thrum_curl *thrum_curl_new(const thrum_curl_options *options)
+int thrum_curl_new(const thrum_curl_options *options, thrum_curl **ret_client)
 {
     thrum_curl *client = calloc(1, sizeof *client);
     if (!client)
-        return NULL;
+        return -ENOMEM;
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
         free(client);
-        return NULL;
+        return -ENOMEM;
     }
     client->timer = THRUM_FOREVER;
     if (options)
         client->options = *options;
     thrum_curl__names_init(&client->names, client->options.no_lookups);
-    if (assemble(client))
-        return client;
-    dismantle(client);
-    return NULL;
+    int rc = assemble(client);
+    if (rc < 0)
+        dismantle(client);
+    else
+        *ret_client = client;
+    return rc;
 }
 
 void thrum_curl_free(thrum_curl *client)

@@ -13,7 +13,10 @@
  *         return rc;
  *     }
  *
- *     thrum_curl *client = thrum_curl_new(NULL);
+ *     thrum_curl *client;
+ *     int rc = thrum_curl_new(NULL, &client);
+ *     if (rc < 0)
+ *         return rc;
  *     thrum_executor *pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
  *     for (int i = 0; i < 10000; i++)
  *         thrum_future_free(thrum_submit(pool, fetch, thrum_value(thrum_curl *, client)));
@@ -65,11 +68,15 @@ typedef struct thrum_curl_options {
 } thrum_curl_options;
 
 /* Makes a client. `options` may be NULL; negative numbers count as zero. A client has two
- * descriptors besides those of its connections. The caller owns it and frees it with
- * thrum_curl_free. Does not block. Python: aiohttp.ClientSession().
+ * descriptors besides those of its connections. Does not block. Python: aiohttp.ClientSession().
  *
- * Returns the client, or NULL if memory or descriptors ran out. */
-THRUM_API thrum_curl *thrum_curl_new(const thrum_curl_options *options);
+ * Returns:
+ *     0                 the client, to be freed with thrum_curl_free
+ *     -ENOMEM           memory ran out
+ *     -EMFILE, -ENFILE  the process or the system has no descriptor left
+ */
+THRUM_API THRUM_MUST_CHECK int thrum_curl_new(const thrum_curl_options *options,
+                                              thrum_curl **ret_client);
 
 /* Performs the transfer that `easy` describes, as curl_easy_perform does, and waits for its end.
  * The caller owns the handle and must not touch it meanwhile. CURLOPT_NOSIGNAL is set. Any number

@@ -78,9 +78,8 @@ static int ask_whether_to_stop(void *context, curl_off_t down_total, curl_off_t 
 
 static bool make_client(void)
 {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK)
-        client = thrum_curl_new(&(thrum_curl_options){.max_idle = CONNECTIONS_KEPT});
-    return client != NULL;
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK &&
+           thrum_curl_new(&(thrum_curl_options){.max_idle = CONNECTIONS_KEPT}, &client) == 0;
 }
 
 /* Sets what all fetches have in common. `target` is "own" for our server. */

@@ -29,20 +29,19 @@ static const double first_pause = 0.5, longest_pause = 30, crowd_pause = 0.05;
 int transfers_init(struct transfers *ret_transfers, const struct fetch_options *options, int lanes,
                    struct body_place *place, thrum_deadline deadline)
 {
-    bool fine = true;
+    int rc = 0;
     *ret_transfers = (struct transfers){.options = options, .place = place, .deadline = deadline};
     if (options->rate > 0)
         thrum_rate_limiter_init(&ret_transfers->limiter, options->rate, 1);
-    for (int i = 0; i < lanes && fine; i++) {
-        ret_transfers->clients[i] = thrum_curl_new(
-            &(thrum_curl_options){.max_idle = options->jobs, .no_lookups = options->proxy != NULL});
-        fine = ret_transfers->clients[i] != NULL;
-    }
+    for (int i = 0; i < lanes && rc == 0; i++)
+        rc = thrum_curl_new(
+            &(thrum_curl_options){.max_idle = options->jobs, .no_lookups = options->proxy != NULL},
+            &ret_transfers->clients[i]);
     if (options->host_rate > 0)
         ret_transfers->host_limiter =
             thrum_keyed_rate_limiter_new(&(thrum_keyed_rate_limiter_options){
                 .per_second = options->host_rate, .max_keys = HOSTS_KNOWN});
-    return fine && (options->host_rate <= 0 || ret_transfers->host_limiter) ? 0 : -ENOMEM;
+    return rc < 0 || options->host_rate <= 0 || ret_transfers->host_limiter ? rc : -ENOMEM;
 }
 
 void transfers_finish(struct transfers *transfers)

@@ -165,7 +165,7 @@ typedef struct thrum_map_options {
     size_t count;       /* how many items */
     const void *args;   /* their arguments, one after another; NULL for none */
     size_t arg_size;    /* bytes of one argument */
-    void *ret_results;  /* where results go, in input order; NULL drops them */
+    void *results;      /* where results go, in input order; NULL drops them */
     size_t result_size; /* bytes of one result; 0 for none */
     size_t window;      /* the most tasks in flight; 0 for a default that keeps the pool busy */
     size_t chunk; /* items to a task, for small ones; 0 for 1; above 1 no result may be owned */
@@ -208,7 +208,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_map(thrum_executor *executor, thrum_task_fn
 typedef struct thrum_mapping thrum_mapping;
 
 /* Starts to run `function` on the items. Their `args` must stay until the mapping is freed.
- * `ret_results`, `ret_error`, `ret_failed` and the deadline are ignored. The caller owns the
+ * `results`, `ret_error`, `ret_failed` and the deadline are ignored. The caller owns the
  * mapping and frees it with thrum_mapping_free. Does not block. Python: Executor.map().
  *
  * Returns:

@@ -135,9 +135,9 @@ THRUM_API bool thrum_future_cancelled(thrum_future *future);
 /* What thrum_wait waits for. A future that was cancelled, or ended with the code -ECANCELED, counts
  * as done and not as failed. */
 typedef enum thrum_wait_condition {
-    THRUM_ALL_COMPLETED,   /* until all are done */
-    THRUM_FIRST_COMPLETED, /* until one is done */
-    THRUM_FIRST_FAILED     /* until one has failed, or all are done */
+    THRUM_WAIT_ALL_COMPLETED,   /* until all are done */
+    THRUM_WAIT_FIRST_COMPLETED, /* until one is done */
+    THRUM_WAIT_FIRST_FAILED     /* until one has failed, or all are done */
 } thrum_wait_condition;
 
 /* Waits until the condition holds for the `count` futures. It holds if there are none. Failures

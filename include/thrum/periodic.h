@@ -1,9 +1,12 @@
 /* A periodic task: a task function that is called at regular moments on a thread of its own.
  *
- *     thrum_periodic *health = thrum_periodic_start(
- *         &(thrum_periodic_options){.period = 2.0}, check_health, THRUM_NOTHING);
+ *     thrum_periodic *health;
+ *     int rc = thrum_periodic_start(&(thrum_periodic_options){.period = 2.0}, check_health,
+ *                                   THRUM_NOTHING, &health);
+ *     if (rc < 0)
+ *         return rc;
  *     ...
- *     int rc = thrum_periodic_stop(health, THRUM_FOREVER);     // from here on no tick runs
+ *     rc = thrum_periodic_stop(health, THRUM_FOREVER);     // from here on no tick runs
  *     if (rc == THRUM_FAILED)
  *         puts("a check has failed");
  *     thrum_periodic_free(health);
@@ -60,24 +63,23 @@ typedef struct thrum_periodic_options {
 } thrum_periodic_options;
 
 /* Starts ticks of `function` with a copy of the `size` bytes at `arg`. Options are not kept. A
- * period that is not above 0 stops the program. The caller owns the handle and frees it with
- * thrum_periodic_free. Does not block.
+ * period that is not above 0 stops the program. Does not block.
  *
  * Returns:
- *     a handle; if the system refuses a thread, the task has failed with -EAGAIN or -ENOMEM
- *     NULL  memory ran out
+ *     0        the task, to be freed with thrum_periodic_free
+ *     -EAGAIN  the system refuses a thread
+ *     -ENOMEM  memory ran out
  */
-THRUM_API thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options,
-                                               thrum_task_fn *function, const void *arg,
-                                               size_t size);
+THRUM_API THRUM_MUST_CHECK int thrum_periodic_start(const thrum_periodic_options *options,
+                                                    thrum_task_fn *function, const void *arg,
+                                                    size_t size, thrum_periodic **ret_periodic);
 
 /* Lets no further tick start, and waits for a running tick. May be called any number of times.
  * Blocks only while a tick runs.
  *
  * Returns:
  *     0             no tick runs, and none will
- *     THRUM_FAILED  likewise; a tick failed and ended the task, or the thread was refused: see
- *                   thrum_periodic_error
+ *     THRUM_FAILED  likewise; a tick failed and ended the task: see thrum_periodic_error
  *     -ETIMEDOUT    the deadline has passed; the running tick is the last
  *     -EAGAIN       the deadline is THRUM_NOW, and a tick runs; it is the last
  *     -ECANCELED    the running task was cancelled; the running tick is the last
@@ -97,8 +99,7 @@ THRUM_API void thrum_periodic_cancel(thrum_periodic *periodic);
  *
  * Returns:
  *     0             the task has ended
- *     THRUM_FAILED  a tick failed and ended the task, or the thread was refused: see
- *                   thrum_periodic_error
+ *     THRUM_FAILED  a tick failed and ended the task: see thrum_periodic_error
  *     -ETIMEDOUT    the deadline has passed
  *     -EAGAIN       the deadline is THRUM_NOW, and the task has not ended
  *     -ECANCELED    the running task was cancelled

@@ -67,12 +67,13 @@ THRUM_API THRUM_MUST_CHECK int thrum_pipe_new(thrum_pipe **ret_first, thrum_pipe
 THRUM_API THRUM_MUST_CHECK int thrum_pipe_send(thrum_pipe *pipe, const void *message, size_t size,
                                                thrum_deadline deadline);
 
-/* Receives a message into `buffer`, of `size` bytes. Waits while there is none. Blocks. Python:
+/* Receives a message into `buffer`, of `capacity` bytes. Waits while there is none. If there is a
+ * message, `*needed_size` is set to its size, also with -EMSGSIZE. Blocks. Python:
  * Connection.recv_bytes_into.
  *
  * Returns:
- *     0           the message is in `buffer`; `*ret_size` is its size
- *     -EMSGSIZE   the message is larger than `size`; `*ret_size` is its size, and it stays the next
+ *     0           the message is in `buffer`
+ *     -EMSGSIZE   the message is larger than `capacity`, and stays the next
  *     -EPIPE      the other end is closed, and everything was received
  *     -ETIMEDOUT  the deadline has passed
  *     -EAGAIN     the deadline is THRUM_NOW and there is no message
@@ -80,8 +81,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_pipe_send(thrum_pipe *pipe, const void *mes
  *     -EBADF      this end is closed
  *     -ENOMEM     memory ran out
  */
-THRUM_API THRUM_MUST_CHECK int thrum_pipe_receive(thrum_pipe *pipe, void *buffer, size_t size,
-                                                  size_t *ret_size, thrum_deadline deadline);
+THRUM_API THRUM_MUST_CHECK int thrum_pipe_receive(thrum_pipe *pipe, void *buffer, size_t capacity,
+                                                  size_t *needed_size, thrum_deadline deadline);
 
 /* Receives a message into new memory, which the caller owns and frees with thrum_pipe_message_free.
  * Returns what thrum_pipe_receive returns, but never -EMSGSIZE. Blocks. Python:

@@ -88,6 +88,8 @@ typedef struct thrum_process_pool_options {
  *    Its worker is killed by SIGKILL, even if it is stopped.
  *  - -EAGAIN, -ENOMEM, -EMFILE: no worker could be started and none is left. The next task tries
  *    again.
+ *  - -EAGAIN, -EMFILE: when the program made the pool, the system refused the thread that watches
+ *    processes, or its descriptors. All tasks of this pool fail; a new pool tries again.
  *  - -EPERM: the program has set-user-ID, set-group-ID or file capabilities; no worker starts.
  *  - -ESRCH: this is a child made by fork, and the pool is its parent's.
  *
@@ -100,17 +102,18 @@ typedef struct thrum_process_pool_options {
  *
  * Returns:
  *     a pool
- *     NULL  memory or descriptors ran out
+ *     NULL  memory ran out
  */
 THRUM_API thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options);
 
-/* Writes the process numbers of at most `most` living workers to `ret_pids`. Does not block.
+/* Writes the process numbers of at most `capacity` living workers to `ret_pids`. Does not block.
  *
  * Returns:
- *     how many workers live, which may be more than `most`
+ *     how many workers live, which may be more than `capacity`
  *     0  none lives, or `executor` is no process pool, or it is the pool of a parent process
  */
-THRUM_API size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids, size_t most);
+THRUM_API size_t thrum_process_pool_pids(thrum_executor *executor, int32_t *ret_pids,
+                                         size_t capacity);
 
 THRUM_END
 

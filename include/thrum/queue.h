@@ -136,16 +136,16 @@ THRUM_API THRUM_MUST_CHECK int thrum_queue_put_many(thrum_queue *queue, const vo
 THRUM_API THRUM_MUST_CHECK int thrum_queue_get(thrum_queue *queue, void *ret_item,
                                                thrum_deadline deadline);
 
-/* Takes the items that are there, at most `most`, into an array. Waits while the queue is empty.
- * The items come in the queue's order, and no other caller takes one between them. If `most` is 0,
- * it takes nothing and does not wait. Blocks.
+/* Takes the items that are there, at most `capacity`, into an array. Waits while the queue is
+ * empty. The items come in the queue's order, and no other caller takes one between them. If
+ * `capacity` is 0, it takes nothing and does not wait. Blocks.
  *
  * Returns:
  *     0  the items are in the array at `ret_items`; `*ret_count` is how many
  *     what thrum_queue_get returns
  */
 THRUM_API THRUM_MUST_CHECK int thrum_queue_get_many(thrum_queue *queue, void *ret_items,
-                                                    size_t most, size_t *ret_count,
+                                                    size_t capacity, size_t *ret_count,
                                                     thrum_deadline deadline);
 
 /* Takes the next item of any of `count` queues. Waits while all are empty. If several have an item,

@@ -66,7 +66,7 @@ struct iovec; /* a part of what is read or written: <sys/uio.h> */
 typedef struct thrum_socket thrum_socket;
 
 /* The size of a buffer for any address as text, its zero byte included. */
-enum { THRUM_ADDRESS_SIZE = 128 };
+enum { THRUM_SOCKET_ADDRESS_SIZE = 128 };
 
 /* Listen options. Zero selects the default. */
 typedef struct thrum_listen_options {
@@ -255,7 +255,7 @@ THRUM_API void thrum_socket_destroy(void *value);
 THRUM_API int thrum_socket_no_delay(thrum_socket *socket, bool on);
 
 /* The address of this side as text: "127.0.0.1:8080", "[::1]:8080", the path of a Unix socket, or
- * "" if it has none. THRUM_ADDRESS_SIZE bytes are enough. Does not block. Python:
+ * "" if it has none. THRUM_SOCKET_ADDRESS_SIZE bytes are enough. Does not block. Python:
  * socket.getsockname.
  *
  * Returns:

@@ -310,7 +310,7 @@ int thrum_map(thrum_executor *executor, thrum_task_fn *function, const thrum_map
         return -ENOMEM;
     }
     thrum_deadline deadline = items->deadline.ns ? items->deadline : THRUM_FOREVER;
-    char *results = items->ret_results;
+    char *results = items->results;
     int rc = 0;
     while (rc == 0 && m->given < items->count)
         rc = thrum_mapping_next(m, results ? results + m->given * items->result_size : NULL,

@@ -125,8 +125,8 @@ static int run(thrum_task *self)
     return 0;
 }
 
-thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thrum_task_fn *function,
-                                     const void *arg, size_t size)
+int thrum_periodic_start(const thrum_periodic_options *options, thrum_task_fn *function,
+                         const void *arg, size_t size, thrum_periodic **ret_periodic)
 {
     if (!options || !(options->period > 0))
         thrum__panic(thrum__caller(), "periodic task with a period of %g seconds; it is above 0",
@@ -140,7 +140,7 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
     struct thrum_periodic *periodic =
         size <= SIZE_MAX / 2 ? thrum__alloc(sizeof *periodic + size) : NULL;
     if (!periodic)
-        return NULL;
+        return -ENOMEM;
     periodic->function = function;
     periodic->period = thrum__periodic_ns(options->period);
     periodic->first = options->first.ns ? options->first : thrum_at(thrum__clock_now());
@@ -152,9 +152,14 @@ thrum_periodic *thrum_periodic_start(const thrum_periodic_options *options, thru
         memcpy(periodic->arg, value.bytes, size);
     thrum_thread_options thread = {.name = options->name, .daemon = !options->lasting};
     int rc = thrum_thread_start_in(&periodic->thread, &thread, run);
-    if (rc < 0)
-        fail(periodic, thrum_thread_error(&periodic->thread));
-    return periodic;
+    if (rc < 0) {
+        (void)thrum_thread_error(&periodic->thread); /* the caller gets the code */
+        thrum_thread_finish(&periodic->thread);
+        thrum__free(periodic);
+        return rc;
+    }
+    *ret_periodic = periodic;
+    return 0;
 }
 
 int thrum_periodic_join(thrum_periodic *periodic, thrum_deadline deadline)

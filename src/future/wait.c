@@ -1,14 +1,14 @@
 /* wait: for one of many futures, or for all.
  *
- * THRUM_FIRST_COMPLETED is a select over the futures (park/select.c). The other two conditions count.
+ * THRUM_WAIT_FIRST_COMPLETED is a select over the futures (park/select.c). The other two conditions count.
  *
  * A watch stands in each future that is not done, and one waiter in the frame of the caller. Each watch
  * that is told counts its future off; the one that makes the condition true claims the waiter. So n
  * futures cost n watches and n notes, and the waiter wakes once, however many there are. A future that is
  * done when its turn comes is counted off by the waiting thread itself.
  *
- *     THRUM_ALL_COMPLETED    the last one counted off claims the waiter
- *     THRUM_FIRST_FAILED     one that failed does, and else the last one
+ *     THRUM_WAIT_ALL_COMPLETED    the last one counted off claims the waiter
+ *     THRUM_WAIT_FIRST_FAILED     one that failed does, and else the last one
  *
  * The watches are told under the guard of their futures, `left` is shared between them and hence
  * atomic, and of several that claim one wins. On the way out each watch is ended under its future's
@@ -42,7 +42,7 @@ struct watched {
 static bool count_off(struct waiting *waiting, const thrum_future *future)
 {
     bool met = thrum__sub_acq_rel(&waiting->left, 1) == 1;
-    if (waiting->condition == THRUM_FIRST_FAILED)
+    if (waiting->condition == THRUM_WAIT_FIRST_FAILED)
         met = met || thrum__future_failure(future);
     return met;
 }
@@ -64,7 +64,7 @@ static bool is_met(thrum_future *const *futures, size_t count, thrum_wait_condit
     for (size_t i = 0; i < count && !met; i++)
         if (thrum_future_done(futures[i]))
             met = count_off(&look, futures[i]);
-        else if (condition == THRUM_ALL_COMPLETED)
+        else if (condition == THRUM_WAIT_ALL_COMPLETED)
             break;
     return met;
 }
@@ -143,7 +143,7 @@ int thrum_wait(thrum_future *const *futures, size_t count, thrum_wait_condition 
 {
     if (count == 0)
         return 0;
-    if (condition == THRUM_FIRST_COMPLETED)
+    if (condition == THRUM_WAIT_FIRST_COMPLETED)
         return wait_for_first(futures, count, deadline);
     if (is_met(futures, count, condition)) {
         tell(futures, count);

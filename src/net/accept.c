@@ -98,7 +98,7 @@ static bool is_given_up(int code)
 
 static void tell(thrum_socket *listener, int code)
 {
-    char name[THRUM_ADDRESS_SIZE];
+    char name[THRUM_SOCKET_ADDRESS_SIZE];
     thrum_error error = {.code = code};
     if (thrum__exchange_acquire(&listener->told, 1))
         return;

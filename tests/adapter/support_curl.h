@@ -46,8 +46,7 @@ __attribute__((constructor)) static void begin_libcurl(void)
 static inline void set_up_with(const thrum_curl_options *options)
 {
     held_server_start(&server);
-    client = thrum_curl_new(options);
-    CHECK(client != NULL);
+    CHECK_INT(thrum_curl_new(options, &client), ==, 0);
 }
 
 static inline void set_up(void)

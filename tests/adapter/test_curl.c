@@ -191,7 +191,7 @@ TEST(a_server_that_resets_is_told_by_libcurls_code)
     thrum_socket_close(server.listener);
     UNTIL(thrum_future_done(server.accepting)); /* its number is given back by then */
     thrum_curl_free(client);                    /* and with it the connection that is kept */
-    client = thrum_curl_new(NULL);
+    CHECK_INT(thrum_curl_new(NULL, &client), ==, 0);
     CHECK_INT(fetch("/now"), ==, CURLE_COULDNT_CONNECT);
     tear_down();
 }

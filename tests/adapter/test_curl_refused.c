@@ -116,7 +116,7 @@ TEST(lookups_may_be_left_to_libcurl)
     CHECK_INT(fetch("localhost/now"), ==, CURLE_OK);
     thrum_curl_free(client);
     CHECK_INT(setenv("http_proxy", "http://127.0.0.1:9", 1), ==, 0);
-    client = thrum_curl_new(NULL);
+    CHECK_INT(thrum_curl_new(NULL, &client), ==, 0);
     CHECK_INT(fetch("localhost/now"), ==, CURLE_OK);
     char path[100];
     snprintf(path, sizeof path, "%070d.test/now", 0); /* fails without a question */
@@ -136,7 +136,8 @@ TEST(without_descriptors_there_is_no_client)
     int refused = 0;
     for (less.rlim_cur = 0; !made; less.rlim_cur++) {
         CHECK_INT(setrlimit(RLIMIT_NOFILE, &less), ==, 0);
-        made = thrum_curl_new(NULL);
+        int rc = thrum_curl_new(NULL, &made);
+        CHECK_INT(rc, ==, made ? 0 : -EMFILE);
         refused += !made;
     }
     CHECK_INT(refused, >=, 2); /* it needs that many */
@@ -150,7 +151,7 @@ TEST(without_memory_there_is_no_client)
     thrum_curl *made = NULL;
     while (!made) {
         thrum__store_release(&memory_left, ++number);
-        made = thrum_curl_new(NULL);
+        CHECK_INT(thrum_curl_new(NULL, &made), ==, made ? 0 : -ENOMEM);
         thrum__store_release(&memory_left, 0);
     }
     CHECK_INT(number, >, 1);
@@ -213,7 +214,7 @@ TEST_DEADLINE(without_memory_requests_fail_and_do_not_hang, 120)
         curl_easy_cleanup(easy);
         CHECK_INT(fetch("/now"), ==, CURLE_OK);
         thrum_curl_free(client); /* the next is to connect, and so to allocate, again */
-        client = thrum_curl_new(NULL);
+        CHECK_INT(thrum_curl_new(NULL, &client), ==, 0);
     }
     CHECK_INT(number, >, 1);
     tear_down();

@@ -422,7 +422,7 @@ EXPLORE(pool_map, .preemptions = 1, .long_preemptions = 2)
                             &(thrum_map_options){.count = 2,
                                                  .args = arguments,
                                                  .arg_size = sizeof(int),
-                                                 .ret_results = results,
+                                                 .results = results,
                                                  .result_size = sizeof(int)}) == 0);
     EXPLORE_CHECK(results[0] == 2 && results[1] == 3);
     thrum_executor_shutdown(pool);

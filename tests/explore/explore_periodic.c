@@ -27,6 +27,14 @@ static int mark_and_fail(thrum_task *self)
     return -ERANGE;
 }
 
+static thrum_periodic *start(const thrum_periodic_options *options, thrum_task_fn *function,
+                             const void *arg, size_t size)
+{
+    thrum_periodic *periodic = NULL;
+    EXPLORE_CHECK(thrum_periodic_start(options, function, arg, size, &periodic) == 0);
+    return periodic;
+}
+
 static void finish(thrum_periodic *periodic)
 {
     EXPLORE_CHECK(!thrum_periodic_running(periodic));
@@ -36,8 +44,8 @@ static void finish(thrum_periodic *periodic)
 
 EXPLORE(periodic_stop, .preemptions = 2, .timeouts = 2, .sees = "two")
 {
-    thrum_periodic *periodic = thrum_periodic_start(
-        &(thrum_periodic_options){.period = 1, .ticks = 3}, mark, THRUM_NOTHING);
+    thrum_periodic *periodic =
+        start(&(thrum_periodic_options){.period = 1, .ticks = 3}, mark, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_periodic_stop(periodic, THRUM_FOREVER) == 0);
     if (EXPLORE_READ(ticks) == 2)
         explore_seen("two");
@@ -47,7 +55,7 @@ EXPLORE(periodic_stop, .preemptions = 2, .timeouts = 2, .sees = "two")
 EXPLORE(periodic_cancel, .preemptions = 2, .timeouts = 1, .sees = "waited")
 {
     thrum_periodic *periodic =
-        thrum_periodic_start(&(thrum_periodic_options){.period = 1}, mark_and_wait, THRUM_NOTHING);
+        start(&(thrum_periodic_options){.period = 1}, mark_and_wait, THRUM_NOTHING);
     thrum_periodic_cancel(periodic);
     EXPLORE_CHECK(thrum_periodic_join(periodic, THRUM_FOREVER) == 0);
     EXPLORE_CHECK(thrum_periodic_failures(periodic) == 0);
@@ -60,7 +68,7 @@ EXPLORE(periodic_cancel, .preemptions = 2, .timeouts = 1, .sees = "waited")
 EXPLORE(periodic_failure, .preemptions = 2, .rescue = true, .sees = "failed")
 {
     thrum_periodic *periodic =
-        thrum_periodic_start(&(thrum_periodic_options){.period = 1}, mark_and_fail, THRUM_NOTHING);
+        start(&(thrum_periodic_options){.period = 1}, mark_and_fail, THRUM_NOTHING);
     int rc = thrum_periodic_stop(periodic, THRUM_FOREVER);
     EXPLORE_CHECK(rc == (EXPLORE_READ(ticks) ? THRUM_FAILED : 0));
     EXPLORE_CHECK(EXPLORE_READ(ticks) <= 1);

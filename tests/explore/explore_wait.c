@@ -46,7 +46,7 @@ static void end(void)
 EXPLORE(wait_all, .preemptions = 1, .long_preemptions = 2)
 {
     begin(succeed, succeed);
-    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_ALL_COMPLETED, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER) == 0);
     EXPLORE_CHECK(thrum_future_done(futures[0]) && thrum_future_done(futures[1]));
     EXPLORE_CHECK(EXPLORE_READ(data[0]) + EXPLORE_READ(data[1]) == 2);
     end();
@@ -55,7 +55,7 @@ EXPLORE(wait_all, .preemptions = 1, .long_preemptions = 2)
 EXPLORE(wait_first, .preemptions = 1, .long_preemptions = 2, .sees = "one")
 {
     begin(succeed, succeed);
-    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_FIRST_COMPLETED, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_WAIT_FIRST_COMPLETED, THRUM_FOREVER) == 0);
     bool first = thrum_future_done(futures[0]), second = thrum_future_done(futures[1]);
     EXPLORE_CHECK(first || second);
     if (first != second)
@@ -67,7 +67,7 @@ EXPLORE(wait_first, .preemptions = 1, .long_preemptions = 2, .sees = "one")
 EXPLORE(wait_failed, .preemptions = 1, .long_preemptions = 2, .sees = "early")
 {
     begin(succeed, fail);
-    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_FIRST_FAILED, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_WAIT_FIRST_FAILED, THRUM_FOREVER) == 0);
     EXPLORE_CHECK(thrum_future_done(futures[1]) && EXPLORE_READ(data[1]) == 1);
     if (!thrum_future_done(futures[0]))
         explore_seen("early");
@@ -78,7 +78,7 @@ EXPLORE(wait_until, .preemptions = 2, .timeouts = 1)
 {
     futures[0] = thrum__future_new(succeed, thrum__value_of(thrum_value(int, 0), NULL));
     explore_spawn("first", run, futures[0]);
-    int rc = thrum_wait(futures, 1, THRUM_ALL_COMPLETED, thrum_at(thrum_now() + 1000));
+    int rc = thrum_wait(futures, 1, THRUM_WAIT_ALL_COMPLETED, thrum_at(thrum_now() + 1000));
     EXPLORE_CHECK(rc == 0 || (rc == -ETIMEDOUT && explore_timeouts()));
     explore_join_all();
     thrum_future_free(futures[0]);

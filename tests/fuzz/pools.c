@@ -300,7 +300,7 @@ static void map(struct fuzz_self *self, const struct fuzz_op *op)
                                  .ret_error = &error,
                                  .args = args,
                                  .arg_size = sizeof *args,
-                                 .ret_results = results,
+                                 .results = results,
                                  .result_size = sizeof *results,
                                  .window = op->value / 32 % 4,
                                  .chunk = op->value / 128 % 4};

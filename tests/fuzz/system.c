@@ -163,8 +163,8 @@ static void tick_on(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_periodic_options options = {.period = 1e-5 * (1 + op->value % 50),
                                       .beat = (thrum_periodic_beat)(op->value / 64 % 3),
                                       .ticks = op->value / 256 % 8};
-    thrum_periodic *periodic = thrum_periodic_start(&options, tick, &address, sizeof address);
-    FUZZ_CHECK(periodic != NULL);
+    thrum_periodic *periodic;
+    FUZZ_CHECK(thrum_periodic_start(&options, tick, &address, sizeof address, &periodic) == 0);
     thrum_shield_begin();
     thrum_sleep(fuzz_deadline(self, FUZZ_TINY));
     if (op->value & 1)

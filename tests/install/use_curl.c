@@ -6,10 +6,11 @@
 int main(void)
 {
     CURLcode code = CURLE_OK;
-    thrum_curl *client = thrum_curl_new(&(thrum_curl_options){.max_connections = 2});
+    thrum_curl *client;
+    if (thrum_curl_new(&(thrum_curl_options){.max_connections = 2}, &client) < 0)
+        return 1;
     CURL *easy = curl_easy_init();
-    if (!client || !easy ||
-        curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:1/") != CURLE_OK ||
+    if (!easy || curl_easy_setopt(easy, CURLOPT_URL, "http://127.0.0.1:1/") != CURLE_OK ||
         curl_easy_setopt(easy, CURLOPT_PROXY, "") != CURLE_OK)
         return 1;
     int rc = thrum_curl_perform(client, easy, &code, thrum_in(10));

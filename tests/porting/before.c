@@ -66,12 +66,23 @@ static int nothing(thrum_task *self)
     return 0;
 }
 
+static int wait_and_map(thrum_executor *pool)
+{
+    char address[THRUM_ADDRESS_SIZE] = "";
+    thrum_future *future = thrum_submit(pool, nothing, THRUM_NOTHING);
+    int rc = thrum_wait(&future, 1, THRUM_ALL_COMPLETED, THRUM_FOREVER);
+    thrum_future_free(future);
+    return rc == 0 ? thrum_map(pool, nothing, &(thrum_map_options){.count = 1, .ret_results = NULL})
+                   : address[0];
+}
+
 int main(void)
 {
     thrum_executor *threads = thrum_thread_pool_new(&(thrum_pool_options){.max_workers = 1});
     thrum_executor *fibers = thrum_fiber_pool_new(&(thrum_fiber_options){.workers = 1});
     thrum_future_free(thrum_submit(threads, nothing, THRUM_NOTHING));
     thrum_future_free(thrum_submit(fibers, nothing, THRUM_NOTHING));
+    printf("%d\n", wait_and_map(threads));
     thrum_executor_shutdown(threads);
     thrum_executor_shutdown(fibers);
     printf("%d %d\n", first_of_two(THRUM_FIFO), first_of_two(THRUM_PRIORITY));

@@ -223,18 +223,23 @@ static void set(thrum__process_pool *pool, const thrum_process_pool_options *opt
         .work = thrum__process_pool_work, .sleeps = thrum__process_pool_sleeps, .gone = gone};
 }
 
-/* Gives the pool to the reaper. In a program that may start no workers the pool is one that is broken from the
- * beginning, and which the reaper does not have: each task fails with -EPERM. */
+/* Gives the pool to the reaper. If the program may start no workers, or the reaper cannot start, the pool is broken
+ * from the beginning, and the reaper does not have it: each task fails with the reason. */
 static int enter(thrum__process_pool *pool)
 {
     int rc = thrum__reaper_enter(&pool->client);
     if (rc == 0)
         thrum__store_relaxed(&thrum__reaper_scope()->far, &thrum__process_pool_far);
-    if (rc != -EPERM)
+    if (rc == 0 || rc == -ENOMEM)
         return rc;
     pool->refused = true;
-    pool->pool.broken = -EPERM;
-    snprintf(pool->pool.why_broken, sizeof pool->pool.why_broken, "%s", thrum__reaper_refusal);
+    pool->pool.broken = rc;
+    if (rc == -EPERM)
+        snprintf(pool->pool.why_broken, sizeof pool->pool.why_broken, "%s", thrum__reaper_refusal);
+    else
+        snprintf(pool->pool.why_broken, sizeof pool->pool.why_broken,
+                 "the pool is broken: the thread that watches processes cannot start: %s",
+                 thrum_strerror(rc));
     return 0;
 }
 

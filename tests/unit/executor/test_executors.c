@@ -144,7 +144,7 @@ TEST(a_map_gives_results_in_input_order_and_the_first_error)
         thrum_map_options items = {.count = 40,
                                    .args = args,
                                    .arg_size = sizeof *args,
-                                   .ret_results = results,
+                                   .results = results,
                                    .result_size = sizeof *results,
                                    .ret_error = &error,
                                    .ret_failed = &failed};

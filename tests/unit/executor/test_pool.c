@@ -60,7 +60,7 @@ static int map_inside(thrum_task *self)
     (void)self;
     return thrum_map(
         pool, count,
-        &(thrum_map_options){.count = 20, .ret_results = turns, .result_size = sizeof turns[0]});
+        &(thrum_map_options){.count = 20, .results = turns, .result_size = sizeof turns[0]});
 }
 
 static int complete_inside(thrum_task *self)

@@ -211,7 +211,7 @@ TEST(a_map_keeps_its_order)
                         &(thrum_map_options){.count = COUNT,
                                              .args = in,
                                              .arg_size = sizeof in[0],
-                                             .ret_results = out,
+                                             .results = out,
                                              .result_size = sizeof out[0]}),
               ==, 0);
     for (int64_t i = 0; i < COUNT; i++)
@@ -344,7 +344,7 @@ TEST(a_map_in_chunks_finds_its_function_in_the_worker)
     thrum_map_options items = {.count = COUNT,
                                .args = args,
                                .arg_size = sizeof args[0],
-                               .ret_results = results,
+                               .results = results,
                                .result_size = sizeof results[0],
                                .chunk = 7};
     CHECK_INT(thrum_map(pool, square_of_natural, &items), ==, 0);

@@ -73,8 +73,8 @@ static int fail(thrum_task *self)
 
 TEST(it_ticks_until_it_is_stopped)
 {
-    thrum_periodic *p = thrum_periodic_start(
-        &(thrum_periodic_options){.period = 0.001, .name = "beat"}, count, thrum_value(int, 42));
+    thrum_periodic *p = start_periodic(&(thrum_periodic_options){.period = 0.001, .name = "beat"},
+                                       count, thrum_value(int, 42));
     UNTIL(thrum_periodic_ticks(p) >= 3);
     CHECK(thrum_periodic_running(p));
     CHECK_INT(thrum_periodic_join(p, THRUM_NOW), ==, -EAGAIN);
@@ -90,12 +90,12 @@ TEST(it_ticks_until_it_is_stopped)
 
 TEST(a_stop_does_not_wait_for_the_rest_of_the_period)
 {
-    thrum_periodic *p = thrum_periodic_start(&(thrum_periodic_options){.period = 100000}, count,
-                                             thrum_value(int, 42));
+    thrum_periodic *p =
+        start_periodic(&(thrum_periodic_options){.period = 100000}, count, thrum_value(int, 42));
     UNTIL(thrum_periodic_ticks(p) == 1); /* at once */
     CHECK_INT(thrum_periodic_stop(p, THRUM_FOREVER), ==, 0);
     thrum_periodic_free(p);
-    p = thrum_periodic_start(
+    p = start_periodic(
         &(thrum_periodic_options){.period = 1, .first = THRUM_FOREVER, .lasting = true}, count,
         thrum_value(int, 42));
     thrum_periodic_free(p);
@@ -105,7 +105,7 @@ TEST(a_stop_does_not_wait_for_the_rest_of_the_period)
 TEST(the_tick_moments_do_not_drift)
 {
     thrum_time first = thrum_now();
-    thrum_periodic *p = thrum_periodic_start(
+    thrum_periodic *p = start_periodic(
         &(thrum_periodic_options){
             .period = 0.002, .first = thrum_at(first), .ticks = 20, .beat = THRUM_PERIODIC_QUEUE},
         count, thrum_value(int, 42));
@@ -118,8 +118,8 @@ TEST(the_tick_moments_do_not_drift)
 
 TEST(what_passes_during_a_tick_is_missed)
 {
-    thrum_periodic *p = thrum_periodic_start(&(thrum_periodic_options){.period = 0.001, .ticks = 2},
-                                             wait_at_gate, THRUM_NOTHING);
+    thrum_periodic *p = start_periodic(&(thrum_periodic_options){.period = 0.001, .ticks = 2},
+                                       wait_at_gate, THRUM_NOTHING);
     thrum_deadline late = thrum_in(0.01);
     UNTIL(thrum_now() > late.ns);
     CHECK_INT(thrum_periodic_ticks(p), ==, 0);
@@ -132,8 +132,8 @@ TEST(what_passes_during_a_tick_is_missed)
 
 TEST(a_stop_waits_for_the_running_tick)
 {
-    thrum_periodic *p = thrum_periodic_start(&(thrum_periodic_options){.period = 0.001},
-                                             wait_at_gate, THRUM_NOTHING);
+    thrum_periodic *p =
+        start_periodic(&(thrum_periodic_options){.period = 0.001}, wait_at_gate, THRUM_NOTHING);
     UNTIL(waits_for(&tick_ident, "event") && thrum__load_relaxed(&ticked));
     CHECK_INT(thrum_periodic_stop(p, thrum_in(0.01)), ==, -ETIMEDOUT);
     CHECK_INT(thrum_periodic_stop(p, THRUM_NOW), ==, -EAGAIN);
@@ -146,8 +146,8 @@ TEST(a_stop_waits_for_the_running_tick)
 
 TEST(cancelling_ends_the_running_tick)
 {
-    thrum_periodic *p = thrum_periodic_start(&(thrum_periodic_options){.period = 0.001},
-                                             wait_at_gate, THRUM_NOTHING);
+    thrum_periodic *p =
+        start_periodic(&(thrum_periodic_options){.period = 0.001}, wait_at_gate, THRUM_NOTHING);
     UNTIL(thrum__load_relaxed(&ticked));
     thrum_periodic_cancel(p);
     CHECK_INT(thrum_periodic_join(p, THRUM_FOREVER), ==, 0);
@@ -171,7 +171,7 @@ static void note(const thrum_failure *failure, void *context)
 static thrum_periodic *failing(bool keep_going)
 {
     thrum_failure_hook_set(note, NULL);
-    return thrum_periodic_start(
+    return start_periodic(
         &(thrum_periodic_options){
             .period = 0.0001, .ticks = 3, .keep_going = keep_going, .name = "beat"},
         fail, THRUM_NOTHING);
@@ -223,8 +223,8 @@ static int stop_myself(thrum_task *self)
 
 TEST(a_tick_can_stop_its_own_task)
 {
-    thrum_periodic *p = thrum_periodic_start(&(thrum_periodic_options){.period = 0.0001},
-                                             stop_myself, THRUM_NOTHING);
+    thrum_periodic *p =
+        start_periodic(&(thrum_periodic_options){.period = 0.0001}, stop_myself, THRUM_NOTHING);
     thrum__store_release(&own, p);
     CHECK_INT(thrum_periodic_join(p, THRUM_FOREVER), ==, 0);
     CHECK_INT(ticked, ==, 1);
@@ -241,19 +241,19 @@ static int free_myself(thrum_task *self)
 
 TEST_STOPS(a_tick_that_frees_its_own_task_stops_the_program, "freed by its own tick")
 {
-    thrum__store_release(&own, thrum_periodic_start(&(thrum_periodic_options){.period = 1},
-                                                    free_myself, THRUM_NOTHING));
+    thrum__store_release(
+        &own, start_periodic(&(thrum_periodic_options){.period = 1}, free_myself, THRUM_NOTHING));
     (void)!thrum_periodic_join(own, THRUM_FOREVER); /* stops the program */
 }
 
 TEST_STOPS(a_period_of_nothing_stops_the_program, "a period of 0 seconds")
 {
-    thrum_periodic_start(&(thrum_periodic_options){.first = thrum_at(1)}, count, THRUM_NOTHING);
+    (void)start_periodic(&(thrum_periodic_options){.first = thrum_at(1)}, count, THRUM_NOTHING);
 }
 
 TEST(a_child_made_by_fork_has_the_handle_alone)
 {
-    thrum_periodic *p = thrum_periodic_start(
+    thrum_periodic *p = start_periodic(
         &(thrum_periodic_options){.period = 1, .first = THRUM_FOREVER}, count, THRUM_NOTHING);
     int status;
     pid_t child = fork();
@@ -269,16 +269,30 @@ TEST(a_child_made_by_fork_has_the_handle_alone)
     thrum_periodic_free(p);
 }
 
-TEST(without_memory_or_threads_it_says_so)
+TEST(without_memory_a_start_fails)
 {
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
-    CHECK(thrum_periodic_start(&(thrum_periodic_options){.period = 1}, count, THRUM_NOTHING) ==
-          NULL);
-    thrum__fault_arm(THRUM__FAULT_ALLOC, 2, 1);
-    thrum_periodic *p =
-        thrum_periodic_start(&(thrum_periodic_options){.period = 1}, count, THRUM_NOTHING);
-    thrum__fault_disarm(THRUM__FAULT_ALLOC);
-    CHECK_INT(thrum_periodic_join(p, THRUM_FOREVER), ==, THRUM_FAILED);
-    CHECK_INT(thrum_periodic_error(p, NULL), ==, -ENOMEM);
+    const thrum_periodic_options options = {.period = 1};
+    thrum_periodic *p = NULL;
+    int rc = -ENOMEM;
+    uint32_t failures = 0;
+    for (; rc != 0; failures++) {
+        thrum__fault_arm(THRUM__FAULT_ALLOC, failures + 1, 1);
+        rc = thrum_periodic_start(&options, count, thrum_value(int, 42), &p);
+        thrum__fault_disarm(THRUM__FAULT_ALLOC);
+        CHECK(rc == 0 ? p != NULL : rc == -ENOMEM && p == NULL);
+    }
+    CHECK_INT(failures, >=, 3);
+    CHECK_INT(thrum_periodic_stop(p, THRUM_FOREVER), ==, 0);
     thrum_periodic_free(p);
+}
+
+TEST(without_a_thread_a_start_fails)
+{
+    thrum_periodic *p = NULL;
+    thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
+    CHECK_INT(
+        thrum_periodic_start(&(thrum_periodic_options){.period = 1}, count, THRUM_NOTHING, &p), ==,
+        -EAGAIN);
+    thrum__fault_disarm(THRUM__FAULT_THREAD_START);
+    CHECK(p == NULL);
 }

@@ -67,55 +67,56 @@ static thrum_thread *waiter(thrum_wait_condition condition)
 TEST(all_completed_wakes_with_the_last)
 {
     begin(-1);
-    thrum_thread *thread = waiter(THRUM_ALL_COMPLETED);
+    thrum_thread *thread = waiter(THRUM_WAIT_ALL_COMPLETED);
     for (int i = 0; i < COUNT; i++) {
         CHECK(thrum_thread_is_alive(thread));
-        CHECK_INT(thrum_wait(futures, COUNT, THRUM_ALL_COMPLETED, THRUM_NOW), ==, -EAGAIN);
-        CHECK_INT(thrum_wait(futures, COUNT, THRUM_ALL_COMPLETED, thrum_in(0.002)), ==, -ETIMEDOUT);
+        CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_ALL_COMPLETED, THRUM_NOW), ==, -EAGAIN);
+        CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_ALL_COMPLETED, thrum_in(0.002)), ==,
+                  -ETIMEDOUT);
         thrum_event_set(&gates[i]);
         CHECK_INT(thrum_future_wait(futures[i], THRUM_FOREVER), ==, 0);
     }
     JOIN(thread, 0);
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_ALL_COMPLETED, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_ALL_COMPLETED, THRUM_NOW), ==, 0);
     end();
 }
 
 TEST(first_completed_wakes_with_any)
 {
     begin(-1);
-    thrum_thread *thread = waiter(THRUM_FIRST_COMPLETED);
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_FIRST_COMPLETED, THRUM_NOW), ==, -EAGAIN);
+    thrum_thread *thread = waiter(THRUM_WAIT_FIRST_COMPLETED);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_FIRST_COMPLETED, THRUM_NOW), ==, -EAGAIN);
     thrum_event_set(&gates[2]);
     JOIN(thread, 0);
     CHECK(thrum_future_done(futures[2]) && !thrum_future_done(futures[0]));
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_FIRST_COMPLETED, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_FIRST_COMPLETED, THRUM_NOW), ==, 0);
     end();
 }
 
 TEST(first_failed_lets_successes_pass)
 {
     begin(1);
-    thrum_thread *thread = waiter(THRUM_FIRST_FAILED);
+    thrum_thread *thread = waiter(THRUM_WAIT_FIRST_FAILED);
     thrum_event_set(&gates[0]);
     CHECK_INT(thrum_future_wait(futures[0], THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_FIRST_FAILED, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_FIRST_FAILED, THRUM_NOW), ==, -EAGAIN);
     CHECK(thrum_thread_is_alive(thread));
     thrum_event_set(&gates[1]);
     JOIN(thread, 0);
     CHECK(!thrum_future_done(futures[2]));
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_FIRST_FAILED, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_FIRST_FAILED, THRUM_NOW), ==, 0);
     end();
 }
 
 TEST(first_failed_ends_with_all_where_none_fails_and_a_cancelled_one_has_not_failed)
 {
     begin(-1);
-    thrum_thread *thread = waiter(THRUM_FIRST_FAILED);
+    thrum_thread *thread = waiter(THRUM_WAIT_FIRST_FAILED);
     UNTIL(thrum_future_running(futures[3]));
     CHECK_INT(thrum_future_cancel(futures[3]), ==, -EINPROGRESS);
     CHECK_OUTCOME(thrum_future_result(futures[3], NULL, 0, THRUM_FOREVER),
                   thrum_future_error(futures[3]), -ECANCELED);
-    CHECK_INT(thrum_wait(futures, COUNT, THRUM_FIRST_FAILED, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_wait(futures, COUNT, THRUM_WAIT_FIRST_FAILED, THRUM_NOW), ==, -EAGAIN);
     for (int i = 0; i < COUNT; i++)
         thrum_event_set(&gates[i]);
     JOIN(thread, 0);
@@ -124,10 +125,10 @@ TEST(first_failed_ends_with_all_where_none_fails_and_a_cancelled_one_has_not_fai
 
 TEST(none_are_done_at_once)
 {
-    CHECK_INT(thrum_wait(NULL, 0, THRUM_ALL_COMPLETED, THRUM_NOW), ==, 0);
-    CHECK_INT(thrum_wait(NULL, 0, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_wait(NULL, 0, THRUM_WAIT_ALL_COMPLETED, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_wait(NULL, 0, THRUM_WAIT_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
     thrum_future *future = thrum_future_new();
-    CHECK_INT(thrum_wait(&future, SIZE_MAX, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
+    CHECK_INT(thrum_wait(&future, SIZE_MAX, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
     thrum_future_set_result(future, THRUM_NOTHING);
     thrum_future_free(future);
 }
@@ -136,16 +137,16 @@ TEST(a_future_may_be_waited_for_twice)
 {
     thrum_future *future = thrum_future_new();
     thrum_future *both[2] = {future, future};
-    CHECK_INT(thrum_wait(both, 2, THRUM_ALL_COMPLETED, THRUM_NOW), ==, -EAGAIN);
+    CHECK_INT(thrum_wait(both, 2, THRUM_WAIT_ALL_COMPLETED, THRUM_NOW), ==, -EAGAIN);
     CHECK_INT(thrum_future_set_result(future, THRUM_NOTHING), ==, 0);
-    CHECK_INT(thrum_wait(both, 2, THRUM_ALL_COMPLETED, THRUM_NOW), ==, 0);
+    CHECK_INT(thrum_wait(both, 2, THRUM_WAIT_ALL_COMPLETED, THRUM_NOW), ==, 0);
     thrum_future_free(future);
 }
 
 TEST(a_wait_can_be_cancelled)
 {
     begin(-1);
-    thrum_thread *thread = waiter(THRUM_ALL_COMPLETED);
+    thrum_thread *thread = waiter(THRUM_WAIT_ALL_COMPLETED);
     CHECK_INT(thrum_thread_cancel(thread), ==, 0);
     JOIN(thread, -ECANCELED);
     end();
@@ -155,7 +156,7 @@ TEST(out_of_memory_is_told)
 {
     thrum_future *future = thrum_future_new();
     thrum__fault_arm(THRUM__FAULT_ALLOC, 1, 1);
-    CHECK_INT(thrum_wait(&future, 1, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
+    CHECK_INT(thrum_wait(&future, 1, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER), ==, -ENOMEM);
     thrum__fault_disarm(THRUM__FAULT_ALLOC);
     thrum_future_set_result(future, THRUM_NOTHING);
     thrum_future_free(future);
@@ -175,8 +176,8 @@ TEST_DEADLINE(thousands_are_waited_for_at_once, 60)
         thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 3});
     for (int i = 0; i < MANY; i++)
         many[i] = thrum_submit(executor, nothing, THRUM_NOTHING);
-    CHECK_INT(thrum_wait(many, MANY, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_wait(many, MANY, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_wait(many, MANY, THRUM_WAIT_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_wait(many, MANY, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER), ==, 0);
     for (int i = 0; i < MANY; i++) {
         CHECK(thrum_future_done(many[i]));
         thrum_future_free(many[i]);

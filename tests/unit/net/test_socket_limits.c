@@ -361,7 +361,8 @@ TEST(a_name_is_resolved)
 
 TEST(addresses_are_text)
 {
-    char own[THRUM_ADDRESS_SIZE], other[THRUM_ADDRESS_SIZE], expected[THRUM_ADDRESS_SIZE];
+    char own[THRUM_SOCKET_ADDRESS_SIZE], other[THRUM_SOCKET_ADDRESS_SIZE],
+        expected[THRUM_SOCKET_ADDRESS_SIZE];
     thrum_socket *listener = listen_here(), *peer;
     snprintf(expected, sizeof expected, "127.0.0.1:%d", thrum_socket_port(listener));
     CHECK_INT(thrum_socket_address(listener, own, sizeof own), ==, 0);
@@ -380,7 +381,7 @@ TEST(addresses_are_text)
 
 TEST(an_ipv6_address_stands_in_brackets)
 {
-    char own[THRUM_ADDRESS_SIZE], expected[THRUM_ADDRESS_SIZE];
+    char own[THRUM_SOCKET_ADDRESS_SIZE], expected[THRUM_SOCKET_ADDRESS_SIZE];
     thrum_socket *listener;
     int rc = thrum_socket_listen("::1", 0, &(thrum_listen_options){.ipv6_only = true}, &listener);
     if (rc == -EADDRNOTAVAIL || rc == -EAFNOSUPPORT)
@@ -406,7 +407,7 @@ TEST(an_address_is_used_by_one_unless_all_agree)
 
 TEST(a_socket_left_in_the_file_system_can_be_replaced_and_a_file_cannot)
 {
-    char path[64], text[THRUM_ADDRESS_SIZE];
+    char path[64], text[THRUM_SOCKET_ADDRESS_SIZE];
     thrum_socket *listener;
     thrum_listen_options replace = {.replace_socket = true};
     snprintf(path, sizeof path, "thrum-test-%d.socket", (int)getpid());

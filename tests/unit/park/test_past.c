@@ -123,7 +123,7 @@ PAST(futures)
     thrum_future *future = thrum_submit(pool, wait_for_release, THRUM_NOTHING);
     LATE(thrum_future_result(future, NULL, 0, past));
     LATE(thrum_future_wait(future, past));
-    LATE(thrum_wait(&future, 1, THRUM_ALL_COMPLETED, past));
+    LATE(thrum_wait(&future, 1, THRUM_WAIT_ALL_COMPLETED, past));
     thrum_as_completed *done = thrum_as_completed_new(&future, 1);
     LATE(thrum_as_completed_next(done, &index, past));
     thrum_as_completed_free(done);
@@ -201,7 +201,7 @@ PAST(flow)
     CHECK_INT(thrum_rate_limiter_acquire(&limiter, 1, THRUM_FOREVER), ==, 0);
     LATE(thrum_rate_limiter_acquire(&limiter, 1, past));
     thrum_periodic *periodic =
-        thrum_periodic_start(&(thrum_periodic_options){.period = 0.001}, tick, THRUM_NOTHING);
+        start_periodic(&(thrum_periodic_options){.period = 0.001}, tick, THRUM_NOTHING);
     LATE(thrum_periodic_join(periodic, past));
     CHECK_INT(thrum_periodic_stop(periodic, THRUM_FOREVER), ==, 0);
     thrum_periodic_free(periodic);

@@ -423,7 +423,7 @@ TEST(sigchld_may_be_ignored)
     check_death(pool, SIGKILL, "how is not known");
     CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
     thrum_executor_shutdown(pool);
-    CHECK_INT(live_children(), ==, 0);
+    UNTIL(live_children() == 0); /* the system reaps them, and its moment is its own */
 }
 
 TEST(a_forked_worker_has_what_its_parent_had)

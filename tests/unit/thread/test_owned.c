@@ -445,7 +445,7 @@ TEST(a_map_delivers_what_comes_before_the_failure_and_releases_the_rest)
     const thrum_map_options items = {.count = 5,
                                      .args = numbers,
                                      .arg_size = sizeof *numbers,
-                                     .ret_results = got,
+                                     .results = got,
                                      .result_size = sizeof *got,
                                      .window = 5,
                                      .ret_error = &error};

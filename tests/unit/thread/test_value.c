@@ -173,7 +173,7 @@ static int tick(thrum_task *self)
 TEST(a_periodic_task_and_an_initializer_take_a_text)
 {
     char text[] = "every time";
-    thrum_periodic *periodic = thrum_periodic_start(
+    thrum_periodic *periodic = start_periodic(
         &(thrum_periodic_options){.period = 0.0001, .ticks = 3}, tick, thrum_text(text));
     text[0] = 'E';
     CHECK_INT(thrum_periodic_join(periodic, THRUM_FOREVER), ==, 0);

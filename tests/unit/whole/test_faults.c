@@ -195,7 +195,7 @@ static int use_map(void)
                            .count = 6,
                            .args = in,
                            .arg_size = sizeof in[0],
-                           .ret_results = out,
+                           .results = out,
                            .result_size = sizeof out[0],
                            .ret_error = &error,
                        });

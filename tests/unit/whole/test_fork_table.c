@@ -469,11 +469,11 @@ static void use_futures(void)
     CHECK_INT(thrum_future_result(running, NULL, 0, THRUM_FOREVER), ==, -ESRCH);
     CHECK_INT(thrum_future_wait(queued, THRUM_FOREVER), ==, -ESRCH);
     thrum_future *both[] = {running, queued, pending, ended};
-    CHECK_INT(thrum_wait(both, 2, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
-    CHECK_INT(thrum_wait(both, 3, THRUM_FIRST_COMPLETED, thrum_in(0.01)), ==, -ETIMEDOUT);
-    CHECK_INT(thrum_wait(both, 4, THRUM_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
-    CHECK_INT(thrum_wait(both, 4, THRUM_ALL_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
-    CHECK_INT(thrum_wait(both, 4, THRUM_FIRST_FAILED, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_wait(both, 2, THRUM_WAIT_FIRST_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_wait(both, 3, THRUM_WAIT_FIRST_COMPLETED, thrum_in(0.01)), ==, -ETIMEDOUT);
+    CHECK_INT(thrum_wait(both, 4, THRUM_WAIT_FIRST_COMPLETED, THRUM_FOREVER), ==, 0);
+    CHECK_INT(thrum_wait(both, 4, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER), ==, -ESRCH);
+    CHECK_INT(thrum_wait(both, 4, THRUM_WAIT_FIRST_FAILED, THRUM_FOREVER), ==, -ESRCH);
     CHECK_INT(thrum_future_result(pending, NULL, 0, thrum_in(0.01)), ==, -ETIMEDOUT);
     thrum_future *late = thrum_submit(pool, seven, THRUM_NOTHING);
     CHECK_OUTCOME(thrum_future_result(late, &result, sizeof result, THRUM_FOREVER),

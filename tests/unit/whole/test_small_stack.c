@@ -319,7 +319,7 @@ static void use_futures(thrum_executor *executor, thrum_executor *then)
     for (int i = 0; i < 3; i++)
         futures[i] = thrum_submit(executor, nothing, THRUM_NOTHING);
     CHECK_INT(thrum_future_add_done_callback(futures[0], count_call, &calls), ==, 0);
-    CHECK_INT(thrum_wait(futures, 3, THRUM_ALL_COMPLETED, THRUM_FOREVER), >=, 0);
+    CHECK_INT(thrum_wait(futures, 3, THRUM_WAIT_ALL_COMPLETED, THRUM_FOREVER), >=, 0);
     thrum_as_completed *done = thrum_as_completed_new(futures, 3);
     CHECK_INT(thrum_as_completed_next(done, &index, THRUM_FOREVER), ==, 0);
     thrum_as_completed_free(done);
@@ -333,7 +333,7 @@ static void use_futures(thrum_executor *executor, thrum_executor *then)
                         &(thrum_map_options){.count = 8,
                                              .args = items,
                                              .arg_size = sizeof(int),
-                                             .ret_results = results,
+                                             .results = results,
                                              .result_size = sizeof(int),
                                              .deadline = THRUM_FOREVER}),
               ==, 0);
@@ -502,7 +502,7 @@ SMALL(flow, 3)
     CHECK_INT(thrum_keyed_rate_limiter_acquire(keyed, "k", 1, 1, THRUM_FOREVER), ==, 0);
     thrum_keyed_rate_limiter_free(keyed);
     thrum_periodic *periodic =
-        thrum_periodic_start(&(thrum_periodic_options){.period = 0.001}, nothing, THRUM_NOTHING);
+        start_periodic(&(thrum_periodic_options){.period = 0.001}, nothing, THRUM_NOTHING);
     UNTIL(thrum_periodic_ticks(periodic) > 0);
     CHECK_INT(thrum_periodic_stop(periodic, THRUM_FOREVER), ==, 0);
     thrum_periodic_free(periodic);

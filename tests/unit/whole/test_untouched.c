@@ -221,7 +221,7 @@ TEST(blocking_calls_in_threads_and_fibers)
 TEST(maps)
 {
     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
-    thrum_map_options items = {.count = 3, .result_size = sizeof(uint64_t), .ret_results = FIRST};
+    thrum_map_options items = {.count = 3, .result_size = sizeof(uint64_t), .results = FIRST};
     FAILS(thrum_map(pool, fail, &items), THRUM_FAILED);
     for (size_t chunk = 1; chunk < 3; chunk++) {
         items.chunk = chunk;
