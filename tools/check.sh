@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate results sizes format tree shellcheck headers refused accepted readme matrix mutants-match gcc-O2 \
+all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix mutants-match gcc-O2 \
 blocks manual tests page python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
@@ -61,6 +61,7 @@ step_sizes() { tools/check_sizes.sh; }
 step_format() { tools/check_format.sh; }
 step_tree() { tools/check_tree.sh; }
 step_headers() { tools/check_headers.sh; }
+step_untouched() { tools/check_untouched.sh; }
 step_refused() { tools/check_refused.sh; }
 step_accepted() { tools/check_accepted.sh; }
 step_readme() { tools/check_readme.sh; }

@@ -239,6 +239,24 @@ rejects headers '' 'tools/unchecked: thrum_gone: no such function returns a code
 fresh && mkdir -p adapter/pq && echo 'size_t thrum_pq_size(void);' >adapter/pq/thrum_pq.h
 rejects headers '' 'adapter/pq/thrum_pq.h: does not compile alone with gcc as c11' 'such a header of an adapter'
 
+# Outputs.
+fresh_outputs() {
+    fresh
+    # shellcheck disable=SC2016 # C
+    printf 'const char *poison(const char *call);\n#define FAILS(call) poison(#call)\n' >tests/untouched.h
+    printf '#include "untouched.h"\nint f(void);\nint f(void)\n{\n    return FAILS(%s)[0];\n}\n' "$2" \
+        >tests/unit/sync/test_outputs.c
+    sed -i "s/^THRUM_API.*/$1/" include/thrum/thing.h
+}
+fresh_outputs 'THRUM_API int thrum_thing_get(int *ret_it);' 'thrum_thing_get(0)'
+accepts untouched
+fresh_outputs 'THRUM_API int thrum_thing_get(int *ret_it);' 'thrum_thing_do(0)'
+rejects untouched '' 'thrum_thing_get: has outputs, and no test' 'an output that no test looks at'
+fresh_outputs 'THRUM_API thrum_case thrum_case_thing(int *ret_it);' 'thrum_thing_do(0)'
+rejects untouched '' 'thrum_case_thing: has outputs, and no test' 'an output of a case that no test looks at'
+fresh
+rejects untouched '' 'no function has an output' 'headers in which no output is found'
+
 # Mistakes that must not compile.
 fresh_mistakes() {
     fresh && mkdir -p tests/interface

@@ -1,5 +1,6 @@
 /* Names that are looked up for libcurl, and what libthrum-curl does without memory, descriptors and watches. */
 #include "support_curl.h"
+#include "untouched.h"
 
 #include <netdb.h>
 #include <stdlib.h>
@@ -132,6 +133,9 @@ TEST(without_descriptors_there_is_no_client)
     struct rlimit before, less;
     CHECK_INT(getrlimit(RLIMIT_NOFILE, &before), ==, 0);
     less = before;
+    less.rlim_cur = 0;
+    CHECK_INT(setrlimit(RLIMIT_NOFILE, &less), ==, 0);
+    FAILS(thrum_curl_new(NULL, FIRST), -EMFILE);
     thrum_curl *made = NULL;
     int refused = 0;
     for (less.rlim_cur = 0; !made; less.rlim_cur++) {

@@ -221,7 +221,7 @@ static void close_amid_talk(struct fuzz_self *self, const struct fuzz_op *op)
     thrum_shield_begin();
     thrum_sleep(fuzz_deadline(self, FUZZ_SHORT));
     if (closes && !cancels)
-        (void)thrum_stream_close(talks[op->value >> 5 & 1].stream, THRUM_NOW);
+        (void)!thrum_stream_close(talks[op->value >> 5 & 1].stream, THRUM_NOW);
     thrum_shield_end();
     join_both(&pair, cancels);
     for (unsigned i = 0; i < 2; i++)
