@@ -68,7 +68,10 @@ const tests = {
     const page = await open("contended");
     await search(page, "waits for mutex accounts");
     assert.equal(await page.locator("#found").textContent(), "1 match");
-    assert.match(await details(page), /waits for mutex accounts, [\d.]+ ms.*thread \d+ taker.*Ended by thread \d+ main/s);
+    assert.match(await details(page), /waits for mutex accounts, [\d.]+ ms.*thread \d+ taker.*Held by thread \d+ main.*Ended by thread \d+ main/s);
+    await page.locator("#details button", { hasText: "Held by" }).click();
+    assert.match(await details(page), /holds mutex accounts.*thread \d+ main/s);
+    await search(page, "waits for mutex accounts");
     await page.focus("#canvas");
     await page.keyboard.press("w");
     assert.match(await details(page), /holds mutex accounts.*thread \d+ main/s);
