@@ -4,6 +4,22 @@
 #include <string.h>
 #include <time.h>
 
+#ifdef EXPLORE_COVERAGE
+/* gcc's counters of branches are variables, which are reset before each run: so each run adds them to the files. */
+void __gcov_dump(void);
+void __gcov_reset(void);
+
+static void keep_counters(void)
+{
+    __gcov_dump();
+    __gcov_reset();
+}
+#else
+static void keep_counters(void)
+{
+}
+#endif
+
 double search_clock(void)
 {
     struct timespec now;
@@ -50,6 +66,7 @@ bool search_run(struct search *search, const thrum__explore_driver *driver)
     path_clear(&search->path);
     enum thrum__explore_outcome outcome =
         thrum__explore_run(&search->limits, driver, search->client->run);
+    keep_counters();
     search->runs++;
     search->pruned += outcome == THRUM__EXPLORE_PRUNED;
     search->panics += outcome == THRUM__EXPLORE_PANICKED;
