@@ -216,3 +216,45 @@ EXPLORE(barrier_action, .preemptions = 2, .long_preemptions = 3)
     explore_join_all();
     EXPLORE_CHECK(meeting.data[0] == 1);
 }
+
+/* The same with a deadline: the action runs for a whole round only. */
+EXPLORE(barrier_action_until, .preemptions = 2, .long_preemptions = 3, .timeouts = 1)
+{
+    struct meeting meeting = {.parties = 2};
+    thrum_barrier_init(&meeting.barrier, 2, act, &meeting);
+    explore_spawn("one", meet_in_time, &meeting);
+    explore_spawn("two", meet_in_time, &meeting);
+    explore_join_all();
+    EXPLORE_CHECK(meeting.data[0] == (succeeded(&meeting, 0) && succeeded(&meeting, 1)));
+}
+
+/* Of three, one is late while the last arrives: all are told the same. */
+EXPLORE(barrier_until_three, .preemptions = 1, .long_preemptions = 2, .timeouts = 1)
+{
+    struct meeting meeting = {.parties = 3};
+    for (int i = 0; i < 3; i++)
+        meeting.data[i] = 1;
+    thrum_barrier_init(&meeting.barrier, 3, NULL, NULL);
+    explore_spawn("patient", meet, &meeting);
+    explore_spawn("patient", meet, &meeting);
+    explore_spawn("in time", meet_in_time, &meeting);
+    explore_join_all();
+    for (int i = 1; i < 3; i++)
+        EXPLORE_CHECK(succeeded(&meeting, i) == succeeded(&meeting, 0));
+}
+
+/* A party whose deadline passes while a reset sends it away leaves the next round alone. */
+EXPLORE(barrier_late_after_reset, .preemptions = 2, .timeouts = 1, .sees = "too late")
+{
+    struct meeting meeting = {.parties = 2};
+    thrum_barrier_init(&meeting.barrier, 2, NULL, NULL);
+    explore_spawn("late", meet_in_time, &meeting);
+    while (!thrum_barrier_waiting(&meeting.barrier) && !thrum_barrier_broken(&meeting.barrier))
+        thrum__explore_pause();
+    thrum_barrier_reset(&meeting.barrier);
+    explore_spawn("next", meet_again, &meeting);
+    EXPLORE_CHECK(thrum_barrier_wait(&meeting.barrier, THRUM_FOREVER) >= 0);
+    explore_join_all();
+    EXPLORE_CHECK(!thrum_barrier_broken(&meeting.barrier));
+    EXPLORE_CHECK(meeting.outcome[0] == -EPIPE || meeting.outcome[0] == -ETIMEDOUT);
+}

@@ -154,6 +154,36 @@ EXPLORE(condition_until, .preemptions = 3, .long_preemptions = 5, .timeouts = 1,
     EXPLORE_CHECK(store.taken + store.missed == 1 && store.items == store.missed);
 }
 
+static bool has_items(void *context)
+{
+    struct store *store = context;
+    return EXPLORE_READ(store->items) > 0;
+}
+
+static void wait_for_items(void *argument)
+{
+    struct store *store = argument;
+    thrum_with (&store->changed) {
+        int rc = thrum_condition_wait_for(&store->changed, has_items, store,
+                                          thrum_at(thrum_now() + 1000));
+        EXPLORE_CHECK(rc == 0 ? store->items == 1 : store->items == 0 && rc == -ETIMEDOUT);
+        if (rc < 0)
+            explore_seen("timed out");
+    }
+}
+
+/* What the wait is for may come when the deadline has passed and the lock is not back yet: then it has come. */
+EXPLORE(condition_wait_for_until, .preemptions = 3, .long_preemptions = 5, .timeouts = 1,
+        .sees = "timed out")
+{
+    struct store store = {.changed = THRUM_CONDITION_INIT};
+    name_store(&store);
+    explore_spawn("waiter", wait_for_items, &store);
+    explore_spawn("putter", put, &store);
+    explore_join_all();
+    thrum_condition_finish(&store.changed);
+}
+
 /* One may give up while the notify is on its way: then the other must get it. */
 EXPLORE(condition_until_other, .preemptions = 1, .long_preemptions = 2, .timeouts = 1)
 {

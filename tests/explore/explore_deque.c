@@ -100,3 +100,26 @@ EXPLORE(deque_no_memory, .no_memory = 1, .sees = "no snapshot")
     }
     thrum_deque_free(deque);
 }
+
+/* A full ring turns round and round in its place, to either side. */
+EXPLORE(deque_rotates_full, .preemptions = EXPLORE_NONE)
+{
+    enum { FULL = 8 }; /* so many have room at first */
+    new_deque(FULL);
+    for (intptr_t i = 0; i < FULL; i++)
+        append((void *)i);
+    for (int turn = 1; turn <= 2 * FULL; turn++) {
+        int last = -1;
+        thrum_deque_rotate(deque, -1);
+        EXPLORE_CHECK(thrum_deque_pop(deque, &last) == 0 && last == (turn - 1) % FULL);
+        append((void *)(intptr_t)last);
+    }
+    for (int turn = 1; turn <= 2 * FULL; turn++) {
+        int first = -1;
+        thrum_deque_rotate(deque, 1);
+        EXPLORE_CHECK(thrum_deque_pop_left(deque, &first) == 0);
+        EXPLORE_CHECK(first == FULL - 1 - (turn - 1) % FULL);
+        append_left((void *)(intptr_t)first);
+    }
+    free_deque();
+}

@@ -299,6 +299,34 @@ EXPLORE(lock_lost_waker, .preemptions = 3)
     thrum_lock_finish(&bank.lock);
 }
 
+/* A thread that is asked to stop before it queues does not: others that queue keep their turn, and an empty queue leaves
+ * no mark. */
+static void acquire_cancelled(void *argument)
+{
+    struct bank *bank = argument;
+    thrum__cancel(thrum__self());
+    int rc = thrum_lock_acquire_until(&bank->lock, THRUM_FOREVER);
+    EXPLORE_CHECK(rc == 0 || rc == -ECANCELED);
+    if (rc == 0)
+        thrum_lock_release(&bank->lock);
+    else
+        explore_seen("cancelled");
+}
+
+EXPLORE(lock_cancelled_on_the_way, .preemptions = 2, .sees = "cancelled")
+{
+    struct bank bank = {.lock = THRUM_LOCK_INIT};
+    name_bank(&bank);
+    thrum_lock_acquire(&bank.lock);
+    explore_spawn("cancelled", acquire_cancelled, &bank);
+    if (explore_any(2))
+        explore_spawn("other", acquire_plainly, &bank);
+    thrum_lock_release(&bank.lock);
+    explore_join_all();
+    EXPLORE_CHECK(bank.lock.state_ == 0);
+    thrum_lock_finish(&bank.lock);
+}
+
 /* Misuse. */
 
 static void release_foreign(void *argument)

@@ -4,6 +4,7 @@
 #include "explore.h"
 #include <thrum/event.h>
 #include <thrum/executor.h>
+#include <thrum/select.h>
 
 #include <errno.h>
 
@@ -270,6 +271,70 @@ EXPLORE(pool_own_left, .preemptions = 1, .long_preemptions = 2)
     finish(waits);
     thrum_executor_shutdown(pool);
     EXPLORE_CHECK(runs == 1);
+}
+
+/* A worker that waits lets another in. That one sleeps when it has nothing to do, and is woken by the next wait, or by a
+ * resize. The waits have a deadline, so the worker that waits does not run the task itself. */
+static thrum_event ready;
+
+static void wait_for_another(void)
+{
+    thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_wait(future, thrum_in(1000)) == 0);
+    thrum_future_free(future);
+}
+
+static int wait_twice(thrum_task *self)
+{
+    (void)self;
+    wait_for_another();
+    wait_for_another();
+    return 0;
+}
+
+EXPLORE(pool_own_wait_wakes_a_sleeper, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    make(1);
+    finish(thrum_submit(pool, wait_twice, THRUM_NOTHING));
+    EXPLORE_CHECK(runs == 2);
+    thrum_executor_shutdown(pool);
+}
+
+static int select_in_task(thrum_task *self)
+{
+    (void)self;
+    thrum_event never = THRUM_EVENT_INIT;
+    thrum_future *future = thrum_submit(pool, count, THRUM_NOTHING);
+    thrum_case cases[] = {thrum_case_event(&never), thrum_case_future(future)};
+    EXPLORE_CHECK(thrum_select(cases, 2, THRUM_FOREVER) == 1);
+    thrum_future_free(future);
+    return 0;
+}
+
+EXPLORE(pool_own_selected, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    make(1);
+    finish(thrum_submit(pool, select_in_task, THRUM_NOTHING));
+    EXPLORE_CHECK(runs == 1);
+    thrum_executor_shutdown(pool);
+}
+
+static int wait_and_meet(thrum_task *self)
+{
+    wait_for_another();
+    thrum_future_free(thrum_submit(pool, come_to_meet, THRUM_NOTHING));
+    thrum_event_set(&ready);
+    return wait_to_meet(self);
+}
+
+EXPLORE(pool_own_resize_wakes_a_sleeper, .preemptions = EXPLORE_NONE, .long_preemptions = 1)
+{
+    make(1);
+    thrum_future *future = thrum_submit(pool, wait_and_meet, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_event_wait(&ready, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_thread_pool_resize(pool, 2) == 0);
+    finish(future);
+    thrum_executor_shutdown(pool);
 }
 
 /* One of higher priority goes before those of its own that a worker has. */

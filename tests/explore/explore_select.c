@@ -235,6 +235,16 @@ QUEUES(until, .preemptions = 2, .timeouts = 1, .sees = "timed out", .long_preemp
     free_queues();
 }
 
+/* A deadline that has passed is ready for a select that does not wait. */
+EXPLORE(select_passed_deadline, .preemptions = EXPLORE_NONE)
+{
+    thrum_event event = THRUM_EVENT_INIT;
+    thrum_case cases[] = {thrum_case_event(&event), thrum_case_deadline(thrum_at(1))};
+    EXPLORE_CHECK(thrum_select(cases, 2, THRUM_NOW) == 1);
+    EXPLORE_CHECK(thrum_select(&cases[1], 1, THRUM_NOW) == 0);
+    EXPLORE_CHECK(thrum_select(cases, 2, THRUM_FOREVER) == 1);
+}
+
 /* A case of a deadline, which is performed once and takes nothing. */
 EXPLORE(select_deadline, .preemptions = 2, .timeouts = 1, .rescue = true)
 {
