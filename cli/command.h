@@ -17,16 +17,17 @@ enum {
 };
 
 /* What `thrum --help` says of each. */
-#define SUMMARY_demo   "Run the same tasks on each executor and print the times beside their bounds."
-#define SUMMARY_bench  "Measure commands in turns, and say which is faster."
-#define SUMMARY_tune   "Find out how many workers a command should have."
-#define SUMMARY_report "Compare results of demo, bench and tune, or make a page of them."
-#define SUMMARY_fetch  "Fetch URLs, thousands at once."
-#define SUMMARY_hash   "Print or verify digests of files and trees, in parallel."
-#define SUMMARY_every  "Run a command again and again, without drift."
-#define SUMMARY_run    "Run a command for each of many arguments, several at a time."
-#define SUMMARY_doctor "Explain why a process hangs: threads, locks, owners, deadlocks."
-#define SUMMARY_trace  "Record what the threads of a program do, and show it as a timeline."
+#define SUMMARY_demo    "Run the same tasks on each executor and print the times beside their bounds."
+#define SUMMARY_bench   "Measure commands in turns, and say which is faster."
+#define SUMMARY_tune    "Find out how many workers a command should have."
+#define SUMMARY_report  "Compare results of demo, bench and tune, or make a page of them."
+#define SUMMARY_fetch   "Fetch URLs, thousands at once."
+#define SUMMARY_hash    "Print or verify digests of files and trees, in parallel."
+#define SUMMARY_every   "Run a command again and again, without drift."
+#define SUMMARY_run     "Run a command for each of many arguments, several at a time."
+#define SUMMARY_doctor  "Explain why a process hangs: threads, locks, owners, deadlocks."
+#define SUMMARY_trace   "Record what the threads of a program do, and show it as a timeline."
+#define SUMMARY_explore "Run a program with threads under many schedules, until one breaks it."
 
 /* EACH(name) for each subcommand, in the order of `thrum --help`. */
 #define COMMANDS(EACH)                                                                             \
@@ -39,7 +40,8 @@ enum {
     EACH(every)                                                                                    \
     EACH(run)                                                                                      \
     EACH(doctor)                                                                                   \
-    EACH(trace)
+    EACH(trace)                                                                                    \
+    EACH(explore)
 
 /* NAME_run runs the subcommand; argv[0] is its name. It returns the exit status. */
 #define COMMAND_DECLARE(name) int name##_run(int argc, char **argv);

@@ -2,11 +2,10 @@
  * and the name of our socket. The socket is in the abstract namespace, so it leaves no file behind.
  * Every process on the machine can reach such a socket. Only processes of this user and of root are
  * accepted, and what they send is checked (recording.c).
- *
- * The library is beside the installed command or in the build tree. The path of the command tells
- * which.
  */
 #include "launch.h"
+
+#include "child/preload.h"
 
 #include "doctor/preload/region.h"
 
@@ -24,8 +23,6 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { NAME_SIZE = 64, WAITING_MOST = 4096 };
 
@@ -47,60 +44,6 @@ static int listen_at(char *name, size_t size)
         return -error;
     }
     return file;
-}
-
-/* Sets `path` to the path of the library. Returns false if there is none. */
-static bool find_library(char *path, size_t size)
-{
-    static const char *const places[] = {"../doctor/libthrum-doctor.so", /* in the build tree */
-                                         "../lib/libthrum-doctor.so"};
-    char own[4096];
-    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
-    if (length > 0) {
-        own[length] = 0;
-        *strrchr(own, '/') = 0;
-        for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-            snprintf(path, size, "%s/%s", own, places[i]);
-            if (access(path, R_OK) == 0)
-                return true;
-        }
-    }
-    snprintf(path, size, "%s", DOCTOR_LIBRARY);
-    return access(path, R_OK) == 0;
-}
-
-static bool is_ours(const char *entry)
-{
-    return strncmp(entry, "LD_PRELOAD=", 11) == 0 ||
-           strncmp(entry, REGION_VARIABLE "=", sizeof REGION_VARIABLE) == 0;
-}
-
-/* The environment with our two variables, in one piece of memory; NULL if memory ran out. */
-static char **make_environment(const char *library, const char *name, unsigned ring_bits)
-{
-    const char *others = getenv("LD_PRELOAD");
-    size_t count = 0, at = 0;
-    while (environ[count])
-        count++;
-    size_t text = strlen(library) + (others ? strlen(others) : 0) + strlen(name) + 96;
-    char **list = malloc((count + 3) * sizeof *list + text);
-    if (!list)
-        return NULL;
-    char *first = (char *)(list + count + 3);
-    int length = snprintf(first, text, "LD_PRELOAD=%s%s%s", library, others && *others ? ":" : "",
-                          others ? others : "");
-    char *second = first + length + 1;
-    char rings[32] = "";
-    if (ring_bits)
-        snprintf(rings, sizeof rings, ",rings=%u", ring_bits);
-    snprintf(second, text - (size_t)length - 1, REGION_VARIABLE "=%s%s", name, rings);
-    for (size_t i = 0; i < count; i++)
-        if (!is_ours(environ[i]))
-            list[at++] = environ[i];
-    list[at++] = first;
-    list[at++] = second;
-    list[at] = NULL;
-    return list;
 }
 
 static int start(struct launch *launch, char **words, char **environment, const sigset_t *mask)
@@ -127,17 +70,19 @@ static int start(struct launch *launch, char **words, char **environment, const 
 int launch(struct launch *launch, char **words, const sigset_t *mask, unsigned ring_bits,
            char *message, size_t size)
 {
-    char name[NAME_SIZE], library[4096 + 64];
+    char name[NAME_SIZE], library[PRELOAD_PATH_SIZE];
     *launch = (struct launch){.listener = -1, .process = -1};
-    if (!find_library(library, sizeof library)) {
+    if (!preload_find("libthrum-doctor.so", library, sizeof library)) {
         snprintf(message, size,
                  "cannot find libthrum-doctor.so, which is installed with thrum in %s",
-                 DOCTOR_LIBRARY);
+                 LIBRARY_FOLDER);
         return -ENOENT;
     }
     launch->listener = listen_at(name, sizeof name);
     int rc = launch->listener < 0 ? launch->listener : 0;
-    char **environment = rc == 0 ? make_environment(library, name, ring_bits) : NULL;
+    char value[NAME_SIZE + 32];
+    snprintf(value, sizeof value, ring_bits ? "%s,rings=%u" : "%s", name, ring_bits);
+    char **environment = rc == 0 ? preload_environment(library, REGION_VARIABLE, value) : NULL;
     if (rc == 0)
         rc = environment ? start(launch, words, environment, mask) : -ENOMEM;
     free(environment);

@@ -133,6 +133,7 @@ void thrum__real_find(void)
     for (const struct link_map *map = _r_debug.r_map; map; map = map->l_next) {
         if (is_c_library(map) && library_open(&library, map)) {
             REAL_FUNCTIONS(REAL_FIND)
+            REAL_MORE(REAL_FIND)
             c_library = map;
         }
         if (holds(map, (uintptr_t)&thrum__real_table))

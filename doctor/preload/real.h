@@ -104,7 +104,30 @@
     X(pid_t, waitpid, (pid_t, int *, int))                                                         \
     X(void, free, (void *))
 
-/* REAL(NAME) is one of the last two lists, ALIAS(NAME) one of the first. */
+/* Those that only the library of `thrum explore` replaces. */
+#ifdef DOCTOR_SCHEDULE
+#include <stdio.h>
+#define REAL_MORE(X)                                                                               \
+    X(int, __libc_start_main,                                                                      \
+      (int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),               \
+       void (*)(void), void *))                                                                    \
+    X(int, pthread_cancel, (pthread_t))                                                            \
+    X(int, sched_yield, (void))                                                                    \
+    X(void, exit, (int))                                                                           \
+    X(pid_t, fork, (void))                                                                         \
+    X(long, syscall, (long, ...))                                                                  \
+    X(int, clock_gettime, (clockid_t, struct timespec *))                                          \
+    X(int, ftrylockfile, (FILE *))                                                                 \
+    X(void, funlockfile, (FILE *))                                                                 \
+    X(void, flockfile, (FILE *))                                                                   \
+    X(int, pipe, (int *))                                                                          \
+    X(int, pipe2, (int *, int))                                                                    \
+    X(int, socketpair, (int, int, int, int *))
+#else
+#define REAL_MORE(X)
+#endif
+
+/* REAL(NAME) is one of the others, ALIAS(NAME) one of the first list. */
 #ifdef DOCTOR_STATIC
 
 /* The linker leads these to the C library: wrap.h. */
@@ -138,6 +161,7 @@ REAL_ALIASES(REAL_DECLARE)
 struct real {
     REAL_FUNCTIONS(REAL_FIELD)
     REAL_CALLS(REAL_FIELD)
+    REAL_MORE(REAL_FIELD)
 };
 
 /* Whether blocks are freed by the C library: its malloc_usable_size knows them. */

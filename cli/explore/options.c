@@ -1,0 +1,195 @@
+/* The command line of `thrum explore`. */
+#include "options.h"
+
+#include "../command.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define INTO(field) offsetof(struct explore_options, field)
+
+enum { RUNS_MOST = 100000000, JOBS_MOST = 256, DEPTH_MOST = 16, STEPS_MOST = 100000000 };
+
+static const char *const strategy_names[] = {"mix", "random", "pct", "pos", "depth", NULL};
+
+static bool take_seed(void *into, const char *value, char *message, size_t size)
+{
+    struct explore_options *options = into;
+    char *end;
+    errno = 0;
+    options->seed = strtoull(value, &end, 10);
+    options->has_seed = true;
+    if (errno == 0 && *value >= '0' && *value <= '9' && *end == 0)
+        return true;
+    snprintf(message, size, "--seed takes a number, not '%s'", value);
+    return false;
+}
+
+static const struct option_row rows[] = {
+    {'r', "runs", "N", "Try N schedules; 1000 by default.", NULL, OPTION_COUNT, INTO(runs), 1,
+     RUNS_MOST},
+    {'s', "seed", "S", "Run only the schedule with this seed, and tell it.",
+     "A failure prints its seed. The same program, arguments and environment fail again with it.",
+     OPTION_CUSTOM, 0, .take = take_seed},
+    {0, "schedule", "LIST", "Run only this schedule, and tell it.",
+     "The list has the choices that differ from the usual one: NUMBER:THREAD, with commas. --shrink prints such a "
+     "list.",
+     OPTION_TEXT, INTO(schedule)},
+    {'S', "strategy", "NAME",
+     "How schedules are chosen: mix (the default), random, pct, pos or depth.",
+     "mix takes pos for four seeds of ten, random for three and pct for three. depth is a depth-first search of all "
+     "schedules with at most --bound preemptions, for small programs.",
+     OPTION_CHOICE, INTO(strategy), .choices = strategy_names, .completion = COMPLETE_CHOICES},
+    {'d', "depth", "N", "For pct: the depth of the bugs to look for; 2 to 4 by default.", NULL,
+     OPTION_COUNT, INTO(depth), 1, DEPTH_MOST},
+    {'b', "bound", "N", "For depth: at most N preemptions; 2 by default.", NULL, OPTION_COUNT,
+     INTO(bound), 0, 100},
+    {'j', "jobs", "N", "Run N schedules at the same time; as many as there are cores by default.",
+     NULL, OPTION_COUNT, INTO(jobs), 1, JOBS_MOST},
+    {'c', "check", "COMMAND", "A run fails also if COMMAND fails.",
+     "COMMAND is a command line for the shell. It runs after each run that ended well, with the output of the run as its "
+     "input.",
+     OPTION_TEXT, INTO(check), .completion = COMPLETE_COMMAND},
+    {0, "repeat", "N", "With --seed or --schedule: run it N times, and count the failures.", NULL,
+     OPTION_COUNT, INTO(repeat), 1, RUNS_MOST},
+    {0, "shrink", NULL, "After a failure, find the fewest departures that still fail.", NULL,
+     OPTION_FLAG, INTO(shrink)},
+    {'a', "all", NULL, "Do not stop at the first failure; count the failures.", NULL, OPTION_FLAG,
+     INTO(all)},
+    {'e', "early", NULL, "Let timeouts come early, too.",
+     "By default a wait with a time limit times out only when no thread can do anything else.",
+     OPTION_FLAG, INTO(early)},
+    {0, "no-races", NULL, "Of an instrumented program: a race alone is no failure.", NULL,
+     OPTION_FLAG, INTO(no_races)},
+    {0, "steps", "N", "End a run after N steps; 100000 by default.",
+     "Such a run is counted as unfinished. It is no failure.", OPTION_COUNT, INTO(steps), 10,
+     STEPS_MOST},
+    {'p', "patience", "TIME",
+     "How long to wait for something outside of the program; 2s by default.", NULL, OPTION_SECONDS,
+     INTO(patience)},
+    {'o', "show-output", NULL, "Show what the failing run printed.", NULL, OPTION_FLAG,
+     INTO(show_output)},
+    {'f', "full", NULL, "Tell each step of the schedule, not only the last ones.", NULL,
+     OPTION_FLAG, INTO(full)},
+    {0, "json", NULL, "Print one JSON object instead of text.", NULL, OPTION_FLAG, INTO(json)},
+    {'q', "quiet", NULL, "Show no progress.", NULL, OPTION_FLAG, INTO(quiet)},
+    OPTION_ROWS_COMMON,
+};
+
+static const struct help_term failures[] = {
+    {"deadlock", "No thread can go on: they wait for each other, or for a wake-up that was lost."},
+    {"crash", "A signal ended the program: a segmentation fault, a failed assertion."},
+    {"misuse", "A mutex was used after it was destroyed."},
+    {"race",
+     "Of an instrumented program: two threads use the same memory, one writes, and nothing orders them."},
+    {"exit", "The exit status was not 0."},
+    {"check", "The command of --check failed."},
+    {"spin", "A thread computes without end, and no other thread can go on."},
+    {0},
+};
+
+static const struct help_section sections[] = {
+    {.title = "Failures", .terms = failures},
+    {.title = "How it works",
+     .text =
+         "A library is preloaded into the program. It lets one thread run at a time, and at each call of a function of "
+         "pthreads, C11 threads or semaphores, at each sleep, and at each call for input or output it chooses the thread "
+         "that goes on. Sleeps and time limits take no time. The program is loaded once, and forked for each schedule. "
+         "Standard input is empty."},
+    {.title = "Instrumented programs",
+     .text =
+         "Compile with -fsanitize=thread and -g, and link without it, but with -lthrum-schedule. Then threads also switch "
+         "between any two accesses to memory, and races are found, with both stacks. Run otherwise, such a program "
+         "behaves as without instrumentation."},
+    {.title = "What is not controlled",
+     .text =
+         "Without instrumentation, threads switch at calls only: a race on a plain variable between two calls is not "
+         "found. A thread that computes for long without a call is stopped by a timer of processor time. Such a run may not be "
+         "repeated exactly, and is counted. Processes that the program starts run free. So does what lies outside, "
+         "such as a server on the network. A static program, and one with set-user-ID, cannot be explored.",
+     .manual_only = true},
+    {0},
+};
+
+static const struct help_term examples[] = {
+    {"thrum explore -- ./test_queue", "Try 1000 schedules of a test."},
+    {"thrum explore --seed 8 -- ./test_queue", "Repeat the failure that seed 8 gave, and tell it."},
+    {"thrum explore --shrink -r 10000 -- ./test_queue",
+     "Find a failure with few switches between threads."},
+    {"thrum explore --check 'grep -q \"^total 100$\"' -- ./count", "Say what the right output is."},
+    {0},
+};
+
+const struct command_line explore_line = {
+    .name = "explore",
+    .summary = SUMMARY_explore,
+    .title = "find and repeat the schedule that breaks a program with threads",
+    .usages = (const char *const[]){"[OPTION...] [--] PROGRAM [ARGUMENT...]", NULL},
+    .about =
+        "Runs a program that uses threads again and again, each time with another order in which its threads take turns. "
+        "The first order that makes it fail is told step by step, with a seed that makes it fail again. The program needs "
+        "no preparation; with debug information, lines are shown. The exit status is 66 if a run failed.",
+    .options = rows,
+    .sections = sections,
+    .examples = examples,
+    .fails = "The program could not be started or explored.",
+    .interrupted = "A signal ends the search; what was found so far is printed.",
+    .operands = OPERANDS_COMMAND,
+    .completion = COMPLETE_COMMAND,
+};
+
+int explore_schedule_parse(const char *text, struct schedule_choice *list)
+{
+    int count = 0;
+    uint64_t last = 0;
+    for (const char *at = text; *at; count++) {
+        char *end;
+        errno = 0;
+        unsigned long long index = strtoull(at, &end, 10);
+        if (end == at || *end != ':' || errno != 0 || index > UINT32_MAX ||
+            (count > 0 && index <= last) || count == SCHEDULE_CHOICES)
+            return -1;
+        at = end + 1;
+        unsigned long long option = strtoull(at, &end, 10);
+        if (end == at || errno != 0 || option > UINT32_MAX || (*end && *end != ','))
+            return -1;
+        list[count] =
+            (struct schedule_choice){.index = (uint32_t)index, .option = (uint32_t)option};
+        last = index;
+        at = *end ? end + 1 : end;
+        if (*end && !*at)
+            return -1;
+    }
+    return count;
+}
+
+enum options_verdict explore_options_parse(int argc, char **argv, struct explore_options *ret,
+                                           char *message, size_t size)
+{
+    int first;
+    *ret = (struct explore_options){.runs = 1000, .steps = 100000, .bound = 2, .patience = 2};
+    enum options_verdict verdict =
+        command_line_parse(&explore_line, argc, argv, ret, &first, message, size);
+    if (verdict != OPTIONS_RUN)
+        return verdict;
+    ret->words = argv + first;
+    if (first == argc)
+        return command_line_wrong(message, size, "no program given");
+    if (ret->has_seed && ret->schedule)
+        return command_line_wrong(message, size, "--seed and --schedule exclude each other");
+    if (ret->repeat && !ret->has_seed && !ret->schedule)
+        return command_line_wrong(message, size, "--repeat needs --seed or --schedule");
+    if (ret->schedule) {
+        struct schedule_choice *list = malloc(SCHEDULE_CHOICES * sizeof *list);
+        int count = list ? explore_schedule_parse(ret->schedule, list) : -1;
+        free(list);
+        if (count < 0)
+            return command_line_wrong(
+                message, size,
+                "--schedule takes a list of NUMBER:THREAD with growing numbers, not '%s'",
+                ret->schedule);
+    }
+    return OPTIONS_RUN;
+}

@@ -1,0 +1,31 @@
+/* What `thrum explore` was asked to do: its command line as a struct. */
+#ifndef CLI_EXPLORE_OPTIONS_H
+#define CLI_EXPLORE_OPTIONS_H
+
+#include "command_line.h"
+
+#include "doctor/schedule/region.h"
+
+enum explore_strategy { EXPLORE_MIX, EXPLORE_RANDOM, EXPLORE_PCT, EXPLORE_POS, EXPLORE_DEPTH };
+
+struct explore_options {
+    int runs, jobs, strategy, depth, steps, bound, repeat;
+    bool has_seed, early, all, shrink, json, quiet, full, show_output, no_races;
+    uint64_t seed;
+    const char *schedule; /* "12:2,30:1", or NULL */
+    const char *check;    /* a command line, or NULL */
+    double patience;
+    char **words;
+};
+
+extern const struct command_line explore_line;
+
+/* Reads the command line, as demo_options_parse does. */
+enum options_verdict explore_options_parse(int argc, char **argv, struct explore_options *ret,
+                                           char *message, size_t size);
+
+/* Reads a schedule into `list`, which has room for SCHEDULE_CHOICES. Returns the count, or -1 if it
+ * is not a schedule. */
+int explore_schedule_parse(const char *text, struct schedule_choice *list);
+
+#endif

@@ -1,0 +1,500 @@
+/* Tells a run: what each thread was doing at the end, and the steps that led there.
+ *
+ * The region belongs to a program that has failed, perhaps after it wrote anywhere. So each index and
+ * count that is read from it is limited here. Places are looked up in the server, which has the same
+ * addresses and still lives.
+ */
+#include "story.h"
+
+#include "doctor/lines.h"
+#include "doctor/report.h"
+#include "json_text.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STEPS_SHOWN = 60 };
+
+static const char *const verbs[STEP_KINDS] = {
+    [STEP_NONE] = "?",
+    [STEP_BEGIN] = "begins",
+    [STEP_END] = "ends",
+    [STEP_CREATE] = "creates a thread",
+    [STEP_CREATED] = "has created a thread",
+    [STEP_JOIN] = "joins",
+    [STEP_LOCK] = "locks",
+    [STEP_RELOCK] = "locks again",
+    [STEP_TRY_LOCK] = "tries to lock",
+    [STEP_UNLOCK] = "unlocks",
+    [STEP_READ_LOCK] = "locks to read",
+    [STEP_WRITE_LOCK] = "locks to write",
+    [STEP_TRY_READ_LOCK] = "tries to lock to read",
+    [STEP_TRY_WRITE_LOCK] = "tries to lock to write",
+    [STEP_RW_UNLOCK] = "unlocks",
+    [STEP_SPIN_LOCK] = "locks",
+    [STEP_SPIN_UNLOCK] = "unlocks",
+    [STEP_COND_WAIT] = "waits for",
+    [STEP_SIGNAL] = "signals",
+    [STEP_BROADCAST] = "broadcasts",
+    [STEP_SEM_WAIT] = "waits for",
+    [STEP_SEM_TRY] = "tries to take",
+    [STEP_SEM_POST] = "posts",
+    [STEP_BARRIER] = "waits at",
+    [STEP_ONCE] = "calls once",
+    [STEP_DESTROY] = "destroys",
+    [STEP_SLEEP] = "sleeps",
+    [STEP_YIELD] = "yields",
+    [STEP_IO] = "reads or writes",
+    [STEP_IO_WAIT] = "waits for input or output",
+    [STEP_FUTEX_WAIT] = "waits for",
+    [STEP_FUTEX_WAKE] = "wakes",
+    [STEP_EXIT] = "ends the program",
+    [STEP_SPIN] = "computes",
+    [STEP_READ] = "reads",
+    [STEP_WRITE] = "writes",
+    [STEP_ATOMIC] = "changes",
+};
+
+static const char *const nouns[STEP_KINDS] = {
+    [STEP_LOCK] = "mutex",
+    [STEP_RELOCK] = "mutex",
+    [STEP_TRY_LOCK] = "mutex",
+    [STEP_UNLOCK] = "mutex",
+    [STEP_READ_LOCK] = "rwlock",
+    [STEP_WRITE_LOCK] = "rwlock",
+    [STEP_TRY_READ_LOCK] = "rwlock",
+    [STEP_TRY_WRITE_LOCK] = "rwlock",
+    [STEP_RW_UNLOCK] = "rwlock",
+    [STEP_SPIN_LOCK] = "spin lock",
+    [STEP_SPIN_UNLOCK] = "spin lock",
+    [STEP_COND_WAIT] = "condition",
+    [STEP_SIGNAL] = "condition",
+    [STEP_BROADCAST] = "condition",
+    [STEP_SEM_WAIT] = "semaphore",
+    [STEP_SEM_TRY] = "semaphore",
+    [STEP_SEM_POST] = "semaphore",
+    [STEP_BARRIER] = "barrier",
+    [STEP_ONCE] = "once",
+    [STEP_FUTEX_WAIT] = "futex",
+    [STEP_FUTEX_WAKE] = "futex",
+};
+
+void story_look(void *argument, pid_t pid)
+{
+    struct story *story = argument;
+    struct look_options options = {.lines = true};
+    if (story->looked)
+        look_free(&story->look);
+    story->looked = look_at(&story->look, pid, &options, story->unseen, sizeof story->unseen) == 0;
+}
+
+static uint32_t thread_count(const struct story *story)
+{
+    uint32_t count = story->runner->region->thread_count;
+    return count < SCHEDULE_THREADS ? count : SCHEDULE_THREADS;
+}
+
+static uint32_t step_count(const struct story *story)
+{
+    return story->runner->region->steps;
+}
+
+static uint32_t first_step(const struct story *story)
+{
+    uint32_t count = step_count(story);
+    return count > SCHEDULE_STEPS ? count - SCHEDULE_STEPS : 0;
+}
+
+static const struct schedule_step *step_at(const struct story *story, uint32_t index)
+{
+    return &story->runner->region->ring[index % SCHEDULE_STEPS];
+}
+
+static void want(struct story *story, uint64_t address, bool exact)
+{
+    if (address)
+        places_find(&story->process.places, address, exact);
+}
+
+int story_open(struct story *story, const struct runner *runner)
+{
+    story->runner = runner;
+    int rc =
+        process_open(&story->process, (int)runner->server, story->unseen, sizeof story->unseen);
+    if (rc < 0)
+        return rc;
+    story->opened = true;
+    for (uint32_t i = first_step(story); i < step_count(story); i++)
+        want(story, step_at(story, i)->place, false);
+    for (uint32_t i = 0; i < thread_count(story); i++) {
+        const struct schedule_thread *thread = &runner->region->threads[i];
+        want(story, thread->place, false);
+        want(story, thread->start, true);
+        for (uint32_t h = 0; h < thread->held_count && h < SCHEDULE_HELD; h++)
+            want(story, thread->held[h].place, false);
+    }
+    want(story, runner->region->place, true);
+    for (int i = 0; i < 2; i++) {
+        const struct schedule_access *access = &runner->region->race[i];
+        want(story, access->place, false);
+        for (uint32_t f = 0; f < access->frame_count && f < SCHEDULE_FRAMES; f++)
+            want(story, access->frames[f], false);
+    }
+    lines_find(&story->process);
+    return 0;
+}
+
+void story_close(struct story *story)
+{
+    if (story->looked)
+        look_free(&story->look);
+    if (story->opened)
+        process_close(&story->process);
+    story->looked = story->opened = false;
+}
+
+/* ---- names ---- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* " in f (file.c:12)", as far as it is known. */
+static void put_place(const struct story *story, uint64_t address, bool exact, FILE *out)
+{
+    struct places *places = (struct places *)(uintptr_t)&story->process.places;
+    const struct place *place = address ? places_find(places, address, exact) : NULL;
+    if (!place)
+        return;
+    if (place->function)
+        fprintf(out, " in %s", place->function);
+    if (place->file)
+        fprintf(out, " (%s:%d)", base_name(place->file), place->line);
+    else if (place->module)
+        fprintf(out, " (%s+0x%" PRIx64 ")", base_name(place->module->path),
+                place->address - place->module->bias);
+}
+
+/* "T1 worker" */
+static void put_thread(const struct story *story, uint32_t index, FILE *out)
+{
+    const struct schedule_thread *thread =
+        &story->runner->region->threads[index < SCHEDULE_THREADS ? index : 0];
+    struct places *places = (struct places *)(uintptr_t)&story->process.places;
+    char name[sizeof thread->name + 1];
+    memcpy(name, thread->name, sizeof thread->name);
+    name[sizeof thread->name] = 0;
+    const struct place *start = thread->start ? places_find(places, thread->start, true) : NULL;
+    fprintf(out, "T%u", index);
+    if (*name)
+        fprintf(out, " %s", name);
+    else if (start && start->function)
+        fprintf(out, " %s", start->function);
+}
+
+/* Objects without a name get a number, in the order in which they were met. */
+static void put_object(const struct story *story, uint64_t object, const char *noun, FILE *out)
+{
+    struct symbol symbol;
+    struct modules *modules = (struct modules *)(uintptr_t)&story->process.modules;
+    const struct module *module = modules_find(modules, object);
+    if (module && module_variable(module, object, &symbol)) {
+        fprintf(out, "%s %s", noun, symbol.name);
+        if (object > symbol.start)
+            fprintf(out, "+%" PRIu64, object - symbol.start);
+    } else
+        fprintf(out, "%s 0x%" PRIx64, noun, object);
+}
+
+/* The record of the thread that a join waits for is in the library: its index tells the thread. */
+static void put_joined(const struct story *story, const struct schedule_thread *waiter, FILE *out)
+{
+    for (uint32_t i = 0; i < thread_count(story); i++)
+        if (story->runner->region->threads[i].record == waiter->object) {
+            put_thread(story, i, out);
+            return;
+        }
+    fputs("a thread", out);
+}
+
+static void put_operation(const struct story *story, uint8_t kind, uint64_t object, FILE *out)
+{
+    const struct schedule_thread joined = {.object = object};
+    struct places *places = (struct places *)(uintptr_t)&story->process.places;
+    const struct place *function;
+    kind = kind < STEP_KINDS ? kind : STEP_NONE;
+    fputs(verbs[kind], out);
+    if (kind == STEP_JOIN) {
+        fputc(' ', out);
+        put_joined(story, &joined, out);
+    } else if (kind == STEP_CREATE || kind == STEP_CREATED) {
+        function = places_find(places, object, true);
+        if (function && function->function)
+            fprintf(out, " for %s", function->function);
+    } else if ((kind == STEP_IO || kind == STEP_IO_WAIT) && object)
+        fprintf(out, " on descriptor %" PRIu64, object - 1);
+    else if (object) {
+        fputc(' ', out);
+        put_object(story, object, nouns[kind] ? nouns[kind] : "object", out);
+    }
+}
+
+/* ---- the end ---- */
+
+static const char *signal_name(int number)
+{
+    const char *name = sigabbrev_np(number);
+    return name ? name : "?";
+}
+
+void story_headline(const struct story *story, const struct outcome *outcome, FILE *out)
+{
+    const struct schedule_region *region = story->runner->region;
+    switch (outcome->kind) {
+    case OUTCOME_DEADLOCK:
+        fputs("no thread can go on", out);
+        break;
+    case OUTCOME_CRASH:
+        fprintf(out, "SIG%s", signal_name(outcome->status));
+        if (outcome->status != SIGABRT)
+            put_place(story, region->place, true, out);
+        if (outcome->status == SIGSEGV || outcome->status == SIGBUS)
+            fprintf(out, ", address 0x%" PRIx64, region->object);
+        break;
+    case OUTCOME_MISUSE:
+        fprintf(out, "%.*s: ", (int)sizeof region->message, region->message);
+        put_object(story, region->object, "mutex", out);
+        put_place(story, region->place, false, out);
+        break;
+    case OUTCOME_RACE:
+        put_object(story, region->object, "memory", out);
+        break;
+    case OUTCOME_SPIN:
+        fputs("a thread computes without end, and no other can go on", out);
+        break;
+    case OUTCOME_EXIT:
+        fprintf(out, "exit status %d", outcome->status);
+        break;
+    case OUTCOME_CHECK:
+        fputs("the command of --check failed", out);
+        break;
+    default:
+        fputs(outcome_name(outcome->kind), out);
+    }
+}
+
+static const struct thread *looked_thread(const struct story *story, uint32_t tid)
+{
+    for (int i = 0; story->looked && i < story->look.process.count; i++)
+        if (story->look.process.threads[i].tid == (int)tid)
+            return &story->look.process.threads[i];
+    return NULL;
+}
+
+/* The frames of the program: the innermost and the outermost ones, of the library and of the C
+ * library, are left out. */
+static bool is_of_program(const struct frame *frame)
+{
+    const struct module *module = frame->place->module;
+    const char *name = module ? base_name(module->path) : "";
+    return strncmp(name, "libthrum-schedule", 17) != 0 && strncmp(name, "libc.so", 7) != 0;
+}
+
+static void put_stack(const struct thread *thread, FILE *out)
+{
+    int first = 0, end = thread->frame_count;
+    while (first < end && !is_of_program(&thread->frames[first]))
+        first++;
+    while (end > first && !is_of_program(&thread->frames[end - 1]))
+        end--;
+    for (int i = first; i < end; i++)
+        if (thread->frames[i].place->function &&
+            strcmp(thread->frames[i].place->function, "main") == 0)
+            end = i + 1;
+    for (int i = first; i < end; i++)
+        doctor_report_frame(out, thread->frames + first, end - first, i - first);
+}
+
+static void put_end_of_thread(const struct story *story, uint32_t index, FILE *out)
+{
+    const struct schedule_thread *thread = &story->runner->region->threads[index];
+    const struct thread *looked = looked_thread(story, thread->tid);
+    fputs("  ", out);
+    fputs(MARK_BOLD, out);
+    put_thread(story, index, out);
+    fputs(MARK_PLAIN, out);
+    if (index == story->runner->region->current && thread->state == THREAD_READY)
+        fputs(" runs; last step: ", out);
+    else
+        fputs(thread->state == THREAD_READY ? " could go on; next step: " : " waits: ", out);
+    put_operation(story, thread->kind, thread->object, out);
+    put_place(story, thread->place, false, out);
+    fputc('\n', out);
+    for (uint32_t h = 0; h < thread->held_count && h < SCHEDULE_HELD; h++) {
+        fputs("    holds ", out);
+        put_object(story, thread->held[h].object, "lock", out);
+        fputs(", taken", out);
+        put_place(story, thread->held[h].place, false, out);
+        fputc('\n', out);
+    }
+    if (looked)
+        put_stack(looked, out);
+}
+
+static void put_threads(const struct story *story, FILE *out)
+{
+    for (uint32_t i = 0; i < thread_count(story); i++)
+        if (story->runner->region->threads[i].state != THREAD_GONE)
+            put_end_of_thread(story, i, out);
+}
+
+/* One of the two accesses of a race: what, where, and by way of which calls. */
+static void put_access(const struct story *story, const struct schedule_access *access, FILE *out)
+{
+    fputs("  ", out);
+    fputs(MARK_BOLD, out);
+    put_thread(story, access->thread, out);
+    fprintf(out, "%s %s%s ", MARK_PLAIN, access->write ? "writes" : "reads",
+            access->atomic ? ", as an atomic," : "");
+    put_object(story, access->address, "memory", out);
+    put_place(story, access->place, false, out);
+    fprintf(out, ", step %u\n", access->step);
+    for (uint32_t f = 0; f + 1 < access->frame_count && f < SCHEDULE_FRAMES; f++) {
+        fputs("    called", out);
+        put_place(story, access->frames[f], false, out);
+        fputc('\n', out);
+    }
+    for (uint32_t h = 0; h < access->held_count && h < SCHEDULE_HELD; h++) {
+        fputs("    holds ", out);
+        put_object(story, access->held[h].object, "lock", out);
+        fputc('\n', out);
+    }
+}
+
+static void put_race(const struct story *story, FILE *out)
+{
+    const struct schedule_access *race = story->runner->region->race;
+    fputs("\nthe two accesses:\n", out);
+    for (int i = 0; i < 2; i++)
+        put_access(story, &race[i], out);
+    if (race[0].size <= 8)
+        fprintf(out,
+                "  the value was %" PRIu64 " before the first, and is %" PRIu64
+                " before the second\n",
+                race[0].before, race[0].after);
+}
+
+static const char *flag_words(uint8_t flags)
+{
+    return flags & STEP_TIMED_OUT ? "  (its time is up)"
+           : flags & STEP_BLOCKS  ? "  (and has to wait)"
+           : flags & STEP_IN_VAIN ? "  (nobody waits)"
+                                  : "";
+}
+
+static void put_steps(const struct story *story, bool full, FILE *out)
+{
+    uint32_t count = step_count(story), first = first_step(story);
+    if (!full && count > STEPS_SHOWN && count - STEPS_SHOWN > first)
+        first = count - STEPS_SHOWN;
+    if (first > 0)
+        fprintf(out, "  ... %u steps before; --full shows %s\n", first,
+                full ? "no more than these" : "them");
+    for (uint32_t i = first; i < count; i++) {
+        const struct schedule_step *step = step_at(story, i);
+        fprintf(out, "%6u %s ", i + 1, step->flags & STEP_PREEMPTS ? ">" : " ");
+        if (step->flags & STEP_SWITCH || i == first) {
+            fputs(MARK_BOLD, out);
+            put_thread(story, step->thread, out);
+            fputs(MARK_PLAIN, out);
+        } else
+            fprintf(out, "%*s", 2 + (step->thread > 9) + (step->thread > 99), "");
+        fputc(' ', out);
+        put_operation(story, step->kind, step->object, out);
+        fputs(MARK_DIM, out);
+        put_place(story, step->place, false, out);
+        fputs(MARK_PLAIN, out);
+        fprintf(out, "%s\n", flag_words(step->flags));
+    }
+}
+
+void story_text(const struct story *story, const struct outcome *outcome, bool full, FILE *out)
+{
+    const struct schedule_region *region = story->runner->region;
+    if (outcome->kind == OUTCOME_RACE)
+        put_race(story, out);
+    else if (outcome->kind != OUTCOME_EXIT && outcome->kind != OUTCOME_CHECK) {
+        fputs("\nthe threads at the end:\n", out);
+        put_threads(story, out);
+    }
+    fprintf(out, "\nthe schedule: %u steps, %u preemptions (marked >)\n", region->steps,
+            region->preemptions);
+    put_steps(story, full, out);
+}
+
+/* ---- JSON ---- */
+
+static void json_by(const struct story *story, FILE *out,
+                    void (*put)(const struct story *, const void *, FILE *), const void *of)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *memory = open_memstream(&text, &size);
+    if (memory) {
+        put(story, of, memory);
+        if (fclose(memory) == 0)
+            json_put_string(out, *text == ' ' ? text + 4 : text);
+        free(text);
+    } else
+        fputs("null", out);
+}
+
+static void place_of(const struct story *story, const void *of, FILE *out)
+{
+    put_place(story, *(const uint64_t *)of, false, out);
+}
+
+static void thread_of(const struct story *story, const void *of, FILE *out)
+{
+    put_thread(story, *(const uint32_t *)of, out);
+}
+
+static void operation_of(const struct story *story, const void *of, FILE *out)
+{
+    const struct schedule_step *step = of;
+    put_operation(story, step->kind, step->object, out);
+}
+
+void story_json(const struct story *story, FILE *out)
+{
+    fputs("\"threads\":[", out);
+    for (uint32_t i = 0; i < thread_count(story); i++) {
+        const struct schedule_thread *thread = &story->runner->region->threads[i];
+        struct schedule_step next = {.kind = thread->kind, .object = thread->object};
+        fprintf(out, "%s{\"name\":", i ? "," : "");
+        json_by(story, out, thread_of, &i);
+        fprintf(out, ",\"ended\":%s,\"at\":", thread->state == THREAD_GONE ? "true" : "false");
+        json_by(story, out, operation_of, &next);
+        fputs(",\"place\":", out);
+        json_by(story, out, place_of, &thread->place);
+        fputc('}', out);
+    }
+    fputs("],\"steps\":[", out);
+    for (uint32_t i = first_step(story); i < step_count(story); i++) {
+        const struct schedule_step *step = step_at(story, i);
+        fprintf(out,
+                "%s{\"number\":%u,\"thread\":%u,\"operation\":", i > first_step(story) ? "," : "",
+                i + 1, step->thread);
+        json_by(story, out, operation_of, step);
+        fputs(",\"place\":", out);
+        json_by(story, out, place_of, &step->place);
+        fprintf(out, ",\"preempts\":%s,\"waits\":%s}",
+                step->flags & STEP_PREEMPTS ? "true" : "false",
+                step->flags & STEP_BLOCKS ? "true" : "false");
+    }
+    fputc(']', out);
+}

@@ -1,0 +1,179 @@
+/* Which thread goes on: the strategies, and the plan of a run.
+ *
+ * A choice with one option is none. The choices of a run are numbered. Each has a usual option: the
+ * thread that ran goes on, or else the next in order. A run is repeated by the same strategy and
+ * seed, or by the list of its departures from the usual options: the list remains meaningful if
+ * some are left out, which is how a failure is made shorter.
+ *
+ * Strategies: a random walk; PCT (Burckhardt and others, "A randomized scheduler with probabilistic
+ * guarantees of finding bugs", 2010), with change points drawn so that all orders of magnitude of a run's
+ * length are equally likely, as the length is not known; POS (Yuan, Yang and Gu, "Partial order aware
+ * concurrency sampling", 2018). A thread that yields or sleeps goes behind all others: else a thread
+ * that polls would keep its high priority, and starve the thread that it waits for.
+ */
+#include "choices.h"
+
+enum { CHANGES_MOST = 16 };
+
+static uint64_t random_state;
+static uint32_t changes[CHANGES_MOST], change_count;
+static uint32_t planned; /* the next of the plan's choices */
+
+/* Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014. */
+uint64_t thrum__turn_random(void)
+{
+    uint64_t x = random_state += 0x9e3779b97f4a7c15;
+    x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+    x = (x ^ x >> 27) * 0x94d049bb133111eb;
+    return x ^ x >> 31;
+}
+
+static bool chosen_before(uint32_t index, uint32_t *ret_option)
+{
+    const struct schedule_region *region = thrum__turn_region;
+    uint32_t count = region->plan.choice_count;
+    while (planned < count && planned < SCHEDULE_CHOICES &&
+           region->plan_choices[planned].index < index)
+        planned++;
+    if (planned >= count || planned >= SCHEDULE_CHOICES ||
+        region->plan_choices[planned].index != index)
+        return false;
+    *ret_option = region->plan_choices[planned].option;
+    return true;
+}
+
+static void note_choice(uint32_t options, bool could_stay, uint32_t option, bool usual)
+{
+    struct schedule_region *region = thrum__turn_region;
+    uint32_t index = region->choices++;
+    if (index < SCHEDULE_CHOICES) {
+        region->options[index] =
+            (uint8_t)((options < 127 ? options : 127) | (could_stay ? 128 : 0));
+        region->options_count = index + 1;
+    }
+    if (!usual && region->taken_count < SCHEDULE_CHOICES)
+        region->taken[region->taken_count++] =
+            (struct schedule_choice){.index = index, .option = option};
+}
+
+uint32_t thrum__turn_choose(uint32_t count)
+{
+    struct schedule_region *region = thrum__turn_region;
+    uint32_t option = 0;
+    if (count < 2)
+        return 0;
+    if (region->plan.strategy == STRATEGY_USUAL || region->plan.strategy == STRATEGY_DEPTH) {
+        if (!chosen_before(region->choices, &option) || option >= count)
+            option = 0;
+    } else
+        option = (uint32_t)(thrum__turn_random() % count);
+    note_choice(count, false, option, option == 0);
+    return option;
+}
+
+static struct turn_thread *by_strategy(struct turn_thread *const *list, uint32_t count,
+                                       struct turn_thread *usual)
+{
+    const struct schedule_region *region = thrum__turn_region;
+    struct turn_thread *best = list[0];
+    uint32_t option;
+    switch (region->plan.strategy) {
+    case STRATEGY_RANDOM:
+        return list[thrum__turn_random() % count];
+    case STRATEGY_PCT:
+    case STRATEGY_POS:
+        for (uint32_t i = 1; i < count; i++)
+            if (list[i]->priority > best->priority)
+                best = list[i];
+        return best;
+    default:
+        if (!chosen_before(region->choices, &option) || option == 0)
+            return usual;
+        for (uint32_t i = 0; i < count; i++)
+            if (list[i] != usual && --option == 0)
+                return list[i];
+        return usual;
+    }
+}
+
+static struct turn_thread *usual_of(struct turn_thread *const *list, uint32_t count,
+                                    struct turn_thread *current)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i] == current)
+            return current;
+    for (uint32_t i = 0; i < count; i++)
+        if (list[i]->index > current->index)
+            return list[i];
+    return list[0];
+}
+
+/* Those that do not stand behind; if all do, the one that has stood there for the longest time. The
+ * random walk lets one of them forward now and then. */
+static uint32_t in_front(struct turn_thread *const *list, uint32_t count,
+                         struct turn_thread **front)
+{
+    uint32_t kept = 0;
+    struct turn_thread *longest = list[0];
+    bool forward =
+        thrum__turn_region->plan.strategy == STRATEGY_RANDOM && thrum__turn_random() % 8 == 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (list[i]->behind == 0 || forward)
+            front[kept++] = list[i];
+        if (list[i]->behind < longest->behind)
+            longest = list[i];
+    }
+    if (kept == 0)
+        front[kept++] = longest;
+    return kept;
+}
+
+/* The plan may name a thread that stands behind; a strategy takes one in front. */
+struct turn_thread *thrum__choice_thread(struct turn_thread *const *list, uint32_t count,
+                                         struct turn_thread *current)
+{
+    struct schedule_region *region = thrum__turn_region;
+    struct turn_thread *front[SCHEDULE_THREADS + 2];
+    if (count == 1)
+        return list[0];
+    uint32_t first = in_front(list, count, front);
+    struct turn_thread *usual = usual_of(front, first, current), *thread = usual;
+    uint32_t option;
+    if (region->plan.strategy != STRATEGY_USUAL)
+        thread = by_strategy(front, first, usual);
+    else if (chosen_before(region->choices, &option))
+        for (uint32_t i = 0; i < count; i++)
+            if (list[i]->index == option)
+                thread = list[i];
+    note_choice(first, usual == current, thread->index, thread == usual);
+    if (usual == current && thread != current)
+        region->preemptions++;
+    return thread;
+}
+
+void thrum__choice_taken(struct turn_thread *threads, uint32_t count, struct turn_thread *taken)
+{
+    struct schedule_region *region = thrum__turn_region;
+    if (region->plan.strategy == STRATEGY_PCT) {
+        for (uint32_t i = 0; i < change_count; i++)
+            if (changes[i] == region->steps)
+                taken->priority = i + 1;
+    } else if (region->plan.strategy == STRATEGY_POS && taken->object)
+        for (uint32_t i = 0; i < count; i++)
+            if (&threads[i] != taken && threads[i].object == taken->object &&
+                (taken->writes || threads[i].writes))
+                threads[i].priority = thrum__turn_random();
+}
+
+void thrum__choice_begin(void)
+{
+    random_state = thrum__turn_region->plan.seed;
+    uint32_t depth = thrum__turn_region->plan.depth;
+    change_count = depth > 1 ? depth - 1 : 0;
+    if (change_count > CHANGES_MOST)
+        change_count = CHANGES_MOST;
+    for (uint32_t i = 0; i < change_count; i++) {
+        uint32_t most = 2u << thrum__turn_random() % 13;
+        changes[i] = 1 + (uint32_t)(thrum__turn_random() % most);
+    }
+}

@@ -1,0 +1,216 @@
+/* The server: the program as it is when `main` begins, from which each run is forked.
+ *
+ * The loader and the constructors run once. The library replaces __libc_start_main and has the C library
+ * call `serve` in place of `main`. For each byte that the command sends, it forks a child, which calls
+ * the program's own `main` under the schedule of the plan, and reports the child's status. Threads
+ * that a constructor made are not in the child; then the command is told that it cannot be done so.
+ */
+#include "hooks.h"
+
+#include "preload/real.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <link.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { TICK_US = 20000, TICKS_IDLE = 2, RANGES_MOST = 8 };
+
+static int (*program_main)(int, char **, char **);
+static int channel = -1;
+
+/* Code in which a thread is never stopped: it may hold a lock that no hook knows. */
+static struct {
+    uintptr_t start, end;
+} private_code[RANGES_MOST];
+static int private_count;
+
+static uint32_t ticks_at, idle_ticks;
+
+/* ---- signals of a run ---- */
+
+static uintptr_t pc_of(const void *context)
+{
+    const ucontext_t *user = context;
+#if defined(__x86_64__)
+    return (uintptr_t)user->uc_mcontext.gregs[REG_RIP];
+#else
+    return (uintptr_t)user->uc_mcontext.pc;
+#endif
+}
+
+static void at_crash(int number, siginfo_t *info, void *context)
+{
+    struct schedule_region *region = thrum__turn_region;
+    if (region->verdict == VERDICT_RUNNING && thrum__turn_on()) {
+        region->signal = (uint32_t)number;
+        if (region->plan.look)
+            thrum__turn_fail(VERDICT_CRASH, number == SIGABRT ? NULL : info->si_addr,
+                             (const void *)pc_of(context), "");
+        region->verdict = VERDICT_CRASH;
+        region->place = pc_of(context);
+        region->object = number == SIGABRT ? 0 : (uint64_t)(uintptr_t)info->si_addr;
+    }
+    signal(number, SIG_DFL);
+    if (info->si_code <= 0) /* sent, so returning does not repeat it */
+        raise(number);
+}
+
+static bool is_private(uintptr_t pc)
+{
+    for (int i = 0; i < private_count; i++)
+        if (pc >= private_code[i].start && pc < private_code[i].end)
+            return true;
+    return false;
+}
+
+/* A tick of processor time. The kernel sends it to any thread of the process. */
+static void at_tick(int number, siginfo_t *info, void *context)
+{
+    int error = errno;
+    uint32_t running = thrum__turn_running();
+    (void)info;
+    if (!thrum__turn_on() || thrum__turn_self->tid != running) {
+        if (running)
+            REAL(syscall)(SYS_tgkill, (long)getpid(), (long)running, (long)number);
+    } else if (ticks_at != thrum__turn_region->steps) {
+        ticks_at = thrum__turn_region->steps;
+        idle_ticks = 0;
+    } else if (++idle_ticks >= TICKS_IDLE && !is_private(pc_of(context))) {
+        idle_ticks = 0;
+        thrum__turn_stopped((const void *)pc_of(context));
+    }
+    errno = error;
+}
+
+static void watch(int number, void (*handler)(int, siginfo_t *, void *), int flags)
+{
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
+    sigemptyset(&action.sa_mask);
+    sigaction(number, &action, NULL);
+}
+
+static int note_private(struct dl_phdr_info *info, size_t size, void *unused)
+{
+    const char *name = strrchr(info->dlpi_name, '/');
+    (void)size;
+    (void)unused;
+    if (!name || (strncmp(name, "/libc.so", 8) != 0 && strncmp(name, "/ld-linux", 9) != 0 &&
+                  strncmp(name, "/libthrum-schedule", 18) != 0 &&
+                  strncmp(name, "/libstdc++", 10) != 0 && strncmp(name, "/libgcc_s", 9) != 0))
+        return 0;
+    for (int i = 0; i < info->dlpi_phnum && private_count < RANGES_MOST; i++) {
+        const ElfW(Phdr) *part = &info->dlpi_phdr[i];
+        if (part->p_type == PT_LOAD && part->p_flags & PF_X) {
+            private_code[private_count].start = info->dlpi_addr + part->p_vaddr;
+            private_code[private_count++].end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+        }
+    }
+    return 0;
+}
+
+/* ---- the server ---- */
+
+static int run_child(int argc, char **argv, char **environment)
+{
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    struct itimerval tick = {{0, TICK_US}, {0, TICK_US}};
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
+        watch(crashes[i], at_crash, 0);
+    watch(SIGPROF, at_tick, SA_RESTART);
+    setitimer(ITIMER_PROF, &tick, NULL);
+    thrum__turn_main();
+    return program_main(argc, argv, environment);
+}
+
+static bool is_alone(void)
+{
+    int threads = 0;
+    DIR *list = opendir("/proc/self/task");
+    for (struct dirent *entry; list && (entry = readdir(list)) != NULL;)
+        threads += entry->d_name[0] != '.';
+    if (list)
+        closedir(list);
+    return threads == 1;
+}
+
+static bool report(enum schedule_event event, int pid, int status)
+{
+    struct schedule_report message = {.event = event, .pid = pid, .status = status};
+    return REAL(send)(channel, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
+}
+
+static int serve(int argc, char **argv, char **environment)
+{
+    char order;
+    dl_iterate_phdr(note_private, NULL);
+    if (!report(is_alone() ? EVENT_READY : EVENT_REFUSED, getpid(), EBUSY))
+        _exit(1);
+    while (REAL(recv)(channel, &order, 1, 0) == 1) {
+        int status = 0;
+        pid_t pid = REAL(fork)();
+        if (pid == 0) {
+            (void)close(channel);
+            /* What main returns goes to exit by way of the hook, as in any program. */
+            exit(run_child(argc, argv, environment));
+        }
+        if (!report(pid < 0 ? EVENT_REFUSED : EVENT_STARTED, pid, errno))
+            break;
+        while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        if (pid > 0 && !report(EVENT_ENDED, pid, status))
+            break;
+    }
+    _exit(0);
+}
+
+static bool descriptors(int *ret_region, int *ret_channel)
+{
+    const char *text = getenv(SCHEDULE_VARIABLE);
+    char *end;
+    if (!text)
+        return false;
+    *ret_region = (int)strtol(text, &end, 10);
+    if (*end != ',')
+        return false;
+    *ret_channel = (int)strtol(end + 1, &end, 10);
+    return *end == 0;
+}
+
+/* True if this process is the server: the descriptors are there, and the region is one of ours. */
+static bool open_region(void)
+{
+    int file;
+    if (!descriptors(&file, &channel))
+        return false;
+    struct schedule_region *region =
+        mmap(NULL, sizeof *region, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (region == MAP_FAILED || region->magic != SCHEDULE_MAGIC)
+        return false;
+    (void)close(file);
+    unsetenv(SCHEDULE_VARIABLE); /* what the program executes runs free */
+    thrum__turn_region = region;
+    return true;
+}
+
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*loader_fini)(void), void *stack_end);
+
+HOOK int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
+                           void (*init)(void), void (*fini)(void), void (*loader_fini)(void),
+                           void *stack_end)
+{
+    program_main = main;
+    return REAL(__libc_start_main)(open_region() ? serve : main, argc, argv, init, fini,
+                                   loader_fini, stack_end);
+}

@@ -1,0 +1,587 @@
+/* Turns: one thread of the program runs at a time, and which one is a choice.
+ *
+ * Each thread of the program has a record. At a hooked call the thread writes into it what it is about
+ * to do (its kind, the object, the place in the program), and asks for a turn: a thread is chosen among
+ * those that could go on, and only that one runs, up to its next hooked call. All others sleep on the
+ * futex word `go` of their record. So the records and everything else in this file are touched only by
+ * the thread that has the turn, and need no lock. The exception is a new thread before its first turn:
+ * it touches its own record alone, and the creator waits until it has done so.
+ *
+ * A hook never lets the C library wait. It tries (pthread_mutex_trylock); if the try fails, the thread
+ * is BLOCKED at the object, and becomes READY, to try again, when a hook of another thread has released
+ * that object. Conditions, barriers and once have no try: the hooks keep their waiters themselves.
+ *
+ *   READY     a candidate
+ *   BLOCKED   at `object`; a candidate once it is woken, or when its deadline passes
+ *   SLEEPS    in sleep; the earliest of the sleepers is a candidate at any time, as a sleep orders
+ *             nothing
+ *   IO        in a call for input or output that would wait; a candidate when the system says so
+ *   GONE      it has ended
+ *
+ * Time is virtual. A step takes a microsecond. If there is no candidate, time jumps to the first
+ * deadline. A deadline may also pass early, if the plan says so. If threads wait for something outside
+ * of the program, time follows the real clock for as long as the plan's patience lasts.
+ *
+ * If no thread can go on, the run has failed: a deadlock, or a lost wake-up. If a thread computes
+ * for long without a call, it is stopped by a timer of processor time where it is, and others run: such
+ * a place cannot be repeated exactly, so it is counted as uncontrolled.
+ *
+ * Which thread is chosen is decided in choices.c.
+ */
+#include "turns.h"
+
+#include "choices.h"
+#include "race.h"
+
+#include "preload/real.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { STEP_NS = 1000, OUTSIDE_FIRST_NS = 50000, OUTSIDE_MOST_NS = 5000000 };
+
+__thread struct turn_thread *thrum__turn_self __attribute__((tls_model("initial-exec")));
+struct schedule_region *thrum__turn_region;
+
+static struct turn_thread threads[SCHEDULE_THREADS];
+static uint32_t thread_count;
+static struct turn_thread *current;
+static uint64_t next_behind, next_queued;
+static int64_t now_ns, real_ns;
+
+/* Without the C library's `syscall`, which this library replaces. */
+static long call(long number, long a, long b, long c, long d)
+{
+    return REAL(syscall)(number, a, b, c, d, 0L, 0L);
+}
+
+void thrum__turn_futex_wait(uint32_t *word, uint32_t expected)
+{
+    call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0);
+}
+
+void thrum__turn_futex_wake(uint32_t *word)
+{
+    call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, INT_MAX, 0);
+}
+
+static int64_t real_now(clockid_t clock)
+{
+    struct timespec time;
+    REAL(clock_gettime)(clock, &time);
+    return time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+int64_t thrum__turn_now(void)
+{
+    return now_ns;
+}
+
+int64_t thrum__turn_clock(clockid_t clock)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        return now_ns + real_ns;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        return now_ns;
+    default:
+        return -1;
+    }
+}
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+    if (time->tv_sec < 0)
+        return 0;
+    return time->tv_sec >= NEVER / 2000000000 ? NEVER / 2
+                                              : time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+int64_t thrum__turn_deadline(clockid_t clock, const struct timespec *until)
+{
+    int64_t at = nanoseconds(until);
+    return clock == CLOCK_REALTIME ? at - real_ns : at;
+}
+
+int64_t thrum__turn_after(const struct timespec *time)
+{
+    return now_ns + nanoseconds(time);
+}
+
+/* What the command is to see of the threads when the run has failed. */
+static void show_all(void)
+{
+    for (uint32_t i = 0; i < thread_count; i++) {
+        struct turn_thread *thread = &threads[i];
+        thread->shown->kind = thread->kind;
+        thread->shown->object = thread->object;
+        thread->shown->place = thread->place;
+        thread->shown->limited = thread->deadline != NEVER;
+        thread->shown->tid = thread->tid;
+    }
+}
+
+/* Lets the command look at the process, if the plan says so; it ends the process then. */
+static void stop_for_look(void)
+{
+    if (!thrum__turn_region->plan.look)
+        return;
+    __atomic_store_n(&thrum__turn_region->looking, 1, __ATOMIC_RELEASE);
+    for (;;)
+        call(SYS_ppoll, 0, 0, 0, 0);
+}
+
+void thrum__turn_fail(enum schedule_verdict verdict, const void *object, const void *place,
+                      const char *message)
+{
+    struct schedule_region *region = thrum__turn_region;
+    if (region->verdict == VERDICT_RUNNING) {
+        region->verdict = verdict;
+        region->object = (uint64_t)(uintptr_t)object;
+        region->place = (uint64_t)(uintptr_t)place;
+        size_t length = strlen(message);
+        length = length < sizeof region->message ? length : sizeof region->message - 1;
+        memcpy(region->message, message, length);
+        show_all();
+    }
+    stop_for_look();
+    for (;;)
+        call(SYS_exit_group, 70, 0, 0, 0);
+}
+
+/* ---- candidates ---- */
+
+static struct turn_thread *earliest(enum schedule_state state, bool limited)
+{
+    struct turn_thread *first = NULL;
+    for (uint32_t i = 0; i < thread_count; i++) {
+        struct turn_thread *thread = &threads[i];
+        if (thread->shown->state == state && (!limited || thread->deadline != NEVER) &&
+            (!first || thread->deadline < first->deadline))
+            first = thread;
+    }
+    return first;
+}
+
+static bool can_do(struct turn_thread *thread)
+{
+    if (thread->shown->state == THREAD_IO && thread->ready(thread->ready_argument)) {
+        thread->shown->state = THREAD_READY;
+        thread->woken = true;
+    }
+    return thread->shown->state == THREAD_READY;
+}
+
+static uint32_t add_early(struct turn_thread **list, uint32_t count)
+{
+    struct turn_thread *sleeper = earliest(THREAD_SLEEPS, true);
+    struct turn_thread *waiter =
+        thrum__turn_region->plan.early ? earliest(THREAD_BLOCKED, true) : NULL;
+    if (sleeper)
+        list[count++] = sleeper;
+    if (waiter)
+        list[count++] = waiter;
+    return count;
+}
+
+static uint32_t candidates(struct turn_thread **list)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (can_do(&threads[i]))
+            list[count++] = &threads[i];
+    return add_early(list, count);
+}
+
+static bool any_outside(void)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].shown->state == THREAD_IO &&
+            (!threads[i].inner || thrum__turn_region->free_children))
+            return true;
+    return false;
+}
+
+static struct turn_thread *first_deadline(void)
+{
+    struct turn_thread *a = earliest(THREAD_BLOCKED, true), *b = earliest(THREAD_IO, true);
+    return !a || (b && b->deadline < a->deadline) ? b : a;
+}
+
+/* Waits in real time for input from outside. Returns true if a thread can go on. */
+static bool wait_outside(const struct turn_thread *limited)
+{
+    int64_t begun = real_now(CLOCK_MONOTONIC), virtual = now_ns, pause = OUTSIDE_FIRST_NS;
+    int64_t most = (int64_t)thrum__turn_region->plan.patience_ns;
+    if (limited && limited->deadline - now_ns < most)
+        most = limited->deadline - now_ns;
+    for (;;) {
+        int64_t passed = real_now(CLOCK_MONOTONIC) - begun;
+        if (passed > 0)
+            now_ns = virtual + passed;
+        for (uint32_t i = 0; i < thread_count; i++)
+            if (can_do(&threads[i]))
+                return true;
+        if (passed >= most)
+            return false;
+        struct timespec rest = {0, pause};
+        REAL(clock_nanosleep)(CLOCK_MONOTONIC, 0, &rest, NULL);
+        pause = pause * 2 < OUTSIDE_MOST_NS ? pause * 2 : OUTSIDE_MOST_NS;
+    }
+}
+
+/* ---- steps ---- */
+
+static void note_step(struct turn_thread *thread, bool could_stay)
+{
+    struct schedule_region *region = thrum__turn_region;
+    struct schedule_step *step = &region->ring[region->steps % SCHEDULE_STEPS];
+    bool switched = thread != current;
+    *step = (struct schedule_step){
+        .object = thread->object,
+        .place = thread->place,
+        .choice = region->choices,
+        .thread = (uint8_t)thread->index,
+        .kind = thread->kind,
+        .flags = (uint8_t)(thread->flags | (switched ? STEP_SWITCH : 0) |
+                           (switched && could_stay ? STEP_PREEMPTS : 0)),
+    };
+    thread->flags = 0;
+    thread->own_steps++;
+    now_ns += STEP_NS;
+    region->steps++;
+    thrum__choice_taken(threads, thread_count, thread);
+    if (region->steps >= region->plan.step_limit)
+        thrum__turn_fail(VERDICT_LIMIT, NULL, NULL, "the limit of steps was reached");
+}
+
+static void time_passes(struct turn_thread *thread)
+{
+    if (now_ns < thread->deadline)
+        now_ns = thread->deadline;
+    thread->woken = false;
+    if (thread->shown->state != THREAD_SLEEPS)
+        thread->flags |= STEP_TIMED_OUT;
+    thread->shown->state = THREAD_READY;
+}
+
+static bool all_gone(void)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].shown->state != THREAD_GONE && threads[i].shown->state != THREAD_FREE)
+            return false;
+    return true;
+}
+
+/* The thread whose turn it is next; NULL if all have ended. */
+static struct turn_thread *pick(void)
+{
+    struct turn_thread *list[SCHEDULE_THREADS + 2];
+    bool could_stay = current->shown->state == THREAD_READY && current->behind == 0;
+    uint32_t count = candidates(list);
+    if (count == 0) {
+        struct turn_thread *limited = first_deadline();
+        if (any_outside() && wait_outside(limited))
+            count = candidates(list);
+        else if (limited)
+            list[count++] = limited;
+        else if (all_gone())
+            return NULL;
+        else
+            thrum__turn_fail(VERDICT_STUCK, NULL, NULL, "no thread can go on");
+    }
+    struct turn_thread *next = thrum__choice_thread(list, count, current);
+    if (next->shown->state != THREAD_READY)
+        time_passes(next);
+    next->behind = 0;
+    note_step(next, could_stay);
+    return next;
+}
+
+static void give(struct turn_thread *next)
+{
+    current = next;
+    thrum__turn_region->current = next->index;
+    __atomic_store_n(&next->go, 1, __ATOMIC_RELEASE);
+    thrum__turn_futex_wake(&next->go);
+}
+
+static void wait_turn(struct turn_thread *self)
+{
+    while (!__atomic_load_n(&self->go, __ATOMIC_ACQUIRE))
+        thrum__turn_futex_wait(&self->go, 0);
+    self->go = 0;
+}
+
+static void pass_on(struct turn_thread *self)
+{
+    int error = errno;
+    struct turn_thread *next = pick();
+    if (next != self) {
+        give(next);
+        wait_turn(self);
+    }
+    errno = error;
+}
+
+void thrum__turn_point(enum schedule_kind kind, const void *object, bool writes, const void *place)
+{
+    struct turn_thread *self = thrum__turn_self;
+    self->kind = (uint8_t)kind;
+    self->object = (uint64_t)(uintptr_t)object;
+    self->place = (uint64_t)(uintptr_t)place;
+    self->writes = writes;
+    self->deadline = NEVER;
+    if (thrum__turn_region->plan.strategy == STRATEGY_POS)
+        self->priority = thrum__turn_random();
+    pass_on(self);
+}
+
+static struct schedule_step *own_step(void)
+{
+    return &thrum__turn_region->ring[(thrum__turn_region->steps - 1) % SCHEDULE_STEPS];
+}
+
+static bool wait_as(enum schedule_state state, int64_t deadline)
+{
+    struct turn_thread *self = thrum__turn_self;
+    own_step()->flags |= STEP_BLOCKS;
+    self->deadline = deadline;
+    self->queued = ++next_queued;
+    self->shown->state = (uint8_t)state;
+    pass_on(self);
+    self->deadline = NEVER;
+    return self->woken;
+}
+
+bool thrum__turn_block(int64_t deadline)
+{
+    return wait_as(THREAD_BLOCKED, deadline);
+}
+
+bool thrum__turn_io(bool (*ready)(void *), void *argument, bool inner, int64_t deadline)
+{
+    thrum__turn_self->inner = inner;
+    thrum__turn_self->ready = ready;
+    thrum__turn_self->ready_argument = argument;
+    return wait_as(THREAD_IO, deadline);
+}
+
+void thrum__turn_sleep(int64_t deadline, const void *place)
+{
+    struct turn_thread *self = thrum__turn_self;
+    self->kind = STEP_SLEEP;
+    self->object = 0;
+    self->place = (uint64_t)(uintptr_t)place;
+    self->deadline = deadline;
+    self->shown->state = THREAD_SLEEPS;
+    self->behind = ++next_behind;
+    pass_on(self);
+    self->deadline = NEVER;
+}
+
+void thrum__turn_wake(const void *object)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].shown->state == THREAD_BLOCKED &&
+            threads[i].object == (uint64_t)(uintptr_t)object) {
+            threads[i].shown->state = THREAD_READY;
+            threads[i].woken = true;
+        }
+}
+
+static struct turn_thread *waiter_at(const void *object, uint32_t rank)
+{
+    struct turn_thread *list[SCHEDULE_THREADS];
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].shown->state == THREAD_BLOCKED &&
+            threads[i].object == (uint64_t)(uintptr_t)object)
+            list[count++] = &threads[i];
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t j = i; j > 0 && list[j]->queued < list[j - 1]->queued; j--) {
+            struct turn_thread *other = list[j];
+            list[j] = list[j - 1];
+            list[j - 1] = other;
+        }
+    return rank < count ? list[rank] : NULL;
+}
+
+static uint32_t waiters_at(const void *object)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < thread_count; i++)
+        count += threads[i].shown->state == THREAD_BLOCKED &&
+                 threads[i].object == (uint64_t)(uintptr_t)object;
+    return count;
+}
+
+int thrum__turn_wake_some(const void *object, int most)
+{
+    int woken = 0;
+    while (woken < most) {
+        uint32_t count = waiters_at(object);
+        struct turn_thread *thread = count ? waiter_at(object, thrum__turn_choose(count)) : NULL;
+        if (!thread)
+            break;
+        thread->shown->state = THREAD_READY;
+        thread->woken = true;
+        woken++;
+    }
+    if (woken == 0 && most > 0)
+        own_step()->flags |= STEP_IN_VAIN;
+    return woken;
+}
+
+void thrum__turn_interrupt(struct turn_thread *thread)
+{
+    uint8_t state = thread->shown->state;
+    if (state != THREAD_BLOCKED && state != THREAD_SLEEPS && state != THREAD_IO)
+        return;
+    thread->shown->state = THREAD_READY;
+    thread->woken = true;
+}
+
+void thrum__turn_behind(void)
+{
+    thrum__turn_self->behind = ++next_behind;
+}
+
+/* ---- threads ---- */
+
+struct turn_thread *thrum__turn_admit(void)
+{
+    uint32_t index = thread_count;
+    if (index < SCHEDULE_THREADS)
+        thrum__turn_region->thread_count = ++thread_count;
+    else /* a record of a thread that nobody can ask for any more */
+        for (index = 0; index < SCHEDULE_THREADS; index++)
+            if (threads[index].ended && threads[index].detached)
+                break;
+    if (index == SCHEDULE_THREADS)
+        return NULL;
+    struct turn_thread *thread = &threads[index];
+    struct schedule_thread *shown = &thrum__turn_region->threads[index];
+    *thread = (struct turn_thread){.shown = shown, .index = index, .deadline = NEVER};
+    *shown = (struct schedule_thread){.state = THREAD_FREE, .record = (uint64_t)(uintptr_t)thread};
+    /* Above all that a change of priority gives. */
+    thread->priority = thrum__turn_random() | 1ull << 63;
+    return thread;
+}
+
+void thrum__turn_forget(struct turn_thread *thread)
+{
+    thread->handle = 0;
+    thread->detached = true;
+    if (thread->shown->state == THREAD_FREE) { /* it was never started */
+        thread->shown->state = THREAD_GONE;
+        thread->ended = true;
+    }
+}
+
+void thrum__turn_start(struct turn_thread *thread)
+{
+    thread->tid = (uint32_t)call(SYS_gettid, 0, 0, 0, 0);
+    thread->kind = STEP_BEGIN;
+    thread->shown->state = THREAD_READY;
+    thrum__turn_self = thread;
+    __atomic_store_n(&thread->arrived, 1, __ATOMIC_RELEASE);
+    thrum__turn_futex_wake(&thread->arrived);
+    wait_turn(thread);
+}
+
+void thrum__turn_arrived(struct turn_thread *thread)
+{
+    while (!__atomic_load_n(&thread->arrived, __ATOMIC_ACQUIRE))
+        thrum__turn_futex_wait(&thread->arrived, 0);
+}
+
+struct turn_thread *thrum__turn_find(pthread_t handle)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].handle == handle && !threads[i].detached)
+            return &threads[i];
+    return NULL;
+}
+
+void thrum__turn_end(void)
+{
+    struct turn_thread *self = thrum__turn_self;
+    thrum__turn_point(STEP_END, NULL, true, NULL);
+    self->ended = true;
+    self->shown->state = THREAD_GONE;
+    thrum__turn_wake(self);
+    struct turn_thread *next = pick();
+    thrum__turn_self = NULL;
+    if (next)
+        give(next);
+}
+
+void thrum__turn_hold(const void *object, const void *place)
+{
+    thrum__race_acquire(object);
+    struct schedule_thread *shown = thrum__turn_self->shown;
+    if (shown->held_count < SCHEDULE_HELD)
+        shown->held[shown->held_count] = (struct schedule_held){
+            .object = (uint64_t)(uintptr_t)object, .place = (uint64_t)(uintptr_t)place};
+    shown->held_count += shown->held_count < UINT8_MAX;
+}
+
+void thrum__turn_drop(const void *object)
+{
+    thrum__race_release(object);
+    struct schedule_thread *shown = thrum__turn_self->shown;
+    uint32_t kept = shown->held_count < SCHEDULE_HELD ? shown->held_count : SCHEDULE_HELD;
+    for (uint32_t i = kept; i-- > 0;)
+        if (shown->held[i].object == (uint64_t)(uintptr_t)object) {
+            memmove(&shown->held[i], &shown->held[i + 1], (kept - i - 1) * sizeof shown->held[0]);
+            shown->held_count--;
+            return;
+        }
+}
+
+void thrum__turn_begin(void)
+{
+    /* The same moment in each run. */
+    now_ns = 1000000000;
+    real_ns = 1700000000000000000 - now_ns;
+    thrum__choice_begin();
+    struct turn_thread *first = thrum__turn_admit();
+    first->tid = (uint32_t)call(SYS_gettid, 0, 0, 0, 0);
+    first->handle = pthread_self();
+    first->kind = STEP_BEGIN;
+    first->shown->state = THREAD_READY;
+    memcpy(first->shown->name, "main", 5);
+    current = first;
+    thrum__turn_self = first;
+    note_step(first, false);
+}
+
+void thrum__turn_leave(void)
+{
+    thrum__turn_self = NULL;
+    thread_count = 0;
+}
+
+/* ---- a thread that computes without a call ---- */
+
+uint32_t thrum__turn_running(void)
+{
+    return current ? current->tid : 0;
+}
+
+void thrum__turn_stopped(const void *place)
+{
+    thrum__turn_region->uncontrolled++;
+    thrum__turn_behind();
+    thrum__turn_point(STEP_SPIN, NULL, false, place);
+}

@@ -1,0 +1,196 @@
+#!/bin/bash
+# `thrum explore` on small programs: explore_test.sh THRUM SAMPLES EXAMPLES
+#
+# Which program fails is known (corpus.c, raced.c). How many schedules it takes depends on the seeds alone,
+# not on the load of the machine.
+set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/../cli/tap.sh"
+thrum=$(realpath "$1") samples=$(realpath "$2") examples=$(realpath "$3")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+export LC_ALL=C
+
+# explore STATUS OPTION... -- PROGRAM...: into out and err.
+explore() {
+    local wanted=$1 status=0
+    shift
+    timeout 300 "$thrum" explore -q "$@" >out 2>err || status=$?
+    [ "$status" = "$wanted" ] && return 0
+    echo "# status $status, not $wanted: thrum explore $*"
+    head -20 out err
+    return 1
+}
+
+# holds EXPRESSION: true in Python of the JSON in out; r is the object, f its failure.
+holds() {
+    python3 -c "
+import json, sys
+r = json.load(open('out'))
+f = r['failure']
+sys.exit(not ($1))" || {
+        head -c 2000 out
+        return 1
+    }
+}
+
+names() {
+    "$samples/$1" | grep "^$2_"
+}
+
+good_programs_never_fail() {
+    local name
+    for name in $(names corpus good); do
+        explore 0 --json -r 500 -- "$samples/corpus" "$name" &&
+            holds "r['runs'] == 500 and r['outcomes'] == {'good': 500} and f is None" || return 1
+    done
+}
+
+bad_programs_fail_within_1000_schedules_and_each_time_again() {
+    local name seed
+    for name in $(names corpus bad); do
+        explore 66 --json -- "$samples/corpus" "$name" && holds "f['repeated'] and f['steps']" || return 1
+        seed=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
+        explore 66 --json --seed "$seed" --repeat 100 -- "$samples/corpus" "$name" &&
+            holds "r['same'] == 100 and r['runs'] == 100" || return 1
+    done
+}
+
+jobs_do_not_change_the_answer() {
+    local one two
+    explore 66 --json -j 1 -- "$samples/corpus" bad_circle_of_three || return 1
+    one=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
+    explore 66 --json -j 4 -- "$samples/corpus" bad_circle_of_three || return 1
+    two=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
+    [ "$one" = "$two" ]
+}
+
+shrinking_leaves_two_departures() {
+    local list
+    explore 66 --json --shrink -- "$samples/corpus" bad_queue_destroyed_in_use &&
+        holds "f['kind'] == 'misuse' and f['repeated'] and f['preemptions'] <= 1 and f['schedule'].count(',') <= 1" ||
+        return 1
+    list=$(python3 -c "import json; print(json.load(open('out'))['failure']['schedule'])")
+    explore 66 --json --schedule "$list" --repeat 100 -- "$samples/corpus" bad_queue_destroyed_in_use &&
+        holds "r['same'] == 100"
+}
+
+depth_first_search_tries_all() {
+    explore 0 --json -S depth -r 100000 -- "$samples/corpus" good_two_readers &&
+        holds "r['exhausted'] and r['runs'] > 100" &&
+        explore 66 --json -S depth -r 100000 -- "$samples/corpus" bad_circle_of_three &&
+        holds "f['kind'] == 'deadlock' and f['repeated'] and f['preemptions'] <= 2"
+}
+
+each_strategy_finds_a_deadlock() {
+    local strategy
+    for strategy in random pct pos depth mix; do
+        explore 66 -S "$strategy" -- "$samples/corpus" bad_two_orders && grep -q '^deadlock: ' out || return 1
+    done
+}
+
+a_deadlock_is_told() {
+    explore 66 -- "$samples/corpus" bad_two_orders &&
+        grep -q 'T1 take_two waits: locks mutex [ab] in take_two (corpus.c:[0-9]*)' out &&
+        grep -q 'holds lock [ab], taken in take_two (corpus.c:[0-9]*)' out &&
+        grep -q '(and has to wait)$' out && grep -q '^to repeat it: thrum explore --seed [0-9]* -- ' out &&
+        sh -c "$(sed -n "s|^to repeat it: thrum|$thrum|p" out)" >again
+    [ $? = 66 ] && diff <(sed 1d out) again
+}
+
+an_assertion_is_told_with_its_message() {
+    explore 66 -- "$samples/corpus" bad_check_then_act && grep -q '^crash: SIGABRT$' out &&
+        grep -q '^it said: .*Assertion' out && grep -q '#0  bad_check_then_act ' out
+}
+
+races_of_instrumented_programs_are_found() {
+    local name
+    for name in $(names raced bad); do
+        explore 66 --json -- "$samples/raced" "$name" && holds "f['kind'] == 'race'" || return 1
+    done
+    for name in $(names raced good); do
+        explore 0 --json -r 500 -- "$samples/raced" "$name" && holds "r['outcomes'] == {'good': 500}" || return 1
+    done
+    for name in $(names raced lost); do
+        explore 66 --json --no-races -- "$samples/raced" "$name" && holds "f['kind'] == 'crash'" || return 1
+    done
+}
+
+a_race_shows_both_accesses() {
+    explore 66 -- "$samples/raced" bad_one_without_lock && grep -q '^race: memory counter$' out &&
+        [ "$(grep -c 'memory counter in count_' out)" = 2 ] && grep -q 'holds lock lock' out &&
+        grep -q 'the value was [0-9]* before the first' out
+}
+
+an_instrumented_program_runs_by_itself() {
+    "$samples/raced" good_publication && "$samples/raced" good_lock
+}
+
+a_check_decides() {
+    explore 0 -r 50 --check 'grep -q "^flag [01]$"' -- "$samples/odd" prints &&
+        explore 66 -r 200 --check 'grep -q "^flag 0$"' -- "$samples/odd" prints &&
+        grep -q '^check: ' out && explore 66 -r 200 -o --check 'grep -q "^flag 0$"' -- "$samples/odd" prints &&
+        grep -q '^flag 1$' out
+}
+
+a_thread_that_computes_is_stopped() {
+    explore 0 --json -r 3 -- "$samples/odd" spins && holds "r['outcomes'] == {'good': 3}" &&
+        explore 0 -r 3 -- "$samples/odd" spins && grep -q 'computed for long' out
+}
+
+children_run_free() {
+    explore 0 -r 20 -- "$samples/odd" forks && grep -q '20 made processes, which run free' out
+}
+
+input_is_empty() {
+    explore 0 -r 2 -- "$samples/odd" waits
+}
+
+programs_of_thrum_never_fail() {
+    local name
+    for name in first condition_buffer pipeline producer_consumer select_events task_group worker_pool \
+        three_executors futures_as_completed barrier_rounds; do
+        explore 0 --json -r 50 -- "$examples/$name" && holds "r['outcomes'] == {'good': 50}" || return 1
+    done
+}
+
+the_limit_of_steps_is_no_failure() {
+    explore 0 --json -r 5 --steps 20 -- "$samples/corpus" good_ping_pong && holds "r['outcomes'] == {'unfinished': 5}"
+}
+
+wrong_command_lines_are_refused() {
+    explore 2 && explore 2 --seed x -- true && explore 2 --schedule 3:1,2:0 -- true && explore 2 --schedule 3 -- true &&
+        explore 2 --repeat 5 -- true && explore 2 --seed 1 --schedule 1:1 -- true && explore 2 -r 0 -- true
+}
+
+what_cannot_be_explored_is_said() {
+    explore 1 -- ./no-such-program && grep -q 'cannot run ./no-such-program: No such file' err || return 1
+    [ ! -x "$samples/odd_static" ] ||
+        { explore 1 -- "$samples/odd_static" waits && grep -q 'is static or set-user-ID' err; }
+}
+
+ctrl_c_ends_the_search() {
+    local status=0
+    "$thrum" explore -q -r 100000000 -- "$samples/corpus" good_counter >out 2>err &
+    local pid=$!
+    until [ "$(pgrep -P "$pid" | wc -l)" -gt 0 ]; do sleep 0.05; done
+    kill -TERM "$pid"
+    wait "$pid" || status=$?
+    [ "$status" = 143 ] && grep -q ' schedules\?, 0 failed' out && ! pgrep -f "$samples/corpus good_counter"
+}
+
+tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
+jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
+each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
+races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
+a_check_decides a_thread_that_computes_is_stopped children_run_free input_is_empty programs_of_thrum_never_fail
+the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
+ctrl_c_ends_the_search'
+# The programs of a sanitizer do not run under another preloaded library.
+[ "${TEST_SANITIZE:-none}" = none ] || tests=${tests/programs_of_thrum_never_fail/}
+left_out() {
+    [ "$1" != programs_of_thrum_never_fail ] || [ -x "$examples/first" ] || echo 'the examples are not built'
+}
+# shellcheck disable=SC2086 # a list of words
+run_tests $tests
