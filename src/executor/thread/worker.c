@@ -18,10 +18,11 @@
  * takes that guard, too. It closes and empties the inbox before, so the task that it asks is the worker's last one until
  * the next visit.
  *
- * A worker that runs dry amid a stream of tasks yields the processor once and looks again, before it sleeps.
- * A submitter that it had interrupted then goes on, and leaves many tasks. Otherwise a wake-up interrupts the
- * submitter, the worker runs the few tasks that there are and sleeps, for each few dozen tasks of a million. A worker that
- * has found one task since it slept does not yield: its submitter waits for the result.
+ * A worker that runs dry may yield the processor once and look again, before it sleeps. Amid a stream of tasks, a
+ * submitter that it had interrupted then goes on, and leaves many tasks. Otherwise a wake-up interrupts the submitter, the
+ * worker runs the few tasks that there are and sleeps, for each few dozen tasks of a million. But a yield is in vain, and
+ * costs a system call, if a submitter waits for the result of each task. So a worker yields as long as that brings tasks,
+ * and else tries it one time in TRY_YIELD.
  *
  * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
  * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
@@ -61,7 +62,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { SPARES = 256, VISIT_AFTER = 64 };
+enum { SPARES = 256, VISIT_AFTER = 64, TRY_YIELD = 8 };
 
 static bool has_room(const thrum__thread_pool *pool)
 {
@@ -185,26 +186,29 @@ static bool run_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker
 static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
     thrum_future *previous = NULL;
-    bool several = false; /* tasks has it run since it slept */
+    bool yielded = false; /* before this look for a task */
+    bool pays = false;    /* the last yield brought a task */
+    uint32_t dry = 0;     /* how often it has found none */
     for (;;) {
         thrum_future *future = next_task(pool, worker);
+        pays = yielded ? future != NULL : pays;
+        yielded = false;
         if (future) {
             if (!run_task(pool, worker, &future, previous))
                 return false;
-            several = several || previous || worker->budget < VISIT_AFTER;
             previous = future;
         } else if (previous) {
             thrum_lock_release(&pool->pool.lock);
             thrum__future_unreference(previous);
             previous = NULL;
-            if (several && pool->direct)
+            yielded = pool->direct && (pays || dry++ % TRY_YIELD == 0);
+            if (yielded)
                 thrum__yield();
             thrum_lock_acquire(&pool->pool.lock);
         } else if (is_to_leave(pool, worker)) {
             return true;
         } else {
             be_idle(pool);
-            several = false;
         }
     }
 }
