@@ -8,7 +8,10 @@
  *  - A function that can fail returns 0 or a negative errno: -ETIMEDOUT, -EAGAIN for "would block",
  *    -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM. The variable errno is neither read nor set
  *    on purpose.
- *  - A wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER.
+ *  - A wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER. A function that
+ *    may wait without one says so. These are the plain acquires, which have a form with a deadline;
+ *    thrum_once_run; the end of pools, groups and periodic tasks; fork-join; a submit to a full
+ *    backlog.
  *  - A mistake of the program, such as releasing a lock that the caller does not hold, stops the
  *    program with a message that names the object, the thread and the place.
  */

@@ -5,7 +5,8 @@
 # the word "Returns", or begins with "The", as in "The number of items". Such a function is THRUM_MUST_CHECK, unless
 # tools/unchecked gives a reason why its code may be dropped (include/thrum/export.h has the rule). An enum has a
 # typedef, and its constants begin with the first word of its name: thrum_queue_order has THRUM_QUEUE_FIFO. An enum that
-# only makes constants has none, and they begin with the name of the header.
+# only makes constants has none, and they begin with the name of the header. The comment of a function that may wait
+# speaks of a deadline, even if there is none.
 set -u
 status=0
 # shellcheck disable=SC2046 # a list of words
@@ -15,6 +16,24 @@ awk '
     /^THRUM_API (THRUM_MUST_CHECK )?(int|ptrdiff_t) / && comment !~ /Returns|^\/\* The / {
         print FILENAME ":" FNR ": the comment above does not say what the function returns"
         found = 1
+    }
+    { comment = "" }
+    END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1
+# shellcheck disable=SC2046 # a list of words
+awk '
+    /^\/\*/ { comment = ""; in_comment = 1 }
+    in_comment { comment = comment " " $0; in_comment = !/\*\//; next }
+    /^THRUM_API / {
+        text = $0
+        while (text !~ /;/ && (getline line) > 0)
+            text = text " " line
+        gsub(/ +\* +/, " ", comment)
+        if (comment ~ /[.*] (Blocks|Waits)/ && text !~ /thrum_deadline/ && comment !~ /deadline|limit of time/) {
+            sub(/\(.*/, "", text)
+            sub(/.*[ *]/, "", text)
+            print FILENAME ": " text ": may wait, and the comment does not say that there is no deadline"
+            found = 1
+        }
     }
     { comment = "" }
     END { exit found }' $(ls include/thrum/*.h adapter/*/thrum_*.h 2>/dev/null) || status=1

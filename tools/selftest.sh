@@ -219,6 +219,8 @@ fresh && echo 'size_t thrum_size(void);' >include/thrum/bad.h
 rejects headers '' 'include/thrum/bad.h: does not compile alone with gcc as c11' 'a header that needs another'
 fresh && sed -i 's/Does it. Returns 0./Does it./' include/thrum/thing.h
 rejects headers '' 'thing.h:.*does not say what the function returns' 'a function whose return codes are not told'
+fresh && sed -i 's/Does it. Returns 0./Does it. Blocks. Returns 0./' include/thrum/thing.h
+rejects headers '' 'thing.h: thrum_thing_do: may wait, and the comment' 'a wait without a deadline that is not told'
 fresh && echo 'int thrum_use(int class);' >include/thrum/bad.h
 rejects headers '' 'bad.h: does not compile alone with clang as c++17' 'a header that is no C++'
 fresh && printf 'typedef enum thrum_bad_kind {\n    THRUM_BAD_GOOD, /* BAD */\n    THRUM_GOOD = 1,\n} thrum_bad_kind;\n' >include/thrum/bad.h

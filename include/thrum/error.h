@@ -62,7 +62,8 @@ typedef void thrum_failure_hook(const thrum_failure *failure, void *context);
 /* Sets the failure hook: the function that is called with `context` for each unobserved failure.
  * NULL restores the default, which prints the failure on stderr. Several threads may call the hook
  * at the same time. It may wait, also for processes. It must not free the object that has failed.
- * Blocks only while another thread exchanges the hook. Python: threading.excepthook.
+ * Blocks only while another thread exchanges the hook, without a deadline.
+ * Python: threading.excepthook.
  *
  * The hook runs on
  *

@@ -77,9 +77,10 @@ THRUM_API thrum_executor *thrum_inline_new(void);
 /* Makes a pool of threads. The tasks of one submitter start nearly in the order of submission:
  * while many are pending, a worker takes several at a time, and other workers take those that it
  * has not started before any later ones. A worker starts when a task arrives and no worker is idle;
- * idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that all
- * pools of the process share, so tasks that wait for each other end all the same. `options` may be NULL. The caller owns the pool and gives it to
- * thrum_executor_shutdown. Python: ThreadPoolExecutor().
+ * idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that
+ * all pools of the process share, so tasks that wait for each other end all the same. `options` may
+ * be NULL. The caller owns the pool and gives it to thrum_executor_shutdown. Python:
+ * ThreadPoolExecutor().
  *
  * A task may wait for another task of its pool. If the awaited task has not started and the wait
  * has no deadline, the waiting worker runs it inline. Otherwise a spare worker is started.
@@ -106,8 +107,8 @@ typedef struct thrum_submit_options {
 
 /* Submits a task: gives `function`, with a copy of the `size` bytes at `arg`, to the executor. The
  * caller owns the future and gives it to thrum_future_free. May be called from a task. Does not
- * block, except for room in a bounded backlog (THRUM_WHEN_FULL_WAIT), and except on the inline
- * executor, which runs the task. Python: Executor.submit().
+ * block, except for room in a bounded backlog (THRUM_WHEN_FULL_WAIT), without a deadline, and
+ * except on the inline executor, which runs the task. Python: Executor.submit().
  *
  * Never NULL: if the executor refuses the task, the future has failed. The code of its error is
  * then
@@ -123,7 +124,7 @@ THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *fu
 /* The same in memory of the caller: no memory is allocated for the future, nor for an argument of
  * up to 32 bytes. The future lies in `*memory`, which must stay, and must not be moved or used
  * again, until thrum_future_free of it has returned. That call waits for the end of the task. Every
- * executor can do this. Blocks where thrum_submit does.
+ * executor can do this. Blocks where thrum_submit does, without a deadline.
  *
  *     thrum_future_memory memory;
  *     thrum_future *f = thrum_submit_into(pool, &memory, square, thrum_value(struct square, 7));
@@ -139,7 +140,7 @@ THRUM_API thrum_future *thrum_submit_into(thrum_executor *executor, thrum_future
  * thrum_future_free. The tasks begin in the order of the arguments, as if submitted one by one. On
  * a thread pool some hundreds of them cost one visit to the pool and wake one worker, which wakes
  * others while there is work. Arguments are plain bytes. Every executor can do this. Blocks where
- * thrum_submit does.
+ * thrum_submit does, without a deadline.
  *
  *     struct square numbers[3] = {{7}, {8}, {9}};
  *     thrum_future *futures[3];
@@ -266,7 +267,8 @@ THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *
 
 /* Refuses further tasks, waits until all submitted tasks are done, and frees the executor. NULL is
  * accepted. Futures stay valid. A cancellation does not interrupt the wait. A thread that waits for
- * room in thrum_submit is refused with -EPIPE. Blocks. Python: Executor.shutdown().
+ * room in thrum_submit is refused with -EPIPE. Blocks, without a deadline;
+ * thrum_executor_shutdown_with can ask the tasks to stop. Python: Executor.shutdown().
  *
  * A shutdown by a task of the executor would wait for itself, so it stops the program. A second
  * shutdown, and each use of the executor after a shutdown, stop the program too. This is noticed

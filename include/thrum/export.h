@@ -8,11 +8,12 @@
 /* The compiler checks the arguments of a printf-like function. */
 #define THRUM_PRINTF(text, first) __attribute__((__format__(__printf__, text, first)))
 
-/* The compiler warns if the caller drops the return code. A caller that drops the code goes on as if it
- * had what it may not have: an item that was passed on, bytes that were sent, a result, a filled
- * output, a lock, a permit, a token, or a state that it has waited for. Every function that returns
- * a code has this mark, unless a failure takes nothing of this from the caller; tools/unchecked
- * lists those, each with the reason. To drop a code on purpose, write `(void)!call();` and say why.
+/* The compiler warns if the caller drops the return code. A caller that drops the code goes on as
+ * if it had what it may not have: an item that was passed on, bytes that were sent, a result, a
+ * filled output, a lock, a permit, a token, or a state that it has waited for. Every function that
+ * returns a code has this mark, unless a failure takes nothing of this from the caller;
+ * tools/unchecked lists those, each with the reason. To drop a code on purpose, write
+ * `(void)!call();` and say why.
  */
 #define THRUM_MUST_CHECK __attribute__((warn_unused_result))
 

@@ -107,7 +107,8 @@ THRUM_API void thrum_yield(void);
  *
  *     return thrum_run(serve, THRUM_NOTHING);
  *
- * To get the error as a value, submit the function to a pool. Blocks. Python: asyncio.run().
+ * To get the error as a value, submit the function to a pool. Blocks, without a deadline. Python:
+ * asyncio.run().
  *
  * Returns:
  *     0             the function succeeded

@@ -46,7 +46,7 @@ THRUM_API thrum_group *thrum_group_new(void);
  * owns the future, and may free it at once. If the group is stopped, the future is cancelled, and
  * the task never runs. If the executor refuses the task, or memory runs out, the future has failed,
  * and so has the group. Any thread may call it before the join has returned, also the group's own
- * tasks. Blocks where thrum_submit does. Python: TaskGroup.create_task(). */
+ * tasks. Blocks where thrum_submit does, without a deadline. Python: TaskGroup.create_task(). */
 THRUM_API thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *executor,
                                            thrum_task_fn *function, const void *arg, size_t size);
 
@@ -73,12 +73,14 @@ THRUM_API THRUM_MUST_CHECK int thrum_group_join(thrum_group *group, thrum_deadli
 THRUM_API const thrum_error *thrum_group_error(const thrum_group *group);
 
 /* Stops the group: pending tasks never run, and running tasks are asked to stop. Any thread may
- * call it, also the group's own tasks. Waits only for callbacks of the futures that it cancels. */
+ * call it, also the group's own tasks. Waits only for callbacks of the futures that it cancels,
+ * without a deadline. */
 THRUM_API void thrum_group_cancel(thrum_group *group);
 
 /* Frees the group; NULL is accepted. A group that was not joined, as after an early return, is
  * stopped, and its tasks are waited for, also if the caller is cancelled. The failure hook gets a
- * failure that no join has returned. So no task outlives its group. Blocks if tasks are left. */
+ * failure that no join has returned. So no task outlives its group. Blocks if tasks are left,
+ * without a deadline. */
 THRUM_API void thrum_group_free(thrum_group *group);
 
 THRUM_END

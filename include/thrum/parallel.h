@@ -57,8 +57,8 @@ typedef int thrum_part_fn(void *arg);
 
 /* Runs `function_a` with `arg_a` and `function_b` with `arg_b`, at the same time if a worker of
  * `executor` has nothing else to do. The caller runs `function_a`. If that fails and no worker has
- * begun `function_b`, it is not run. Blocks until both have ended, even if the running task is
- * cancelled. Allocates memory only at the first call in the process.
+ * begun `function_b`, it is not run. Blocks until both have ended, without a deadline, even if the
+ * running task is cancelled. Allocates memory only at the first call in the process.
  *
  * Returns:
  *     0        both succeeded
@@ -78,7 +78,7 @@ typedef int thrum_range_fn(void *arg, size_t first, size_t end);
  * index is in exactly one part. The size of the parts is found by measuring: about two microseconds
  * of work each. A range that takes less than a few microseconds stays in the caller. An empty range
  * calls nothing. After a part has failed, parts that have not begun are left out. Blocks until all
- * parts have ended.
+ * parts have ended, without a deadline.
  *
  * Returns:
  *     0        all parts succeeded
@@ -102,7 +102,8 @@ typedef struct thrum_reduction {
  * the result; on failure it is unchanged. Each part of the range folds into a total of its own,
  * which begins as the neutral element. Totals are combined in the order of the indices, so
  * `combine` must be associative but need not be commutative. Sums of floating-point numbers depend
- * on where the range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks.
+ * on where the range is cut. Parts are chosen, and failures handled, as by thrum_for. Blocks,
+ * without a deadline.
  *
  * Returns what thrum_for returns. */
 THRUM_API THRUM_MUST_CHECK int thrum_reduce(thrum_executor *executor, size_t first, size_t end,
@@ -160,7 +161,7 @@ THRUM_API void thrum_scope_start(thrum_scope *scope, thrum_part *part, thrum_par
                                  void *arg);
 
 /* Runs the parts that no worker has begun, newest first, and waits for the others. After a part has
- * failed, those that have not begun are left out. Blocks.
+ * failed, those that have not begun are left out. Blocks, without a deadline.
  *
  * Returns:
  *     0       all parts succeeded
@@ -172,7 +173,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_scope_end(thrum_scope *scope);
 /* Sorts `count` elements of `size` bytes at `base`. `compare` returns a negative number, 0 or a
  * positive number if the first element comes before, with or after the second. Several threads call
  * it at the same time. Equal elements keep their order. Needs as much memory again as the elements
- * have. Blocks. Python: list.sort().
+ * have. Blocks, without a deadline. Python: list.sort().
  *
  * Returns:
  *     0        the elements are sorted

@@ -111,7 +111,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_periodic_join(thrum_periodic *periodic,
 
 /* Stops the task, waits for a running tick, and frees the task. NULL is accepted. A failure that no
  * caller of stop or join was given goes to the failure hook. A tick that frees its own task stops
- * the program. Blocks only while a tick runs. */
+ * the program. Blocks only while a tick runs, without a deadline. */
 THRUM_API void thrum_periodic_free(thrum_periodic *periodic);
 
 /* True until the task has ended. Does not block. */

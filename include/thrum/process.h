@@ -34,8 +34,8 @@ typedef struct thrum_process thrum_process;
 typedef enum thrum_start_method {
     /* The program is executed anew. Safe at any time. Python: spawn. */
     THRUM_START_EXEC,
-    /* The process is forked. It has a copy of all memory at the moment when the process starts; in a
-     * pool that is later than the pool. Dangerous in a program with threads: a lock that another
+    /* The process is forked. It has a copy of all memory at the moment when it starts; in a pool
+     * that is later than the pool. Dangerous in a program with threads: a lock that another
      * thread held at that moment, in the program or in a library, is never released in the child.
      * Handlers of atexit do not run in it. Python: fork. */
     THRUM_START_FORK,
@@ -64,7 +64,7 @@ typedef struct thrum_process_options {
  *  - -EINVAL: the argument has a destructor
  *
  * The program does not end before the process has ended. Blocks while the system starts the
- * process. Python: Process.start(). */
+ * process, without a deadline. Python: Process.start(). */
 THRUM_API thrum_process *thrum_process_start(thrum_task_fn *function, const void *arg, size_t size);
 
 /* The same with options, which may be NULL. */

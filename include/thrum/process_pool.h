@@ -5,7 +5,7 @@
  *     thrum_future *f = thrum_submit(pool, parse, &document, sizeof document);
  *     int rc = thrum_future_result(f, &outline, sizeof outline, thrum_in(5));
  *     if (rc == THRUM_FAILED)
- *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);  // which signal, in which function
+ *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);    // which signal, and where
  *     thrum_future_free(f);
  *
  * A task that crashes fails; the pool and the other tasks go on. Task functions, futures, map,

@@ -75,7 +75,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_queue_get(thrum_shared_queue *queue,
                                                       thrum_deadline deadline);
 
 /* Closes the queue for all processes: no item can be put any more; those that are there can be
- * taken. A second close does nothing. Waits while another process is in a call of the queue. */
+ * taken. A second close does nothing. Waits while another process is in a call of the queue,
+ * without a deadline. */
 THRUM_API void thrum_shared_queue_close(thrum_shared_queue *queue);
 
 /* The number of items at this moment; for displays. Does not block. Python: Queue.qsize(). */

@@ -81,8 +81,8 @@ typedef struct thrum_listen_options {
 
 /* Listens for TCP connections at `host`, a name or address, and `port`. With `host` NULL it listens
  * at all addresses of the machine. With `port` 0 the system chooses a free port; see
- * thrum_socket_port. `options` may be NULL. Blocks only to resolve a name. Python:
- * socket.create_server.
+ * thrum_socket_port. `options` may be NULL. Blocks only to resolve a name, without a
+ * deadline. Python: socket.create_server.
  *
  * Returns:
  *     0                       the listener, to be freed with thrum_socket_free

@@ -36,8 +36,8 @@
  * other side does not read: the memory of a stream is bounded by `high_water` or its largest single
  * write.
  *
- * An idle stream has no buffers. A read borrows one from its thread when data have arrived, and keeps
- * it only while data are left in it. A write gives its buffer back when all was sent.
+ * An idle stream has no buffers. A read borrows one from its thread when data have arrived, and
+ * keeps it only while data are left in it. A write gives its buffer back when all was sent.
  *
  * Deadlines are moments (thrum/time.h). With THRUM_NOW a call returns -EAGAIN where it would wait.
  *
@@ -170,19 +170,21 @@ THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_until(thrum_stream *strea
 THRUM_API THRUM_MUST_CHECK ptrdiff_t thrum_stream_read_line(thrum_stream *stream, char *buffer,
                                                             size_t size, thrum_deadline deadline);
 
-/* Looks at `size` bytes that have arrived, from the first that was not consumed. Returns how many of
- * them it has used; 0 if the message in them is not complete; or a negative errno to fail. It must
- * neither wait nor use the stream. */
+/* Looks at `size` bytes that have arrived, from the first that was not consumed. Returns how many
+ * of them it has used; 0 if the message in them is not complete; or a negative errno to fail. It
+ * must neither wait nor use the stream. */
 typedef ptrdiff_t thrum_stream_consumer(void *arg, const char *data, size_t size);
 
-/* Reads a message where it lies, without a copy. Calls `consumer` with what has arrived, and again with more
- * when it returns 0, up to messages of `size` bytes. The memory is the stream's: while the stream
- * is idle, or waits for the rest of a message, it has no memory but for that rest. Blocks.
+/* Reads a message where it lies, without a copy. Calls `consumer` with what has arrived, and again
+ * with more when it returns 0, up to messages of `size` bytes. The memory is the stream's: while
+ * the stream is idle, or waits for the rest of a message, it has no memory but for that rest.
+ * Blocks.
+ *
  * Returns:
  *     above 0                                   what the consumer returned; these bytes are gone
  *     0                                         the end, and nothing was left before it
- *     -EMSGSIZE                                 `size` bytes are there, and the consumer wants more.
- *                                               They stay
+ *     -EMSGSIZE                                 `size` bytes are there, and the consumer wants
+ *                                               more. They stay
  *     -ENODATA                                  the end came within a message. Its bytes stay, for
  *                                               thrum_stream_read
  *     a negative errno of the consumer          nothing was consumed
