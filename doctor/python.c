@@ -219,7 +219,7 @@ static void read_class(const struct memory *memory, uint64_t object, char *text,
         length++;
     full[length] = 0;
     const char *last = strrchr(full, '.');
-    snprintf(text, size, "%s", last ? last + 1 : full);
+    snprintf(text, size, "%.*s", (int)size - 1, last ? last + 1 : full);
 }
 
 /* If the thread sleeps in an object of the Python package: which it is, and who holds it. `states` is the first of the
