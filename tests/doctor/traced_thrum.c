@@ -15,11 +15,13 @@ static thrum_event opened;
 static int visit(thrum_task *self)
 {
     (void)self;
-    thrum_event_wait(&opened, THRUM_FOREVER);
+    int rc = thrum_event_wait(&opened, THRUM_FOREVER);
+    if (rc < 0)
+        return rc;
     thrum_lock_acquire(&ledger);
-    thrum_sleep(thrum_in(0.002));
+    rc = thrum_sleep(thrum_in(0.002));
     thrum_lock_release(&ledger);
-    return 0;
+    return rc;
 }
 
 static int open_later(thrum_task *self)
