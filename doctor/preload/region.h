@@ -257,11 +257,11 @@ struct slot {
     const void *once_object;
     uint64_t once_site;
     uint32_t once_node, unused2;
-    uint32_t first_epoch; /* of `thread`: the slot may have had others before */
-    uint32_t touched;     /* what this thread did is in a table */
-    struct held held[HELD_MOST];
+    uint32_t first_epoch;                     /* of `thread`: the slot may have had others before */
+    uint32_t touched;                         /* what this thread did is in a table */
+    _Alignas(64) struct held held[HELD_MOST]; /* none of the entries lies in two cache lines */
     struct recent recent[RECENT_ENTRIES];
-    struct cache_entry cache[CACHE_ENTRIES];
+    _Alignas(64) struct cache_entry cache[CACHE_ENTRIES];
 };
 
 enum dropped {

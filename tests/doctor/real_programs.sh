@@ -1,9 +1,10 @@
 #!/bin/sh
-# Programs of others under `thrum doctor --trace`: real_programs.sh THRUM. Each runs alone and watched; the output and
+# Programs of others under `thrum doctor --trace`: real_programs.sh THRUM [few]. Each runs alone and watched; the output and
 # the exit status must be the same, and nothing may be found without --strict. What is not installed is
-# left out, with a word. Not a part of ./dev check: it takes a minute, and needs the programs.
+# left out, with a word. With "few", only small ones run, which takes seconds; all take a minute or two.
 set -u
 thrum=$(realpath "$1")
+few=${2-}
 work=$(mktemp -d "${TMPDIR:-/tmp}/thrum-real-XXXXXX")
 server=
 # shellcheck disable=SC2317 # the trap calls it
@@ -53,11 +54,18 @@ same() {
     judge "$name" "$first" $?
 }
 
-head -c 20000000 /dev/urandom >data
-find /usr/include -name '*.h' -exec cat {} + 2>/dev/null | head -c 20000000 >>data
+size=20000000
+[ -z "$few" ] || size=1000000
+head -c "$size" /dev/urandom >data
+find /usr/include -name '*.h' -exec cat {} + 2>/dev/null | head -c "$size" >>data
 
 ! there pigz || same pigz pigz -kc -p 4 data
 ! there xz || same xz xz -T2 -0 -kc data
+if [ -n "$few" ]; then
+    ! there sqlite3 || same sqlite3 sqlite3 :memory: 'select 1;'
+    ! there curl || same curl curl -s "file://$work/data"
+    exit "$failed"
+fi
 ! there zstd || same zstd zstd -T4 -q -kc data
 ! there sqlite3 || same sqlite3 sqlite3 :memory: 'create table t(a);
     with recursive c(x) as (select 1 union all select x + 1 from c where x < 100000) insert into t select x from c;
@@ -75,6 +83,35 @@ threads = [threading.Thread(target=lambda: [items.put(i) for i in range(100)]) f
 [thread.join() for thread in threads]
 print(items.qsize())'
 ! there bash || same bash bash -c 'for i in 1 2 3 4 5; do ls / | wc -l; done; (echo x) | cat'
+
+cat >Sum.java <<'END'
+public class Sum {
+    static int sum;
+    public static void main(String[] words) throws Exception {
+        Thread[] threads = new Thread[8];
+        for (int i = 0; i < 8; i++) {
+            threads[i] = new Thread(() -> { for (int k = 0; k < 1000; k++) synchronized (Sum.class) { sum++; } });
+            threads[i].start();
+        }
+        for (Thread thread : threads) thread.join();
+        System.out.println(sum);
+    }
+}
+END
+if there java && there javac && javac Sum.java; then same java java -cp . Sum; fi
+
+# Its messages have times in them; and one of its threads is neither joined nor detached.
+browse() {
+    echo '<p id=x></p><script>document.getElementById("x").textContent = 6 * 7</script>' >page
+    set -- chromium --headless --no-sandbox --disable-gpu "--user-data-dir=$work/chromium" --dump-dom "file://$work/page"
+    "$@" >alone 2>/dev/null
+    first=$?
+    "$thrum" doctor -o report --trace trace -- "$@" >watched 2>/dev/null
+    status=$?
+    for file in alone.err watched.err; do : >"$file"; done
+    judge chromium "$first" "$status"
+}
+! there chromium || browse
 
 # Servers end by a signal; what they send must be the same as the file.
 serve_nginx() {
