@@ -104,19 +104,30 @@ TEST(what_cannot_be_written_is_an_error_not_a_file)
 }
 
 /* Fetches a file that is cut off and leaves its part. */
-static void leave_part(const char *kind)
+static void leave_part(const char *kind, const char *name)
 {
-    struct spawned ran = start("fetch --retries 0 -o %s http://127.0.0.1:%d/part/%s/a", directory,
-                               server.port, kind);
+    struct spawned ran = start("fetch --retries 0 -o %s http://127.0.0.1:%d/part/%s/%s", directory,
+                               server.port, kind, name);
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 1);
     spawn_free(&ran);
 }
 
+/* The name of the part. */
+static void find_part(char ret_name[256])
+{
+    DIR *entries = opendir(directory);
+    ret_name[0] = '\0';
+    for (struct dirent *entry; (entry = readdir(entries));)
+        if (strncmp(entry->d_name, ".thrum-", 7) == 0)
+            snprintf(ret_name, 256, "%s", entry->d_name);
+    closedir(entries);
+}
+
 TEST(a_run_goes_on_with_the_part_of_another)
 {
     begin();
-    leave_part("plain");
+    leave_part("plain", "a");
     CHECK_INT(hidden_files(), ==, 1);
     CHECK_INT(access(path_in("a"), F_OK), ==, -1);
     struct spawned ran =
@@ -151,7 +162,7 @@ TEST(a_part_of_another_version_is_not_gone_on_with)
     static const char *const kinds[] = {"changes", "norange"};
     begin();
     for (int i = 0; i < 2; i++) {
-        leave_part(kinds[i]);
+        leave_part(kinds[i], "a");
         CHECK_INT(hidden_files(), ==, 1);
         struct spawned ran =
             start("fetch -o %s http://127.0.0.1:%d/part/%s/a", directory, server.port, kinds[i]);
@@ -161,9 +172,9 @@ TEST(a_part_of_another_version_is_not_gone_on_with)
         CHECK_INT(take_files(), ==, 1);
         spawn_free(&ran);
     }
-    leave_part("weak");
+    leave_part("weak", "a");
     CHECK_INT(take_files(), ==, 0); /* it says no version, so nothing is kept */
-    leave_part("shifted");
+    leave_part("shifted", "a");
     struct spawned ran =
         start("fetch -o %s http://127.0.0.1:%d/part/shifted/a", directory, server.port);
     spawn_wait(&ran);
@@ -183,13 +194,9 @@ TEST(a_part_of_another_version_is_not_gone_on_with)
 TEST(a_file_with_the_name_of_a_part_but_without_its_mark_stays)
 {
     begin();
-    leave_part("plain");
-    DIR *entries = opendir(directory);
-    char name[256] = "";
-    for (struct dirent *entry; (entry = readdir(entries));)
-        if (strncmp(entry->d_name, ".thrum-", 7) == 0)
-            snprintf(name, sizeof name, "%s", entry->d_name);
-    closedir(entries);
+    leave_part("plain", "a");
+    char name[256];
+    find_part(name);
     CHECK_INT(unlink(path_in(name)), ==, 0);
     put_file(name, "mine");
     struct spawned ran =
@@ -210,6 +217,29 @@ static int empty_log(void)
     int log = memfd_create("log", 0);
     CHECK(log >= 0);
     return log;
+}
+
+/* As if two URLs had one hash. */
+TEST(a_part_of_another_url_stays)
+{
+    begin();
+    char name[256], aside[300];
+    leave_part("plain", "b");
+    find_part(name);
+    snprintf(aside, sizeof aside, "%s", path_in("aside"));
+    CHECK_INT(rename(path_in(name), aside), ==, 0);
+    leave_part("plain", "a");
+    find_part(name);
+    CHECK_INT(rename(aside, path_in(name)), ==, 0);
+    struct spawned ran =
+        start("fetch -o %s http://127.0.0.1:%d/part/plain/a", directory, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 0);
+    CHECK(is_the_part("a"));
+    CHECK_INT(unlink(path_in(name)), ==, 0);
+    CHECK_INT(take_files(), ==, 1);
+    spawn_free(&ran);
+    end();
 }
 
 TEST(a_run_that_goes_on_replaces_nothing)
@@ -244,7 +274,7 @@ TEST(a_run_that_goes_on_replaces_nothing)
 TEST(a_part_replaces_no_file)
 {
     begin();
-    leave_part("plain");
+    leave_part("plain", "a");
     int log = empty_log();
     put_file("a", "mine");
     struct spawned ran =

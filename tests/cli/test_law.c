@@ -1,6 +1,7 @@
 /* The laws of `thrum tune`: times made by a law, with noise, give that law and its best number. */
 #include "harness.h"
 #include "measure/statistics.h"
+#include "support_sanitizer.h"
 #include "tune/law.h"
 #include "tune/sweep.h"
 
@@ -85,4 +86,90 @@ TEST(ranges_and_lists_of_workers_are_read)
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
         if (sweep_parse(&sweep, wrong[i]))
             test_fail(__FILE__, __LINE__, wrong[i], "is taken");
+}
+
+/* Programs whose best number of workers is known, as in workers_sample.c, with a start that takes time and with noise: each
+ * run is off by some per cent, and one in five is delayed by another program. */
+struct program {
+    double (*seconds)(int workers);
+    int best;
+    double spread, delay; /* the standard deviation, and the mean delay in seconds */
+    uint64_t seed;
+};
+
+static double waiting(int workers)
+{
+    return 0.24 / workers;
+}
+
+static double computing(int workers)
+{
+    return workers < 2 ? 0.2 : 0.1;
+}
+
+static double locked(int workers)
+{
+    return workers < 4 ? 0.32 / workers : 0.08;
+}
+
+static double coherent(int workers)
+{
+    return 0.18 * (1 + workers * (workers - 1) / 36.0) / workers;
+}
+
+/* A random number between 0 and 1. */
+static double draw(struct program *program)
+{
+    return ((double)(random_next(&program->seed) >> 11) + 0.5) * 0x1p-53;
+}
+
+/* A sweep.measure. */
+static int simulate(void *context, int workers, struct cost *ret_cost, thrum_error *ret_error)
+{
+    static const double start = 0.005;
+    struct program *program = context;
+    double seconds =
+        (start + program->seconds(workers)) * exp(program->spread * normal_quantile(draw(program)));
+    bool delayed = program->delay > 0 && draw(program) < 0.2;
+    (void)ret_error;
+    *ret_cost =
+        (struct cost){.seconds = seconds - (delayed ? log(draw(program)) : 0) * program->delay,
+                      .user = program->seconds == computing ? 0.2 : 0.003};
+    return 0;
+}
+
+enum { TRIALS = SANITIZED ? 20 : 100 };
+
+/* In how many of the trials the interval contains the best number. */
+static int count_inside(struct program program)
+{
+    int inside = 0;
+    for (int trial = 0; trial < TRIALS; trial++) {
+        struct sweep sweep = {0};
+        thrum_error error;
+        CHECK(sweep_parse(&sweep, program.seconds == computing ? "1..8" : "1..16"));
+        sweep.cores = 2;
+        sweep.rounds = 5;
+        sweep.quiet = true;
+        sweep.measure = simulate;
+        sweep.context = &program;
+        CHECK_INT(sweep_run(&sweep, &error), ==, 0);
+        inside += sweep.advice.low <= program.best && program.best <= sweep.advice.high;
+        sweep_finish(&sweep);
+    }
+    return inside;
+}
+
+TEST(the_interval_contains_the_best_number)
+{
+    static const struct program programs[] = {
+        {waiting, 16}, {computing, 2}, {locked, 4}, {coherent, 6}};
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++)
+        for (int noise = 0; noise < 3; noise++) {
+            struct program program = programs[i];
+            program.spread = noise == 0 ? 0.01 : 0.08;
+            program.delay = noise == 2 ? 0.03 : 0;
+            program.seed = i + 1;
+            CHECK_INT(count_inside(program), >=, TRIALS * 95 / 100);
+        }
 }
