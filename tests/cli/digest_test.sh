@@ -154,6 +154,7 @@ both '--ignore-missing, and nothing is left' md5sum 1 '' -a md5 --ignore-missing
 list "junk\n$abc  abc\n"
 both 'a malformed line' md5sum 0 'abc: OK\n' -a md5 -c list
 both '--warn' md5sum 0 'abc: OK\n' -a md5 --warn -c list
+both '--warn --status of an improper line' md5sum 0 '' -a md5 --warn --status -c list
 both '--strict' md5sum 1 'abc: OK\n' -a md5 --strict -c list
 list "junk\n"
 both 'nothing but malformed lines' md5sum 1 '' -a md5 -c list

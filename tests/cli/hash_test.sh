@@ -6,6 +6,8 @@
 set -u
 thrum=$(realpath "$1")
 self=$(realpath "$0")
+# shellcheck source=tests/cli/pipe.sh
+. "$(dirname "$0")/pipe.sh"
 export LC_ALL=C
 work=$(mktemp -d)
 trap 'chmod -R u+rwx "$work" 2>/dev/null; rm -rf "$work"' EXIT
@@ -290,7 +292,7 @@ lines_of_several_processes_are_whole() {
     ) && (cd shared/plain && for i in $(seq 2000); do echo "$i" >"a-name-of-some-length-$i"; done) || return 1
     "$thrum" hash shared | sort >once
     [ "$(wc -l <once)" -eq 2050 ] || return 1
-    for i in 1 2 3 4; do "$thrum" hash -j 4 shared & done | (sleep 0.3 && cat) | sort >together
+    for i in 1 2 3 4; do "$thrum" hash -j 4 shared & done | (await_full && dd bs=4096 status=none) | sort >together
     for i in 1 2 3 4; do cat once; done | sort | cmp - together
     local status=$?
     rm -r shared

@@ -6,6 +6,8 @@
 set -u
 export LC_ALL=C
 thrum=$(realpath "$1") server=$(realpath "$2")
+# shellcheck source=tests/cli/pipe.sh
+. "$(dirname "$0")/pipe.sh"
 kills=${KILLS:-12}
 work=$(mktemp -d)
 cd "$work" || exit 1
@@ -94,17 +96,19 @@ a_run_that_was_killed_goes_on() {
     done
 }
 
-# The lines are longer than what a pipe takes in one piece.
+# The lines are longer than what a pipe takes in one piece, and the pipe is full in the middle of lines.
 long_lines_of_several_fetches_are_whole() {
-    local i name long
+    local i name long round
     name=$(printf '%0200d' 0)
     long=$(printf '%03700d' 0)
     for i in $(seq 60); do printf '%s/ok/%s?%s\t%s-%s\n' "$url" "$i" "$long" "$name" "$i"; done >list
-    for i in 1 2 3; do
-        "$thrum" fetch -q --json -o "long$i/$name" -i list &
-    done | { sleep 0.3 && cat; } >log
-    [ "$(wc -l <log)" -eq 180 ] && ! grep -v '^{"url": "[^"]*", "name": .*"error": null}$' log | cut -c 1-200 | grep . &&
-        [ "$(head -n 1 log | wc -c)" -gt 4096 ]
+    for round in 1 2 3; do
+        for i in 1 2 3; do
+            "$thrum" fetch -q --json -o "long$round-$i/$name" -i list &
+        done | { await_full && dd bs=4096 status=none; } >log
+        [ "$(wc -l <log)" -eq 180 ] && ! grep -v '^{"url": "[^"]*", "name": .*"error": null}$' log | cut -c 1-200 | grep . &&
+            [ "$(head -n 1 log | wc -c)" -gt 4096 ] || return 1
+    done
 }
 
 shift 2
