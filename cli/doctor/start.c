@@ -206,6 +206,9 @@ static void summarise_trace(struct watch *watch, const char *speaker)
     else if (lost)
         fprintf(watch->out, "; %lu earlier ones are not kept (--all keeps all)",
                 (unsigned long)lost);
+    if (trace_writer_unseen(watch->trace))
+        fprintf(watch->out, "; %lu threads had no room for events",
+                (unsigned long)trace_writer_unseen(watch->trace));
     fputc('\n', watch->out);
 }
 

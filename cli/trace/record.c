@@ -31,7 +31,7 @@ struct trace_writer {
     const char *path;
     bool all;
     uint32_t processes;
-    uint64_t written, lost;
+    uint64_t written, lost, unseen;
     struct trace_clock pairs[PAIRS_MOST];
     size_t pair_count, pairs_written;
     uint64_t pair_gap; /* ns between two pairs */
@@ -145,6 +145,11 @@ uint64_t trace_writer_count(const struct trace_writer *writer, uint64_t *ret_los
 {
     *ret_lost = writer->lost;
     return writer->written;
+}
+
+uint64_t trace_writer_unseen(const struct trace_writer *writer)
+{
+    return writer->unseen;
 }
 
 struct trace_program *trace_program_open(struct trace_writer *writer,
@@ -380,6 +385,7 @@ void trace_program_close(struct trace_program *program, struct recording *record
     if (!program)
         return;
     drain(program, true);
+    program->writer->unseen += recording->region->dropped[DROPPED_THREADS];
     if (recording_settle(recording) == 0)
         put_names(program, recording, lines);
     put_chunk(program->writer, TRACE_END, program->index, NULL, 0, NULL, 0);
