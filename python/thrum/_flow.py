@@ -6,7 +6,6 @@ import inspect
 import random
 import sys
 import time
-from contextlib import contextmanager
 from time import monotonic
 
 from thrum.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -76,23 +75,29 @@ class RWLock:
             self._writing = False
             self._changed.notify_all()
 
-    @contextmanager
     def read(self):
         """Be a reader inside a with block."""
-        self.acquire_read()
-        try:
-            yield
-        finally:
-            self.release_read()
+        return _Held(self.acquire_read, self.release_read)
 
-    @contextmanager
     def write(self):
         """Be the writer inside a with block."""
-        self.acquire_write()
-        try:
-            yield
-        finally:
-            self.release_write()
+        return _Held(self.acquire_write, self.release_write)
+
+
+class _Held:
+    """Holds one side of a lock inside a with block."""
+
+    __slots__ = ("_acquire", "_release")
+
+    def __init__(self, acquire, release):
+        self._acquire = acquire
+        self._release = release
+
+    def __enter__(self):
+        self._acquire()
+
+    def __exit__(self, *exception):
+        self._release()
 
 
 class RateLimiter:
