@@ -207,8 +207,8 @@ static void summarise_trace(struct watch *watch, const char *speaker)
         fprintf(watch->out, "; %lu earlier ones are not kept (--all keeps all)",
                 (unsigned long)lost);
     if (trace_writer_unseen(watch->trace))
-        fprintf(watch->out, "; %lu threads had no room for events",
-                (unsigned long)trace_writer_unseen(watch->trace));
+        fprintf(watch->out, "; there were more threads than have room: %d at a time, %d in all",
+                REGION_SLOTS, REGION_THREADS - 1);
     fputc('\n', watch->out);
 }
 

@@ -31,7 +31,8 @@ struct trace_writer {
     const char *path;
     bool all;
     uint32_t processes;
-    uint64_t written, lost, unseen;
+    uint64_t written, lost;
+    bool unseen; /* threads had no room */
     struct trace_clock pairs[PAIRS_MOST];
     size_t pair_count, pairs_written;
     uint64_t pair_gap; /* ns between two pairs */
@@ -147,7 +148,7 @@ uint64_t trace_writer_count(const struct trace_writer *writer, uint64_t *ret_los
     return writer->written;
 }
 
-uint64_t trace_writer_unseen(const struct trace_writer *writer)
+bool trace_writer_unseen(const struct trace_writer *writer)
 {
     return writer->unseen;
 }
@@ -385,7 +386,7 @@ void trace_program_close(struct trace_program *program, struct recording *record
     if (!program)
         return;
     drain(program, true);
-    program->writer->unseen += recording->region->dropped[DROPPED_THREADS];
+    program->writer->unseen |= recording->region->dropped[DROPPED_THREADS] > 0;
     if (recording_settle(recording) == 0)
         put_names(program, recording, lines);
     put_chunk(program->writer, TRACE_END, program->index, NULL, 0, NULL, 0);

@@ -19,8 +19,8 @@ bool trace_writer_close(struct trace_writer *writer);
 /* How many events were written, and how many were lost. */
 uint64_t trace_writer_count(const struct trace_writer *writer, uint64_t *ret_lost);
 
-/* How many threads had no room for events. Of a process it is known when it has ended. */
-uint64_t trace_writer_unseen(const struct trace_writer *writer);
+/* Whether threads had no room for events. Of a process it is known when it has ended. */
+bool trace_writer_unseen(const struct trace_writer *writer);
 
 /* A process has appeared. Returns NULL if memory ran out or the recording has no rings; the other functions accept
  * that. */
