@@ -46,6 +46,14 @@ not_on_screen() { ! on_screen "$1"; }
 lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 # A shell that has just started a process by vfork waits for it in state D, also if that one is stopped.
 in_state() { grep -q "^State:.$1" "/proc/$2/status" 2>/dev/null; }
+# is_stopped PID: the process does not run. One that is stopped while it starts another may be in state D; one that runs is
+# there for a moment at most.
+is_stopped() {
+    for _ in 1 2 3 4 5 6 7 8 9 10; do
+        in_state '[TD]' "$1" || return 1
+        sleep 0.01
+    done
+}
 gone() { ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null); }
 
 # shown TEXT: it appears on the screen.
@@ -135,7 +143,7 @@ ctrl_z_stops_the_jobs_and_fg_continues_them() {
     for time in 1 2; do
         key C-z
         shown 'Stopped' || return 1
-        while read -r pid; do until_true in_state '[TD]' "$pid" || return 1; done <begun
+        while read -r pid; do until_true is_stopped "$pid" || return 1; done <begun
         typed "clear; echo again$time" && shown "again$time" && typed fg || return 1
         while read -r pid; do until_true in_state '[SRD]' "$pid" || return 1; done <begun
     done
