@@ -173,8 +173,8 @@ fresh && echo '#include "thrum.h"' >>cli/main.c
 rejects layers '' 'included with <>' 'a public header in quotes'
 fresh && echo '#include "base/gate.c"' >>src/sync/thing.c
 rejects layers '' 'includes a .c file' 'a .c that includes a .c'
-fresh && mkdir doctor && echo '#include "base/gate.h"' >doctor/look.c
-rejects layers '' 'doctor must not include base/gate.h' 'a doctor that needs the library'
+fresh && mkdir doctor && echo '#include "sync/thing.h"' >doctor/look.c
+rejects layers '' 'doctor must not include sync/thing.h' 'a doctor that needs the library'
 fresh && mkdir src/odd && echo '#include "odd/odd.h"' >src/odd/odd.c
 rejects layers '' 'its folder is not in tools/layers' 'an unknown folder'
 fresh && mkdir src/thread && echo '#include "thread/x.h"' >>bench/bench.c
