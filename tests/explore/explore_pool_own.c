@@ -382,7 +382,7 @@ static void shut_down(void *argument)
 }
 
 /* A task forks and joins while another thread shuts the pool down, which empties the worker's inbox. */
-EXPLORE(pool_own_close, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_own_close, .preemptions = 1, .long_preemptions = 3)
 {
     make(1);
     thrum_future *future = thrum_submit(pool, fork_and_join_while_closing, THRUM_NOTHING);

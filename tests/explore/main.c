@@ -138,7 +138,7 @@ static const char *verdict(const struct search *search, const struct settings *s
         return "it fails";
     if (whole && options->panic && !search->panics)
         return "the expected panic does not occur";
-    if (whole && options->sees && !explore_was_seen(options->sees))
+    if (whole && options->sees && !explore_was_seen())
         return "what it should see does not occur";
     if (whole && !options->fails && !options->partial && !search->exhausted)
         return "it is not exhausted";

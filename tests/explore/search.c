@@ -51,7 +51,7 @@ void search_begin(struct search *search, const struct explore_client *client)
         .most_runs = options->runs ? options->runs : 1000000,
         .no_reduction = options->no_reduction,
     };
-    explore_seen_reset();
+    explore_seen_reset(options->sees);
     thrum__explore_memory_close_pages();
 }
 

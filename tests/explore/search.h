@@ -69,8 +69,8 @@ bool states_visit(struct states *states, uint64_t state, int left);
 
 /* client.c */
 const struct explore_client *explore_clients(void);
-void explore_seen_reset(void);
-bool explore_was_seen(const char *what);
+void explore_seen_reset(const char *wanted);
+bool explore_was_seen(void);
 
 double search_clock(void);
 
