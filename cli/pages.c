@@ -12,6 +12,7 @@
 #include "demo/options.h"
 #include "doctor/options.h"
 #include "every/options.h"
+#include "explore/options.h"
 #include "fetch/options.h"
 #include "hash/options.h"
 #include "report/options.h"
