@@ -10,6 +10,8 @@
  */
 #include "descendants.h"
 
+#include "process_stat.h"
+
 #include "array.h"
 
 #include <dirent.h>
@@ -35,23 +37,12 @@ struct table {
 /* Reads parent and start time. Returns false if there is no such process. */
 static bool look_at(pid_t pid, struct process *ret_process)
 {
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (file >= 0)
-        (void)close(file);
-    if (length <= 0)
+    struct process_stat about;
+    if (!process_stat_read(pid, &about))
         return false;
-    text[length] = '\0';
-    /* The name, in parentheses, may have blanks and parentheses. Field 4 is the parent, 22 the
-     * start. */
-    const char *rest = strrchr(text, ')');
-    *ret_process = (struct process){.self.pid = pid};
-    return rest && sscanf(rest + 1,
-                          " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d "
-                          "%*d %*d %llu",
-                          &ret_process->parent, &ret_process->self.start) == 2;
+    *ret_process =
+        (struct process){.self.pid = pid, .self.start = about.start, .parent = about.parent};
+    return true;
 }
 
 static bool add_process(struct table *table, const struct process *process)

@@ -9,6 +9,7 @@
 #include "runner.h"
 
 #include "child/preload.h"
+#include "child/process_stat.h"
 #include "interrupt.h"
 
 #include <errno.h>
@@ -215,26 +216,6 @@ void runner_close(struct runner *runner)
 
 /* ---- a run ---- */
 
-/* The processor time of a process, in ticks, and 0 if it is not known. */
-static unsigned long long ticks_of(pid_t pid)
-{
-    char path[64], text[1024];
-    unsigned long long user = 0, system = 0;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    int file = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t length = file < 0 ? -1 : read(file, text, sizeof text - 1);
-    if (file >= 0)
-        (void)close(file);
-    if (length <= 0)
-        return 0;
-    text[length] = 0;
-    const char *at = strrchr(text, ')');
-    if (!at || sscanf(at + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu", &user,
-                      &system) != 2)
-        return 0;
-    return user + system;
-}
-
 struct progress_of_run {
     uint32_t steps;
     unsigned long long ticks;
@@ -245,7 +226,8 @@ struct progress_of_run {
 static bool is_blocked(const struct runner *runner, pid_t pid, struct progress_of_run *seen)
 {
     uint32_t steps = __atomic_load_n(&runner->region->steps, __ATOMIC_RELAXED);
-    unsigned long long ticks = ticks_of(pid);
+    struct process_stat about = {0};
+    unsigned long long ticks = process_stat_read(pid, &about) ? about.ticks : 0;
     seen->still = steps == seen->steps && ticks == seen->ticks ? seen->still + 1 : 0;
     seen->steps = steps;
     seen->ticks = ticks;

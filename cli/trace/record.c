@@ -9,6 +9,7 @@
  */
 #include "record.h"
 
+#include "doctor/findings.h"
 #include "doctor/lines.h"
 #include "text_table.h"
 #include "trace_file.h"
@@ -247,28 +248,12 @@ static void put_threads(struct trace_program *program, struct recording *recordi
     (void)program;
 }
 
-static void place_text(const struct place *place, char *text, size_t size)
-{
-    const char *slash = place->file ? strrchr(place->file, '/') : NULL;
-    const char *module = place->module ? strrchr(place->module->path, '/') : NULL;
-    if (place->function && place->file)
-        snprintf(text, size, "%s (%s:%d)", place->function, slash ? slash + 1 : place->file,
-                 place->line);
-    else if (place->function)
-        snprintf(text, size, "%s", place->function);
-    else if (module)
-        snprintf(text, size, "%s+0x%lx", module + 1,
-                 (unsigned long)(place->address - place->module->start));
-    else
-        snprintf(text, size, "0x%lx", (unsigned long)place->address);
-}
-
 static uint32_t stack_text(const struct recorded_stack *stack, struct text_table *texts)
 {
     char text[FRAMES_SHOWN * 160], line[160];
     size_t length = 0;
     for (int i = 0; i < stack->count && i < FRAMES_SHOWN; i++) {
-        place_text(stack->frames[i].place, line, sizeof line);
+        findings_place_text(stack->frames[i].place, line, sizeof line);
         length +=
             (size_t)snprintf(text + length, sizeof text - length, "%s%s", i ? "\n" : "", line);
     }
@@ -289,7 +274,7 @@ static void put_places(struct trace_program *program, struct recording *recordin
         struct place *place = recording_place(recording, recorded->site);
         recording_stack(recording, recorded->stack, &stack);
         if (place) {
-            place_text(place, text, sizeof text);
+            findings_place_text(place, text, sizeof text);
             row.place = text_table_add(texts, text);
         }
         row.stack = stack_text(&stack, texts);
@@ -315,7 +300,7 @@ static void object_text(struct recording *recording, uint64_t address, uint64_t 
     struct place *place = site ? recording_place(recording, site) : NULL;
     if (place && (place->function || place->module)) {
         char where[512];
-        place_text(place, where, sizeof where);
+        findings_place_text(place, where, sizeof where);
         snprintf(text, size, "made in %s", where);
     }
 }

@@ -1,41 +1,14 @@
 /* C11's threads. In the C library they call the POSIX functions by inner names, past any hook; the
  * objects are the same, so here they are given to the hooks of those. Results are mapped as the C
  * library does. */
+#include "c11.h"
 #include "hooks.h"
 #include "real.h"
 #include "watch.h"
 
-#include <errno.h>
 #include <stdint.h>
-#include <threads.h>
 
 #define PLACE __builtin_return_address(0)
-
-static int mapped(int rc)
-{
-    switch (rc) {
-    case 0:
-        return thrd_success;
-    case ENOMEM:
-        return thrd_nomem;
-    case ETIMEDOUT:
-        return thrd_timedout;
-    case EBUSY:
-        return thrd_busy;
-    default:
-        return thrd_error;
-    }
-}
-
-static pthread_mutex_t *mutex_of(mtx_t *mutex)
-{
-    return (pthread_mutex_t *)mutex;
-}
-
-static pthread_cond_t *condition_of(cnd_t *condition)
-{
-    return (pthread_cond_t *)condition;
-}
 
 HOOK int mtx_init(mtx_t *mutex, int type)
 {

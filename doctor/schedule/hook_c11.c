@@ -2,36 +2,8 @@
  * are the same. */
 #include "hooks.h"
 
+#include "preload/c11.h"
 #include "preload/real.h"
-
-#include <errno.h>
-#include <threads.h>
-
-static int mapped(int rc)
-{
-    switch (rc) {
-    case 0:
-        return thrd_success;
-    case ENOMEM:
-        return thrd_nomem;
-    case ETIMEDOUT:
-        return thrd_timedout;
-    case EBUSY:
-        return thrd_busy;
-    default:
-        return thrd_error;
-    }
-}
-
-static pthread_mutex_t *mutex_of(mtx_t *mutex)
-{
-    return (pthread_mutex_t *)mutex;
-}
-
-static pthread_cond_t *condition_of(cnd_t *condition)
-{
-    return (pthread_cond_t *)condition;
-}
 
 HOOK void mtx_destroy(mtx_t *mutex)
 {

@@ -8,6 +8,8 @@
  *
  *     fuzz_jobs [CASES [SEED [TARGET]]]     3000 cases of each target by default, or of one, from 1; TAP
  */
+#include "fuzz.h"
+
 #include "bench/options.h"
 #include "every/options.h"
 #include "fetch/options.h"
@@ -30,23 +32,11 @@
 
 enum { TEXT_MOST = 3 << 20, CHANGES_MOST = 8, WORDS_MOST = 24 };
 
-static uint64_t state;
-static long cases = 3000, current;
-
-static uint64_t draw(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
+static long cases = 3000;
 
 static void check(bool fine, const char *what)
 {
-    if (fine)
-        return;
-    printf("not ok - %s\n# case %ld\n", what, current);
-    exit(1);
+    check_text(fine, what, "");
 }
 
 static struct {

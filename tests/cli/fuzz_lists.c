@@ -4,6 +4,8 @@
  *
  *     fuzz_lists [CASES [SEED]]     20000 cases by default; TAP
  */
+#include "fuzz.h"
+
 #include "fetch/address.h"
 #include "fetch/answer.h"
 #include "fetch/log.h"
@@ -16,24 +18,7 @@
 
 enum { TEXT_MOST = 1200 * 1024, CHANGES_MOST = 6 };
 
-static uint64_t state;
-static long cases = 20000, current;
-
-static uint64_t draw(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
-
-static void check(bool fine, const char *what, const char *text)
-{
-    if (fine)
-        return;
-    printf("not ok - %s\n# case %ld: %.500s\n", what, current, text);
-    exit(1);
-}
+static long cases = 20000;
 
 /* ------------------------------------------------------------------------------------------- texts */
 
@@ -167,9 +152,10 @@ static void read_digest_lines(void)
         struct list_line line;
         char *copy = MAKE_TEXT(samples, &length);
         if (list_line_read(&format, copy, length, &line)) {
-            check(line.kind && line.kind->size > 0 && line.kind->size <= DIGEST_MOST,
-                  "a digest has a size", copy);
-            check(line.name >= copy && line.name <= copy + length, "a name is in its line", copy);
+            check_text(line.kind && line.kind->size > 0 && line.kind->size <= DIGEST_MOST,
+                       "a digest has a size", copy);
+            check_text(line.name >= copy && line.name <= copy + length, "a name is in its line",
+                       copy);
         }
         free(copy);
     }
@@ -187,18 +173,19 @@ static void read_url_lines(void)
     struct source_line line;
     char *copy = MAKE_TEXT(samples, &length);
     if (source_line_read(copy, length, &line)) {
-        check(line.url >= copy && line.url <= copy + length, "a URL is in its line", copy);
-        check(line.wrong || !strpbrk(line.url, " \t"), "a URL has no blanks", line.url);
+        check_text(line.url >= copy && line.url <= copy + length, "a URL is in its line", copy);
+        check_text(line.wrong || !strpbrk(line.url, " \t"), "a URL has no blanks", line.url);
     }
     free(copy);
 }
 
 static void check_name(const char *name, bool tree)
 {
-    check(tree || !strchr(name, '/'), "a name is one of a file", name);
+    check_text(tree || !strchr(name, '/'), "a name is one of a file", name);
     for (const char *part = name; part; part = strchr(part, '/') ? strchr(part, '/') + 1 : NULL) {
-        check(*part && *part != '.' && *part != '/', "no part of a name is empty or hides", name);
-        check(strcspn(part, "/") < FILE_NAME_SIZE + 8, "no part of a name is too long", name);
+        check_text(*part && *part != '.' && *part != '/', "no part of a name is empty or hides",
+                   name);
+        check_text(strcspn(part, "/") < FILE_NAME_SIZE + 8, "no part of a name is too long", name);
     }
 }
 
@@ -242,7 +229,7 @@ static void read_headers(void)
     if (answer.file_name[0])
         check_name(answer.file_name, false);
     const char *validator = answer_validator(&answer);
-    check(!validator || !strpbrk(validator, "\r\n"), "a validator is one line", validator);
+    check_text(!validator || !strpbrk(validator, "\r\n"), "a validator is one line", validator);
 }
 
 static void read_logs(void)
@@ -258,7 +245,7 @@ static void read_logs(void)
     struct log_summary summary = {0};
     json_t *object;
     while (file && (object = log_next(file, &summary))) {
-        check(json_is_string(json_object_get(object, "url")), "an object has a URL", copy);
+        check_text(json_is_string(json_object_get(object, "url")), "an object has a URL", copy);
         json_decref(object);
     }
     if (file)

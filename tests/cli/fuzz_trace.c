@@ -6,6 +6,8 @@
  *
  *     fuzz_trace [CASES [SEED]]     2000 cases by default; TAP
  */
+#include "fuzz.h"
+
 #include "doctor/preload/region.h"
 #include "trace/model.h"
 #include "trace/outputs.h"
@@ -15,23 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint64_t state;
-static long cases = 2000, current;
-
-static uint64_t draw(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
+static long cases = 2000;
 
 static void check(bool fine, const char *what)
 {
-    if (fine)
-        return;
-    printf("not ok - %s\n# case %ld\n", what, current);
-    exit(1);
+    check_text(fine, what, "");
 }
 
 enum { FILE_MOST = 1 << 16 };

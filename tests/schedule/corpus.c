@@ -4,6 +4,8 @@
  * program fails by a deadlock, an assertion, a crash, or its exit status. `corpus NAME` runs one;
  * `corpus` lists all.
  */
+#include "cases.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -1310,15 +1312,7 @@ static void good_spin(void)
     assert(value == 2);
 }
 
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-#name, name                                                                                \
-    }
-
-static const struct {
-    const char *name;
-    void (*run)(void);
-} cases[] = {
+static const struct case_row cases[] = {
     CASE(bad_two_orders),
     CASE(bad_circle_of_three),
     CASE(bad_circle_of_four),
@@ -1383,12 +1377,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if (argc < 2)
-            puts(cases[i].name);
-        else if (strcmp(argv[1], cases[i].name) == 0) {
-            cases[i].run();
-            return 0;
-        }
-    return argc < 2 ? 0 : 2;
+    return run_cases(cases, sizeof cases / sizeof cases[0], argc, argv);
 }

@@ -1,5 +1,7 @@
 /* Small programs with plain accesses to shared memory, for `thrum explore`: compiled with
  * -fsanitize=thread, linked with libthrum-schedule. `raced NAME` runs one, `raced` lists all. */
+#include "cases.h"
+
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -177,15 +179,7 @@ static void good_join(void)
     assert(fields[0] == 1);
 }
 
-#define CASE(name)                                                                                 \
-    {                                                                                              \
-#name, name                                                                                \
-    }
-
-static const struct {
-    const char *name;
-    void (*run)(void);
-} cases[] = {
+static const struct case_row cases[] = {
     CASE(bad_counter),      CASE(bad_one_without_lock), CASE(bad_relaxed), CASE(bad_flag),
     CASE(bad_double_check), CASE(lost_counter),         CASE(lost_atomic), CASE(good_lock),
     CASE(good_atomic),      CASE(good_publication),     CASE(good_join),   CASE(good_neighbours),
@@ -193,12 +187,5 @@ static const struct {
 
 int main(int argc, char **argv)
 {
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if (argc < 2)
-            puts(cases[i].name);
-        else if (strcmp(argv[1], cases[i].name) == 0) {
-            cases[i].run();
-            return 0;
-        }
-    return argc < 2 ? 0 : 2;
+    return run_cases(cases, sizeof cases / sizeof cases[0], argc, argv);
 }

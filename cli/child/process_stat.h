@@ -1,0 +1,17 @@
+/* What /proc tells of a process. */
+#ifndef CLI_CHILD_PROCESS_STAT_H
+#define CLI_CHILD_PROCESS_STAT_H
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+struct process_stat {
+    pid_t parent;
+    unsigned long long ticks; /* of processor time */
+    unsigned long long start; /* in ticks since the machine started */
+};
+
+/* Returns false if there is no such process. */
+bool process_stat_read(pid_t pid, struct process_stat *ret_stat);
+
+#endif
