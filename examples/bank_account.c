@@ -30,7 +30,7 @@ static void deposit(struct bank_account *account, int amount)
         account->balance += amount;
 }
 
-static int make_transactions(thrum_task *self)
+static int transact(thrum_task *self)
 {
     struct bank_account *account = thrum_arg(self, struct bank_account *);
     for (int i = 0; i < 100; i++) {
@@ -45,8 +45,7 @@ int main(void)
     struct bank_account account = {.balance = 1000};
     thrum_thread *threads[10];
     for (int i = 0; i < 10; i++)
-        threads[i] =
-            thrum_thread_start(make_transactions, thrum_value(struct bank_account *, &account));
+        threads[i] = thrum_thread_start(transact, thrum_value(struct bank_account *, &account));
     for (int i = 0; i < 10; i++) {
         if (thrum_thread_join(threads[i], THRUM_FOREVER) != 0)
             errx(EXIT_FAILURE, "%s", thrum_thread_error(threads[i])->message);

@@ -67,10 +67,10 @@ done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 # The copy finds its own modules, not those of the build directory.
-for name in demo bench tune report fetch hash every run doctor trace; do
-    try "thrum $name" env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" "$name" --help
-    [ -e "$libdir/thrum/thrum-$name.so" ] || {
-        echo "thrum-$name.so is not installed"
+for subcommand in demo bench tune report fetch hash every run doctor trace explore; do
+    try "thrum $subcommand" env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" "$subcommand" --help
+    [ -e "$libdir/thrum/thrum-$subcommand.so" ] || {
+        echo "thrum-$subcommand.so is not installed"
         exit 1
     }
 done

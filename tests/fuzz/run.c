@@ -261,7 +261,17 @@ static void hear(const thrum_failure *failure, void *context)
                   failure->error->message);
 }
 
-/* How many threads there are, but for those that the library keeps for the sleep of fibers on shared words. */
+/* The threads that the library keeps until the end of the process, once it has needed them. */
+static bool is_of_library(const char *name)
+{
+    static const char *const kept[] = {"shared-proxy", "parallel", "reserve-worker"};
+    for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
+        if (strncmp(name, kept[i], strlen(kept[i])) == 0)
+            return true;
+    return false;
+}
+
+/* How many threads there are besides those. */
 static unsigned threads_left(void)
 {
     unsigned count = 0;
@@ -272,7 +282,7 @@ static unsigned threads_left(void)
         snprintf(path, sizeof path, "/proc/self/task/%.20s/comm", entry->d_name);
         FILE *file = entry->d_name[0] == '.' ? NULL : fopen(path, "re");
         if (file && fgets(name, sizeof name, file))
-            count += strcmp(name, "shared-proxy\n") != 0 && strcmp(name, "parallel\n") != 0;
+            count += !is_of_library(name);
         if (file)
             fclose(file);
     }
