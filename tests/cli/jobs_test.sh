@@ -185,7 +185,7 @@ run_waits_for_room_for_processes() {
     # With its module, which lies beside it, unless the build is static.
     cp "$thrum" ./command && cp "${thrum%/*}"/thrum-run.so . 2>/dev/null
     # shellcheck disable=SC2046 # a list of words
-    cp $(ldd ./command thrum-run.so 2>/dev/null | awk '/libthrum/ && $3 ~ /^\// {print $3}' | sort -u) . || return 1
+    cp $(ldd "$thrum" "${thrum%/*}"/thrum-run.so 2>/dev/null | awk '/libthrum/ && $3 ~ /^\// {print $3}' | sort -u) . || return 1
     if [ "$(id -u)" -eq 0 ]; then
         name=nobody
         chmod 777 . && chmod 755 .. ./command ./lib*
