@@ -74,10 +74,8 @@ typedef struct thrum_thread_pool_options {
  */
 THRUM_API thrum_executor *thrum_inline_new(void);
 
-/* Makes a pool of threads. The tasks of one submitter start nearly in the order of submission:
- * while many are pending, a worker takes several at a time, and other workers take those that it
- * has not started before any later ones. A worker starts when a task arrives and no worker is idle;
- * idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that
+/* Makes a pool of threads. Workers take the tasks of one submitter in the order of submission, one
+ * at a time. A worker starts when a task arrives and no worker is idle; idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that
  * all pools of the process share, so tasks that wait for each other end all the same. `options` may
  * be NULL. The caller owns the pool and gives it to thrum_executor_shutdown. Python:
  * ThreadPoolExecutor().

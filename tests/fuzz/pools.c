@@ -129,7 +129,7 @@ static void submit_and_wait(struct fuzz_self *self, const struct fuzz_op *op)
     }
 }
 
-/* All by one call. Of two workers that take shares of them, one may stand still. */
+/* All by one call. Of the two workers that run them, one may stand still. */
 static void submit_many(struct fuzz_self *self, const struct fuzz_op *op)
 {
     struct batch batch = {{0}, {0}};

@@ -9,11 +9,6 @@
  * because nothing tells whether it is in this inbox. The tasks of an own inbox are linked both
  * ways, by `previous`, which shares memory with the time of submission. The word:
  *
- * A worker that visits the pool's lock for a task takes many from the common list and shares them: it runs the
- * first and puts the rest into its own inbox. There it takes one after another without the lock, and
- * other workers take the oldest half. `shared` says how many of the oldest are such tasks. They are
- * older than all in the common list, so workers that run dry take them first.
- *
  *     GUARD    a thread changes the list (park/guard.h); while it is set, only its holder writes
  *              the word and the rest, and releases it by a plain store of the next word
  *     OPEN     tasks may be left here. While it is clear, they go through the pool's lock
@@ -126,13 +121,8 @@ static uint32_t take_end(thrum__inbox *inbox, thrum_future *future, uint32_t wor
         future->next->previous = future->previous;
     else
         inbox->list.last = future->previous ? &future->previous->next : &inbox->list.first;
-    if (!future->previous && inbox->shared)
-        thrum__store_relaxed(&inbox->shared, inbox->shared - 1);
     future->submitted = 0; /* not timed */
-    inbox->count--;
-    if (inbox->shared > inbox->count)
-        thrum__store_relaxed(&inbox->shared, inbox->count);
-    return inbox->count ? word : word & ~(uint32_t)FILLED;
+    return --inbox->count ? word : word & ~(uint32_t)FILLED;
 }
 
 bool thrum__inbox_take_own(thrum__inbox *inbox, thrum_future *future)
@@ -175,47 +165,6 @@ bool thrum__inbox_is_filled(const thrum__inbox *inbox)
     return thrum__load_relaxed(&inbox->word) & FILLED;
 }
 
-bool thrum__inbox_has_nothing(const thrum__inbox *inbox)
-{
-    return (thrum__load_relaxed(&inbox->word) & (OPEN | FILLED)) == OPEN;
-}
-
-void thrum__inbox_share(thrum__inbox *inbox, thrum_future *first, uint32_t count)
-{
-    uint32_t word = thrum__inbox_guard(inbox);
-    thrum__plain_write(&inbox->list);
-    for (thrum_future *future = first, *previous = NULL; future; future = future->next) {
-        future->previous = previous;
-        previous = future;
-        inbox->list.last = &future->next;
-    }
-    inbox->list.first = first;
-    inbox->count = count;
-    thrum__store_relaxed(&inbox->shared, count);
-    word |= FILLED;
-    thrum__inbox_unguard(inbox, word & ~(uint32_t)CALL);
-}
-
-uint32_t thrum__inbox_shared(const thrum__inbox *inbox)
-{
-    return thrum__load_relaxed(&inbox->shared);
-}
-
-thrum_future *thrum__inbox_take_shared(thrum__inbox *inbox, uint32_t most, uint32_t *ret_count)
-{
-    uint32_t word = thrum__inbox_guard(inbox), count = 0;
-    uint32_t half = (inbox->shared + 1) / 2;
-    thrum_future *first = NULL, **end = &first;
-    for (half = half < most ? half : most; count < half; count++) {
-        *end = thrum__inbox_take_guarded(inbox, &word);
-        end = &(*end)->next;
-    }
-    *end = NULL;
-    thrum__inbox_unguard(inbox, word);
-    *ret_count = count;
-    return first;
-}
-
 size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list)
 {
     size_t count = inbox->count;
@@ -225,7 +174,6 @@ size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list)
         list->last = inbox->list.last;
         inbox->list.last = &inbox->list.first;
         inbox->count = 0;
-        thrum__store_relaxed(&inbox->shared, 0);
     }
     return count;
 }

@@ -8,7 +8,6 @@
 typedef struct thrum__inbox {
     uint32_t word; /* see inbox.c */
     uint32_t count;
-    uint32_t shared; /* of a worker's own: how many of the oldest came from the common list */
     thrum__pending list;
     uint64_t put; /* ever; read by anyone */
 } __attribute__((aligned(THRUM__CACHE_LINE))) thrum__inbox;
@@ -35,21 +34,8 @@ enum thrum__inbox_outcome thrum__inbox_put_own(thrum__inbox *inbox, thrum_future
 enum thrum__inbox_outcome thrum__inbox_put_chain(thrum__inbox *inbox, thrum_future *first,
                                                  thrum_future *last, uint32_t count);
 
-/* Whether a worker's own inbox is open and has nothing; it stays so until its worker leaves a task. */
-bool thrum__inbox_has_nothing(const thrum__inbox *inbox);
-
 /* Whether it has something, at some moment. */
 bool thrum__inbox_is_filled(const thrum__inbox *inbox);
-
-/* Puts a chain of `count` futures into a worker's own inbox that has nothing. By that worker, under
- * the pool's lock, so no submitter has to be called. */
-void thrum__inbox_share(thrum__inbox *inbox, thrum_future *first, uint32_t count);
-
-/* How many tasks of the common list are in a worker's own inbox, at some moment. */
-uint32_t thrum__inbox_shared(const thrum__inbox *inbox);
-
-/* Takes the oldest half of them out, at most `most`. Returns a chain of `*ret_count`, or NULL. */
-thrum_future *thrum__inbox_take_shared(thrum__inbox *inbox, uint32_t most, uint32_t *ret_count);
 
 /* The guard of the inbox, for what its worker protects by it; gives the word, and gets it back. */
 uint32_t thrum__inbox_guard(thrum__inbox *inbox);

@@ -9,13 +9,9 @@
  * A worker begins the oldest task of high priority, else of its own, of the common ones, or of another
  * worker's, else of low priority. Which of the three comes first changes by turns, so a task that submits
  * others without end keeps nobody's from their turn. All tasks that one thread submits, of one priority,
- * stand in one list, and begin in the order of submission, whichever worker takes them. A future that was
+ * stand in one list, and are taken one at a time in the order of submission, whichever worker takes them. So of the
+ * tasks before one that begins, only those that other workers have just taken may not have begun. A future that was
  * cancelled, or run by its waiter, stays in its list until a worker comes across it.
- *
- * A worker whose own inbox has nothing takes a share of the common list with its task: at most SHARE, and no more than
- * half of what each worker would get. It puts the share into its inbox. As long as a worker has tasks of a share
- * left, others that look for a common task take half of those. So tasks begin in the order of submission but for
- * one share, and a task that takes long holds nobody up.
  *
  * The common inbox and the backlog are timed by samples: one task in WAIT_SAMPLE has its time of
  * submission in it. A worker's own inbox uses the same place for its back links.
@@ -23,15 +19,7 @@
 #include "base/clock.h"
 #include "executor/thread/thread_pool.h"
 
-enum { WAIT_SAMPLE = 16, SHARE = 64 };
-
-/* The part of the pending tasks that one share is; no share unless a client of the explorer says so. */
-#ifdef THRUM_EXPLORE
-size_t thrum__pool_parts = SIZE_MAX;
-#define PARTS_OF(pool) thrum__pool_parts
-#else
-#define PARTS_OF(pool) (2 * (pool)->max_workers)
-#endif
+enum { WAIT_SAMPLE = 16 };
 
 /* The caller has the future alone until it stores its executor: a release, as a waiter may then run it, if
  * it is a worker, before the future is in any list. */
@@ -126,54 +114,13 @@ static thrum_future *steal(thrum__thread_pool *pool, const thrum__thread_pool_wo
     return NULL;
 }
 
-/* The first of a chain for the worker; the rest goes into its own inbox, which has nothing. */
-static thrum_future *keep_rest(thrum__thread_pool *pool, thrum__thread_pool_worker *worker,
-                               thrum_future *chain, uint32_t count)
-{
-    if (count > 1) {
-        thrum__inbox_share(&worker->own, chain->next, count - 1);
-        pool->shares = true;
-    }
-    return chain;
-}
-
-/* Some of what is left of another worker's share. */
-static thrum_future *take_of_share(thrum__thread_pool *pool, thrum__thread_pool_worker *thief)
-{
-    uint32_t most = thrum__inbox_has_nothing(&thief->own) ? SHARE : 1, count = 0;
-    bool shares = thrum__inbox_shared(&thief->own) > 0;
-    for (thrum__thread_pool_worker *from = pool->all_workers; from; from = from->next) {
-        if (from == thief || !thrum__inbox_shared(&from->own))
-            continue;
-        thrum_future *chain = thrum__inbox_take_shared(&from->own, most, &count);
-        if (chain)
-            return keep_rest(pool, thief, chain, count);
-        shares = shares || thrum__inbox_shared(&from->own);
-    }
-    pool->shares = shares;
-    return NULL;
-}
-
-/* The oldest that was submitted from elsewhere, of middle priority, and a share with it. */
-static thrum_future *take_common(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
+/* The oldest that was submitted from elsewhere, of middle priority. */
+static thrum_future *take_common(thrum__thread_pool *pool)
 {
     const thrum__pending *middle = &pool->pool.pending[THRUM__RANK_MIDDLE];
-    thrum_future *chain = pool->shares ? take_of_share(pool, worker) : NULL;
-    if (chain)
-        return chain;
     if (!middle->first)
         thrum__thread_pool_empty_inbox(pool);
-    size_t share =
-        thrum__inbox_has_nothing(&worker->own) ? pool->pool.pending_count / PARTS_OF(pool) : 0;
-    thrum_future **end = &chain;
-    uint32_t count = 0;
-    while (middle->first && (count == 0 || (count < share && count < SHARE))) {
-        *end = pop(pool);
-        end = &(*end)->next;
-        count++;
-    }
-    *end = NULL;
-    return chain ? keep_rest(pool, worker, chain, count) : NULL;
+    return middle->first ? pop(pool) : NULL;
 }
 
 /* A task of middle priority; see above for the turns. */
@@ -184,11 +131,11 @@ static thrum_future *take_middle(thrum__thread_pool *pool, thrum__thread_pool_wo
     if (turn % 8 == 7)
         future = steal(pool, worker);
     else if (turn % 2)
-        future = take_common(pool, worker);
+        future = take_common(pool);
     if (!future)
         future = thrum__inbox_take_oldest(&worker->own);
     if (!future)
-        future = take_common(pool, worker);
+        future = take_common(pool);
     return future ? future : steal(pool, worker);
 }
 

@@ -17,9 +17,9 @@
  * other's cache. A task that forks and joins costs two visits to an inbox and four changes of the
  * future's two words, all of them in the cache of its worker.
  *
- * Rejected: to hand tasks to workers in batches of their own. The tasks behind one that takes long, or that
- * waits for them, must not wait for that worker. So a worker's share is in its inbox, where the others take
- * it first.
+ * Rejected: to hand tasks to workers in batches. The tasks behind one that takes long, or that waits for
+ * them, must not wait for that worker, so other workers have to take them out of its batch again. Tasks
+ * then begin out of order. Only submit_many gains, about a tenth (docs/performance.md).
  *
  * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
  * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).

@@ -52,7 +52,6 @@ struct thrum__thread_pool {
     size_t running;     /* tasks, those of waiting workers included */
     size_t named;       /* workers so far, for their names */
     uint32_t attention; /* 1: workers are to visit the lock after each task; read without it */
-    bool shares;        /* a worker's own inbox may have tasks of the common list */
     bool coming;        /* a direct pool's: a worker was woken or started, and has not looked yet */
     bool closer;        /* a shutdown is still at work on it */
     uint64_t pushed;
@@ -81,10 +80,6 @@ enum { THRUM__UNTIMED = 1 };
 
 /* Takes a future into the backlog. */
 void thrum__thread_pool_push(thrum__thread_pool *pool, thrum_future *future);
-
-#ifdef THRUM_EXPLORE
-extern size_t thrum__pool_parts;
-#endif
 
 /* The next task for a worker, or NULL. */
 thrum_future *thrum__thread_pool_take(thrum__thread_pool *pool, thrum__thread_pool_worker *worker);

@@ -11,9 +11,9 @@
  * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
  *
- * A visit to the lock serves many tasks. The worker takes a share of the common list (tasks.c) into its own
- * inbox, and runs from there without the lock, up to VISIT_AFTER tasks. `attention` ends this early: a task of
- * high priority is pending, the pool is closing, or it has too many workers. Meanwhile the worker counts as at work
+ * A visit to the lock gives a worker one task. Then the worker runs what its tasks have left in its own inbox, without
+ * the lock, up to VISIT_AFTER tasks. `attention` ends this early: a task of high priority is pending, the pool is
+ * closing, or it has too many workers. Meanwhile the worker counts as at work
  * all the time, and its `future` changes under the guard of its inbox. So a shutdown that asks running tasks to stop
  * takes that guard, too. It closes and empties the inbox before, so the task that it asks is the worker's last one until
  * the next visit.

@@ -1,5 +1,5 @@
-/* thrum_submit_into and thrum_submit_many on each kind of executor, and the shares that a worker of a
- * thread pool takes. */
+/* thrum_submit_into and thrum_submit_many on each kind of executor, and the order in which the workers of a
+ * thread pool take tasks. */
 #include "future/future.h"
 #include "harness.h"
 #include "support.h"
@@ -186,24 +186,74 @@ static int note_order(thrum_task *self)
     return thrum_return(self, thrum_value(uint32_t, thrum__add_relaxed(&order, 1)));
 }
 
-TEST(one_worker_begins_them_in_their_order)
+/* Workers take tasks in the order of submission. So when a task begins, of those before it only what the other workers
+ * have taken last may not have begun. */
+struct place {
+    uint32_t number, workers;
+};
+
+enum { PLACES = SANITIZED ? 400 : 4000 };
+static struct place places[PLACES];
+static thrum_future *placed[PLACES];
+
+static int begin_in_order(thrum_task *self)
 {
-    enum { COUNT = 500 };
-    static thrum_future *futures[COUNT];
-    thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
-    thrum_submit_many(pool, note_order, COUNT / 2, NULL, 0, futures);
-    for (int i = COUNT / 2; i < COUNT; i++)
-        futures[i] = thrum_submit(pool, note_order, THRUM_NOTHING);
-    for (uint32_t i = 0; i < COUNT; i++) {
-        uint32_t result;
-        CHECK_INT(thrum_future_result(futures[i], &result, sizeof result, THRUM_FOREVER), ==, 0);
-        CHECK_INT(result, ==, i);
-        thrum_future_free(futures[i]);
-    }
-    thrum_executor_shutdown(pool);
+    struct place place = thrum_arg(self, struct place);
+    uint32_t begun = thrum__add_relaxed(&order, 1);
+    CHECK_INT(begun + place.workers, >, place.number);
+    if (place.workers == 1)
+        CHECK_INT(begun, ==, place.number);
+    return 0;
 }
 
-/* The first task blocks the worker that has a share of the others: another worker runs those. */
+static int submit_places(thrum_task *self)
+{
+    for (int i = 0; i < PLACES; i++)
+        placed[i] = thrum_submit(thrum_arg(self, thrum_executor *), begin_in_order, &places[i],
+                                 sizeof places[i]);
+    return 0;
+}
+
+static void end_places(void)
+{
+    for (int i = 0; i < PLACES; i++) {
+        CHECK_INT(thrum_future_result(placed[i], NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(placed[i]);
+    }
+    CHECK_INT(order, ==, PLACES);
+    order = 0;
+}
+
+TEST_DEADLINE(workers_take_the_tasks_of_one_submitter_in_their_order, 60)
+{
+    for (uint32_t workers = 1; workers <= 4; workers++) {
+        thrum_executor *pool =
+            thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = (int)workers});
+        for (uint32_t i = 0; i < PLACES; i++)
+            places[i] = (struct place){i, workers};
+        thrum_future *gates[4];
+        thrum_event_clear(&go);
+        for (uint32_t i = 0; i < workers; i++)
+            gates[i] = thrum_submit(pool, wait_for_go, THRUM_NOTHING);
+        for (uint32_t i = 0; i < workers; i++)
+            UNTIL(thrum_future_running(gates[i]));
+        thrum_submit_many(pool, begin_in_order, PLACES / 2, places, sizeof places[0], placed);
+        for (int i = PLACES / 2; i < PLACES; i++)
+            placed[i] = thrum_submit(pool, begin_in_order, &places[i], sizeof places[i]);
+        thrum_event_set(&go);
+        end_places();
+        for (uint32_t i = 0; i < workers; i++)
+            thrum_future_free(gates[i]);
+        thrum_future *inside =
+            thrum_submit(pool, submit_places, thrum_value(thrum_executor *, pool));
+        CHECK_INT(thrum_future_result(inside, NULL, 0, THRUM_FOREVER), ==, 0);
+        thrum_future_free(inside);
+        end_places();
+        thrum_executor_shutdown(pool);
+    }
+}
+
+/* The first task blocks a worker: the other worker runs the rest. */
 TEST(tasks_behind_one_that_waits_are_run_by_others)
 {
     enum { COUNT = 1000 };
@@ -236,7 +286,7 @@ static int hold(thrum_task *self)
     return thrum_event_wait(&release, THRUM_FOREVER);
 }
 
-TEST(a_share_is_taken_from_a_worker_that_is_held_up)
+TEST(a_task_that_is_held_up_holds_up_no_other)
 {
     enum { COUNT = 400, HELD = 10 };
     static thrum_future *futures[COUNT];
@@ -266,8 +316,8 @@ TEST(a_share_is_taken_from_a_worker_that_is_held_up)
     thrum_executor_shutdown(pool);
 }
 
-/* A shutdown that cancels finds what runs and what is in a share. */
-TEST(a_shutdown_cancels_what_is_in_a_share)
+/* A shutdown that cancels finds what runs and what pends. */
+TEST(a_shutdown_cancels_what_runs_and_what_pends)
 {
     enum { COUNT = 300 };
     static thrum_future *futures[COUNT];
