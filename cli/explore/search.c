@@ -129,6 +129,7 @@ static void note_run(struct search *search, const struct runner *runner, uint64_
 
 struct job {
     struct search *search;
+    uint32_t index;
 };
 
 static int run_job(thrum_task *self)
@@ -144,6 +145,7 @@ static int run_job(thrum_task *self)
         struct outcome outcome;
         struct recipe recipe = {.seed = seed};
         search_plan(runner.region, search->options, &recipe);
+        runner.region->plan.processor = thrum_arg(self, struct job).index;
         rc = runner_run(&runner, search->options->check, NULL, &outcome, message, sizeof message);
         if (rc == 0)
             note_run(search, &runner, seed, &outcome);
@@ -161,7 +163,7 @@ static int search_seeds(struct search *search, thrum_error *ret_error)
     if (!threads)
         return trouble(ret_error, -ENOMEM, "no memory");
     for (int i = 0; i < jobs; i++)
-        threads[i] = thrum_thread_start(run_job, thrum_value(struct job, search));
+        threads[i] = thrum_thread_start(run_job, thrum_value(struct job, search, (uint32_t)i));
     for (int i = 0; i < jobs; i++) {
         int joined = trouble_join(threads[i]);
         if (joined < 0 && rc == 0)

@@ -106,6 +106,7 @@
 
 /* Those that only the library of `thrum explore` replaces. */
 #ifdef DOCTOR_SCHEDULE
+#include <sched.h>
 #include <stdio.h>
 #define REAL_MORE(X)                                                                               \
     X(int, __libc_start_main,                                                                      \
@@ -113,6 +114,7 @@
        void (*)(void), void *))                                                                    \
     X(int, pthread_cancel, (pthread_t))                                                            \
     X(int, sched_yield, (void))                                                                    \
+    X(int, sched_getaffinity, (pid_t, size_t, cpu_set_t *))                                        \
     X(void, exit, (int))                                                                           \
     X(pid_t, fork, (void))                                                                         \
     X(long, syscall, (long, ...))                                                                  \

@@ -127,7 +127,8 @@ struct schedule_plan {
     uint64_t patience_ns; /* how long to wait for input from outside, in real time */
     uint32_t strategy, depth;
     uint32_t step_limit;
-    uint32_t choice_count; /* of `choices` below */
+    uint32_t choice_count; /* of `plan_choices` below */
+    uint32_t processor;    /* the run has one: the one with this number among those allowed */
     uint8_t early;         /* a timeout may come before other threads have done what they can */
     uint8_t look;          /* stop at a failure, and let the command look at the process */
     uint8_t races;         /* a race ends the run */
