@@ -23,7 +23,7 @@ static size_t still_there(const struct recording *recording, const struct ring *
     return count - (size_t)gone;
 }
 
-/* Moves whole events to the front. Stops in front of one that may become whole, or skips it. */
+/* Moves whole events to the front. Stops in front of an event that may become whole, or skips it. */
 static size_t keep_whole(const struct recording *recording, struct ring_cursor *cursor,
                          struct ring_event *events, size_t first, size_t count, bool skip)
 {

@@ -56,7 +56,7 @@ static int serve(thrum_task *self)
     }
     (void)!thrum_stream_close(stream, thrum_in(10)); /* a client that has gone is no failure */
     thrum_stream_free(stream);
-    return 0; /* nor is one that does not trust us */
+    return 0; /* nor is a process that does not trust us */
 }
 
 static int accept_all(thrum_task *self)

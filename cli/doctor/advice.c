@@ -227,7 +227,7 @@ static void by_task(const struct advice *advice, struct pool *pool)
     double response = (in_flight - blocked) / pool->rate;
     pool->compute /= tasks;
     pool->delay /= tasks;
-    /* A thread that waits for a processor after its wait for a lock counts as one that waits for the lock. */
+    /* After its wait for a lock a thread may wait for a processor: that counts as a wait for the lock. */
     pool->delay *= in_flight > 0 ? (in_flight - blocked) / in_flight : 0;
     double busy = pool->compute + pool->delay;
     pool->wait = response > busy ? response - busy : 0;

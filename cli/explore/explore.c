@@ -30,7 +30,7 @@ struct explore {
     int same;      /* how often, with --repeat */
 };
 
-/* Takes the schedule that was asked for as the one that was found. */
+/* The schedule that was asked for counts as found. */
 static int take_asked(struct explore *explore)
 {
     struct recipe *first = &explore->search.first;

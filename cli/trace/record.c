@@ -57,7 +57,7 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-/* Reads both clocks; of some tries the one that took least time. */
+/* Reads both clocks a few times, and keeps the try that took least time. */
 static void note_clock(struct trace_writer *writer)
 {
     uint64_t best = UINT64_MAX;

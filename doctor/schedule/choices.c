@@ -108,7 +108,7 @@ static struct turn_thread *usual_of(struct turn_thread *const *list, uint32_t co
     return list[0];
 }
 
-/* Those that do not stand behind; if all do, the one that has stood there for the longest time. The
+/* Threads that do not stand behind; if all do, the thread that has stood there longest. The
  * random walk lets one of them forward now and then. */
 static uint32_t in_front(struct turn_thread *const *list, uint32_t count,
                          struct turn_thread **front)

@@ -121,7 +121,7 @@ EXPLORE_POOLS(compose_many_shutdown, NULL, .leaks = false)
     EXPLORE_CHECK(thrum__load_relaxed(&ran) == ended);
 }
 
-/* A task whose future is in memory of the caller. Its free is the last touch of that memory, whoever runs or cancels the
+/* A task whose future is in memory of the caller. Its free is the last touch of that memory, whatever runs or cancels the
  * task. */
 static void free_with_memory(thrum_future *future)
 {

@@ -212,7 +212,7 @@ TEST(a_thread_that_ends_while_it_reads_leaves_its_reading_and_nothing_else)
     JOIN(thrum_thread_start(leave_a_reading, THRUM_NOTHING), 0);
     CHECK_INT(thrum_rwlock_try_write(&lock), ==, -EAGAIN);
     CHECK_INT(thrum_rwlock_readers(&lock), ==, 1);
-    for (int i = 0; i < 4; i++) /* in the place of the one that has ended */
+    for (int i = 0; i < 4; i++) /* in the place of the task that has ended */
         JOIN(thrum_thread_start(read_and_write, thrum_value(thrum_rwlock *, &other)), 0);
     CHECK_INT(thrum_rwlock_try_write(&lock), ==, -EAGAIN);
     thrum_rwlock_finish(&other);
