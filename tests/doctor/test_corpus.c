@@ -150,6 +150,7 @@ static const struct expectation linked[] = {
     {0},
 };
 
+#ifdef HAS_CORPUS_THRUM
 /* With thrum's objects, between threads and between fibers: corpus_thrum.c. */
 static const struct expectation thrum_can_deadlock[] = {
     {"abba", "cycle:feasible", 0},
@@ -232,6 +233,7 @@ static const struct expectation thrum_hang[] = {
     {"hangs", "cycle:feasible deadlock", 0},
     {0},
 };
+#endif
 
 /* The program is ended once it is proven to hang. */
 static const struct expectation hang[] = {
