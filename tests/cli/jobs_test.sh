@@ -439,7 +439,8 @@ every_ends_with_its_reader() {
     mkfifo reader
     { timeout 60 "$thrum" every 10ms -- echo x 2>err; echo $? >status; } >reader &
     head -n 2 <reader >/dev/null
-    until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ] || return 1
+    # On a busy machine a run may take longer than the interval, which is said.
+    until_true test -s status && [ "$(cat status)" -eq 141 ] && ! grep -v ': skipped ' err || return 1
     rm status
     { timeout 60 "$thrum" every 1h -- echo x 2>err; echo $? >status; } >reader &
     head -n 1 <reader >/dev/null
