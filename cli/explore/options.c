@@ -86,7 +86,6 @@ static const struct help_term failures[] = {
      "Of an instrumented program: two threads use the same memory, one writes, and nothing orders them."},
     {"exit", "The exit status was not 0."},
     {"check", "The command of --check failed."},
-    {"spin", "A thread computes without end, and no other thread can go on."},
     {0},
 };
 

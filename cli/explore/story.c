@@ -273,9 +273,6 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
     case OUTCOME_RACE:
         put_object(story, region->object, "memory", out);
         break;
-    case OUTCOME_SPIN:
-        fputs("a thread computes without end, and no other can go on", out);
-        break;
     case OUTCOME_EXIT:
         fprintf(out, "exit status %d", outcome->status);
         break;

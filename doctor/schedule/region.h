@@ -83,7 +83,6 @@ enum schedule_verdict {
     VERDICT_RUNNING, /* the program ended by itself, or still runs */
     VERDICT_STUCK,   /* no thread can go on */
     VERDICT_LIMIT,   /* the limit of steps was reached */
-    VERDICT_SPINS,   /* a thread computes without end, and no other can go on */
     VERDICT_MISUSE,  /* an object was used after its end */
     VERDICT_CRASH,   /* a signal that ends the program: `signal` */
     VERDICT_RACE,    /* two accesses to the same memory that nothing orders */
@@ -101,7 +100,7 @@ enum schedule_state {
 struct schedule_step {
     uint64_t object, place;
     uint32_t choice; /* the number of the choice that led here */
-    uint8_t thread, kind, flags, ready;
+    uint8_t thread, kind, flags;
 };
 
 struct schedule_choice {
@@ -114,7 +113,7 @@ struct schedule_held {
 };
 
 struct schedule_thread {
-    uint8_t state, kind, held_count, limited;
+    uint8_t state, kind, held_count;
     uint32_t tid;
     uint64_t object, place, start;
     uint64_t record; /* the address by which a join knows it */
@@ -145,7 +144,7 @@ struct schedule_access {
 };
 
 struct schedule_region {
-    uint32_t magic, version;
+    uint32_t magic;
     struct schedule_plan plan;
 
     uint32_t verdict, signal;

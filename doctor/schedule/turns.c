@@ -125,7 +125,6 @@ static void show_all(void)
         thread->shown->kind = thread->kind;
         thread->shown->object = thread->object;
         thread->shown->place = thread->place;
-        thread->shown->limited = thread->deadline != NEVER;
         thread->shown->tid = thread->tid;
     }
 }
