@@ -242,6 +242,38 @@ TEST(the_end_of_a_child_does_not_wait_for_pools_of_its_parent)
         thrum_executor_shutdown(pools[i]);
 }
 
+static bool enough;
+
+static int allocate_until_enough(thrum_task *self)
+{
+    (void)self;
+    void *taken
+        [200]; /* more than a thread's cache holds, so that the locks of the allocator are taken */
+    while (!thrum__load_acquire(&enough)) {
+        for (int i = 0; i < 200; i++)
+            taken[i] = malloc(2000);
+        for (int i = 0; i < 200; i++)
+            free(taken[i]);
+    }
+    return 0;
+}
+
+static void leave(void *unused)
+{
+    (void)unused;
+    exit(0);
+}
+
+/* In a build for the address sanitizer this is a test of the harness, which switches the search for leaks off. */
+TEST(a_child_ends_whatever_other_threads_of_its_parent_allocate)
+{
+    thrum_thread *thread = thrum_thread_start(allocate_until_enough, THRUM_NOTHING);
+    for (int round = 0; round < 40; round++)
+        CHECK_INT(status_of_child(leave, NULL), ==, 0);
+    thrum__store_release(&enough, true);
+    JOIN(thread, 0);
+}
+
 /* A fork that waits for a lock does not keep the fiber from running that has it. */
 
 static thrum_lock held, new_lock;
