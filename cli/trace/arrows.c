@@ -14,6 +14,7 @@
  */
 #include "model.h"
 
+#include "array.h"
 #include "doctor/preload/region.h"
 
 #include <errno.h>
@@ -105,14 +106,8 @@ struct list {
 static bool add(struct list *list, struct arrow arrow)
 {
     struct trace *trace = list->trace;
-    if (trace->arrow_count == list->room) {
-        size_t room = list->room ? list->room * 2 : 256;
-        struct arrow *grown = realloc(trace->arrows, room * sizeof *grown);
-        if (!grown)
-            return false;
-        trace->arrows = grown;
-        list->room = room;
-    }
+    if (!array_has_room(&trace->arrows, trace->arrow_count, &list->room, sizeof *trace->arrows))
+        return false;
     trace->arrows[trace->arrow_count++] = arrow;
     return true;
 }

@@ -161,24 +161,24 @@ static void read_places(struct loader *loader, struct source *source, const char
     const struct trace_place_row *rows = (const struct trace_place_row *)bytes;
     struct trace *trace = loader->trace;
     size_t count = size / sizeof *rows;
-    struct trace_place *list = realloc(trace->places, (trace->place_count + count) * sizeof *list);
-    if (!list ||
-        (!source->places && !(source->places = calloc(RING_PLACES, sizeof *source->places)))) {
-        trace->places = list ? list : trace->places;
+    if (!source->places && !(source->places = calloc(RING_PLACES, sizeof *source->places))) {
         loader->failed = true;
         return;
     }
-    trace->places = list;
     for (size_t i = 0; i < count; i++) {
         const struct trace_place_row *row = &rows[i];
         if (row->index == 0 || row->index >= RING_PLACES || row->kind >= LOCK_KINDS)
             continue;
+        if (!loader_grow(loader, &trace->places, trace->place_count, &loader->place_room,
+                         sizeof *trace->places))
+            return;
         source->places[row->index] = (uint32_t)trace->place_count;
-        list[trace->place_count++] = (struct trace_place){.place = text_of(source, row->place),
-                                                          .stack = text_of(source, row->stack),
-                                                          .process = source->process,
-                                                          .kind = row->kind,
-                                                          .mode = row->mode & 0xff};
+        trace->places[trace->place_count++] =
+            (struct trace_place){.place = text_of(source, row->place),
+                                 .stack = text_of(source, row->stack),
+                                 .process = source->process,
+                                 .kind = row->kind,
+                                 .mode = row->mode & 0xff};
     }
 }
 
@@ -201,20 +201,18 @@ static void read_process(struct loader *loader, uint32_t number, const char *byt
     if (size < sizeof *process || number >= TRACE_PROCESSES_MOST || loader->sources[number] ||
         !memchr(process->program, 0, sizeof process->program))
         return;
-    struct trace_process_info *list =
-        realloc(trace->processes, (trace->process_count + 1) * sizeof *list);
+    if (!loader_grow(loader, &trace->processes, trace->process_count, &loader->process_room,
+                     sizeof *trace->processes))
+        return;
     struct source *source = calloc(1, sizeof *source);
-    if (list)
-        trace->processes = list;
-    if (!list || !source) {
-        free(source);
+    if (!source) {
         loader->failed = true;
         return;
     }
     *source = (struct source){.process = (uint32_t)trace->process_count,
                               .clock = process->clock,
                               .began = process->began};
-    list[trace->process_count++] = (struct trace_process_info){
+    trace->processes[trace->process_count++] = (struct trace_process_info){
         .pid = process->pid, .parent = process->parent, .program = process->program};
     loader->sources[number] = source;
 }
@@ -296,10 +294,9 @@ static int fill(struct loader *loader)
 {
     struct trace *trace = loader->trace;
     /* Index 0 of each table is "none". */
-    trace->places = calloc(1, sizeof *trace->places);
-    trace->place_count = 1;
-    if (!trace->places)
+    if (!loader_grow(loader, &trace->places, 0, &loader->place_room, sizeof *trace->places))
         return -ENOMEM;
+    trace->places[trace->place_count++] = (struct trace_place){0};
     loader_object(loader, UINT32_MAX, 0, LOCK_NONE);
     for (size_t i = 0; i < sizeof passes / sizeof *passes; i++)
         read_chunks(loader, passes[i]);

@@ -44,7 +44,8 @@ struct loader {
     const struct trace_clock *pairs;
     size_t pair_count;
     struct open_spans *open; /* of each thread */
-    size_t open_room;
+    size_t open_room, thread_room, object_room, info_room, place_room,
+        process_room;                    /* of the lists */
     uint32_t *object_heads, *info_heads; /* hash tables: index + 1 */
     size_t object_heads_room, info_heads_room;
     struct wake *wakes;
@@ -66,7 +67,7 @@ struct happened {
 
 /* tables.c. If memory runs out they set `failed`. */
 
-/* Makes room for one more element. `list` is the address of a pointer. */
+/* array_has_room */
 bool loader_grow(struct loader *loader, void *list, size_t count, size_t *room, size_t size);
 
 /* Indices in the trace, of elements that are added if they are not there. UINT32_MAX or 0 if memory ran out. */

@@ -1,3 +1,4 @@
+#include "array.h"
 #include "loader.h"
 
 #include <stdlib.h>
@@ -5,20 +6,10 @@
 
 bool loader_grow(struct loader *loader, void *list, size_t count, size_t *room, size_t size)
 {
-    void *old;
-    if (count < *room)
+    if (array_has_room(list, count, room, size))
         return true;
-    size_t more = *room ? *room * 2 : 64;
-    memcpy(&old, list, sizeof old);
-    void *grown = realloc(old, more * size);
-    if (!grown) {
-        loader->failed = true;
-        return false;
-    }
-    memset((char *)grown + *room * size, 0, (more - *room) * size);
-    memcpy(list, &grown, sizeof grown);
-    *room = more;
-    return true;
+    loader->failed = true;
+    return false;
 }
 
 uint32_t loader_thread(struct loader *loader, struct source *source, uint32_t number)
@@ -34,20 +25,17 @@ uint32_t loader_thread(struct loader *loader, struct source *source, uint32_t nu
     if (source->threads[number])
         return source->threads[number] - 1;
     if (!loader_grow(loader, &loader->open, trace->thread_count, &loader->open_room,
-                     sizeof *loader->open))
+                     sizeof *loader->open) ||
+        !loader_grow(loader, &trace->threads, trace->thread_count, &loader->thread_room,
+                     sizeof *trace->threads))
         return UINT32_MAX;
-    struct trace_thread *list = realloc(trace->threads, loader->open_room * sizeof *trace->threads);
-    if (!list) {
-        loader->failed = true;
-        return UINT32_MAX;
-    }
-    trace->threads = list;
-    list[trace->thread_count] = (struct trace_thread){.process = source->process,
-                                                      .index = number,
-                                                      .name = none,
-                                                      .first = UINT64_MAX,
-                                                      .began = UINT64_MAX,
-                                                      .ended = UINT64_MAX};
+    loader->open[trace->thread_count] = (struct open_spans){0};
+    trace->threads[trace->thread_count] = (struct trace_thread){.process = source->process,
+                                                                .index = number,
+                                                                .name = none,
+                                                                .first = UINT64_MAX,
+                                                                .began = UINT64_MAX,
+                                                                .ended = UINT64_MAX};
     source->threads[number] = (uint32_t)++trace->thread_count;
     return source->threads[number] - 1;
 }
@@ -111,14 +99,10 @@ uint32_t loader_object(struct loader *loader, uint32_t process, uint64_t object,
             return loader->object_heads[at] - 1;
         }
     }
-    struct trace_object *list =
-        realloc(trace->objects, loader->object_heads_room * sizeof *trace->objects);
-    if (!list) {
-        loader->failed = true;
+    if (!loader_grow(loader, &trace->objects, trace->object_count, &loader->object_room,
+                     sizeof *trace->objects))
         return 0;
-    }
-    trace->objects = list;
-    list[trace->object_count] =
+    trace->objects[trace->object_count] =
         (struct trace_object){.process = process, .object = object, .kind = kind};
     loader->object_heads[at] = (uint32_t)++trace->object_count;
     return (uint32_t)trace->object_count - 1;
@@ -146,13 +130,10 @@ uint32_t loader_info(struct loader *loader, struct span_info info)
     for (; loader->info_heads[at]; at = (at + 1) & mask)
         if (memcmp(&trace->infos[loader->info_heads[at] - 1], &info, sizeof info) == 0)
             return loader->info_heads[at] - 1;
-    struct span_info *list = realloc(trace->infos, loader->info_heads_room * sizeof *trace->infos);
-    if (!list) {
-        loader->failed = true;
+    if (!loader_grow(loader, &trace->infos, trace->info_count, &loader->info_room,
+                     sizeof *trace->infos))
         return 0;
-    }
-    trace->infos = list;
-    list[trace->info_count] = info;
+    trace->infos[trace->info_count] = info;
     loader->info_heads[at] = (uint32_t)++trace->info_count;
     return (uint32_t)trace->info_count - 1;
 }

@@ -1,5 +1,7 @@
 #include "text_table.h"
 
+#include "array.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,17 +40,13 @@ static bool make_room(struct text_table *table, size_t length)
 {
     if (table->heads_used * 2 >= table->heads_room && !grow_heads(table))
         return false;
-    while (table->size + length + 1 > table->room) {
-        size_t room = table->room ? table->room * 2 : 4096;
-        char *bytes = room <= TEXT_MOST ? realloc(table->bytes, room) : NULL;
-        if (!bytes)
+    size_t first = table->size ? table->size : 1, needed = first + length + 1;
+    while (needed > table->room)
+        if (needed > TEXT_MOST || !array_has_room(&table->bytes, table->room, &table->room, 1))
             return false;
-        table->bytes = bytes;
-        table->room = room;
-    }
     if (table->size == 0)
         table->bytes[table->size++] = 0; /* offset 0 is no text */
-    return table->size + length + 1 <= table->room || make_room(table, length);
+    return true;
 }
 
 uint32_t text_table_add(struct text_table *table, const char *text)

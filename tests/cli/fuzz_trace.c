@@ -2,9 +2,9 @@
  * left of them is read, and shown in all ways. What is checked besides memory (run it under a sanitizer):
  *   - spans of a lane do not overlap, end after they begin, and lie inside the trace;
  *   - arrows, names, objects and places that are referred to are there;
- *   - the exports and the page can be written.
+ *   - the exports, the page and the comparison with the file before can be written.
  *
- *     fuzz_trace [CASES [SEED]]     2000 cases by default; TAP
+ *     fuzz_trace [CASES [SEED]]     2000 cases by default, 1000000 for a long run; TAP
  */
 #include "fuzz.h"
 
@@ -180,8 +180,24 @@ static void check_trace(const struct trace *trace)
     }
 }
 
+/* As the subcommands show it. `before` is another trace that was read. */
+static void show(const struct trace *trace, const struct trace *before, FILE *out)
+{
+    bool longer;
+    check(trace_chrome(trace, out) == 0, "it is exported for Chrome");
+    check(trace_perfetto(trace, out) == 0, "it is exported for Perfetto");
+    check(trace_page(trace, out) == 0, "it is a page");
+    if (current % 8 == 0)
+        check(trace_diff(trace, trace, current % 16 == 0, out, &longer) == 0 && !longer,
+              "it is as it is");
+    if (current % 8 < 4)
+        check(trace_diff(before, trace, current % 2 == 0, out, &longer) == 0,
+              "it is compared with another");
+}
+
 int main(int argc, char **argv)
 {
+    struct trace before = {0};
     if (argc > 1)
         cases = strtol(argv[1], NULL, 10);
     state = (argc > 2 ? strtoull(argv[2], NULL, 10) : 1) * UINT64_C(0x9e3779b97f4a7c15) | 1;
@@ -193,7 +209,6 @@ int main(int argc, char **argv)
     for (current = 0; current < cases; current++) {
         struct trace trace;
         thrum_error error;
-        bool longer;
         make_file();
         if (current % 4)
             spoil();
@@ -207,14 +222,11 @@ int main(int argc, char **argv)
             continue;
         taken++;
         check_trace(&trace);
-        check(trace_chrome(&trace, out) == 0, "it is exported for Chrome");
-        check(trace_perfetto(&trace, out) == 0, "it is exported for Perfetto");
-        check(trace_page(&trace, out) == 0, "it is a page");
-        if (current % 16 == 0)
-            check(trace_diff(&trace, &trace, current % 32 == 0, out, &longer) == 0 && !longer,
-                  "it is as it is");
-        trace_free(&trace);
+        show(&trace, &before, out);
+        trace_free(&before);
+        before = trace;
     }
+    trace_free(&before);
     (void)fclose(out);
     check(taken > cases / 4, "some files are read");
     printf("ok 1 - %ld hostile traces\n", cases);
