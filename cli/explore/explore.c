@@ -122,6 +122,9 @@ static void put_counts(const struct search *search, FILE *out)
     if (search->counts[OUTCOME_BLOCKED])
         fprintf(out, "%" PRIu64 " waited in a call that is not controlled, and were ended\n",
                 search->counts[OUTCOME_BLOCKED]);
+    if (search->counts[OUTCOME_COMPUTES])
+        fprintf(out, "%" PRIu64 " were ended because a thread computed for %g s without a call\n",
+                search->counts[OUTCOME_COMPUTES], search->options->compute);
     if (search->uncontrolled)
         fprintf(out,
                 "in %" PRIu64
@@ -176,13 +179,14 @@ static void put_text(const struct explore *explore, FILE *out)
         put_counts(search, out);
     else if (explore->options.repeat)
         fprintf(out, "%d of %" PRIu64 " runs ended in the same way\n", explore->same, search->done);
-    if (!search->found) {
+    if (!outcome_worth(search->outcome.kind)) {
         if (explore->alone)
             fprintf(out, "the schedule does not fail: %s, %" PRIu64 " steps\n",
                     outcome_name(search->outcome.kind), search->steps);
         return;
     }
-    fprintf(out, "%s%s%s: ", MARK_RED, outcome_name(search->outcome.kind), MARK_PLAIN);
+    fprintf(out, "%s%s%s: ", search->found ? MARK_RED : MARK_BOLD,
+            outcome_name(search->outcome.kind), MARK_PLAIN);
     story_headline(&explore->story, &search->outcome, out);
     fputc('\n', out);
     put_said(explore, out);
@@ -209,8 +213,8 @@ static void put_json(const struct explore *explore, FILE *out)
                     search->counts[kind]);
             first = 0;
         }
-    fputs("},\"failure\":", out);
-    if (search->found) {
+    fprintf(out, "},\"%s\":", search->found ? "failure" : "notice");
+    if (outcome_worth(search->outcome.kind)) {
         fprintf(out, "{\"kind\":\"%s\",\"status\":%d,\"repeated\":%s,",
                 outcome_name(search->outcome.kind), search->outcome.status,
                 explore->repeated ? "true" : "false");
@@ -225,7 +229,7 @@ static void put_json(const struct explore *explore, FILE *out)
         fputc('}', out);
     } else
         fputs("null", out);
-    fputs("}\n", out);
+    fputs(search->found ? ",\"notice\":null}\n" : ",\"failure\":null}\n", out);
 }
 
 static int copy_output(int file)
@@ -272,9 +276,9 @@ static int follow(struct explore *explore)
                          sizeof explore->message);
     if (rc == 0 && explore->alone)
         rc = run_asked(explore);
-    if (rc < 0 || !search->found)
+    if (rc < 0 || !outcome_worth(search->outcome.kind))
         return rc;
-    if (explore->options.shrink)
+    if (explore->options.shrink && search->found)
         rc = shrink(explore);
     if (rc == 0)
         rc = run_told(explore);
@@ -287,7 +291,7 @@ static int work(struct explore *explore, thrum_error *ret_error)
     int rc = explore->alone ? take_asked(explore) : search_all(search, ret_error);
     if (rc < 0)
         return explore->alone ? trouble(ret_error, rc, "no memory") : rc;
-    if (search->found || explore->alone)
+    if (outcome_worth(search->outcome.kind) || explore->alone)
         rc = follow(explore);
     if (rc < 0)
         return trouble(ret_error, rc, "%s",

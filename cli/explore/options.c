@@ -69,6 +69,10 @@ static const struct option_row rows[] = {
     {'p', "patience", "TIME",
      "How long to wait for something outside of the program; 2s by default.", NULL, OPTION_SECONDS,
      INTO(patience)},
+    {0, "compute", "TIME",
+     "End a run in which a thread computes for TIME without a call; 5s by default.",
+     "TIME is processor time of that thread. Such a run is told, but it is no failure.",
+     OPTION_SECONDS, INTO(compute)},
     {'o', "show-output", NULL, "Show what the failing run printed.", NULL, OPTION_FLAG,
      INTO(show_output)},
     {'f', "full", NULL, "Tell each step of the schedule, not only the last ones.", NULL,
@@ -168,7 +172,8 @@ enum options_verdict explore_options_parse(int argc, char **argv, struct explore
                                            char *message, size_t size)
 {
     int first;
-    *ret = (struct explore_options){.runs = 1000, .steps = 100000, .bound = 2, .patience = 2};
+    *ret = (struct explore_options){
+        .runs = 1000, .steps = 100000, .bound = 2, .patience = 2, .compute = 5};
     enum options_verdict verdict =
         command_line_parse(&explore_line, argc, argv, ret, &first, message, size);
     if (verdict != OPTIONS_RUN)

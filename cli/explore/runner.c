@@ -35,9 +35,10 @@ enum {
 static const char *const names[] = {
     [OUTCOME_GOOD] = "good",         [OUTCOME_UNFINISHED] = "unfinished",
     [OUTCOME_BLOCKED] = "blocked",   [OUTCOME_STOPPED] = "stopped",
-    [OUTCOME_DEADLOCK] = "deadlock", [OUTCOME_CRASH] = "crash",
-    [OUTCOME_MISUSE] = "misuse",     [OUTCOME_EXIT] = "exit",
-    [OUTCOME_CHECK] = "check",       [OUTCOME_RACE] = "race",
+    [OUTCOME_COMPUTES] = "computes", [OUTCOME_DEADLOCK] = "deadlock",
+    [OUTCOME_CRASH] = "crash",       [OUTCOME_MISUSE] = "misuse",
+    [OUTCOME_EXIT] = "exit",         [OUTCOME_CHECK] = "check",
+    [OUTCOME_RACE] = "race",
 };
 
 const char *outcome_name(enum outcome_kind kind)
@@ -314,6 +315,8 @@ static struct outcome judge(const struct runner *runner, int status)
         return (struct outcome){.kind = OUTCOME_DEADLOCK};
     case VERDICT_LIMIT:
         return (struct outcome){.kind = OUTCOME_UNFINISHED};
+    case VERDICT_COMPUTES:
+        return (struct outcome){.kind = OUTCOME_COMPUTES};
     case VERDICT_MISUSE:
         return (struct outcome){.kind = OUTCOME_MISUSE};
     case VERDICT_RACE:

@@ -18,6 +18,7 @@ enum outcome_kind {
     OUTCOME_GOOD,
     OUTCOME_UNFINISHED, /* the limit of steps */
     OUTCOME_BLOCKED,    /* a call that is not controlled waits */
+    OUTCOME_COMPUTES,   /* a thread computed for longer than it may without a call */
     OUTCOME_STOPPED,    /* by a signal to the command */
     /* The failures: */
     OUTCOME_DEADLOCK,
@@ -36,6 +37,12 @@ struct outcome {
 static inline bool outcome_fails(enum outcome_kind kind)
 {
     return kind >= OUTCOME_DEADLOCK;
+}
+
+/* What is told, if runs end in several ways: a failure, or else that a thread computes; 0 is not told. */
+static inline int outcome_worth(enum outcome_kind kind)
+{
+    return outcome_fails(kind) ? 2 : kind == OUTCOME_COMPUTES;
 }
 
 /* One word for it: "deadlock". */

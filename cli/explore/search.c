@@ -52,6 +52,7 @@ void search_plan(struct schedule_region *region, const struct explore_options *o
     region->plan = (struct schedule_plan){
         .seed = recipe->seed,
         .patience_ns = (uint64_t)(options->patience * 1e9),
+        .compute_ns = (uint64_t)(options->compute * 1e9),
         .strategy = recipe->by_list ? STRATEGY_USUAL : strategy_of(options, recipe->seed),
         .depth = options->depth ? (uint32_t)options->depth : 2 + (uint32_t)(recipe->seed / 10 % 3),
         .step_limit = (uint32_t)options->steps,
@@ -118,8 +119,11 @@ static void note_run(struct search *search, const struct runner *runner, uint64_
     thrum_with (&search->lock) {
         if (outcome->kind != OUTCOME_STOPPED)
             count_run(search, runner, outcome);
-        if (outcome_fails(outcome->kind) && (!search->found || seed < search->first.seed)) {
-            search->found = true;
+        if (outcome_worth(outcome->kind) > outcome_worth(search->outcome.kind) ||
+            (outcome_worth(outcome->kind) > 0 &&
+             outcome_worth(outcome->kind) == outcome_worth(search->outcome.kind) &&
+             seed < search->first.seed)) {
+            search->found = outcome_fails(outcome->kind);
             search->first = (struct recipe){.seed = seed};
             search->outcome = *outcome;
         }
@@ -228,7 +232,7 @@ static int search_depth(struct search *search, thrum_error *ret_error)
         rc = runner_run(&runner, search->options->check, NULL, &outcome, message, sizeof message);
         if (rc != 0)
             break;
-        bool first = outcome_fails(outcome.kind) && !search->found;
+        bool first = outcome_worth(outcome.kind) > outcome_worth(search->outcome.kind);
         note_run(search, &runner, seed, &outcome);
         if (first && (rc = recipe_of_run(&runner, &search->first)) < 0)
             break;

@@ -26,7 +26,7 @@ struct search {
     uint32_t longest;
     bool exhausted; /* a depth-first search has tried all */
     bool found;
-    struct recipe first; /* the failure with the smallest seed */
+    struct recipe first; /* what is told: the failure with the smallest seed */
     struct outcome outcome;
 };
 

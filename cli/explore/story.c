@@ -265,6 +265,11 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
         if (outcome->status == SIGSEGV || outcome->status == SIGBUS)
             fprintf(out, ", address 0x%" PRIx64, region->object);
         break;
+    case OUTCOME_COMPUTES:
+        put_thread(story, region->current, out);
+        fputs(" computes without a call", out);
+        put_place(story, region->place, true, out);
+        break;
     case OUTCOME_MISUSE:
         fprintf(out, "%.*s: ", (int)sizeof region->message, region->message);
         put_object(story, region->object, "mutex", out);

@@ -80,12 +80,13 @@ enum schedule_flag {
 };
 
 enum schedule_verdict {
-    VERDICT_RUNNING, /* the program ended by itself, or still runs */
-    VERDICT_STUCK,   /* no thread can go on */
-    VERDICT_LIMIT,   /* the limit of steps was reached */
-    VERDICT_MISUSE,  /* an object was used after its end */
-    VERDICT_CRASH,   /* a signal that ends the program: `signal` */
-    VERDICT_RACE,    /* two accesses to the same memory that nothing orders */
+    VERDICT_RUNNING,  /* the program ended by itself, or still runs */
+    VERDICT_STUCK,    /* no thread can go on */
+    VERDICT_LIMIT,    /* the limit of steps was reached */
+    VERDICT_MISUSE,   /* an object was used after its end */
+    VERDICT_CRASH,    /* a signal that ends the program: `signal` */
+    VERDICT_RACE,     /* two accesses to the same memory that nothing orders */
+    VERDICT_COMPUTES, /* the limit of processor time without a call was reached */
 };
 
 enum schedule_state {
@@ -124,6 +125,7 @@ struct schedule_thread {
 struct schedule_plan {
     uint64_t seed;
     uint64_t patience_ns; /* how long to wait for input from outside, in real time */
+    uint64_t compute_ns;  /* how long a thread may compute without a call, in processor time */
     uint32_t strategy, depth;
     uint32_t step_limit;
     uint32_t choice_count; /* of `plan_choices` below */

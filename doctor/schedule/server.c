@@ -74,6 +74,19 @@ static bool is_private(uintptr_t pc)
     return false;
 }
 
+/* The thread has computed for a tick without a call. */
+static void count_tick(const void *place)
+{
+    struct turn_thread *self = thrum__turn_self;
+    self->ticks++;
+    if (self->ticks * (TICK_US * 1000ull) < thrum__turn_region->plan.compute_ns)
+        return;
+    self->kind = STEP_SPIN;
+    self->object = 0;
+    self->place = (uint64_t)(uintptr_t)place;
+    thrum__turn_fail(VERDICT_COMPUTES, NULL, place, "a thread computes without a call");
+}
+
 /* A tick of processor time. The kernel sends it to any thread of the process. */
 static void at_tick(int number, siginfo_t *info, void *context)
 {
@@ -83,7 +96,11 @@ static void at_tick(int number, siginfo_t *info, void *context)
     if (!thrum__turn_on() || thrum__turn_self->tid != running) {
         if (running)
             REAL(syscall)(SYS_tgkill, (long)getpid(), (long)running, (long)number);
-    } else if (ticks_at != thrum__turn_region->steps) {
+        errno = error;
+        return;
+    }
+    count_tick((const void *)pc_of(context));
+    if (ticks_at != thrum__turn_region->steps) {
         ticks_at = thrum__turn_region->steps;
         idle_ticks = 0;
     } else if (++idle_ticks >= TICKS_IDLE && !is_private(pc_of(context))) {

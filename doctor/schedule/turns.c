@@ -24,7 +24,9 @@
  *
  * If no thread can go on, the run has failed: a deadlock, or a lost wake-up. If a thread computes
  * for long without a call, it is stopped by a timer of processor time where it is, and others run: such
- * a place cannot be repeated exactly, so it is counted as uncontrolled.
+ * a place cannot be repeated exactly, so it is counted as uncontrolled. If it computes for longer than
+ * the plan allows, the run ends: perhaps the thread waits for a plain variable that no other thread
+ * will change. The limit is in the processor time of that thread, so a busy machine does not change it.
  *
  * Which thread is chosen is decided in choices.c.
  */
@@ -256,6 +258,8 @@ static void note_step(struct turn_thread *thread, bool could_stay)
     };
     thread->flags = 0;
     thread->own_steps++;
+    if (thread->kind != STEP_SPIN)
+        thread->ticks = 0;
     now_ns += STEP_NS;
     region->steps++;
     thrum__choice_taken(threads, thread_count, thread);

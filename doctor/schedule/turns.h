@@ -31,6 +31,7 @@ struct turn_thread {
     int64_t deadline;      /* of a wait or a sleep, in virtual nanoseconds; NEVER */
     uint64_t last_load;    /* of race.c: what a load of an atomic found */
     uint32_t own_steps;    /* that it has taken */
+    uint32_t ticks;        /* of processor time since its last call */
     uint64_t queued;       /* the order of waiters of a condition */
     bool (*ready)(void *); /* of THREAD_IO: can the call be made? */
     void *ready_argument;

@@ -139,6 +139,15 @@ a_thread_that_computes_is_stopped() {
         explore 0 -r 3 -- "$samples/odd" spins && grep -q 'computed for long' out
 }
 
+a_thread_that_computes_for_ever_is_told() {
+    explore 0 -r 3 --compute 0.2 -- "$samples/odd" spins_for_ever &&
+        grep -q '^3 were ended because a thread computed for 0.2 s without a call$' out &&
+        grep -q '^computes: T1 wait_for_flag computes without a call in wait_for_flag (odd.c:[0-9]*)$' out &&
+        grep -q '#0  wait_for_flag' out && grep -q 'T0 main waits: joins T1 wait_for_flag' out &&
+        explore 0 --json -r 3 --compute 0.2 -- "$samples/odd" spins_for_ever &&
+        holds "r['outcomes'] == {'computes': 3} and f is None and r['notice']['kind'] == 'computes'"
+}
+
 children_run_free() {
     explore 0 -r 20 -- "$samples/odd" forks && grep -q '20 made processes, which run free' out
 }
@@ -184,7 +193,7 @@ tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs
 jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_check_decides a_thread_that_computes_is_stopped children_run_free input_is_empty programs_of_thrum_never_fail
+a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'
 # The programs of a sanitizer do not run under another preloaded library.

@@ -29,6 +29,23 @@ static int spins(void)
     return 0;
 }
 
+/* It waits for a plain variable that nobody sets, while the only other thread waits for it. */
+static void *wait_for_flag(void *argument)
+{
+    while (!flag)
+        ;
+    return argument;
+}
+
+static int spins_for_ever(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, wait_for_flag, NULL) != 0)
+        return 3;
+    pthread_join(thread, NULL);
+    return 0;
+}
+
 static int forks(void)
 {
     pthread_t thread;
@@ -63,9 +80,10 @@ static int prints(const char *text)
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    return strcmp(name, "spins") == 0    ? spins()
-           : strcmp(name, "forks") == 0  ? forks()
-           : strcmp(name, "waits") == 0  ? waits()
-           : strcmp(name, "prints") == 0 ? prints("flag")
-                                         : 2;
+    return strcmp(name, "spins") == 0            ? spins()
+           : strcmp(name, "spins_for_ever") == 0 ? spins_for_ever()
+           : strcmp(name, "forks") == 0          ? forks()
+           : strcmp(name, "waits") == 0          ? waits()
+           : strcmp(name, "prints") == 0         ? prints("flag")
+                                                 : 2;
 }
