@@ -16,13 +16,13 @@
 #                is only indented is of no known kind.
 #     *.7        what stands between .nf and .fi, after the synopsis.
 #
-# How a fragment is made a file. Functions, types, static variables and directives of the preprocessor stand
-# outside; everything else stands in a function around it. It returns nothing if a statement is "return;", else a
-# number. `stubs` declares the names that fragments use and do not declare. "..." stands for code that was left
-# out: "{ ... }" is an empty pair of braces, anywhere else it is an empty statement.
+# How a fragment is made a program. Functions, types, static variables and directives of the preprocessor stand
+# outside; everything else stands in a function around it, `block`. It returns nothing if a statement is "return;", else
+# a number. `stubs` declares the names that fragments use and do not declare, and BLOCK_MAIN, which runs the function.
+# "..." stands for code that was left out: "{ ... }" is an empty pair of braces, anywhere else it is LEFT_OUT, which
+# `stubs` may define for a block.
 #
-# A comment "// prints TEXT" states a line of output. A block that has one is a program: it needs no stubs.
-# PATH.out has the stated lines.
+# A comment "// prints TEXT" states a line of output. PATH.out has the stated lines: a block prints these and no others.
 
 FNR == 1 {
     end_block()
@@ -129,7 +129,7 @@ function complete(line,    code, rest) {
         return line
     rest = line
     gsub(/\{ \.\.\. \}/, "{ }", rest)
-    sub(/\.\.\./, ";", rest)
+    sub(/\.\.\./, "LEFT_OUT;", rest)
     return rest
 }
 
@@ -151,7 +151,7 @@ function end_of(i,    depth, code, opened) {
     return count
 }
 
-function end_block(    path, i, end, is_program, text, wants, own) {
+function end_block(    path, i, is_program, own) {
     if (!inside)
         return
     inside = 0
@@ -167,43 +167,39 @@ function end_block(    path, i, end, is_program, text, wants, own) {
     own = path "_" number
     path = out "/" path "_" number (kind == "sh" ? ".sh" : ".c")
     printf "" > path
-    for (i = 1; i <= count; i++)
-        if (match(lines[i], /\/\/ prints .*/)) {
-            print substr(lines[i], RSTART + 10, RLENGTH - 10) > (path ".out")
-            wants = 1
-        } else if (lines[i] ~ /^int main\(/)
-            is_program = 1
     if (kind == "sh") {
         for (i = 1; i <= count; i++)
             print lines[i] > path
-    } else if (is_program) {
-        kind = "program"
-        print "#line " first " \"" name "\"" > path
-        for (i = 1; i <= count; i++)
-            print lines[i] > path
     } else {
-        put_fragment(path, own, wants)
-        if (wants)
+        printf "" > (path ".out")
+        for (i = 1; i <= count; i++)
+            if (match(lines[i], /\/\/ prints .*/))
+                print substr(lines[i], RSTART + 10, RLENGTH - 10) > (path ".out")
+            else if (lines[i] ~ /^int main\(/)
+                is_program = 1
+        close(path ".out")
+        if (is_program) {
             kind = "program"
+            print "#line " first " \"" name "\"" > path
+            for (i = 1; i <= count; i++)
+                print lines[i] > path
+        } else {
+            put_fragment(path, own)
+        }
     }
     close(path)
-    close(path ".out")
     print kind, name ":" number, path, first
 }
 
-function put_fragment(path, own, wants,    i, j, end, result, taken) {
+function put_fragment(path, own,    i, end, result, taken) {
     result = "int"
     for (i = 1; i <= count; i++)
         if (bare(lines[i]) ~ /(^|[^a-z_])return;/)
             result = "void"
-    if (!wants) {
-        print "#define IN_" own > path
-        sub(/_[0-9]+$/, "", own)
-        print "#define IN_" own > path
-        print "#include \"" stubs "\"" > path
-    } else {
-        print "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n#include <thrum.h>" > path
-    }
+    print "#define IN_" own > path
+    sub(/_[0-9]+$/, "", own)
+    print "#define IN_" own > path
+    print "#include \"" stubs "\"" > path
     for (i = 1; i <= count; i++)
         if (is_outside(i)) {
             end = end_of(i)
@@ -214,11 +210,11 @@ function put_fragment(path, own, wants,    i, j, end, result, taken) {
             }
             i = end
         }
-    print (wants ? "int main(void)" : result " block(thrum_task *self);\n" result " block(thrum_task *self)") "\n{" > path
-    if (!wants)
-        print "    (void)self;" > path
+    print result " block(thrum_task *self);\n" result " block(thrum_task *self)\n{\n    (void)self;" > path
     print "#line " first " \"" name "\"" > path
     for (i = 1; i <= count; i++)
         print (i in taken || lines[i] == "" ? "" : "    " complete(lines[i])) > path
     print (result == "int" ? "    return 0;\n" : "") "}" > path
+    print "#define BLOCK_RUN(self) " (result == "int" ? "block(self)" : "(block(self), 0)") > path
+    print "BLOCK_MAIN" > path
 }

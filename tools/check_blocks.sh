@@ -3,10 +3,12 @@
 # tools/blocks.awk says what a block is and how a fragment becomes a file.
 #
 #  - C compiles as C11 with GNU extensions and as C++17, and no warning is an error that is ignored.
-#  - What states its output ("// prints TEXT") prints that, linked to the library in BUILD-DIR.
+#  - C runs, linked to the library in BUILD-DIR, ends with 0 and prints the lines that it states ("// prints TEXT"), no
+#    other. "..." in a line stands for any text, a line "..." for any number of lines. Times ("0.20 s") may differ.
 #  - Shell commands parse. "./dev WORD" and "thrum WORD" name commands that exist, the latter with options that exist.
 #  - tests/interface/blocks lists the exceptions, "FILE:NUMBER WHAT REASON": with `not-c++` a block is compiled as C
-#    alone, with `not-c` not at all. An exception that is not needed is a failure, too.
+#    alone, with `not-c` not at all, with `not-run` it is not run. An exception that is not needed is a failure, too, but
+#    for `not-run`.
 set -u
 build=${1:-build}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,11 +32,11 @@ awk '$1 == "wrong" { print $2 ": line " $4 ": no fence that says c, sh or text";
 
 excepted() { grep -qs "^$1 $2 " "$exceptions"; }
 
-# compile_as LANGUAGE STANDARD FILE: clang sees results that are dropped; g++ is the stricter of the two for C++.
+# compile_as LANGUAGE STANDARD FILE OPTIONS: clang sees results that are dropped; g++ is the stricter of the two for C++.
 compile_as() {
     case $1 in c) compiler=clang ;; *) compiler=g++ ;; esac
     # shellcheck disable=SC2086 # a list of words
-    $compiler -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags -fsyntax-only -Wall -Wextra \
+    $compiler -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags $4 -Wall -Wextra \
         -Werror -Wno-unused-variable -Wno-unused-function -Wno-unused-but-set-variable -Wno-unused-parameter \
         -Wno-missing-field-initializers -Wno-empty-body "$3" 2>&1
 }
@@ -49,20 +51,34 @@ done
 # check_c LABEL FILE KIND: what is wrong, if anything.
 check_c() {
     if excepted "$1" not-c; then
-        ! compile_as c gnu11 "$2" >/dev/null || echo "$1: compiles, so that $exceptions need not list it"
+        ! compile_as c gnu11 "$2" -fsyntax-only >/dev/null || echo "$1: compiles, so that $exceptions need not list it"
         return
     fi
-    compile_as c gnu11 "$2" || echo "$1: does not compile as C"
+    compile_as c gnu11 "$2" "-c -o $2.o" || echo "$1: does not compile as C"
     if excepted "$1" not-c++; then
-        ! compile_as c++ c++17 "$2" >/dev/null || echo "$1: compiles as C++, so that $exceptions need not list it"
+        ! compile_as c++ c++17 "$2" -fsyntax-only >/dev/null || echo "$1: compiles as C++, so that $exceptions need not list it"
     else
-        compile_as c++ c++17 "$2" || echo "$1: does not compile as C++"
+        compile_as c++ c++17 "$2" -fsyntax-only || echo "$1: does not compile as C++"
     fi
-    if [ "$3" = program ] && [ -e "$2.out" ]; then
-        gcc -std=gnu11 -D_GNU_SOURCE -Iinclude "$2" -o "$2.run" "$build/src/libthrum.a" -pthread &&
-            timeout 20 "$2.run" >"$2.printed" 2>&1
-        diff "$2.out" "$2.printed" || echo "$1: prints something else"
-    fi
+    [ ! -e "$2.o" ] || excepted "$1" not-run || run "$1" "$2"
+}
+
+# run LABEL FILE: what is wrong, with the difference between what is stated and what is printed.
+run() {
+    clang "$2.o" -o "$2.run" "$build/src/libthrum.a" -pthread 2>&1 || {
+        echo "$1: does not link"
+        return
+    }
+    code=0
+    timeout 20 "$2.run" >"$2.printed" 2>&1 </dev/null || code=$?
+    [ "$code" = 0 ] || echo "$1: ends with status $code"
+    for text in "$2.out" "$2.printed"; do
+        sed 's/[0-9]*\.[0-9]* s\>/N.N s/g' "$text" >"$text.times"
+    done
+    awk -f "$here/stated.awk" "$2.out.times" "$2.printed.times" || {
+        diff "$2.out" "$2.printed"
+        echo "$1: prints something else"
+    }
 }
 
 check_sh() {
@@ -103,7 +119,7 @@ cat "$work/odd" "$work/even"
 if [ -e "$exceptions" ]; then
     while read -r label what reason; do
         case $label in '#'* | '') continue ;; esac
-        case $what in not-c | not-c++) ;; *) complain "$exceptions: $label: $what is neither not-c nor not-c++" ;; esac
+        case $what in not-c | not-c++ | not-run) ;; *) complain "$exceptions: $label: $what is not not-c, not-c++ or not-run" ;; esac
         [ -n "$reason" ] || complain "$exceptions: $label: gives no reason"
         grep -q " $label " "$work/index" || complain "$exceptions: there is no block $label"
     done <"$exceptions"

@@ -80,7 +80,7 @@ END
 #include <thrum.h>
 int main(void)
 {
-    return thrum_thing_do(0);
+    return thrum_thing_do(0) != 1;
 }
 END
     echo "example_names = ['first']" >examples/meson.build
@@ -400,7 +400,9 @@ fresh_blocks() {
         echo '#include <stdio.h>'
         echo '#include <thrum.h>'
         echo 'typedef struct thrum_task thrum_task;'
-        echo 'extern int how;'
+        echo 'static int how;'
+        echo '#define LEFT_OUT'
+        echo '#define BLOCK_MAIN int main(void) { return BLOCK_RUN(NULL); }'
     } >tests/interface/blocks.h && {
         printf '/* A thing.\n *\n *     int rc = thrum_thing_do(how);\n *     ...\n *     if (rc < 0)\n'
         printf ' *         return rc;\n */\n'
@@ -423,6 +425,18 @@ fresh_blocks && sed -i 's|^ \*     \.\.\.| *     printf("%d\\n", rc); // prints 
 accepts blocks build
 sed -i 's/prints 1/prints 2/' include/thrum/thing.h
 rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that prints something else'
+sed -i 's| // prints 2||' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that prints something and states nothing'
+echo 'include/thrum/thing.h:1 not-run it prints' >tests/interface/blocks
+accepts blocks build
+fresh_blocks && sed -i 's|^ \*     \.\.\.| *     printf("1 a\\n2 b\\n3 c in 4.56 s\\n"); // prints ...\n *     // prints 3 ... in 1.00 s|' include/thrum/thing.h
+accepts blocks build
+sed -i 's/prints 3/prints 4/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that never prints a line that it states'
+sed -i 's/prints 4 .*/prints 3/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: prints something else' 'a block that prints more in a line than it states'
+fresh_blocks && sed -i 's/^ \*     \.\.\./ *     return 3;/' include/thrum/thing.h
+rejects blocks build 'include/thrum/thing.h:1: ends with status 3' 'a block that fails'
 # shellcheck disable=SC2016 # a quotation
 fresh_blocks && printf '```\nint x;\n```\n' >>README.md
 rejects blocks build 'README.md:2: line 10: no fence that says' 'a fence without a language'

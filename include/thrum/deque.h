@@ -21,6 +21,9 @@
  *             printf("%d\n", ((int *)items)[i]);
  *         thrum_deque_snapshot_free(items);
  *     }
+ *     // prints 3
+ *     // prints 4
+ *     // prints 5
  *
  * Each call takes effect at one moment. No call waits for an item; use a queue for that. A call
  * waits only while another call copies items: one item, or all of them for rotate, snapshot and

@@ -2,7 +2,7 @@
  *
  *     int rc = thrum_future_result(f, &length, sizeof length, thrum_in(5));
  *     if (rc == 0)
- *         printf("%zu bytes\n", length);
+ *         printf("%zu bytes\n", length);           // prints 512 bytes
  *     else if (rc == THRUM_FAILED)                 // the task has failed: there is an error
  *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);
  *     else                                         // the wait has ended without an outcome

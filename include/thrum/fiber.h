@@ -9,8 +9,7 @@
  *     for (int i = 0; i < 10000; i++)
  *         thrum_future_free(thrum_submit(pool, serve, THRUM_NOTHING));
  *     thrum_executor_shutdown(pool);           // all sleep at the same time: 0.2 seconds
- *     puts("done");
- *     // prints done
+ *     puts("done");                            // prints done
  *
  * A fiber is a task with a stack of its own. It runs on a worker, which is a thread. When the task
  * waits, the worker saves it and runs another; when the wait is over, the worker continues it. A

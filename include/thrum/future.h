@@ -8,6 +8,7 @@
  *     else if (rc < 0)
  *         fprintf(stderr, "%s\n", thrum_strerror(rc));                 // why the wait ended
  *     thrum_future_free(f);
+ *     // prints https://example.org/: no route to host
  *
  * A future is pending, then running, and then done: finished with a result or an error, or
  * cancelled before it ran. A cancelled future has an error too, with the code -ECANCELED.

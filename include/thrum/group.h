@@ -8,6 +8,7 @@
  *     if (rc != 0)
  *         fprintf(stderr, "%s\n", thrum_group_error(group)->message);
  *     thrum_group_free(group);
+ *     // prints https://example.org/2: no route to host
  *
  * After a join no task of the group is left. The first task that fails stops the group. Tasks that
  * wait for a worker then never run, tasks that run are asked to stop (see thrum_future_cancel), and

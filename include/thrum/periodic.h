@@ -8,7 +8,7 @@
  *     ...
  *     rc = thrum_periodic_stop(health, THRUM_FOREVER);     // from here on no tick runs
  *     if (rc == THRUM_FAILED)
- *         puts("a check has failed");
+ *         puts("a check has failed");                      // prints a check has failed
  *     thrum_periodic_free(health);
  *
  * One call of the function is a tick. Each tick gets the same argument. `beat` says when ticks are

@@ -7,6 +7,8 @@
  *         struct report report;
  *         size_t size;
  *         rc = thrum_pipe_receive(here, &report, sizeof report, &size, thrum_in(5));
+ *         if (rc == 0)
+ *             printf("report %d, %zu bytes\n", report.number, size);    // prints report 7, 4 bytes
  *         thrum_pipe_free(here);
  *     }
  *

@@ -6,6 +6,7 @@
  *     if (rc == THRUM_FAILED)
  *         fprintf(stderr, "%s\n", thrum_process_error(parser)->message);    // or how it died
  *     thrum_process_free(parser);
+ *     // prints document 7 has no heading
  *
  * A process is used as a thread is: join, result, copy, take, cancel and error have the same names
  * and mean the same. Argument and result are copies of bytes of any size; nothing else is shared.

@@ -7,6 +7,7 @@
  *     if (rc == THRUM_FAILED)
  *         fprintf(stderr, "%s\n", thrum_future_error(f)->message);    // which signal, and where
  *     thrum_future_free(f);
+ *     // prints worker "process-1" (pid ...) was killed by signal 9 (Killed) while it ran ...
  *
  * A task that crashes fails; the pool and the other tasks go on. Task functions, futures, map,
  * deadlines and shutdown are those of every executor. The difference is that nothing is shared:

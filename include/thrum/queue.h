@@ -5,9 +5,8 @@
  *     int rc = thrum_queue_put(q, &item, THRUM_FOREVER);      // waits while the queue is full
  *     if (rc == 0)
  *         rc = thrum_queue_get(q, &item, thrum_in(0.5));      // waits while the queue is empty
- *     printf("%d, %s\n", item, thrum_strerror(rc));
+ *     printf("%d, %s\n", item, thrum_strerror(rc));           // prints 7, success
  *     thrum_queue_free(q);
- *     // prints 7, success
  *
  * Items come out first in, first out; last in, first out; or by priority. Any number of threads,
  * fibers and tasks may use one queue. To end it, close it: puts are then refused, and getters take

@@ -1,19 +1,20 @@
 /* Shared memory: a block that several processes map, found by name or by descriptor.
  *
- *     thrum_shared_memory *memory;                             // in one process
- *     if (thrum_shared_memory_new("/results", sizeof(struct results), &memory) == 0) {
- *         struct results *results = (struct results *)thrum_shared_memory_address(memory);
- *         results->count = 1;                                  // it was all zero
- *         ...
- *         thrum_shared_memory_free(memory);                    // removes the name
- *     }
+ *     thrum_shared_memory *made;
+ *     int rc = thrum_shared_memory_new("/results", sizeof(struct results), &made);
+ *     if (rc < 0)
+ *         return rc;
+ *     struct results *results = (struct results *)thrum_shared_memory_address(made);
+ *     results->count = 12;                                         // it was all zero
  *
- *     thrum_shared_memory *same;                               // in another process
+ *     thrum_shared_memory *same;                                   // in another process
  *     if (thrum_shared_memory_open("/results", &same) == 0) {
- *         struct results *results = (struct results *)thrum_shared_memory_address(same);
- *         printf("%d results\n", results->count);
+ *         struct results *seen = (struct results *)thrum_shared_memory_address(same);
+ *         printf("%d results\n", seen->count);                     // prints 12 results
  *         thrum_shared_memory_free(same);
  *     }
+ *
+ *     thrum_shared_memory_free(made);                              // removes the name
  *
  * The block is at another address in each process, so store no pointers in it. All-zero memory is a
  * valid thrum_shared_lock, thrum_shared_rlock, thrum_shared_semaphore, thrum_shared_event and

@@ -6,7 +6,10 @@
  *     int rc = thrum_signals_new(numbers, 2, &stop);
  *     if (rc < 0)
  *         return rc;
+ *     ...                                                     // Ctrl-C, or kill
  *     int number = thrum_signals_wait(stop, THRUM_FOREVER);   // in a fiber or thread of its own
+ *     if (number == SIGTERM)
+ *         puts("terminated");                                 // prints terminated
  *     thrum_socket_close(listener);                           // ends what waits for it
  *     thrum_signals_free(stop);                               // a second Ctrl-C kills, as before
  *

@@ -6,7 +6,7 @@
  *     if (rc == -ETIMEDOUT)
  *         puts("not finished after three seconds");
  *     else if (rc == THRUM_FAILED)
- *         puts(thrum_thread_error(t)->message);
+ *         puts(thrum_thread_error(t)->message);    // prints data.csv: not found
  *     thrum_thread_free(t);
  *
  * A start never returns NULL. If the system refuses a thread, or memory runs out, the handle is
@@ -32,13 +32,13 @@
  *     static int run(thrum_task *self)
  *     {
  *         struct file_processor *p = thrum_arg(self, struct file_processor *);
- *         ...
+ *         snprintf(p->result, sizeof p->result, "%s is done", p->path);
  *         return 0;
  *     }
  *     struct file_processor p = {.path = "/data/report.csv"};
  *     thrum_thread_start_in(&p.thread, NULL, run);
  *     if (thrum_thread_join(&p.thread, THRUM_FOREVER) == 0)
- *         puts(p.result);
+ *         puts(p.result);                          // prints /data/report.csv is done
  *     thrum_thread_finish(&p.thread);
  *
  * Differs from Python's threading.Thread: creating and starting are one step, and a join gives the

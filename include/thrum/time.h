@@ -1,11 +1,11 @@
 /* The clock and deadlines: how long a wait may take.
  *
- *     thrum_deadline deadline = thrum_in(3);                       // one for the whole loop
+ *     thrum_deadline deadline = thrum_in(0.3);                     // one for the whole loop
  *     int item, rc;
  *     while ((rc = thrum_queue_get(q, &item, deadline)) == 0)
  *         show(item);
  *     if (rc == -ETIMEDOUT)
- *         puts("three seconds are over");
+ *         puts("the time is over");                                // prints the time is over
  *
  * A moment is a number of nanoseconds on the monotonic clock. A deadline is the moment at which a
  * wait ends. It has a type of its own, so a bare number of seconds in its place does not compile.

@@ -3,7 +3,7 @@
  *     thrum_thread *timer = thrum_timer_start(thrum_in(30), give_up, THRUM_NOTHING);
  *     ...
  *     if (thrum_timer_cancel(timer) == 0)
- *         puts("in time");
+ *         puts("in time");     // prints in time
  *     thrum_thread_free(timer);
  *
  * A timer is a thread that sleeps first: it is joined, named and freed as a thread. For thousands
