@@ -17,6 +17,7 @@
 #include "bytes.h"
 #include "machine.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,16 +31,42 @@ static void blob_free(struct blob *blob)
     *blob = (struct blob){0};
 }
 
+/* Memory for a part and one byte more. */
+static uint8_t *allocate(struct module *module, uint64_t size)
+{
+    uint8_t *bytes = malloc(size + 1);
+    if (!bytes)
+        module->trouble = ENOMEM;
+    return bytes;
+}
+
+/* False after an error, which is noted, or if the file ends before. */
+static bool read_at(struct module *module, int file, void *into, uint64_t size, uint64_t offset)
+{
+    for (uint64_t done = 0; done < size;) {
+        ssize_t got =
+            pread(file, (uint8_t *)into + done, (size_t)(size - done), (off_t)(offset + done));
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno != EINVAL) /* EINVAL: an offset that a file cannot have */
+            module->trouble = errno;
+        if (got <= 0)
+            return false;
+        done += (uint64_t)got;
+    }
+    return true;
+}
+
 /* One byte of 0 follows, so that names end. */
-static bool blob_from_file(struct blob *ret, int file, uint64_t offset, uint64_t size,
-                           uint64_t address)
+static bool blob_from_file(struct blob *ret, struct module *module, int file, uint64_t offset,
+                           uint64_t size, uint64_t address)
 {
     if (size == 0 || size > PART_MOST)
         return false;
-    uint8_t *bytes = malloc(size + 1);
+    uint8_t *bytes = allocate(module, size);
     if (!bytes)
         return false;
-    if (pread(file, bytes, size, (off_t)offset) != (ssize_t)size) {
+    if (!read_at(module, file, bytes, size, offset)) {
         free(bytes);
         return false;
     }
@@ -50,7 +77,7 @@ static bool blob_from_file(struct blob *ret, int file, uint64_t offset, uint64_t
 
 /* The loaded bytes from a linked address on: `size` of them, or with `rest` all to the end of the
  * segment. */
-static bool blob_loaded(struct blob *ret, const struct module *module, const struct memory *memory,
+static bool blob_loaded(struct blob *ret, struct module *module, const struct memory *memory,
                         uint64_t address, uint64_t size, bool rest)
 {
     for (int i = 0; i < module->segment_count; i++) {
@@ -62,11 +89,11 @@ static bool blob_loaded(struct blob *ret, const struct module *module, const str
         if (rest || size > left)
             size = left;
         if (module->file >= 0 &&
-            blob_from_file(ret, module->file, segment->offset + inside, size, address))
+            blob_from_file(ret, module, module->file, segment->offset + inside, size, address))
             return true;
         if (size == 0 || size > PART_MOST)
             return false;
-        uint8_t *bytes = malloc(size + 1);
+        uint8_t *bytes = allocate(module, size);
         if (!bytes)
             return false;
         size_t got = memory_read_some(memory, address + module->bias, bytes, size);
@@ -139,7 +166,7 @@ static bool read_headers(struct module *module, const struct memory *memory, Elf
 {
     Elf64_Ehdr head;
     if (module->file >= 0) {
-        if (pread(module->file, &head, sizeof head, 0) != sizeof head)
+        if (!read_at(module, module->file, &head, sizeof head, 0))
             return false;
     } else if (module->first_offset != 0 || !memory_read(memory, module->start, &head, sizeof head))
         return false;
@@ -153,7 +180,7 @@ static bool read_headers(struct module *module, const struct memory *memory, Elf
         head.e_phnum = SEGMENTS * 2;
     size_t size = head.e_phnum * sizeof *headers;
     if (module->file >= 0) {
-        if (pread(module->file, headers, size, (off_t)head.e_phoff) != (ssize_t)size)
+        if (!read_at(module, module->file, headers, size, head.e_phoff))
             return false;
     } else if (!memory_read(memory, module->start + head.e_phoff, headers, size))
         return false;
@@ -166,28 +193,29 @@ static void read_sections(int file, struct module *module, bool only_symbols)
 {
     Elf64_Ehdr head;
     struct blob blob = {0}, names = {0};
-    if (pread(file, &head, sizeof head, 0) != sizeof head || head.e_shnum > SECTIONS_MOST ||
+    if (!read_at(module, file, &head, sizeof head, 0) || head.e_shnum > SECTIONS_MOST ||
         head.e_shentsize != sizeof(Elf64_Shdr) ||
-        !blob_from_file(&blob, file, head.e_shoff, head.e_shnum * sizeof(Elf64_Shdr), 0))
+        !blob_from_file(&blob, module, file, head.e_shoff, head.e_shnum * sizeof(Elf64_Shdr), 0))
         return;
     Elf64_Shdr *sections = (Elf64_Shdr *)blob.bytes;
     size_t count = blob.size / sizeof *sections;
     if (head.e_shstrndx < count)
-        blob_from_file(&names, file, sections[head.e_shstrndx].sh_offset,
+        blob_from_file(&names, module, file, sections[head.e_shstrndx].sh_offset,
                        sections[head.e_shstrndx].sh_size, 0);
     for (size_t i = 0; i < count; i++) {
         const Elf64_Shdr *section = &sections[i];
         if (section->sh_type == SHT_SYMTAB && section->sh_link < count &&
             !module->full.table.bytes) {
             const Elf64_Shdr *strings = &sections[section->sh_link];
-            if (blob_from_file(&module->full.table, file, section->sh_offset, section->sh_size,
-                               0) &&
-                !blob_from_file(&module->full.names, file, strings->sh_offset, strings->sh_size, 0))
+            if (blob_from_file(&module->full.table, module, file, section->sh_offset,
+                               section->sh_size, 0) &&
+                !blob_from_file(&module->full.names, module, file, strings->sh_offset,
+                                strings->sh_size, 0))
                 blob_free(&module->full.table);
         }
         if (!only_symbols && !module->frames.bytes && section->sh_name < names.size &&
             strcmp((char *)names.bytes + section->sh_name, ".eh_frame") == 0)
-            blob_from_file(&module->frames, file, section->sh_offset, section->sh_size,
+            blob_from_file(&module->frames, module, file, section->sh_offset, section->sh_size,
                            section->sh_addr);
     }
     blob_free(&names);
@@ -216,7 +244,12 @@ static void read_debug_file(struct module *module, const struct memory *memory,
         for (uint64_t i = 1; i < size; i++)
             length += snprintf(name + length, sizeof name - (size_t)length, "%02x", id[i]);
         snprintf(name + length, sizeof name - (size_t)length, ".debug");
-        int file = open(name, O_RDONLY | O_CLOEXEC);
+        int file;
+        do
+            file = open(name, O_RDONLY | O_CLOEXEC);
+        while (file < 0 && errno == EINTR);
+        if (file < 0 && errno != ENOENT)
+            module->trouble = errno;
         if (file >= 0) {
             read_sections(file, module, true);
             close(file);

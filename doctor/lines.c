@@ -12,6 +12,7 @@
 #include "lines.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -61,7 +62,7 @@ static bool load(void)
 }
 
 /* For one module: a session of its own, as few modules have places. */
-static void find_in_module(struct process *process, const struct module *module)
+static void find_in_module(struct process *process, struct module *module)
 {
     struct callbacks callbacks = {.find_debuginfo = dw.find_debuginfo,
                                   .section_address = dw.section_address};
@@ -69,6 +70,8 @@ static void find_in_module(struct process *process, const struct module *module)
     if (!dwfl)
         return;
     int file = dup(module->file);
+    if (file < 0)
+        module->trouble = errno;
     Dwfl_Module *reported =
         file < 0 ? NULL
                  : dw.report_elf(dwfl, module->path, module->path, file, module->bias, false);
@@ -84,6 +87,7 @@ static void find_in_module(struct process *process, const struct module *module)
             const char *name =
                 line ? dw.line_info(line, NULL, &place->line, NULL, NULL, NULL) : NULL;
             place->file = name ? strdup(name) : NULL;
+            process->modules.out_of_room |= name && !place->file;
         }
     dw.end(dwfl);
 }
@@ -94,7 +98,7 @@ bool lines_find(struct process *process)
         return false;
     unsetenv("DEBUGINFOD_URLS");
     for (int i = 0; i < process->modules.count; i++) {
-        const struct module *module = &process->modules.list[i];
+        struct module *module = &process->modules.list[i];
         bool wanted = false;
         for (int b = 0; b < PLACES && !wanted; b++)
             for (struct place *place = process->places.buckets[b]; place && !wanted;

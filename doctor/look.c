@@ -265,7 +265,8 @@ static int judge(struct look *look, bool *ret_moved)
 static void note_unseen(struct look *look, bool stopped)
 {
     struct process *process = &look->process;
-    int running = 0, lost = 0, foreign = 0;
+    int running = 0, lost = 0, foreign = 0, error;
+    const struct module *nameless = modules_trouble(&process->modules, &error);
     for (int i = 0; i < process->count; i++) {
         if (process->threads[i].fiber)
             continue;
@@ -287,6 +288,9 @@ static void note_unseen(struct look *look, bool stopped)
         append(look->unseen, sizeof look->unseen,
                "anything in %d file%s for another kind of processor; ", foreign,
                foreign == 1 ? "" : "s");
+    if (error)
+        append(look->unseen, sizeof look->unseen, "some names%s%s (%s); ", nameless ? " in " : "",
+               nameless ? nameless->path : "", strerror(error));
     size_t length = strlen(look->unseen);
     if (length >= 2)
         look->unseen[length - 2] = 0;

@@ -160,13 +160,21 @@ bool modules_executable(const struct modules *modules, uint64_t address)
     return map && map->execute;
 }
 
-/* Opens a regular file, never a device or a pipe. */
-static int open_regular(const char *name, uint64_t inode)
+/* Opens a regular file, never a device or a pipe. Notes trouble, unless the file or the process is not there. */
+static int open_regular(struct module *module, const char *name, uint64_t inode)
 {
     struct stat status;
-    int file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (file >= 0 && (fstat(file, &status) < 0 || !S_ISREG(status.st_mode) ||
-                      (inode && status.st_ino != inode))) {
+    int file, error = 0;
+    do
+        file = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    while (file < 0 && errno == EINTR);
+    if (file < 0)
+        error = errno == ENOENT || errno == ENOTDIR || errno == ESRCH ? 0 : errno;
+    else if (fstat(file, &status) < 0)
+        error = errno;
+    if (error)
+        module->trouble = error;
+    if (file >= 0 && (error || !S_ISREG(status.st_mode) || (inode && status.st_ino != inode))) {
         close(file);
         return -1;
     }
@@ -185,12 +193,12 @@ static bool same_beginning(const struct modules *modules, const struct module *m
 
 static int open_module(const struct modules *modules, int index)
 {
-    const struct module *module = &modules->list[index];
+    struct module *module = &modules->list[index];
     char name[4096 + 64];
     if (module->path[0] != '/')
         return -1;
     if (modules->pid == 0) {
-        int file = open_regular(module->path, 0);
+        int file = open_regular(module, module->path, 0);
         if (file >= 0 && !same_beginning(modules, module, file)) {
             close(file);
             file = -1;
@@ -203,13 +211,25 @@ static int open_module(const struct modules *modules, int index)
             continue;
         snprintf(name, sizeof name, "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, modules->pid,
                  map->start, map->end);
-        int file = open_regular(name, module->inode);
+        int file = open_regular(module, name, module->inode);
         if (file >= 0)
             return file;
+        module->trouble = 0; /* the name is left, which needs no right to see the mappings */
         break;
     }
     snprintf(name, sizeof name, "/proc/%d/root%s", modules->pid, module->path);
-    return open_regular(name, module->inode);
+    return open_regular(module, name, module->inode);
+}
+
+const struct module *modules_trouble(const struct modules *modules, int *ret_error)
+{
+    *ret_error = modules->out_of_room ? ENOMEM : 0;
+    for (int i = 0; i < modules->count; i++)
+        if (modules->list[i].trouble) {
+            *ret_error = modules->list[i].trouble;
+            return &modules->list[i];
+        }
+    return NULL;
 }
 
 struct module *modules_find(struct modules *modules, uint64_t address)

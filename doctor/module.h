@@ -30,6 +30,7 @@ struct module {
     uint64_t last_offset;  /* the same of its last mapping so far */
     uint64_t inode;
     bool read;     /* the fields below are filled in */
+    int trouble;   /* an errno if its file is there, and could not be opened or read as a whole */
     bool foreign;  /* it is no ELF file of this machine */
     bool code;     /* a part of it may be executed */
     int file;      /* -1: there is only what the process has in memory */
@@ -54,7 +55,8 @@ struct modules {
     struct mapping *maps;
     int map_count, map_room;
     const struct memory *memory;
-    int pid; /* 0 for a core file */
+    int pid;          /* 0 for a core file */
+    bool out_of_room; /* memory ran out for what is known of places */
 };
 
 /* Reads /proc/PID/maps. Returns 0 or a negative errno. Files are opened when they are needed. */
@@ -64,6 +66,10 @@ void modules_free(struct modules *modules);
 /* For a core file: adds what was mapped; `path` NULL for no file. False if memory ran out. */
 bool modules_add(struct modules *modules, struct mapping mapping, const char *path, uint64_t offset,
                  uint64_t inode);
+
+/* The first module whose file is there, but could not be read: its names are missing. NULL if there is none. With it, or
+ * if memory ran out, *ret_error is an errno, else 0. */
+const struct module *modules_trouble(const struct modules *modules, int *ret_error);
 
 /* The mapping with that address, or NULL. */
 const struct mapping *modules_map(const struct modules *modules, uint64_t address);

@@ -46,8 +46,10 @@ struct place *places_find(struct places *places, uint64_t address, bool exact)
         if (place->address == address && place->exact == exact)
             return place;
     struct place *place = calloc(1, sizeof *place);
-    if (!place)
+    if (!place) {
+        places->modules->out_of_room = true;
         return NULL;
+    }
     place->address = address;
     place->exact = exact;
     fill(places, place);

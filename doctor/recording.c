@@ -35,12 +35,17 @@ int recording_open(struct recording *recording, int descriptor, int pid)
 {
     enum { SEALS = F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL };
     struct stat status;
-    int seals = fcntl(descriptor, F_GET_SEALS), rc = 0;
+    int seals, rc = 0;
     void *address = MAP_FAILED;
     *recording = (struct recording){.pid = pid};
-    if (seals < 0 || (seals & SEALS) != SEALS || fstat(descriptor, &status) != 0 ||
-        status.st_size < (off_t)sizeof(struct region) ||
-        status.st_size > (off_t)region_size(RING_BITS_MOST))
+    do
+        seals = fcntl(descriptor, F_GET_SEALS);
+    while (seals < 0 && errno == EINTR);
+    if ((seals < 0 && errno != EINVAL) || fstat(descriptor, &status) != 0) /* EINVAL: no memfd */
+        rc = -errno;
+    else if (seals < 0 || (seals & SEALS) != SEALS ||
+             status.st_size < (off_t)sizeof(struct region) ||
+             status.st_size > (off_t)region_size(RING_BITS_MOST))
         rc = -EPROTO;
     size_t size = rc == 0 ? (size_t)status.st_size : 0;
     if (rc == 0) {
@@ -111,9 +116,10 @@ void recording_note_files(struct recording *recording)
             continue;
         const struct module *module = &modules.list[map->module];
         /* The offset is known for the first part only; the others follow it without a gap. */
-        if (module->path[0] == '/')
-            add_part(recording, *map, module->first_offset + (map->start - module->start),
-                     module->path);
+        if (module->path[0] == '/' &&
+            !add_part(recording, *map, module->first_offset + (map->start - module->start),
+                      module->path))
+            recording->process.modules.out_of_room = true;
     }
     modules_free(&modules);
     recording->stacks_seen = seen;

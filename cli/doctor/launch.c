@@ -112,6 +112,18 @@ static int descriptor_in(struct msghdr *message)
     return found;
 }
 
+/* The library sends right after it has connected, but may be preempted in between. */
+static bool readable(int file)
+{
+    enum { WAIT_MS = 100 };
+    struct pollfd ready = {file, POLLIN, 0};
+    int count;
+    do
+        count = poll(&ready, 1, WAIT_MS);
+    while (count < 0 && errno == EINTR);
+    return count == 1;
+}
+
 int launch_receive(const struct launch *launch, pid_t *ret_pid)
 {
     struct ucred sender;
@@ -127,10 +139,8 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
     if (file < 0)
         return errno == EINTR || errno == ECONNABORTED ? -EPROTO : -EAGAIN;
     int descriptor = -EPROTO;
-    struct pollfd ready = {file, POLLIN, 0};
-    /* The library sends right after it has connected, but may be preempted in between. */
     if (getsockopt(file, SOL_SOCKET, SO_PEERCRED, &sender, &sender_size) == 0 &&
-        (sender.uid == getuid() || sender.uid == 0) && poll(&ready, 1, 100) == 1) {
+        (sender.uid == getuid() || sender.uid == 0) && readable(file)) {
         ssize_t got = recvmsg(file, &message, MSG_CMSG_CLOEXEC);
         int received = got > 0 ? descriptor_in(&message) : -1;
         if (got == 0) /* it was killed before it could send */

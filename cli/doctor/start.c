@@ -14,6 +14,7 @@
 #include "start.h"
 
 #include "../command.h"
+#include "array.h"
 #include "findings.h"
 #include "launch.h"
 #include "live.h"
@@ -48,8 +49,11 @@ struct watch {
     struct launch launch;
     struct suppressions suppressions;
     struct program **programs; /* those that run */
+    size_t room;
     int count;
     int reported, refused; /* processes; those whose records could not be taken */
+    char refusal[64];      /* why the last of these could not */
+    char nameless[512];    /* a file without which names are missing, and why; or empty */
     bool main_seen;
     FILE *out, *folded;
     struct trace_writer *trace; /* or NULL */
@@ -57,6 +61,16 @@ struct watch {
     struct findings_seen seen;
     bool failed; /* the report could not be written */
 };
+
+/* Before the recording is closed. */
+static void note_nameless(struct watch *watch, const struct recording *recording)
+{
+    int error;
+    const struct module *module = modules_trouble(&recording->process.modules, &error);
+    if (error && !watch->nameless[0])
+        snprintf(watch->nameless, sizeof watch->nameless, "%s%s%s", module ? module->path : "",
+                 module ? ": " : "", strerror(error));
+}
 
 static void finish(struct watch *watch, int index)
 {
@@ -76,9 +90,24 @@ static void finish(struct watch *watch, int index)
         watch->failed = true;
     trace_program_close(program->trace, &program->recording, how.lines);
     watch->reported++;
+    note_nameless(watch, &program->recording);
     recording_close(&program->recording);
     free(program);
     watch->programs[index] = watch->programs[--watch->count];
+}
+
+/* Takes the record that a process has sent. Returns the program, or NULL with a negative errno in *ret_rc. */
+static struct program *take_record(struct watch *watch, int descriptor, pid_t pid, int *ret_rc)
+{
+    *ret_rc = -ENOMEM;
+    struct program *program = calloc(1, sizeof *program);
+    if (!program || !array_has_room(&watch->programs, (size_t)watch->count, &watch->room,
+                                    sizeof *watch->programs))
+        (void)close(descriptor);
+    else if ((*ret_rc = recording_open(&program->recording, descriptor, pid)) == 0)
+        return program;
+    free(program);
+    return NULL;
 }
 
 static void receive(struct watch *watch)
@@ -86,20 +115,19 @@ static void receive(struct watch *watch)
     pid_t pid = 0;
     int descriptor;
     while ((descriptor = launch_receive(&watch->launch, &pid)) != -EAGAIN) {
+        int rc = descriptor;
         if (descriptor == -ECONNRESET)
             continue;
-        struct program *program = descriptor >= 0 ? calloc(1, sizeof *program) : NULL;
-        struct program **list = realloc(watch->programs, sizeof *list * (size_t)(watch->count + 1));
-        if (list)
-            watch->programs = list;
-        if (!program || !list || recording_open(&program->recording, descriptor, pid) < 0) {
-            free(program);
+        struct program *program = descriptor >= 0 ? take_record(watch, descriptor, pid, &rc) : NULL;
+        watch->main_seen |= pid == watch->launch.pid;
+        if (!program) {
             watch->refused++;
+            watch->failed |= rc != -EPROTO; /* which is the other's fault */
+            snprintf(watch->refusal, sizeof watch->refusal, "%s", strerror(-rc));
             continue;
         }
         /* It may end before the next tick, and without telling which files it had mapped. */
         recording_note_files(&program->recording);
-        watch->main_seen |= pid == watch->launch.pid;
         /* A process that executes another program has the same number as before. */
         for (int i = 0; i < watch->count; i++)
             if (watch->programs[i]->recording.pid == pid)
@@ -224,8 +252,10 @@ static void summarise(struct watch *watch)
                 "(ulimit -f, ulimit -v) leaves no room for records\n",
                 speaker);
     if (watch->refused)
-        fprintf(watch->out, "thrum %s: the records of %d processes could not be read\n", speaker,
-                watch->refused);
+        fprintf(watch->out, "thrum %s: the records of %d processes could not be read: %s\n",
+                speaker, watch->refused, watch->refusal);
+    if (watch->nameless[0])
+        fprintf(watch->out, "thrum %s: some names are missing: %s\n", speaker, watch->nameless);
     if (watch->trace)
         summarise_trace(watch, speaker);
     if (watch->options->trace_only)

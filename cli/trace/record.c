@@ -34,6 +34,7 @@ struct trace_writer {
     uint32_t processes;
     uint64_t written, lost;
     bool unseen; /* threads had no room */
+    int error;   /* an errno: a part is missing in the file, as memory ran out */
     struct trace_clock pairs[PAIRS_MOST];
     size_t pair_count, pairs_written;
     uint64_t pair_gap; /* ns between two pairs */
@@ -132,7 +133,7 @@ bool trace_writer_close(struct trace_writer *writer)
 {
     note_clock(writer);
     put_clock(writer);
-    int error = ferror(writer->out) ? EIO : 0;
+    int error = ferror(writer->out) ? EIO : writer->error;
     if (fflush(writer->out) != 0)
         error = errno;
     if (fclose(writer->out) != 0 && !error)
@@ -160,8 +161,10 @@ struct trace_program *trace_program_open(struct trace_writer *writer,
     if (!writer || !recording->ring_bits || writer->processes >= TRACE_PROCESSES_MOST)
         return NULL;
     struct trace_program *program = calloc(1, sizeof *program);
-    if (!program)
+    if (!program) {
+        writer->error = ENOMEM;
         return NULL;
+    }
     const struct region *region = recording->region;
     struct trace_process process = {.pid = (uint32_t)recording->pid,
                                     .parent = region->parent,
@@ -309,8 +312,10 @@ static void put_objects(struct trace_program *program, struct recording *recordi
                         struct text_table *texts, FILE *rows)
 {
     struct lock_index index;
-    if (lock_index_open(&index, recording->region) < 0)
+    if (lock_index_open(&index, recording->region) < 0) {
+        texts->failed = true;
         return;
+    }
     for (size_t i = 0; i < program->objects.room; i++) {
         const struct object_entry *entry = &program->objects.entries[i];
         if (!entry->used)
@@ -352,12 +357,18 @@ static void put_names(struct trace_program *program, struct recording *recording
     text_table_free(&texts);
     for (int i = 0; i < PARTS; i++) {
         FILE *memory = open_memstream(&rows[i], &sizes[i]);
-        if (!memory)
+        if (!memory) {
+            texts.failed = true;
             continue;
+        }
         parts[i].put(program, recording, &texts, memory);
-        if (fclose(memory) != 0)
+        if ((ferror(memory) | fclose(memory)) != 0) {
+            texts.failed = true;
             sizes[i] = 0;
+        }
     }
+    if (texts.failed || program->objects.failed)
+        program->writer->error = ENOMEM;
     put_chunk(program->writer, TRACE_TEXT, program->index, texts.bytes, texts.size, NULL, 0);
     for (int i = 0; i < PARTS; i++) {
         put_chunk(program->writer, parts[i].kind, program->index, rows[i], sizes[i], NULL, 0);
@@ -372,8 +383,11 @@ void trace_program_close(struct trace_program *program, struct recording *record
         return;
     drain(program, true);
     program->writer->unseen |= recording->region->dropped[DROPPED_THREADS] > 0;
-    if (recording_settle(recording) == 0)
+    int rc = recording_settle(recording);
+    if (rc == 0)
         put_names(program, recording, lines);
+    else
+        program->writer->error = -rc;
     put_chunk(program->writer, TRACE_END, program->index, NULL, 0, NULL, 0);
     put_clock(program->writer);
     object_table_free(&program->objects);

@@ -22,8 +22,8 @@ uint64_t trace_writer_count(const struct trace_writer *writer, uint64_t *ret_los
 /* Whether threads had no room for events. Of a process it is known when it has ended. */
 bool trace_writer_unseen(const struct trace_writer *writer);
 
-/* A process has appeared. Returns NULL if memory ran out or the recording has no rings; the other functions accept
- * that. */
+/* A process has appeared. Returns NULL if the recording has no rings, or if memory ran out, which trace_writer_close tells;
+ * the other functions accept that. */
 struct trace_program *trace_program_open(struct trace_writer *writer,
                                          const struct recording *recording);
 

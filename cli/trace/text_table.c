@@ -52,8 +52,10 @@ static bool make_room(struct text_table *table, size_t length)
 uint32_t text_table_add(struct text_table *table, const char *text)
 {
     size_t length = strlen(text);
-    if (!make_room(table, length))
+    if (!make_room(table, length)) {
+        table->failed = true;
         return 0;
+    }
     size_t at = hash_text(text) & (table->heads_room - 1);
     for (; table->heads[at]; at = (at + 1) & (table->heads_room - 1))
         if (strcmp(table->bytes + table->heads[at], text) == 0)
@@ -97,9 +99,14 @@ static bool grow_objects(struct object_table *table)
 
 void object_table_note(struct object_table *table, uint64_t object, uint32_t kind)
 {
-    if (table->used * 2 >= table->room &&
-        (table->used >= OBJECTS_NOTED_MOST || !grow_objects(table)))
-        return;
+    if (table->used * 2 >= table->room) {
+        if (table->used >= OBJECTS_NOTED_MOST)
+            return;
+        if (!grow_objects(table)) {
+            table->failed = true;
+            return;
+        }
+    }
     struct object_entry *entry = find_object(table->entries, table->room, object);
     table->used += !entry->used;
     entry->used = true;

@@ -13,6 +13,7 @@ struct text_table {
     size_t size, room;
     uint32_t *heads; /* offsets by hash; 0: free */
     size_t heads_room, heads_used;
+    bool failed; /* memory ran out: texts are missing */
 };
 
 /* The offset of the text; 0 if memory ran out. */
@@ -29,6 +30,7 @@ struct object_entry {
 struct object_table {
     struct object_entry *entries;
     size_t room, used;
+    bool failed; /* memory ran out: objects are missing */
 };
 
 /* Adds the object, or its kind if it was not known. */
