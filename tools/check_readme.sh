@@ -1,5 +1,6 @@
 #!/bin/sh
-# The first program in README.md is examples/first.c, letter for letter. Run in the root of the tree.
+# README.md fits three screens of 50 lines. Its first program is examples/first.c, letter for letter. Run in the root of
+# the tree.
 set -eu
 block=$(mktemp)
 trap 'rm -f "$block"' EXIT
@@ -11,5 +12,10 @@ awk '/^```c$/ { inside = 1; next } /^```$/ && inside { exit } inside' README.md 
 cmp -s "$block" examples/first.c || {
     echo 'README.md: its first program differs from examples/first.c'
     diff "$block" examples/first.c
+    exit 1
+}
+lines=$(wc -l <README.md)
+[ "$lines" -le 150 ] || {
+    echo "README.md: has $lines lines; three screens are 150"
     exit 1
 }

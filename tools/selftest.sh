@@ -313,6 +313,8 @@ rejects tree '' 'tools/odd' 'one without a suffix, too'
 # README.
 fresh && echo '/* more */' >>examples/first.c
 rejects readme '' 'differs' 'a README whose program is not the example'
+fresh && yes 'a line' | head -n 150 >>README.md
+rejects readme '' 'three screens are 150' 'a README that is too long'
 
 # The tables of what meets what.
 fresh_tables
