@@ -236,7 +236,8 @@ int thrum_tls_add_certificate(thrum_tls *tls, const char *certificate, const cha
                               thrum_error *ret_error)
 {
     if (!tls->server)
-        return thrum_tls__fail(ret_error, -EINVAL, "a further certificate is for servers");
+        return thrum_tls__fail(ret_error, -EINVAL,
+                               "only settings for servers take further certificates");
     return add_context(tls, certificate, key, ret_error);
 }
 

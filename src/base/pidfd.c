@@ -63,7 +63,8 @@ void thrum__pid_kill(int32_t pid)
 void thrum__exit_text(const thrum__exit *ended, char *text, size_t size)
 {
     if (!ended->known)
-        snprintf(text, size, "ended; how is not known, as another part of the program reaped it");
+        snprintf(text, size,
+                 "ended; its status is lost, because other code of the program reaped it");
     else if (ended->signaled)
         snprintf(text, size, "was killed by signal %d (%s)", ended->number,
                  strsignal(ended->number));

@@ -133,7 +133,7 @@ void thrum_circuit_breaker_init(thrum_circuit_breaker *breaker,
         !(options->open >= 0))
         thrum__panic(thrum__caller(),
                      "circuit breaker %p with a share of %g, a window of %g s, open for %g s; the "
-                     "share is 0 to 1, neither time is below 0",
+                     "share must be 0 to 1, and the times must not be negative",
                      (void *)breaker, options->share, options->window, options->open);
     breaker->options = *options;
 }

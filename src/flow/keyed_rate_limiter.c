@@ -76,7 +76,7 @@ thrum_keyed_rate_limiter_new(const thrum_keyed_rate_limiter_options *options)
     if (!(o.per_second >= 0) || !(o.burst == 0 || o.burst >= 1))
         thrum__panic(thrum__caller(),
                      "keyed rate limiter made for %g tokens per second and a burst of %g; the rate "
-                     "is above 0, the burst at least 1",
+                     "must be above 0, and the burst at least 1",
                      o.per_second, o.burst);
     size_t limit = o.max_keys ? o.max_keys : DEFAULT_KEYS;
     size_t chains = 8;

@@ -66,7 +66,7 @@ thrum_time thrum__periodic_next(thrum_periodic_beat beat, thrum_time period, thr
     if (beat == THRUM_PERIODIC_DELAY)
         due = now;
     else if (beat == THRUM_PERIODIC_SKIP && now > due)
-        passed = (now - due - 1) / period; /* one that is due right now is not missed */
+        passed = (now - due - 1) / period; /* a tick that is due right now is not missed */
     *ret_missed = (uint64_t)passed;
     if (__builtin_add_overflow(due + passed * period, period, &next))
         return THRUM__NEVER;
@@ -129,13 +129,14 @@ int thrum_periodic_start(const thrum_periodic_options *options, thrum_task_fn *f
                          const void *arg, size_t size, thrum_periodic **ret_periodic)
 {
     if (!options || !(options->period > 0))
-        thrum__panic(thrum__caller(), "periodic task with a period of %g seconds; it is above 0",
+        thrum__panic(thrum__caller(),
+                     "periodic task with a period of %g seconds; a period must be above 0",
                      options ? options->period : 0.0);
     thrum__value value = thrum__value_of(arg, size, thrum__caller());
     if (value.destroy)
         thrum__panic(thrum__caller(),
-                     "a periodic task has its argument for every tick; it cannot be "
-                     "given one by thrum_owned");
+                     "a periodic task was given an argument by thrum_owned, but its function runs "
+                     "many times; pass a pointer and release it after thrum_periodic_free");
     size = value.size;
     struct thrum_periodic *periodic =
         size <= SIZE_MAX / 2 ? thrum__alloc(sizeof *periodic + size) : NULL;

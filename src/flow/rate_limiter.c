@@ -92,10 +92,11 @@ bool thrum__rate_limiter_give_back(thrum_rate_limiter *limiter, const struct thr
 void thrum_rate_limiter_init(thrum_rate_limiter *limiter, double per_second, double burst)
 {
     if (!(per_second > 0) || !(burst >= 1))
-        thrum__panic(thrum__caller(),
-                     "rate limiter %p made for %g tokens per second and a burst of %g; the rate is "
-                     "above 0, the burst at least 1",
-                     (void *)limiter, per_second, burst);
+        thrum__panic(
+            thrum__caller(),
+            "rate limiter %p made for %g tokens per second and a burst of %g; the rate must "
+            "be above 0, and the burst at least 1",
+            (void *)limiter, per_second, burst);
     *limiter = (thrum_rate_limiter){.interval_ = 1e9 / per_second, .burst_ = burst};
 }
 

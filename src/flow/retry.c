@@ -59,10 +59,11 @@ static void begin(thrum_retry *retry, const void *place)
 {
     thrum_retry_options *o = &retry->options;
     if (!(o->base >= 0) || !(o->cap >= 0) || !(o->factor == 0 || o->factor >= 1))
-        thrum__panic(place,
-                     "retry with a base of %g s, a cap of %g s and a factor of %g; neither time is "
-                     "below 0, the factor is at least 1",
-                     o->base, o->cap, o->factor);
+        thrum__panic(
+            place,
+            "retry with a base of %g s, a cap of %g s and a factor of %g; the times must not "
+            "be negative, and the factor must be at least 1",
+            o->base, o->cap, o->factor);
     o->attempts = o->attempts ? o->attempts : 5;
     o->base = o->base > 0 ? o->base : 0.1;
     o->factor = o->factor > 0 ? o->factor : 2;
@@ -121,9 +122,10 @@ bool thrum_retry_next(thrum_retry *retry)
             return end(retry, rc);
         break;
     case TRYING:
-        thrum__panic(thrum__caller(),
-                     "retry %p asked for another attempt, but not told how attempt %u ended",
-                     (void *)retry, retry->attempt_);
+        thrum__panic(
+            thrum__caller(),
+            "retry %p asked for another attempt before the outcome of attempt %u was reported",
+            (void *)retry, retry->attempt_);
     default:
         return false;
     }
@@ -135,7 +137,7 @@ bool thrum_retry_next(thrum_retry *retry)
 static void told(thrum_retry *retry, const void *place)
 {
     if (retry->state_ != TRYING && retry->state_ != FAILED)
-        thrum__panic(place, "retry %p told the outcome of an attempt that it does not know of",
+        thrum__panic(place, "retry %p got an outcome, but no attempt is in progress",
                      (void *)retry);
 }
 
@@ -145,8 +147,8 @@ int thrum_retry_done(thrum_retry *retry, int code)
     if (code > 0)
         thrum__panic(
             thrum__caller(),
-            "retry %p told the code %d; an attempt ends with 0 or a negative errno, and the "
-            "error of a task that failed is told by thrum_retry_fail",
+            "retry %p got the code %d; report 0 or a negative errno, and the error of a failed task "
+            "by thrum_retry_fail",
             (void *)retry, code);
     if (code < 0)
         return thrum_retry_fail(retry, code, "%s", thrum_strerror(code));

@@ -43,7 +43,8 @@ static uint32_t guard_owed(thrum_future *future, const char *verb, const void *p
         return word;
     thrum__panic(place, "future %p %s by thread \"%s\", but %s", (const void *)future, verb,
                  thrum__self()->name,
-                 word & THRUM__FUTURE_ENDED ? "it is done already" : "its executor does that");
+                 word & THRUM__FUTURE_ENDED ? "it is done already"
+                                            : "only its executor may do that");
 }
 
 static uint32_t ended(uint32_t word)

@@ -81,7 +81,8 @@ static int recover(thrum_shared_queue *queue, int rc)
 static int enter(thrum_shared_queue *queue, thrum_deadline deadline, const void *place)
 {
     if (thrum__load_acquire(&queue->made) != made)
-        thrum__panic(place, "shared queue %p used, which is none", (const void *)queue);
+        thrum__panic(place, "shared queue %p used, but thrum_shared_queue_init did not make it",
+                     (const void *)queue);
     if (!thrum_deadline_is_now(deadline))
         return recover(queue, thrum_shared_lock_acquire_until(&queue->lock, deadline));
     thrum_deadline brief = thrum__deadline_after(thrum__clock_now(), BRIEF_NS);
@@ -158,7 +159,9 @@ int thrum_shared_queue_get(thrum_shared_queue *queue, void *ret_item, thrum_dead
 void thrum_shared_queue_close(thrum_shared_queue *queue)
 {
     if (thrum__load_acquire(&queue->made) != made)
-        thrum__panic(thrum__caller(), "shared queue %p used, which is none", (const void *)queue);
+        thrum__panic(thrum__caller(),
+                     "shared queue %p used, but thrum_shared_queue_init did not make it",
+                     (const void *)queue);
     (void)recover(queue, thrum_shared_lock_acquire(&queue->lock)); /* it is never beyond repair */
     bool filled = thrum__shared_condition_announce(&queue->filled);
     bool emptied = thrum__shared_condition_announce(&queue->emptied);

@@ -439,7 +439,7 @@ static int acquire_write(thrum_rwlock *lock, thrum_deadline deadline, bool cance
 void thrum_rwlock_acquire_write(thrum_rwlock *lock)
 {
     if (acquire_write(lock, THRUM_FOREVER, false, thrum__caller()) == -EDEADLK)
-        misuse(lock, "acquired for writing by one who holds it,", thrum__caller());
+        misuse(lock, "acquired for writing by a reader or writer of it,", thrum__caller());
 }
 
 int thrum_rwlock_try_write(thrum_rwlock *lock)

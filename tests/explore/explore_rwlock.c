@@ -333,7 +333,8 @@ EXPLORE(rwlock_join_readers, .preemptions = 2, .long_preemptions = 3)
     EXPLORE_CHECK(table.data == 1 && table.lock.state_ == 0);
 }
 
-EXPLORE(rwlock_upgrade, .preemptions = 2, .panic = "acquired for writing by one who holds it")
+EXPLORE(rwlock_upgrade, .preemptions = 2,
+        .panic = "acquired for writing by a reader or writer of it")
 {
     struct table table = {.lock = THRUM_RWLOCK_INIT};
     thrum_rwlock_acquire_read(&table.lock);

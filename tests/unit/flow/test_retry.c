@@ -209,14 +209,14 @@ TEST(cancelling_ends_the_pause_and_the_loop)
     JOIN(thread, -ECANCELED);
 }
 
-TEST_STOPS(an_attempt_that_does_not_tell_its_outcome_stops_the_program, "how attempt 1 ended")
+TEST_STOPS(an_attempt_that_does_not_tell_its_outcome_stops_the_program, "the outcome of attempt 1")
 {
     thrum_retry retry = THRUM_RETRY(.attempts = 2);
     while (thrum_retry_next(&retry))
         ;
 }
 
-TEST_STOPS(an_outcome_without_an_attempt_stops_the_program, "does not know of")
+TEST_STOPS(an_outcome_without_an_attempt_stops_the_program, "no attempt is in progress")
 {
     thrum_retry retry = THRUM_RETRY(.attempts = 2);
     thrum_retry_done(&retry, 0);
@@ -228,7 +228,7 @@ TEST_STOPS(a_factor_that_shrinks_stops_the_program, "a factor of 0.5")
     thrum_retry_next(&retry);
 }
 
-TEST_STOPS(a_positive_code_stops_the_program, "the error of a task that failed is told by")
+TEST_STOPS(a_positive_code_stops_the_program, "the error of a failed task by")
 {
     thrum_retry retry = THRUM_RETRY(.attempts = 2);
     CHECK(thrum_retry_next(&retry));

@@ -150,7 +150,7 @@ static int nothing(thrum_task *self)
     return 0;
 }
 
-TEST_STOPS(an_executors_future_is_not_to_be_set, "but its executor does that")
+TEST_STOPS(an_executors_future_is_not_to_be_set, "but only its executor may do that")
 {
     thrum_executor *executor = thrum_inline_new();
     thrum_future_set_result(thrum_submit(executor, nothing, THRUM_NOTHING), THRUM_NOTHING);

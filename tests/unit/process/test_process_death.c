@@ -420,7 +420,7 @@ TEST(sigchld_may_be_ignored)
 {
     signal(SIGCHLD, SIG_IGN);
     thrum_executor *pool = process_pool(.max_workers = 1);
-    check_death(pool, SIGKILL, "how is not known");
+    check_death(pool, SIGKILL, "its status is lost");
     CHECK_INT(result_of(thrum_submit(pool, nothing, THRUM_NOTHING), NULL, 0), ==, 0);
     thrum_executor_shutdown(pool);
     UNTIL(live_children() == 0); /* the system reaps them, and its moment is its own */

@@ -45,7 +45,7 @@ TEST(a_size_that_cannot_be_had_is_refused)
     CHECK_INT(thrum_shared_queue_init((void *)((char *)queue + 8), 1, 1), ==, -EINVAL);
 }
 
-TEST_STOPS(memory_that_is_no_queue_stops_the_program, "which is none")
+TEST_STOPS(memory_that_is_no_queue_stops_the_program, "thrum_shared_queue_init did not make it")
 {
     (void)!thrum_shared_queue_put(common_new(4096), "", THRUM_NOW);
 }

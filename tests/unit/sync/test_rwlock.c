@@ -203,7 +203,8 @@ TEST(each_of_many_locks_is_read_again_past_a_writer)
     }
 }
 
-TEST_STOPS(an_upgrade_stops, "acquired for writing by one who holds it, by thread \"MainThread\"")
+TEST_STOPS(an_upgrade_stops,
+           "acquired for writing by a reader or writer of it, by thread \"MainThread\"")
 {
     thrum_rwlock_acquire_read(&lock);
     thrum_rwlock_acquire_write(&lock);
