@@ -59,12 +59,13 @@ static const char *const row_words[] = {"story", "http", "file", "cpu", "db", "m
 #define INTO(field) offsetof(struct demo_options, field)
 
 static const struct option_row rows[] = {
-    {'q', "quick", NULL, "A tenth of every latency; the whole takes under 15 s.", NULL, OPTION_FLAG,
-     INTO(quick)},
+    {'q', "quick", NULL, "Divide every latency by ten; all rows take less than 15 s.", NULL,
+     OPTION_FLAG, INTO(quick)},
     {'o', "only", "ROW", "Run this row only; a list with commas, or given several times.", NULL,
      OPTION_CUSTOM, .choices = row_words, .completion = COMPLETE_CHOICES, .take = take_list},
-    {'w', "workers", "N", "Workers of threads(N), tasks at a time of fibers(N); 4 by default.",
-     NULL, OPTION_COUNT, INTO(workers), 1, WORKERS_MAX},
+    {'w', "workers", "N",
+     "Workers of threads(N) and processes(N), tasks at a time of fibers(N); 4 by default.", NULL,
+     OPTION_COUNT, INTO(workers), 1, WORKERS_MAX},
     {'r', "repeat", "N", "Measure each cell N times, in turn, and take the median.", NULL,
      OPTION_COUNT, INTO(repeats), 1, REPEATS_MAX},
     {'j', "json", "FILE", "Write the results as JSON; - for standard output, then no table.", NULL,
@@ -87,9 +88,9 @@ static const struct option_row rows[] = {
      OPTION_FLAG, INTO(micro)},
     {0, "svg", "FILE", "Draw the times as bars, each beside its bound.", NULL, OPTION_TEXT,
      INTO(svg), .completion = COMPLETE_FILE},
-    {'u', "url", "URL", "Fetch this page rather than one from a server of our own.",
+    {'u', "url", "URL", "Fetch this page, not one from the built-in server.",
      "Its latency is measured by the sequential column.", OPTION_TEXT, INTO(url)},
-    {'p', "postgres", "URL", "Query this PostgreSQL, with pg_sleep, rather than SQLite.",
+    {'p', "postgres", "URL", "Query this PostgreSQL, with pg_sleep, not SQLite.",
      "It must allow 50 connections.", OPTION_TEXT, INTO(postgres)},
     OPTION_ROWS_COMMON,
 };
@@ -97,7 +98,7 @@ static const struct option_row rows[] = {
 static const struct help_term row_terms[] = {
     {"story", "50 API calls of 200 ms, one after another and at once"},
     {"http", "100 HTTP requests of 200 ms, to a server that is started for the purpose"},
-    {"file", "100 file reads of 10 ms (the time that the disk does not take is slept)"},
+    {"file", "100 file reads of 10 ms; a read that ends sooner sleeps for the rest"},
     {"cpu", "100 sums of squares, calibrated to 100 ms each"},
     {"db", "50 database queries of 50 ms"},
     {"mixed", "50 HTTP requests of 200 ms and 50 sums of 100 ms"},
@@ -111,6 +112,7 @@ static const struct help_term column_terms[] = {
                       "computing."},
     {"fibers(N)", "N tasks at a time as fibers, on at most one thread per core."},
     {"fibers(best)", "All tasks at once as fibers."},
+    {"processes(N)", "A pool of N processes; their start counts."},
     {0},
 };
 

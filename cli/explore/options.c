@@ -30,10 +30,10 @@ static bool take_seed(void *into, const char *value, char *message, size_t size)
 static const struct option_row rows[] = {
     {'r', "runs", "N", "Try N schedules; 1000 by default.", NULL, OPTION_COUNT, INTO(runs), 1,
      RUNS_MOST},
-    {'s', "seed", "S", "Run only the schedule with this seed, and tell it.",
+    {'s', "seed", "S", "Run only the schedule with this seed, and print its steps.",
      "A failure prints its seed. The same program, arguments and environment fail again with it.",
      OPTION_CUSTOM, 0, .take = take_seed},
-    {0, "schedule", "LIST", "Run only this schedule, and tell it.",
+    {0, "schedule", "LIST", "Run only this schedule, and print its steps.",
      "The list has the choices that differ from the usual one: NUMBER:THREAD, with commas. --shrink prints such a "
      "list.",
      OPTION_TEXT, INTO(schedule)},
@@ -75,8 +75,8 @@ static const struct option_row rows[] = {
      OPTION_SECONDS, INTO(compute)},
     {'o', "show-output", NULL, "Show what the failing run printed.", NULL, OPTION_FLAG,
      INTO(show_output)},
-    {'f', "full", NULL, "Tell each step of the schedule, not only the last ones.", NULL,
-     OPTION_FLAG, INTO(full)},
+    {'f', "full", NULL, "Print all steps of the schedule, not only the last.", NULL, OPTION_FLAG,
+     INTO(full)},
     {0, "json", NULL, "Print one JSON object instead of text.", NULL, OPTION_FLAG, INTO(json)},
     {'q', "quiet", NULL, "Show no progress.", NULL, OPTION_FLAG, INTO(quiet)},
     OPTION_ROWS_COMMON,
@@ -118,7 +118,8 @@ static const struct help_section sections[] = {
 
 static const struct help_term examples[] = {
     {"thrum explore -- ./test_queue", "Try 1000 schedules of a test."},
-    {"thrum explore --seed 8 -- ./test_queue", "Repeat the failure that seed 8 gave, and tell it."},
+    {"thrum explore --seed 8 -- ./test_queue",
+     "Repeat the failure that seed 8 gave, and print its steps."},
     {"thrum explore --shrink -r 10000 -- ./test_queue",
      "Find a failure with few switches between threads."},
     {"thrum explore --check 'grep -q \"^total 100$\"' -- ./count", "Say what the right output is."},
@@ -132,7 +133,7 @@ const struct command_line explore_line = {
     .usages = (const char *const[]){"[OPTION...] [--] PROGRAM [ARGUMENT...]", NULL},
     .about =
         "Runs a program that uses threads again and again, each time with another order in which its threads take turns. "
-        "The first order that makes it fail is told step by step, with a seed that makes it fail again. The program needs "
+        "The first order that makes it fail is printed step by step, with a seed that makes it fail again. The program needs "
         "no preparation; with debug information, lines are shown. The exit status is 66 if a run failed.",
     .options = rows,
     .sections = sections,

@@ -61,7 +61,7 @@ static const struct option_row rows[] = {
      "Retries count, too. The requests are spread evenly.", OPTION_CUSTOM, .take = take_rate},
     {0, "host-rate", "RATE", "The same for each host.", NULL, OPTION_CUSTOM,
      .take = take_host_rate},
-    {0, "retries", "N", "Retry a failure that may pass, up to N times; 3 by default.",
+    {0, "retries", "N", "Retry a temporary failure up to N times; 3 by default.",
      "Such failures are 408, 429, 5xx, connections that fail, break or stall, and answers that end too soon. "
      "The pause is a random time up to 0.5 s, 1 s, 2 s and so on, but not shorter than a Retry-After.",
      OPTION_COUNT, INTO(retries), 0, RETRIES_MOST},
@@ -146,9 +146,8 @@ const struct command_line fetch_line = {
     .summary = SUMMARY_fetch,
     .title = "fetch URLs, thousands at once",
     .usages = (const char *const[]){"[OPTION...] [URL...]", "[OPTION...] -i FILE", NULL},
-    .about =
-        "Fetches URLs of http and https: many at a time, few from one host. Failures that may pass "
-        "are retried. A file is written whole or not at all.",
+    .about = "Fetches URLs of http and https: many at a time, few from one host. Temporary "
+             "failures are retried. A file is written whole or not at all.",
     .options = rows,
     .sections = sections,
     .examples = examples,
