@@ -6,8 +6,8 @@
  * Three rules hold everywhere:
  *
  *  - A function that can fail returns 0 or a negative errno: -ETIMEDOUT, -EAGAIN for "would block",
- *    -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM. The variable errno is neither read nor set
- *    on purpose.
+ *    -EPIPE for "closed", -ECANCELED, -EDEADLK, -ENOMEM. The variable errno has no meaning after a
+ *    call.
  *  - A wait takes an absolute deadline: thrum_in(0.5), THRUM_NOW or THRUM_FOREVER. A function that
  *    may wait without one says so. These are the plain acquires, which have a form with a deadline;
  *    thrum_once_run; the end of pools, groups and periodic tasks; fork-join; a submit to a full

@@ -30,7 +30,8 @@
  * ends without an announcement may have been cut by anybody on the way: the read returns
  * -ECONNABORTED.
  *
- * Errors of the other side's TLS are -EPROTO. As every error of a connection, they are kept.
+ * Errors of the other side's TLS are -EPROTO. As every error of a connection, they stay: each later
+ * call returns the same code.
  *
  * This is a library of its own: link with -lthrum-tls. It calls OpenSSL under a lock that belongs
  * to the connection, and never waits in it. Cryptography uses the processor: the handshake of a

@@ -40,8 +40,8 @@ typedef struct thrum_barrier {
         0, 0, 0, (parties), 0, 0                                                                   \
     }
 
-/* Makes `barrier` one for `parties` parties; 0 stops the program. The last party of each round
- * calls `action`, unless NULL, with `context` before the others continue. The action must not
+/* Makes `barrier` a barrier for `parties` parties; 0 stops the program. The last party of each
+ * round calls `action`, unless NULL, with `context` before the others continue. The action must not
  * wait for another party. Cannot fail. Python: Barrier(parties, action). */
 THRUM_API void thrum_barrier_init(thrum_barrier *barrier, uint32_t parties,
                                   void (*action)(void *context), void *context);

@@ -15,8 +15,8 @@
  * A notify moves the notified waiters to the lock's own queue, and each release of the lock wakes
  * one; they do not all wake and compete for the lock. A wait returns 0 only when it was notified:
  * there are no spurious wake-ups. But another thread may acquire the lock first and change the
- * state again, so the while stays. Check the code in the loop: in a cancelled task each wait ends
- * at once.
+ * state again, so keep the loop. Check the code in the loop: in a cancelled task each wait ends at
+ * once.
  *
  * Python: threading.Condition, whose default lock is reentrant; this one is a plain lock. Ideas:
  * Hansen and Hoare's monitors with Mesa's semantics; wait morphing as in nsync.

@@ -9,9 +9,9 @@
  *         fprintf(stderr, "%s\n", thrum_strerror(rc));
  *
  * A failed task leaves a thrum_error: a negative errno and a message for a person. It belongs to
- * the task's future, thread or process. An error that no one has asked for when the handle is freed
- * is unobserved: the failure hook gets it, which prints it on stderr by default, as Python's
- * threading.excepthook does.
+ * the task's future, thread or process. An error is unobserved if the handle is freed before
+ * anybody asks for the error. The failure hook then gets it, and by default prints it on stderr, as
+ * Python's threading.excepthook does.
  */
 #ifndef THRUM_ERROR_H
 #define THRUM_ERROR_H
@@ -48,9 +48,9 @@ THRUM_API const char *thrum_strerror(int code);
 
 /* An unobserved failure, as the failure hook sees it. All pointers are valid only during the call.
  * `kind` is "thread", "future", "executor", "callback", "group", "periodic", "fiber", "process",
- * "socket" or "deadlock". `name` is the name of the thread, process, pool or periodic task, the
- * address of a listener, the report of a deadlock in several lines, and for the others the place of
- * the function, or where a group or a future made by hand was made. */
+ * "socket" or "deadlock". `name` depends on it: the name of the thread, process, pool or periodic
+ * task; the address of a listener; the report of a deadlock, in several lines; the place where a
+ * group, or a future of thrum_future_new, was made; else the place of the function. */
 typedef struct thrum_failure {
     const char *kind;
     const char *name;

@@ -75,10 +75,10 @@ typedef struct thrum_thread_pool_options {
 THRUM_API thrum_executor *thrum_inline_new(void);
 
 /* Makes a pool of threads. Workers take the tasks of one submitter in the order of submission, one
- * at a time. A worker starts when a task arrives and no worker is idle; idle workers sleep. If the system refuses a thread, the worker runs as a fiber on a thread that
- * all pools of the process share, so tasks that wait for each other end all the same. `options` may
- * be NULL. The caller owns the pool and gives it to thrum_executor_shutdown. Python:
- * ThreadPoolExecutor().
+ * at a time. A worker starts when a task arrives and no worker is idle; idle workers sleep. If the
+ * system refuses a thread, the worker runs as a fiber on a thread that all pools of the process
+ * share. So tasks that wait for each other still end. `options` may be NULL. The caller owns the
+ * pool and gives it to thrum_executor_shutdown. Python: ThreadPoolExecutor().
  *
  * A task may wait for another task of its pool. If the awaited task has not started and the wait
  * has no deadline, the waiting worker runs it inline. Otherwise a spare worker is started.
@@ -177,10 +177,9 @@ typedef struct thrum_map_options {
 /* Runs `function` on every item and puts the results in input order, with at most `window` tasks in
  * flight. The first failed item in input order ends the map: no further item is submitted, pending
  * items are cancelled, and running items are asked to stop. The results before that item are in
- * place. If the call does not return 0, `*ret_error` has the reason, and `*ret_failed` the index.
- * An item that the running task runs itself is a part of it: a cancel of that task, and its
- * deadline, end the item's waits, and the item fails with -ECANCELED. Blocks. Python:
- * list(Executor.map()).
+ * place. If the call does not return 0, `*ret_error` has the reason, and `*ret_failed` the index. A
+ * task that calls this may run an item itself. A cancel and the deadline of that task then end the
+ * item's waits too, and the item fails with -ECANCELED. Blocks. Python: list(Executor.map()).
  *
  * Returns:
  *     0             all items have succeeded
@@ -193,8 +192,8 @@ typedef struct thrum_map_options {
 THRUM_API THRUM_MUST_CHECK int thrum_map(thrum_executor *executor, thrum_task_fn *function,
                                          const thrum_map_options *items);
 
-/* A mapping: thrum_map as an iterator. It gives each result as soon as it and those before it are
- * there, while the window moves on.
+/* A mapping: thrum_map as an iterator. It gives a result once that result and all before it are
+ * there. With each result the window moves on.
  *
  *     thrum_mapping *pages = thrum_mapping_new(pool, fetch, &items);
  *     struct page page;
@@ -207,8 +206,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_map(thrum_executor *executor, thrum_task_fn
 typedef struct thrum_mapping thrum_mapping;
 
 /* Starts to run `function` on the items. Their `args` must stay until the mapping is freed.
- * `results`, `ret_error`, `ret_failed` and the deadline are ignored. The caller owns the
- * mapping and frees it with thrum_mapping_free. Does not block. Python: Executor.map().
+ * `results`, `ret_error`, `ret_failed` and the deadline are ignored. The caller owns the mapping
+ * and frees it with thrum_mapping_free. Does not block. Python: Executor.map().
  *
  * Returns:
  *     a mapping
@@ -269,14 +268,15 @@ THRUM_API thrum_future *thrum_future_then(thrum_future *future, thrum_executor *
  * thrum_executor_shutdown_with can ask the tasks to stop. Python: Executor.shutdown().
  *
  * A shutdown by a task of the executor would wait for itself, so it stops the program. A second
- * shutdown, and each use of the executor after a shutdown, stop the program too. This is noticed
- * until some dozens of later executors were shut down; after that it is undefined. */
+ * shutdown, and each use of the executor after a shutdown, stop the program too. The library
+ * notices these mistakes until some dozens of later executors have been shut down. After that the
+ * behaviour is undefined. */
 THRUM_API void thrum_executor_shutdown(thrum_executor *executor);
 
 /* Shutdown options. Zero selects the default. */
 typedef struct thrum_shutdown_options {
-    bool cancel_pending; /* cancel what no worker has begun */
-    bool cancel_running; /* ask what runs to stop, with all that it runs in place of its waits */
+    bool cancel_pending; /* cancel the tasks that have not started */
+    bool cancel_running; /* ask running tasks to stop, and those that they run while they wait */
     bool no_wait; /* return at once. The executor frees itself when its last task is done; the end
                             of the program waits for that */
     THRUM__OPTIONS(thrum_shutdown_options)
@@ -289,7 +289,7 @@ THRUM_API void thrum_executor_shutdown_with(thrum_executor *executor,
 
 /* Statistics of an executor. */
 typedef struct thrum_executor_stats {
-    size_t workers; /* worker threads or processes, those included that stand in for waiting ones */
+    size_t workers; /* worker threads or processes, stand-ins for waiting workers included */
     size_t idle;    /* workers without a task */
     size_t pending; /* tasks that have not started; in a process pool also the prefetched ones */
     size_t running; /* tasks that have started and not ended; in a process pool the workers that
@@ -298,16 +298,16 @@ typedef struct thrum_executor_stats {
                        submitter ran because the backlog was full */
     uint64_t failed;         /* of `done`, tasks with an error */
     uint64_t cancelled;      /* of `failed`, tasks that were cancelled before they started */
-    thrum_time longest_wait; /* the longest time in nanoseconds that a task was pending, of one in
-                                sixteen tasks from outside the pool; thread pools only, else 0 */
+    thrum_time longest_wait; /* the longest time that a task was pending, in nanoseconds. A thread
+                                pool measures one in sixteen tasks from outside the pool; other
+                                executors measure none and give 0 */
 } thrum_executor_stats;
 
 /* Fills `*ret_stats`. Does not block.
  *
  *  - A thread or process pool gives a consistent snapshot.
- *  - The workers of a fiber pool count for themselves, so its figures are of slightly different
- *    moments. But `idle` is never more than `workers`, and `running` and `pending` are never
- *    negative.
+ *  - Each worker of a fiber pool counts for itself, so the figures are of slightly different
+ *    moments. But `idle` is never more than `workers`.
  *  - A task may count as running for a moment after its future is done.
  *  - A helper, which a pool runs for the parts of a fork (thrum/parallel.h), counts as a task.
  *  - For the inline executor, and in a child made by fork for a pool of its parent, all are 0. */

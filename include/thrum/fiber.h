@@ -17,10 +17,10 @@
  * fibers, between threads, and between both, with the same deadlines and the same cancellation. So
  * the same task function runs as a thread or as a fiber: only the executor differs.
  *
- * A pool of one worker behaves as asyncio. Tasks run one at a time, start in the order of
- * submission, and change only where they wait. What a task does between two waits needs no lock. A
- * pool of several workers behaves as Go: tasks run on several processors at once. A worker with
- * nothing to do steals tasks that have not started. A started task stays on its worker.
+ * A pool of one worker behaves like asyncio. Tasks run one at a time and start in the order of
+ * submission. Another task runs only while a task waits. What a task does between two waits needs
+ * no lock. A pool of several workers behaves like Go: tasks run on several processors at once. A
+ * worker with nothing to do steals tasks that have not started. A started task stays on its worker.
  *
  * What a task must not do:
  *
@@ -36,7 +36,7 @@
  * the rounding mode restores it before it waits.
  *
  * `stack_size` is address space; memory is used as it is touched. A task that overflows its stack
- * is named on stderr before the process ends by SIGSEGV.
+ * ends the process by SIGSEGV; a message on stderr names the task.
  *
  * Python: asyncio. Ideas: Go's goroutines and their scheduler; libdill; Boost.Fiber.
  */
@@ -78,9 +78,9 @@ typedef struct thrum_fiber_pool_options {
 /* Makes a pool of fibers: an executor for thrum_submit, thrum_map and groups. Its workers start
  * with the first task. Pending tasks of higher priority start first. In a pool of one worker, tasks
  * of one priority start in the order of submission; in a larger pool, those of one submitter start
- * nearly in this order. From the first task with a priority on, and in a pool with `max_pending` or
- * an initializer, a submit takes a lock. A task may wait for any other task of its pool. If there
- * is no memory for another stack, tasks start when others have ended.
+ * nearly in this order. A submit takes a lock in a pool with `max_pending` or an initializer, and
+ * after the first task with a priority. A task may wait for any other task of its pool. If there is
+ * no memory for another stack, tasks start when others have ended.
  *
  * `options` may be NULL. The caller owns the pool and gives it to thrum_executor_shutdown; a task
  * of the pool may do so only with `no_wait`. Does not block. Python: an asyncio event loop.
@@ -95,7 +95,7 @@ THRUM_API thrum_executor *thrum_fiber_pool_new(const thrum_fiber_pool_options *o
  * asyncio.get_running_loop(). */
 THRUM_API thrum_executor *thrum_fiber_pool_current(void);
 
-/* Lets each other fiber of the worker that can run do so until it waits. In a thread it yields the
+/* Lets every other fiber of the worker that is ready run until it waits. In a thread it yields the
  * processor. May be called in any task. Python: await asyncio.sleep(0). */
 THRUM_API void thrum_yield(void);
 

@@ -188,8 +188,9 @@ thrum_future_add_done_callback(thrum_future *future, thrum_done_callback *functi
  * has ended and the executor no longer uses that memory. */
 THRUM_API void thrum_future_free(thrum_future *future);
 
-/* Makes a future that belongs to no executor, for code that is one. It is pending until its maker
- * ends it by exactly one call of thrum_future_set_result or thrum_future_set_error:
+/* Makes a future that belongs to no executor, for code that runs tasks in its own way. It is
+ * pending until its maker ends it by exactly one call of thrum_future_set_result or
+ * thrum_future_set_error:
  *
  *     struct job { thrum_future *future; int n; };
  *
@@ -234,8 +235,8 @@ THRUM_API int thrum_future_set_result(thrum_future *future, const void *value, s
 THRUM_API int thrum_future_set_error(thrum_future *future, int code, const char *format, ...)
     THRUM_PRINTF(3, 4);
 
-/* True after thrum_future_cancel was called for the future, also while it runs. For the maker of a
- * future of thrum_future_new, which a cancel does not interrupt. Does not block. */
+/* True after thrum_future_cancel was called for the future, also while it runs. It is for the maker
+ * of a future of thrum_future_new: a cancel does not interrupt the maker. Does not block. */
 THRUM_API bool thrum_future_cancel_requested(const thrum_future *future);
 
 /* Futures in the order in which they are done.
@@ -249,8 +250,8 @@ THRUM_API bool thrum_future_cancel_requested(const thrum_future *future);
  * The cost is linear in the number of futures. Python: concurrent.futures.as_completed(). */
 typedef struct thrum_as_completed thrum_as_completed;
 
-/* Begins to watch `count` futures. They must not be freed before the result is; the array itself is
- * not kept. A future that is in the array twice is given twice. Returns NULL if memory ran out.
+/* Begins to watch `count` futures. Do not free them before the thrum_as_completed; the array itself
+ * is not kept. A future that is in the array twice is given twice. Returns NULL if memory ran out.
  * Does not block. */
 THRUM_API thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t count);
 

@@ -1,4 +1,4 @@
-/* Groups: tasks that end together, as structured concurrency has them.
+/* Groups: tasks that end together (structured concurrency).
  *
  *     thrum_group *group = thrum_group_new();
  *     for (size_t i = 0; i < count; i++)
@@ -52,9 +52,9 @@ THRUM_API thrum_future *thrum_group_submit(thrum_group *group, thrum_executor *e
                                            thrum_task_fn *function, const void *arg, size_t size);
 
 /* Waits until all tasks are done, also if the group was stopped: a task that ignores the request to
- * stop is waited for, however long it takes. Afterwards the group is as new and may get tasks
- * again. One thread at a time. A task of the group would wait for itself, which stops the program.
- * Blocks. Python: leaving "async with".
+ * stop is waited for, however long it takes. Afterwards the group is like a new group and may get
+ * tasks again. Only one thread at a time may join. A task of the group must not join it: the task
+ * would wait for itself, which stops the program. Blocks. Python: leaving "async with".
  *
  * If the call does not return 0, thrum_group_error has the reason.
  *

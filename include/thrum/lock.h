@@ -46,14 +46,14 @@ THRUM_API void thrum_lock_init(thrum_lock *lock);
 THRUM_API void thrum_lock_finish(thrum_lock *lock);
 
 /* Acquires the lock, without a limit of time. Cancellation does not interrupt the wait. A caller
- * that already holds the lock is stopped. Blocks. Python: Lock.acquire(). */
+ * that already holds the lock stops the program. Blocks. Python: Lock.acquire(). */
 THRUM_API void thrum_lock_acquire(thrum_lock *lock);
 
 /* Acquires the lock if it is free. Never blocks. Python: Lock.acquire(blocking=False).
  *
  * Returns:
  *     0        the caller holds the lock
- *     -EAGAIN  the lock is held, also if by the caller */
+ *     -EAGAIN  the lock is held, by the caller or another */
 THRUM_API THRUM_MUST_CHECK int thrum_lock_try(thrum_lock *lock);
 
 /* Acquires the lock before the deadline. Blocks. Python: Lock.acquire(timeout=...).
@@ -67,9 +67,9 @@ THRUM_API THRUM_MUST_CHECK int thrum_lock_try(thrum_lock *lock);
  */
 THRUM_API THRUM_MUST_CHECK int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline);
 
-/* Releases the lock and wakes a waiter if there is one. A caller that does not hold the lock is
- * stopped. Touches nothing of the lock once another thread can acquire it. Does not block. Python:
- * Lock.release(). */
+/* Releases the lock and wakes a waiter if there is one. A caller that does not hold the lock stops
+ * the program. Touches nothing of the lock once another thread can acquire it. Does not block.
+ * Python: Lock.release(). */
 THRUM_API void thrum_lock_release(thrum_lock *lock);
 
 /* True if the lock is held at this moment; for assertions and displays. Does not block. Python:

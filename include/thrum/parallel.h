@@ -32,9 +32,9 @@
  * system refuses more threads.
  *
  * A part that runs on another worker belongs to the task that forked. thrum_cancelled(NULL) is true
- * there if that task was cancelled, and the task's deadline ends the part's waits. A wait of the
- * part ends at the latest when the caller comes to its join. A shield of the caller covers the
- * part. Values of thrum_local are those of the worker.
+ * there if that task was cancelled, and the task's deadline ends the part's waits. After a cancel a
+ * wait of the part ends, at the latest when the caller comes to its join. A shield of the caller
+ * covers the part. Values of thrum_local are those of the worker.
  *
  * The executor must not be shut down during the call, unless the caller is a task of it. In a child
  * made by fork, a part that another worker had begun is lost: the call fails with -ESRCH.
@@ -63,8 +63,8 @@ typedef int thrum_part_fn(void *arg);
  * Returns:
  *     0        both succeeded
  *     the error of `function_a`, or of `function_b` if `function_a` succeeded
- *     -EAGAIN  the system refuses the executor's first thread, or one that is needed once per
- *              process; no part has run
+ *     -EAGAIN  the system refuses the executor's first thread, or the thread that fork-join needs
+ *              once in a process; no part has run
  *     -ENOMEM  there is no memory for that thread; no part has run
  *     -ESRCH   this is a child made by fork, and a thread of the parent had begun `function_b`
  */
@@ -179,7 +179,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_scope_end(thrum_scope *scope);
  *     0        the elements are sorted
  *     -ENOMEM  memory ran out; the elements are as they were
  *     -EAGAIN, -ESRCH
- *              as thrum_both; the elements are in some order, in a child of fork undefined
+ *              as thrum_both; after -EAGAIN the elements are in some order, after -ESRCH they are
+ *              undefined
  */
 THRUM_API THRUM_MUST_CHECK int thrum_sort(thrum_executor *executor, void *base, size_t count,
                                           size_t size,

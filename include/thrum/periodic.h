@@ -109,9 +109,9 @@ THRUM_API void thrum_periodic_cancel(thrum_periodic *periodic);
 THRUM_API THRUM_MUST_CHECK int thrum_periodic_join(thrum_periodic *periodic,
                                                    thrum_deadline deadline);
 
-/* Stops the task, waits for a running tick, and frees the task. NULL is accepted. A failure that no
- * caller of stop or join was given goes to the failure hook. A tick that frees its own task stops
- * the program. Blocks only while a tick runs, without a deadline. */
+/* Stops the task, waits for a running tick, and frees the task. NULL is accepted. The failure hook
+ * gets a failure that no stop or join has returned. A tick that frees its own task stops the
+ * program. Blocks only while a tick runs, without a deadline. */
 THRUM_API void thrum_periodic_free(thrum_periodic *periodic);
 
 /* True until the task has ended. Does not block. */

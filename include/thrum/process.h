@@ -12,7 +12,7 @@
  * and mean the same. Argument and result are copies of bytes of any size; nothing else is shared.
  * The process is the program, executed once more; the library takes it over before main. See
  * <thrum/process_pool.h> for what follows from that. A value with a destructor cannot leave its
- * process: a task that gets one fails with -EINVAL.
+ * process: a task with such an argument fails with -EINVAL.
  *
  * Python: multiprocessing.Process.
  */

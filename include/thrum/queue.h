@@ -147,11 +147,11 @@ THRUM_API THRUM_MUST_CHECK int thrum_queue_get_many(thrum_queue *queue, void *re
                                                     size_t capacity, size_t *ret_count,
                                                     thrum_deadline deadline);
 
-/* Takes the next item of any of `count` queues. Waits while all are empty. If several have an item,
- * the queue that stands first in the array is taken; all queues are looked at as of one moment.
- * `ret_item` must have room for the largest item. Queues that are closed and empty are ignored. The
- * queues must not be freed before it has returned. Blocks. thrum_select waits for other objects at
- * the same time, and prefers none. Idea: Go's select.
+/* Takes the next item of any of `count` queues. Waits while all are empty. If several have an item
+ * at the same moment, the first of them in the array gives it. `ret_item` must have room for the
+ * largest item. Queues that are closed and empty are ignored. The queues must not be freed before
+ * the call has returned. Blocks. thrum_select waits for other objects at the same time, and prefers
+ * none. Idea: Go's select.
  *
  * Returns:
  *     0           the item is in `*ret_item`; `*ret_index` is the index of its queue

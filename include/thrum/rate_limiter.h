@@ -42,8 +42,8 @@ typedef struct thrum_rate_limiter {
         0, 1e9 / (per_second), (burst)                                                             \
     }
 
-/* Makes `limiter` one of `per_second` tokens per second, above 0, with a bucket for `burst` tokens,
- * at least 1. INFINITY means no limit. Other numbers stop the program. Cannot fail. */
+/* Makes `limiter` a limiter of `per_second` tokens per second, above 0, with a bucket for `burst`
+ * tokens, at least 1. INFINITY means no limit. Other numbers stop the program. Cannot fail. */
 THRUM_API void thrum_rate_limiter_init(thrum_rate_limiter *limiter, double per_second,
                                        double burst);
 

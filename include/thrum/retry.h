@@ -49,7 +49,7 @@ typedef struct thrum_retry_options {
     double cap;              /* the longest pause, in seconds; 30 by default */
     bool exact;              /* each pause is as long as it may be, for tests and displays */
     thrum_deadline deadline; /* no attempt starts after it; none by default */
-    bool (*retryable)(int code, void *context); /* false: no attempt follows one with `code` */
+    bool (*retryable)(int code, void *context); /* false: no attempt follows `code` */
     void *context;                              /* for `retryable` */
     uint64_t seed; /* of the random pauses, which are then always the same; random by default */
     THRUM__OPTIONS(thrum_retry_options)

@@ -70,7 +70,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_rlock_acquire_until(thrum_rlock *lock,
                                                          thrum_deadline deadline);
 
 /* Undoes one acquire; the last one frees the lock and wakes a waiter. A caller that does not hold
- * the lock is stopped. Does not block. Python: RLock.release(). */
+ * the lock stops the program. Does not block. Python: RLock.release(). */
 THRUM_API void thrum_rlock_release(thrum_rlock *lock);
 
 /* True if the lock is held at this moment. Does not block. */

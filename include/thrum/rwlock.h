@@ -13,13 +13,12 @@
  * Order: first come, first served, in batches. A reader that comes while a writer waits queues
  * behind it, so writers do not starve. When the readers' turn comes, all readers at the head of the
  * queue enter together, so they do not starve either. A thread or fiber that reads may acquire the
- * lock for reading again, past a waiting writer; otherwise it would wait for itself. While it reads
- * many locks at once (more than four, or eight), it also passes the writers that wait for other
- * locks.
+ * lock for reading again, past a waiting writer; otherwise it would wait for itself. A caller that
+ * reads more than four locks at once may also pass writers that wait for the others.
  *
- * A reader cannot become a writer before it has released its reading: two that tried would wait for
- * each other. thrum_rwlock_acquire_write by a reader stops the program; the form with a deadline
- * returns -EDEADLK. Both know the first four locks that the caller reads.
+ * A reader cannot become a writer before it has released its reading: two readers that tried would
+ * wait for each other. thrum_rwlock_acquire_write by a reader stops the program; the form with a
+ * deadline returns -EDEADLK. Both know the first four locks that the caller reads.
  *
  * In a child made by fork, a reading of another thread of the parent may have ended, or may stay.
  *
@@ -53,8 +52,8 @@ THRUM_API void thrum_rwlock_init(thrum_rwlock *lock);
 /* Ends the use of `lock`: stops the program if it is held or waited for. Frees nothing. */
 THRUM_API void thrum_rwlock_finish(thrum_rwlock *lock);
 
-/* Acquires the lock for reading, without a limit of time. Cancellation does not interrupt the
- * wait. A caller that writes is stopped. Blocks. */
+/* Acquires the lock for reading, without a limit of time. Cancellation does not interrupt the wait.
+ * A caller that writes stops the program. Blocks. */
 THRUM_API void thrum_rwlock_acquire_read(thrum_rwlock *lock);
 
 /* Acquires the lock for reading if that needs no wait. Never blocks.
@@ -77,11 +76,11 @@ THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_read_until(thrum_rwlock *loc
                                                                thrum_deadline deadline);
 
 /* Releases one reading, on the thread or fiber that acquired it; the last one admits a writer. A
- * caller that does not read is stopped. Does not block. */
+ * caller that does not read stops the program. Does not block. */
 THRUM_API void thrum_rwlock_release_read(thrum_rwlock *lock);
 
-/* Acquires the lock for writing, without a limit of time. Cancellation does not interrupt the
- * wait. A caller that already reads or writes is stopped. Blocks. */
+/* Acquires the lock for writing, without a limit of time. Cancellation does not interrupt the wait.
+ * A caller that already reads or writes stops the program. Blocks. */
 THRUM_API void thrum_rwlock_acquire_write(thrum_rwlock *lock);
 
 /* Acquires the lock for writing if it is free. Never blocks.
@@ -103,8 +102,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_rwlock_try_write(thrum_rwlock *lock);
 THRUM_API THRUM_MUST_CHECK int thrum_rwlock_acquire_write_until(thrum_rwlock *lock,
                                                                 thrum_deadline deadline);
 
-/* Releases the writing and admits the next. A caller that does not write is stopped. Does not
- * block. */
+/* Ends the writing and wakes the waiters whose turn it is. A caller that does not write stops the
+ * program. Does not block. */
 THRUM_API void thrum_rwlock_release_write(thrum_rwlock *lock);
 
 /* The number of readers at this moment; for displays. Does not block. */

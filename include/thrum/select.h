@@ -93,8 +93,8 @@ THRUM_API thrum_case thrum_case_semaphore(thrum_semaphore *semaphore);
 /* Acquires `lock`; the caller releases it. Its code is 0, or -EDEADLK if the caller holds it. */
 THRUM_API thrum_case thrum_case_lock(thrum_lock *lock);
 
-/* Ready once `future` is done, however it ended. A failure is not observed by this. Its code is
- * 0, or -ESRCH in a child of fork for a task that a pool of the parent has. */
+/* Ready once `future` is done, however it ended. A failure stays unobserved. Its code is 0, or
+ * -ESRCH in a child of fork for a task that a pool of the parent has. */
 THRUM_API thrum_case thrum_case_future(thrum_future *future);
 
 /* Takes the next future that is done, as thrum_as_completed_next, and gives its index. Its code is

@@ -4,8 +4,8 @@
  *     thrum_with (&connections)
  *         query(sql);                          // at most three at a time
  *
- * Waiters are served in the order of their coming: a release hands its permit to the first. The
- * caller that acquired last may free the semaphore.
+ * Waiters are served in the order of arrival: a release hands its permit to the first. The caller
+ * that acquired last may free the semaphore.
  *
  * Differs from Python's threading.Semaphore: all-zero memory is a semaphore without permits
  * (Python's default is one), and release takes the number of permits.
@@ -35,8 +35,8 @@ typedef struct thrum_semaphore {
         (uint32_t)(permits) << 2, 0, 0                                                             \
     }
 
-/* Makes `semaphore` one with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the program.
- * Cannot fail. Python: Semaphore(value). */
+/* Makes `semaphore` a semaphore with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the
+ * program. Cannot fail. Python: Semaphore(value). */
 THRUM_API void thrum_semaphore_init(thrum_semaphore *semaphore, uint32_t permits);
 
 /* The same with a bound: a release that would give more than `permits` permits, at least 1,

@@ -40,8 +40,9 @@ typedef struct thrum_shared_barrier {
 /* The most parties. */
 #define THRUM_SHARED_BARRIER_MAX UINT32_C(65535)
 
-/* Makes `barrier` one for `parties` parties, 1 to THRUM_SHARED_BARRIER_MAX; another number stops
- * the program. No other process may use it meanwhile. Cannot fail. Python: Barrier(parties). */
+/* Makes `barrier` a barrier for `parties` parties, 1 to THRUM_SHARED_BARRIER_MAX; another number
+ * stops the program. No other process may use it meanwhile. Cannot fail. Python: Barrier(parties).
+ */
 THRUM_API void thrum_shared_barrier_init(thrum_shared_barrier *barrier, uint32_t parties);
 
 /* Waits until all parties have come. Blocks. Python: Barrier.wait(timeout).

@@ -57,7 +57,7 @@ typedef struct thrum_shared_lock {
 THRUM_API void thrum_shared_lock_init(thrum_shared_lock *lock);
 
 /* Acquires the lock, without a limit of time. Cancellation does not interrupt the wait. A caller
- * that already holds the lock is stopped. Blocks. Python: multiprocessing.Lock.acquire().
+ * that already holds the lock stops the program. Blocks. Python: multiprocessing.Lock.acquire().
  *
  * Returns:
  *     0                 the caller holds the lock
@@ -71,7 +71,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_lock_acquire(thrum_shared_lock *lock
  * Returns:
  *     0                 the caller holds the lock
  *     -EOWNERDEAD       the caller holds the lock; its last owner died with it
- *     -EAGAIN           the lock is held, also if by the caller
+ *     -EAGAIN           the lock is held, by the caller or another
  *     -ENOTRECOVERABLE  the lock is lost for good
  */
 THRUM_API THRUM_MUST_CHECK int thrum_shared_lock_try(thrum_shared_lock *lock);
@@ -94,9 +94,9 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_lock_acquire_until(thrum_shared_lock
  * call it. Does not block. POSIX: pthread_mutex_consistent. */
 THRUM_API void thrum_shared_lock_consistent(thrum_shared_lock *lock);
 
-/* Releases the lock and wakes a waiter if there is one. A caller that does not hold the lock is
- * stopped. Touches nothing of the lock once another caller can acquire it. Does not block. Python:
- * multiprocessing.Lock.release(). */
+/* Releases the lock and wakes a waiter if there is one. A caller that does not hold the lock stops
+ * the program. Touches nothing of the lock once another caller can acquire it. Does not block.
+ * Python: multiprocessing.Lock.release(). */
 THRUM_API void thrum_shared_lock_release(thrum_shared_lock *lock);
 
 /* True if the calling thread or fiber holds the lock. Does not block. */

@@ -81,7 +81,7 @@ THRUM_API THRUM_MUST_CHECK int thrum_shared_rlock_acquire_until(thrum_shared_rlo
 THRUM_API void thrum_shared_rlock_consistent(thrum_shared_rlock *lock);
 
 /* Undoes one acquire; the last one frees the lock and wakes a waiter. A caller that does not hold
- * the lock is stopped. Does not block. Python: multiprocessing.RLock.release(). */
+ * the lock stops the program. Does not block. Python: multiprocessing.RLock.release(). */
 THRUM_API void thrum_shared_rlock_release(thrum_shared_rlock *lock);
 
 /* The depth at which the caller holds it, 0 for none. Does not block. */

@@ -28,8 +28,8 @@ typedef struct thrum_shared_semaphore {
     uint32_t bound_, reserved_;
 } thrum_shared_semaphore;
 
-/* Makes `semaphore` one with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the program. No
- * other process may use it meanwhile. Cannot fail. Python: Semaphore(value). */
+/* Makes `semaphore` a semaphore with `permits` permits. More than THRUM_SEMAPHORE_MAX stops the
+ * program. No other process may use it meanwhile. Cannot fail. Python: Semaphore(value). */
 THRUM_API void thrum_shared_semaphore_init(thrum_shared_semaphore *semaphore, uint32_t permits);
 
 /* The same with a bound: a release that would give more than `permits` permits, at least 1, stops

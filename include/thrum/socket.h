@@ -22,9 +22,9 @@
  *
  * A call that waits blocks its fiber, and other fibers run meanwhile; in a thread it blocks the
  * thread. Several fibers and threads may use a socket at the same time: one may read while another
- * writes, several may accept from one listener, and one may close what others wait for. Two that
- * read at the same time share the bytes. Two that write at the same time may mix their bytes, if
- * one write is larger than what the system takes in one piece.
+ * writes, several may accept from one listener, and one may close what others wait for. Two readers
+ * at the same time share the bytes. Two writers at the same time may mix their bytes, if a write is
+ * larger than what the system takes in one piece.
  *
  * Codes that every call may return:
  *
@@ -39,8 +39,8 @@
  *
  * Costs. A fiber's wait makes no system call of its own. A thread's wait makes one (poll). Each
  * thread that has waited keeps one descriptor, which can end a wait early, until the end of the
- * program. Each worker of a fiber pool has two: its poller, and the same. A call that need not wait
- * does not, but each 64th on a socket lets other fibers run.
+ * program. Each worker of a fiber pool keeps a second descriptor, its poller. A call that need not
+ * wait returns at once, but every 64th such call on a socket first lets other fibers run.
  *
  * In a child of fork, sockets are shared with the parent process, as all descriptors are. Both may
  * accept from one listener; what one of them reads the other does not. A close is for the calling
@@ -124,7 +124,7 @@ thrum_socket_accept(thrum_socket *listener, thrum_socket **ret_socket, thrum_dea
 
 /* Connects to `host` and `port` by TCP. With `host` NULL it connects to this machine. In a fiber a
  * name is resolved on another thread (thrum_blocking). The addresses of a name are tried in turn,
- * within the one deadline. Blocks. Python: socket.create_connection.
+ * all before the deadline. Blocks. Python: socket.create_connection.
  *
  * Returns:
  *     0                 the connection, to be freed with thrum_socket_free
@@ -228,7 +228,8 @@ THRUM_API int thrum_socket_shutdown(thrum_socket *socket, thrum_shutdown_side si
 
 /* Closes the socket: all calls that wait for it return -EBADF, and so does each later call. The
  * descriptor is closed when the last call in progress has returned. The socket must still be freed.
- * May be called while others use the socket. Does not block. Python: socket.close.
+ * May be called while other threads and fibers use the socket. Does not block. Python:
+ * socket.close.
  *
  * Returns:
  *     0       the socket is closed

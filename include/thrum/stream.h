@@ -255,7 +255,8 @@ THRUM_API THRUM_MUST_CHECK int thrum_stream_write_eof(thrum_stream *stream,
 /* Sends all that was written, and closes. It closes also if the sending fails; then the code says
  * why, and what was not sent is lost. Calls that wait in the stream end with -EBADF, and so does
  * every later call. With THRUM_NOW it closes at once. The stream is still to be freed. May be
- * called by anyone while others use the stream. Blocks. Python: StreamWriter.close and wait_closed.
+ * called while other threads and fibers use the stream. Blocks. Python: StreamWriter.close and
+ * wait_closed.
  *
  * Returns:
  *     0                                                   all was sent
@@ -289,8 +290,8 @@ typedef enum thrum_transport_side {
  * would have to wait, or another negative errno. A read of 0 bytes is the end.
  *
  * `wait` waits until `side` may be possible. It may return 0 too early. If `tried` is false, no
- * call has just returned -EAGAIN; it then waits only if it knows that a call would. It returns 0,
- * -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED, or -EBADF after a close.
+ * call has just returned -EAGAIN; `wait` then waits only if it knows that a call would return
+ * -EAGAIN. It returns 0, -ETIMEDOUT, -EAGAIN for THRUM_NOW, -ECANCELED, or -EBADF after a close.
  *
  * `end` tells the other side that no more is written. It does not wait. `closing` is true if a
  * close follows, which may be enough. It returns 0, -EAGAIN, or another negative errno.

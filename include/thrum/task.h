@@ -94,8 +94,8 @@ typedef void thrum_destructor(void *value);
  * not end in a zero byte, or none, stops the program. Does not block. */
 THRUM_API const char *thrum_arg_text(thrum_task *self);
 
-/* The bytes that were passed as the argument. Another `size` than that of the argument stops the
- * program, because the caller and the function then mean different types. Does not block. */
+/* The bytes that were passed as the argument. A `size` that is not the size of the argument stops
+ * the program, because the caller and the function then mean different types. Does not block. */
 THRUM_API const void *thrum_task_arg(thrum_task *self, size_t size);
 
 /* The size of the argument in bytes, 0 without one; for a function that takes arguments of several

@@ -9,9 +9,10 @@
  *         puts(thrum_thread_error(t)->message);    // prints data.csv: not found
  *     thrum_thread_free(t);
  *
- * A start never returns NULL. If the system refuses a thread, or memory runs out, the handle is
- * that of a thread that has failed: a join returns THRUM_FAILED, and the error has the code -EAGAIN
- * or -ENOMEM. So one path handles all failures.
+ * A start never returns NULL. If the system refuses a thread, or memory runs out, the thread has
+ * failed: a join returns THRUM_FAILED, and the error has the code -EAGAIN or -ENOMEM. So the code
+ * that handles a failed task also handles a failed start. To know at once whether the thread
+ * started, ask thrum_thread_error after the start.
  *
  * pthread_cancel has no effect on a thread that thrum started: thrum_thread_cancel asks its task to
  * stop. A task ends by its return; a task that calls pthread_exit stops the program. The waits of
@@ -208,7 +209,7 @@ THRUM_API int32_t thrum_thread_current_native_id(void);
 /* A living thread, as thrum_thread_enumerate shows it. */
 typedef struct thrum_thread_info {
     uint32_t ident;
-    int32_t native_id; /* 0 for one that is only starting */
+    int32_t native_id; /* 0 while the thread starts */
     bool daemon;
     char name[64];      /* cut to fit */
     char waits_for[16]; /* "lock", "event", ... while it waits in thrum, else empty */

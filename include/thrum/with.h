@@ -20,10 +20,10 @@
  *
  * thrum_with acquires the object without a limit of time. A cancellation does not interrupt it.
  *
- * thrum_with_until acquires it before the deadline. If it does not, the `else` branch runs in place
- * of the block; it may be left out. That is so if the deadline passes (THRUM_NOW: at once), if the
- * running task is cancelled, which thrum_cancelled tells, or if the caller holds the lock already.
- * Python: with.
+ * thrum_with_until acquires it before the deadline. If it cannot, the `else` branch, which is
+ * optional, runs in place of the block. This happens if the deadline passes (with THRUM_NOW at
+ * once), if the running task is cancelled (see thrum_cancelled), or if the caller already holds the
+ * lock. Python: with.
  */
 #ifndef THRUM_WITH_H
 #define THRUM_WITH_H
