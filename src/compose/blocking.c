@@ -71,7 +71,7 @@ static int run_here(thrum_task_fn *function, thrum__value arg, const thrum__requ
     return rc;
 }
 
-/* The future of the call, given to a helper; one that has failed if memory ran out. */
+/* The future of the call, given to a helper; it has failed if memory ran out. */
 static thrum_future *submit(thrum_task_fn *function, thrum__value arg)
 {
     thrum_executor *pool = get_helpers();

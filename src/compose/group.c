@@ -15,7 +15,7 @@
  *
  * To stop, one moves members from `active` to `asked`, one at a time, and cancels each without the
  * lock, as that calls back: a pending one ends in the canceller, whose callback takes the lock in
- * turn. Each member is moved once, so stopping is linear, whoever joins in. The future of a member
+ * turn. Each member is moved once, so stopping is linear, even if several threads join in. The future of a member
  * on a list is alive, as its end takes it off first; a reference taken under the lock keeps it
  * through the cancel.
  *

@@ -377,7 +377,7 @@ bool thrum__fibers_all_done(thrum__fibers *fibers)
         done += thrum__load_acquire(&fibers->workers[i]->done);
     for (uint32_t i = 0; i < started; i++)
         submitted += thrum__load_acquire(&fibers->workers[i]->submitted);
-    /* Read last: whoever is injected while the pool is closing helps a task that is not done before. */
+    /* Read last: what is injected while the pool is closing helps a task that is not done before. */
     if (done != submitted + thrum__load_relaxed(&fibers->injected_total))
         return false;
     if (!thrum__load_relaxed(&fibers->ended)) {

@@ -317,7 +317,7 @@ static void prepare_writable(thrum__select_place *place)
     thrum__descriptor_select_prepare(place, (int)place->of->with_.number_, THRUM__WRITABLE);
 }
 
-/* One event may have told several, and one that is late says nothing. */
+/* One event may have woken several waiters, and a late event says nothing. */
 static int settle_side(thrum__select_place *place)
 {
     return attempt_side(place->of, (int)place->room[SIDE]);

@@ -174,7 +174,7 @@ static int enter(thrum_pipe *pipe, thrum_lock *lock, thrum_deadline deadline)
     if (rc < 0)
         return rc;
     uint32_t turns = thrum__load_relaxed(&pipe->turns) + 1;
-    thrum__store_relaxed(&pipe->turns, turns); /* one that is lost between two costs nothing */
+    thrum__store_relaxed(&pipe->turns, turns); /* a count that two callers lose costs nothing */
     if (turns % TURNS == 0 && thrum__fiber_self())
         thrum_yield();
     rc = thrum_lock_acquire_until(lock, deadline);

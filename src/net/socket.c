@@ -34,7 +34,7 @@ void thrum__net_turn(uint32_t *turns)
 {
     enum { TURNS = 64 };
     uint32_t count = thrum__load_relaxed(turns) + 1;
-    thrum__store_relaxed(turns, count); /* one that is lost between two costs nothing */
+    thrum__store_relaxed(turns, count); /* a count that two callers lose costs nothing */
     if (count % TURNS == 0 && thrum__fiber_self())
         thrum_yield();
 }

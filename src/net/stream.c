@@ -71,7 +71,7 @@ struct thrum_stream {
     size_t read_size, high_water;
     size_t unsent;   /* of the writing side, for others to read */
     uint32_t at_end; /* of the reading side, likewise */
-    uint32_t closed; /* whoever sets it closes the transport */
+    uint32_t closed; /* the caller that sets it closes the transport */
     bool ended;      /* the transport has told of the end; of the reading side */
     bool finished;   /* the end was sent; of the writing side */
 };

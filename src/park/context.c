@@ -32,7 +32,7 @@ static thrum__context_rest *rest = first_rest; /* of the context that is made ne
 static uint32_t used = 1;
 static thrum__context *free_list;
 
-/* For one that looks from outside; the last makes a linker keep the layout. */
+/* For a reader outside of the process; the last makes a linker keep the layout. */
 thrum__context *const *const thrum__context_chunks = chunks;
 const uint32_t *const thrum__context_used = &used;
 __attribute__((used)) static const thrum__layout *const layout = &thrum__doctor_layout;

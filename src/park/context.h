@@ -18,7 +18,7 @@
  *     IDLE       the owner, at birth           does not wait
  *     WAITING    the owner, at wait_begin      waits; anyone may end it
  *     SHIELDED   the owner, at wait_begin      waits; cancellation may not end it
- *     NOTIFIED   whoever claimed it            was woken; the claimer owes one unpark
+ *     NOTIFIED   the claimer                   was woken; the claimer owes one unpark
  *     TIMED_OUT  the owner (a fiber's timer)   its deadline passed
  *     CANCELLED  the canceller                 was cancelled; the canceller owes one unpark
  *
@@ -52,7 +52,7 @@ typedef struct thrum__context_ops {
      * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the
      * context comes first, it calls thrum__deadlock_look and sleeps on. */
     int (*park)(thrum__context *self, uint64_t ticket, thrum_deadline deadline);
-    /* Ends one park, begun or yet to begin. Called by whoever claimed it, exactly once. */
+    /* Ends one park, begun or yet to begin. Called by the claimer, exactly once. */
     void (*unpark)(thrum__context *context);
 } thrum__context_ops;
 

@@ -1,4 +1,4 @@
-/* Where things lie, for one that looks at the process from outside: `thrum doctor`.
+/* Where things lie, for a reader outside of the process: `thrum doctor`.
  *
  * It finds `thrum__doctor_layout` by its name in the library's symbols, reads it, and follows the
  * context table with it. It has a declaration of its own of this struct (doctor/thrum_objects.c),
@@ -41,7 +41,7 @@ typedef struct thrum__layout {
     /* Offsets in a fiber and in its worker. */
     uint32_t fiber_size, fiber_worker, fiber_task, fiber_ticket;
     uint32_t worker_running, worker_native_id;
-    /* In a fiber: the registers of one that is switched out; all 0 if they are not known. */
+    /* In a fiber: the registers of a fiber that is switched out; all 0 if they are not known. */
     uint32_t fiber_place, fiber_stack, fiber_frame, fiber_base;
 
     /* In a context: not 0 while its wait has no limit, though the kernel or the worker may wake it

@@ -1,4 +1,4 @@
-/* Parking: the one way to wait.
+/* Parking: the only way to wait.
  *
  * A wait has four steps, whatever it waits for:
  *
@@ -45,7 +45,7 @@ void thrum__wait_abandon(thrum__waiter *waiter);
 /* Tries to end the wait that `ticket` stands for with `outcome`. True for exactly one caller. */
 bool thrum__claim(thrum__context *context, uint64_t ticket, enum thrum__claim_state outcome);
 
-/* The same, as a waker, and remembers it in the waiter. False also for one that a fork has left
+/* The same, as a waker, and remembers it in the waiter. False also for a waiter that a fork has left
  * behind in the parent. */
 bool thrum__claim_waiter(thrum__waiter *waiter);
 

@@ -1,4 +1,4 @@
-/* Waiting in the queue of an object: the one loop of wait or withdraw.
+/* Waiting in the queue of an object: the loop of wait or withdraw.
  *
  * A readers-writer lock that is taken, a semaphore without permits, an event that is not set, a
  * future that has not ended: all are waited for in the same steps. The object brings two functions,

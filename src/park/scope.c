@@ -46,7 +46,7 @@ void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task)
     scope->task = task;
 }
 
-/* Whether the innermost open scope of `context` is `scope` or the one that it reaches. */
+/* Whether the innermost open scope of `context` is `scope` or the scope that it reaches. */
 static bool is_innermost(thrum__context *context, thrum__scope *scope)
 {
     const thrum__scope *innermost = thrum__load_acquire(&context->scope);

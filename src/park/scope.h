@@ -42,7 +42,7 @@
  * worker runs a task, and clears it when the worker's outermost task has ended. Callbacks are
  * shielded from it.
  *
- * The half of a fork (parallel/fork.c) that runs in another context than the one that forked has a scope
+ * The half of a fork (parallel/fork.c) that runs in another context than the half that forked has a scope
  * there, whose `parent` is the scope of the fork. The half is asked to stop when its parent is: it looks at
  * the parents as it looks at its own scope. A request does not end a wait that the half is in already; the
  * context that forked passes it on when it comes to the join. The parent stands until the half has ended.
@@ -52,7 +52,7 @@
  * cannot look at a request before the item has ended. So the item's scope has the task's as `parent`
  * and takes over its deadline, and `reaches` of the task's scope names the item's. An item that maps
  * has items of its own: then all scopes on the way reach the innermost. Each closing scope has them
- * reach the one outside of it. Steps 2 to 4 hold as before, as `reaches` does not change during a
+ * reach the scope outside of it. Steps 2 to 4 hold as before, as `reaches` does not change during a
  * wait, and the canceller compares the scope that it names but never reads it. A task with a shield
  * is spared, and so is its item: it gets no parent.
  *
@@ -82,7 +82,7 @@ void thrum__scope_close(thrum__scope *scope);
 /* Makes a base scope one without a request, shield or deadline, for `task` or NULL. */
 void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task);
 
-/* Asks the task of the scope to stop, and ends its wait if it is in one that can be cancelled. The
+/* Asks the task of the scope to stop, and ends its wait if that wait can be cancelled. The
  * caller sees to it that the scope stands. */
 void thrum__scope_cancel(thrum__scope *scope);
 

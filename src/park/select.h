@@ -60,7 +60,7 @@ typedef struct thrum__case_ops {
 int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const char *kind,
                         thrum_deadline deadline);
 
-/* For prepare: the wait ends at `moment`, and the place is then the one that is settled. */
+/* For prepare: the wait ends at `moment`, and then this place is settled. */
 void thrum__select_limit(thrum__select_place *place, thrum_deadline moment);
 
 /* For prepare, on an OS thread: the wait ends when `descriptor` is ready on `side`, and the place is

@@ -15,7 +15,7 @@ typedef struct thrum__child_options {
     size_t descriptor_count;
 } thrum__child_options;
 
-/* The task slots' memory, mapped as long as anybody uses it; under the lock of whoever has the child. */
+/* The task slots' memory, mapped as long as anybody uses it; under the lock of the child's owner. */
 typedef struct thrum__mapping {
     thrum__shared_pages pages;
     uint32_t users;

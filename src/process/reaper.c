@@ -1,4 +1,4 @@
-/* The reaper: the one thread that looks after all child processes of this process.
+/* The reaper: a single thread that looks after all child processes of this process.
  *
  * It starts children, collects outcomes, notices the ends of children and enforces deadlines. One
  * reaper serves all pools and processes. It starts with the first of them and never ends: the

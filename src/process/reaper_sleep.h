@@ -27,7 +27,7 @@ typedef struct thrum__reaper_sleep {
 static inline bool thrum__reaper_want(thrum__reaper_sleep *sleep)
 {
     (void)thrum__exchange_acq_rel(&sleep->wanted, 1);
-    thrum__fence_seq_cst(); /* pairs with the one in thrum__reaper_may_sleep */
+    thrum__fence_seq_cst(); /* pairs with the fence in thrum__reaper_may_sleep */
     return thrum__load_relaxed(&sleep->asleep);
 }
 

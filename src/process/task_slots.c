@@ -28,7 +28,7 @@ static void wake(thrum__task_slots *slots)
 void thrum__task_slots_put(thrum__task_slots *slots, uint32_t position)
 {
     thrum__store_release(&thrum__task_slots_at(slots, position)->state, THRUM__TASK_SLOT_READY);
-    thrum__fence_seq_cst(); /* pairs with the one in thrum__task_slots_rest */
+    thrum__fence_seq_cst(); /* pairs with the fence in thrum__task_slots_rest */
     wake(slots);
 }
 
@@ -121,7 +121,7 @@ void thrum__task_slots_ask(thrum__task_slots *slots, thrum__task_slot *slot)
 bool thrum__task_slots_hold(thrum__task_slots *slots, const thrum__task_slot *slot)
 {
     thrum__store_relaxed(&slots->hold, 1);
-    thrum__fence_seq_cst(); /* pairs with the one in thrum__task_slots_finish */
+    thrum__fence_seq_cst(); /* pairs with the fence in thrum__task_slots_finish */
     if (thrum__task_slot_is_taken(slot))
         return true;
     thrum__store_relaxed(&slots->hold, 0);

@@ -11,7 +11,7 @@ int thrum__thread_start_own(const char *name, thrum_task_fn *function, const voi
                             size_t size);
 
 /* Called by such a thread before its last touch of the object that it works for. Enters it as the
- * last that has departed. Returns the one before, which the caller passes to thrum__thread_end. */
+ * last that has departed. Returns the thread before, which the caller passes to thrum__thread_end. */
 thrum_thread *thrum__thread_depart(thrum_thread **departed);
 
 /* Called by such a thread last: waits for the end of the thread that departed before it. */

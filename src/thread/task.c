@@ -65,7 +65,7 @@ void thrum__task_init_moved(thrum_task *task, thrum_task_fn *function, void *byt
     thrum__task_init_given(task, function, bytes, size | THRUM__TASK_OWNED);
 }
 
-/* Gives back an error or a result that is on the heap, and releases one that is owned. */
+/* Gives back an error or a result that is on the heap, and releases an owned result. */
 static void drop_outcome(thrum_task *task)
 {
     const void *outcome = task->outcome;
@@ -301,6 +301,6 @@ size_t thrum_task_arg_size(const thrum_task *self)
 
 bool thrum_cancelled(const thrum_task *self)
 {
-    (void)self; /* it is the one that runs here */
+    (void)self; /* it is the task that runs here */
     return thrum__scope_cancelled(thrum__self()->scope);
 }

@@ -44,7 +44,7 @@
 typedef struct thrum__value {
     const void *bytes;
     size_t size;
-    thrum_destructor *destroy; /* NULL for one that is not owned */
+    thrum_destructor *destroy; /* NULL for a value that is not owned */
     size_t skip;               /* where in the bytes the destructor's value begins */
 } thrum__value;
 

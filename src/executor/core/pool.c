@@ -110,7 +110,7 @@ static bool is_due(const thrum__pool *pool)
            !is_inside(pool);
 }
 
-/* The next pool to wait for; one that carries others comes after all of them. Under the lock of the list. */
+/* The next pool to wait for; a pool that carries others comes after all of them. Under the lock of the list. */
 static thrum__pool *next_due(void)
 {
     for (int carries = 0; carries < 2; carries++)

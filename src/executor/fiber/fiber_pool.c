@@ -14,7 +14,7 @@
  *
  *     tickets == tasks in the backlog                  whenever the pool's lock is free
  *
- * Tasks that help one that has begun (parallel/fork.c) go to the scheduler in any case.
+ * Tasks that help a task that has begun (parallel/fork.c) go to the scheduler in any case.
  *
  * The end. A submitter that waits for room, or runs its task itself, is `inside`. The pool is gone when the
  * workers have left (`vacant`) and nobody is inside; whichever comes last tells it.

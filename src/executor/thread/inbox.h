@@ -27,7 +27,7 @@ void thrum__inbox_close(thrum__inbox *inbox);
 /* Leaves a future. */
 enum thrum__inbox_outcome thrum__inbox_put(thrum__inbox *inbox, thrum_future *future);
 
-/* The same for a worker who leaves a task of his own in his own inbox. Each way is for other inboxes. */
+/* The same for a worker that leaves a task of its own in its own inbox. Each way is for other inboxes. */
 enum thrum__inbox_outcome thrum__inbox_put_own(thrum__inbox *inbox, thrum_future *future);
 
 /* Leaves a chain of `count` futures at once, linked by `next` up to `last`. */

@@ -61,7 +61,7 @@ static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const c
             thrum__inbox_open(&pool->inbox);
         return 0; /* with fewer workers than wished for it still runs */
     }
-    (void)thrum__pool_pop(&pool->pool); /* the one just pushed: nobody was there to take another */
+    (void)thrum__pool_pop(&pool->pool); /* the task just pushed: nobody was there to take another */
     return rc;
 }
 

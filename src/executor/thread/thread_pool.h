@@ -46,7 +46,7 @@ struct thrum__thread_pool {
 
     void *idle; /* the queue of idle workers, last come first */
     thrum__thread_pool_worker *all_workers;
-    thrum__thread_pool_worker *steal_from; /* the last one that a task was stolen from, or NULL */
+    thrum__thread_pool_worker *steal_from; /* that a task was last stolen from, or NULL */
     size_t workers, max_workers, idle_count;
     size_t waiting;     /* workers in a wait for futures */
     size_t running;     /* tasks, those of waiting workers included */

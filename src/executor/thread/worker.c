@@ -108,7 +108,7 @@ static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_work
 }
 
 /* Whether a worker that has found no task is to leave. One who was woken for a task never comes here
- * before he has looked for it. Under the lock. */
+ * before it has looked for it. Under the lock. */
 static bool is_to_leave(const thrum__thread_pool *pool, const thrum__thread_pool_worker *worker)
 {
     return (worker->is_fiber && pool->workers > 1) || pool->pool.broken ||
@@ -294,7 +294,7 @@ static bool run_awaited(thrum__context *self, thrum_future *future)
         thrum_with (&pool->pool.lock)
             thrum__pool_count(&pool->pool, ending);
     if (taken)
-        thrum__future_unreference(future); /* the executor's; the one who waits has another */
+        thrum__future_unreference(future); /* the executor's; the waiter has another */
     return ending.ran;
 }
 
