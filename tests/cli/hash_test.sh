@@ -325,6 +325,21 @@ opened() {
     grep -c openat calls
 }
 
+# writing CACHE COMMAND...: runs the command while another program writes to the cache.
+writing() {
+    python3 -c '
+import sqlite3, subprocess, sys
+writer = sqlite3.connect(sys.argv[1], isolation_level=None)
+writer.execute("BEGIN EXCLUSIVE")
+sys.exit(subprocess.run(sys.argv[2:]).returncode)' "$@"
+}
+
+a_writer_of_the_cache_keeps_no_reader_waiting() {
+    rm -f calls
+    writing shared.db env THRUM_FAULT_LOG=calls "$(dirname "$thrum")/thrum_faults" hash --cache shared.db cached >out 2>err &&
+        cmp out all && [ ! -s err ] && [ "$(grep -c openat calls)" -lt 50 ]
+}
+
 # A copy of the cache, as it is at the moment, knows nearly all.
 is_in_cache() {
     rm -rf copy && mkdir copy && cp killed.db* copy/ 2>/dev/null && [ "$(opened copy/killed.db cached)" -lt 50 ]
@@ -375,7 +390,7 @@ a_check_uses_the_cache() {
 }
 
 tests=$(sed -n 's/^\([a-z_0-9]*\)() {$/\1/p' "$self" | grep -v -x -e same -e expected -e until_true -e make_tree \
-    -e waits_in -e opened -e is_in_cache)
+    -e waits_in -e opened -e is_in_cache -e writing)
 shift
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $tests

@@ -177,8 +177,8 @@ run_refuses_a_nul_in_a_line() {
     [ $? -eq 1 ] && grep -q 'line 1 has a NUL byte; use -0' err
 }
 
-# Another user name has a limit of its own only where it may be changed to; so the limit is this user's
-# present number of tasks, and a bit. Root has no such limit.
+# The limit is this user's present number of tasks, and a bit: less than the jobs that are asked for. Each job waits until one
+# that has no room is reported, so one always is. Root has no such limit, so the command runs as another user.
 run_waits_for_room_for_processes() {
     local name=
     export LD_LIBRARY_PATH=$PWD
@@ -186,14 +186,18 @@ run_waits_for_room_for_processes() {
     cp "$thrum" ./command && cp "${thrum%/*}"/thrum-run.so . 2>/dev/null
     # shellcheck disable=SC2046 # a list of words
     cp $(ldd "$thrum" "${thrum%/*}"/thrum-run.so 2>/dev/null | awk '/libthrum/ && $3 ~ /^\// {print $3}' | sort -u) . || return 1
+    mkfifo gate && chmod 666 gate && exec 9<>gate || return 1
     if [ "$(id -u)" -eq 0 ]; then
         name=nobody
         chmod 777 . && chmod 755 .. ./command ./lib*
         runuser -u $name -- true 2>/dev/null || return 0
     fi
     ${name:+runuser -u $name --} bash -c 'tasks=$(ps -L -u "$(id -u)" -o tid= | wc -l)
-        ulimit -u $((tasks + 12)); seq 60 | TMPDIR=$PWD timeout 200 ./command run -j 30 -- sh -c "echo \$1; exec sleep 0.05" sh' >out 2>err
-    [ $? -eq 0 ] && [ "$(sort -n out)" = "$(seq 60)" ] || { head -n 3 err; return 1; }
+        ulimit -u $((tasks + 12)); seq 60 | TMPDIR=$PWD ./command run -j 30 -- sh -c "read -r line <gate; echo \$1" sh' >out 2>err 9>&- &
+    local process=$!
+    until_true grep -q 'waits until another can start' err || { head -n 3 err; kill $process; return 1; }
+    yes '' | head -n 60 >&9
+    wait $process && [ "$(sort -n out)" = "$(seq 60)" ] || { head -n 3 err; return 1; }
 }
 
 run_fits_into_few_descriptors() {
@@ -205,15 +209,27 @@ run_fits_into_few_descriptors() {
     [ $? -eq 1 ] && [ ! -s out ] && grep -q 'Too many open files\|cannot' err
 }
 
-# The jobs of a nested run are in groups of their own.
+# The jobs of a nested run are in groups of their own. The system sends SIGHUP to stopped processes that nothing continues.
 run_ends_nested_jobs() {
-    printf '%s\n' '"$0" run -- sh -c "trap \"\" TERM; echo \$\$ >>nested; sleep 1000" sh ::: 1 2' >inner
+    printf '%s\n' '"$0" run -- sh -c "trap \"\" TERM HUP; echo \$\$ >>nested; sleep 1000" sh ::: 1 2' >inner
     "$thrum" run --timeout 1 -- sh -c '. ./inner' ::: "$thrum" 2>err
     [ $? -eq 1 ] && [ "$(wc -l <nested)" -ge 1 ] || return 1
     for pid in $(cat nested); do until_true gone "$pid" || return 1; done
     # One that has left the group as well as its parent.
     "$thrum" run --timeout 0.5 -- sh -c 'setsid sh -c "echo \$\$ >>apart; exec sleep 1000" & exec sleep 1000' sh ::: 1 2>err
     [ $? -eq 1 ] || return 1
+    for pid in $(cat apart); do until_true gone "$pid" || return 1; done
+}
+
+# A process in a session of its own can end in its own way. The job waits for it.
+run_asks_processes_in_other_groups_to_end() {
+    "$thrum" run -- sh -c 'setsid sh -c "trap \"echo asked >asked; exit\" HUP; echo \$\$ >>apart; sleep 1000 & wait" &
+        trap : HUP; wait; wait' ::: 1 2>err &
+    local process=$!
+    until_true lines_in apart 1 || return 1
+    kill -HUP $process
+    ends 129 $process || return 1
+    [ -s asked ] || return 1
     for pid in $(cat apart); do until_true gone "$pid" || return 1; done
 }
 
@@ -444,6 +460,12 @@ every_ends_with_its_reader() {
     rm status
     { timeout 60 "$thrum" every 1h -- echo x 2>err; echo $? >status; } >reader &
     head -n 1 <reader >/dev/null
+    until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ] || return 1
+    # A reader that goes away during a run: the command dies of it, which is no failure of its own.
+    rm status
+    { timeout 60 "$thrum" every 1h -n 1 -- sh -c 'echo x; until [ -e gone ]; do sleep 0.01; done; echo y' 2>err; echo $? >status; } >reader &
+    head -n 1 <reader >/dev/null
+    touch gone
     until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ]
 }
 
