@@ -238,6 +238,9 @@ static int take_findings(struct recording *recording, struct before *before, str
             continue;
         if (risk.kind == RISK_CONDITION_HOLDING || risk.kind == RISK_UNREAD)
             risk.verdict = RISK_NOTE;
+        if (risk.kind == RISK_USED_DESTROYED &&
+            recording_lock(recording, finding->lock)->kind >= LOCK_THRUM_LOCK)
+            risk.verdict = RISK_UNPROVEN;
         if (risk.kind == RISK_WAITS_HOLDING && !graph_is_lock(recording, finding->lock))
             continue;
         /* That the other took the lock before this thread did, was so in this run. In another it may be

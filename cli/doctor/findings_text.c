@@ -18,7 +18,7 @@ static const char *headline(const struct risk *risk)
             "a signal handler takes a lock, and waits for ever if it interrupts its holder",
         [RISK_CONDITION_HOLDING] = "a thread waits for a condition, and holds another lock",
         [RISK_LEAKED_THREAD] = "a thread ended, and was neither joined nor detached",
-        [RISK_USED_DESTROYED] = "a thread locks a mutex that was destroyed",
+        [RISK_USED_DESTROYED] = "a thread uses what was destroyed",
         [RISK_UNREAD] = "a task failed, and nobody asked for its result",
     };
     return lines[risk->kind];
@@ -34,6 +34,8 @@ static const char *reason(const struct risk *risk)
     case RISK_GUARDED:
         return ", but for another lock that they all hold";
     case RISK_UNPROVEN:
+        if (risk->kind == RISK_USED_DESTROYED)
+            return ", unless its memory was made a new object without a call";
         return risk->kind == RISK_HANDLER ? ", unless the signal is blocked then"
                                           : ", unless that has said that it needs it no more";
     case RISK_SINGLE_THREAD:
@@ -138,7 +140,7 @@ static void put_single(struct recording *recording, const struct risk *risk, FIL
         fprintf(out, "waited for %s in %s, and held %s\n", object, place, lock);
         break;
     case RISK_USED_DESTROYED:
-        fprintf(out, "locked %s, which was destroyed, in %s\n", lock, place);
+        fprintf(out, "used %s, which was destroyed, in %s\n", lock, place);
         break;
     case RISK_UNREAD:
         recording_given_name(recording, risk->object, lock, sizeof lock);

@@ -28,7 +28,7 @@ HOOK int mtx_init(mtx_t *mutex, int type)
 
 HOOK void mtx_destroy(mtx_t *mutex)
 {
-    thrum__watch_lock_retire(mutex, PLACE);
+    thrum__watch_lock_retire(mutex, LOCK_MUTEX, PLACE);
     ALIAS(pthread_mutex_destroy)(mutex_of(mutex));
 }
 
@@ -62,7 +62,7 @@ HOOK int cnd_init(cnd_t *condition)
 
 HOOK void cnd_destroy(cnd_t *condition)
 {
-    thrum__watch_lock_retire(condition, PLACE);
+    thrum__watch_lock_retire(condition, LOCK_CONDITION, PLACE);
     REAL(pthread_cond_destroy)(condition_of(condition));
 }
 
@@ -81,12 +81,12 @@ HOOK int cnd_timedwait(cnd_t *restrict condition, mtx_t *restrict mutex,
 
 HOOK int cnd_signal(cnd_t *condition)
 {
-    return mapped(thrum__watch_cond_wake(condition_of(condition), 0));
+    return mapped(thrum__watch_cond_wake(condition_of(condition), 0, PLACE));
 }
 
 HOOK int cnd_broadcast(cnd_t *condition)
 {
-    return mapped(thrum__watch_cond_wake(condition_of(condition), 1));
+    return mapped(thrum__watch_cond_wake(condition_of(condition), 1, PLACE));
 }
 
 /* On x86-64 and aarch64 a function that returns int may be called through a type that returns a

@@ -15,30 +15,39 @@
 
 enum { LINE = 64, LINES = 1 << 18, LOCK_ALIGNMENT = 4 };
 
-static uint64_t lines[LINES / 64];
+/* `destroyed`: lines in which an object of thrum was destroyed; a part of `lines`. */
+static uint64_t lines[LINES / 64], destroyed[LINES / 64];
 
-static uint64_t *word_of(uint64_t address, uint64_t *ret_bit)
+static void set(uint64_t *bits, uint64_t address)
 {
     uint64_t line = address / LINE % LINES;
-    *ret_bit = UINT64_C(1) << line % 64;
-    return &lines[line / 64];
+    __atomic_fetch_or(&bits[line / 64], UINT64_C(1) << line % 64, __ATOMIC_RELAXED);
+}
+
+static bool is_set(const uint64_t *bits, uint64_t address)
+{
+    uint64_t line = address / LINE % LINES;
+    return __atomic_load_n(&bits[line / 64], __ATOMIC_RELAXED) >> line % 64 & 1;
 }
 
 void thrum__watch_memory_note(uint64_t address)
 {
-    uint64_t bit, *word = word_of(address, &bit);
-    __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
+    set(lines, address);
+}
+
+void thrum__watch_memory_destroyed(uint64_t address)
+{
+    set(lines, address);
+    set(destroyed, address);
+}
+
+bool thrum__watch_maybe_destroyed(const void *object)
+{
+    return is_set(destroyed, (uintptr_t)object);
 }
 
 /* A static program has free from its C library, which may call it from within. */
 #ifndef DOCTOR_STATIC
-
-static bool is_noted(uint64_t address)
-{
-    uint64_t bit;
-    const uint64_t *word = word_of(address, &bit);
-    return __atomic_load_n(word, __ATOMIC_RELAXED) & bit;
-}
 
 static __attribute__((noinline)) void end_locks(uint64_t from, uint64_t end)
 {
@@ -53,7 +62,7 @@ HOOK void free(void *block)
     if (block && thrum__watch_region && thrum__real_allocator) {
         uint64_t from = (uintptr_t)block, end = from + REAL(malloc_usable_size)(block);
         for (uint64_t at = from; at < end; at = (at | (LINE - 1)) + 1)
-            if (unlikely(is_noted(at))) {
+            if (unlikely(is_set(lines, at))) {
                 uint64_t line_end = (at | (LINE - 1)) + 1;
                 end_locks(at, line_end < end ? line_end : end);
             }

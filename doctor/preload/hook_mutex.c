@@ -26,7 +26,7 @@ HOOK int pthread_mutex_init(pthread_mutex_t *mutex, const pthread_mutexattr_t *a
 
 HOOK int pthread_mutex_destroy(pthread_mutex_t *mutex)
 {
-    thrum__watch_lock_retire(mutex, PLACE);
+    thrum__watch_lock_retire(mutex, LOCK_MUTEX, PLACE);
     return ALIAS(pthread_mutex_destroy)(mutex);
 }
 
@@ -171,7 +171,7 @@ HOOK int pthread_spin_init(pthread_spinlock_t *lock, int shared)
 
 HOOK int pthread_spin_destroy(pthread_spinlock_t *lock)
 {
-    thrum__watch_lock_retire((const void *)lock, PLACE);
+    thrum__watch_lock_retire((const void *)lock, LOCK_SPIN, PLACE);
     return REAL(pthread_spin_destroy)(lock);
 }
 

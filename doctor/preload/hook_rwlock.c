@@ -1,4 +1,5 @@
 /* Readers-writer locks. */
+#include "destroyed.h"
 #include "real.h"
 #include "trace.h"
 
@@ -14,8 +15,10 @@ HOOK int pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t 
 
 HOOK int pthread_rwlock_destroy(pthread_rwlock_t *lock)
 {
-    thrum__watch_lock_retire(lock, PLACE);
-    return ALIAS(pthread_rwlock_destroy)(lock);
+    thrum__watch_lock_retire(lock, LOCK_RWLOCK, PLACE);
+    int rc = ALIAS(pthread_rwlock_destroy)(lock);
+    destroyed_mark_rwlock(lock);
+    return rc;
 }
 
 /* Whether a reader would wait, or a writer, as far as the lock's words tell: the bits of glibc's
@@ -45,6 +48,8 @@ static inline int acquire(pthread_rwlock_t *lock, unsigned mode, clockid_t clock
         return call(lock, clock, until);
     struct watched_wait wait;
     uint64_t site = site_make(place, mode);
+    if (destroyed_rwlock(lock))
+        thrum__watch_use_destroyed(slot, lock, LOCK_RWLOCK, site);
     uint32_t node = thrum__watch_enter(slot, lock, LOCK_RWLOCK, site);
     bool waits = busy(lock, mode);
     if (unlikely(lock->__data.__flags == PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP) &&

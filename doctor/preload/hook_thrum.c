@@ -30,6 +30,17 @@ _Static_assert((int)THRUM__PROBE_READ == MODE_READ && (int)THRUM__PROBE_TRY == M
                    (int)THRUM__PROBE_AGAIN == MODE_REACQUIRE,
                "modes are passed on");
 
+/* Nothing in the object tells that it was destroyed: destroyed.h. */
+static inline void check_destroyed(struct slot *slot, const void *object, enum lock_kind kind,
+                                   uint64_t site)
+{
+    if (unlikely(thrum__watch_maybe_destroyed(object))) {
+        int error = errno;
+        thrum__watch_use_destroyed(slot, object, kind, site);
+        errno = error;
+    }
+}
+
 /* The record of an object. One that is met for the first time is as its kind is at its beginning. */
 static uint32_t record_of(const void *object, enum lock_kind kind, uint64_t value)
 {
@@ -54,8 +65,7 @@ static void made(enum thrum__probe_kind kind, const void *object, uint64_t value
 static void gone(enum thrum__probe_kind kind, const void *object, const void *place)
 {
     int error = errno;
-    (void)kind;
-    thrum__watch_lock_retire(object, place);
+    thrum__watch_lock_retire(object, kinds[kind], place);
     errno = error;
 }
 
@@ -96,6 +106,7 @@ static void wanted(enum thrum__probe_kind kind, const void *object, unsigned mod
     struct slot *slot = is_held_by_one(kind) ? thrum__watch_slot() : thrum__watch_self;
     if (slot) {
         slot->wanted = site;
+        check_destroyed(slot, object, kinds[kind], site);
         if (is_held_by_one(kind)) {
             uint32_t index = record_of(object, kinds[kind], value);
             if (kind == THRUM__PROBE_RWLOCK)
@@ -136,6 +147,7 @@ static void acquired(enum thrum__probe_kind kind, const void *object, unsigned m
         return;
     uint64_t site = site_make(place, mode);
     slot->wanted = 0;
+    check_destroyed(slot, object, kinds[kind], site);
     if (unlikely(kind != THRUM__PROBE_LOCK)) {
         acquired_slow(slot, kinds[kind], object, mode, site, value);
         return;
@@ -167,6 +179,8 @@ static void told(enum thrum__probe_kind kind, const void *object, uint64_t count
 {
     int error = errno;
     struct slot *slot = thrum__watch_slot();
+    if (slot)
+        check_destroyed(slot, object, kinds[kind], site_make(__builtin_return_address(0), 0));
     uint32_t index =
         slot ? record_of(object, kinds[kind], kind == THRUM__PROBE_BARRIER ? count : 0) : 0;
     if (slot)

@@ -6,6 +6,7 @@
  * A mutex stays in the list of those held while its thread waits for a condition: a handler of cancellation
  * finds it there. That it is taken again afterwards is recorded before the wait.
  */
+#include "destroyed.h"
 #include "hooks.h"
 #include "real.h"
 #include "trace.h"
@@ -24,7 +25,7 @@ HOOK int pthread_cond_init(pthread_cond_t *condition, const pthread_condattr_t *
 
 HOOK int pthread_cond_destroy(pthread_cond_t *condition)
 {
-    thrum__watch_lock_retire(condition, PLACE);
+    thrum__watch_lock_retire(condition, LOCK_CONDITION, PLACE);
     return REAL(pthread_cond_destroy)(condition);
 }
 
@@ -63,6 +64,8 @@ int thrum__watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, cl
     int rc;
     uint32_t began = 0;
     if (slot) {
+        if (destroyed_condition(condition))
+            thrum__watch_use_destroyed(slot, condition, LOCK_CONDITION, site);
         if (slot->depth > 1)
             take_again(slot, condition, mutex, place);
         began = __atomic_load_n(&thrum__watch_region->event_count, __ATOMIC_ACQUIRE);
@@ -105,9 +108,11 @@ HOOK int pthread_cond_clockwait(pthread_cond_t *condition, pthread_mutex_t *mute
 }
 
 /* The upper bits of __wrefs count those that wait; a signal to nobody orders nothing. */
-static void note_signal(pthread_cond_t *condition, int all)
+static void note_signal(pthread_cond_t *condition, int all, const void *place)
 {
     struct slot *slot = thrum__watch_slot();
+    if (slot && destroyed_condition(condition))
+        thrum__watch_use_destroyed(slot, condition, LOCK_CONDITION, site_make(place, 0));
     if (!slot || __atomic_load_n(&condition->__data.__wrefs, __ATOMIC_RELAXED) >> 3 == 0)
         return;
     int error = errno;
@@ -116,34 +121,38 @@ static void note_signal(pthread_cond_t *condition, int all)
     errno = error;
 }
 
-int thrum__watch_cond_wake(pthread_cond_t *condition, int all)
+int thrum__watch_cond_wake(pthread_cond_t *condition, int all, const void *place)
 {
-    note_signal(condition, all);
+    note_signal(condition, all, place);
     return all ? REAL(pthread_cond_broadcast)(condition) : REAL(pthread_cond_signal)(condition);
 }
 
 HOOK int pthread_cond_signal(pthread_cond_t *condition)
 {
-    return thrum__watch_cond_wake(condition, 0);
+    return thrum__watch_cond_wake(condition, 0, PLACE);
 }
 
 HOOK int pthread_cond_broadcast(pthread_cond_t *condition)
 {
-    return thrum__watch_cond_wake(condition, 1);
+    return thrum__watch_cond_wake(condition, 1, PLACE);
 }
 
 HOOK int sem_init(sem_t *semaphore, int shared, unsigned value)
 {
     int rc = REAL(sem_init)(semaphore, shared, value);
-    if (rc == 0)
+    if (rc == 0) {
+        destroyed_unmark_words(semaphore);
         thrum__watch_lock_init(semaphore, LOCK_SEMAPHORE, 0, PLACE, value);
+    }
     return rc;
 }
 
 HOOK int sem_destroy(sem_t *semaphore)
 {
-    thrum__watch_lock_retire(semaphore, PLACE);
-    return REAL(sem_destroy)(semaphore);
+    thrum__watch_lock_retire(semaphore, LOCK_SEMAPHORE, PLACE);
+    int rc = REAL(sem_destroy)(semaphore);
+    destroyed_mark_words(semaphore, SEMAPHORE_SHARED);
+    return rc;
 }
 
 /* A wait with locks held for a post by a thread that took one of them before. */
@@ -209,6 +218,8 @@ static int wait_for(sem_t *semaphore, clockid_t clock, const struct timespec *un
     uint32_t node = 0;
     /* Its value is the first word, at 0 it waits. */
     bool waits = slot && __atomic_load_n((const unsigned *)semaphore, __ATOMIC_RELAXED) == 0;
+    if (slot && destroyed_words(semaphore))
+        thrum__watch_use_destroyed(slot, semaphore, LOCK_SEMAPHORE, site);
     if (slot)
         node = thrum__watch_enter(slot, semaphore, LOCK_SEMAPHORE, site);
     if (waits)
@@ -262,6 +273,8 @@ HOOK int sem_post(sem_t *semaphore)
     struct slot *slot = thrum__watch_slot();
     if (slot) {
         int error = errno;
+        if (destroyed_words(semaphore))
+            thrum__watch_use_destroyed(slot, semaphore, LOCK_SEMAPHORE, site_make(PLACE, 0));
         thrum__trace_event(slot, RING_POST, semaphore);
         thrum__watch_posted(slot, semaphore, LOCK_SEMAPHORE, 1);
         errno = error;
@@ -273,15 +286,19 @@ HOOK int pthread_barrier_init(pthread_barrier_t *barrier, const pthread_barriera
                               unsigned count)
 {
     int rc = REAL(pthread_barrier_init)(barrier, attributes, count);
-    if (rc == 0)
+    if (rc == 0) {
+        destroyed_unmark_words(barrier);
         thrum__watch_lock_init(barrier, LOCK_BARRIER, 0, PLACE, count);
+    }
     return rc;
 }
 
 HOOK int pthread_barrier_destroy(pthread_barrier_t *barrier)
 {
-    thrum__watch_lock_retire(barrier, PLACE);
-    return REAL(pthread_barrier_destroy)(barrier);
+    thrum__watch_lock_retire(barrier, LOCK_BARRIER, PLACE);
+    int rc = REAL(pthread_barrier_destroy)(barrier);
+    destroyed_mark_words(barrier, BARRIER_SHARED);
+    return rc;
 }
 
 HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
@@ -292,6 +309,8 @@ HOOK int pthread_barrier_wait(pthread_barrier_t *barrier)
     if (!slot)
         return REAL(pthread_barrier_wait)(barrier);
     int error = errno;
+    if (destroyed_words(barrier))
+        thrum__watch_use_destroyed(slot, barrier, LOCK_BARRIER, site);
     thrum__watch_event(slot, EVENT_BARRIER, thrum__watch_lock_find(barrier, LOCK_BARRIER), 0);
     thrum__watch_wait_begin(slot, barrier, LOCK_BARRIER, site, 0, &wait);
     errno = error;

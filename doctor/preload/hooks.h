@@ -19,6 +19,6 @@ int thrum__watch_once(pthread_once_t *control, void (*run)(void), const void *pl
 int thrum__watch_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, clockid_t clock,
                            const struct timespec *until, enum condition_call call,
                            const void *place);
-int thrum__watch_cond_wake(pthread_cond_t *condition, int all);
+int thrum__watch_cond_wake(pthread_cond_t *condition, int all, const void *place);
 
 #endif

@@ -85,6 +85,8 @@ enum {
     LOCK_RECURSIVE = 16, /* or it refuses to be locked twice */
     LOCK_WRITTEN = 32,   /* set only if it prefers writers */
     LOCK_VALUED = 64,    /* its first value is known though nobody was seen to initialise it */
+    LOCK_DESTROYED =
+        128, /* its memory has not been freed since, and nobody was seen to initialise it again */
 };
 
 /* How a lock was taken; in the upper byte of a site. */
@@ -189,7 +191,7 @@ enum finding_kind {
     FINDING_DESTROYED_HELD,
     FINDING_WAITS_HOLDING, /* waited for what `other` did, which took `lock` at epoch `other_epoch` */
     FINDING_CONDITION_HOLDING, /* waited for a condition with `lock` held besides */
-    FINDING_DESTROYED,         /* took a lock after it was destroyed */
+    FINDING_DESTROYED,         /* used an object after it was destroyed */
     FINDING_UNREAD, /* a failure of the task with the name `object`; `other` is its errno */
 };
 

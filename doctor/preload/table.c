@@ -4,7 +4,9 @@
  * compare-and-swap; if that fails, only what came since is searched again. So each key has one
  * record. A record that lost the race stays unused.
  *
- * A lock is known by its address, as long as its record is alive. When it is destroyed, its memory
+ * A lock is known by its address and its kind, as long as its record is alive. An object of thrum may begin with
+ * another one, as a queue does with its lock: so records of thrum's kinds live beside each other at one address. Another
+ * kind of the C library's there means that the memory has become something else. When a lock is destroyed, its memory
  * freed, or it is initialised again, a record that is in a context (LOCK_NESTED) is left for what
  * was recorded of it, and a stamp is raised that makes all caches forget the address; the next lock
  * there gets a record of its own. A record that is in no context is used again.
@@ -50,34 +52,52 @@ static void lock_fill(struct lock_record *lock, const void *address, enum lock_k
     lock->epoch = slot ? slot->epoch : 0;
 }
 
-/* Finds the living record for an address between `from` and `end` of the chain. Without one, gives
- * a dead record that may be used again. */
-static uint32_t lock_search(uint32_t from, uint32_t end, const void *address, uint32_t *ret_spare)
+/* Two objects of which one may lie at the beginning of the other. */
+static bool lie_together(unsigned kind, unsigned other)
+{
+    return kind >= LOCK_THRUM_LOCK && other >= LOCK_THRUM_LOCK;
+}
+
+/* What lies at an address. */
+struct found {
+    uint32_t alive, spare; /* of the kind: the record in use; a dead one that may be used again */
+    uint32_t before;       /* alive, of a kind that the memory can have no longer */
+};
+
+static void lock_search(uint32_t from, uint32_t end, const void *address, enum lock_kind kind,
+                        struct found *found)
 {
     struct lock_record *locks = thrum__watch_region->locks;
-    for (uint32_t at = from; at != end; at = locks[at].next) {
+    for (uint32_t at = from; at != end && !found->alive; at = locks[at].next) {
         if (locks[at].address != (uintptr_t)address)
             continue;
         uint8_t flags = __atomic_load_n(&locks[at].flags, __ATOMIC_ACQUIRE);
-        if (flags & LOCK_ALIVE)
-            return at;
-        if (!(flags & LOCK_NESTED))
-            *ret_spare = at;
+        if (locks[at].kind == kind && flags & LOCK_ALIVE)
+            found->alive = at;
+        else if (locks[at].kind == kind && !(flags & LOCK_NESTED))
+            found->spare = at;
+        else if (flags & LOCK_ALIVE && !lie_together(kind, locks[at].kind))
+            found->before = at;
     }
-    return 0;
 }
 
-uint32_t thrum__watch_lock_peek(const void *address)
+static uint32_t lock_peek(const void *address, enum lock_kind kind)
 {
-    uint32_t spare = 0;
-    return lock_search(__atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE), 0, address, &spare);
+    struct found found = {0};
+    lock_search(__atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE), 0, address, kind, &found);
+    return found.alive;
 }
 
-static void lock_end(uint32_t index, const void *address)
+/* `mark`: LOCK_DESTROYED or 0. */
+static void lock_end(uint32_t index, const void *address, uint8_t mark)
 {
     struct lock_record *lock = &thrum__watch_region->locks[index];
-    uint8_t flags = __atomic_fetch_and(&lock->flags, (uint8_t)~LOCK_ALIVE, __ATOMIC_ACQ_REL);
-    if (flags & LOCK_NESTED)
+    uint8_t flags = __atomic_load_n(&lock->flags, __ATOMIC_RELAXED), ended;
+    do
+        ended = (uint8_t)((flags & ~(LOCK_ALIVE | LOCK_DESTROYED)) | mark);
+    while (!__atomic_compare_exchange_n(&lock->flags, &flags, ended, false, __ATOMIC_ACQ_REL,
+                                        __ATOMIC_RELAXED));
+    if (flags & LOCK_ALIVE && flags & LOCK_NESTED)
         __atomic_fetch_add(&thrum__watch_region->stamps[thrum__watch_stamp_of(address)], 1,
                            __ATOMIC_RELAXED);
 }
@@ -98,17 +118,20 @@ static uint32_t lock_reuse(uint32_t spare, const void *address, enum lock_kind k
 
 uint32_t thrum__watch_lock_find(const void *address, enum lock_kind kind)
 {
-    uint32_t *head = lock_head(address), spare = 0, mine = 0;
+    uint32_t *head = lock_head(address), mine = 0;
+    struct found found = {0};
     uint32_t first = __atomic_load_n(head, __ATOMIC_ACQUIRE), searched = 0;
     struct lock_record *locks = thrum__watch_region->locks;
     for (;;) {
-        uint32_t found = lock_search(first, searched, address, &spare);
-        if (found && locks[found].kind == kind)
-            return found;
-        if (found) /* its memory has become another kind of object */
-            lock_end(found, address);
-        else if (spare && !mine && (found = lock_reuse(spare, address, kind)) != 0)
-            return found;
+        lock_search(first, searched, address, kind, &found);
+        if (found.alive)
+            return found.alive;
+        if (found.before) /* its memory has become another kind of object */
+            lock_end(found.before, address, 0);
+        uint32_t again = found.spare && !mine ? lock_reuse(found.spare, address, kind) : 0;
+        if (again)
+            return again;
+        found = (struct found){0};
         if (!mine && !(mine = take(&thrum__watch_region->lock_count, REGION_LOCKS, DROPPED_LOCKS)))
             return 0;
         lock_fill(&locks[mine], address, kind);
@@ -120,24 +143,54 @@ uint32_t thrum__watch_lock_find(const void *address, enum lock_kind kind)
     }
 }
 
-void thrum__watch_lock_retire(const void *address, const void *place)
+/* A lock without a record gets one if a later use of it would be noticed by the record (destroyed.h). */
+void thrum__watch_lock_retire(const void *address, enum lock_kind kind, const void *place)
 {
     struct slot *slot = thrum__watch_self;
-    uint32_t index = thrum__watch_region ? thrum__watch_lock_peek(address) : 0;
+    if (!thrum__watch_region)
+        return;
+    uint32_t index = kind == LOCK_MUTEX || kind == LOCK_SPIN
+                         ? lock_peek(address, kind)
+                         : thrum__watch_lock_find(address, kind);
     if (!index)
         return;
     if (slot && thrum__watch_holds(slot, address))
         thrum__watch_finding(slot, &(struct finding_record){.kind = FINDING_DESTROYED_HELD,
                                                             .lock = index,
                                                             .site = site_make(place, 0)});
-    lock_end(index, address);
+    lock_end(index, address, LOCK_DESTROYED);
+    if (kind >= LOCK_THRUM_LOCK)
+        thrum__watch_memory_destroyed((uintptr_t)address);
 }
 
 void thrum__watch_lock_end(const void *address)
 {
-    uint32_t index = thrum__watch_lock_peek(address);
-    if (index)
-        lock_end(index, address);
+    enum { BEFORE = LOCK_ALIVE | LOCK_DESTROYED };
+    struct lock_record *locks = thrum__watch_region->locks;
+    uint32_t at = __atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE);
+    for (; at; at = locks[at].next)
+        if (locks[at].address == (uintptr_t)address &&
+            __atomic_load_n(&locks[at].flags, __ATOMIC_RELAXED) & BEFORE)
+            lock_end(at, address, 0);
+}
+
+void thrum__watch_use_destroyed(struct slot *slot, const void *address, enum lock_kind kind,
+                                uint64_t site)
+{
+    struct lock_record *locks = thrum__watch_region->locks;
+    uint32_t at = __atomic_load_n(lock_head(address), __ATOMIC_ACQUIRE);
+    for (; at; at = locks[at].next) {
+        uint8_t flags = __atomic_load_n(&locks[at].flags, __ATOMIC_ACQUIRE);
+        if (locks[at].address != (uintptr_t)address || locks[at].kind != kind)
+            continue;
+        if (flags & LOCK_ALIVE)
+            return;
+        if (flags & LOCK_DESTROYED) {
+            thrum__watch_finding(slot, &(struct finding_record){
+                                           .kind = FINDING_DESTROYED, .lock = at, .site = site});
+            return;
+        }
+    }
 }
 
 void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned flags,
@@ -145,9 +198,9 @@ void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned f
 {
     if (!thrum__watch_region)
         return;
-    uint32_t index = thrum__watch_lock_peek(address);
+    uint32_t index = lock_peek(address, kind);
     if (index)
-        lock_end(index, address);
+        lock_end(index, address, 0);
     index = thrum__watch_lock_find(address, kind);
     if (!index)
         return;

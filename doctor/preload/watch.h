@@ -56,11 +56,13 @@ void thrum__watch_task_fork(void); /* in a child: what was left is not resumed w
 
 /* table.c: the tables. Each returns an index, 0 if the table is full. */
 uint32_t thrum__watch_lock_find(const void *address, enum lock_kind kind);
-uint32_t thrum__watch_lock_peek(const void *address); /* 0 if it has no record */
 void thrum__watch_lock_init(const void *address, enum lock_kind kind, unsigned flags,
                             const void *place, uint64_t argument);
-void thrum__watch_lock_retire(const void *address, const void *place);
-void thrum__watch_lock_end(const void *address); /* its memory is freed */
+void thrum__watch_lock_retire(const void *address, enum lock_kind kind, const void *place);
+void thrum__watch_lock_end(
+    const void *address); /* the memory is freed in which it lies, whatever it is */
+void thrum__watch_use_destroyed(struct slot *slot, const void *address, enum lock_kind kind,
+                                uint64_t site); /* tells if nobody has initialised it again */
 uint32_t thrum__watch_node(uint32_t parent, uint32_t lock, uint64_t site);
 void thrum__watch_variant(struct slot *slot, uint32_t node);
 uint32_t thrum__watch_stack(struct slot *slot);
@@ -71,6 +73,10 @@ void thrum__watch_drop(enum dropped what);
 
 /* hook_memory.c: a lock lies there, and is part of a context. */
 void thrum__watch_memory_note(uint64_t address);
+
+/* An object of thrum was destroyed there; and whether that may be so. */
+void thrum__watch_memory_destroyed(uint64_t address);
+bool thrum__watch_maybe_destroyed(const void *object);
 
 /* order.c */
 uint32_t thrum__watch_enter_deep(struct slot *slot, const void *lock, enum lock_kind kind,

@@ -7,6 +7,7 @@
  */
 #include "sync/rlock.h"
 #include "base/panic.h"
+#include "base/probe.h"
 #include "park/context.h"
 #include "sync/lock.h"
 #include <thrum/rlock.h>
@@ -40,6 +41,7 @@ void thrum_rlock_finish(thrum_rlock *lock)
 {
     if (thrum__load_acquire(&lock->lock_.state_))
         thrum__lock_misuse(&lock->lock_, "finished while in use", thrum__caller());
+    thrum__probe(gone, THRUM__PROBE_LOCK, &lock->lock_, thrum__caller());
 }
 
 void thrum_rlock_acquire(thrum_rlock *lock)

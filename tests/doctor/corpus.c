@@ -141,6 +141,78 @@ static void used_destroyed(void)
     if (pthread_mutex_lock(&a) != EINVAL)
         abort();
 }
+static void used_destroyed_rwlock(void)
+{
+    pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+    pthread_rwlock_destroy(&lock);
+    pthread_rwlock_rdlock(&lock);
+    pthread_rwlock_unlock(&lock);
+}
+
+static void used_destroyed_semaphore(void)
+{
+    sem_t semaphore;
+    sem_init(&semaphore, 0, 0);
+    sem_destroy(&semaphore);
+    sem_post(&semaphore);
+}
+
+static void used_destroyed_condition(void)
+{
+    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+    pthread_cond_destroy(&condition);
+    pthread_cond_signal(&condition);
+}
+
+static void used_destroyed_barrier(void)
+{
+    pthread_barrier_t barrier;
+    pthread_barrier_init(&barrier, NULL, 1);
+    pthread_barrier_destroy(&barrier);
+    pthread_barrier_wait(&barrier);
+}
+
+static void use_once(void)
+{
+    pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+    pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+    pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+    pthread_barrier_t barrier;
+    sem_t semaphore;
+    pthread_barrier_init(&barrier, NULL, 1);
+    sem_init(&semaphore, 0, 1);
+    pthread_mutex_lock(&mutex);
+    pthread_mutex_unlock(&mutex);
+    pthread_rwlock_wrlock(&lock);
+    pthread_rwlock_unlock(&lock);
+    pthread_cond_broadcast(&condition);
+    pthread_barrier_wait(&barrier);
+    sem_wait(&semaphore);
+    sem_post(&semaphore);
+    pthread_mutex_destroy(&mutex);
+    pthread_rwlock_destroy(&lock);
+    pthread_cond_destroy(&condition);
+    pthread_barrier_destroy(&barrier);
+    sem_destroy(&semaphore);
+}
+
+/* The same memory becomes objects again, some of them without a call. */
+static void destroyed_then_made(void)
+{
+    for (int i = 0; i < 3; i++)
+        use_once();
+    static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+    for (int i = 0; i < 3; i++) {
+        pthread_rwlock_rdlock(&lock);
+        pthread_rwlock_unlock(&lock);
+        pthread_rwlock_destroy(&lock);
+        if (i)
+            pthread_rwlock_init(&lock, NULL);
+        else
+            memset(&lock, 0, sizeof lock);
+    }
+}
+
 static void same_order(void)
 {
     both(ab, ab);
@@ -1764,6 +1836,7 @@ static const struct sample samples[] = {
     CASE(deep),
     CASE(destroyed_free),
     CASE(destroyed_held),
+    CASE(destroyed_then_made),
     CASE(detached),
     CASE(ends_holding),
     CASE(executed),
@@ -1823,6 +1896,10 @@ static const struct sample samples[] = {
     CASE(reused_then_abba),
     CASE(freed_then_reused),
     CASE(used_destroyed),
+    CASE(used_destroyed_barrier),
+    CASE(used_destroyed_condition),
+    CASE(used_destroyed_rwlock),
+    CASE(used_destroyed_semaphore),
     CASE(same_order),
     CASE(semaphore_and_mutex),
     CASE(semaphore_as_signal),

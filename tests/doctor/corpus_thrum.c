@@ -707,6 +707,19 @@ static void group_between(void)
 
 /* ----------------------------------------------------------------------------- memory */
 
+/* Objects whose use has ended are used; one of them is made again in between. */
+static void used_finished(void)
+{
+    static thrum_lock lock;
+    static thrum_event event;
+    thrum_lock_finish(&lock);
+    thrum_lock_acquire(&lock);
+    thrum_lock_release(&lock);
+    thrum_event_finish(&event);
+    thrum_event_init(&event);
+    thrum_event_set(&event);
+}
+
 static void reused(void)
 {
     both(ab, ab);
@@ -916,6 +929,7 @@ static const struct {
     PROGRAM(tried_is_held),
     PROGRAM(tries_one),
     PROGRAM(unread_failure),
+    PROGRAM(used_finished),
     PROGRAM(writers),
 };
 

@@ -80,6 +80,7 @@ static const struct expectation cannot_deadlock[] = {
     {"created_by_created", "cycle:ordered", 0},
     {"crowd", "", 0},
     {"destroyed_free", "", 0},
+    {"destroyed_then_made", "", 0},
     {"detached", "", 0},
     {"exits_cleanly", "", 0},
     {"forked_in_order", "", 0},
@@ -128,9 +129,16 @@ static const struct expectation cannot_deadlock[] = {
 };
 
 static const struct expectation defects[] = {
-    {"destroyed_held", "destroyed-held:feasible", 0}, {"ends_holding", "ends-holding:feasible", 0},
-    {"exits_holding", "ends-holding:feasible", 0},    {"not_joined", "leaked-thread:note", 0},
-    {"used_destroyed", "used-destroyed:feasible", 0}, {0},
+    {"destroyed_held", "destroyed-held:feasible", 0},
+    {"ends_holding", "ends-holding:feasible", 0},
+    {"exits_holding", "ends-holding:feasible", 0},
+    {"not_joined", "leaked-thread:note", 0},
+    {"used_destroyed", "used-destroyed:feasible", 0},
+    {"used_destroyed_barrier", "used-destroyed:feasible", 0},
+    {"used_destroyed_condition", "used-destroyed:feasible", 0},
+    {"used_destroyed_rwlock", "used-destroyed:feasible", 0},
+    {"used_destroyed_semaphore", "used-destroyed:feasible", 0},
+    {0},
 };
 
 /* Linked with libthrum-doctor.a. */
@@ -201,6 +209,7 @@ static const struct expectation thrum_cannot_deadlock[] = {
     {"timed_one", "cycle:timed", 0},
     {"tries_one", "", 0},
     {"unread_failure", "unread-failure:note", 0},
+    {"used_finished", "used-destroyed:unproven", 0},
     {0},
 };
 
