@@ -272,6 +272,7 @@ TEST(a_refused_thread_is_a_failed_thread)
     thrum__fault_arm(THRUM__FAULT_THREAD_START, 1, 1);
     thrum_thread *thread = thrum_thread_start(square, thrum_value(long, 2));
     CHECK(!thrum_thread_is_alive(thread));
+    CHECK(thrum_thread_error(thread) != NULL); /* known before a join */
     CHECK_OUTCOME(thrum_thread_join(thread, THRUM_NOW), thrum_thread_error(thread), -EAGAIN);
     CHECK(strstr(thrum_thread_error(thread)->message, "refuses another thread") != NULL);
     CHECK_INT(thrum_thread_cancel(thread), ==, -EALREADY);
