@@ -61,7 +61,7 @@ void thrum__future_call_back(thrum_future *future, thrum__future_watch *first)
     thrum__scope scope;
     thrum__probe(task_awaited, &future->task);
     thrum__scope_open(&scope, NULL);
-    scope.shields = 1;
+    scope.shields = scope.apart = 1;
     while (first) {
         thrum__future_watch *next = first->next;
         thrum__future_callback *callback = (thrum__future_callback *)first; /* its first member */

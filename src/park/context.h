@@ -102,7 +102,8 @@ typedef struct thrum__forks_base {
 /* What a request to stop is addressed to: scope.h. */
 typedef struct thrum__scope {
     uint32_t cancelled;     /* 1 once its task was asked to stop */
-    uint32_t shields;       /* how many shields it is under */
+    uint32_t shields : 31;  /* how many shields it is under */
+    uint32_t apart : 1;     /* a callback's: it is no task that the context is asked to stop */
     thrum_deadline ends_at; /* the deadline of its task; not set: none */
     thrum__context *context;
     struct thrum__scope *outer;

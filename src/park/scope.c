@@ -83,8 +83,6 @@ bool thrum__scopes_stop(thrum__context *context)
 
 bool thrum__scope_parent_cancelled(const thrum__scope *scope)
 {
-    if (scope->shields)
-        return false;
     for (const thrum__scope *parent = scope->parent; parent; parent = parent->parent)
         if (thrum__load_seq_cst(&parent->cancelled) || thrum__load_seq_cst(&parent->context->stop))
             return true;
@@ -93,8 +91,8 @@ bool thrum__scope_parent_cancelled(const thrum__scope *scope)
 
 bool thrum__scope_cancelled(const thrum__scope *scope)
 {
-    bool stopped = !scope->shields && thrum__load_relaxed(&scope->context->stop);
-    return stopped || thrum__load_relaxed(&scope->cancelled) ||
+    return thrum__load_relaxed(&scope->cancelled) ||
+           (!scope->apart && thrum__load_relaxed(&scope->context->stop)) ||
            (scope->parent && thrum__scope_parent_cancelled(scope)) ||
            (scope->ends_at.ns && thrum__clock_now() >= scope->ends_at.ns);
 }

@@ -8,6 +8,7 @@
  *
  *     cancelled   1 once the task was asked to stop; anyone who may reach the scope writes it
  *     shields     how many shields the task is under; its context's alone
+ *     apart       1 for callbacks, which belong to none of the tasks that run in the context; fixed
  *     ends_at     the deadline of the task, `ns` 0 for none; its context's alone
  *     task        the future that runs here, or NULL; its context's alone
  *     parent      the scope of the fork whose half runs here, or of the map whose item, or NULL; fixed
@@ -39,8 +40,11 @@
  * A pool that asks all that runs on one of its workers to stop means every scope of that context,
  * those of tasks that run in place of a wait included. It sets `context->stop` in place of a
  * scope's `cancelled`, by the same protocol without the look at the scope, while it knows that the
- * worker runs a task, and clears it when the worker's outermost task has ended. Callbacks are
- * shielded from it.
+ * worker runs a task, and clears it when the worker's outermost task has ended. It is not meant for
+ * callbacks: their scopes are `apart`, and shielded.
+ *
+ * A shield concerns waits alone. A task under a shield still finds that it was asked to stop, in its
+ * own scope, in its context and in the parents of its scope.
  *
  * The half of a fork (parallel/fork.c) that runs in another context than the half that forked has a scope
  * there, whose `parent` is the scope of the fork. The half is asked to stop when its parent is: it looks at

@@ -291,18 +291,57 @@ EXPLORE(scope_item_deadline, .preemptions = 1, .rescue = true)
     thrum_future_free(future);
 }
 
+/* ---------------------------------------------------------------- a half in another context */
+
+static thrum__scope *forked;
+
+static void run_half(void *argument)
+{
+    (void)argument;
+    thrum__scope half;
+    thrum__scope_open(&half, NULL);
+    half.parent = forked;
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == -ECANCELED && thrum_cancelled(NULL));
+    thrum_shield_begin();
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0 && thrum_cancelled(NULL));
+    thrum_shield_end();
+    thrum__scope_close(&half);
+    thrum__memory_dead(&half);
+}
+
+/* A worker is asked to stop by its pool. The half of its task elsewhere stops, too; and a shield of either
+ * spares their waits, but hides nothing. */
+EXPLORE(scope_half_of_a_stopped_task, .preemptions = EXPLORE_NONE, .rescue = true)
+{
+    thrum__scope scope;
+    thrum__scope_open(&scope, NULL);
+    forked = &scope;
+    (void)thrum__scopes_stop(thrum__self());
+    explore_spawn("half", run_half, NULL);
+    explore_join_all();
+    thrum_shield_begin();
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0 && thrum_cancelled(NULL));
+    thrum_shield_end();
+    thrum__store_relaxed(&thrum__self()->stop, 0);
+    thrum__scope_close(&scope);
+    thrum__memory_dead(&scope);
+}
+
+/* -------------------------------------------------------------------------------------- callbacks */
+
 static int sleep_in_callback(thrum_future *future, void *context)
 {
     (void)future, (void)context;
-    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0 && !thrum_cancelled(NULL));
     return 0;
 }
 
-/* A callback runs in a thread that was asked to stop: its waits are its own. */
+/* A callback runs in a thread that was asked to stop, as its tasks were: its waits are its own. */
 EXPLORE(callback_has_a_scope, .preemptions = 1, .rescue = true)
 {
     thrum_future *future = thrum__future_new(wait_with_shield, THRUM__NO_VALUE);
     thrum__cancel(thrum__self());
+    (void)thrum__scopes_stop(thrum__self());
     EXPLORE_CHECK(thrum_future_add_done_callback(future, sleep_in_callback, NULL) == 0);
     thrum__future_run(future);
     thrum__future_unreference(future);

@@ -267,7 +267,9 @@ static int wait_shielded(void *arg)
     (void)arg;
     thrum_event_set(&taken);
     tell_ident(&waiter);
-    return thrum_event_wait(&end_shielded, THRUM_FOREVER);
+    int rc = thrum_event_wait(&end_shielded, THRUM_FOREVER);
+    CHECK(thrum_cancelled(NULL)); /* a shield hides nothing */
+    return rc;
 }
 
 static int fork_shielded(thrum_task *self)
