@@ -297,11 +297,6 @@ int thrum_lock_acquire_until(thrum_lock *lock, thrum_deadline deadline)
 
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter, const void *place)
 {
-    thrum__plain_read(&waiter->granted);
-    if (waiter->granted) {
-        thrum__probe(acquired, THRUM__PROBE_LOCK, lock, THRUM__PROBE_AGAIN, place, 0);
-        return;
-    }
     struct attempt attempt = {
         .self = waiter->context,
         .place = place,

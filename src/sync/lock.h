@@ -17,7 +17,8 @@ void thrum__lock_acquire(thrum_lock *lock, const void *place);
 int thrum__lock_acquire_until(thrum_lock *lock, thrum_deadline deadline, const void *place);
 
 /* Takes `lock` for a waiter that a release of it has woken through `waiter`, and that waited for it, or for a
- * condition, at `place`. */
+ * condition, at `place`. No release hands the lock over to it: it has not begun to wait for the lock when it is
+ * put into the queue, so its wait for the lock has no beginning (`since`). */
 void thrum__lock_acquire_woken(thrum_lock *lock, const thrum__waiter *waiter, const void *place);
 
 /* Releases `lock`, which the caller is known to hold. */
