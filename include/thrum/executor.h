@@ -121,7 +121,8 @@ THRUM_API thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *fu
 
 /* The same in memory of the caller: no memory is allocated for the future, nor for an argument of
  * up to 32 bytes. The future lies in `*memory`, which must stay, and must not be moved or used
- * again, until thrum_future_free of it has returned. That call waits for the end of the task. Every
+ * again, until thrum_future_free of it has returned. That call waits for the end of the task. An
+ * unobserved failure is told by that call, or, if it never comes, at the end of the program. Every
  * executor can do this. Blocks where thrum_submit does, without a deadline.
  *
  *     thrum_future_memory memory;

@@ -48,6 +48,7 @@
 #include "base/probe.h"
 #include "base/process.h"
 #include "future/future_cache.h"
+#include "future/in_place.h"
 #include "park/deadlock.h"
 #include "park/park.h"
 #include "park/queued.h"
@@ -144,8 +145,10 @@ void thrum__future_unreference(thrum_future *future)
 {
     if (future == &no_memory || !give_up_reference(future))
         return;
-    if (is_unobserved(future))
+    if (is_unobserved(future)) {
         thrum__failure_report_task("future", &future->task);
+        thrum__in_place_seen(future, thrum__load_relaxed(&future->state));
+    }
     thrum__task_finish(&future->task);
     give_memory_back(future);
 }
@@ -218,15 +221,17 @@ bool thrum__future_start(thrum_future *future, thrum__scope *runner)
     return pending;
 }
 
-/* So that the end of the program finds a failure that nobody has read; the explorer has no such end. */
+/* So that the end of the program finds a failure that nobody has read. In the explorer only what is in the caller's
+ * memory is listed. */
 static void list_failure(thrum_future *future)
 {
+    if (__builtin_expect(!thrum__task_error(&future->task), 1))
+        return;
+    if (thrum__load_relaxed(&future->state) & THRUM__FUTURE_IN_PLACE)
+        thrum__in_place_failed(future);
 #ifndef THRUM_EXPLORE
-    if (THRUM__MEMORY_PLAIN && thrum__task_error(&future->task) &&
-        !(thrum__load_relaxed(&future->state) & THRUM__FUTURE_IN_PLACE))
+    else if (THRUM__MEMORY_PLAIN)
         thrum__future_cache_failed(future);
-#else
-    (void)future;
 #endif
 }
 
@@ -300,6 +305,7 @@ void thrum__future_ignore(thrum_future *future)
         return;
     uint32_t word = thrum__future_guard(future);
     thrum__future_unguard(future, word | SEEN);
+    thrum__in_place_seen(future, word);
 }
 
 /* Asks a running task to stop. Under the guard, which it gives back. */
@@ -310,6 +316,7 @@ static void ask(thrum_future *future, uint32_t word)
     thrum__future_unguard(future, word | SEEN | ASKED);
     if (owed)
         thrum__unpark(owed);
+    thrum__in_place_seen(future, word);
 }
 
 int thrum_future_cancel(thrum_future *future)

@@ -1,6 +1,7 @@
 /* Many tasks at once, and tasks in memory of the caller, in a thread pool: each runs once, they are taken in order,
  * none waits for a worker that is held up, and the free of a future is the last touch of its memory. */
 #include "explore.h"
+#include "future/in_place.h"
 #include <thrum/event.h>
 #include <thrum/executor.h>
 
@@ -105,6 +106,44 @@ EXPLORE(pool_in_place, .preemptions = 2, .long_preemptions = 3)
     make(1);
     use_own_memory();
     thrum_executor_shutdown(pool);
+}
+
+/* A failure in memory of the caller, against a cancel: the end of the program tells it unless the cancel came first.
+ * The future is never freed, and its memory is gone by then. */
+static uint32_t told;
+
+static void count_failure(const thrum_failure *failure, void *context)
+{
+    (void)failure, (void)context;
+    told++;
+}
+
+static int fail_at_once(thrum_task *self)
+{
+    (void)self;
+    return -ERANGE;
+}
+
+static void run_and_let_go(void *future)
+{
+    thrum__future_run(future);
+    thrum__future_unreference(future);
+}
+
+EXPLORE(pool_in_place_failure, .preemptions = 2, .long_preemptions = 3, .sees = "asked",
+        .leaks = true)
+{
+    thrum_failure_hook_set(count_failure, NULL);
+    thrum_future_memory *memory = thrum__alloc_line(sizeof *memory);
+    thrum_future *future = thrum__future_new_in(memory, fail_at_once, THRUM__NO_VALUE);
+    explore_spawn("runner", run_and_let_go, future);
+    int rc = thrum_future_cancel(future);
+    explore_join_all();
+    thrum__free(memory);
+    thrum__in_place_report(false);
+    EXPLORE_CHECK(told == (rc == -EALREADY));
+    if (rc == -EINPROGRESS)
+        explore_seen("asked");
 }
 
 static int count_run(thrum_task *self)

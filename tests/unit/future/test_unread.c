@@ -1,6 +1,7 @@
 /* What the end of the program tells: failures that nobody has read, though their handles were never freed,
  * and, if asked to, the handles. */
 #include "base/memory.h"
+#include "future/future.h"
 #include "harness.h"
 #include "support.h"
 #include "support_sanitizer.h"
@@ -53,6 +54,21 @@ static int count_of(const char *text, const char *word)
     return count;
 }
 
+/* The memory of the future is gone when this returns, even if the future was not freed. */
+static void fail_in_place(thrum_executor *pool, int number, bool reads, bool frees)
+{
+    thrum_future_memory *memory = thrum__alloc_line(sizeof *memory);
+    thrum_future *future = thrum_submit_into(pool, memory, fail, thrum_value(int, number));
+    CHECK_INT(thrum_future_wait(future, THRUM_FOREVER), ==, 0);
+    if (reads)
+        CHECK(thrum_future_error(future) != NULL);
+    if (frees)
+        thrum_future_free(future);
+    else /* the worker must be done with it */
+        UNTIL(thrum__load_acquire(&future->references) == 1);
+    thrum__free(memory);
+}
+
 static void fail_and_forget(void)
 {
     thrum_executor *pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2});
@@ -61,6 +77,10 @@ static void fail_and_forget(void)
     thrum_future *read_one = thrum_submit(pool, fail, thrum_value(int, 3));
     CHECK_INT(thrum_future_wait(read_one, THRUM_FOREVER), ==, 0);
     (void)thrum_future_error(read_one);
+    fail_in_place(pool, 4, false, false);
+    fail_in_place(pool, 5, true, false);
+    fail_in_place(pool, 6, false, true);
+    fail_in_place(pool, 8, true, true);
     thrum_executor_shutdown(pool);
     (void)thrum_thread_start(fail, thrum_value(int, 7));
 }
@@ -69,14 +89,18 @@ TEST(failures_of_lost_handles_are_told_at_the_end)
 {
     static char text[8192];
     run_to_the_end(fail_and_forget, text, sizeof text);
-    CHECK_INT(count_of(text, "thrum: future "), ==, 3);
+    CHECK_INT(count_of(text, "thrum: future "), ==, 5);
     for (int i = 0; i < 3; i++) {
         char wanted[16];
         snprintf(wanted, sizeof wanted, "number %d", i);
         CHECK_INT(count_of(text, wanted), ==, 1);
     }
     CHECK_INT(count_of(text, "number 3"), ==, 0);
+    CHECK_INT(count_of(text, "number 4"), ==, 1);
+    CHECK_INT(count_of(text, "number 5"), ==, 0);
+    CHECK_INT(count_of(text, "number 6"), ==, 1);
     CHECK_INT(count_of(text, "number 7"), ==, 1);
+    CHECK_INT(count_of(text, "number 8"), ==, 0);
     CHECK_INT(count_of(text, "thrum: thread "), ==, 1);
 }
 
