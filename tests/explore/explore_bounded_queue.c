@@ -269,6 +269,17 @@ static void look_and_get(void *argument)
     rc[1] = get(queue, THRUM_NOW);
 }
 
+/* The ring has four cells for three items, so that no position needs a division: the fourth is never used. */
+EXPLORE(bounded_put_many_full, .preemptions = EXPLORE_NONE)
+{
+    size_t added = 9;
+    new_queue(3);
+    EXPLORE_CHECK(thrum_queue_put_many(queue, (int[]){1, 2, 3, 4}, 4, &added, THRUM_NOW) ==
+                  -EAGAIN);
+    EXPLORE_CHECK(added == 3 && thrum_queue_size(queue) == 3);
+    free_queue();
+}
+
 EXPLORE(bounded_put_many_at_once, .preemptions = 2, .long_preemptions = 3)
 {
     new_queue(2);

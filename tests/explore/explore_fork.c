@@ -10,6 +10,7 @@
 #include <thrum/event.h>
 #include <thrum/fiber.h>
 #include <thrum/thread.h>
+#include <thrum/with.h>
 
 #include <errno.h>
 
@@ -425,9 +426,9 @@ static int tell_and_meet(thrum_task *self)
     return meet_in_task(self);
 }
 
-static void shut_down_meanwhile(void)
+static void shut_down_meanwhile(thrum_task_fn *function)
 {
-    thrum_future *future = thrum_submit(pool, tell_and_meet, THRUM_NOTHING);
+    thrum_future *future = thrum_submit(pool, function, THRUM_NOTHING);
     EXPLORE_CHECK(thrum_event_wait(&other, THRUM_FOREVER) == 0);
     thrum_executor_shutdown_with(pool, &(thrum_shutdown_options){.cancel_pending = true});
     EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_NOW) == 0);
@@ -438,11 +439,151 @@ static void shut_down_meanwhile(void)
 EXPLORE(fork_pool_shutdown, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
     pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
-    shut_down_meanwhile();
+    shut_down_meanwhile(tell_and_meet);
+}
+
+/* A helper that comes to a closing pool lets nobody else in: a task that is submitted after it is refused. */
+static bool is_closing(void)
+{
+    thrum__pool *common = (thrum__pool *)pool;
+    bool closing = false;
+    thrum_with (&common->lock)
+        closing = common->closing;
+    return closing;
+}
+
+static void submit_late(void *argument)
+{
+    (void)argument;
+    thrum_future *future = thrum_submit(pool, meet_in_task, THRUM_NOTHING);
+    (void)!thrum_future_wait(future, THRUM_FOREVER);
+    const thrum_error *error = thrum_future_error(future);
+    EXPLORE_CHECK(error && error->code == -EPIPE);
+    thrum_future_free(future);
+}
+
+static int meet_when_closing(thrum_task *self)
+{
+    thrum_event_set(&other);
+    while (!is_closing())
+        thrum__explore_pause();
+    int rc = meet_in_task(self);
+    explore_join(explore_spawn("late", submit_late, NULL));
+    return rc;
+}
+
+EXPLORE(fork_pool_closing, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
+{
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
+    shut_down_meanwhile(meet_when_closing);
+}
+
+EXPLORE(fork_fibers_closing, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
+{
+    pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
+    shut_down_meanwhile(meet_when_closing);
+}
+
+/* The task runs in its submitter, as the backlog is full, and its pool is closing and has no worker left: one is
+ * started for the helper. */
+static thrum_event taken, begun, worked;
+
+static int be_busy(thrum_task *self)
+{
+    (void)self;
+    thrum_event_set(&taken);
+    return thrum_event_wait(&begun, THRUM_FOREVER);
+}
+
+static int meet_in_submitter(thrum_task *self)
+{
+    thrum_event_set(&begun);
+    EXPLORE_CHECK(thrum_event_wait(&worked, THRUM_FOREVER) == 0);
+    return meet_in_task(self);
+}
+
+static void submit_to_full_pool(void *argument)
+{
+    thrum_future **futures = argument;
+    for (int i = 0; i < 2; i++) {
+        futures[i] = thrum_submit(pool, be_busy, THRUM_NOTHING);
+        EXPLORE_CHECK(thrum_event_wait(&taken, THRUM_FOREVER) == 0);
+    }
+    futures[2] = thrum_submit(pool, meet_in_submitter, THRUM_NOTHING);
+}
+
+static size_t workers_of_pool(void)
+{
+    thrum_executor_stats stats;
+    thrum_executor_stats_get(pool, &stats);
+    return stats.workers;
+}
+
+static void set_when_alone(void *argument)
+{
+    (void)argument;
+    while (workers_of_pool())
+        thrum_yield();
+    thrum_event_set(&worked);
+}
+
+EXPLORE(fork_in_a_submitter_shutdown, .preemptions = EXPLORE_NONE, .long_preemptions = 1,
+        .steps = 20000)
+{
+    static thrum_future *futures[3];
+    pool = thrum_thread_pool_new(&(thrum_thread_pool_options){
+        .max_workers = 1, .max_pending = 1, .when_full = THRUM_WHEN_FULL_RUN});
+    explore_spawn("submitter", submit_to_full_pool, futures);
+    EXPLORE_CHECK(thrum_event_wait(&begun, THRUM_FOREVER) == 0);
+    explore_spawn("observer", set_when_alone, NULL);
+    thrum_executor_shutdown(pool);
+    explore_join_all();
+    for (int i = 0; i < 3; i++) {
+        EXPLORE_CHECK(thrum_future_result(futures[i], NULL, 0, THRUM_NOW) == 0);
+        thrum_future_free(futures[i]);
+    }
+    thrum__staff_end();
+}
+
+/* The pool breaks while its task forks, as another worker's initializer fails: the helper comes even so. */
+static uint32_t initialized;
+
+static int fail_the_second_time(thrum_task *self)
+{
+    return thrum__add_relaxed(&initialized, 1) ? thrum_fail(self, -ERANGE, "second") : 0;
+}
+
+static int meet_when_broken(thrum_task *self)
+{
+    thrum_future *future = thrum_submit(pool, meet_in_task, THRUM_NOTHING);
+    thrum_shield_begin();
+    while (!thrum__load_acquire(&((thrum__pool *)pool)->broken))
+        thrum_yield();
+    thrum_shield_end();
+    (void)thrum_future_error(future);
+    thrum_future_free(future);
+    return meet_in_task(self);
+}
+
+static void ignore_failure(const thrum_failure *failure, void *context)
+{
+    (void)failure, (void)context;
+}
+
+EXPLORE(fork_pool_broken, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
+{
+    thrum_failure_hook_set(ignore_failure, NULL);
+    pool = thrum_thread_pool_new(
+        &(thrum_thread_pool_options){.max_workers = 2, .initializer = fail_the_second_time});
+    thrum_future *future = thrum_submit(pool, meet_when_broken, THRUM_NOTHING);
+    EXPLORE_CHECK(thrum_future_result(future, NULL, 0, THRUM_FOREVER) == 0);
+    thrum_future_free(future);
+    thrum_executor_shutdown(pool);
+    thrum__staff_end();
 }
 
 EXPLORE(fork_fibers_shutdown, .preemptions = EXPLORE_NONE, .long_preemptions = 1, .steps = 20000)
 {
     pool = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
-    shut_down_meanwhile();
+    shut_down_meanwhile(tell_and_meet);
 }

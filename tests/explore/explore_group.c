@@ -66,6 +66,23 @@ EXPLORE(group_join, .preemptions = 1, .long_preemptions = 3)
     explore_join_all();
 }
 
+/* A group that is joined by its own task would wait for itself. */
+static thrum_group *own_group;
+
+static int join_own_group(thrum_task *self)
+{
+    (void)self;
+    (void)!thrum_group_join(own_group, THRUM_FOREVER);
+    return 0;
+}
+
+EXPLORE(group_joined_by_its_task, .preemptions = EXPLORE_NONE, .panic = "would wait for itself")
+{
+    own_group = thrum_group_new();
+    submit(own_group, join_own_group);
+    run(given[0]);
+}
+
 EXPLORE(group_failure, .preemptions = 1, .long_preemptions = 3, .sees = "cancelled")
 {
     thrum_group *group = thrum_group_new();

@@ -9,6 +9,7 @@
 #include <thrum/group.h>
 #include <thrum/local.h>
 #include <thrum/thread.h>
+#include <thrum/with.h>
 
 #include <errno.h>
 
@@ -122,6 +123,68 @@ EXPLORE(pool_backlog_cancel, .preemptions = 1, .long_preemptions = 2, .sees = "c
         explore_seen("cancelled");
     EXPLORE_CHECK(thrum__load_relaxed(&ran) + not_taken == 3);
     thrum_future_free(busy);
+}
+
+/* A submitter that was cancelled is taken out of the queue by the next who would invite it. It must not take
+ * itself out a second time: another submitter may be the whole queue by then. The carriers of the pool are this
+ * client. */
+static bool stays(thrum__pool *common)
+{
+    (void)common;
+    return false;
+}
+
+static const thrum__pool_kind by_hand = {.left = stays};
+static thrum__pool made_by_hand = {.kind = &by_hand, .max_pending = 1, .pending_count = 1};
+
+static void ask_for_a_place(void *argument)
+{
+    const char *reason;
+    bool inside = false;
+    int rc = 0;
+    thrum__store_release(&submitter, thrum__self());
+    thrum_with (&made_by_hand.lock)
+        rc = thrum__pool_admit(&made_by_hand, &reason, &inside);
+    *(int *)argument = thrum__pool_end_submit(&made_by_hand, NULL, rc, inside);
+}
+
+/* Takes a task out, and gives its place to another task unless a submitter waits for it. */
+static void take_a_task(bool another)
+{
+    thrum__waiter *invited = NULL;
+    thrum_with (&made_by_hand.lock) {
+        made_by_hand.pending_count--;
+        invited = thrum__pool_invite(&made_by_hand);
+        EXPLORE_CHECK(!invited == another);
+        made_by_hand.pending_count += another;
+    }
+    thrum__unpark_chain(invited);
+}
+
+static void wait_for_a_submitter(void)
+{
+    bool waits = false;
+    do {
+        thrum_with (&made_by_hand.lock)
+            waits = made_by_hand.submitters;
+        if (!waits)
+            thrum_yield();
+    } while (!waits);
+}
+
+EXPLORE(pool_backlog_withdraw, .preemptions = 1, .long_preemptions = 2)
+{
+    static int cancelled = 1, second = 1;
+    explore_spawn("cancelled", ask_for_a_place, &cancelled);
+    wait_for_a_submitter();
+    thrum__cancel(thrum__load_acquire(&submitter));
+    take_a_task(true);
+    explore_spawn("second", ask_for_a_place, &second);
+    wait_for_a_submitter();
+    take_a_task(false);
+    explore_join_all();
+    EXPLORE_CHECK(cancelled == -ECANCELED && second == 0);
+    EXPLORE_CHECK(!made_by_hand.invited && !made_by_hand.inside && !made_by_hand.submitters);
 }
 
 static size_t submitters_waiting(void)

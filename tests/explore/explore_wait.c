@@ -4,6 +4,7 @@
 #include "future/future.h"
 
 #include <errno.h>
+#include <thrum/thread.h>
 
 static int data[2];
 static thrum_future *futures[2];
@@ -71,6 +72,16 @@ EXPLORE(wait_failed, .preemptions = 1, .long_preemptions = 2, .sees = "early")
     EXPLORE_CHECK(thrum_future_done(futures[1]) && EXPLORE_READ(data[1]) == 1);
     if (!thrum_future_done(futures[0]))
         explore_seen("early");
+    end();
+}
+
+/* A wait finds its condition true while it begins, and another future makes it true once more: the wake-up of
+ * that does not end the next wait. */
+EXPLORE(wait_abandon, .preemptions = 2, .rescue = true)
+{
+    begin(fail, fail);
+    EXPLORE_CHECK(thrum_wait(futures, 2, THRUM_WAIT_FIRST_FAILED, THRUM_FOREVER) == 0);
+    EXPLORE_CHECK(thrum_sleep(thrum_at(thrum_now() + 1000)) == 0);
     end();
 }
 

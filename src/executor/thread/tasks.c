@@ -88,6 +88,22 @@ thrum_future *thrum__thread_pool_take_all(thrum__thread_pool *pool)
     return chain;
 }
 
+thrum_future *thrum__thread_pool_take_tasks(thrum__thread_pool *pool)
+{
+    thrum_future *chain = thrum__thread_pool_take_all(pool), *tasks = NULL, **end = &tasks;
+    for (thrum_future *next; chain; chain = next) {
+        next = chain->next;
+        if (thrum__load_relaxed(&chain->state) & THRUM__FUTURE_HELPER) {
+            thrum__thread_pool_push(pool, chain);
+            continue;
+        }
+        *end = chain;
+        end = &chain->next;
+    }
+    *end = NULL;
+    return tasks;
+}
+
 bool thrum__thread_pool_is_pending(thrum__thread_pool *pool)
 {
     bool pending = pool->pool.pending_count > 0;

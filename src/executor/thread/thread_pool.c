@@ -36,28 +36,23 @@
 
 /* --------------------------------------------------------------------------------------- submit */
 
-/* A task that helps tasks which were begun is taken whatever the backlog's bound, and while the pool is
- * closing, as long as somebody is there. */
-static int admit_helper(const thrum__thread_pool *pool)
-{
-    if (pool->pool.broken)
-        return pool->pool.broken;
-    return pool->pool.closing && !pool->workers ? -EPIPE : 0;
-}
-
 /* Takes the future into the backlog. Under the lock; `*ret_called` as thrum__thread_pool_staff. Returns 0,
- * THRUM__ADMIT_RUN, or a code. */
+ * THRUM__ADMIT_RUN, or a code.
+ *
+ * A task that helps tasks which were begun is taken in any case: its pool may be full, closing or broken, and
+ * may have no worker, as a submitter runs tasks, too. Parts may wait for each other, so without a helper they
+ * might wait for ever. */
 static int submit_locked(thrum__thread_pool *pool, thrum_future *future, const char **ret_reason,
                          thrum__context **ret_called, bool *ret_inside)
 {
     bool helps = thrum__load_relaxed(&future->state) & THRUM__FUTURE_HELPER;
-    int rc = helps ? admit_helper(pool) : thrum__pool_admit(&pool->pool, ret_reason, ret_inside);
+    int rc = helps ? 0 : thrum__pool_admit(&pool->pool, ret_reason, ret_inside);
     if (rc != 0)
         return rc;
     thrum__thread_pool_push(pool, future);
     rc = thrum__thread_pool_staff(pool, ret_called);
     if (pool->workers > 0) {
-        if (pool->direct)
+        if (pool->direct && !pool->pool.closing)
             thrum__inbox_open(&pool->inbox);
         return 0; /* with fewer workers than wished for it still runs */
     }
@@ -250,24 +245,6 @@ static void stop_running(thrum__thread_pool *pool)
     } while (count > 0);
 }
 
-/* Puts the helpers of a chain back, as the tasks that they help are not pending, and gives the rest. Under the
- * lock. */
-static thrum_future *keep_helpers(thrum__thread_pool *pool, thrum_future *chain)
-{
-    thrum_future *rest = NULL, **end = &rest;
-    for (thrum_future *next; chain; chain = next) {
-        next = chain->next;
-        if (thrum__load_relaxed(&chain->state) & THRUM__FUTURE_HELPER) {
-            thrum__thread_pool_push(pool, chain);
-            continue;
-        }
-        *end = chain;
-        end = &chain->next;
-    }
-    *end = NULL;
-    return rest;
-}
-
 static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     thrum__thread_pool *pool = (thrum__thread_pool *)common; /* its first member */
@@ -289,7 +266,7 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
             thrum__inbox_unguard(&worker->own, word);
         }
         if (options->cancel_pending)
-            pending = keep_helpers(pool, thrum__thread_pool_take_all(pool));
+            pending = thrum__thread_pool_take_tasks(pool);
         idle = thrum__thread_pool_wake_all(pool);
         refused = thrum__pool_invite(common);
     }

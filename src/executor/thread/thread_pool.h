@@ -95,6 +95,9 @@ void thrum__thread_pool_close_own(thrum__thread_pool *pool, thrum__thread_pool_w
  * pool. */
 thrum_future *thrum__thread_pool_take_all(thrum__thread_pool *pool);
 
+/* The same but for helpers, as the tasks that they help are not pending. */
+thrum_future *thrum__thread_pool_take_tasks(thrum__thread_pool *pool);
+
 /* ----------------------------------------------------------------------- worker.c: under the lock */
 
 /* Sees to it that a worker comes for what is pending, if one may. Sets `*ret_called` to one who is to be

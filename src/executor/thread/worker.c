@@ -93,10 +93,11 @@ static void be_idle(thrum__thread_pool *pool)
     pool->coming = false;
 }
 
-/* Takes the next task for a worker, if there is one that it may begin. Under the lock. */
+/* Takes the next task for a worker, if there is one that it may begin. In a broken pool only helpers pend. Under
+ * the lock. */
 static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
-    if (pool->pool.broken || !has_room(pool))
+    if (!has_room(pool))
         return NULL;
     thrum_future *future = thrum__thread_pool_take(pool, worker);
     if (!future)
@@ -111,8 +112,8 @@ static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_work
  * before it has looked for it. Under the lock. */
 static bool is_to_leave(const thrum__thread_pool *pool, const thrum__thread_pool_worker *worker)
 {
-    return (worker->is_fiber && pool->workers > 1) || pool->pool.broken ||
-           (pool->pool.closing && !pool->pool.pending_count) ||
+    return (worker->is_fiber && pool->workers > 1) ||
+           ((pool->pool.closing || pool->pool.broken) && !pool->pool.pending_count) ||
            pool->workers > pool->max_workers + pool->waiting;
 }
 
@@ -219,7 +220,7 @@ static void break_pool(thrum__thread_pool *pool, const thrum_error *error)
     thrum__pool *common = &pool->pool;
     bool first = thrum__pool_break(common, "the initializer failed: ", error);
     thrum__inbox_close(&pool->inbox);
-    thrum_future *pending = thrum__thread_pool_take_all(pool);
+    thrum_future *pending = thrum__thread_pool_take_tasks(pool);
     thrum__waiter *invited = thrum__pool_invite(common);
     thrum_lock_release(&common->lock);
     thrum__unpark_chain(invited);
