@@ -12,6 +12,7 @@
  * Fork: a future of a pool of the parent that is not done in the child will not be. A wait for
  * nothing else fails.
  */
+#include "base/probe.h"
 #include "base/process.h"
 #include "future/future.h"
 #include "park/queued.h"
@@ -148,6 +149,7 @@ int thrum_as_completed_next(thrum_as_completed *done, size_t *ret_index, thrum_d
         if (rc < 0)
             return rc;
     }
+    thrum__probe(task_awaited, &first->future->task);
     done->left--;
     *ret_index = (size_t)(first - done->watched);
     return 0;
@@ -163,6 +165,7 @@ static int case_attempt(thrum_case *of)
     struct watched *first = take(done, NULL);
     if (!first)
         return is_lost(done) ? -ESRCH : -EAGAIN;
+    thrum__probe(task_awaited, &first->future->task);
     done->left--;
     *(size_t *)of->with_.ret_ = (size_t)(first - done->watched);
     return 0;

@@ -407,6 +407,12 @@ static int case_attempt(thrum_case *of)
     return thrum__future_is_lost(of->object_) ? -ESRCH : -EAGAIN;
 }
 
+static void case_learned(const thrum_case *of)
+{
+    const thrum_future *future = of->object_;
+    thrum__probe(task_awaited, &future->task);
+}
+
 static bool case_enqueue(thrum__select_place *place)
 {
     thrum__future_watch *watch = watch_of(place);
@@ -424,6 +430,7 @@ thrum_case thrum_case_future(thrum_future *future)
     static const thrum__case_ops ops = {.attempt = case_attempt,
                                         .enqueue = case_enqueue,
                                         .withdraw = case_withdraw,
+                                        .learned = case_learned,
                                         .lets_another_in = true};
     return (thrum_case){.ops_ = &ops, .object_ = future};
 }

@@ -71,6 +71,7 @@
  */
 #include "park/select.h"
 #include "base/clock.h"
+#include "base/probe.h"
 #include "park/park.h"
 
 #include <errno.h>
@@ -102,13 +103,21 @@ static uint32_t draw(uint32_t count)
     return (uint32_t)((*state >> 32) * count >> 32);
 }
 
+/* The case was performed. */
+static inline void note_code(thrum_case *of, int code)
+{
+    of->code = code;
+    if (thrum__probed() && code == 0 && of->ops_->learned)
+        of->ops_->learned(of);
+}
+
 /* Performs a case if it is ready. */
 static inline bool attempt(thrum_case *of)
 {
     int code = of->ops_ ? of->ops_->attempt(of) : -EAGAIN;
     if (code == -EAGAIN)
         return false;
-    of->code = code;
+    note_code(of, code);
     return true;
 }
 
@@ -181,7 +190,7 @@ static int attempt_held(const thrum__select *select)
         thrum_case *of = &select->cases[i];
         int code = of->ops_ && of->ops_->attempt_held ? of->ops_->attempt_held(of) : -EAGAIN;
         if (code != -EAGAIN) {
-            of->code = code;
+            note_code(of, code);
             return (int)i;
         }
     }
@@ -247,7 +256,7 @@ static int leave(thrum__select *select, size_t queued, bool timed_out)
     }
     if (code == -EAGAIN)
         return -EAGAIN;
-    won->of->code = code;
+    note_code(won->of, code);
     return (int)(won->of - select->cases);
 }
 

@@ -51,6 +51,9 @@ typedef struct thrum__case_ops {
      * stands for 0: who claimed it has performed it. */
     int (*settle)(thrum__select_place *place);
 
+    /* Optional: tells a watcher what follows from a case that was performed with code 0 (base/probe.h). */
+    void (*learned)(const thrum_case *of);
+
     /* A worker of a pool that waits for it lets another worker step in. */
     bool lets_another_in;
 } thrum__case_ops;

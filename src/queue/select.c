@@ -16,6 +16,7 @@
  */
 #include "park/select.h"
 #include "base/memory.h"
+#include "base/probe.h"
 #include "queue/queue.h"
 #include "sync/lock.h"
 
@@ -63,6 +64,11 @@ static int get_attempt_held(thrum_case *of)
     return queue->make->take(queue, of->with_.ret_);
 }
 
+static void get_learned(const thrum_case *of)
+{
+    thrum__probe(learned, THRUM__PROBE_QUEUE, of->object_, 1);
+}
+
 static bool get_enqueue(thrum__select_place *place)
 {
     thrum_queue *queue = place->of->object_;
@@ -96,7 +102,8 @@ thrum_case thrum_case_get(thrum_queue *queue, void *ret_item)
                                         .give_way = case_give_way,
                                         .enqueue = get_enqueue,
                                         .withdraw = get_withdraw,
-                                        .settle = get_settle};
+                                        .settle = get_settle,
+                                        .learned = get_learned};
     return (thrum_case){.ops_ = &ops, .object_ = queue, .with_.ret_ = ret_item};
 }
 
@@ -105,6 +112,7 @@ thrum_case thrum_case_get(thrum_queue *queue, void *ret_item)
 static int put_attempt(thrum_case *of)
 {
     thrum_queue *queue = of->object_;
+    thrum__probe(told, THRUM__PROBE_QUEUE, queue, 1);
     return queue->make->put(queue, of->with_.item_, THRUM_NOW);
 }
 

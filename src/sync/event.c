@@ -143,6 +143,11 @@ static int case_attempt(thrum_case *of)
     return thrum_event_is_set(of->object_) ? 0 : -EAGAIN;
 }
 
+static void case_learned(const thrum_case *of)
+{
+    thrum__probe(learned, THRUM__PROBE_EVENT, of->object_, 1);
+}
+
 static bool case_enqueue(thrum__select_place *place)
 {
     return enqueue(place->of->object_, &place->waiter);
@@ -155,7 +160,9 @@ static void case_withdraw(thrum__select_place *place)
 
 thrum_case thrum_case_event(thrum_event *event)
 {
-    static const thrum__case_ops ops = {
-        .attempt = case_attempt, .enqueue = case_enqueue, .withdraw = case_withdraw};
+    static const thrum__case_ops ops = {.attempt = case_attempt,
+                                        .enqueue = case_enqueue,
+                                        .withdraw = case_withdraw,
+                                        .learned = case_learned};
     return (thrum_case){.ops_ = &ops, .object_ = event};
 }

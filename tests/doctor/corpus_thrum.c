@@ -576,6 +576,69 @@ static void handed_by_queue(void)
     both(ab_put, get_ba);
     thrum_queue_free(queue);
 }
+/* Waits for both, of which one comes. */
+static void select_ba(void)
+{
+    int item;
+    thrum_case cases[] = {thrum_case_get(queue, &item), thrum_case_event(&ready)};
+    CHECK(thrum_select(cases, 2, THRUM_FOREVER) >= 0);
+    ba();
+}
+static void handed_by_select(void)
+{
+    queue = thrum_queue_new(sizeof(int), NULL);
+    both(ab_put, select_ba);
+    thrum_queue_free(queue);
+}
+static void event_by_select(void)
+{
+    queue = thrum_queue_new(sizeof(int), NULL);
+    both(ab_set, select_ba);
+    thrum_queue_free(queue);
+}
+static void ab_put_by_select(void)
+{
+    int item = 1;
+    thrum_case put = thrum_case_put(queue, &item);
+    ab();
+    CHECK(thrum_select(&put, 1, THRUM_FOREVER) == 0);
+}
+static void put_by_select(void)
+{
+    queue = thrum_queue_new(sizeof(int), NULL);
+    both(ab_put_by_select, get_ba);
+    thrum_queue_free(queue);
+}
+
+static thrum_once once;
+
+static int take_a(void *unused)
+{
+    (void)unused;
+    thrum_lock_acquire(&a);
+    thrum_lock_release(&a);
+    return 0;
+}
+static int not_yet(void *unused)
+{
+    (void)unused;
+    return -EAGAIN;
+}
+static void a_then_once(void)
+{
+    thrum_lock_acquire(&a);
+    CHECK(thrum_once_run(&once, not_yet, NULL) == -EAGAIN);
+    thrum_lock_release(&a);
+}
+static void once_then_a(void)
+{
+    CHECK(thrum_once_run(&once, take_a, NULL) == 0);
+}
+static void once_and_lock(void)
+{
+    both(a_then_once, once_then_a);
+}
+
 static void put_ab(void)
 {
     CHECK(thrum_queue_put(queue, &(int){1}, THRUM_FOREVER) == 0);
@@ -894,6 +957,7 @@ static const struct {
     PROGRAM(created_after),
     PROGRAM(created_before),
     PROGRAM(ended_before),
+    PROGRAM(event_by_select),
     PROGRAM(ends_with_lock),
     PROGRAM(gated),
     PROGRAM(gated_one_side),
@@ -902,12 +966,15 @@ static const struct {
     PROGRAM(handed_by_condition),
     PROGRAM(handed_by_event),
     PROGRAM(handed_by_queue),
+    PROGRAM(handed_by_select),
     PROGRAM(handed_by_semaphore),
     PROGRAM(hangs),
     PROGRAM(inline_abba),
     PROGRAM(lock_and_mutex),
     PROGRAM(many_tasks),
     PROGRAM(named),
+    PROGRAM(once_and_lock),
+    PROGRAM(put_by_select),
     PROGRAM(put_too_early),
     PROGRAM(reader_and_lock),
     PROGRAM(readers_before_writers),
