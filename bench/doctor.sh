@@ -4,7 +4,7 @@
 #     bench/doctor.sh THRUM [ROUNDS]
 #
 # and what a lock costs in a program that is watched or traced, beside gcc's thread sanitizer and Helgrind; and what
-# the flight recorder of thrum trace costs pigz and xz -T2.
+# the flight recorder of thrum trace costs pigz and xz -T2; and how fast its page is drawn (frames.sh).
 #
 # THRUM is the command, ROUNDS how often each is measured (9). The processes hang in a deadlock, with 4
 # and with 500 threads. Prints a line for each program: the median, the least and the most of the
@@ -75,10 +75,11 @@ interrupted() {
     end
 }
 
+# The process lives for two minutes at most, so each round has a new one.
 measure() {
-    begin hung "$1"
     round=0
     while [ "$round" -le "$rounds" ]; do
+        begin hung "$1"
         programs | while read -r program; do
             before=$(date +%s%N)
             look "$program" "$subject" >"$work/out" 2>/dev/null || :
@@ -87,9 +88,9 @@ measure() {
             ! grep -q DEADLOCK "$work/out" || named=yes
             [ "$round" -eq 0 ] || echo "$((after - before)) $named" >>"$work/$1-$program"
         done
+        end
         round=$((round + 1))
     done
-    end
     printf '\n%s\n' "$2"
     printf '%-20s %9s %9s %9s  %-9s %s\n' '' median least most deadlock 'calls ended early'
     programs | while read -r program; do
@@ -173,3 +174,8 @@ flight() {
 cat /usr/bin/* 2>/dev/null | head -c 120000000 >"$work/load"
 flight pigz -p 2 -c
 flight xz -T2 -0 -c
+
+if command -v chromium >/dev/null; then
+    printf '\nthe page of thrum trace view, while it zooms\n'
+    "$here/bench/frames.sh" "$thrum"
+fi
