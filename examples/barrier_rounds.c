@@ -1,8 +1,8 @@
 /* Barrier: three threads work in rounds, and none begins a round before all have ended the last.
  *
- * As in Python, the last to arrive runs the action while the others still wait, so it may read what
- * all of them wrote without a lock. A party that does not come breaks the barrier: the others get
- * -EPIPE where Python raises BrokenBarrierError.
+ * As in Python, the last to arrive runs the action while the others still wait, so without a lock it may read what all
+ * of them wrote. A party that does not come breaks the barrier. The others then get -EPIPE, where Python raises
+ * BrokenBarrierError.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
-/* A circuit breaker before a server that is down for a while: after three failures in a row nobody
- * waits for it any more, until a single call finds it up again.
+/* A circuit breaker for a server that is down for a while. After three failures in a row, calls fail at once, until a
+ * single call finds that the server is up again.
  *
- * The server is played by a function that fails its first five calls.
+ * A function whose first five calls fail stands for the server.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,9 +1,8 @@
 /* Condition: a producer and two consumers share a buffer of five places.
  *
- * As in Python: hold the lock, wait while the buffer is not as one needs it, change it, notify. The
- * while stays, because another thread may come first; but a wait never ends for no reason, and
- * notify_all lets waiters go on one by one instead of having all of them fight for the lock.
- * Without time to look at, use a thrum_queue, which is this and more.
+ * As in Python: hold the lock, wait in a loop until the buffer has room or an item, change it, notify. The loop is
+ * needed because another thread may come first. There are no spurious wake-ups, and notify_all wakes the waiters one by
+ * one, so they do not compete for the lock. A program uses a thrum_queue, which is such a buffer.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,9 +1,8 @@
-/* What threading is, and what a global lock would take from it: four threads that compute, then
- * four that wait, each time first one after another and then at once.
+/* What threads are good for, and what a global lock would cost: four tasks that compute, then four that wait, each time
+ * first one after another and then at the same time.
  *
- * In Python the GIL lets one thread compute at a time, so only the waiting overlaps. Here there is
- * none: with four processors both jobs take a quarter of the time, with two the computing takes
- * half.
+ * In Python the GIL lets one thread compute at a time, so only the waiting overlaps. Here there is no such lock. With
+ * four processors both jobs take a quarter of the time; with two the computing takes half.
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -1,7 +1,7 @@
 /* Semaphore: ten queries, three connections, so three queries at a time.
  *
- * thrum_with takes a semaphore as it takes a lock. Waiters are served in the order of their coming, which Python does
- * not promise. The pool replaces Python's list of threads: its shutdown waits for all tasks.
+ * thrum_with takes a semaphore as it takes a lock. Waiters are served in order of arrival, which Python does not
+ * promise. The pool replaces Python's list of threads: its shutdown waits for all tasks.
  */
 #include <stdio.h>
 #include <thrum.h>

@@ -1,10 +1,10 @@
 /* A deadlock that explains itself: two threads take two locks in opposite order.
  *
- * A barrier sees to it that each holds one lock before it asks for the other, so this program always
- * deadlocks. After 100 ms of waiting thrum finds the circle and reports it: who waits for what, where,
- * and who holds it. By default the report goes to stderr, and the program goes on standing still;
- * THRUM_DEADLOCK=abort stops it there, for a core file. Here a hook prints the report and lets main
- * return. The threads are daemons, as nothing can end them.
+ * A barrier makes each thread hold one lock before it asks for the other, so this program always deadlocks. After 100
+ * ms of waiting thrum finds the cycle and reports it: which thread waits for which lock, where, and which thread holds
+ * it. By default the report goes to stderr, and the threads continue to wait. THRUM_DEADLOCK=abort stops the program,
+ * for a core file. Here a hook prints the report and lets main return. The threads are daemons, as nothing can end
+ * them.
  *
  * How to prevent it: take the locks in one order (lock_order.c), or with deadlines
  * (deadlock_timeout.c).

@@ -1,12 +1,11 @@
 /* Deadlocks, and the way out by timeouts: two threads take two locks in opposite order.
  *
- * A barrier sees to it that each holds one lock before it asks for the other, so this program
- * always reaches the deadlock; with locks that wait for ever it would stand still. Here each lock
- * is asked for with a deadline, and who does not get it gives back what it holds, pauses and tries
- * again. The two are not equally patient, as otherwise both could give up together, time after
- * time.
+ * A barrier makes each thread hold one lock before it asks for the other, so this program always reaches the deadlock.
+ * Without deadlines it would hang. Here each thread asks for its second lock with a deadline. If the deadline passes,
+ * the thread releases the first lock, pauses and tries again. The two deadlines differ, because with equal ones both
+ * threads could give up together again and again.
  *
- * A thread that asks for a lock that it holds itself is told so at once, by -EDEADLK.
+ * A thread that asks for a lock that it already holds gets -EDEADLK at once.
  */
 #include <errno.h>
 #include <stdbool.h>

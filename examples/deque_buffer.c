@@ -1,7 +1,7 @@
 /* deque: the last few of many readings, from several threads at once.
  *
- * With maxlen an append drops the oldest by itself. In Python an iteration over a deque that another
- * thread appends to raises RuntimeError; here one goes over a snapshot, which is all of one moment.
+ * With maxlen, an append drops the oldest reading. In Python, an iteration over a deque raises RuntimeError if another
+ * thread appends meanwhile. Here the program iterates over a snapshot, which has the items of one moment.
  */
 #include <err.h>
 #include <stdio.h>

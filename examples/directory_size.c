@@ -4,7 +4,7 @@
  *
  *     directory_size [FOLDER]
  *
- * What a part finds it adds to its own struct, which its caller has made; so nothing needs a lock.
+ * A part adds what it finds to its own struct, which its caller has made, so nothing needs a lock.
  */
 #include <dirent.h>
 #include <err.h>

@@ -1,7 +1,7 @@
 /* An echo server and its clients in one program: a hundred connections, each served by a fiber.
  *
- * The server reads and writes as if it had one connection and all the time in the world; what waits is
- * the fiber. asyncio needs a coroutine for this, and each function that it calls, too.
+ * The server reads and writes as if it had only one connection: a wait blocks only the fiber of that connection. In
+ * asyncio this function, and each function that it calls, must be a coroutine.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,9 +1,8 @@
-/* Ten thousand requests at once: each waits 200 ms for its answer, all together hardly longer.
+/* Ten thousand requests at once: each waits 200 ms for its answer, and all together take little longer.
  *
- * asyncio needs another library than threads do, and async and await in each function on the way. Here
- * libcurl is what a thread would use, and thrum_curl_perform waits in a fiber. The server is in this
- * program, too, so that each request takes two descriptors; where the system allows fewer than
- * that needs, there are fewer requests. fetch_fibers [COUNT]
+ * asyncio needs a library of its own for this, and async and await in each function. Here a thread would use libcurl in
+ * the same way, and thrum_curl_perform blocks only the fiber. The server is in this program, too, so that each request
+ * takes two descriptors; where the system allows fewer than that needs, there are fewer requests. fetch_fibers [COUNT]
  */
 #include <err.h>
 #include <errno.h>

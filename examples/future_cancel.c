@@ -1,7 +1,7 @@
 /* Cancelling tasks: those that wait for a worker never run, those that run are asked to stop.
  *
- * Python can only do the first. Here the sleep of a running task returns -ECANCELED, as would any
- * other wait in it, and the task decides what to clean up; so two tasks of a minute end at once.
+ * Python can only do the first. Here the sleep of a running task returns -ECANCELED, as any other wait in it would. The
+ * task then cleans up and ends. So two tasks of a minute end at once.
  */
 #include <err.h>
 #include <errno.h>

@@ -3,8 +3,8 @@
  *     http_server                  asks itself twice, and ends
  *     http_server PORT [WORKERS]   serves until SIGINT or SIGTERM
  *
- * Each connection has a fiber. It knows as much of HTTP as a load generator wants: requests without a
- * body, several in one read or one in several.
+ * Each connection has a fiber. It understands as much of HTTP as a load generator needs: requests without a body, of
+ * which one read may give several or only a part.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* Deadlocks, and how not to have any: all threads take the locks in the same order.
  *
- * The order may be a rule among people ("lock_a first"), or be made by the program: transfers
- * between two accounts lock the one with the lower number first, whichever way the money goes.
- * Threads that transfer back and forth then never wait in a circle.
+ * The order may be a rule for programmers ("lock_a first"), or the program computes it: a transfer between two accounts
+ * first locks the account with the lower number, in both directions. Threads that transfer back and forth then never
+ * wait in a cycle.
  */
 #include <stdio.h>
 #include <stdlib.h>

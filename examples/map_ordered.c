@@ -1,7 +1,7 @@
 /* map: apply one function to many items, at once, with the results in the order of the items.
  *
- * Python hands all items to the pool before the first result is looked at; here only a window of
- * them is in flight, so a million items need no million futures. The first failure stops the rest.
+ * Python submits all items before it returns the first result. Here only a window of items is in flight, so a million
+ * items need no million futures. The first failure stops the rest.
  */
 #include <ctype.h>
 #include <err.h>

@@ -1,7 +1,7 @@
 /* Parallel file I/O: hash all files that are named on the command line, eight at a time.
  *
- * The results come in the order of the files, and one that cannot be read does not keep the others
- * from being hashed. A file is read piece by piece, so its size does not matter.
+ * The results come in the order of the files. If a file cannot be read, the others are still hashed. A file is read
+ * piece by piece, so its size does not matter.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,5 +1,5 @@
-/* Sorting records on all processors: by points, and among equal points in the order in which they came,
- * as Python's list.sort does. Then the ranks are given by a parallel loop.
+/* Sorting records on all processors: by points, and for equal points in their original order, as by Python's list.sort.
+ * A parallel loop then computes the ranks.
  */
 #include <err.h>
 #include <stdio.h>

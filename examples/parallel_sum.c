@@ -1,5 +1,5 @@
-/* The CPU benchmark of the guide, `for i in range(n): total += i * i`, on all processors: one loop in
- * the caller, then thrum_reduce, which cuts the range where a worker wants a part of it.
+/* The CPU benchmark of the guide, `for i in range(n): total += i * i`, on all processors: one loop in the caller, then
+ * thrum_reduce, which splits the range when a worker is free.
  *
  * In Python threads do not help here, because of the GIL, and processes cost their start. The parts of
  * a fork share the caller's variables and cost some nanoseconds.

@@ -1,9 +1,8 @@
-/* A pipeline of stages: what one stage makes, the next one uses, and all work at the same time.
+/* A pipeline of stages: each stage uses what the stage before it makes, and all work at the same time.
  *
- * Between two stages stands a queue; its bound lets no stage run far ahead. A stage has as many tasks
- * as its work deserves. The last of them to find its input at an end closes its output, so that the
- * end travels down the line behind the last item. All tasks are one group: the first failure stops
- * every stage, as their waits end then.
+ * There is a queue between two stages, and its bound keeps a stage from running far ahead. A stage has several tasks if
+ * its work takes longer. The last task of a stage that finds its input closed closes the output, so the end follows the
+ * last item through all stages. All tasks are one group: the first failure ends the waits of all stages.
  */
 #include <err.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* What a pool of four gains, for tasks that wait and for tasks that compute.
  *
- * map does not know what runs its tasks, so the sequential column is the same call with the inline
- * executor. In Python only the first line gets faster; for the second one needs processes, which
- * copy all that they share. Here threads do for both, as far as there are processors.
+ * map does not know what runs its tasks, so the sequential column is the same call with the inline executor. In Python
+ * only the first line gets faster with threads. The second needs processes, which must copy what they share. Here
+ * threads make both faster, up to the number of processors.
  */
 #include <err.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
-/* PriorityQueue: what is urgent first, and among equals what came first.
+/* PriorityQueue: urgent items first, and items of equal priority in order of arrival.
  *
- * Python's takes tuples, compares whole items, and so fails for two of the same priority whose data
- * cannot be compared; the usual remedy is a counter in the tuple. Here a function compares what it
- * likes of a struct, and equals come out in the order in which they were put.
+ * Python's queue takes tuples and compares them whole, so it fails for two items of the same priority whose data cannot
+ * be compared. The usual remedy is a counter in the tuple. Here a function compares only the members that it needs, and
+ * equal items come out in the order in which they were put.
  */
 #include <err.h>
 #include <errno.h>

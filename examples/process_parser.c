@@ -1,8 +1,8 @@
-/* Untrusted input in processes of its own: a parser that crashes on some of it, while the job goes on.
+/* Untrusted input in separate processes: a parser crashes on some of it, and the program goes on.
  *
- * The parser has two faults of the kind that parsers have: it follows a pointer that a certain document makes
- * null, and it never ends on another. In a thread the first would end the program and the second keep the
- * thread for ever. Here each costs the one document, and its future says what happened.
+ * The parser has two typical defects: one document makes it follow a null pointer, and another makes it loop for ever.
+ * In a thread the first would end the program, and the second would keep the thread for ever. Here each costs only that
+ * document, and its future says what happened.
  */
 #include <err.h>
 #include <errno.h>

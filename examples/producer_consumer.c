@@ -1,8 +1,7 @@
-/* Producer and consumer: two make items, three use them up, and a queue of ten stands between.
+/* Producer and consumer: two threads make items, three consume them, with a queue of ten between them.
  *
- * The bound makes fast producers wait for slow consumers. Python's consumers wake up twice a second
- * to see whether an event tells them to stop; here closing the queue wakes them, once and at once,
- * and only when all items have been taken.
+ * The bound makes fast producers wait for slow consumers. Consumers in Python wake up twice a second to check whether
+ * an event tells them to stop. Here closing the queue wakes them at once, after they have taken all items.
  */
 #include <err.h>
 #include <errno.h>

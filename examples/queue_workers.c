@@ -1,7 +1,7 @@
 /* Queue: four workers take items from one queue and put results into another.
  *
- * Python stops its workers by a None for each, which must be counted and can never be an item. Here the queue is
- * closed, and get tells a worker so when the queue is empty. Items travel by value.
+ * Python stops its workers by putting one None for each of them, and None can then not be an item. Here the queue is
+ * closed, and get returns -EPIPE once it is empty. Items travel by value.
  */
 #include <stdio.h>
 #include <stdlib.h>

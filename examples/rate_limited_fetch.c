@@ -1,7 +1,7 @@
 /* A rate-limited pool: ten workers, and no more requests per second than the server allows.
  *
- * Python's RateLimiter sleeps with its lock held, so no other thread can even ask. Here each worker gets its moment and
- * sleeps by itself. The wait has a deadline, and cancelling the future ends it.
+ * Python's RateLimiter sleeps with its lock held, so other threads cannot ask meanwhile. Here each worker gets the
+ * moment of its turn and sleeps without a lock. The wait has a deadline, and cancelling the future ends it.
  */
 #include <stdio.h>
 #include <thrum.h>

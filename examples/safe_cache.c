@@ -1,8 +1,8 @@
 /* RLock: a function that holds the lock calls another that takes it, too.
  *
- * get_or_set calls get and set, each of which locks for itself. With a plain lock Python would wait
- * for itself for ever; thrum would stop the program and name the place. A thrum_rlock counts, and
- * takes no more memory than a lock.
+ * get_or_set holds the lock and calls get and set, which acquire it, too. With a plain lock Python would wait for ever,
+ * and thrum would stop the program and name the place. A thrum_rlock counts the acquires, and takes no more memory than
+ * a lock.
  */
 #include <stdio.h>
 #include <stdlib.h>

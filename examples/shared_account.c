@@ -1,9 +1,9 @@
-/* multiprocessing: processes that share an account, a lock that survives the death of its holder, and pipes
- * for what they have to say.
+/* multiprocessing: processes that share an account, a lock that survives the death of its holder, and pipes for
+ * messages.
  *
- * The account lies in shared memory. Four clerks, each a process of its own, pay in; one of them is
- * killed with the lock in its hand, half way through. In Python the lock would stay locked for
- * good. Here the next clerk is told of it, puts right what was left half done, and goes on.
+ * The account lies in shared memory. Four clerks, each a process of its own, pay in. One of them is killed in the
+ * middle of a payment, while it holds the lock. In Python the lock would stay locked for ever. Here the next clerk
+ * acquires it with -EOWNERDEAD, repairs what was left half done, and goes on.
  */
 #include <errno.h>
 #include <signal.h>

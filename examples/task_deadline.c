@@ -1,8 +1,7 @@
-/* A deadline for a task: however many waits it makes, it stops by itself when its time is over.
+/* A deadline for a task: it ends the task's waits, however many there are.
  *
- * A timeout of thrum_future_result only ends the wait of the one who asks; the task goes on. A deadline
- * given with the submit ends the task: its waits return -ECANCELED from then on, and thrum_cancelled
- * tells a task that computes.
+ * The deadline of thrum_future_result ends only the wait of the caller; the task goes on. A deadline given with the
+ * submit ends the task: its waits return -ECANCELED from then on, and thrum_cancelled tells a task that computes.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
-/* A group: a page whose parts are fetched at once, and which is given up as a whole.
+/* A group: the parts of a page are fetched at the same time, and succeed or fail together.
  *
- * The first page succeeds. The second has a part that fails: the part that is under way then stops
- * in the middle of its wait, the one that waits for a worker never runs, and the join says why.
- * The third has a deadline for all. Python has this for asyncio alone, as TaskGroup.
+ * The first page succeeds. The second has a part that fails: a part that runs then stops in the middle of its wait, a
+ * part that waits for a worker never runs, and the join returns the reason. The third has a deadline for all. Python
+ * has this for asyncio alone, as TaskGroup.
  */
 #include <err.h>
 #include <errno.h>

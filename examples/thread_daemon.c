@@ -1,8 +1,7 @@
-/* Daemon threads: one that watches in the background, and does not keep the program alive.
+/* Daemon threads: a monitor in the background that does not keep the program alive.
  *
- * As in Python, the end of the program waits for all other threads and leaves daemons where they
- * are. Here the main thread needs no handle either: giving it up detaches the thread, and should
- * it fail, the failure is printed all the same.
+ * As in Python, the end of the program waits for all other threads and leaves daemons where they are. The main thread
+ * needs no handle: thrum_thread_free detaches the thread. If the thread fails, the failure is still printed.
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,8 +1,7 @@
 /* What happens when a thread fails: nothing is lost.
  *
- * The failure is given to whoever joins, with its message. If nobody does, the failure hook gets
- * it, which by default prints it on stderr as Python's excepthook does; here the program sets its
- * own.
+ * A join returns the failure, with its message. If nobody joins, the failure hook gets it. By default the hook prints
+ * it on stderr, as Python's excepthook does; this program sets its own hook.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* Joining with a timeout: wait for a thread, but not for ever.
  *
- * Python can only go on waiting. Here the thread is cancelled: its sleep ends at once.
+ * In Python the caller can only go on waiting. Here the thread is cancelled: its sleep ends at once.
  */
 #include <stdio.h>
 #include <thrum.h>

@@ -1,8 +1,7 @@
 /* The guide's CPU benchmark: sums of squares one after another, in four threads and in four processes.
  *
- * In Python only the processes are faster. Here threads compute at once as well, and share memory besides;
- * processes cost their start and are for what may crash. The three measurements are the same call with
- * another executor.
+ * In Python only the processes are faster. Here threads compute at the same time, too, and share memory. Processes cost
+ * their start, and are for code that may crash. The three measurements are the same call with another executor.
  */
 #include <err.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* One task function, three executors: in the caller, on threads, as fibers.
  *
- * Forty requests of 20 ms each. What changes is one line, the executor; in Python the third column asks
- * for async and await from here down to the socket. A pool of ten threads takes them ten at a time,
- * fibers all at once, on one thread.
+ * Forty requests of 20 ms each. Only one line changes, the executor. In Python the third column needs async and await
+ * in each function, down to the socket. A pool of ten threads takes them ten at a time, fibers all at once, on one
+ * thread.
  */
 #include <err.h>
 #include <stdio.h>

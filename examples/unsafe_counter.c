@@ -1,12 +1,11 @@
 /* Race conditions: five threads count to 100 000 each, in one way that loses counts and three that
  * do not.
  *
- * Python's counter += 1 is a read and a write, with room for another thread between them. The same
- * line would be worse in C: two threads that touch one variable without a lock are undefined
- * behaviour, and the program may do anything. So the unsafe variant locks each half, as real
- * programs do that look and then act. Now nothing is undefined, no tool complains, and counts are
- * lost all the same: what must not be torn apart belongs in one hold of the lock. All threads
- * meet at a barrier between their first read and write, so that some are lost on every machine.
+ * Python's counter += 1 is a read and a write, with room for another thread between them. The same line would be worse
+ * in C: two threads that touch one variable without a lock are undefined behaviour, and the program may do anything. So
+ * the unsafe variant locks the read and the write separately, as real programs do that check and then act. Now nothing
+ * is undefined and no tool complains, but counts are still lost: the read and the write belong into one critical
+ * section. All threads meet at a barrier between their first read and write, so that some are lost on every machine.
  */
 #include <err.h>
 #include <errno.h>

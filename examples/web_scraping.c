@@ -1,8 +1,8 @@
 /* Concurrent web scraping: the same pages one after another and eight at a time.
  *
- * One function does both, as only the executor differs: thrum_inline_new runs each task in the
- * caller, a pool runs them at once. A page that cannot be had is a failed task with a message, not
- * a tuple with a place for errors. The server is played by a sleep.
+ * One function does both, as only the executor differs: thrum_inline_new runs each task in the caller, a pool runs them
+ * at once. A page that cannot be fetched is a failed task with a message, not a tuple with a member for errors. A sleep
+ * stands for the server.
  */
 #include <err.h>
 #include <errno.h>

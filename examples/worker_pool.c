@@ -1,8 +1,8 @@
 /* A pool of workers made by hand, from two queues and four threads.
  *
- * Use thrum_thread_pool_new unless you need something that it does not have; this shows that there
- * is no magic in it. Each task has a number of its own, where the usual Python takes id(func),
- * which is the same for all tasks of one function; and an error travels beside the result.
+ * Use thrum_thread_pool_new unless you need something that it does not have. This program shows what such a pool
+ * consists of. Each task has a number of its own. Python programs often take id(func), which is the same for all tasks
+ * of one function. An error is passed on beside the result.
  */
 #include <err.h>
 #include <errno.h>
