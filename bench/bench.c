@@ -105,7 +105,7 @@ static void usage(FILE *out, const char *program)
             "usage: %s [--rounds N] [--json FILE] [--peers DIR] [--deadline S] [ROW...]\n"
             "Measures thrum beside its peers: N rounds (%d) of each in turn, medians.\n"
             "ROW is a part of the name of the rows to run. Peers in other languages are programs\n"
-            "of DIR (peers, beside this one); one that gives no figure for S seconds (%d) is\n"
+            "of DIR (peers, beside this one); a peer that gives no figure for S seconds (%d) is\n"
             "skipped.\n",
             program, BENCH_ROUNDS, BENCH_DEADLINE);
 }

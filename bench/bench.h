@@ -16,7 +16,7 @@
  *
  * A contender is a function here, or a question to a program of its own (external.h), or, where a
  * library was missing at build time, only the reason why there is no figure. Such a reason, also
- * one that turns up while measuring, stands in the table in the figure's place.
+ * a reason that turns up while measuring, stands in the table in the figure's place.
  *
  *     bench_lock [--rounds N] [--json FILE] [--peers DIR] [--deadline S] [ROW...]
  *

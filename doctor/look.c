@@ -9,7 +9,7 @@
  * the waits were there at the same time, and are still. None of them ends by itself, as none has a
  * time limit; none is ended by another thread, as only the owner releases a lock. That is the proof
  * of a deadlock. A signal handler could jump out of a wait, and a thread outside of the circle could
- * cancel one that joins; the doctor does not look for code that would do so.
+ * cancel a thread that joins; the doctor does not look for code that would do so.
  *
  * An owner that does not exist proves it, too: a mutex that its owner did not release before it
  * ended, or that a thread of the parent held at a fork. Nobody else may unlock it, by POSIX. The

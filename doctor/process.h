@@ -131,7 +131,7 @@ struct module *process_program(struct process *process);
 /* True if its C library is musl. */
 bool process_is_musl(struct process *process);
 
-/* True if the thread has not run since then, and was not woken either: one that was woken, but got no
+/* True if the thread has not run since then, and was not woken either: a thread that was woken, but got no
  * processor yet, has the same count of time slices. */
 bool process_unmoved(const struct process *process, int index);
 

@@ -153,8 +153,8 @@ static void read_text(const struct memory *memory, uint64_t address, char *text,
     text[got] = 0;
 }
 
-/* The frame that called libthrum: the innermost outside of it, or where it is a part of the program
- * the one that called a public function. */
+/* The frame that called libthrum: the innermost outside of it; if libthrum is a part of the program,
+ * the frame that called a public function. */
 static int caller_of(const struct thread *thread)
 {
     for (int i = 0; i < thread->frame_count; i++) {
@@ -237,7 +237,7 @@ static int unwind_fiber(struct thrum *thrum, struct thread *thread, const uint8_
     return process_unwind(process, thread, &copy);
 }
 
-/* The frames of one that its worker runs are the thread's. */
+/* The frames of a fiber that its worker runs are the thread's. */
 static int borrow_frames(struct process *process, struct thread *thread, int carrier)
 {
     const struct thread *from = &process->threads[carrier];

@@ -1,7 +1,7 @@
 /* The CPU task: `for i in range(n): total += i * i`, with n such that it takes 100 ms.
  *
- * A compiler that understands the loop replaces it by the formula n(n-1)(2n-1)/6, and one that
- * half understands it does several steps at once. Neither is the work that was meant. An empty
+ * A compiler may replace the loop by the formula n(n-1)(2n-1)/6, or do several steps at once.
+ * Neither is the work that was meant. An empty
  * piece of assembly that claims to change each square makes every step happen, in order, at no
  * cost; it works alike on every machine and needs no special kind of variable.
  *

@@ -11,9 +11,9 @@
  *
  * The proxy variables of the environment are not for the loopback and are passed over there.
  *
- * Stopping: a task that is cancelled stops waiting. The sequential column, which runs in the one who would
- * cancel it, is stopped after Ctrl-C by libcurl's progress function, which is asked once a second, as
- * that is how often libcurl looks whether a transfer has become too slow.
+ * Stopping: a task that is cancelled stops waiting. The sequential column runs on the thread that would
+ * cancel it. After Ctrl-C, libcurl's progress function stops it. libcurl calls this function once a
+ * second, when it checks whether a transfer has become too slow.
  */
 #include "handle_pool.h"
 #include "http_server.h"

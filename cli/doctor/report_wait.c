@@ -102,7 +102,7 @@ const char *doctor_report_function(const struct frame *frames, int count, int in
     const struct place *place = frames[index].place;
     if (place->function)
         return place->function;
-    /* A function of the same file is the one that was called, or one that it called. */
+    /* A function of the same file was called directly, or by that function. */
     const struct place *outer = index + 1 < count ? frames[index + 1].place : NULL;
     bool inside = outer && outer->callee && place->module &&
                   outer->callee_start >= place->module->start &&

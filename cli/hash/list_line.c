@@ -111,7 +111,7 @@ static bool take_digest(const char *text, size_t size, unsigned char *ret_digest
            take_base64(text, length, ret_digest) == size;
 }
 
-/* Undoes the escapes in place; false for one that does not exist. */
+/* Undoes the escapes in place; false for an unknown escape. */
 static bool unescape(char *name)
 {
     char *to = name;

@@ -12,15 +12,15 @@
  *
  * Who computes. A thread that sleeps and wakes again and again also waits for a core each time, but that is not in proportion to
  * the little that it computes, and what it would be alone cannot be told from it. A thread that computes is on a core for
- * milliseconds at a time; one that is there for less than 0.4 ms on average does not count here.
+ * milliseconds at a time; a thread with less than 0.4 ms on average does not count here.
  *
  * What others cost. N workers that compute `cpu` seconds are ready for cpu (1 + ratio) / N each. Alone they would be for
  * cpu / min(N, cores): the part of the wait in which they wait for each other. The difference is due to others.
  *
  * That is a mean over workers, while the run ends with the last of them; and the thread that starts them waits before they do.
  * So up to a quarter more is taken out, but never so much that less is left than the computing takes alone. A program that only
- * computes is thereby left with just that, which is known well. Of one that also waits, the wait is known the worse the more was
- * lost, and beyond a half sweep.c does not tell.
+ * computes is thereby left with just that, which is known well. If it also waits, the error of the wait grows with the loss,
+ * and beyond a half sweep.c does not tell.
  */
 #include "run_delay.h"
 

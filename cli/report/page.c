@@ -1,6 +1,6 @@
 /* The page. Its text is page.html, which the build makes lines of C of. Lines of it that are comments stand for what differs:
  *
- *     <!--POLICY-->    what the page may load: nothing; one that is live asks its own server
+ *     <!--POLICY-->    what the page may load: nothing; a live page asks its own server
  *     <!--RESULTS-->   the results as JSON; "<" is written as an escape, so that no text ends the script that holds them
  *     <!--EXPLORER-->  the explorer, compressed and as base64 (explorer/)
  */

@@ -121,7 +121,7 @@ static void put_value(FILE *out, const struct placeholder *placeholder,
         }
     } else {
         size_t position = index > 0 ? (size_t)index - 1 : fields->count - (size_t)-index;
-        if (position < fields->count) /* one that does not exist is empty */
+        if (position < fields->count) /* a missing field is empty */
             put_argument(out, fields->items[position], placeholder->operation);
     }
 }

@@ -8,7 +8,7 @@
  *
  *     submitted      an origin is noted: who submitted it, in which epoch
  *     task_begin     the thread's context is put aside (the token that is returned); the task has none yet
- *     a hook         the first one that needs a slot makes one, with a record (thrum__watch_task_adopt)
+ *     a hook         the first hook that needs a slot makes it, with a record (thrum__watch_task_adopt)
  *     leave, arrive  around the time in which a fiber is switched out: the thread is in its own context, then again in
  *                    that of the task
  *     task_end       the slot is free, the context put aside is in force again
