@@ -81,6 +81,17 @@ static const char *const nouns[STEP_KINDS] = {
     [STEP_FUTEX_WAKE] = "futex",
 };
 
+/* Of objects of libthrum (doctor/schedule/hook_thrum.c). */
+static const char *const thrum_verbs[] = {
+    [THRUM_WANTS] = "waits for",
+    [THRUM_ACQUIRED] = "has acquired",
+    [THRUM_RELEASES] = "releases",
+    [THRUM_TELLS] = "signals",
+};
+static const char *const thrum_nouns[STEP_THRUM_KINDS] = {
+    "lock", "rwlock", "semaphore", "condition", "barrier", "event", "queue", "group",
+};
+
 void story_look(void *argument, pid_t pid)
 {
     struct story *story = argument;
@@ -227,6 +238,11 @@ static void put_operation(const struct story *story, uint8_t kind, uint64_t obje
     struct places *places = (struct places *)(uintptr_t)&story->process.places;
     const struct place *function;
     kind = kind < STEP_KINDS ? kind : STEP_NONE;
+    if (kind >= STEP_THRUM) {
+        fprintf(out, "%s ", thrum_verbs[(kind - STEP_THRUM) / STEP_THRUM_KINDS]);
+        put_object(story, object, thrum_nouns[(kind - STEP_THRUM) % STEP_THRUM_KINDS], out);
+        return;
+    }
     fputs(verbs[kind], out);
     if (kind == STEP_JOIN) {
         fputc(' ', out);
@@ -321,6 +337,28 @@ static void put_stack(const struct thread *thread, FILE *out)
         doctor_report_frame(out, thread->frames + first, end - first, i - first);
 }
 
+/* The futex of a thread that waits for an object of libthrum is the thread's own. What it waits for was told by its last
+ * step that wants an object which it has not acquired since. */
+static const struct schedule_step *wanted_by(const struct story *story, uint32_t index)
+{
+    enum { WANTS = STEP_THRUM, ACQUIRED = STEP_THRUM + STEP_THRUM_KINDS * THRUM_ACQUIRED };
+    if (story->runner->region->threads[index].kind != STEP_FUTEX_WAIT)
+        return NULL;
+    for (uint32_t i = step_count(story); i-- > first_step(story);) {
+        const struct schedule_step *step = step_at(story, i);
+        if (step->thread != index || step->kind < WANTS || step->kind >= ACQUIRED)
+            continue;
+        for (uint32_t later = i + 1; later < step_count(story); later++) {
+            const struct schedule_step *next = step_at(story, later);
+            if (next->thread == index && next->object == step->object &&
+                next->kind == step->kind + STEP_THRUM_KINDS)
+                return NULL;
+        }
+        return step;
+    }
+    return NULL;
+}
+
 static void put_end_of_thread(const struct story *story, uint32_t index, FILE *out)
 {
     const struct schedule_thread *thread = &story->runner->region->threads[index];
@@ -333,8 +371,10 @@ static void put_end_of_thread(const struct story *story, uint32_t index, FILE *o
         fputs(" runs; last step: ", out);
     else
         fputs(thread->state == THREAD_READY ? " could go on; next step: " : " waits: ", out);
-    put_operation(story, thread->kind, thread->object, out);
-    put_place(story, thread->place, false, out);
+    const struct schedule_step *wanted = wanted_by(story, index);
+    put_operation(story, wanted ? wanted->kind : thread->kind,
+                  wanted ? wanted->object : thread->object, out);
+    put_place(story, wanted ? wanted->place : thread->place, false, out);
     fputc('\n', out);
     for (uint32_t h = 0; h < thread->held_count && h < SCHEDULE_HELD; h++) {
         fputs("    holds ", out);
@@ -398,16 +438,42 @@ static const char *flag_words(uint8_t flags)
                                   : "";
 }
 
+/* The thread waits for the same futex again, after a time limit of the library's own. Only its last such step is shown. */
+static bool waits_again(const struct story *story, uint32_t i)
+{
+    const struct schedule_step *step = step_at(story, i);
+    if (step->kind != STEP_FUTEX_WAIT)
+        return false;
+    for (uint32_t later = i + 1; later < step_count(story); later++) {
+        const struct schedule_step *next = step_at(story, later);
+        if (next->thread == step->thread)
+            return next->kind == STEP_FUTEX_WAIT && next->object == step->object &&
+                   next->place == step->place;
+    }
+    return false;
+}
+
+/* The first of the last STEPS_SHOWN steps that are shown. */
+static uint32_t first_shown(const struct story *story)
+{
+    uint32_t shown = 0, first = step_count(story);
+    while (first > first_step(story) && shown < STEPS_SHOWN)
+        shown += !waits_again(story, --first);
+    return first;
+}
+
 static void put_steps(const struct story *story, bool full, FILE *out)
 {
     uint32_t count = step_count(story), first = first_step(story);
-    if (!full && count > STEPS_SHOWN && count - STEPS_SHOWN > first)
-        first = count - STEPS_SHOWN;
+    if (!full)
+        first = first_shown(story);
     if (first > 0)
         fprintf(out, "  ... %u steps before; --full shows %s\n", first,
                 full ? "no more than these" : "them");
     for (uint32_t i = first; i < count; i++) {
         const struct schedule_step *step = step_at(story, i);
+        if (!full && waits_again(story, i))
+            continue;
         fprintf(out, "%6u %s ", i + 1, step->flags & STEP_PREEMPTS ? ">" : " ");
         if (step->flags & STEP_SWITCH || i == first) {
             fputs(MARK_BOLD, out);

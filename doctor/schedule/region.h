@@ -68,7 +68,17 @@ enum schedule_kind {
     STEP_READ, /* of memory, in an instrumented program */
     STEP_WRITE,
     STEP_ATOMIC,
-    STEP_KINDS,
+    STEP_THRUM, /* and above: STEP_THRUM + STEP_THRUM_KINDS * action + kind, of an object of libthrum */
+    STEP_THRUM_KINDS = 8,
+    STEP_KINDS = STEP_THRUM + STEP_THRUM_KINDS * 4,
+};
+
+/* What a thread does to an object of libthrum. The kind of the object is an enum thrum__probe_kind. */
+enum schedule_thrum_action {
+    THRUM_WANTS,    /* it is about to wait for it */
+    THRUM_ACQUIRED, /* it has it now */
+    THRUM_RELEASES,
+    THRUM_TELLS, /* it puts into a queue, sets an event, notifies a condition */
 };
 
 enum schedule_flag {

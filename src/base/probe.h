@@ -1,6 +1,7 @@
 /* Probes: where the library tells a watcher what happens to its objects and tasks.
  *
- * The watcher is the library that `thrum doctor -- PROGRAM` preloads (doctor/preload/hook_thrum.c). Its
+ * The watcher is the library that `thrum doctor -- PROGRAM` preloads (doctor/preload/hook_thrum.c), or that of
+ * `thrum explore` (doctor/schedule/hook_thrum.c), in which a probe may run other threads before it returns. Its
  * hooks see pthreads alone. Between fibers, and inside of the library's own objects, they would see
  * nothing. So the watcher exports one table of functions, and a probe is a call through it. Without a
  * table, a probe costs one predictable branch.
@@ -9,8 +10,8 @@
  * (probe.c). It is never replaced. The name of its symbol has its version, so a library never calls a
  * table of another layout.
  *
- * The functions are called on the thread or fiber concerned. They do not block, and do not call the
- * library. They may change errno no more than the call itself may.
+ * The functions are called on the thread or fiber concerned, never while the library holds an internal
+ * guard. They do not wait for another thread, and do not call the library. They may change errno no more than the call itself may.
  *
  * The order of calls:
  *

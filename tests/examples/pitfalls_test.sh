@@ -1,0 +1,74 @@
+#!/bin/bash
+# The tools find what docs/guide/pitfalls.md says: pitfalls_test.sh THRUM BUILD SOURCE
+#
+# A block of shell that is followed by a block of text is run, and each line of the text stands in what it prints. Numbers of
+# three and more digits are addresses and threads of one run, and count as the same. Then no mended program fails under
+# `thrum explore`, nor has `thrum doctor` a finding in one.
+set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/../cli/tap.sh"
+thrum=$(realpath "$1") build=$(realpath "$2") source=$(realpath "$3")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+ln -s "$build"/examples/pitfalls/*_broken "$build"/examples/pitfalls/*_mended "$work" || exit 1
+cd "$work" || exit 1
+: >err
+mkdir bin && ln -s "$thrum" bin/thrum
+export LC_ALL=C PATH=$work/bin:$PATH
+
+awk '/^```sh$/ { file = ++count ".sh"; next }
+     /^```text$/ { file = fresh ? count ".text" : ""; fresh = 0; next }
+     /^```$/ { fresh = file ~ /sh$/; file = ""; next }
+     file { print > file; next }
+     /./ { fresh = 0 }' "$source/docs/guide/pitfalls.md"
+
+any_run() { sed -E 's/0x[0-9a-f]+|[0-9]{3,}/N/g' "$1"; }
+
+the_page_is_true() {
+    local text line
+    [ -e 6.text ] || [ -e 7.text ] || return 1
+    for text in *.text; do
+        timeout 120 sh "${text%text}sh" >out 2>&1
+        any_run out >masked
+        any_run "$text" >wanted
+        while read -r line; do
+            grep -qF -- "$line" masked || {
+                echo "$(cat "${text%text}sh"): the page has: $line" >&2
+                cat out >&2
+                return 1
+            }
+        done <wanted
+    done
+}
+
+mended_programs_have_no_failure() {
+    local name
+    for name in race deadlock wakeup leak fork; do
+        timeout 120 thrum explore -q -r 100 -- "./${name}_mended" >out 2>&1 || { cat out >&2; return 1; }
+    done
+    for name in deadlock wakeup leak blocking; do
+        timeout 60 thrum doctor -- "./${name}_mended" >out 2>&1
+        grep -q ' 0 deadlocks, 0 potential' out || { cat out >&2; return 1; }
+    done
+    THRUM_LEAKS=1 ./leak_mended >out 2>&1 && ! grep -q 'not freed' out
+}
+
+# What thrum's objects order is no race.
+instrumented_programs_have_no_race_that_is_none() {
+    local name
+    for name in race deadlock wakeup; do
+        if ! instrument "${name}_mended"; then return 1; fi
+        timeout 120 thrum explore -q -r 100 -- ./instrumented >out 2>&1 ||
+            { cat out >&2; return 1; }
+    done
+}
+
+instrument() {
+    gcc -g -O1 -fsanitize=thread -I"$source/include" -c "$source/examples/pitfalls/$1.c" -o program.o &&
+        gcc program.o -o instrumented -pthread "$build/src/libthrum.so" "$build/doctor/libthrum-schedule.so" \
+            -Wl,-rpath,"$build/src:$build/doctor"
+}
+
+if ! instrument race_broken; then exit 1; fi
+mv instrumented race_instrumented
+run_tests the_page_is_true mended_programs_have_no_failure instrumented_programs_have_no_race_that_is_none
