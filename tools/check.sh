@@ -8,7 +8,7 @@ logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
 all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix mutants-match gcc-O2 \
-blocks manual tests page python cli-faults symbols abi install postgres valgrind gdb \
+blocks manual tests page site python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
 
@@ -77,6 +77,8 @@ step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
 step_gcc_O2() { make_build check gcc; }
 step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
 step_page() { make_build check gcc && tests/page/page_test.sh "$build-check/cli/thrum" "$build-check/page"; }
+# The guide, the manual and the reference as a site, with what the examples print now.
+step_site() { make_build check gcc && tools/site.sh "$build-check"; }
 # Each call of the commands' own code fails once. `FAULTS_EACH=1000 ./dev check cli-faults` tries them all.
 step_cli_faults() {
     make_build check gcc && for scenarios in tests/cli/*_faults.sh; do

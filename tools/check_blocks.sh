@@ -22,7 +22,7 @@ complain() {
 }
 
 set --
-for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md docs/man/*.7 examples/*.md; do
+for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md docs/guide/*.md docs/man/*.7 examples/*.md; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 awk -v out="$work" -v stubs=interface/blocks.h -f "$here/blocks.awk" "$@" >"$work/index" || exit 1

@@ -469,6 +469,16 @@ rejects manual build 'docs/man/thrum.7: man -k cannot read' 'a page that man -k 
 fresh && echo '.BR thrum_gone (3)' >>docs/man/thrum.7
 rejects manual build 'thrum_gone.3' 'a reference to nowhere'
 
+# Links.
+fresh && mkdir site && echo '<h1 id="top">x</h1><a href="b.html#part">y</a>' >site/a.html && echo '<h2 id="part">z</h2>' >site/b.html
+accepts links site
+sed -i 's/b.html/c.html/' site/a.html
+rejects links site './a.html: c.html#part is not there' 'a link to nowhere'
+sed -i 's/c.html#part/b.html#gone/' site/a.html
+rejects links site './a.html: b.html#gone: the page has no such anchor' 'a link to no anchor'
+rm site/a.html
+rejects links site 'there is no link' 'a site without links'
+
 # Valgrind: a program that is right, one that reads what nobody wrote, and one that changes its stack.
 fresh && {
     echo '#include <stdlib.h>'

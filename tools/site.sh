@@ -1,0 +1,109 @@
+#!/bin/sh
+# Builds the site: site.sh BUILD-DIR [OUT-DIR], in the root of the tree. OUT-DIR is BUILD-DIR/site by default; the pages
+# are made in OUT-DIR.source. BUILD-DIR has the manual pages and the examples; what an example prints on its page it
+# printed now.
+#
+#  - The pages of the tree, with the paths that they have in it, so that their links hold (tools/site.awk).
+#  - A page for each example, each header and each manual page.
+#  - No link of the site is dead. The Python of the guide parses, and each name of thrum in it exists. codespell knows each
+#    word.
+set -eu
+build=${1:?usage: site.sh BUILD-DIR [OUT-DIR]}
+out=${2:-$build/site}
+here=$(cd "$(dirname "$0")" && pwd)
+source=$out.source
+rm -rf "$source" "$out"
+mkdir -p "$source" "$source.outputs" "$source/man" "$source/include/thrum" "$source/examples"
+build=$(realpath "$build")
+source=$(realpath "$source")
+outputs=$source.outputs
+pages=$(find ./*.md docs examples -name '*.md' | sed 's|^\./||' | sort)
+headers=$(find include adapter -name '*.h' | sort)
+
+# Each example once, as its test runs it.
+for program in examples/*.c; do
+    name=$(basename "$program" .c)
+    [ -x "$build/examples/$name" ] || { echo "site: $build/examples/$name is not built" >&2; exit 1; }
+    args=$(cat "tests/examples/$name.args" 2>/dev/null || true)
+    # shellcheck disable=SC2086 # a list of words
+    (cd tests/examples && timeout 60 "$build/examples/$name" $args) >"$outputs/$name" 2>&1 </dev/null ||
+        { echo "site: examples/$name failed" >&2; exit 1; }
+done
+
+{
+    for page in $pages; do echo "$page"; done
+    for header in $headers; do echo "$header.md"; done
+    for program in examples/*.c examples/pitfalls/*.c; do echo "$program.md"; done
+    echo include/README.md
+    echo man/README.md
+} >"$source.pages"
+
+made() { awk -v folder="$1" -v pages="$source.pages" -v outputs="$outputs" -f "$here/site.awk" "$2"; }
+
+for page in $pages; do
+    folder=$(dirname "$page")
+    mkdir -p "$source/$folder"
+    [ "$folder" = . ] && folder=
+    made "$folder" "$page" >"$source/$page"
+done
+
+mkdir -p "$source/examples/pitfalls"
+for program in examples/*.c examples/pitfalls/*.c; do
+    name=${program#examples/}
+    name=${name%.c}
+    {
+        printf '# %s\n\n' "$name"
+        awk '/^\/\*/ { inside = 1 } inside { line = $0; sub(/^(\/\*| \*\/?) ?/, "", line); sub(/ *\*\/$/, "", line); print line }
+            /\*\// || !inside { exit }' "$program"
+        printf '\n[%s.c](../../examples/%s.c)\n' "$(basename "$name")" "$name"
+    } >"$source.one"
+    made docs/guide "$source.one" | awk 'skipped || !/^\[[a-z_\/]*\.c\]/ { print } /^\[[a-z_\/]*\.c\]/ { skipped = 1 }' >"$source/$program.md"
+done
+
+{
+    printf '# Headers\n\nThe comment of each declaration is its documentation, and the manual pages are made of it.\n\n'
+    for header in $headers; do
+        printf -- '- [%s](%s): %s\n' "$(basename "$header")" "../$header.md" "$(sed -n '1s/^\/\* *//; 1s/ *\*\/$//; 1p' "$header")"
+    done
+} >"$source/include/README.md"
+for header in $headers; do
+    mkdir -p "$source/$(dirname "$header")"
+    { printf '# %s\n\n```c\n' "$(basename "$header")"; cat "$header"; printf '```\n'; } >"$source/$header.md"
+done
+
+# A page of the manual is a page of the site; a name that another page explains is a line of the index.
+{
+    printf '# Manual pages\n\n'
+    for page in "$build"/cli/*.1 "$build"/docs/man/*.7 docs/man/*.7 "$build"/docs/man/*.3; do
+        [ -f "$page" ] || continue
+        name=$(basename "$page")
+        target=$(sed -n '1s|^\.so man[0-9]/||p' "$page")
+        if [ -z "$target" ]; then
+            target=$name
+            {
+                printf '# %s\n\n<div class="manual">\n' "$name"
+                mandoc -T html -O fragment "$page" | awk '!/^ *$/ || inside { print } /<pre/ { inside = 1 } /<\/pre>/ { inside = 0 }'
+                printf '</div>\n'
+            } >"$source/man/$name.md"
+        fi
+        printf -- '- [%s](%s.md)\n' "$name" "$target"
+    done
+} >"$source/man/README.md"
+
+for page in docs/guide/*.md; do
+    awk '/^```python$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$page" >"$source.py"
+    python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$source.py" ||
+        { echo "site: $page: the Python does not parse" >&2; exit 1; }
+    # shellcheck disable=SC2016 # a quotation
+    grep -o '`[^`]*`' "$page" | grep -oE '\b(thrum_[a-z_]+[a-z]|THRUM_[A-Z_]+[A-Z])\b' | sort -u | while read -r name; do
+        grep -rqw "$name" include adapter src || { echo "site: $page: there is no $name" >&2; exit 1; }
+    done
+done
+# shellcheck disable=SC2086 # a list of files
+codespell --ignore-words docs/words $pages
+
+cp docs/*.svg "$source/docs/"
+cp docs/site.css "$source/"
+{ cat docs/mkdocs.yml; printf 'docs_dir: %s\nsite_dir: %s\n' "$source" "$(realpath -m "$out")"; } >"$source.yml"
+mkdocs --quiet build --strict --config-file "$source.yml"
+"$here/check_links.sh" "$out"
