@@ -117,11 +117,18 @@ static void expire(thrum__fiber_worker *worker)
     }
 }
 
+/* Also asks for the memory of those that run next. */
 static thrum__fiber *next_ready(thrum__fiber_worker *worker)
 {
     thrum__fiber *fiber = worker->first_ready;
-    if (fiber)
-        worker->first_ready = fiber->next;
+    if (!fiber)
+        return NULL;
+    thrum__fiber *next = worker->first_ready = fiber->next;
+    if (next) {
+        thrum__fiber_fetch_more(next);
+        if (next->next)
+            thrum__fiber_fetch(next->next);
+    }
     return fiber;
 }
 
