@@ -1,8 +1,6 @@
 #include "base/life.h"
-#include "base/atomic.h"
 #include "base/fault.h"
 #include "base/pidfd.h"
-#include "base/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +15,7 @@
 
 static uint32_t ended[THRUM__EXPLORE_THREADS];
 
-thrum__life thrum__life_self(void)
+thrum__life thrum__life_find_self(void)
 {
     return (thrum__life){(uint32_t)thrum__explore_thread_number() + 1, 1};
 }
@@ -61,21 +59,16 @@ static uint64_t start_of(uint32_t pid)
     return start_in(stat);
 }
 
-/* Cached, because every turn asks for it: two words, as the second says which process the first
- * belongs to. A start that could not be read is read again. */
-thrum__life thrum__life_self(void)
+uint64_t thrum__life_known; /* two threads may both find it out */
+uint32_t thrum__life_process;
+
+/* A start that could not be read is read again. */
+thrum__life thrum__life_find_self(void)
 {
-    static uint64_t known; /* start and pid; two threads may both find them out */
-    static uint32_t process;
-    const uint64_t pids = UINT64_C(1) << THRUM__LIFE_PID_BITS;
-    if (thrum__load_acquire(&process) == thrum__process_generation) {
-        uint64_t found = thrum__load_relaxed(&known);
-        return (thrum__life){(uint32_t)(found % pids), found / pids};
-    }
     thrum__life self = {(uint32_t)getpid(), start_of((uint32_t)getpid())};
     if (self.start) {
-        thrum__store_relaxed(&known, self.start * pids | self.pid);
-        thrum__store_release(&process, thrum__process_generation);
+        thrum__store_relaxed(&thrum__life_known, self.start << THRUM__LIFE_PID_BITS | self.pid);
+        thrum__store_release(&thrum__life_process, thrum__process_generation);
     }
     return self;
 }

@@ -149,12 +149,11 @@ static inline uint32_t thrum__owner_peek(const uint32_t *owner)
     return thrum__load_relaxed(owner);
 }
 
-/* The same for memory that processes share, where the word names the process, too. `self` gives the
- * word of the calling context by its ident. */
-static inline bool thrum__owner_is_self_shared(const uint64_t *owner, uint64_t (*self)(uint32_t))
+/* The same for memory that processes share, where the word names the process, too: `self` without an ident. */
+static inline bool thrum__owner_is_self_shared(const uint64_t *owner, uint64_t self)
 {
     uint32_t ident = thrum__local_number();
-    return ident && thrum__load_relaxed(owner) == self(ident);
+    return ident && thrum__load_relaxed(owner) == (self | ident);
 }
 
 static inline void thrum__owner_set_shared(uint64_t *owner, uint64_t word)

@@ -57,11 +57,18 @@ _Static_assert(START_SHIFT + THRUM__LIFE_START_BITS == 64, "the word is full");
 
 enum { FIRST_NS = 2000000 };
 
-/* The calling process, as the word has it. */
-static uint64_t myself(void)
+/* A process, as the state has it. */
+static uint64_t state_of(thrum__life process)
 {
-    thrum__life self = thrum__life_self();
-    return self.start << START_SHIFT | self.pid;
+    return process.start << START_SHIFT | process.pid;
+}
+
+/* A process, as the owner word has it, without an ident. */
+static uint64_t owner_of(thrum__life process)
+{
+    enum { IDENT_BITS = 20 };
+    return process.start << (IDENT_BITS + THRUM__LIFE_PID_BITS) | (uint64_t)process.pid
+                                                                      << IDENT_BITS;
 }
 
 static thrum__life holder_of(uint64_t state)
@@ -69,20 +76,11 @@ static thrum__life holder_of(uint64_t state)
     return (thrum__life){(uint32_t)(state & PIDS), state >> START_SHIFT};
 }
 
-/* The owner word of the calling process's context with that ident. */
-static uint64_t owner_word(uint32_t ident)
-{
-    enum { IDENT_BITS = 20 };
-    thrum__life self = thrum__life_self();
-    return self.start << (IDENT_BITS + THRUM__LIFE_PID_BITS) | (uint64_t)self.pid << IDENT_BITS |
-           ident;
-}
-
 static bool is_mine(const thrum_shared_lock *lock)
 {
-    if (!thrum__owner_is_self_shared(&lock->owner_, owner_word))
-        return false;
-    return (thrum__load_relaxed(&lock->state_) & ~(WAITERS | DIED | BROKEN)) == myself();
+    thrum__life self = thrum__life_self();
+    return thrum__owner_is_self_shared(&lock->owner_, owner_of(self)) &&
+           (thrum__load_relaxed(&lock->state_) & ~(WAITERS | DIED | BROKEN)) == state_of(self);
 }
 
 static __attribute__((noreturn, noinline)) void misuse(const thrum_shared_lock *lock,
@@ -102,9 +100,9 @@ void thrum_shared_lock_init(thrum_shared_lock *lock)
 }
 
 /* The caller has just got the lock. */
-static int acquired(thrum_shared_lock *lock, uint64_t state)
+static int acquired(thrum_shared_lock *lock, thrum__life self, uint64_t state)
 {
-    thrum__owner_set_shared(&lock->owner_, owner_word(thrum__self_ident()));
+    thrum__owner_set_shared(&lock->owner_, owner_of(self) | thrum__self_ident());
     thrum__probe(acquired, THRUM__PROBE_LOCK, lock, 0, NULL, 0);
     return state & DIED ? -EOWNERDEAD : 0;
 }
@@ -113,13 +111,14 @@ static int acquired(thrum_shared_lock *lock, uint64_t state)
 static bool take(thrum_shared_lock *lock, uint64_t flags, uint64_t *ret_state, int *ret_code)
 {
     uint64_t state = thrum__load_relaxed(&lock->state_);
+    thrum__life self = thrum__life_self();
     while (!(state & PIDS)) {
         if (state & BROKEN) {
             *ret_code = -ENOTRECOVERABLE;
             return true;
         }
-        if (thrum__cas_acquire(&lock->state_, &state, myself() | flags)) {
-            *ret_code = acquired(lock, 0);
+        if (thrum__cas_acquire(&lock->state_, &state, state_of(self) | flags)) {
+            *ret_code = acquired(lock, self, 0);
             return true;
         }
     }
@@ -130,13 +129,15 @@ static bool take(thrum_shared_lock *lock, uint64_t flags, uint64_t *ret_state, i
 /* Takes the lock from a holder that has died. */
 static bool inherit(thrum_shared_lock *lock, uint64_t state, int *ret_code)
 {
-    if ((state & ~(WAITERS | DIED | BROKEN)) == myself() || !thrum__life_ended(holder_of(state)))
+    thrum__life self = thrum__life_self();
+    if ((state & ~(WAITERS | DIED | BROKEN)) == state_of(self) ||
+        !thrum__life_ended(holder_of(state)))
         return false;
     /* Whether others sleep is not known: the dead may have seen no WAITERS. */
-    uint64_t mine = myself() | WAITERS | DIED;
+    uint64_t mine = state_of(self) | WAITERS | DIED;
     if (!thrum__cas_acquire(&lock->state_, &state, mine))
         return false;
-    *ret_code = acquired(lock, mine);
+    *ret_code = acquired(lock, self, mine);
     return true;
 }
 
