@@ -110,13 +110,6 @@ void thrum__process_pool_fail(thrum__process_pool *pool, thrum_future *future, i
     add_to(&outcomes->ended, future);
 }
 
-void thrum__process_pool_drop(thrum__process_pool *pool, thrum_future *future,
-                              thrum__outcomes *outcomes)
-{
-    thrum__pool_count(&pool->pool, (thrum__ending){.cancelled = true});
-    add_to(&outcomes->dropped, future);
-}
-
 /* ----------------------------------------------------------------------------------------- task slots */
 
 bool thrum__process_worker_has_room(const thrum__process_pool *pool, thrum__process_worker *worker)
@@ -181,21 +174,26 @@ static thrum__process_worker *best_worker(thrum__process_pool *pool)
     return best;
 }
 
-/* Whether a task from the pending is to be run still; it then runs in its future's eyes. */
-static bool begins(thrum_future *future)
+thrum_future *thrum__process_pool_take_pending(thrum__process_pool *pool, thrum__scope *runner,
+                                               thrum__outcomes *outcomes)
 {
-    return thrum_future_running(future) || thrum__future_start(future, thrum__reaper_scope());
+    thrum_future *future;
+    while ((future = thrum__pool_pop(&pool->pool)) && !thrum_future_running(future) &&
+           !thrum__future_start(future, runner)) {
+        thrum__pool_count(&pool->pool, (thrum__ending){.cancelled = true});
+        add_to(&outcomes->dropped, future);
+    }
+    return future;
 }
 
 void thrum__process_pool_fill(thrum__process_pool *pool, thrum__outcomes *outcomes)
 {
     thrum__process_worker *worker;
     while (pool->pool.pending_count && (worker = best_worker(pool))) {
-        thrum_future *future = thrum__pool_pop(&pool->pool);
-        if (!begins(future)) {
-            thrum__process_pool_drop(pool, future, outcomes);
-            continue;
-        }
+        thrum_future *future =
+            thrum__process_pool_take_pending(pool, thrum__reaper_scope(), outcomes);
+        if (!future)
+            break;
         int rc = thrum__process_worker_put(pool, worker, future);
         if (rc < 0)
             thrum__process_pool_fail(pool, future, rc,
@@ -214,14 +212,9 @@ void thrum__process_pool_break(thrum__process_pool *pool, const char *what,
         return;
     outcomes->broke |= thrum__pool_break(&pool->pool, what, error);
     thrum_future *future;
-    while ((future = thrum__pool_pop(&pool->pool))) {
-        if (thrum_future_running(future) || thrum__future_start(future, NULL)) {
-            thrum__future_ignore(future); /* the failure hook is told once, of the pool */
-            thrum__process_pool_fail(pool, future, pool->pool.broken, pool->pool.why_broken,
-                                     outcomes);
-        } else {
-            thrum__process_pool_drop(pool, future, outcomes);
-        }
+    while ((future = thrum__process_pool_take_pending(pool, NULL, outcomes))) {
+        thrum__future_ignore(future); /* the failure hook is told once, of the pool */
+        thrum__process_pool_fail(pool, future, pool->pool.broken, pool->pool.why_broken, outcomes);
     }
     thrum__process_pool_invite(pool, outcomes);
 }

@@ -103,9 +103,10 @@ thrum_future *thrum__process_worker_release(thrum__process_pool *pool,
 void thrum__process_pool_fail(thrum__process_pool *pool, thrum_future *future, int code,
                               const char *message, thrum__outcomes *outcomes);
 
-/* Forgets a future that was cancelled while it was pending. */
-void thrum__process_pool_drop(thrum__process_pool *pool, thrum_future *future,
-                              thrum__outcomes *outcomes);
+/* Takes the next pending task out, which runs in its future's eyes from then on, in `runner` or NULL. Drops those
+ * that were cancelled while they were pending. NULL if none is left. */
+thrum_future *thrum__process_pool_take_pending(thrum__process_pool *pool, thrum__scope *runner,
+                                               thrum__outcomes *outcomes);
 
 /* Makes the pool one that is broken, if there is an error, and fails all that is pending. `what` as
  * thrum__pool_break. */

@@ -192,13 +192,8 @@ static void drop_pending(thrum__process_pool *pool, thrum__outcomes *outcomes)
             if (future)
                 add_unrun(pool, future, outcomes);
         }
-    while ((future = thrum__pool_pop(&pool->pool))) {
-        if (thrum_future_running(future) || thrum__future_start(future, NULL)) {
-            add_unrun(pool, future, outcomes);
-        } else {
-            thrum__process_pool_drop(pool, future, outcomes);
-        }
-    }
+    while ((future = thrum__process_pool_take_pending(pool, NULL, outcomes)))
+        add_unrun(pool, future, outcomes);
 }
 
 static void wake_at(thrum__reaper_round *round, thrum_deadline moment)
@@ -346,13 +341,9 @@ static void refuse_start(thrum__process_pool *pool, int code, thrum__outcomes *o
     pool->start_refused = true;
     if (pool->workers)
         return;
-    while ((future = thrum__pool_pop(&pool->pool)))
-        if (thrum_future_running(future) || thrum__future_start(future, NULL)) {
-            thrum__process_pool_fail(pool, future, code, "the system refuses a worker process",
-                                     outcomes);
-        } else {
-            thrum__process_pool_drop(pool, future, outcomes);
-        }
+    while ((future = thrum__process_pool_take_pending(pool, NULL, outcomes)))
+        thrum__process_pool_fail(pool, future, code, "the system refuses a worker process",
+                                 outcomes);
 }
 
 static void put_initializer(thrum__process_pool *pool, thrum__process_worker *worker,
