@@ -23,6 +23,7 @@
 #include <thrum/circuit_breaker.h>
 #include <thrum/condition.h>
 #include <thrum/deque.h>
+#include <thrum/driver.h>
 #include <thrum/error.h>
 #include <thrum/event.h>
 #include <thrum/executor.h>
@@ -58,6 +59,7 @@
 #include <thrum/socket.h>
 #include <thrum/stream.h>
 #include <thrum/task.h>
+#include <thrum/task_name.h>
 #include <thrum/thread.h>
 #include <thrum/time.h>
 #include <thrum/timer.h>

@@ -192,6 +192,8 @@ thrum_mapping *thrum_mapping_new(thrum_executor *executor, thrum_task_fn *functi
     size_t window = items->window, chunk = items->chunk ? items->chunk : 1, room;
     uint32_t module = 0;
     uint64_t offset = 0;
+    if (executor->ops->alone)
+        chunk = 1;
     bool far = executor->ops->far && chunk > 1;
     if (far && thrum__module_of(function, &module, &offset) < 0)
         chunk = 1; /* each task fails for this reason, and says so */

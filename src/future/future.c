@@ -312,10 +312,15 @@ void thrum__future_ignore(thrum_future *future)
 static void ask(thrum_future *future, uint32_t word)
 {
     thrum__scope *runner = runner_in(future, word);
-    thrum__context *owed = runner && thrum__scope_cancel_claim(runner) ? runner->context : NULL;
+    const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
+    bool passes = far && far->asked && far->enter(future);
+    bool owes = runner && !passes && thrum__scope_cancel_claim(runner);
+    thrum__context *owed = owes ? runner->context : NULL;
     thrum__future_unguard(future, word | SEEN | ASKED);
     if (owed)
         thrum__unpark(owed);
+    if (passes)
+        far->asked(future);
     thrum__in_place_seen(future, word);
 }
 
@@ -441,7 +446,7 @@ static const thrum__far_ops *enter_far(thrum_future *future)
     uint32_t word = thrum__future_guard(future);
     const thrum__scope *runner = runner_in(future, word);
     const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
-    if (far && !far->enter(future))
+    if (far && (!far->wait || !far->enter(future)))
         far = NULL;
     thrum__future_unguard(future, word);
     return far;

@@ -84,6 +84,9 @@ typedef struct thrum__far_ops {
     /* Waits. 0 if the future is done or was moved, -ETIMEDOUT, -ECANCELED, or 1 if it cannot be
      * waited for in this way. */
     int (*wait)(struct thrum_future *future, thrum_deadline deadline);
+    /* Passes a request to stop on, after `enter`. Then there is no context that could be asked, and no
+     * `wait`. NULL if the scope's context is asked. */
+    void (*asked)(struct thrum_future *future);
 } thrum__far_ops;
 
 /* What a context that has forked does around each of its waits: parallel/fork.c. */

@@ -27,6 +27,8 @@ typedef struct thrum__executor_ops {
     void (*stats)(thrum_executor *executor, thrum_executor_stats *ret_stats);
     /* Its tasks run in other processes: what they are given must be addressed by name. */
     bool far;
+    /* Each item of a map is a task of its own: the executor itself sends many at a time. */
+    bool alone;
 } thrum__executor_ops;
 
 /* The first member of every executor. */

@@ -113,4 +113,4 @@ static int wait(thrum_future *future, thrum_deadline deadline)
     return rc;
 }
 
-const thrum__far_ops thrum__process_pool_far = {enter, wait};
+const thrum__far_ops thrum__process_pool_far = {.enter = enter, .wait = wait};
