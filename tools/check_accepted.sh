@@ -26,6 +26,7 @@ for example in examples/*.c; do
     name=${example##*/}
     flags=
     case $(cat "$example") in
+    *'<thrum_cluster.h>'*) flags=-Iadapter/cluster ;;
     *'<thrum_curl.h>'*) flags="-Iadapter/curl $(pkg-config --cflags --silence-errors libcurl)" ;;
     *'<thrum_tls.h>'*) flags="-Iadapter/tls $(pkg-config --cflags --silence-errors libssl)" ;;
     esac

@@ -82,8 +82,9 @@ fi
 
 # The adapters, where there is what they are for; that is not below the root.
 adapters=
-for adapter in curl pq tls; do
+for adapter in cluster curl pq tls; do
     outside=lib$adapter
+    [ $adapter != cluster ] || outside=libnats
     [ $adapter != tls ] || outside=openssl
     [ -e "${config%/*}/thrum-$adapter.pc" ] || continue
     adapters="$adapters$adapter;"

@@ -75,6 +75,7 @@ for shared in "$build"/adapter/libthrum-*.so; do
     adapter=${adapter%.so}
     check_names "$shared" "thrum_${adapter}_" "adapter/$adapter/thrum_$adapter.h"
     case $adapter in
+    cluster) libraries=libnats ;;
     tls) libraries="libssl libcrypto" ;;
     *) libraries=lib$adapter ;;
     esac

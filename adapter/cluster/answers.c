@@ -1,0 +1,116 @@
+/* What the server sends to a client: results, and answers to what the client has published or asked. client.c has the essay. */
+#include "client.h"
+
+#include <thrum/with.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void take_results(struct client *client, natsMsg *message)
+{
+    struct reader reader = {(const unsigned char *)natsMsg_GetData(message),
+                            (size_t)natsMsg_GetDataLength(message), false};
+    bool sound = thrum_cluster__reader_magic(&reader, "THR1");
+    uint64_t count = thrum_cluster__reader_number(&reader, 4);
+    struct result_record record;
+    while (sound && count-- > 0 && thrum_cluster__result_record_read(&reader, &record)) {
+        struct outcome outcome = {NULL, record.kind, record.code < 0 ? record.code : -EPROTO,
+                                  record.bytes, record.size};
+        thrum_with (&client->lock) {
+            struct flight *flight = thrum_cluster__table_find(&client->flights, record.number);
+            if (!flight)
+                break;
+            struct code *code = flight->parcel->code;
+            code->answered = true;
+            code->average = code->average ? (7 * code->average + record.run) / 8 : record.run;
+            outcome.task = thrum_cluster__take_out(client, flight);
+        }
+        if (outcome.task)
+            thrum_cluster__resolve(&outcome);
+    }
+    thrum_cluster__link_answer(&client->link, natsMsg_GetReply(message), "+ACK");
+    thrum_event_set(&client->wake); /* there is room for more */
+}
+
+enum { STREAM_FULL = 10077, NO_MESSAGE = 10037, NO_CONSUMER = 10014, NO_STREAM = 10059 };
+
+/* The server's answer to a parcel. */
+static void take_stored(struct client *client, uint64_t number, const char *text, size_t size,
+                        bool nobody)
+{
+    uint64_t code = thrum_cluster__json_number(text, size, "err_code"),
+             sequence = thrum_cluster__json_number(text, size, "seq");
+    bool refuses = false;
+    thrum_with (&client->lock) {
+        struct parcel *parcel = thrum_cluster__table_find(&client->parcels, number);
+        if (nobody || code == NO_STREAM)
+            client->lost = true;
+        else if (!code && sequence)
+            client->full = false;
+        if (!parcel || parcel->stage != SENT)
+            break;
+        if (!nobody && !code && sequence) {
+            parcel->sequence = sequence;
+            thrum_cluster__set_stage(client, parcel, STORED);
+        } else if (code == STREAM_FULL) {
+            client->full = true;
+            parcel->again_at = thrum_now() + 50 * MS;
+            client->resend_at = 0;
+            refuses = client->link.settings.given.when_full == THRUM_WHEN_FULL_REFUSE;
+        }
+    }
+    if (refuses)
+        thrum_cluster__resolve_parcel(client, number, RESULT_ERROR, -EAGAIN,
+                                      "the server's queue of the pool is full");
+    thrum_event_set(&client->wake);
+}
+
+/* The server's answer about the message of a parcel that is to be cleared. */
+static void take_cleared(struct client *client, uint64_t number, bool deleted, const char *text,
+                         size_t size)
+{
+    uint64_t code = thrum_cluster__json_number(text, size, "err_code");
+    const char *delivered = thrum_cluster__json_find(text, size, "delivered");
+    bool unrun = false;
+    thrum_with (&client->lock) {
+        struct parcel *parcel = thrum_cluster__table_find(&client->parcels, number);
+        if (!parcel || (deleted != (parcel->clearing == CLEAR_DELETE)))
+            break;
+        bool never =
+            code == NO_CONSUMER ||
+            (delivered && thrum_cluster__json_number(delivered, size - (size_t)(delivered - text),
+                                                     "stream_seq") < parcel->sequence);
+        if (parcel->clearing == CLEAR_LOOK)
+            parcel->clearing = never ? CLEAR_DELETE : CLEAR_OVER;
+        else if (parcel->clearing == CLEAR_DELETE)
+            parcel->clearing = code && code != NO_MESSAGE ? CLEAR_OVER : CLEAR_CONFIRM;
+        else if (parcel->clearing == CLEAR_CONFIRM)
+            unrun = never, parcel->clearing = CLEAR_OVER;
+        if (parcel->clearing != CLEAR_OVER)
+            thrum_cluster__ask_server(client, parcel);
+    }
+    if (unrun)
+        thrum_cluster__resolve_parcel(client, number, RESULT_UNRUN, 0, NULL);
+}
+
+void thrum_cluster__client_receive(void *context, const char *token, natsMsg *message)
+{
+    struct client *client = context;
+    const char *text = natsMsg_GetData(message);
+    size_t size = (size_t)natsMsg_GetDataLength(message);
+    bool nobody = natsMsg_IsNoResponders(message);
+    if (!token) {
+        take_results(client, message);
+        return;
+    }
+    uint64_t number = strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0;
+    uint64_t code = thrum_cluster__json_number(text, size, "err_code");
+    if (*token == 'p')
+        take_stored(client, number, text, size, nobody);
+    else if (*token == 'd' || *token == 'i')
+        take_cleared(client, number, *token == 'd', text, size);
+    else if (*token == 'k' && (code == NO_CONSUMER || code == NO_STREAM))
+        thrum_with (&client->lock)
+            client->lost = true;
+}

@@ -1,0 +1,157 @@
+/* A client as its files see it. client.c has the essay, and what the I/O thread does; flights.c keeps account of tasks, requests.c
+ * is for cancels and deadlines, answers.c for what the server sends. */
+#ifndef CLUSTER_CLIENT_H
+#define CLUSTER_CLIENT_H
+
+#include "link.h"
+#include "table.h"
+
+#include <thrum/driver.h>
+#include <thrum/lock.h>
+#include <thrum/task_name.h>
+
+enum {
+    FLIGHTS_MOST = 16384, /* tasks with the server */
+    TAKE_MOST = 2048,     /* tasks in one round */
+    BATCH_BYTES = 128 * 1024,
+    BATCH_NS = 2000000,
+    NUMBERS_MOST = 512,
+    OVERHEAD = 1024, /* bytes of a message beside an argument */
+};
+
+#define MS ((thrum_time)1000000) /* a millisecond */
+
+struct parcel;
+
+struct flight {
+    uint64_t number;
+    thrum_driven *task;
+    struct parcel *parcel;
+    struct flight *next;    /* of the parcel */
+    thrum_time ends_at;     /* its deadline and the grace; 0 for none */
+    thrum_time given_up_at; /* it was asked to stop: then it fails; 0 for none */
+};
+
+/* How far the deletion of a message has come. */
+enum clearing { CLEAR_NONE, CLEAR_LOOK, CLEAR_DELETE, CLEAR_CONFIRM, CLEAR_OVER };
+
+enum stage { FRESH, SENT, STORED };
+
+struct parcel {
+    uint64_t number, sequence; /* `sequence` in the stream, once it is stored */
+    struct code *code;
+    int rank;
+    struct flight *flights, *last;
+    size_t count, size;
+    enum stage stage;
+    unsigned tries;
+    enum clearing clearing;
+    thrum_time
+        again_at; /* then it is published again, or the question of its clearing is asked again */
+    struct parcel *next, *prev; /* in the list of its stage, if that is not STORED */
+};
+
+/* Parcels in the order of their coming. */
+struct list {
+    struct parcel *first, *last;
+};
+
+/* A function, and what is known of it. */
+struct code {
+    thrum_task_fn *function;
+    char name[THRUM_TASK_NAME_SIZE],
+        code[CODE_SIZE];             /* the name, and the part of it that is in subjects */
+    uint64_t average;                /* nanoseconds that a task takes; 0 while unknown */
+    bool answered;                   /* a worker has it */
+    struct parcel *open[PRIORITIES]; /* of this round */
+    struct code *next;
+};
+
+struct client {
+    struct link link;
+    natsInbox
+        *results; /* where the server delivers results: it wants a listener to this very subject */
+    thrum_executor *executor;
+    unsigned char id[CLIENT_SIZE];
+    char id_text[2 * CLIENT_SIZE + 1];
+    thrum_event opened; /* the connection is made, or refused: `rc` */
+    int rc;
+    thrum_error error;
+
+    thrum_event wake; /* the I/O thread has something to do */
+    thrum_lock lock;  /* for the rest */
+    struct table flights, parcels;
+    struct list lists[STORED]; /* parcels that are FRESH, and those that are SENT */
+    struct code *codes;
+    uint64_t numbers;    /* the last number that was given */
+    bool full;           /* the server refuses tasks for want of room */
+    bool lost;           /* the server has lost its state */
+    bool again;          /* publish what is not stored at once: the connection is new */
+    size_t asked;        /* flights that were asked to stop */
+    uint64_t generation; /* how often the server has lost its state: a part of each id */
+    thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
+};
+
+struct numbers {
+    uint64_t number[NUMBERS_MOST];
+    size_t count;
+};
+
+static inline void thrum_cluster__note(struct numbers *numbers, uint64_t number)
+{
+    if (numbers->count < NUMBERS_MOST)
+        numbers->number[numbers->count++] = number;
+}
+
+/* Notes the parcels of a list that are due. Under the lock. Returns when the next one is. */
+
+/* How a flight ends. */
+struct outcome {
+    thrum_driven *task;
+    enum result_kind kind;
+    int code;
+    const char *bytes;
+    size_t size;
+};
+
+/* Has the I/O thread look. */
+static inline void thrum_cluster__client_wake(void *context)
+{
+    thrum_event_set(&((struct client *)context)->wake);
+}
+
+/* ------------------------------------------------------------------------------------- flights.c */
+
+void thrum_cluster__resolve(const struct outcome *outcome);
+
+/* Makes a task a flight. Returns 0, or the code with which it fails. Under the lock. */
+int thrum_cluster__flight_add(struct client *client, thrum_driven *task,
+                              const thrum_driven_view *view);
+
+/* Takes a flight out: the caller resolves its task. Under the lock. */
+thrum_driven *thrum_cluster__take_out(struct client *client, struct flight *flight);
+
+/* Resolves all flights of a parcel in the same way. Without the lock, which the caller has released; `number` may be gone. */
+void thrum_cluster__resolve_parcel(struct client *client, uint64_t number, enum result_kind kind,
+                                   int code, const char *message);
+
+/* Puts a parcel at the end of the list of its new stage. Under the lock. */
+void thrum_cluster__set_stage(struct client *client, struct parcel *parcel, enum stage stage);
+
+/* ------------------------------------------------------------------------------------ requests.c */
+
+/* Asks the server what the clearing of a parcel needs to know next. Under the lock. */
+void thrum_cluster__ask_server(struct client *client, const struct parcel *parcel);
+
+/* Passes on requests to stop, and repeats them. `clears` if a shutdown cancels what has not begun. */
+void thrum_cluster__pass_requests(struct client *client, bool clears);
+
+/* Fails flights whose time is over. */
+void thrum_cluster__end_late(struct client *client);
+
+/* ------------------------------------------------------------------------------------- answers.c */
+
+/* `receive` of the link. */
+void thrum_cluster__client_receive(void *context, const char *token, natsMsg *message);
+
+#endif

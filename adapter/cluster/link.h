@@ -1,0 +1,84 @@
+/* The connection to the servers, as clients and workers use it; and the names of subjects, streams and consumers. */
+#ifndef CLUSTER_LINK_H
+#define CLUSTER_LINK_H
+
+#include "thrum_cluster.h"
+#include "wire.h"
+
+#include <nats/nats.h>
+
+enum { POOL_MOST = 32, SUBJECT_SIZE = 256, CODE_SIZE = 128, PRIORITIES = 3, LISTENERS_MOST = 4 };
+
+/* Options with the defaults filled in. */
+struct settings {
+    thrum_cluster_options given;
+    char pool[POOL_MOST + 1];
+    thrum_time lease, grace;
+};
+
+struct listener {
+    natsSubscription *subscription;
+    thrum_event silent; /* no message comes any more */
+};
+
+struct link {
+    natsConnection *connection;
+    struct listener listeners[LISTENERS_MOST];
+    int listener_count;
+    natsInbox *inbox;
+    struct settings settings;
+    bool makes_nothing;  /* it looks at a pool, and does not make its streams */
+    thrum_event closed;  /* no callback comes any more, but for messages */
+    size_t payload_most; /* bytes of a message that the server takes */
+    /* Called by a thread of libnats. `token` is what follows the inbox in the subject, or NULL for a message that a
+     * consumer delivers there under the subject that it was published to. */
+    void (*receive)(void *context, const char *token, natsMsg *message);
+    /* The connection is there again. By a thread of libnats. */
+    void (*reconnected)(void *context);
+    void *context;
+};
+
+/* What is known of a message that a consumer has delivered. */
+struct delivery {
+    uint64_t count, sequence; /* how often it was delivered; where it stands in its stream */
+};
+
+/* Checks options. Returns 0 or -EINVAL. */
+int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_options *options,
+                                 thrum_error *ret_error);
+
+/* Sets an error and returns its code. */
+int thrum_cluster__link_error(thrum_error *ret_error, int code, const char *format, ...)
+    THRUM_PRINTF(3, 4);
+
+/* Connects and listens on the inbox; makes the streams of the pool. The caller has set the settings and the functions.
+ * Waits up to `seconds`. Returns as thrum_cluster_new. */
+int thrum_cluster__link_open(struct link *link, double seconds, thrum_error *ret_error);
+void thrum_cluster__link_close(struct link *link);
+
+/* Has `handler` called for messages to a subject, by a thread of its own of libnats, until the link is closed. */
+natsStatus thrum_cluster__link_listen(struct link *link, const char *subject,
+                                      natsMsgHandler handler, void *context);
+
+/* Listens to one more inbox, which is new, with the function `receive`, and gives its name. */
+natsStatus thrum_cluster__link_listen_to_inbox(struct link *link, natsInbox **ret_inbox);
+
+/* Publishes. `reply` is a token behind the inbox, or NULL; `id` is for the server, which drops a second message with it, or
+ * NULL. What cannot be sent is lost: all who call this try again until they have an answer. */
+void thrum_cluster__link_publish(struct link *link, const char *subject, const char *reply,
+                                 const char *id, const void *bytes, size_t size);
+
+/* Makes the streams of the pool, unless they are there. Does not wait for the answer. */
+void thrum_cluster__link_make_streams(struct link *link);
+
+/* Acknowledges, or says that it goes on: `text` is +ACK or +WPI. */
+void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text);
+
+/* Asks, and waits for the answer. Returns 0 or -EPROTO; the caller gives *ret_answer to natsMsg_Destroy. */
+int thrum_cluster__link_ask(struct link *link, const char *subject, const char *text,
+                            natsMsg **ret_answer);
+
+/* Reads the reply subject of a message that a consumer has delivered. Returns false for any other. */
+bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery);
+
+#endif

@@ -1,0 +1,499 @@
+/* libthrum-cluster against nats-server: what works, and what happens when workers, clients and servers fail. Each future gets
+ * exactly one outcome. Without nats-server there is nothing to test. */
+#include "cluster_tasks.h"
+#include "harness.h"
+#include "nats_server.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <thrum_cluster.h>
+
+/* ----------------------------------------------------------------------------------------- support */
+
+static struct nats_server server;
+
+static thrum_cluster_options options_with(const thrum_cluster_options *more)
+{
+    thrum_cluster_options options = more ? *more : (thrum_cluster_options){0};
+    options.servers = server.url;
+    options.pool = "test";
+    options.lease = 1;
+    return options;
+}
+
+static thrum_executor *new_cluster(const thrum_cluster_options *more)
+{
+    thrum_executor *cluster = NULL;
+    thrum_error error = {0};
+    thrum_cluster_options options = options_with(more);
+    int rc = thrum_cluster_new(&options, &cluster, &error, thrum_in(10));
+    CHECK_STR(error.message, "");
+    CHECK_INT(rc, ==, 0);
+    return cluster;
+}
+
+/* A worker in this process. */
+struct local_worker {
+    thrum_event stop;
+    thrum_executor *pool;
+    thrum_thread *thread;
+    thrum_cluster_serve_options serve;
+};
+
+static int run_local(thrum_task *self)
+{
+    struct local_worker *worker = thrum_arg(self, struct local_worker *);
+    thrum_cluster_options options = options_with(NULL);
+    thrum_error error = {0};
+    worker->serve.stop = &worker->stop;
+    int rc = thrum_cluster_serve(&options, worker->pool, &worker->serve, &error);
+    CHECK_STR(error.message, "");
+    return rc;
+}
+
+static void start_local(struct local_worker *worker)
+{
+    if (!worker->serve.max_running)
+        worker->serve.max_running = 2;
+    worker->pool = thrum_thread_pool_new(NULL);
+    worker->thread = thrum_thread_start(run_local, thrum_value(struct local_worker *, worker));
+}
+
+static void stop_local(struct local_worker *worker)
+{
+    thrum_event_set(&worker->stop);
+    CHECK_INT(thrum_thread_join(worker->thread, THRUM_FOREVER), ==, 0);
+    thrum_thread_free(worker->thread);
+    thrum_executor_shutdown(worker->pool);
+}
+
+static int code_of(thrum_future *future)
+{
+    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
+    const thrum_error *error = thrum_future_error(future);
+    return rc == THRUM_FAILED ? error->code : rc == -EMSGSIZE ? 0 : rc;
+}
+
+static void path_of(const char *name, struct noted *noted)
+{
+    snprintf(noted->path, sizeof noted->path, "%s/%s", server.folder, name);
+}
+
+/* How often a task has begun. */
+static long begun(const struct noted *noted)
+{
+    struct stat about;
+    return stat(noted->path, &about) == 0 ? (long)about.st_size : 0;
+}
+
+static void await_begun(const struct noted *noted, long count)
+{
+    while (begun(noted) < count)
+        (void)!thrum_sleep(thrum_in(0.01));
+}
+
+/* A worker process that runs one task of this path. */
+static thrum_future *submit_noted(thrum_executor *cluster, const char *name, double seconds,
+                                  struct noted *noted)
+{
+    *noted = (struct noted){.seconds = seconds};
+    path_of(name, noted);
+    return thrum_submit(cluster, take_long, noted, sizeof *noted);
+}
+
+/* ---------------------------------------------------------------------------------- what it can do */
+
+static int unregistered(thrum_task *self)
+{
+    return thrum_return(self, thrum_value(int64_t, thrum_arg(self, int64_t) + 1));
+}
+
+static void check_outcomes(thrum_executor *cluster)
+{
+    int64_t result = 0;
+    thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 12));
+    CHECK_INT(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result, ==, 144);
+    thrum_future_free(future);
+    future = thrum_submit(cluster, unregistered, thrum_value(int64_t, 12));
+    CHECK_INT(thrum_future_result(future, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result, ==, 13);
+    thrum_future_free(future);
+    future = thrum_submit(cluster, fail_task, thrum_value(int, 5));
+    CHECK_INT(code_of(future), ==, -ERANGE);
+    CHECK_STR(thrum_future_error(future)->message, "number 5 is out of range");
+    thrum_future_free(future);
+    static char large[500000];
+    memset(large, 'x', sizeof large);
+    void *bytes = NULL;
+    size_t size = 0;
+    future = thrum_submit(cluster, echo, large, sizeof large);
+    CHECK_INT(thrum_future_take(future, &bytes, &size, THRUM_FOREVER), ==, 0);
+    CHECK_INT(size, ==, sizeof large);
+    CHECK(memcmp(bytes, large, size) == 0);
+    free(bytes);
+    thrum_future_free(future);
+    static char huge[2000000];
+    future = thrum_submit(cluster, echo, huge, sizeof huge);
+    CHECK_INT(code_of(future), ==, -EMSGSIZE);
+    thrum_future_free(future);
+}
+
+static void check_map(thrum_executor *cluster)
+{
+    enum { COUNT = 2000 };
+    static int64_t args[COUNT], results[COUNT];
+    for (int i = 0; i < COUNT; i++)
+        args[i] = i;
+    CHECK_INT(thrum_map(cluster, square,
+                        &(thrum_map_options){.count = COUNT,
+                                             .args = args,
+                                             .arg_size = sizeof args[0],
+                                             .results = results,
+                                             .result_size = sizeof results[0]}),
+              ==, 0);
+    for (int i = 0; i < COUNT; i++)
+        CHECK_INT(results[i], ==, (int64_t)i * i);
+    int64_t result = 0;
+    thrum_future *first = thrum_submit(cluster, square, thrum_value(int64_t, 3));
+    thrum_future *second = thrum_future_then(first, cluster, square);
+    CHECK_INT(thrum_future_result(second, &result, sizeof result, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result, ==, 81);
+    thrum_future_free(first);
+    thrum_future_free(second);
+}
+
+TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    check_outcomes(cluster);
+    check_map(cluster);
+    thrum_cluster_status status;
+    thrum_error error;
+    thrum_cluster_options options = options_with(NULL);
+    CHECK_INT(thrum_cluster_status_get(&options, &status, &error), ==, 0);
+    CHECK_INT(status.workers, ==, 1);
+    CHECK_INT(status.capacity, ==, 2);
+    CHECK_INT(status.done, >=, 2004);
+    options.pool = "other";
+    CHECK_INT(thrum_cluster_status_get(&options, &status, &error), ==, -ENOENT);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST(a_wrong_password_a_missing_server_and_wrong_options_are_refused)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, "right");
+    thrum_executor *cluster = NULL;
+    thrum_error error;
+    thrum_cluster_options options = options_with(NULL);
+    options.user = "test";
+    options.password = "wrong";
+    CHECK_INT(thrum_cluster_new(&options, &cluster, &error, thrum_in(10)), ==, -EACCES);
+    CHECK(!strstr(error.message, "wrong"));
+    options.password = "right";
+    CHECK_INT(thrum_cluster_new(&options, &cluster, &error, thrum_in(10)), ==, 0);
+    thrum_executor_shutdown(cluster);
+    options.pool = "a.b";
+    CHECK_INT(thrum_cluster_new(&options, &cluster, &error, thrum_in(10)), ==, -EINVAL);
+    options = options_with(NULL);
+    nats_server_finish(&server);
+    CHECK_INT(thrum_cluster_new(&options, &cluster, &error, thrum_in(10)), ==, -ECONNREFUSED);
+}
+
+TEST(without_workers_deadlines_and_cancels_end_tasks_and_a_late_worker_runs_the_others)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *late =
+        thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(0.3)}, square,
+                          thrum_value(int64_t, 1));
+    CHECK_INT(code_of(late), ==, -ETIMEDOUT);
+    CHECK(strstr(thrum_future_error(late)->message, "no worker has answered for square@1"));
+    thrum_future *cancelled = thrum_submit(cluster, square, thrum_value(int64_t, 2));
+    while (!thrum_future_running(cancelled))
+        thrum_yield();
+    CHECK_INT(thrum_future_cancel(cancelled), ==, -EINPROGRESS);
+    CHECK_INT(code_of(cancelled), ==, -ECANCELED);
+    CHECK(thrum_future_cancelled(cancelled));
+    thrum_future *waits = thrum_submit(cluster, square, thrum_value(int64_t, 3));
+    struct local_worker worker = {0};
+    start_local(&worker);
+    CHECK_INT(code_of(waits), ==, 0);
+    thrum_future_free(late);
+    thrum_future_free(cancelled);
+    thrum_future_free(waits);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST(a_running_task_is_asked_to_stop)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct local_worker worker = {0};
+    struct noted noted;
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_noted(cluster, "running", 3600, &noted);
+    await_begun(&noted, 1);
+    CHECK_INT(thrum_future_cancel(future), ==, -EINPROGRESS);
+    CHECK_INT(code_of(future), ==, -ECANCELED);
+    CHECK(!thrum_future_cancelled(future));
+    CHECK_INT(thrum_future_cancel(future), ==, -EALREADY);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST(each_kind_of_shutdown_ends)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    thrum_future *futures[4];
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int i = 0; i < 4; i++)
+        futures[i] = submit_noted(cluster, "shutdown", 3600, &noted);
+    thrum_executor_shutdown_with(cluster, &(thrum_shutdown_options){.cancel_pending = true});
+    for (int i = 0; i < 4; i++) {
+        CHECK(thrum_future_cancelled(futures[i]));
+        thrum_future_free(futures[i]);
+    }
+    struct local_worker worker = {.serve.max_running = 4};
+    start_local(&worker);
+    cluster = new_cluster(NULL);
+    for (int i = 0; i < 4; i++)
+        futures[i] = submit_noted(cluster, "running", 3600, &noted);
+    await_begun(&noted, 4);
+    thrum_executor_shutdown_with(cluster, &(thrum_shutdown_options){.cancel_running = true});
+    for (int i = 0; i < 4; i++) {
+        CHECK_INT(thrum_future_error(futures[i])->code, ==, -ECANCELED);
+        thrum_future_free(futures[i]);
+    }
+    cluster = new_cluster(NULL);
+    futures[0] = thrum_submit(cluster, square, thrum_value(int64_t, 3));
+    thrum_executor_shutdown_with(cluster, &(thrum_shutdown_options){.no_wait = true});
+    CHECK_INT(code_of(futures[0]), ==, 0);
+    thrum_future_free(futures[0]);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST(a_full_queue_refuses_or_waits)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    enum { COUNT = 20 };
+    thrum_future *futures[COUNT];
+    int refused = 0;
+    thrum_executor *cluster =
+        new_cluster(&(thrum_cluster_options){.max_queued = 5, .when_full = THRUM_WHEN_FULL_REFUSE});
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
+    thrum_future *last = futures[COUNT - 1];
+    CHECK_INT(code_of(last), ==, -EAGAIN);
+    struct local_worker worker = {0};
+    start_local(&worker);
+    for (int i = 0; i < COUNT; i++) {
+        int code = code_of(futures[i]);
+        CHECK(code == 0 || code == -EAGAIN);
+        refused += code != 0;
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(refused, >=, 1);
+    thrum_executor_shutdown(cluster);
+    cluster = new_cluster(&(thrum_cluster_options){.max_queued = 5});
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_INT(code_of(futures[i]), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+/* -------------------------------------------------------------------------------- what may fail */
+
+TEST_DEADLINE(a_task_of_a_worker_that_was_killed_runs_on_another, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    pid_t first = cluster_program_start("worker", server.url, "threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_noted(cluster, "killed", 0.5, &noted);
+    await_begun(&noted, 1);
+    pid_t second = cluster_program_start("worker", server.url, "threads");
+    (void)cluster_program_signal(first, SIGKILL);
+    CHECK_INT(code_of(future), ==, 0);
+    CHECK_INT(begun(&noted), ==, 2);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(second, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_worker_that_was_stopped_past_its_lease_makes_no_second_outcome, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    pid_t first = cluster_program_start("worker", server.url, "threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_noted(cluster, "stopped", 0.5, &noted);
+    await_begun(&noted, 1);
+    (void)cluster_program_signal(first, SIGSTOP);
+    pid_t second = cluster_program_start("worker", server.url, "threads");
+    CHECK_INT(code_of(future), ==, 0);
+    CHECK_INT(begun(&noted), ==, 2);
+    (void)cluster_program_signal(first, SIGCONT);
+    thrum_future *next = submit_noted(cluster, "next", 0, &noted);
+    CHECK_INT(code_of(next), ==, 0);
+    thrum_future_free(future);
+    thrum_future_free(next);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(first, SIGTERM), ==, 0);
+    CHECK_INT(cluster_program_signal(second, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_long_task_of_a_healthy_worker_is_delivered_once, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    pid_t first = cluster_program_start("worker", server.url, "threads");
+    pid_t second = cluster_program_start("worker", server.url, "threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_noted(cluster, "long", 2.5, &noted); /* more than two leases */
+    CHECK_INT(code_of(future), ==, 0);
+    CHECK_INT(begun(&noted), ==, 1);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(first, SIGTERM), ==, 0);
+    CHECK_INT(cluster_program_signal(second, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    path_of("poison", &noted);
+    pid_t workers[4];
+    for (int i = 0; i < 4; i++)
+        workers[i] = cluster_program_start("worker", server.url, "threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = thrum_submit(cluster, poison, thrum_text(noted.path));
+    CHECK_INT(code_of(future), ==, -ECHILD);
+    CHECK(strstr(thrum_future_error(future)->message, "lost"));
+    CHECK_INT(begun(&noted), ==, 3);
+    thrum_future_free(future);
+    future = thrum_submit(cluster, square, thrum_value(int64_t, 3));
+    CHECK_INT(code_of(future), ==, 0);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    for (int i = 0; i < 4; i++)
+        (void)cluster_program_signal(workers[i], SIGKILL);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_poisonous_task_costs_a_worker_with_processes_nothing, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    path_of("poison", &noted);
+    pid_t worker = cluster_program_start("worker", server.url, "processes");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = thrum_submit(cluster, poison, thrum_text(noted.path));
+    CHECK_INT(code_of(future), ==, -ECHILD);
+    CHECK_INT(begun(&noted), ==, 1);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+static void survive_the_server(bool wipes)
+{
+    nats_server_start(&server, NULL);
+    enum { QUEUED = 20 };
+    struct noted noted;
+    thrum_future *futures[QUEUED];
+    pid_t worker = cluster_program_start("worker", server.url, "threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int i = 0; i < QUEUED; i++)
+        futures[i] = submit_noted(cluster, "server", 0.05, &noted);
+    await_begun(&noted, 3);
+    nats_server_kill(&server);
+    thrum_future *meanwhile = thrum_submit(cluster, square, thrum_value(int64_t, 4));
+    nats_server_again(&server, wipes);
+    for (int i = 0; i < QUEUED; i++) {
+        CHECK_INT(code_of(futures[i]), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    CHECK_INT(code_of(meanwhile), ==, 0);
+    CHECK_INT(begun(&noted), >=, QUEUED);
+    thrum_future_free(meanwhile);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(tasks_survive_the_death_of_the_server, 60)
+{
+    if (nats_server_exists())
+        survive_the_server(false);
+}
+
+TEST_DEADLINE(tasks_survive_the_loss_of_the_servers_state, 60)
+{
+    if (nats_server_exists())
+        survive_the_server(true);
+}
+
+TEST_DEADLINE(a_client_that_was_killed_leaves_others_alone, 60)
+{
+    if (!nats_server_exists())
+        return;
+    nats_server_start(&server, NULL);
+    struct noted noted;
+    path_of("client", &noted);
+    pid_t worker = cluster_program_start("worker", server.url, "threads");
+    pid_t client = cluster_program_start("client", server.url, noted.path);
+    await_begun(&noted, 3);
+    (void)cluster_program_signal(client, SIGKILL);
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 4));
+    CHECK_INT(code_of(future), ==, 0);
+    thrum_future_free(future);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}

@@ -1,0 +1,140 @@
+/* What libthrum-cluster reads from others: every cut and many changed bytes of a message are refused or read within it. And
+ * its table, against an array. */
+#include "harness.h"
+
+#include "table.h"
+#include "wire.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void write_tasks(struct buffer *buffer)
+{
+    thrum_cluster__buffer_add(buffer, "THT1", 4);
+    thrum_cluster__buffer_add(buffer, "0123456789abcdef", CLIENT_SIZE);
+    thrum_cluster__buffer_add_number(buffer, 2, 4);
+    for (uint64_t i = 1; i <= 2; i++)
+        thrum_cluster__task_record_write(buffer, &(struct task_record){.number = i,
+                                                                       .left = 7,
+                                                                       .lost = 1,
+                                                                       .name = "fetch@1",
+                                                                       .name_size = 7,
+                                                                       .arg = "argument",
+                                                                       .arg_size = 8});
+}
+
+/* How many records of a message can be read; each lies within the message. */
+static int read_tasks(const unsigned char *bytes, size_t size)
+{
+    struct reader reader = {bytes, size, false};
+    struct task_record record;
+    int records = 0;
+    if (!thrum_cluster__reader_magic(&reader, "THT1") ||
+        !thrum_cluster__reader_bytes(&reader, CLIENT_SIZE))
+        return 0;
+    uint64_t count = thrum_cluster__reader_number(&reader, 4);
+    while (count-- > 0 && thrum_cluster__task_record_read(&reader, &record)) {
+        const unsigned char *arg = record.arg, *name = (const unsigned char *)record.name;
+        CHECK(arg >= bytes && arg + record.arg_size <= bytes + size);
+        CHECK(name >= bytes && name + record.name_size <= bytes + size);
+        records++;
+    }
+    return records;
+}
+
+TEST(tasks_come_back_as_they_were_written)
+{
+    struct buffer buffer = {0};
+    write_tasks(&buffer);
+    CHECK(!buffer.failed);
+    CHECK_INT(read_tasks((unsigned char *)buffer.bytes, buffer.size), ==, 2);
+    thrum_cluster__buffer_free(&buffer);
+}
+
+TEST(a_message_that_is_cut_gives_what_is_whole)
+{
+    struct buffer buffer = {0};
+    write_tasks(&buffer);
+    for (size_t size = 0; size < buffer.size; size++) {
+        unsigned char *copy = malloc(size ? size : 1); /* a checker sees a read behind it */
+        CHECK(copy);
+        memcpy(copy, buffer.bytes, size);
+        CHECK_INT(read_tasks(copy, size), <, 2);
+        free(copy);
+    }
+    thrum_cluster__buffer_free(&buffer);
+}
+
+TEST(changed_bytes_never_lead_out_of_a_message)
+{
+    struct buffer buffer = {0};
+    write_tasks(&buffer);
+    unsigned char *copy = malloc(buffer.size);
+    CHECK(copy);
+    srand(1);
+    for (int round = 0; round < 20000; round++) {
+        memcpy(copy, buffer.bytes, buffer.size);
+        for (int i = rand() % 4; i >= 0; i--)
+            copy[(size_t)rand() % buffer.size] = (unsigned char)rand();
+        (void)read_tasks(copy, buffer.size);
+    }
+    free(copy);
+    thrum_cluster__buffer_free(&buffer);
+}
+
+TEST(results_come_back_and_a_kind_that_is_none_is_refused)
+{
+    struct buffer buffer = {0};
+    struct result_record record = {.number = 5, .kind = RESULT_ERROR, .code = -34, .run = 9};
+    record.bytes = "why";
+    record.size = 3;
+    thrum_cluster__result_record_write(&buffer, &record);
+    struct reader reader = {(unsigned char *)buffer.bytes, buffer.size, false};
+    CHECK(thrum_cluster__result_record_read(&reader, &record));
+    CHECK_INT(record.code, ==, -34);
+    CHECK_INT(record.run, ==, 9);
+    CHECK(memcmp(record.bytes, "why", 3) == 0);
+    buffer.bytes[8] = RESULT_KINDS;
+    reader = (struct reader){(unsigned char *)buffer.bytes, buffer.size, false};
+    CHECK(!thrum_cluster__result_record_read(&reader, &record));
+    thrum_cluster__buffer_free(&buffer);
+}
+
+static uint64_t number_in(const char *text, const char *key)
+{
+    return thrum_cluster__json_number(text, strlen(text), key);
+}
+
+TEST(numbers_are_found_in_answers_of_the_server)
+{
+    CHECK_INT(number_in("{\"stream\":\"x\",\"seq\":71}", "seq"), ==, 71);
+    CHECK_INT(number_in("{\"seq\": 5}", "seq"), ==, 5);
+    CHECK_INT(number_in("{\"seq\":", "seq"), ==, 0);
+    CHECK_INT(number_in("{\"seq\":-5}", "seq"), ==, 0);
+    CHECK_INT(number_in("", "seq"), ==, 0);
+    CHECK(number_in("{\"seq\":99999999999999999999999}", "seq") > 0);
+}
+
+TEST(a_table_is_like_an_array)
+{
+    enum { NUMBERS = 300, ROUNDS = 20000 };
+    static char there[NUMBERS];
+    struct table table = {0};
+    size_t count = 0;
+    srand(2);
+    for (int round = 0; round < ROUNDS; round++) {
+        uint64_t number = (uint64_t)(rand() % NUMBERS);
+        if (there[number]) {
+            thrum_cluster__table_remove(&table, number + 1);
+            count--;
+        } else {
+            CHECK(thrum_cluster__table_add(&table, number + 1, &there[number]));
+            count++;
+        }
+        there[number] = !there[number];
+        CHECK_INT(table.count, ==, count);
+        for (uint64_t i = 0; round % 50 == 0 && i < NUMBERS; i++)
+            CHECK(thrum_cluster__table_find(&table, i + 1) == (there[i] ? &there[i] : NULL));
+    }
+    free(table.places);
+}
