@@ -182,7 +182,7 @@ static struct lease *new_lease(struct worker *worker, const char *reply,
 {
     struct lease *lease = NULL;
     thrum_with (&worker->lock) {
-        struct lease *old = thrum_cluster__find_lease(worker, delivery->sequence);
+        struct lease *old = thrum_cluster__find_lease(worker, delivery);
         if (old) {
             snprintf(old->reply, sizeof old->reply, "%s", reply);
             break;
@@ -192,6 +192,7 @@ static struct lease *new_lease(struct worker *worker, const char *reply,
             break;
         /* The one beyond the tasks is given up when all of them were read. */
         *lease = (struct lease){.sequence = delivery->sequence,
+                                .time = delivery->time,
                                 .count = count + 1,
                                 .all = count,
                                 .since = thrum_now(),

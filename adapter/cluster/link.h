@@ -40,7 +40,8 @@ struct link {
 
 /* What is known of a message that a consumer has delivered. */
 struct delivery {
-    uint64_t count, sequence; /* how often it was delivered; where it stands in its stream */
+    uint64_t count, sequence,
+        time; /* how often it was delivered; where it stands in its stream, and since when */
 };
 
 /* Checks options. Returns 0 or -EINVAL. */

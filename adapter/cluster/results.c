@@ -17,16 +17,23 @@ void thrum_cluster__release(struct worker *worker, struct lease *lease)
     while (*link != lease)
         link = &(*link)->next;
     *link = lease->next;
-    thrum_cluster__link_answer(&worker->link, lease->reply, "+ACK");
+    if (!lease->dead)
+        thrum_cluster__link_answer(&worker->link, lease->reply, "+ACK");
     free(lease);
 }
 
-struct lease *thrum_cluster__find_lease(struct worker *worker, uint64_t sequence)
+/* Numbers in a stream grow with time. A message that is younger than a lease, with a number that is not higher, is of
+ * another stream: the server has lost its state. */
+struct lease *thrum_cluster__find_lease(struct worker *worker, const struct delivery *delivery)
 {
-    struct lease *lease = worker->leases;
-    while (lease && lease->sequence != sequence)
-        lease = lease->next;
-    return lease;
+    struct lease *found = NULL;
+    for (struct lease *lease = worker->leases; lease; lease = lease->next) {
+        if (lease->time < delivery->time && lease->sequence >= delivery->sequence)
+            lease->dead = true;
+        if (lease->time == delivery->time && lease->sequence == delivery->sequence)
+            found = lease;
+    }
+    return found;
 }
 
 /* An answer that was not published, for a client; NULL without memory. Under the lock. */

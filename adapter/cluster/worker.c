@@ -15,6 +15,9 @@
  *     result stored, worker dies before the acknowledgement   the same
  *     acknowledgement lost                                 the message comes again after the lease, and runs again
  *     cancel before the task                               a cancel is repeated by the client until there is an outcome
+ *     the server's state wiped                             the leases of the old stream are given up as soon as a message of the new one
+ *                                                          shows it; until then an acknowledgement may hit a message of the new
+ *                                                          stream with the same number, which is lost only if its worker dies too
  *     server gone                                          answers are published again until they are stored; requests for
  *                                                          messages are made again when the connection is back
  *

@@ -25,12 +25,12 @@ struct worker;
 /* A message with tasks that this worker has. */
 struct lease {
     char reply[SUBJECT_SIZE];
-    uint64_t sequence;
-    size_t count; /* tasks whose outcome is not stored */
-    size_t all;   /* tasks that it came with */
+    uint64_t sequence, time; /* of the message in its stream */
+    size_t count;            /* tasks whose outcome is not stored */
+    size_t all;              /* tasks that it came with */
     thrum_time since;
     bool
-        dead; /* memory ran out for one of its tasks: nothing is said of it any more, and the server gives it to another */
+        dead; /* memory ran out for one of its tasks, or its stream is gone: nothing is said of it any more, and the server gives it to another */
     struct lease *next;
 };
 
@@ -106,8 +106,8 @@ static inline void thrum_cluster__worker_wake(struct worker *worker)
 /* One task of a lease needs it no more. */
 void thrum_cluster__release(struct worker *worker, struct lease *lease);
 
-/* The lease for a message, or NULL. */
-struct lease *thrum_cluster__find_lease(struct worker *worker, uint64_t sequence);
+/* The lease for a message, or NULL. Gives up leases of an older stream. */
+struct lease *thrum_cluster__find_lease(struct worker *worker, const struct delivery *delivery);
 
 /* Has the answer hold its lease until it is stored. Returns false without memory. */
 bool thrum_cluster__answer_holds(struct answer *answer, struct lease *lease);
