@@ -192,7 +192,6 @@ static struct lease *new_lease(struct worker *worker, const char *reply,
             break;
         /* The one beyond the tasks is given up when all of them were read. */
         *lease = (struct lease){.sequence = delivery->sequence,
-                                .time = delivery->time,
                                 .count = count + 1,
                                 .all = count,
                                 .since = thrum_now(),

@@ -371,6 +371,5 @@ bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delive
     int first = count == 9 ? 4 : 6; /* servers may put a domain and an account before the stream */
     ret_delivery->count = strtoull(tokens[first], NULL, 10);
     ret_delivery->sequence = strtoull(tokens[first + 1], NULL, 10);
-    ret_delivery->time = strtoull(tokens[first + 3], NULL, 10);
     return ret_delivery->count > 0 && ret_delivery->sequence > 0;
 }

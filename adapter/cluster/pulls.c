@@ -42,7 +42,7 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked = 0; /* the request or its answer was lost */
             promised += consumer->asked * batch;
         }
-        for (size_t i = 0; i < worker->consumer_count && !worker->draining; i++) {
+        for (size_t i = 0; i < worker->consumer_count && !worker->draining && worker->same; i++) {
             struct consumer *consumer = &worker->consumers[i];
             if (promised >= most)
                 break;
@@ -53,6 +53,10 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 promised += count * batch;
                 ask(worker, consumer, count);
             } else if (!consumer->asked && now > consumer->waits) {
+                /* The server answers each request, at the latest when its time is over: if it did not, the
+                 * consumer is gone or does not deliver. */
+                worker->lost |= consumer->waits != 0;
+                worker->same &= consumer->waits == 0;
                 consumer->waits = now + (WAIT_SECONDS * 1000 + 500) * MS;
                 ask(worker, consumer, 0);
             }
@@ -85,7 +89,7 @@ static void take_end(struct worker *worker, const char *token, natsMsg *message)
             break;
         struct consumer *consumer = &worker->consumers[number];
         if (none || strncmp(status, "409", 3) == 0)
-            worker->lost = true;
+            worker->lost = true, worker->same = false;
         if (*token == 'w') {
             consumer->waits = worker->lost ? thrum_now() + 250 * MS : 0;
         } else {

@@ -8,32 +8,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Acknowledges the leases that are over, and frees them. */
+static void end_leases(struct worker *worker)
+{
+    struct lease **link = &worker->leases, *lease;
+    while ((lease = *link)) {
+        if (!lease->over || !(worker->same || lease->dead)) {
+            link = &lease->next;
+            continue;
+        }
+        *link = lease->next;
+        if (!lease->dead)
+            thrum_cluster__link_answer(&worker->link, lease->reply, "+ACK");
+        free(lease);
+    }
+}
+
 /* One task of a lease needs it no more. Under the lock. */
 void thrum_cluster__release(struct worker *worker, struct lease *lease)
 {
-    if (--lease->count > 0)
-        return;
-    struct lease **link = &worker->leases;
-    while (*link != lease)
-        link = &(*link)->next;
-    *link = lease->next;
-    if (!lease->dead)
-        thrum_cluster__link_answer(&worker->link, lease->reply, "+ACK");
-    free(lease);
+    lease->over = --lease->count == 0;
+    if (lease->over)
+        end_leases(worker);
 }
 
-/* Numbers in a stream grow with time. A message that is younger than a lease, with a number that is not higher, is of
- * another stream: the server has lost its state. */
+void thrum_cluster__know_stream(struct worker *worker, const char *created)
+{
+    bool other = strcmp(worker->created, created) != 0;
+    for (struct lease *lease = worker->leases; lease && other; lease = lease->next)
+        lease->dead = true;
+    snprintf(worker->created, sizeof worker->created, "%s", created);
+    worker->same = true;
+    end_leases(worker);
+}
+
 struct lease *thrum_cluster__find_lease(struct worker *worker, const struct delivery *delivery)
 {
-    struct lease *found = NULL;
-    for (struct lease *lease = worker->leases; lease; lease = lease->next) {
-        if (lease->time < delivery->time && lease->sequence >= delivery->sequence)
-            lease->dead = true;
-        if (lease->time == delivery->time && lease->sequence == delivery->sequence)
-            found = lease;
-    }
-    return found;
+    struct lease *lease = worker->leases;
+    while (lease && (lease->dead || lease->sequence != delivery->sequence))
+        lease = lease->next;
+    return lease;
 }
 
 /* An answer that was not published, for a client; NULL without memory. Under the lock. */
@@ -127,6 +141,7 @@ void thrum_cluster__publish_answers(struct worker *worker)
         for (struct answer *answer = worker->answers; answer; answer = answer->next)
             if (answer->again_at <= now || worker->again)
                 publish_answer(worker, answer);
+        worker->again = false;
         worker->resend_at = now + 250 * MS;
     }
 }

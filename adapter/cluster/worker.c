@@ -15,11 +15,14 @@
  *     result stored, worker dies before the acknowledgement   the same
  *     acknowledgement lost                                 the message comes again after the lease, and runs again
  *     cancel before the task                               a cancel is repeated by the client until there is an outcome
- *     the server's state wiped                             the leases of the old stream are given up as soon as a message of the new one
- *                                                          shows it; until then an acknowledgement may hit a message of the new
- *                                                          stream with the same number, which is lost only if its worker dies too
+ *     the server's state wiped                             below
  *     server gone                                          answers are published again until they are stored; requests for
  *                                                          messages are made again when the connection is back
+ *
+ * A wiped server. A new stream numbers its messages from 1, and an acknowledgement has nothing but the number: one of the old
+ * stream deletes a message of the new one. So after each loss of the connection, and when a consumer is gone, the worker
+ * acknowledges nothing and asks for nothing before it has compared when the stream was made. If that is another stream, its
+ * leases are dead: their outcomes are sent, but nothing is acknowledged.
  *
  * Poison. The server counts deliveries. A task whose workers were lost `max_deliveries` times fails with -ECHILD and is not
  * run. A message with several tasks that comes a second time is split: each task is published alone, with the count of what
@@ -92,6 +95,8 @@ static void reconnected(void *context)
     struct worker *worker = context;
     thrum_with (&worker->lock) {
         worker->again = true;
+        worker->lost = true; /* the server may have lost its state: make what is not there */
+        worker->same = false;
         worker->progress_at = 0;
         for (size_t i = 0; i < worker->consumer_count; i++) {
             worker->consumers[i].waits = 0;
@@ -101,13 +106,53 @@ static void reconnected(void *context)
     thrum_cluster__worker_wake(worker);
 }
 
+/* Reads when a stream was made from the server's answer. Returns false if it tells no stream. */
+static bool read_created(natsMsg *message, char *created, size_t size)
+{
+    const char *text = natsMsg_GetData(message);
+    size_t length = (size_t)natsMsg_GetDataLength(message);
+    const char *at = thrum_cluster__json_find(text, length, "created");
+    size_t left = at ? length - (size_t)(at - text) : 0, used = 0;
+    for (at = left > 1 ? at + 1 : NULL;
+         at && used + 1 < left && used + 1 < size && at[used] != '"';)
+        used++;
+    snprintf(created, size, "%.*s", (int)used, at ? at : "");
+    return used > 0;
+}
+
 static void receive(void *context, const char *token, natsMsg *message)
 {
+    struct worker *worker = context;
+    char created[sizeof worker->created];
     if (token && *token == 'p')
-        thrum_cluster__worker_stored(context, strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0,
-                                     natsMsg_GetData(message),
-                                     (size_t)natsMsg_GetDataLength(message),
-                                     natsMsg_IsNoResponders(message));
+        thrum_cluster__worker_stored(
+            worker, strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0, natsMsg_GetData(message),
+            (size_t)natsMsg_GetDataLength(message), natsMsg_IsNoResponders(message));
+    if (!token || *token != 'v')
+        return;
+    thrum_with (&worker->lock) {
+        if (read_created(message, created, sizeof created))
+            thrum_cluster__know_stream(worker, created);
+        else
+            worker->lost = true;
+    }
+    thrum_cluster__worker_wake(worker);
+}
+
+/* Asks when the stream of tasks was made, until that is known. */
+static void ask_for_stream(struct worker *worker)
+{
+    char subject[SUBJECT_SIZE];
+    bool asks = false;
+    thrum_time now = thrum_now();
+    thrum_with (&worker->lock) {
+        asks = !worker->same && now >= worker->ask_at;
+        if (asks)
+            worker->ask_at = now + 250 * MS;
+    }
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", worker->link.settings.pool);
+    if (asks)
+        thrum_cluster__link_publish(&worker->link, subject, "v", NULL, "", 0);
 }
 
 static void take_question(natsConnection *connection, natsSubscription *subscription,
@@ -132,7 +177,7 @@ static void say_progress(struct worker *worker)
             break;
         worker->progress_at = now + worker->link.settings.lease / 3;
         for (const struct lease *lease = worker->leases; lease; lease = lease->next)
-            if (!lease->dead)
+            if (!lease->dead && worker->same)
                 thrum_cluster__link_answer(&worker->link, lease->reply, "+WPI");
     }
 }
@@ -215,6 +260,8 @@ static thrum_time next_look(struct worker *worker)
     thrum_with (&worker->lock) {
         if (worker->progress_at < next && worker->leases)
             next = worker->progress_at;
+        if (!worker->same && worker->ask_at < next)
+            next = worker->ask_at;
         if (worker->resend_at < next && worker->answers)
             next = worker->resend_at;
     }
@@ -238,6 +285,7 @@ static void work(struct worker *worker)
         thrum_cluster__cancel_jobs(worker);
         thrum_cluster__finish_jobs(worker);
         thrum_cluster__publish_answers(worker);
+        ask_for_stream(worker);
         thrum_cluster__ask_for_more(worker);
         say_progress(worker);
         recover(worker);

@@ -25,12 +25,13 @@ struct worker;
 /* A message with tasks that this worker has. */
 struct lease {
     char reply[SUBJECT_SIZE];
-    uint64_t sequence, time; /* of the message in its stream */
-    size_t count;            /* tasks whose outcome is not stored */
-    size_t all;              /* tasks that it came with */
+    uint64_t sequence; /* of the message in its stream */
+    size_t count;      /* tasks whose outcome is not stored */
+    size_t all;        /* tasks that it came with */
     thrum_time since;
     bool
         dead; /* memory ran out for one of its tasks, or its stream is gone: nothing is said of it any more, and the server gives it to another */
+    bool over; /* all is stored; it is acknowledged once the stream is known to be the same */
     struct lease *next;
 };
 
@@ -92,6 +93,9 @@ struct worker {
     size_t held;             /* jobs */
     uint64_t average, batch; /* nanoseconds of a task; tasks of a message */
     bool draining, again, lost;
+    bool same;         /* the stream of tasks is the one that the leases are of */
+    char created[48];  /* when that was made */
+    thrum_time ask_at; /* when to ask for that again */
     thrum_time progress_at, resend_at, recover_at;
 };
 
@@ -106,7 +110,7 @@ static inline void thrum_cluster__worker_wake(struct worker *worker)
 /* One task of a lease needs it no more. */
 void thrum_cluster__release(struct worker *worker, struct lease *lease);
 
-/* The lease for a message, or NULL. Gives up leases of an older stream. */
+/* The lease for a message, or NULL. */
 struct lease *thrum_cluster__find_lease(struct worker *worker, const struct delivery *delivery);
 
 /* Has the answer hold its lease until it is stored. Returns false without memory. */
@@ -119,6 +123,9 @@ void thrum_cluster__add_result(struct worker *worker, const unsigned char *clien
 /* The same for a failure. */
 void thrum_cluster__fail_task(struct worker *worker, const unsigned char *client,
                               struct lease *lease, uint64_t number, int code, const char *message);
+
+/* The stream of tasks was made at `created`: if that is another one, leases of the old one are given up, else acknowledged. */
+void thrum_cluster__know_stream(struct worker *worker, const char *created);
 
 void thrum_cluster__free_answer(struct answer *answer);
 
