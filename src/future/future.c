@@ -35,12 +35,10 @@
  * only while it has the executor's. One who finds that his reference is the only one has nobody to
  * exclude and gives it up without an atomic subtraction: nobody else can make another.
  *
- * A failure is told to the failure hook when the last reference goes and nobody has asked. One who
- * cancels has no interest in it.
+ * A failure is told to the failure hook when the last reference goes and nobody has asked or cancelled.
  *
  * Rejected: a lock and an event in each future, which were half of its size and of its time; and
  * the runner in the word itself, which would have to be of 64 bits to save one plain store.
- *
  * Source: Python's concurrent.futures.Future; reference counts in place of its garbage collector.
  */
 #include "future/future.h"
@@ -315,10 +313,9 @@ static void ask(thrum_future *future, uint32_t word)
     const thrum__far_ops *far = runner ? thrum__load_relaxed(&runner->far) : NULL;
     bool passes = far && far->asked && far->enter(future);
     bool owes = runner && !passes && thrum__scope_cancel_claim(runner);
-    thrum__context *owed = owes ? runner->context : NULL;
     thrum__future_unguard(future, word | SEEN | ASKED);
-    if (owed)
-        thrum__unpark(owed);
+    if (owes) /* a task whose wait is claimed goes nowhere before this wake */
+        thrum__unpark(runner->context);
     if (passes)
         far->asked(future);
     thrum__in_place_seen(future, word);
