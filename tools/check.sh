@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix mutants-match gcc-O2 \
+all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix tested mutants-match gcc-O2 \
 blocks manual tests page site python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext mutants"
@@ -65,6 +65,7 @@ step_untouched() { tools/check_untouched.sh; }
 step_refused() { tools/check_refused.sh; }
 step_accepted() { tools/check_accepted.sh; }
 step_readme() { tools/check_readme.sh; }
+step_tested() { tools/check_tested.sh; }
 step_matrix() { tools/check_matrix.sh; }
 step_shellcheck() {
     # shellcheck disable=SC2046,SC2016 # a list of words; awk's own variable

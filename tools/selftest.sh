@@ -479,6 +479,11 @@ rejects links site './a.html: b.html#gone: the page has no such anchor' 'a link 
 rm site/a.html
 rejects links site 'there is no link' 'a site without links'
 
+# Counts.
+fresh && echo '| unit tests of the library | 1000000 |' >docs/tested.md
+rejects tested '' 'docs/tested.md: unit tests of the library: 1000000, and there are' 'a number that is too large'
+rejects tested '' 'docs/tested.md: there is no row "clients of the explorer"' 'a row that is gone'
+
 # Valgrind: a program that is right, one that reads what nobody wrote, and one that changes its stack.
 fresh && {
     echo '#include <stdlib.h>'

@@ -1,0 +1,29 @@
+#!/bin/sh
+# The numbers of docs/tested.md are true: check_tested.sh, in the root of the tree. A number may be a tenth too small,
+# so that a new test changes no page, and not too large.
+set -u
+page=docs/tested.md
+status=0
+
+# counts TEXT NUMBER: the row of that text states about NUMBER.
+counts() {
+    stated=$(sed -n "s/^| $1 | \([0-9]*\) |\$/\1/p" "$page")
+    if [ -z "$stated" ]; then
+        echo "$page: there is no row \"$1\""
+        status=1
+    elif [ "$stated" -gt "$2" ] || [ $((stated * 10)) -lt $(($2 * 9)) ]; then
+        echo "$page: $1: $stated, and there are $2"
+        status=1
+    fi
+}
+lines() { wc -l | tr -d ' '; }
+
+counts 'unit tests of the library' "$(grep -rhoE '^TEST(_[A-Z]+)?\(' tests/unit | lines)"
+counts 'clients of the explorer' "$(grep -rhoE '^EXPLORE(_[A-Z]+)?\(' tests/explore | lines)"
+counts 'faults that are planted in the library' "$(tests/mutants/run build --list | lines)"
+counts 'faults that are planted in the commands' "$(tests/mutants/commands build --list | lines)"
+counts 'example programs whose output is compared' \
+    "$(find tests/examples -name '*.out' -o -name '*.sorted' | lines)"
+# shellcheck disable=SC2016 # a quotation
+counts 'checks of `.\/dev check`' "$(tools/check.sh --list | lines)"
+exit $status
