@@ -22,7 +22,8 @@
  * submitter that it had interrupted then goes on, and leaves many tasks. Otherwise a wake-up interrupts the submitter, the
  * worker runs the few tasks that there are and sleeps, for each few dozen tasks of a million. But a yield is in vain, and
  * costs a system call, if a submitter waits for the result of each task. So a worker yields as long as that brings tasks,
- * and else tries it one time in TRY_YIELD.
+ * and else tries it one time in TRY_YIELD. After it has helped a fork it does not: a helper has looked for more parts
+ * already, and Linux lets a thread that has yielded wait longer when it is woken next, on the processor that it slept on.
  *
  * A pool whose tasks may go by inboxes (`direct`) calls one worker at a time. `coming` says that a worker
  * was woken or started and has not looked yet. Until then nobody calls another, and most of those who
@@ -200,9 +201,10 @@ static bool run_tasks(thrum__thread_pool *pool, thrum__thread_pool_worker *worke
             previous = future;
         } else if (previous) {
             thrum_lock_release(&pool->pool.lock);
+            bool helped = thrum__load_relaxed(&previous->state) & THRUM__FUTURE_HELPER;
             thrum__future_unreference(previous);
             previous = NULL;
-            yielded = pool->direct && (pays || dry++ % TRY_YIELD == 0);
+            yielded = pool->direct && !helped && (pays || ++dry % TRY_YIELD == 0);
             if (yielded)
                 thrum__yield();
             thrum_lock_acquire(&pool->pool.lock);
