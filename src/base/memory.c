@@ -117,6 +117,11 @@ void thrum__free_slab(void *slab, size_t size)
     munmap(slab, size);
 }
 
+bool thrum__offer_slab(void *slab, size_t size)
+{
+    return madvise(slab, size, MADV_FREE) == 0;
+}
+
 void *thrum__alloc_immortal(size_t size)
 {
     return thrum__alloc_refused() ? NULL : take_immortal(size);

@@ -50,6 +50,11 @@ void thrum__free(void *memory);
 void *thrum__alloc_slab(size_t size, bool all);
 void thrum__free_slab(void *slab, size_t size);
 
+/* Offers a slab to the system, which takes its pages when it runs short of memory, and leaves them else. The slab
+ * can be used again: each page then holds what it held, or zeroes. False, with nothing done, where the system
+ * knows no such offer. */
+bool thrum__offer_slab(void *slab, size_t size);
+
 /* Whether an allocation that is served from memory at hand is to fail, for tests. */
 bool thrum__alloc_refused(void);
 

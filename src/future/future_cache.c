@@ -10,7 +10,7 @@
  *               end bring their futures by the bundle, too
  *     slabs     all of them, under one lock. A thread comes with a full bundle, or leaves with one: one
  *               visit for BUNDLE futures
- *     system    a slab is given back once all of its futures are, but for KEEP empty ones
+ *     system    a slab is offered to the system once all of its futures are back, but for KEEP empty ones
  *
  * A slab is SLAB bytes at a multiple of SLAB, so a future's address leads to it. Its first place is
  * its head: the chain of futures that were given back, how many places were ever given out (those
@@ -21,6 +21,11 @@
  * Pages. To have a page from the kernel costs more than all that thrum does for the 32 futures in it. So a
  * slab has the size of a huge page, and all slabs but the first ask for one. The first is touched by pages,
  * as most programs never need another.
+ *
+ * A huge page may cost the kernel milliseconds, where it has to move others to make room: two thirds of the time of
+ * a million tasks. So up to OFFERED empty slabs stay mapped (MADV_FREE): the kernel takes their pages when it runs
+ * short of memory, and until then they are used again without a fault. Such a slab is in no list but `offered`,
+ * and its head says nothing. Until the kernel takes them, they count as the program's resident memory.
  *
  * So the memory in use is what is out, plus two bundles for each thread that uses futures, plus KEEP
  * slabs, plus what is scattered in slabs that are not empty. The end of a thread gives its bundles
@@ -55,7 +60,7 @@
 
 #include <stdio.h>
 
-enum { BUNDLE = 64, SLAB = 2 << 20, KEEP = 2, PLACES = SLAB / sizeof(thrum_future) };
+enum { BUNDLE = 64, SLAB = 2 << 20, KEEP = 2, OFFERED = 64, PLACES = SLAB / sizeof(thrum_future) };
 
 /* A future that is not in use. */
 struct thrum__free_future {
@@ -76,6 +81,8 @@ static thrum_lock lock; /* for all of these */
 static struct slab open = {.next = &open, .prev = &open};
 static struct slab *all;
 static uint32_t empty_count;
+static struct slab *offered[OFFERED]; /* to the system */
+static uint32_t offered_count;
 
 static struct thrum__free_future
     *left; /* behind, by contexts that ended while another had the lock */
@@ -99,12 +106,30 @@ static void leave(struct slab *slab)
     slab->next->prev = slab->prev;
 }
 
+/* An empty slab, or NULL. */
+static struct slab *take_slab(void)
+{
+    if (!offered_count)
+        return thrum__alloc_slab(SLAB, all != NULL);
+    struct slab *slab = offered[--offered_count];
+    *slab = (struct slab){0};
+    return slab;
+}
+
+static void give_slab(struct slab *slab)
+{
+    if (offered_count < OFFERED && thrum__offer_slab(slab, SLAB))
+        offered[offered_count++] = slab;
+    else
+        thrum__free_slab(slab, SLAB);
+}
+
 /* A slab with something to give, or NULL. */
 static struct slab *open_slab(void)
 {
     if (open.next != &open)
         return open.next;
-    struct slab *slab = thrum__alloc_slab(SLAB, all != NULL);
+    struct slab *slab = take_slab();
     if (slab) {
         slab->next_of_all = all;
         if (all)
@@ -151,7 +176,7 @@ static void put_back(struct thrum__free_future *place)
         all = slab->next_of_all;
     if (slab->next_of_all)
         slab->next_of_all->prev_of_all = slab->prev_of_all;
-    thrum__free_slab(slab, SLAB);
+    give_slab(slab);
 }
 
 /* Whether a place holds a future. The first eight bytes of a place that is not in use are a pointer, whose
