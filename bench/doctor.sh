@@ -24,7 +24,7 @@ trap finish EXIT
 export LC_ALL=C DEBUGINFOD_URLS=
 
 for sample in hung calm; do
-    cc -D_GNU_SOURCE -g -O2 -pthread "$here/tests/doctor/$sample.c" -o "$work/$sample"
+    cc -D_GNU_SOURCE -DSAMPLE_SECONDS=3600 -g -O2 -pthread "$here/tests/doctor/$sample.c" -o "$work/$sample"
 done
 
 # look NAME PID: what one program does.
@@ -75,11 +75,10 @@ interrupted() {
     end
 }
 
-# The process lives for two minutes at most, so each round has a new one.
 measure() {
+    begin hung "$1"
     round=0
     while [ "$round" -le "$rounds" ]; do
-        begin hung "$1"
         programs | while read -r program; do
             before=$(date +%s%N)
             look "$program" "$subject" >"$work/out" 2>/dev/null || :
@@ -88,9 +87,9 @@ measure() {
             ! grep -q DEADLOCK "$work/out" || named=yes
             [ "$round" -eq 0 ] || echo "$((after - before)) $named" >>"$work/$1-$program"
         done
-        end
         round=$((round + 1))
     done
+    end
     printf '\n%s\n' "$2"
     printf '%-20s %9s %9s %9s  %-9s %s\n' '' median least most deadlock 'calls ended early'
     programs | while read -r program; do
