@@ -228,7 +228,7 @@ static void tell_again(void *argument)
     thrum_event_set(&c->again);
 }
 
-EXPLORE(event_abandon, .preemptions = 3, .sees = "in time")
+EXPLORE(event_abandon, .preemptions = 2, .long_preemptions = 3, .sees = "in time")
 {
     static struct cancelled c;
     name_news(&c.news);

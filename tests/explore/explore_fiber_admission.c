@@ -246,7 +246,7 @@ static void submit_high(void *argument)
         pool, &(thrum_submit_options){.priority = THRUM_PRIORITY_HIGH}, count, THRUM_NOTHING));
 }
 
-EXPLORE(fiber_admission_begins, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(fiber_admission_begins, .preemptions = EXPLORE_NONE, .long_preemptions = 2)
 {
     make((thrum_fiber_pool_options){.max_workers = 1});
     explore_spawn("submitter", submit_high, NULL);
@@ -270,7 +270,7 @@ static void hear(const thrum_failure *failure, void *context)
     (void)failure, (void)context;
 }
 
-EXPLORE(fiber_admission_broken, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(fiber_admission_broken, .preemptions = EXPLORE_NONE, .long_preemptions = 2)
 {
     thrum_failure_hook_set(hear, NULL);
     make((thrum_fiber_pool_options){

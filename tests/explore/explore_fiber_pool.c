@@ -62,7 +62,7 @@ EXPLORE(fiber_park_here, .preemptions = 1, .long_preemptions = 2)
 }
 
 /* A request to stop meets a wake. */
-EXPLORE(fiber_cancel, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(fiber_cancel, .preemptions = 1, .long_preemptions = 3)
 {
     make(1);
     EXPLORE_WRITE(shared, 1);
@@ -89,7 +89,8 @@ static int wait_a_while(thrum_task *self)
 }
 
 /* A deadline meets a wake. */
-EXPLORE(fiber_deadline, .preemptions = 2, .timeouts = 1, .rescue = true, .sees = "timed out")
+EXPLORE(fiber_deadline, .preemptions = 1, .long_preemptions = 2, .timeouts = 1, .rescue = true,
+        .sees = "timed out")
 {
     make(1);
     thrum_future *future = thrum_submit(pool, wait_a_while, THRUM_NOTHING);
@@ -182,7 +183,7 @@ static int submit_another(thrum_task *self)
     return thrum_return(self, thrum_value(bool, refused));
 }
 
-EXPLORE(fiber_end, .preemptions = 1, .long_preemptions = 2)
+EXPLORE(fiber_end, .preemptions = EXPLORE_NONE, .long_preemptions = 2)
 {
     bool refused;
     make(2);

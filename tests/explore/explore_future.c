@@ -178,7 +178,7 @@ EXPLORE(future_free_after_result, .preemptions = 3, .long_preemptions = EXPLORE_
 }
 
 /* Both references go at once. */
-EXPLORE(future_last_reference, .preemptions = 3, .long_preemptions = EXPLORE_ALL, .stale = 2)
+EXPLORE(future_last_reference, .preemptions = 2, .long_preemptions = EXPLORE_ALL, .stale = 2)
 {
     new_future();
     thrum__future_reference(future);

@@ -171,7 +171,7 @@ EXPLORE(group_reason, .preemptions = EXPLORE_NONE)
     run(given[1]);
 }
 
-EXPLORE(group_deadline, .preemptions = 2, .timeouts = 1, .sees = "late")
+EXPLORE(group_deadline, .preemptions = 1, .long_preemptions = 2, .timeouts = 1, .sees = "late")
 {
     thrum_group *group = thrum_group_new();
     submit(group, succeed);

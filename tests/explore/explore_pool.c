@@ -136,7 +136,7 @@ static int follow(thrum_task *self)
     return 0;
 }
 
-EXPLORE(pool_order, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_order, .preemptions = 1, .long_preemptions = 3)
 {
     make((thrum_thread_pool_options){.max_workers = 1});
     for (int i = 0; i < 4; i++)

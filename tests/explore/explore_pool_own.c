@@ -46,7 +46,7 @@ static int submit_and_meet(thrum_task *self)
     return thrum_event_wait(&met, THRUM_FOREVER);
 }
 
-EXPLORE(pool_own_wakes, .preemptions = 1, .long_preemptions = 2, .stale = 1)
+EXPLORE(pool_own_wakes, .preemptions = EXPLORE_NONE, .long_preemptions = 2, .stale = 1)
 {
     make(2);
     finish(thrum_submit(pool, submit_and_meet, THRUM_NOTHING));
@@ -213,7 +213,7 @@ static int submit_three(thrum_task *self)
     return 0;
 }
 
-EXPLORE(pool_own_order, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_own_order, .preemptions = 1, .long_preemptions = 3)
 {
     make(1);
     finish(thrum_submit(pool, submit_three, THRUM_NOTHING));
@@ -356,7 +356,7 @@ static int submit_low_and_high(thrum_task *self)
     return 0;
 }
 
-EXPLORE(pool_own_priority, .preemptions = 2, .long_preemptions = 3)
+EXPLORE(pool_own_priority, .preemptions = 1, .long_preemptions = 3)
 {
     make(1);
     finish(thrum_submit(pool, submit_low_and_high, THRUM_NOTHING));

@@ -135,7 +135,7 @@ static void put_and_close(void *argument)
     thrum_queue_close(queue);
 }
 
-BOUNDED(close, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+BOUNDED(close, .preemptions = EXPLORE_NONE, .long_preemptions = 2, .spurious = 1)
 {
     new_queue(1);
     explore_spawn("getter", get_until_closed, (void *)0);

@@ -82,7 +82,7 @@ EXPLORE(rwlock_two_writers_one_reader, .preemptions = 1, .long_preemptions = 3, 
     run(1, 2);
 }
 
-EXPLORE(rwlock_two_and_two, .preemptions = 1, .long_preemptions = 2, .spurious = 1)
+EXPLORE(rwlock_two_and_two, .preemptions = 1, .long_preemptions = 2)
 {
     run(2, 2);
 }

@@ -157,7 +157,7 @@ EXPLORE(semaphore_until, .preemptions = EXPLORE_ALL, .timeouts = 1, .sees = "tim
     EXPLORE_CHECK(!room.semaphore.waiters_);
 }
 
-EXPLORE(semaphore_until_two, .preemptions = 1, .long_preemptions = 2, .timeouts = 1)
+EXPLORE(semaphore_until_two, .preemptions = EXPLORE_NONE, .long_preemptions = 2, .timeouts = 1)
 {
     struct room room = {.semaphore = THRUM_SEMAPHORE_INIT(0)};
     name_room(&room);
@@ -267,7 +267,7 @@ static void give_again(void *argument)
     thrum_semaphore_release(&c->again, 1);
 }
 
-EXPLORE(semaphore_abandon, .preemptions = 3, .sees = "in time")
+EXPLORE(semaphore_abandon, .preemptions = 2, .long_preemptions = 3, .sees = "in time")
 {
     static struct cancelled c;
     explore_spawn("taker", take_again, &c);
