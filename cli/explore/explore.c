@@ -42,6 +42,9 @@ static int take_asked(struct explore *explore)
     if (!first->list)
         return -ENOMEM;
     first->count = (uint32_t)explore_schedule_parse(text, first->list);
+    first->memory = explore->options.memory == POINTS_SHARED ? MEMORY_SHARED
+                    : explore->options.memory == POINTS_ALL  ? MEMORY_ALL
+                                                             : MEMORY_OFF;
     return 0;
 }
 
@@ -131,6 +134,12 @@ static void put_counts(const struct search *search, FILE *out)
                 " a thread computed for long without a call; they may not be repeated "
                 "exactly\n",
                 search->uncontrolled);
+    if (search->worn)
+        fprintf(out,
+                "%" PRIu64 " accessed memory too often: the rest of them had no memory points\n",
+                search->worn);
+    if (search->memory_error)
+        fprintf(out, "there were no memory points: %s\n", strerror((int)search->memory_error));
     if (search->children)
         fprintf(out, "%" PRIu64 " made processes, which run free\n", search->children);
 }
@@ -138,8 +147,9 @@ static void put_counts(const struct search *search, FILE *out)
 static void put_command(const struct explore *explore, FILE *out)
 {
     fputs("thrum explore ", out);
+    static const char *const points[] = {"off", "shared", "all"};
     if (explore->search.first.by_list) {
-        fputs("--schedule '", out);
+        fprintf(out, "--memory %s --schedule '", points[explore->search.first.memory]);
         recipe_print(&explore->search.first, out);
         fputs("' ", out);
     } else {
@@ -149,6 +159,8 @@ static void put_command(const struct explore *explore, FILE *out)
                     explore->options.strategy == EXPLORE_RANDOM ? "random"
                     : explore->options.strategy == EXPLORE_PCT  ? "pct"
                                                                 : "pos");
+        if (explore->options.memory != POINTS_AUTO)
+            fprintf(out, "--memory %s ", points[explore->options.memory - POINTS_OFF]);
         if (explore->options.depth)
             fprintf(out, "--depth %d ", explore->options.depth);
     }
@@ -274,6 +286,9 @@ static int follow(struct explore *explore)
     struct search *search = &explore->search;
     int rc = runner_open(&explore->runner, explore->options.words, explore->message,
                          sizeof explore->message);
+    if (rc == 0)
+        rc = search_learn(&explore->runner, &explore->options, explore->message,
+                          sizeof explore->message);
     if (rc == 0 && explore->alone)
         rc = run_asked(explore);
     if (rc < 0 || !outcome_worth(search->outcome.kind))

@@ -14,6 +14,8 @@ enum { RUNS_MOST = 100000000, JOBS_MOST = 256, DEPTH_MOST = 16, STEPS_MOST = 100
 
 static const char *const strategy_names[] = {"mix", "random", "pct", "pos", "depth", NULL};
 
+static const char *const memory_names[] = {"auto", "off", "shared", "all", NULL};
+
 static bool take_seed(void *into, const char *value, char *message, size_t size)
 {
     struct explore_options *options = into;
@@ -42,6 +44,12 @@ static const struct option_row rows[] = {
      "mix takes pos for four seeds of ten, random for three and pct for three. depth is a depth-first search of all "
      "schedules with at most --bound preemptions, for small programs.",
      OPTION_CHOICE, INTO(strategy), .choices = strategy_names, .completion = COMPLETE_CHOICES},
+    {'m', "memory", "WHICH",
+     "Where threads switch at accesses to memory: auto (the default), off, shared or all.",
+     "shared: at words that several threads use without a common lock, as the first schedules show. all: at each "
+     "access. auto: at each access in the first four schedules, and at shared words in two of three after "
+     "them; never for depth and for instrumented programs. On x86-64 only.",
+     OPTION_CHOICE, INTO(memory), .choices = memory_names, .completion = COMPLETE_CHOICES},
     {'d', "depth", "N", "For pct: the depth of the bugs to look for; 2 to 4 by default.", NULL,
      OPTION_COUNT, INTO(depth), 1, DEPTH_MOST},
     {'b', "bound", "N", "For depth: at most N preemptions; 2 by default.", NULL, OPTION_COUNT,
@@ -85,7 +93,7 @@ static const struct option_row rows[] = {
 static const struct help_term failures[] = {
     {"deadlock", "No thread can go on: they wait for each other, or for a wake-up that was lost."},
     {"crash", "A signal ended the program: a segmentation fault, a failed assertion."},
-    {"misuse", "A mutex was used after it was destroyed."},
+    {"misuse", "A mutex was used after it was destroyed, or memory after it was freed."},
     {"race",
      "Of an instrumented program: two threads use the same memory, one writes, and nothing orders them."},
     {"exit", "The exit status was not 0."},
@@ -101,6 +109,11 @@ static const struct help_section sections[] = {
          "pthreads, C11 threads or semaphores, at each sleep, and at each call for input or output it chooses the thread "
          "that goes on. Sleeps and time limits take no time. The program is loaded once, and forked for each schedule. "
          "Standard input is empty."},
+    {.title = "Memory points",
+     .text =
+         "On x86-64, the program's variables and its own allocations are protected, so each access to them is noticed. Threads "
+         "switch at those to words that several threads use without a common lock. An instruction that reads and writes "
+         "memory is two accesses, unless it is atomic."},
     {.title = "Instrumented programs",
      .text =
          "Compile with -fsanitize=thread and -g, and link without it, but with -lthrum-schedule. Then threads also switch "
@@ -108,8 +121,8 @@ static const struct help_section sections[] = {
          "behaves as without instrumentation."},
     {.title = "What is not controlled",
      .text =
-         "Without instrumentation, threads switch at calls only: a race on a plain variable between two calls is not "
-         "found. A thread that computes for long without a call is stopped by a timer of processor time. Such a run may not be "
+         "Variables on stacks and those of shared libraries have no memory points. Without memory points, a thread "
+         "that computes for long without a call is stopped by a timer of processor time. Such a run may not be "
          "repeated exactly, and is counted. Processes that the program starts run free. So does what lies outside, "
          "such as a server on the network. A static program, and one with set-user-ID, cannot be explored.",
      .manual_only = true},

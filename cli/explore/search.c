@@ -4,6 +4,10 @@
  * seeds that were taken before are finished, and of several failures the smallest seed counts, so
  * the answer does not depend on the number of jobs.
  *
+ * Memory points need the words that threads share. The first schedules of a search make each access a point
+ * and find them. So each server runs these schedules once before all others, also to repeat a failure: what
+ * a seed means does not depend on the search that it was found in.
+ *
  * Depth-first: a run repeats the options of the stack, and takes the usual one (number 0) after them. The
  * library notes for each choice how many options it had, and whether taking another one was a
  * preemption. Then the last choice that has another option within the bound takes it, and all after
@@ -24,7 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHRINK_RUNS_MOST = 2000 };
+enum { SHRINK_RUNS_MOST = 2000, LEARNING = 4 };
 
 static enum schedule_strategy strategy_of(const struct explore_options *options, uint64_t seed)
 {
@@ -46,6 +50,28 @@ static enum schedule_strategy strategy_of(const struct explore_options *options,
                            : STRATEGY_PCT;
 }
 
+enum schedule_memory search_memory(const struct schedule_region *region,
+                                   const struct explore_options *options, uint64_t seed)
+{
+    switch ((enum explore_memory)options->memory) {
+    case POINTS_OFF:
+        return MEMORY_OFF;
+    case POINTS_SHARED:
+        return MEMORY_SHARED;
+    case POINTS_ALL:
+        return MEMORY_ALL;
+    case POINTS_AUTO:
+        break;
+    }
+    if (region->instrumented || options->strategy == EXPLORE_DEPTH)
+        return MEMORY_OFF;
+    if (seed < LEARNING)
+        return MEMORY_ALL;
+    if (region->shared_count > 0) /* without points, nothing but a timer ends such a loop */
+        return seed % 3 == 0 && !region->loops ? MEMORY_OFF : MEMORY_SHARED;
+    return seed % 8 == 5 ? MEMORY_ALL : MEMORY_OFF; /* a rare path may share something */
+}
+
 void search_plan(struct schedule_region *region, const struct explore_options *options,
                  const struct recipe *recipe)
 {
@@ -59,9 +85,30 @@ void search_plan(struct schedule_region *region, const struct explore_options *o
         .choice_count = recipe->by_list ? recipe->count : 0,
         .early = options->early,
         .races = !options->no_races,
+        .memory = recipe->by_list ? recipe->memory
+                                  : (uint8_t)search_memory(region, options, recipe->seed),
     };
     if (recipe->by_list && recipe->count)
         memcpy(region->plan_choices, recipe->list, recipe->count * sizeof *recipe->list);
+}
+
+int search_learn(struct runner *runner, const struct explore_options *options, char *message,
+                 size_t size)
+{
+    int rc = 0;
+    bool wanted = options->memory == POINTS_AUTO
+                      ? !runner->region->instrumented && options->strategy != EXPLORE_DEPTH
+                      : options->memory == POINTS_SHARED;
+    for (uint64_t seed = 0; wanted && seed < LEARNING && rc == 0; seed++) {
+        struct outcome outcome;
+        search_plan(runner->region, options, &(struct recipe){.seed = seed});
+        runner->region->plan.memory = MEMORY_ALL;
+        runner->region->plan.learn = true;
+        rc = runner_run(runner, NULL, NULL, &outcome, message, size);
+        if (rc == 0 && (outcome.kind == OUTCOME_BLOCKED || outcome.kind == OUTCOME_COMPUTES))
+            break; /* the others would take as long */
+    }
+    return rc;
 }
 
 int recipe_of_run(const struct runner *runner, struct recipe *ret)
@@ -73,7 +120,8 @@ int recipe_of_run(const struct runner *runner, struct recipe *ret)
     if (!list)
         return -ENOMEM;
     memcpy(list, region->taken, count * sizeof *list);
-    *ret = (struct recipe){.by_list = true, .list = list, .count = count};
+    *ret = (struct recipe){
+        .by_list = true, .memory = region->plan.memory, .list = list, .count = count};
     return 0;
 }
 
@@ -97,6 +145,9 @@ static void count_run(struct search *search, const struct runner *runner,
     search->steps += runner->region->steps;
     search->uncontrolled += runner->region->uncontrolled != 0;
     search->children += runner->region->free_children != 0;
+    search->worn += runner->region->memory_worn != 0;
+    if (runner->region->memory_error)
+        search->memory_error = runner->region->memory_error;
     if (search->longest < runner->region->steps)
         search->longest = runner->region->steps;
 }
@@ -145,6 +196,7 @@ static int run_job(thrum_task *self)
     int rc = runner_open(&runner, search->options->words, message, sizeof message);
     if (rc < 0)
         return thrum_fail(self, rc, "%s", message);
+    rc = search_learn(&runner, search->options, message, sizeof message);
     while (rc == 0 && take_seed(search, &seed)) {
         struct outcome outcome;
         struct recipe recipe = {.seed = seed};
@@ -223,7 +275,9 @@ static int search_depth(struct search *search, thrum_error *ret_error)
     int rc = stack.list ? runner_open(&runner, search->options->words, message, sizeof message)
                         : -ENOMEM;
     uint64_t seed;
-    bool more = rc == 0, opened = more;
+    bool opened = rc == 0, more = true;
+    if (opened)
+        rc = search_learn(&runner, search->options, message, sizeof message);
     while (more && rc == 0 && take_seed(search, &seed)) {
         struct outcome outcome;
         search_plan(runner.region, search->options, &(struct recipe){0});
@@ -264,7 +318,8 @@ int search_all(struct search *search, thrum_error *ret_error)
 static int try_without(struct search *search, struct runner *runner, uint32_t from, uint32_t count,
                        bool *ret_kept, char *message, size_t size)
 {
-    struct recipe *first = &search->first, part = {.by_list = true}, shorter;
+    struct recipe *first = &search->first, shorter;
+    struct recipe part = {.by_list = true, .memory = first->memory};
     struct outcome outcome;
     *ret_kept = false;
     part.list = malloc((first->count + 1) * sizeof *part.list);

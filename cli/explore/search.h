@@ -12,6 +12,7 @@ enum { OUTCOME_KINDS = OUTCOME_RACE + 1 };
 /* What a run is repeated by: a seed, or the choices that differ from the usual ones. */
 struct recipe {
     bool by_list;
+    uint8_t memory; /* of a list: an enum schedule_memory */
     uint64_t seed;
     struct schedule_choice *list; /* malloced, or NULL */
     uint32_t count;
@@ -23,6 +24,8 @@ struct search {
     uint64_t next, done; /* seeds */
     uint64_t counts[OUTCOME_KINDS];
     uint64_t steps, uncontrolled, children;
+    uint64_t worn;         /* runs that had too many memory points */
+    uint32_t memory_error; /* why there are no memory points: an errno, or 0 */
     uint32_t longest;
     bool exhausted; /* a depth-first search has tried all */
     bool found;
@@ -33,6 +36,15 @@ struct search {
 /* Fills in the plan of a run. */
 void search_plan(struct schedule_region *region, const struct explore_options *options,
                  const struct recipe *recipe);
+
+/* Finds the words that threads share, by the runs that a search begins with. Returns 0, or a negative errno with
+ * the reason in `message`. */
+int search_learn(struct runner *runner, const struct explore_options *options, char *message,
+                 size_t size);
+
+/* The memory points of the schedule with that seed. */
+enum schedule_memory search_memory(const struct schedule_region *region,
+                                   const struct explore_options *options, uint64_t seed);
 
 /* Copies the departures of the last run. Returns 0 or -ENOMEM. */
 int recipe_of_run(const struct runner *runner, struct recipe *ret);

@@ -79,6 +79,9 @@ static const char *const nouns[STEP_KINDS] = {
     [STEP_ONCE] = "once",
     [STEP_FUTEX_WAIT] = "futex",
     [STEP_FUTEX_WAKE] = "futex",
+    [STEP_READ] = "memory",
+    [STEP_WRITE] = "memory",
+    [STEP_ATOMIC] = "memory",
 };
 
 /* Of objects of libthrum (doctor/schedule/hook_thrum.c). */
@@ -147,6 +150,7 @@ int story_open(struct story *story, const struct runner *runner)
             want(story, thread->held[h].place, false);
     }
     want(story, runner->region->place, true);
+    want(story, runner->region->place, false);
     for (int i = 0; i < 2; i++) {
         const struct schedule_access *access = &runner->region->race[i];
         want(story, access->place, false);
@@ -261,6 +265,14 @@ static void put_operation(const struct story *story, uint8_t kind, uint64_t obje
 
 /* ---- the end ---- */
 
+/* The kind of object that the last step was about. */
+static const char *noun_of(const struct schedule_region *region)
+{
+    uint32_t current = region->current < SCHEDULE_THREADS ? region->current : 0;
+    uint8_t kind = region->threads[current].kind;
+    return kind < STEP_KINDS && nouns[kind] ? nouns[kind] : "object";
+}
+
 static const char *signal_name(int number)
 {
     const char *name = sigabbrev_np(number);
@@ -272,7 +284,15 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
     const struct schedule_region *region = story->runner->region;
     switch (outcome->kind) {
     case OUTCOME_DEADLOCK:
-        fputs("no thread can go on", out);
+        if (!region->object) {
+            fputs("no thread can go on", out);
+            break;
+        }
+        put_thread(story, region->current, out);
+        fputs(" waits in a loop for ", out);
+        put_object(story, region->object, "memory", out);
+        put_place(story, region->place, true, out);
+        fputs(", which no other thread can change", out);
         break;
     case OUTCOME_CRASH:
         fprintf(out, "SIG%s", signal_name(outcome->status));
@@ -288,7 +308,7 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
         break;
     case OUTCOME_MISUSE:
         fprintf(out, "%.*s: ", (int)sizeof region->message, region->message);
-        put_object(story, region->object, "mutex", out);
+        put_object(story, region->object, noun_of(region), out);
         put_place(story, region->place, false, out);
         break;
     case OUTCOME_RACE:

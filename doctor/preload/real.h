@@ -107,6 +107,7 @@
 /* Those that only the library of `thrum explore` replaces. */
 #ifdef DOCTOR_SCHEDULE
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #define REAL_MORE(X)                                                                               \
     X(int, __libc_start_main,                                                                      \
@@ -117,6 +118,11 @@
     X(int, sched_getaffinity, (pid_t, size_t, cpu_set_t *))                                        \
     X(void, exit, (int))                                                                           \
     X(pid_t, fork, (void))                                                                         \
+    X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                         \
+    X(int, pthread_sigmask, (int, const sigset_t *, sigset_t *))                                   \
+    X(void *, malloc, (size_t))                                                                    \
+    X(void *, calloc, (size_t, size_t))                                                            \
+    X(void *, realloc, (void *, size_t))                                                           \
     X(long, syscall, (long, ...))                                                                  \
     X(int, clock_gettime, (clockid_t, struct timespec *))                                          \
     X(int, ftrylockfile, (FILE *))                                                                 \

@@ -15,8 +15,46 @@
 
 enum { READS_MOST = 32, MOMENT_NS = 1000, MOMENT_MOST_NS = 100000000 };
 
+/* From virtual time to that of the calendar. */
+#define REAL_NS (1700000000000000000ll - TURN_FIRST_NS)
+
 static __thread uint32_t reads, reads_at __attribute__((tls_model("initial-exec")));
 static __thread int64_t moment __attribute__((tls_model("initial-exec")));
+
+int64_t thrum__turn_clock(clockid_t clock)
+{
+    switch (clock) {
+    case CLOCK_REALTIME:
+    case CLOCK_REALTIME_COARSE:
+        return thrum__turn_now() + REAL_NS;
+    case CLOCK_MONOTONIC:
+    case CLOCK_MONOTONIC_RAW:
+    case CLOCK_MONOTONIC_COARSE:
+    case CLOCK_BOOTTIME:
+        return thrum__turn_now();
+    default:
+        return -1;
+    }
+}
+
+static int64_t nanoseconds(const struct timespec *time)
+{
+    if (time->tv_sec < 0)
+        return 0;
+    return time->tv_sec >= NEVER / 2000000000 ? NEVER / 2
+                                              : time->tv_sec * 1000000000 + time->tv_nsec;
+}
+
+int64_t thrum__turn_deadline(clockid_t clock, const struct timespec *until)
+{
+    int64_t at = nanoseconds(until);
+    return clock == CLOCK_REALTIME ? at - REAL_NS : at;
+}
+
+int64_t thrum__turn_after(const struct timespec *time)
+{
+    return thrum__turn_now() + nanoseconds(time);
+}
 
 static void clock_was_read(const void *place)
 {

@@ -4,6 +4,8 @@
 
 #include "turns.h"
 
+#include <signal.h>
+
 int thrum__turn_mutex_lock(pthread_mutex_t *mutex, enum schedule_kind kind, int64_t until,
                            const void *place);
 int thrum__turn_mutex_trylock(pthread_mutex_t *mutex, const void *place);
@@ -22,6 +24,12 @@ int thrum__turn_detach(pthread_t thread);
 
 /* The run begins: the calling thread is the first. */
 void thrum__turn_main(void);
+
+/* Handles a signal that the program can no longer have. */
+void thrum__signal_take(int number, void (*handler)(int, siginfo_t *, void *), int flags);
+
+/* Calls the handler that the program wants for it. False if it has none. */
+bool thrum__signal_pass(int number, siginfo_t *info, void *context);
 
 /* If another thread has cancelled this one, ends it. */
 void thrum__turn_cancel_point(void);

@@ -64,6 +64,8 @@ struct calls {
     uintptr_t stack_low, stack_high;
 };
 
+bool thrum__race_instrumented;
+
 static struct clock clocks[SCHEDULE_THREADS];
 static struct object_clock objects[OBJECTS];
 static struct cell cells[CELLS];
@@ -283,6 +285,7 @@ static void at_access(const void *address, uint32_t size, bool write, const void
 
 EXPORT(void, __tsan_init, (void))
 {
+    thrum__race_instrumented = true;
 }
 
 EXPORT(void, __tsan_func_entry, (const void *place))

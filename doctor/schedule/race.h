@@ -12,4 +12,7 @@ void thrum__race_acquire(const void *object);
 void thrum__race_created(uint32_t thread);
 void thrum__race_joined(uint32_t thread);
 
+/* The program was compiled with -fsanitize=thread. */
+extern bool thrum__race_instrumented;
+
 #endif

@@ -19,6 +19,7 @@ enum {
     SCHEDULE_CHOICES = 1 << 15, /* the departures from the usual choice that are kept */
     SCHEDULE_HELD = 16,
     SCHEDULE_FRAMES = 24,
+    SCHEDULE_SHARED = 1024,
 };
 
 enum schedule_strategy {
@@ -27,6 +28,13 @@ enum schedule_strategy {
     STRATEGY_PCT,    /* priorities, which change at `depth` - 1 random places */
     STRATEGY_POS,    /* a random priority for each operation, drawn again after a conflict */
     STRATEGY_DEPTH,  /* the choices of the plan, then the usual one: for depth-first search */
+};
+
+/* Which accesses to memory are points of the schedule, without instrumentation. */
+enum schedule_memory {
+    MEMORY_OFF,
+    MEMORY_SHARED, /* those to words that are known to be shared */
+    MEMORY_ALL,    /* all */
 };
 
 /* What a thread is about to do. */
@@ -143,6 +151,8 @@ struct schedule_plan {
     uint8_t early;         /* a timeout may come before other threads have done what they can */
     uint8_t look;          /* stop at a failure, and let the command look at the process */
     uint8_t races;         /* a race ends the run */
+    uint8_t memory;        /* an enum schedule_memory */
+    uint8_t learn;         /* add to `shared` what the run finds */
 };
 
 /* One of two accesses to the same memory. */
@@ -159,6 +169,13 @@ struct schedule_region {
     uint32_t magic;
     struct schedule_plan plan;
 
+    /* Kept from run to run: words that threads share without a lock. */
+    uint32_t shared_count;
+    uint32_t loops;        /* a thread waits for such a word in a loop */
+    uint32_t instrumented; /* the program was compiled with -fsanitize=thread */
+    uint64_t shared[SCHEDULE_SHARED];
+
+    /* Of this run. */
     uint32_t verdict, signal;
     uint32_t looking; /* the program has stopped for the command to look */
     uint32_t current; /* the thread that runs */
@@ -170,6 +187,9 @@ struct schedule_region {
     uint32_t taken_count;   /* of `taken` */
     uint32_t free_children; /* processes that the program made, which run free */
     uint32_t options_count; /* of `options` */
+    uint32_t memory_faults; /* accesses to closed pages */
+    uint32_t memory_worn;   /* there were too many: no memory points after them */
+    uint32_t memory_error;  /* why there are no memory points: an errno, or 0 */
     uint64_t object;        /* of a misuse or a crash: its address */
     uint64_t place;
     char message[200];

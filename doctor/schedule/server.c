@@ -6,6 +6,8 @@
  * that a constructor made are not in the child; then the command is told that it cannot be done so.
  */
 #include "hooks.h"
+#include "memory.h"
+#include "race.h"
 
 #include "preload/real.h"
 
@@ -52,6 +54,11 @@ static uintptr_t pc_of(const void *context)
 static void at_crash(int number, siginfo_t *info, void *context)
 {
     struct schedule_region *region = thrum__turn_region;
+    if (thrum__memory_signal(number, info, context))
+        return;
+    if (thrum__signal_pass(number, info, context))
+        return;
+    thrum__memory_leave();
     if (region->verdict == VERDICT_RUNNING && thrum__turn_on()) {
         region->signal = (uint32_t)number;
         if (region->plan.look)
@@ -103,18 +110,12 @@ static void at_tick(int number, siginfo_t *info, void *context)
     if (ticks_at != thrum__turn_region->steps) {
         ticks_at = thrum__turn_region->steps;
         idle_ticks = 0;
-    } else if (++idle_ticks >= TICKS_IDLE && !is_private(pc_of(context))) {
+    } else if (++idle_ticks >= TICKS_IDLE && !is_private(pc_of(context)) &&
+               !thrum__memory_steps()) {
         idle_ticks = 0;
         thrum__turn_stopped((const void *)pc_of(context));
     }
     errno = error;
-}
-
-static void watch(int number, void (*handler)(int, siginfo_t *, void *), int flags)
-{
-    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
-    sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
 }
 
 static int note_private(struct dl_phdr_info *info, size_t size, void *unused)
@@ -131,6 +132,9 @@ static int note_private(struct dl_phdr_info *info, size_t size, void *unused)
         if (part->p_type == PT_LOAD && part->p_flags & PF_X) {
             private_code[private_count].start = info->dlpi_addr + part->p_vaddr;
             private_code[private_count++].end = info->dlpi_addr + part->p_vaddr + part->p_memsz;
+            if (strncmp(name, "/libthrum-schedule", 18) == 0)
+                thrum__memory_code(private_code[private_count - 1].start,
+                                   private_code[private_count - 1].end);
         }
     }
     return 0;
@@ -171,13 +175,13 @@ HOOK int sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
 
 static int run_child(int argc, char **argv, char **environment)
 {
-    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT};
+    static const int crashes[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS};
     struct itimerval tick = {{0, TICK_US}, {0, TICK_US}};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     take_processor();
     for (size_t i = 0; i < sizeof crashes / sizeof crashes[0]; i++)
-        watch(crashes[i], at_crash, 0);
-    watch(SIGPROF, at_tick, SA_RESTART);
+        thrum__signal_take(crashes[i], at_crash, SA_NODEFER);
+    thrum__signal_take(SIGPROF, at_tick, SA_RESTART);
     setitimer(ITIMER_PROF, &tick, NULL);
     thrum__turn_main();
     return program_main(argc, argv, environment);
@@ -204,6 +208,7 @@ static int serve(int argc, char **argv, char **environment)
 {
     char order;
     dl_iterate_phdr(note_private, NULL);
+    thrum__turn_region->instrumented = thrum__race_instrumented;
     if (!report(is_alone() ? EVENT_READY : EVENT_REFUSED, getpid(), EBUSY))
         _exit(1);
     while (REAL(recv)(channel, &order, 1, 0) == 1) {

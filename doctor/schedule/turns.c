@@ -32,7 +32,10 @@
  */
 #include "turns.h"
 
+#include "arena.h"
 #include "choices.h"
+#include "kernel.h"
+#include "memory.h"
 #include "race.h"
 
 #include "preload/real.h"
@@ -54,22 +57,16 @@ static struct turn_thread threads[SCHEDULE_THREADS];
 static uint32_t thread_count;
 static struct turn_thread *current;
 static uint64_t next_behind, next_queued;
-static int64_t now_ns, real_ns;
-
-/* Without the C library's `syscall`, which this library replaces. */
-static long call(long number, long a, long b, long c, long d)
-{
-    return REAL(syscall)(number, a, b, c, d, 0L, 0L);
-}
+static int64_t now_ns;
 
 void thrum__turn_futex_wait(uint32_t *word, uint32_t expected)
 {
-    call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0);
+    thrum__kernel(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, expected, 0, 0);
 }
 
 void thrum__turn_futex_wake(uint32_t *word)
 {
-    call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, INT_MAX, 0);
+    thrum__kernel(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, INT_MAX, 0, 0);
 }
 
 static int64_t real_now(clockid_t clock)
@@ -82,41 +79,6 @@ static int64_t real_now(clockid_t clock)
 int64_t thrum__turn_now(void)
 {
     return now_ns;
-}
-
-int64_t thrum__turn_clock(clockid_t clock)
-{
-    switch (clock) {
-    case CLOCK_REALTIME:
-    case CLOCK_REALTIME_COARSE:
-        return now_ns + real_ns;
-    case CLOCK_MONOTONIC:
-    case CLOCK_MONOTONIC_RAW:
-    case CLOCK_MONOTONIC_COARSE:
-    case CLOCK_BOOTTIME:
-        return now_ns;
-    default:
-        return -1;
-    }
-}
-
-static int64_t nanoseconds(const struct timespec *time)
-{
-    if (time->tv_sec < 0)
-        return 0;
-    return time->tv_sec >= NEVER / 2000000000 ? NEVER / 2
-                                              : time->tv_sec * 1000000000 + time->tv_nsec;
-}
-
-int64_t thrum__turn_deadline(clockid_t clock, const struct timespec *until)
-{
-    int64_t at = nanoseconds(until);
-    return clock == CLOCK_REALTIME ? at - real_ns : at;
-}
-
-int64_t thrum__turn_after(const struct timespec *time)
-{
-    return now_ns + nanoseconds(time);
 }
 
 /* What the command is to see of the threads when the run has failed. */
@@ -138,7 +100,7 @@ static void stop_for_look(void)
         return;
     __atomic_store_n(&thrum__turn_region->looking, 1, __ATOMIC_RELEASE);
     for (;;)
-        call(SYS_ppoll, 0, 0, 0, 0);
+        thrum__kernel(SYS_ppoll, 0, 0, 0, 0, 0);
 }
 
 void thrum__turn_fail(enum schedule_verdict verdict, const void *object, const void *place,
@@ -154,9 +116,10 @@ void thrum__turn_fail(enum schedule_verdict verdict, const void *object, const v
         memcpy(region->message, message, length);
         show_all();
     }
+    thrum__memory_leave();
     stop_for_look();
     for (;;)
-        call(SYS_exit_group, 70, 0, 0, 0);
+        thrum__kernel(SYS_exit_group, 70, 0, 0, 0, 0);
 }
 
 /* ---- candidates ---- */
@@ -182,6 +145,13 @@ static bool can_do(struct turn_thread *thread)
     return thread->shown->state == THREAD_READY;
 }
 
+/* True for a wait whose deadline has passed. */
+static bool is_late(const struct turn_thread *thread)
+{
+    return (thread->shown->state == THREAD_BLOCKED || thread->shown->state == THREAD_IO) &&
+           thread->deadline <= now_ns;
+}
+
 static uint32_t add_early(struct turn_thread **list, uint32_t count)
 {
     struct turn_thread *sleeper = earliest(THREAD_SLEEPS, true);
@@ -189,7 +159,7 @@ static uint32_t add_early(struct turn_thread **list, uint32_t count)
         thrum__turn_region->plan.early ? earliest(THREAD_BLOCKED, true) : NULL;
     if (sleeper)
         list[count++] = sleeper;
-    if (waiter)
+    if (waiter && !is_late(waiter))
         list[count++] = waiter;
     return count;
 }
@@ -198,9 +168,29 @@ static uint32_t candidates(struct turn_thread **list)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < thread_count; i++)
-        if (can_do(&threads[i]))
+        if (can_do(&threads[i]) || is_late(&threads[i]))
             list[count++] = &threads[i];
     return add_early(list, count);
+}
+
+bool thrum__turn_anyone(void)
+{
+    for (uint32_t i = 0; i < thread_count; i++) {
+        uint8_t state = threads[i].shown->state;
+        bool waits = state == THREAD_BLOCKED || state == THREAD_IO;
+        if (&threads[i] != thrum__turn_self && state != THREAD_GONE && state != THREAD_FREE &&
+            (!waits || threads[i].deadline != NEVER || (state == THREAD_IO && !threads[i].inner)))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t live_count(void)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < thread_count; i++)
+        count += threads[i].shown->state != THREAD_GONE && threads[i].shown->state != THREAD_FREE;
+    return count;
 }
 
 static bool any_outside(void)
@@ -277,14 +267,6 @@ static void time_passes(struct turn_thread *thread)
     thread->shown->state = THREAD_READY;
 }
 
-static bool all_gone(void)
-{
-    for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state != THREAD_GONE && threads[i].shown->state != THREAD_FREE)
-            return false;
-    return true;
-}
-
 /* The thread whose turn it is next; NULL if all have ended. */
 static struct turn_thread *pick(void)
 {
@@ -297,7 +279,7 @@ static struct turn_thread *pick(void)
             count = candidates(list);
         else if (limited)
             list[count++] = limited;
-        else if (all_gone())
+        else if (live_count() == 0)
             return NULL;
         else
             thrum__turn_fail(VERDICT_STUCK, NULL, NULL, "no thread can go on");
@@ -347,6 +329,8 @@ void thrum__turn_point(enum schedule_kind kind, const void *object, bool writes,
     if (thrum__turn_region->plan.strategy == STRATEGY_POS)
         self->priority = thrum__turn_random();
     pass_on(self);
+    if (thrum__arena_is_freed(self->object))
+        thrum__turn_fail(VERDICT_MISUSE, object, place, "it is used after its memory was freed");
 }
 
 static struct schedule_step *own_step(void)
@@ -493,10 +477,11 @@ void thrum__turn_forget(struct turn_thread *thread)
 
 void thrum__turn_start(struct turn_thread *thread)
 {
-    thread->tid = (uint32_t)call(SYS_gettid, 0, 0, 0, 0);
+    thread->tid = (uint32_t)thrum__kernel(SYS_gettid, 0, 0, 0, 0, 0);
     thread->kind = STEP_BEGIN;
     thread->shown->state = THREAD_READY;
     thrum__turn_self = thread;
+    thrum__memory_join();
     __atomic_store_n(&thread->arrived, 1, __ATOMIC_RELEASE);
     thrum__turn_futex_wake(&thread->arrived);
     wait_turn(thread);
@@ -506,6 +491,7 @@ void thrum__turn_arrived(struct turn_thread *thread)
 {
     while (!__atomic_load_n(&thread->arrived, __ATOMIC_ACQUIRE))
         thrum__turn_futex_wait(&thread->arrived, 0);
+    thrum__memory_threads(live_count());
 }
 
 struct turn_thread *thrum__turn_find(pthread_t handle)
@@ -523,6 +509,8 @@ void thrum__turn_end(void)
     self->ended = true;
     self->shown->state = THREAD_GONE;
     thrum__turn_wake(self);
+    thrum__memory_part();
+    thrum__memory_threads(live_count());
     struct turn_thread *next = pick();
     thrum__turn_self = NULL;
     if (next)
@@ -554,12 +542,10 @@ void thrum__turn_drop(const void *object)
 
 void thrum__turn_begin(void)
 {
-    /* The same moment in each run. */
-    now_ns = 1000000000;
-    real_ns = 1700000000000000000 - now_ns;
+    now_ns = TURN_FIRST_NS;
     thrum__choice_begin();
     struct turn_thread *first = thrum__turn_admit();
-    first->tid = (uint32_t)call(SYS_gettid, 0, 0, 0, 0);
+    first->tid = (uint32_t)thrum__kernel(SYS_gettid, 0, 0, 0, 0, 0);
     first->handle = pthread_self();
     first->kind = STEP_BEGIN;
     first->shown->state = THREAD_READY;
@@ -567,10 +553,12 @@ void thrum__turn_begin(void)
     current = first;
     thrum__turn_self = first;
     note_step(first, false);
+    thrum__memory_begin();
 }
 
 void thrum__turn_leave(void)
 {
+    thrum__memory_leave();
     thrum__turn_self = NULL;
     thread_count = 0;
 }

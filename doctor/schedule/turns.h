@@ -14,6 +14,9 @@
 
 #define NEVER INT64_MAX
 
+/* Virtual time when a run begins: the same moment in each run. */
+#define TURN_FIRST_NS 1000000000ll
+
 struct turn_thread {
     struct schedule_thread *shown; /* what the command sees of it */
     uint32_t index;
@@ -81,6 +84,9 @@ void thrum__turn_interrupt(struct turn_thread *thread);
 
 /* The thread goes behind all others until each of them has had a turn. */
 void thrum__turn_behind(void);
+
+/* True if another thread can go on, now or later. */
+bool thrum__turn_anyone(void);
 
 /* A choice between `count` options that are no threads. */
 uint32_t thrum__turn_choose(uint32_t count);
