@@ -195,6 +195,19 @@ children_run_free() {
     explore 0 -r 20 -- "$samples/odd" forks && grep -q '20 made processes, which run free' out
 }
 
+signals_of_the_program_are_its_own() {
+    local name
+    for name in handles blocks_signals; do
+        explore 0 --json -r 30 -- "$samples/odd" "$name" && holds "r['outcomes'] == {'good': 30}" &&
+            explore 0 --json -r 10 --memory all -- "$samples/odd" "$name" && holds "r['outcomes'] == {'good': 10}" || return 1
+    done
+}
+
+a_program_that_executes_another_runs_free() {
+    explore 66 --json -r 5 -- "$samples/odd" execs && holds "f['kind'] == 'exit' and f['status'] == 7" &&
+        explore 66 --json -a -r 20 --memory all -- "$samples/odd" execs && holds "r['outcomes'] == {'exit': 20}"
+}
+
 input_is_empty() {
     explore 0 -r 2 -- "$samples/odd" waits
 }
@@ -238,7 +251,8 @@ a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
 jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free input_is_empty programs_of_thrum_never_fail
+a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own
+a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'
 # The programs of a sanitizer do not run under another preloaded library.

@@ -1,5 +1,7 @@
 /* Programs that `thrum explore` cannot control entirely, or not at all. */
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,13 +79,75 @@ static int prints(const char *text)
     return 0;
 }
 
+/* Its own handler of a fault is called, though the library has one, too. */
+static sigjmp_buf back;
+
+static void at_fault(int number)
+{
+    siglongjmp(back, number);
+}
+
+static int handles(void)
+{
+    pthread_t thread;
+    int *volatile nothing = NULL;
+    struct sigaction action = {.sa_handler = at_fault}, old;
+    if (sigaction(SIGSEGV, &action, NULL) != 0 ||
+        pthread_create(&thread, NULL, set_flag, NULL) != 0)
+        return 3;
+    int number = sigsetjmp(back, 1);
+    if (number == 0)
+        *nothing = 1;
+    pthread_join(thread, NULL);
+    return number == SIGSEGV && sigaction(SIGSEGV, NULL, &old) == 0 && old.sa_handler == at_fault
+               ? 0
+               : 1;
+}
+
+/* All signals are blocked, also those that the library needs. */
+static int blocks_signals(void)
+{
+    pthread_t thread;
+    sigset_t all;
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_BLOCK, &all, NULL) != 0 ||
+        pthread_create(&thread, NULL, set_flag, NULL) != 0)
+        return 3;
+    while (!flag)
+        ;
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static char program[64], first_word[8], second_word[64];
+
+/* Another program takes its place, with words that were in closed pages. */
+static int execs(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, set_flag, NULL) != 0)
+        return 3;
+    strcpy(program, "/bin/sh");
+    strcpy(first_word, "-c");
+    strcpy(second_word, "exit 7");
+    execl(program, program, first_word, second_word, (char *)NULL);
+    return 4;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
-    return strcmp(name, "spins") == 0            ? spins()
-           : strcmp(name, "spins_for_ever") == 0 ? spins_for_ever()
-           : strcmp(name, "forks") == 0          ? forks()
-           : strcmp(name, "waits") == 0          ? waits()
-           : strcmp(name, "prints") == 0         ? prints("flag")
-                                                 : 2;
+    static const struct {
+        const char *name;
+        int (*run)(void);
+    } cases[] = {
+        {"spins", spins},     {"spins_for_ever", spins_for_ever},
+        {"forks", forks},     {"waits", waits},
+        {"handles", handles}, {"blocks_signals", blocks_signals},
+        {"execs", execs},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        if (strcmp(name, cases[i].name) == 0)
+            return cases[i].run();
+    return strcmp(name, "prints") == 0 ? prints("flag") : 2;
 }
