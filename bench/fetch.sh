@@ -5,12 +5,15 @@
 #     bench/fetch.sh THRUM [ROUNDS [COUNT...]]
 #
 # THRUM is the command, ROUNDS how often each is measured (5), COUNT how many URLs there are (100 1000
-# 5000). Prints a row for each count and a line for each program: the medians of the seconds, of the
-# processor's seconds and of the most memory, and the ratios of thrum's to them. A round that does not
-# count comes first. Each file is checked for being there; a program that leaves some out says so. Last
-# comes how well --rate 100/s is kept, by nginx's clock. A program that is not installed is left out.
+# 5000); OTHERS in the environment are the programs besides wget2 (curl aria2c). Prints a row for each
+# count and a line for each program: the medians of the seconds, of the processor's seconds and of the
+# most memory, and the ratios of thrum's to them. A round that does not count comes first. Each file is
+# checked for being there; a program that leaves some out says so. fetch_multi is libcurl alone, and
+# writes no files (peers/fetch_multi.c). Last comes how well --rate 100/s is kept, by nginx's clock. A
+# program that is not installed is left out.
 set -eu
 thrum=$(realpath "$1") rounds=${2:-5}
+here=$(cd "$(dirname "$0")" && pwd)
 [ $# -lt 2 ] || shift
 shift
 [ $# -gt 0 ] || set -- 100 1000 5000
@@ -74,8 +77,13 @@ run() {
     wget2) set -- wget2 -q --max-threads=1000 -P out -i "$2" ;;
     curl) set -- curl -s -Z --parallel-max 300 --output-dir out --remote-name-all -K "$2.curl" ;;
     aria2c) set -- aria2c -q -j1000 -d out -i "$2" ;;
+    fetch_multi) set -- ./fetch_multi "$2" ;;
     esac
-    /usr/bin/time -o spent -f '%e %U %S %M' "$@" >/dev/null 2>&1 || true
+    # The seconds of time(1) have two decimals, which is too coarse for a hundred URLs.
+    begin=$(date +%s%N)
+    /usr/bin/time -o spent -f '%U %S %M' "$@" >/dev/null 2>&1 || true
+    end=$(date +%s%N)
+    spent="$((end - begin)) $(tail -n 1 spent)"
 }
 
 # row COUNT
@@ -85,13 +93,13 @@ row() {
     : >measured
     round=0
     while [ "$round" -le "$rounds" ]; do
-        for name in thrum wget2 curl aria2c; do
-            command -v "$name" >/dev/null || [ "$name" = thrum ] || continue
+        for name in thrum wget2 fetch_multi ${OTHERS-curl aria2c}; do
+            command -v "$name" >/dev/null || [ "$name" = thrum ] || [ -x "$name" ] || continue
             mkdir out
             run "$name" list
             files=$(find out -type f | wc -l)
             rm -rf out
-            [ "$round" -eq 0 ] || echo "$(tail -n 1 spent) $files $name" >>measured
+            [ "$round" -eq 0 ] || echo "$spent $files $name" >>measured
         done
         round=$((round + 1))
     done
@@ -113,16 +121,16 @@ row() {
             if (!($6 in count))
                 names[++kinds] = $6
             i = ++count[$6]
-            wall[$6, i] = $1
+            wall[$6, i] = $1 / 1e9
             processor[$6, i] = $2 + $3
             memory[$6, i] = $4 / 1024
-            if ($5 != wanted)
+            if ($5 != wanted && $6 != "fetch_multi")
                 lacking[$6] = wanted - $5
         }
         END {
             for (k = 1; k <= kinds; k++) {
                 name = names[k]
-                printf "  %-8s %6.2f s  %6.2f s of CPU  %6.1f MiB", name, median(wall, name),
+                printf "  %-11s %6.3f s  %6.2f s of CPU  %6.1f MiB", name, median(wall, name),
                     median(processor, name), median(memory, name)
                 if (name != "thrum")
                     printf "   ratios %.2f %.2f %.2f", median(wall, "thrum") / median(wall, name),
@@ -145,6 +153,7 @@ command -v nginx >/dev/null || {
     exit 1
 }
 cd "$work"
+"$here/peers/build.sh" "$work" fetch_multi
 start_nginx
 for count; do row "$count"; done
 rate

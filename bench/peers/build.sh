@@ -148,6 +148,17 @@ build_http_epoll() {
         "$here/http_epoll.c" && present http_epoll "${CC:-cc} $("${CC:-cc}" -dumpversion)"
 }
 
+# Requests by libcurl alone: no peer, but the least that a program over libcurl costs.
+build_fetch_multi() {
+    pkg-config --exists libcurl 2>/dev/null || {
+        missing fetch_multi 'libcurl is not installed (libcurl4-openssl-dev)'
+        return
+    }
+    # shellcheck disable=SC2046 # a list of words
+    built fetch_multi "${CC:-cc}" -std=gnu11 -O2 -Wall -Wextra -o "$dir/fetch_multi" "$here/fetch_multi.c" \
+        $(pkg-config --cflags --libs libcurl) && present fetch_multi "libcurl $(pkg-config --modversion libcurl)"
+}
+
 build_python() {
     have python3 || {
         missing python 'Python is not installed (python3)'
@@ -170,6 +181,7 @@ for one in "$@"; do
     python) (build_python) ;;
     http_go) (build_http_go) ;;
     http_epoll) (build_http_epoll) ;;
+    fetch_multi) (build_fetch_multi) ;;
     uv | http_uv) (build_uv "$one") ;;
     esac
 done
