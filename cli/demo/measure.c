@@ -68,6 +68,14 @@ int piece_return(thrum_task *self, thrum_time began, thrum_time took)
                                           .took = took, .worker = (int)gettid()));
 }
 
+static bool has_waits(const struct row *row)
+{
+    bool waits = false;
+    for (int i = 0; i < row->part_count; i++)
+        waits |= !workload_computes(row->parts[i].kind);
+    return waits;
+}
+
 /* Makes the arguments of all tasks. Returns 0 or a negative errno. */
 static int make_pieces(struct run *run, const struct row *row, const struct column *column,
                        const struct setting *setting, thrum_error *ret_error)
@@ -83,8 +91,9 @@ static int make_pieces(struct run *run, const struct row *row, const struct colu
         const struct row_part *part = &row->parts[part_index];
         struct piece *piece = &run->pieces[i];
         const struct workload *workload = workload_for(part->kind, setting->options);
-        piece->task =
-            column->in_turns ? turns_taken_by(part->kind, workload->task) : workload->task;
+        thrum_task_fn *task =
+            workload->beside_waits && has_waits(row) ? workload->beside_waits : workload->task;
+        piece->task = column->in_turns ? turns_taken_by(part->kind, task) : task;
         piece->computes = workload_computes(part->kind);
         piece->arg_size =
             workload->fill(piece->arg, given[part_index]++, part->seconds * setting->scale);

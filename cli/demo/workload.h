@@ -36,6 +36,9 @@ struct workload {
     /* Does one piece of work. Its result is a struct piece_result. */
     thrum_task_fn *task;
 
+    /* The same for rows in which other tasks wait. NULL: `task`. */
+    thrum_task_fn *beside_waits;
+
     /* Writes the argument of piece number `index`, which is to take `seconds`. Returns its size. */
     size_t (*fill)(void *ret_arg, int index, double seconds);
 
