@@ -1,19 +1,21 @@
 /* libthrum-cluster: an executor whose tasks run on other machines, over NATS JetStream.
  *
- *     static int fetch(thrum_task *self) { ... }
- *     THRUM_TASK(fetch)
- *
  *     thrum_executor *cluster;
  *     thrum_error error;
  *     int rc = thrum_cluster_new(
  *         &(thrum_cluster_options){.servers = "nats://10.0.0.1:4222", .pool = "pages"}, &cluster,
  *         &error, thrum_in(5));
- *     ...
+ *     if (rc < 0)
+ *         return thrum_fail(self, rc, "%s", error.message);
  *     thrum_future *f = thrum_submit(cluster, fetch, thrum_text(url));
+ *     ...
+ *     thrum_future_free(f);
+ *     thrum_executor_shutdown(cluster);
  *
  * It is an executor like the others. Arguments and results are copies of their bytes, and static
- * variables are those of the worker's process, as in a process pool. Workers are the same program,
- * started by `thrum worker`, or any program that calls thrum_cluster_serve.
+ * variables are those of the worker's process, as in a process pool. A worker is a program that has
+ * the same functions and calls thrum_cluster_serve. THRUM_TASK(fetch) (thrum/task_name.h) lets
+ * different builds of programs work together.
  *
  * What is promised: a task that was submitted runs at least once, if a worker that has the function
  * comes before its deadline; and each future gets exactly one outcome. A task may run twice, if a
@@ -83,8 +85,6 @@ typedef struct thrum_cluster_options {
  *     -EACCES        the servers refuse the user, the password, the credentials or the certificate
  *     -EOPNOTSUPP    the server has no JetStream
  *     -EINVAL        an option makes no sense; the message says which
- *     -ETIMEDOUT     the deadline passed first
- *     -ECANCELED     the running task was cancelled
  *     -ENOMEM        memory ran out
  *     -EPROTO        another error of the server or of libnats; the message has its text
  */
@@ -104,7 +104,8 @@ typedef struct thrum_cluster_serve_options {
 /* Serves a pool: takes tasks that this program has the functions of, runs them on `executor`, and
  * sends their outcomes. A process pool as executor keeps a task that crashes from ending the worker.
  * When `stop` is set, it takes no further tasks, finishes what it has, and returns. A lost connection
- * does not end it. At most 64 functions are served. `options` and `serve` may be NULL. Blocks.
+ * does not end it. At most 64 functions are served. `options` and `serve` may be NULL. Blocks, without a
+ * deadline.
  *
  * Returns:
  *     0           it has drained
@@ -129,7 +130,8 @@ typedef struct thrum_cluster_status {
     uint64_t done;        /* tasks that they have ended */
 } thrum_cluster_status;
 
-/* Asks the server and the workers of a pool. Waits a quarter of a second for the workers. Blocks.
+/* Asks the server and the workers of a pool. Waits a quarter of a second for the workers. Blocks,
+ * without a deadline; the server has a few seconds for each answer.
  *
  * Returns:
  *     0        the status

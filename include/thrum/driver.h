@@ -9,7 +9,7 @@
  *     while ((phase = thrum_driver_phase_get(executor)) != THRUM_DRIVER_OVER) {
  *         thrum_driven *task = thrum_driver_take(executor);
  *         if (task)
- *             send(task);                              // later: thrum_driven_set_result
+ *             send_to_engine(task);                    // later: thrum_driven_set_result
  *         else
  *             sleep_until_woken();                     // driver.wake ends it
  *     }

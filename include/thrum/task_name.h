@@ -1,7 +1,5 @@
 /* The name of a task function: how another process or machine finds the same function.
- *
- *     static int fetch(thrum_task *self) { ... }
- *     THRUM_TASK(fetch)                        // its name is "fetch@1" in every build
+ * THRUM_TASK(fetch), behind the definition of `fetch`, gives it the name "fetch@1" in every build.
  *
  * A function of the program has a name without that, too: the build-id of the program and the place
  * of the function in it. Only the same build of the program finds that. A name that was given by

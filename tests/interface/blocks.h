@@ -639,6 +639,20 @@ static int give_up(thrum_task *self)
 }
 #endif
 
+#ifdef IN_adapter_cluster_thrum_cluster_h
+#include <thrum_cluster.h>
+static int fetch(thrum_task *self)
+{
+    return thrum_return(self, thrum_text(thrum_arg_text(self)));
+}
+#endif
+
+#ifdef IN_include_thrum_driver_h
+static thrum_executor *executor;
+void send_to_engine(thrum_driven *task);
+void sleep_until_woken(void);
+#endif
+
 #ifdef IN_adapter_curl_thrum_curl_h
 #include "thrum_curl.h"
 #endif
