@@ -4,41 +4,34 @@
  *        \
  *         `-------> CANCELLED
  *
- * All that changes hands is in one word, the phase and a few marks (future.h). While GUARD is set,
- * only its holder writes the word, and gives the guard back by a plain store of the next one; while
- * it is clear, whoever changes the word does so by a compare-and-swap. So every change has one
- * place in one order, and needs no more than the word:
+ * One word holds the phase and a few marks (future.h). While GUARD is set, only its holder writes the
+ * word, and its plain store of the next word clears the guard. While GUARD is clear, each change is a
+ * compare-and-swap. So all changes have one order:
  *
- *     start    takes the guard, sees PENDING, notes the runner, leaves RUNNING. A cancel and two
- *              starts cannot all win.
- *     end      with nobody to be told one compare-and-swap, RUNNING to FINISHED; it fails while
- *              somebody has the guard, or has come to be told meanwhile. With somebody to be told,
- *              see watch.c.
- *     cancel   takes the guard. PENDING: it ends the future. RUNNING: it asks the runner to stop
- *              before it gives the guard back; as the end cannot pass the guard, the request
- *              reaches the right task or none. It wakes the task after it has given the guard back:
- *              a task whose wait it has claimed goes nowhere before that wake.
- *     wait     hangs a watch into the future, in the guard, while it is not DONE.
+ *     start    takes the guard, sees PENDING, notes the runner, leaves RUNNING. Of a cancel and two
+ *              starts one wins.
+ *     end      without watchers one compare-and-swap, RUNNING to FINISHED. It fails while the guard is
+ *              held or after a watcher has come. With watchers: see watch.c.
+ *     cancel   takes the guard. PENDING: ends the future. RUNNING: asks the runner to stop before it
+ *              clears the guard. The end cannot pass the guard, so the request reaches this task or
+ *              none. The wake comes after the guard: a task whose wait is claimed waits for that wake.
+ *     wait     adds a watch under the guard while the future is not DONE.
  *
- * The end is a release: who sees DONE by an acquire may read the outcome, which changes no more. It
- * is an acquire, too: what a canceller wrote to the runner comes before what the runner does next.
+ * The end is a release: an acquire that sees DONE may read the outcome, which changes no more. It is
+ * an acquire too: what a canceller wrote to the runner comes before what the runner does next.
  *
- * Who fails or ends a future without running it (an executor that refuses, a maker by hand) makes it
- * RUNNING without a runner, so that it has the outcome for itself without holding the guard, settles
- * that, and ends it. A cancel that comes between finds nobody to disturb.
+ * An executor that refuses, and a maker by hand, end a future that does not run. They make it RUNNING
+ * without a runner, settle the outcome without the guard, and end it. A cancel in between asks nothing.
  *
- * A worker of a pool that waits for a future may run it itself, if it is pending in the same pool;
- * else it lets another worker step in (thread_pool.c).
+ * A worker that waits for a pending future of its own pool may run it (thread_pool.c).
  *
- * References: one for the owner, one for the executor until the task is done or dropped. Both may
- * free in any order; nobody touches a future without a reference, and the end of a task touches it
- * only while it has the executor's. One who finds that his reference is the only one has nobody to
- * exclude and gives it up without an atomic subtraction: nobody else can make another.
+ * References: one for the owner, one for the executor until the task is done or dropped. Both may free
+ * in any order. The end of a task touches the future only while it has the executor's reference. The
+ * holder of the only reference drops it without an atomic subtraction, as no other thread can make one.
+ * The last one to go tells the failure hook of a failure that was neither read nor cancelled.
  *
- * A failure is told to the failure hook when the last reference goes and nobody has asked or cancelled.
- *
- * Rejected: a lock and an event in each future, which were half of its size and of its time; and
- * the runner in the word itself, which would have to be of 64 bits to save one plain store.
+ * Rejected: a lock and an event in each future, which were half of its size and of its time; the runner
+ * in the word itself, which would need 64 bits to save one plain store.
  * Source: Python's concurrent.futures.Future; reference counts in place of its garbage collector.
  */
 #include "future/future.h"
