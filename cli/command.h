@@ -29,14 +29,22 @@ enum {
 #define SUMMARY_trace   "Record what the threads of a program do, and show it as a timeline."
 #define SUMMARY_explore "Run a program with threads under many schedules, until one breaks it."
 
+/* COMMANDS_OF_JANSSON: a build without the subcommands that need more libraries than jansson. */
+#ifdef COMMANDS_OF_JANSSON
+#define COMMANDS_OF_OTHERS_1(EACH)
+#define COMMANDS_OF_OTHERS_2(EACH)
+#else
+#define COMMANDS_OF_OTHERS_1(EACH) EACH(demo)
+#define COMMANDS_OF_OTHERS_2(EACH) EACH(fetch) EACH(hash)
+#endif
+
 /* EACH(name) for each subcommand, in the order of `thrum --help`. */
 #define COMMANDS(EACH)                                                                             \
-    EACH(demo)                                                                                     \
+    COMMANDS_OF_OTHERS_1(EACH)                                                                     \
     EACH(bench)                                                                                    \
     EACH(tune)                                                                                     \
     EACH(report)                                                                                   \
-    EACH(fetch)                                                                                    \
-    EACH(hash)                                                                                     \
+    COMMANDS_OF_OTHERS_2(EACH)                                                                     \
     EACH(every)                                                                                    \
     EACH(run)                                                                                      \
     EACH(doctor)                                                                                   \

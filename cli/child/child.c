@@ -21,13 +21,13 @@
 #include "child.h"
 
 #include "array.h"
+#include "pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -65,6 +65,38 @@ int child_terminal(void)
     return opened;
 }
 
+/* glibc can give the terminal to a child before the child runs, since version 2.35. Otherwise we give it afterwards. A child
+ * that has read the terminal before was stopped for that; it continues. */
+#ifdef __GLIBC__
+#if __GLIBC_PREREQ(2, 35)
+#define SPAWN_GIVES_TERMINAL
+#endif
+#endif
+
+#ifdef SPAWN_GIVES_TERMINAL
+static int give_terminal(posix_spawn_file_actions_t *files)
+{
+    return posix_spawn_file_actions_addtcsetpgrp_np(files, STDIN_FILENO);
+}
+
+static void give_terminal_to(pid_t pid)
+{
+    (void)pid;
+}
+#else
+static int give_terminal(posix_spawn_file_actions_t *files)
+{
+    (void)files;
+    return 0;
+}
+
+static void give_terminal_to(pid_t pid)
+{
+    tcsetpgrp(child_terminal(), pid);
+    kill(-pid, SIGCONT);
+}
+#endif
+
 /* Only the foreground group may give the terminal away. */
 static bool takes_terminal(const struct child_options *options)
 {
@@ -81,7 +113,7 @@ static int prepare_files(posix_spawn_file_actions_t *files, const struct child_o
                                               options->terminal ? "/dev/tty" : "/dev/null",
                                               options->terminal ? O_RDWR : O_RDONLY, 0);
     if (rc == 0 && terminal)
-        rc = posix_spawn_file_actions_addtcsetpgrp_np(files, STDIN_FILENO);
+        rc = give_terminal(files);
     if (rc == 0 && options->out > 0)
         rc = posix_spawn_file_actions_adddup2(files, options->out, STDOUT_FILENO);
     if (rc == 0 && options->err > 0)
@@ -139,6 +171,8 @@ int child_start(struct child *child, const struct child_options *options)
         if (rc < 0)
             break;
         child->terminal = terminal;
+        if (terminal)
+            give_terminal_to(child->pid);
         child->descriptor = pidfd_open(child->pid, 0);
         children.items[children.count++] = child;
     }

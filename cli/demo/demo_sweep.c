@@ -3,8 +3,8 @@
 
 #include "interrupt.h"
 #include "measure.h"
+#include "measure/others.h"
 #include "measure/run_delay.h"
-#include "others.h"
 #include "trouble.h"
 
 #include <errno.h>

@@ -17,7 +17,7 @@
 #include "measure.h"
 
 #include "interrupt.h"
-#include "others.h"
+#include "measure/others.h"
 #include "progress.h"
 #include "trouble.h"
 #include "turns.h"

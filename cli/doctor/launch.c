@@ -8,6 +8,7 @@
 #include "child/preload.h"
 
 #include "doctor/preload/region.h"
+#include "pidfd.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +18,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>

@@ -273,10 +273,18 @@ static const char *noun_of(const struct schedule_region *region)
     return kind < STEP_KINDS && nouns[kind] ? nouns[kind] : "object";
 }
 
-static const char *signal_name(int number)
+/* What ends a program that has a bug. Not each C library knows the abbreviations. */
+static void put_signal(int number, FILE *out)
 {
-    const char *name = sigabbrev_np(number);
-    return name ? name : "?";
+    static const char *const names[] = {
+        [SIGABRT] = "SIGABRT", [SIGALRM] = "SIGALRM", [SIGBUS] = "SIGBUS",   [SIGFPE] = "SIGFPE",
+        [SIGHUP] = "SIGHUP",   [SIGILL] = "SIGILL",   [SIGINT] = "SIGINT",   [SIGKILL] = "SIGKILL",
+        [SIGPIPE] = "SIGPIPE", [SIGQUIT] = "SIGQUIT", [SIGSEGV] = "SIGSEGV", [SIGSYS] = "SIGSYS",
+        [SIGTERM] = "SIGTERM", [SIGTRAP] = "SIGTRAP", [SIGXCPU] = "SIGXCPU", [SIGXFSZ] = "SIGXFSZ"};
+    if (number > 0 && number < (int)(sizeof names / sizeof *names) && names[number])
+        fputs(names[number], out);
+    else
+        fprintf(out, "signal %d", number);
 }
 
 void story_headline(const struct story *story, const struct outcome *outcome, FILE *out)
@@ -295,7 +303,7 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
         fputs(", which no other thread can change", out);
         break;
     case OUTCOME_CRASH:
-        fprintf(out, "SIG%s", signal_name(outcome->status));
+        put_signal(outcome->status, out);
         if (outcome->status != SIGABRT)
             put_place(story, region->place, true, out);
         if (outcome->status == SIGSEGV || outcome->status == SIGBUS)

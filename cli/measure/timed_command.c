@@ -11,8 +11,8 @@
 
 #include "child/child.h"
 #include "child/job_control.h"
-#include "demo/others.h"
 #include "interrupt.h"
+#include "others.h"
 #include "progress.h"
 #include "run_delay.h"
 #include "trouble.h"

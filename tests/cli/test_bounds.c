@@ -1,8 +1,8 @@
 /* The formula of the bound, and what goes into it: rows, their order, their best width. */
 #include "demo/bounds.h"
-#include "demo/others.h"
 #include "demo/results.h"
 #include "harness.h"
+#include "measure/others.h"
 
 #include <math.h>
 #include <string.h>

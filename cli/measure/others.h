@@ -1,6 +1,6 @@
 /* How much of the cores other programs took meanwhile. */
-#ifndef CLI_DEMO_OTHERS_H
-#define CLI_DEMO_OTHERS_H
+#ifndef CLI_MEASURE_OTHERS_H
+#define CLI_MEASURE_OTHERS_H
 
 /* Processor time used up to a moment, in seconds. */
 struct cpu_use {
