@@ -10,7 +10,7 @@ logs=$build-logs
 all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix tested mutants-match gcc-O2 \
 blocks manual tests page site python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
-address-undefined thread fuzz musl aarch64 ucontext mutants"
+address-undefined thread fuzz musl aarch64 static ucontext release mutants"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
@@ -95,7 +95,8 @@ step_python() {
 }
 step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
 step_abi() { make_build check gcc && tools/check_abi.sh "$build-check"; }
-step_install() { make_build check gcc && tools/check_install.sh "$build-check"; }
+step_install() { make_build check gcc && tools/check_install.sh "$build-check" && tools/check_subproject.sh; }
+step_release() { tools/check_release.sh; }
 # shellcheck disable=SC2016 # the inner shell reads that
 step_postgres() {
     make_build check gcc && tools/with_postgres.sh sh -c '
@@ -202,6 +203,9 @@ step_aarch64() {
         TEST_DEADLINE_SCALE=10 tools/run_tests.sh "$build-aarch64" base lock condition event \
             semaphore queue future $fiber_tests
 }
+
+# The command as one file, for both processors; each is started.
+step_static() { tools/static.sh "$build-static"; }
 
 # The switch for processors that have none of their own.
 step_ucontext() {

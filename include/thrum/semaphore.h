@@ -4,7 +4,7 @@
  *     thrum_with (&connections)
  *         query(sql);                          // at most three at a time
  *
- * Waiters are served in the order of arrival: a release hands its permit to the first. The caller
+ * Waiters are served in the order of arrival: a release gives the first waiter a permit. The caller
  * that acquired last may free the semaphore.
  *
  * Differs from Python's threading.Semaphore: all-zero memory is a semaphore without permits
