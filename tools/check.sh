@@ -10,7 +10,9 @@ logs=$build-logs
 all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix tested mutants-match gcc-O2 \
 blocks manual tests page site python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
-address-undefined thread fuzz musl aarch64 static ucontext release mutants"
+address-undefined thread fuzz musl aarch64 ucontext release mutants"
+# Only by name: it takes minutes.
+long="static"
 
 # Benchmarks are not built unless asked for.
 bench_programs() {
@@ -237,7 +239,7 @@ while [ $# -gt 0 ]; do
     case $1 in
     --list)
         # shellcheck disable=SC2086 # a list of words
-        printf '%s\n' $all
+        printf '%s\n' $all $long
         exit 0
         ;;
     --without)
@@ -249,7 +251,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 for step in $steps $without; do
-    case " $all " in
+    case " $all $long " in
     *" $step "*) ;;
     *)
         echo "check: there is no step $step; see --list" >&2

@@ -53,12 +53,12 @@ static int take_long(thrum_task *self)
 THRUM_TASK(take_long)
 
 /* Ends the process of the worker at once. */
-static int poison(thrum_task *self)
+static int crash(thrum_task *self)
 {
     note_in(thrum_arg_text(self));
     (void)kill(getpid(), SIGKILL);
     return 0;
 }
-THRUM_TASK(poison)
+THRUM_TASK(crash)
 
 #endif

@@ -323,3 +323,10 @@ TEST(signals_and_breakers)
     thrum_circuit_breaker_end(&breaker, call, -EIO);
     FAILS(thrum_circuit_breaker_begin(&breaker, FIRST), -EHOSTDOWN);
 }
+
+TEST(names_of_tasks)
+{
+    FAILS(thrum_task_name((thrum_task_fn *)(uintptr_t)1, FIRST), -ENOENT);
+    FAILS(thrum_task_find("no_such_task@1", FIRST), -ENOENT);
+    FAILS(thrum_task_find("", FIRST), -EINVAL);
+}
