@@ -359,6 +359,10 @@ static bool at_fault(const siginfo_t *info, ucontext_t *user)
     unsigned long error = (unsigned long)user->uc_mcontext.gregs[REG_ERR];
     if (mode == MODE_OFF || info->si_code != SEGV_ACCERR)
         return false;
+    if (!*thrum__turn_here) { /* a handler of a fork, in the child */
+        thrum__memory_leave();
+        return true;
+    }
     if (!thrum__turn_on() || thrum__turn_self->tid != thrum__turn_running()) {
         refuse(EBUSY); /* a thread that has ended, or not yet begun */
         return thrum__pages_is_data(address) || thrum__pages_is_text(address);

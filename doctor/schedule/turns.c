@@ -45,6 +45,7 @@
 #include <linux/futex.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +53,8 @@ enum { STEP_NS = 1000, OUTSIDE_FIRST_NS = 50000, OUTSIDE_MOST_NS = 5000000 };
 
 __thread struct turn_thread *thrum__turn_self __attribute__((tls_model("initial-exec")));
 struct schedule_region *thrum__turn_region;
+static const bool always = true;
+const bool *thrum__turn_here = &always;
 
 static struct turn_thread threads[SCHEDULE_THREADS];
 static uint32_t thread_count;
@@ -540,8 +543,23 @@ void thrum__turn_drop(const void *object)
         }
 }
 
+/* Kernels before 4.14 refuse: then a child waits for ever in the handlers of its fork. */
+static void mark_process(void)
+{
+    bool *here = mmap(NULL, ARENA_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (here == MAP_FAILED)
+        return;
+    if (madvise(here, ARENA_PAGE, MADV_WIPEONFORK) != 0) {
+        (void)munmap(here, ARENA_PAGE);
+        return;
+    }
+    *here = true;
+    thrum__turn_here = here;
+}
+
 void thrum__turn_begin(void)
 {
+    mark_process();
     now_ns = TURN_FIRST_NS;
     thrum__choice_begin();
     struct turn_thread *first = thrum__turn_admit();

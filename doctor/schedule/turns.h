@@ -47,10 +47,14 @@ struct turn_thread {
 extern __thread struct turn_thread *thrum__turn_self __attribute__((tls_model("initial-exec")));
 extern struct schedule_region *thrum__turn_region;
 
+/* True in the process of the run. A child has a zero there from the fork on: it calls handlers of the fork
+ * before thrum__turn_leave, and must not wait for a turn in them. */
+extern const bool *thrum__turn_here;
+
 /* True if this thread is scheduled: the run has begun, and the thread belongs to it. */
 static inline bool thrum__turn_on(void)
 {
-    return thrum__turn_self != NULL;
+    return thrum__turn_self != NULL && *thrum__turn_here;
 }
 
 /* The run begins, in the calling thread, which becomes the first. */

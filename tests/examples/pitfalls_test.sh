@@ -63,6 +63,19 @@ instrumented_programs_have_no_race_that_is_none() {
     done
 }
 
+# Each run forks a child, which ends by itself. It must not wait for a turn in the handlers of the fork.
+forked_children_end() {
+    ln -s fork_broken "forked_$$"
+    timeout 120 thrum explore -q -r 60 -- "./forked_$$" >out 2>&1
+    for _ in $(seq 300); do
+        pgrep -x "forked_$$" >/dev/null || return 0
+        sleep 0.1
+    done
+    echo "children stay: $(pgrep -x "forked_$$")" >&2
+    pkill -x "forked_$$"
+    return 1
+}
+
 instrument() {
     gcc -g -O1 -fsanitize=thread -I"$source/include" -c "$source/examples/pitfalls/$1.c" -o program.o &&
         gcc program.o -o instrumented -pthread "$build/src/libthrum.so" "$build/doctor/libthrum-schedule.so" \
@@ -71,4 +84,5 @@ instrument() {
 
 if ! instrument race_broken; then exit 1; fi
 mv instrumented race_instrumented
-run_tests the_page_is_true mended_programs_have_no_failure instrumented_programs_have_no_race_that_is_none
+run_tests the_page_is_true mended_programs_have_no_failure instrumented_programs_have_no_race_that_is_none \
+    forked_children_end
