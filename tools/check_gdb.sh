@@ -1,6 +1,6 @@
 #!/bin/sh
 # gdb sees fibers as they are: check_gdb.sh PROGRAM, which is made of tests/fibers_sample.c. A
-# backtrace in a fiber that runs ends where the fiber begins; fibers.gdb lists the one that waits and shows
+# backtrace in a fiber that runs ends where the fiber begins; fibers.gdb lists the waiting fiber and shows
 # where it stands, to the same end; and the program goes on as if nobody had looked.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)

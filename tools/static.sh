@@ -7,7 +7,7 @@
 # libpq, libmicrohttpd and libb2 for musl, three subcommands are left out: demo, fetch and hash.
 #
 # `thrum doctor --`, `thrum trace --` and `thrum explore --` preload a library into the program that they run. That library
-# is of glibc, and is not part of the file: they need the one that is installed with the package thrum-doctor.
+# is of glibc, and is not part of the file: they need the library that is installed with the package thrum-doctor.
 #
 # musl for aarch64 and the sources of jansson are fetched by apt, into OUT-DIR alone: the system does not change.
 set -eu

@@ -7,8 +7,8 @@
  *                                           ^            |                 |
  *                                           `-no answer--'                 `-- the server has lost its state: SENT again
  *
- * Exactly one outcome. A flight is in the table `flights` until it is resolved. Whoever takes it out of the table, under the
- * lock, resolves it: a result, the deadline, a confirmed cancel, the end of the lease after a cancel, or a refusal by the
+ * Exactly one outcome. A flight is in the table `flights` until it is resolved. The thread that takes it out of the table,
+ * under the lock, resolves it: a result, the deadline, a confirmed cancel, the end of the lease after a cancel, or a refusal by the
  * server. What comes later finds no flight and is dropped. So a second result, of a task that ran twice, is dropped too.
  *
  * At least once. A parcel is published again until the server has confirmed it. Each publish of it has the same Nats-Msg-Id,

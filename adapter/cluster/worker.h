@@ -93,7 +93,7 @@ struct worker {
     size_t held;             /* jobs */
     uint64_t average, batch; /* nanoseconds of a task; tasks of a message */
     bool draining, again, lost;
-    bool same;         /* the stream of tasks is the one that the leases are of */
+    bool same;         /* the leases are of this stream of tasks */
     char created[48];  /* when that was made */
     thrum_time ask_at; /* when to ask for that again */
     thrum_time progress_at, resend_at, recover_at;

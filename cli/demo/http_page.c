@@ -13,7 +13,7 @@
  * send its answers later because this one is saving power, so that is turned off in this process.
  *
  * Clients that go away while held are noticed when their time comes; until then they cost the same
- * as those who wait.
+ * as its waiters.
  */
 #include "http_server.h"
 

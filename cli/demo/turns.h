@@ -6,7 +6,7 @@
 
 #include <thrum.h>
 
-/* From now on `most` run at a time. Nobody may wait for his turn. */
+/* From now on `most` run at a time. No thread may wait for its turn then. */
 void turns_begin(int most);
 
 /* A task function that waits for its turn and then is `task`, which is what tasks of that kind do. */

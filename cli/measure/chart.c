@@ -1,7 +1,7 @@
 /* Pictures.
  *
  * Colours are given by a style sheet with a dark variant, so that one file fits both kinds of page. Each picture has a
- * title and a description for those who do not see it. Text from outside is escaped.
+ * title and a description for readers who do not see it. Text from outside is escaped.
  */
 #include "chart.h"
 

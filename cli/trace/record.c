@@ -1,5 +1,5 @@
 /* The writer reads rings while threads write to them, and never stops these. It is called from one
- * thread, the one that waits for the program to end.
+ * thread, which waits for the program to end.
  *
  * A flight recorder is read once, when its process has ended. With --all the rings are read every few
  * milliseconds.

@@ -5,7 +5,7 @@
  * any initialization overwrites:
  *
  *     mutex                        the C library leaves a kind that does not exist, and refuses the call (hook_mutex.c)
- *     condition                    the C library sets a bit in the word that counts those who wait
+ *     condition                    the C library sets a bit in the word that counts waiters
  *     rwlock, semaphore, barrier   the C library leaves them as they are, so they go on working. The hook of the
  *                                  destruction writes a mark into bytes that glibc does not use; it changes nothing for the
  *                                  program. The hooks of sem_init and pthread_barrier_init remove it, as glibc does not

@@ -1,4 +1,4 @@
-/* SIGSEGV: to say what it was, and to leave everything else to those who want it.
+/* SIGSEGV: to say what it was, and to leave everything else to other handlers.
  */
 #ifndef THRUM_BASE_CRASH_H
 #define THRUM_BASE_CRASH_H

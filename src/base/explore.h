@@ -2,7 +2,7 @@
  *
  * The explorer runs a small client program over and over, each time with another interleaving of
  * its threads. Its threads are coroutines on one OS thread, so that a run is deterministic; every
- * function below is called by the one that runs, and may hand control to another before it
+ * function below is called by the running thread, and may hand control to another before it
  * returns. Nothing above src/base/ includes this file: it sees atomic.h, futex.h, clock.h and the
  * rest, whose operations lead here in the explorer build.
  *
@@ -31,7 +31,7 @@ void thrum__explore_before(enum thrum__explore_access access, const void *addres
 /* Just after it, with the __ATOMIC_ order that the source names: what it makes visible. */
 void thrum__explore_after(enum thrum__explore_access access, int order, const void *address);
 
-/* The same for a load, which may be given an older value than the one that it has found. */
+/* The same for a load, which may be given an older value than it has found. */
 void thrum__explore_loaded(int order, const void *address, size_t size, void *value);
 
 /* Whether the weak compare-and-swap at hand shall fail for no reason. */

@@ -4,7 +4,7 @@
  * cores write (also released by thrum__free); slabs, from which a file cuts small objects of one
  * size; and immortal, never released, for records that a late waker may still touch.
  *
- * What cuts slabs hides its objects from whoever looks for leaks and for uses of dead memory. So
+ * What cuts slabs hides its objects from tools that look for leaks and for uses of dead memory. So
  * where THRUM__MEMORY_PLAIN is true, as it is for sanitizers and in the explorer, it does not, and
  * takes each object by thrum__alloc_line. For valgrind build with -DTHRUM_PLAIN_MEMORY.
  */

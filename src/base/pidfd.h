@@ -1,7 +1,7 @@
 /* Descriptors that stand for processes.
  *
  * A number of a process may stand for another one as soon as its end was noticed; a descriptor
- * never does. It is readable, for a poller, once the process has ended. Whoever is its parent then
+ * never does. It is readable, for a poller, once the process has ended. Its parent then
  * reaps it, and is told how it ended, unless another part of the program came first (a wait for any
  * child, or SIGCHLD ignored): then only that it has ended can be known. */
 #ifndef THRUM_BASE_PIDFD_H

@@ -4,8 +4,8 @@
  * edges: the kernel says when something becomes possible, and remembers it until it was told. A
  * port to another system (kqueue) replaces this file.
  *
- * A wake descriptor ends the wait of the one thread that waits on it. It is never read by one who
- * waits in a poller, as each write to it is an edge; one who waits by poll drains it.
+ * A wake descriptor ends the wait of the one thread that waits on it. It is never read by a thread that
+ * waits in a poller, as each write to it is an edge; a thread that waits by poll drains it.
  */
 #ifndef THRUM_BASE_POLLER_H
 #define THRUM_BASE_POLLER_H

@@ -1,6 +1,6 @@
 /* Sections and forks: why a child process finds no object half changed.
  *
- * A child process has one thread, the one that forked. Every other thread of the parent is lost at
+ * A child process has one thread, which called fork. Every other thread of the parent is lost at
  * whatever instruction it had reached. An object that such a thread had half changed stays so for
  * ever: a guard bit that nobody clears, a queue with one link set of two. So the library decides
  * for every word of every object what a child finds there:

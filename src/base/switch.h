@@ -3,7 +3,7 @@
  * A switch is a jump, not a return. What a call must keep is given to the compiler as clobbered,
  * so that it saves what it needs itself, and the switch stores four words: the stack pointer, the
  * place to go on at, and the two registers that may not be named as clobbered (the frame pointer,
- * and the one that a compiler takes as a base where it needs another). So there is no call that a
+ * and the register that a compiler takes as a base where it needs another). So there is no call that a
  * return would have to match, and the processor's prediction of returns stays in step: with a
  * routine that ends by `ret` each switch was mispredicted where two fibers wait at different
  * places (8.8 instead of 3.4 ns), and one that is called and ends by a jump spoils all returns

@@ -52,7 +52,7 @@ static bool read_at(int file, void *ret, size_t size, uint64_t offset)
     return pread(file, ret, size, (off_t)offset) == (ssize_t)size;
 }
 
-/* Whether the file is the one that was loaded. */
+/* Whether this is the file that was loaded. */
 static bool is_same(int file, const ElfW(Ehdr) * header, const struct search *search)
 {
     ElfW(Phdr) phdrs[PHDRS_MOST];

@@ -1,7 +1,7 @@
 /* A number that stands for the present state, so that a search need not go on from one state twice.
  *
  * What can still happen in a run depends on the present alone: on the program's memory, on where
- * each thread stands (its stack, registers included, as all but the one that asks have been
+ * each thread stands (its stack, registers included, as all but the asking thread have been
  * switched out, and that one stands at the point before its step), on who sleeps where, on the
  * clock and the budgets, and on what is ordered before what. How the run came there does not
  * matter, and it is forgotten here: two threads that have each taken a lock and given it back leave

@@ -134,7 +134,7 @@ void thrum__fiber_fetch(const thrum__fiber *fiber)
 
 void thrum__fiber_fetch_more(const thrum__fiber *fiber)
 {
-    enum { FRAMES = 8 }; /* in lines: those of a sleep and of those who called it */
+    enum { FRAMES = 8 }; /* in lines: those of a sleep and of its callers */
     const char *context = (const char *)fiber->context;
     const char *stack = thrum__switch_stack(&fiber->coroutine.registers);
     for (size_t at = 0; at < sizeof *fiber->context; at += THRUM__CACHE_LINE)

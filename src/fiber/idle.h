@@ -87,7 +87,7 @@ static inline void thrum__idle_leave(uint32_t *idle)
     thrum__sub_relaxed(idle, 1);
 }
 
-/* It is awake because it saw work in step 4. Whoever brought that may have left it to the role that
+/* It is awake because it saw work in step 4. The thread that brought it may have left it to the role that
  * this worker had a moment ago, and may have brought more: true if it has the role again. If
  * another has it by now, that one is to look. */
 static inline bool thrum__idle_return(uint32_t *idle)

@@ -6,7 +6,7 @@
  *
  * A watch is told under its future's guard, and takes the guard of the list inside of that. `next`
  * takes only the list's, and `free` only one future's at a time, after which that future's watch is
- * neither told nor being told; so what `free` frees, nobody uses. The one who waits in `next` stands
+ * neither told nor being told; so what `free` frees, nobody uses. The waiter in `next` stands
  * in `waiter`; the watch that takes it out claims it.
  *
  * Fork: a future of a pool of the parent that is not done in the child will not be. A wait for
@@ -38,7 +38,7 @@ struct thrum_as_completed {
     struct watched watched[];
 };
 
-/* Appends one to the ready; gives the waiter if it claimed him. */
+/* Appends one to the ready; gives the waiter if it claimed it. */
 static thrum__waiter *note(thrum__future_watch *watch)
 {
     struct watched *watched = (struct watched *)watch; /* its first member */
@@ -76,7 +76,7 @@ thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t 
     return done;
 }
 
-/* The first of the ready, or NULL; then, with a waiter, he is to be told of the next. */
+/* The first of the ready, or NULL; then a waiter, if there is one, is told of the next. */
 static struct watched *take(thrum_as_completed *done, thrum__waiter *waiter)
 {
     thrum__guard_acquire(&done->state, GUARD);

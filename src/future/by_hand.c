@@ -1,10 +1,10 @@
-/* Futures made by hand: what an executor of one's own gives to those who wait.
+/* Futures made by hand: what an executor of one's own gives to waiters.
  *
  * Such a future begins pending, with two references: the owner's, which thrum_future_free gives
  * up, and the maker's, which the call that ends the future gives up. Two marks in the state word say
  * whether that end is owed still:
  *
- *     neither  an executor ends it; whoever tries to by hand has mistaken the future
+ *     neither  an executor ends it; a caller that tries it by hand has mistaken the future
  *     OWED     one of set_result, set_error, or a set_running that finds it cancelled, must come
  *     ENDED    it came; the maker has no reference any more
  *

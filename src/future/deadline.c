@@ -13,7 +13,7 @@
  *
  * An executor that runs tasks elsewhere takes the parts out of the wrapper and carries them itself.
  *
- * A task that ends with -ECANCELED because it was late has failed with -ETIMEDOUT, so that one who waits
+ * A task that ends with -ECANCELED because it was late has failed with -ETIMEDOUT, so that a waiter
  * can tell this from a cancel. One that has its result after all has it.
  */
 #include "future/deadline.h"

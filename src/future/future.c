@@ -568,7 +568,7 @@ enum { PATIENCE = 64 };
 #endif
 
 /* Waits until nobody but the owner has a future that lies in the owner's memory. In a child of fork
- * those who had a future of its parent are lost. A worker that ran the task in place of the wait, or
+ * the threads that had a future of its parent are lost. A worker that ran the task in place of the wait, or
  * that cancelled it, may have left it in a list of its pool, from which only a worker takes it. So it
  * lets another worker step in. */
 static void await_last_reference(thrum_future *future)

@@ -1,4 +1,4 @@
-/* What executors and those who wait for many futures need beyond the public interface. */
+/* What executors and waiters for many futures need beyond the public interface. */
 #ifndef THRUM_FUTURE_FUTURE_H
 #define THRUM_FUTURE_FUTURE_H
 
@@ -53,7 +53,7 @@ enum {
     THRUM__FUTURE_BORN = 14,
 };
 
-/* Two cache lines. What the executor and those who wait touch is in the first; a task without an
+/* Two cache lines. What the executor and waiters touch is in the first; a task without an
  * argument and a result leaves the second alone. */
 struct thrum_future {
     uint32_t state;
@@ -89,7 +89,7 @@ thrum_future *thrum__future_new_in(thrum_future_memory *memory, thrum_task_fn *f
                                    thrum__value arg);
 
 /* Takes a pending task for the scope `runner`, which a cancel then asks to stop, or, with NULL, for
- * nobody who could be asked. Returns false if it is taken, or cancelled. */
+ * no task that could be asked. Returns false if it is taken, or cancelled. */
 bool thrum__future_start(thrum_future *future, thrum__scope *runner);
 
 /* Runs the task here, in a scope of its own, unless it was cancelled or is run already. Returns true if

@@ -278,7 +278,7 @@ static void report(bool leaks)
 }
 
 /* A bundle from the slabs, as many as there are. In the order of their addresses, where they are
- * fresh: those who walk through futures in the order of their making walk forwards. */
+ * fresh: a walk through futures in order of creation goes forwards. */
 static struct thrum__free_future *fetch(uint32_t *ret_count)
 {
     struct thrum__free_future *first = NULL, **last = &first;

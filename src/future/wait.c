@@ -3,7 +3,7 @@
  * THRUM_WAIT_FIRST_COMPLETED is a select over the futures (park/select.c). The other two conditions count.
  *
  * A watch stands in each future that is not done, and one waiter in the frame of the caller. Each watch
- * that is told counts its future off; the one that makes the condition true claims the waiter. So n
+ * that is told counts its future off; the one whose end makes the condition true claims the waiter. So n
  * futures cost n watches and n notes, and the waiter wakes once, however many there are. A future that is
  * done when its turn comes is counted off by the waiting thread itself.
  *

@@ -1,6 +1,6 @@
 /* Watches: how the end of a future reaches all who are to be told.
  *
- * They hang in one ring, under the guard, in the order of their coming: those who wait for the
+ * They hang in one ring, under the guard, in order of arrival: waiters for the
  * future (future.c), for one of many (wait.c), for all in the order of their ends (as_completed.c),
  * and the callbacks (callback.c). WATCHED says that the ring is not empty, and agrees with it
  * whenever the guard is clear; so an end that finds it clear needs no guard.

@@ -73,7 +73,7 @@ static inline __attribute__((always_inline)) void sort_run(const struct sorting 
     const char *low = swap ? second : from, *high = swap ? from : second;
     const char *low_too = swap_too ? fourth : third, *high_too = swap_too ? third : fourth;
     bool least_too = is_less(sorting, low_too, low), greatest = is_less(sorting, high_too, high);
-    /* Of the two between, the one that came first if they are equal. */
+    /* Of the two between, the first one if they are equal. */
     const char *before = least_too ? low : greatest ? low_too : high;
     const char *after = greatest ? high_too : least_too ? high : low_too;
     bool swap_inner = is_less(sorting, after, before);

@@ -1,6 +1,6 @@
 /* Calling helpers: tasks of an executor that take the parts on offer (fork.c).
  *
- * Whoever offers a part and finds fewer helpers than the executor has workers submits one more. It has a high
+ * A thread that offers a part and finds fewer helpers than the executor has workers submits one more. It has a high
  * priority and is not subject to the bound of the backlog, as it finishes what was begun.
  *
  * A submit takes the pool's lock and may start a thread. A context that is about to sleep must do neither: its
@@ -21,7 +21,7 @@
  * NONE -> COMES and COMES -> THERE are made under the guard of the offers by a thread that holds `lock`. The
  * worker leaves the list after its wait, under the guard, and takes a stand-in back when it settles.
  *
- * A wait may end with a lock in the hands of the one that waited, the pool's own lock for one. So nothing is
+ * A wait may end with a lock held by the waiter, the pool's own lock for one. So nothing is
  * settled right after the wait, when `lock` could not be taken, but at the next join, and when the forks end. A
  * request that is in the queue until then is carried out though its context goes on; a stand-in stays a little
  * longer; a further wait that finds one needs no other. If the context meanwhile waits for a future, it is
@@ -98,7 +98,7 @@ static int submit_helper(const thrum__forks *forks)
                                  THRUM__FUTURE_HIGH | THRUM__FUTURE_HELPER | inside);
 }
 
-/* A refusal leaves the parts to those who have forked them. */
+/* A refusal leaves the parts to the threads that forked them. */
 static void call(const thrum__forks *forks)
 {
     thrum__offers *offers = &forks->executor->offers;
@@ -191,7 +191,7 @@ void thrum__staff_settle(thrum__forks *forks)
     self->forks = NULL; /* what it waits for here depends on no part, and makes no request */
     for (uint32_t calls = withdraw(forks); calls > 0; calls--)
         thrum__staff_call(forks); /* others may count on it */
-    thrum_lock_acquire(&lock);    /* whoever had the forks is done with them */
+    thrum_lock_acquire(&lock);    /* the thread that had the forks is done with them */
     thrum_lock_release(&lock);
     dismiss(forks);
     self->forks = innermost;

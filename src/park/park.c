@@ -76,7 +76,7 @@ bool thrum__claim_waiter(thrum__waiter *waiter)
 {
     if (thrum__context_lost(waiter->context->ident))
         return false; /* this is a child of a fork: it will never wake */
-    /* Written by the winner alone: one who waits in several queues reads it in all of them. */
+    /* Written by the winner alone: a waiter in several queues reads it in all of them. */
     if (!waiter->claimed && thrum__claim(waiter->context, waiter->ticket, THRUM__CLAIM_NOTIFIED))
         waiter->claimed = true;
     return waiter->claimed;

@@ -35,7 +35,7 @@
 int thrum__wait_begin(thrum__waiter *waiter, bool cancellable);
 
 /* Sleeps until the wait is claimed or its deadline passes. Returns 0 (notified), -ETIMEDOUT or
- * -ECANCELED. `kind` and `object` say what is waited for, to those who watch. */
+ * -ECANCELED. `kind` and `object` say what is waited for, to watchers. */
 int thrum__wait(thrum__waiter *waiter, thrum_deadline deadline, const char *kind,
                 const void *object);
 

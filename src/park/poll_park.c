@@ -7,7 +7,7 @@
  * has one more. A select waits for several at once.
  *
  * It is thread_park.c with another way to sleep: the signal word has the same three values, and
- * whoever claims pays by TOKEN. The one difference is that the thread itself claims the waiter of
+ * the claimer pays by TOKEN. The one difference is that the thread itself claims the waiter of
  * a descriptor that is ready; if that fails, somebody else has won and owes the token, and the thread waits
  * for it, no longer for descriptors.
  *

@@ -28,7 +28,7 @@
  *     2  t = claim             (seq_cst)          2  claim = a new ticket    (seq_cst)
  *     3  s' = context->scope   (acquire)          3  looks at s->cancelled   (seq_cst)
  *     4  if t is WAITING and s' is this scope,
- *        or the one that it reaches (acquire):
+ *        or the request that it reaches (acquire):
  *        claim: t -> CANCELLED (acq_rel)
  *
  * 1 and 2 of either side are the usual pair: at least one sees the other, so a task that was asked
@@ -60,7 +60,7 @@
  * wait, and the canceller compares the scope that it names but never reads it. A task with a shield
  * is spared, and so is its item: it gets no parent.
  *
- * Whoever cancels sees to it that the scope stands meanwhile. A future's scope is reached under the
+ * The canceller ensures that the scope stands meanwhile. A future's scope is reached under the
  * future's guard while it is RUNNING (future.c), a thread's base scope under the thread's lock.
  * Nothing is ever taken back: a request that comes too late finds no scope.
  *

@@ -36,7 +36,7 @@
  *
  * A wake-up that says "try" must not be lost when the try fails or is not made. It is made in every
  * case, by settle, before anything else is looked at. A queue's notify is for an item: if that is gone,
- * another took it. A lock's release makes the waiter the one that is on the way (lock.c); if a barging
+ * another took it. A lock's release makes the waiter the designated one (lock.c); if a barging
  * thread has the lock, settle gives that role back while the lock is held, so that the holder's release
  * wakes the next.
  *
@@ -60,7 +60,7 @@
  *
  * Rejected
  * - An event that all objects set, and a look at all of them after each wake-up: a put would have to wake
- *   all selects, and whoever took an item would have to pass on what it was told of the others.
+ *   all selects, and a waiter that took an item would have to pass on what it was told of the others.
  * - A claim word for each select, in its frame: a late waker would touch a frame that is gone.
  * - Taking what is there in enqueue, as single waits do (queued.h): two cases could be performed.
  * - Looking for ready cases under all locks first, as Go does: a select that need not wait would pay for

@@ -59,7 +59,7 @@ typedef struct thrum__case_ops {
 } thrum__case_ops;
 
 /* As thrum_select. With `in_order` the ready case with the lowest index is performed; then all cases have
- * `hold`, and the look at them is as of one moment. `kind` says what is waited for, to those who watch. */
+ * `hold`, and the look at them is as of one moment. `kind` says what is waited for, to watchers. */
 int thrum__select_cases(thrum_case *cases, size_t count, bool in_order, const char *kind,
                         thrum_deadline deadline);
 

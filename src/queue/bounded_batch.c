@@ -190,7 +190,7 @@ size_t thrum__bounded_close_now(thrum_queue *base)
     return count;
 }
 
-/* Whoever is left in the queue finds the head past these cells and the tail closed. */
+/* A thread that is left in the queue finds the head past these cells and the tail closed. */
 void *thrum__bounded_dropped(thrum_queue *base, size_t index)
 {
     thrum__bounded *queue = thrum__bounded_of(base);

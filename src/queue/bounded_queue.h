@@ -159,7 +159,7 @@ static inline void thrum__bounded_copy(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-/* Whoever has moved an end that was WAITED for says so before it ends the turns of its cells, */
+/* A thread that moved an end that was WAITED for tells so before it ends the turns of its cells, */
 static inline void thrum__bounded_begin_wake(thrum__bounded *queue, uint64_t word)
 {
     if (__builtin_expect(!(word & THRUM__WAITED), 1))

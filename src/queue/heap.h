@@ -1,4 +1,4 @@
-/* A heap of items: the one that is to come out first is always at hand.
+/* A heap of items: the first one to come out is always on top.
  *
  * A binary heap in an array: the children of the item at i are at 2i + 1 and 2i + 2, and none comes
  * before its parent. "Before" is what the user's comparison says; among equals, who came first, by

@@ -12,16 +12,16 @@
  * has the item or the place. A close notifies all.
  *
  * Counting what is done happens under the lock, as does the look at it: so a joiner that sees the
- * last item done comes after the last touch of the one who did it.
+ * last item done comes after the last touch of the thread that did it.
  *
  * A select (select.c) stands in the not_empty of the queues that it gets from, as a getter, and in
  * the not_full of those that it puts to, as a putter.
  *
  * Items are copied bytes, so they may be of any type that a struct assignment copies.
  *
- * Freeing: by one who knows that nobody will call any more; the conditions check that nobody waits.
+ * Freeing: by a caller that knows that no further call comes; the conditions check that nobody waits.
  * One whose item has come out already may still be on its way out of put, as with every object
- * here, and so may one who has made room be on its way out of get.
+ * here, and a thread that made room may be on its way out of get.
  *
  * A queue with a destructor owns each item from the call of put on, and either a getter takes it,
  * or the destructor is called for it once:
@@ -110,7 +110,7 @@ static void wait_for_closers(thrum_queue *queue)
     thrum_shield_end();
 }
 
-/* Nobody else is in the queue but closers at their second step; whoever waits is found by the
+/* Nobody else is in the queue but closers at their second step; a waiter is found by the
  * make. */
 static void destroy_what_is_left(thrum_queue *queue)
 {

@@ -32,7 +32,7 @@
  * wrote comes before the run. No thread touches a job after `run` has returned, nor between its
  * removal and `run`.
  *
- * The end of the program does not wait for these threads: they are daemons. Whoever gives a job
+ * The end of the program does not wait for these threads: they are daemons. A caller that gives a job
  * away has something counted that the end waits for: a process pool counts it among its visitors, a
  * process stays among the living.
  *

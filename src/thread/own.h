@@ -24,7 +24,7 @@ void thrum__thread_await(thrum_thread *thread);
 /* The same, and then frees the handle. */
 void thrum__thread_reap(thrum_thread *thread);
 
-/* Leaves a thread that has departed to the end of the program. Returns the one that was left
+/* Leaves a thread that has departed to the end of the program. Returns the thread that was left
  * before, for the caller to reap; the end of the program calls it with NULL. */
 thrum_thread *thrum__thread_abandon(thrum_thread *thread);
 

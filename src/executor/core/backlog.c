@@ -5,9 +5,9 @@
  * submit to a full backlog does is the pool's `when_full`: it waits for room, is refused, or runs the task
  * itself. A task of the pool itself runs it in any case, as it would wait for its own pool.
  *
- * Those that wait for room stand in one queue and get it in order. A place is handed over: whoever takes a
+ * Those that wait for room stand in one queue and get it in order. A place is handed over: a thread that takes a
  * task out of the backlog invites the first of the queue, and its place counts as taken (`invited`) until
- * it comes for it. So nobody who submits meanwhile can overtake it, an invited submitter always finds its
+ * it comes for it. So no submitter can overtake it meanwhile, an invited submitter always finds its
  * place, and no more are woken than there is room for. A submitter that is cancelled was not invited, as
  * the two race for one claim; so no place is lost with it. One that finds the pool closing or broken gives
  * its place up.
@@ -20,7 +20,7 @@
  * All of it is under the pool's lock.
  *
  * Rejected: to wake the first of the queue and let it look anew. A submitter that comes at the right
- * moment takes the place each time, and the one that has waited longest waits on.
+ * moment takes the place each time, and the longest waiter waits on.
  */
 #include "executor/core/pool.h"
 #include <thrum/with.h>

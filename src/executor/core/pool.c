@@ -16,7 +16,7 @@
  *     gone, claimed, not drained       the shutdown, which has waited, takes it off and frees it
  *     drained                          nobody: the program ends
  *
- * A carrier that is a thread still runs destructors when it has left. So whoever waits until a
+ * A carrier that is a thread still runs destructors when it has left. So a thread that waits until a
  * pool is gone also joins the thread that left last, which has joined the others (thread/own.c).
  * Nobody waits for an abandoned pool: the end of the program joins its last thread.
  *

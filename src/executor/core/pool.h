@@ -73,7 +73,7 @@ struct thrum__pool {
     /* Under the lock of the list of all pools. */
     bool claimed;   /* a shutdown has it */
     bool carries;   /* workers of other pools */
-    bool abandoned; /* and does not wait: whoever calls thrum__pool_gone frees it */
+    bool abandoned; /* and does not wait: the caller of thrum__pool_gone frees it */
     bool drained;   /* the end of the program waits for it, and it is never freed */
     bool closed;    /* its kind's `close` was called */
     thrum__pool *next, *prev;

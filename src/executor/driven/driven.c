@@ -17,8 +17,8 @@
  *     visitors    threads that call `wake`, a request to stop, jobs of background threads. Added to while one of the
  *                 others, or an open pool, keeps the executor; subtracted under the lock
  *
- * The executor is OVER when it is closing and all of them and the backlog are empty. Whoever lowers one of them on an
- * executor that is closing wakes the driver under the lock. So the driver, which finds OVER under the lock, is alone, and
+ * The executor is OVER when it is closing and all of them and the backlog are empty. The thread that lowers one of them
+ * on an executor that is closing wakes the driver under the lock. So the driver, which finds OVER under the lock, is alone, and
  * its thrum_driver_leave is the last touch. A request to stop becomes a visitor under the guard of a future that runs here,
  * which cannot end meanwhile; so it comes before the end of that task in any order.
  *

@@ -241,7 +241,7 @@ void thrum__process_pool_collect_one(thrum__process_pool *pool, thrum__process_w
     add_to(&outcomes->ended, future);
 }
 
-/* Outcomes with a direct waiter are left to him; what comes behind them is not. */
+/* Outcomes with a direct waiter are left to it; what comes behind them is not. */
 static void collect_from(thrum__process_pool *pool, thrum__process_worker *worker,
                          thrum__outcomes *outcomes)
 {

@@ -1,6 +1,6 @@
 /* The process pool: how tasks get to worker processes, and their outcomes back.
  *
- * Each worker has task slots (process/task_slots.h) with room for a few tasks. Whoever submits puts the task on
+ * Each worker has task slots (process/task_slots.h) with room for a few tasks. A submitter puts the task on
  * the task slots of an idle worker himself; else it pends until a worker is there, or, when there are as many
  * as may be, goes to the one with the least before it, where it lies ahead of its time: so a worker that
  * ends a short task finds the next one without waiting for anybody. The reaper (process/reaper.c) collects
@@ -16,7 +16,7 @@
  * again; the tasks ahead of their time go to others. Deaths are no reason to give up as long as each costs a
  * task: only if workers die one after another without having begun one is the pool broken.
  *
- * All of the pool's own state is under its one lock, taken by those who submit and by the reaper for about
+ * All of the pool's own state is under its one lock, taken by submitters and by the reaper for about
  * a microsecond at a time, or for as long as a large argument takes to be copied. What is to be done to
  * futures is noted there and done after it (thrum__outcomes). Callbacks and the failure hook run on a
  * background thread (thread/background.c), never on the reaper: they may wait for processes. The parent goes

@@ -438,7 +438,7 @@ bool thrum__process_pool_work(thrum__reaper_client *client, thrum__reaper_round 
     bool settles =
         outcomes.ended || outcomes.unrun || outcomes.dropped || outcomes.admitted || outcomes.broke;
     thrum__outcomes_settle(pool, &outcomes);
-    if (over && settles) { /* one who waits for these may just have entered: look once more */
+    if (over && settles) { /* a waiter for these may just have entered: look once more */
         over = false;
         thrum__reaper_wake();
     }

@@ -7,7 +7,7 @@
  *
  * The slot may be taken back and given to another worker, or the worker may die: then the reaper clears
  * DIRECT or releases the slot, wakes the word, and the waiter looks anew where its task is. The reaper leaves
- * an outcome with a direct waiter to him. The memory of the task slots stays mapped while somebody sleeps on it:
+ * an outcome with a direct waiter to it. The memory of the task slots stays mapped while somebody sleeps on it:
  * `mapping` counts them, under the pool's lock.
  *
  * A future says nothing of how long its pool lives. So a waiter enters the pool under the future's guard,

@@ -4,7 +4,7 @@
 
 #include "executor/core/pool.h"
 
-/* On a line of its own: those who submit write it, the others only when they run dry. */
+/* On a line of its own: submitters write it, the others only when they run dry. */
 typedef struct thrum__inbox {
     uint32_t word; /* see inbox.c */
     uint32_t count;
@@ -56,7 +56,7 @@ size_t thrum__inbox_empty(thrum__inbox *inbox, thrum__pending *list);
 /* The same where nobody else has the inbox, in whatever state its guard may be. */
 size_t thrum__inbox_empty_alone(thrum__inbox *inbox, thrum__pending *list);
 
-/* If the inbox is empty, has the next one who leaves something called to see that somebody comes,
+/* If the inbox is empty, has the next submitter of a task told to call a worker,
  * and gives true. */
 bool thrum__inbox_call_next(thrum__inbox *inbox);
 

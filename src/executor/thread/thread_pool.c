@@ -22,7 +22,7 @@
  * then begin out of order. Only submit_many gains, about a tenth (docs/performance.md).
  *
  * Sources: Python's concurrent.futures.thread; Java's ForkJoinPool (compensation, helping a join);
- * Cilk (the oldest is stolen, the newest joined); Go's scheduler (one who searches wakes the next).
+ * Cilk (the oldest is stolen, the newest joined); Go's scheduler (a searching worker wakes the next).
  */
 #include "executor/thread/thread_pool.h"
 #include "base/cpu.h"

@@ -84,7 +84,7 @@ void thrum__thread_pool_push(thrum__thread_pool *pool, thrum_future *future);
 /* The next task for a worker, or NULL. */
 thrum_future *thrum__thread_pool_take(thrum__thread_pool *pool, thrum__thread_pool_worker *worker);
 
-/* Whether something is pending. In a direct pool, if not, the next one who submits calls a worker. */
+/* Whether something is pending. In a direct pool, if not, the next submitter calls a worker. */
 bool thrum__thread_pool_is_pending(thrum__thread_pool *pool);
 
 /* Takes over what is in the common inbox, or in a worker's own, which is closed then. */

@@ -6,9 +6,9 @@
  *
  * At most max_workers are at work at once: a worker takes a task only while `running - waiting` is
  * less. A worker that waits inside of a fork may be counted as waiting twice for a moment (parallel/staff.c), so
- * the sums are written without a difference that could be negative. Whoever makes work or room (a submit, a worker that begins to wait) wakes an idle worker, or
- * starts one; a worker that ends a task looks for the next itself. Idle workers sleep; the last to
- * come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
+ * the sums are written without a difference that could be negative. A thread that makes work or room (a submit, a worker
+ * that begins to wait) wakes an idle worker, or starts one; a worker that ends a task looks for the next itself. Idle
+ * workers sleep; the last to come wakes first, as its memory is warm. A woken worker may find nothing, as one at work came
  * first: then it is idle again.
  *
  * A visit to the lock gives a worker one task. Then the worker runs what its tasks have left in its own inbox, without
