@@ -84,7 +84,7 @@ run() {
 check_sh() {
     sh -n "$2" 2>&1 || echo "$1: does not parse"
     sed -n 's|^\./dev \([a-z]*\).*|\1|p' "$2" | while read -r word; do
-        grep -q "^$word) " dev || echo "$1: there is no ./dev $word"
+        grep -q "^$word)" dev || echo "$1: there is no ./dev $word"
     done
     sed -n 's/^\(.* | \)*thrum \([a-z]*\) .*/\2/p' "$2" | while read -r word; do
         grep -q "'$word'" cli/meson.build || echo "$1: there is no thrum $word"

@@ -68,7 +68,8 @@ static void at_crash(int number, siginfo_t *info, void *context)
         region->place = pc_of(context);
         region->object = number == SIGABRT ? 0 : (uint64_t)(uintptr_t)info->si_addr;
     }
-    signal(number, SIG_DFL);
+    /* Not by `signal`, which would only note what the program wants. */
+    (void)REAL(sigaction)(number, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
     if (info->si_code <= 0) /* sent, so returning does not repeat it */
         raise(number);
 }

@@ -1,5 +1,6 @@
 #!/bin/bash
-# `thrum explore` on small programs: explore_test.sh THRUM SAMPLES EXAMPLES
+# `thrum explore` on small programs: explore_test.sh THRUM SAMPLES EXAMPLES. EXPLORE_REPEATS is how often a failure is
+# repeated: 10, for want of time; 100 shows more.
 #
 # Which program fails is known (corpus.c, raced.c). How many schedules it takes depends on the seeds alone,
 # not on the load of the machine.
@@ -47,13 +48,14 @@ good_programs_never_fail() {
     done
 }
 
+repeats=${EXPLORE_REPEATS:-10}
 bad_programs_fail_within_1000_schedules_and_each_time_again() {
     local name seed
     for name in $(names corpus bad); do
         explore 66 --json -- "$samples/corpus" "$name" && holds "f['repeated'] and f['steps']" || return 1
         seed=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
-        explore 66 --json --seed "$seed" --repeat 100 -- "$samples/corpus" "$name" &&
-            holds "r['same'] == 100 and r['runs'] == 100" || return 1
+        explore 66 --json --seed "$seed" --repeat "$repeats" -- "$samples/corpus" "$name" &&
+            holds "r['same'] == $repeats and r['runs'] == $repeats" || return 1
     done
 }
 
@@ -66,8 +68,8 @@ memory_points_find_what_no_call_separates() {
         for name in $(names "$sample" bad); do
             explore 66 --json -- "$samples/$sample" "$name" && holds "f['repeated'] and f['steps']" || return 1
             seed=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
-            explore 66 --json --seed "$seed" --repeat 20 -- "$samples/$sample" "$name" &&
-                holds "r['same'] == 20 and r['runs'] == 20" || return 1
+            explore 66 --json --seed "$seed" --repeat "$repeats" -- "$samples/$sample" "$name" &&
+                holds "r['same'] == $repeats and r['runs'] == $repeats" || return 1
         done
     done
 }
@@ -84,6 +86,11 @@ memory_points_raise_no_false_alarm() {
                 holds "r['outcomes'] == {'good': 10}" || return 1
         done
     done
+}
+
+# Its limit of processor time is not what ends it.
+a_crash_ends_the_run() {
+    explore 66 --json --compute 1000s -- "$samples/plain" bad_main_uses_what_a_thread_makes && holds "r['outcomes']['crash'] == 1"
 }
 
 a_loop_that_waits_for_ever_is_a_deadlock() {
@@ -247,7 +254,7 @@ ctrl_c_ends_the_search() {
 
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm
-a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
+a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
 jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
