@@ -2,8 +2,28 @@
 #ifndef TESTS_SCHEDULE_CASES_H
 #define TESTS_SCHEDULE_CASES_H
 
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+enum { MOST_STARTED = 16 };
+
+static pthread_t started[MOST_STARTED];
+static int started_count;
+
+/* Starts a thread. join_all joins all that were started. */
+static inline void go(void *(*run)(void *), void *argument)
+{
+    if (pthread_create(&started[started_count++], NULL, run, argument) != 0)
+        exit(3);
+}
+
+static inline void join_all(void)
+{
+    while (started_count > 0)
+        pthread_join(started[--started_count], NULL);
+}
 
 struct case_row {
     const char *name;

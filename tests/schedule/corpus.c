@@ -23,23 +23,6 @@
 #define LOCK(m)   pthread_mutex_lock(&(m))
 #define UNLOCK(m) pthread_mutex_unlock(&(m))
 
-enum { MOST = 8 };
-
-static pthread_t started[MOST];
-static int count;
-
-static void go(void *(*run)(void *), void *argument)
-{
-    if (pthread_create(&started[count++], NULL, run, argument) != 0)
-        exit(3);
-}
-
-static void join_all(void)
-{
-    while (count > 0)
-        pthread_join(started[--count], NULL);
-}
-
 static void nap(long ms)
 {
     struct timespec time = {ms / 1000, ms % 1000 * 1000000};

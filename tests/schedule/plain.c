@@ -21,23 +21,6 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST = 16 };
-
-static pthread_t started[MOST];
-static int count;
-
-static void go(void *(*run)(void *), void *argument)
-{
-    if (pthread_create(&started[count++], NULL, run, argument) != 0)
-        exit(3);
-}
-
-static void join_all(void)
-{
-    while (count > 0)
-        pthread_join(started[--count], NULL);
-}
-
 static pthread_mutex_t a = PTHREAD_MUTEX_INITIALIZER, b = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static pthread_barrier_t barrier;
