@@ -163,7 +163,7 @@ step_musl() {
     mkdir -p "$kernel" && ln -sfn /usr/include/linux /usr/include/asm-generic \
         "/usr/include/$(gcc -print-multiarch)/asm" "$kernel" || return 1
     if [ ! -f "$build-musl/build.ninja" ]; then
-        CC=musl-gcc meson setup "$build-musl" -Dcli=disabled -Dcurl=disabled -Dpq=disabled -Dtls=disabled -Ddocs=false \
+        CC=musl-gcc meson setup "$build-musl" -Dcli=disabled -Dcluster=disabled -Dcurl=disabled -Dpq=disabled -Dtls=disabled -Ddocs=false \
             -Dbench=false -Dexamples=false -Db_colorout=never --werror \
             -Dc_args="-isystem $(realpath "$kernel")" || return 1
     fi
