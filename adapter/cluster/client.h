@@ -84,7 +84,7 @@ struct client {
     struct list lists[STORED]; /* parcels that are FRESH, and those that are SENT */
     struct code *codes;
     uint64_t numbers;    /* the last number that was given */
-    bool full;           /* the server refuses tasks for want of room */
+    bool full;           /* the server refuses tasks: its queue is full */
     bool lost;           /* the server has lost its state */
     bool again;          /* publish what is not stored at once: the connection is new */
     size_t asked;        /* flights that were asked to stop */

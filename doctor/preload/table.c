@@ -60,7 +60,7 @@ static bool lie_together(unsigned kind, unsigned other)
 
 /* What lies at an address. */
 struct found {
-    uint32_t alive, spare; /* of the kind: the record in use; a dead one that may be used again */
+    uint32_t alive, spare; /* of the kind: the record in use; a dead record for reuse */
     uint32_t before;       /* alive, of a kind that the memory can have no longer */
 };
 

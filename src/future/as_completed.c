@@ -76,7 +76,7 @@ thrum_as_completed *thrum_as_completed_new(thrum_future *const *futures, size_t 
     return done;
 }
 
-/* The first of the ready, or NULL; then a waiter, if there is one, is told of the next. */
+/* Returns the first ready future, or NULL. After NULL the next future that is ready wakes `waiter`. */
 static struct watched *take(thrum_as_completed *done, thrum__waiter *waiter)
 {
     thrum__guard_acquire(&done->state, GUARD);

@@ -60,7 +60,7 @@
  *
  * Rejected
  * - An event that all objects set, and a look at all of them after each wake-up: a put would have to wake
- *   all selects, and a waiter that took an item would have to pass on what it was told of the others.
+ *   all selects, and the waiter that takes the item would have to pass its other wake-ups on.
  * - A claim word for each select, in its frame: a late waker would touch a frame that is gone.
  * - Taking what is there in enqueue, as single waits do (queued.h): two cases could be performed.
  * - Looking for ready cases under all locks first, as Go does: a select that need not wait would pay for

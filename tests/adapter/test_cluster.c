@@ -76,6 +76,28 @@ static int code_of(thrum_future *future)
     return rc == THRUM_FAILED ? error->code : rc == -EMSGSIZE ? 0 : rc;
 }
 
+/* False without nats-server: there is nothing to test then. */
+static bool start_server(void)
+{
+    bool exists = nats_server_exists();
+    if (exists)
+        nats_server_start(&server, NULL);
+    return exists;
+}
+
+/* `executor`: "threads" or "processes". */
+static pid_t start_worker(const char *executor)
+{
+    return cluster_program_start("worker", server.url, executor);
+}
+
+static void check_square(thrum_executor *cluster)
+{
+    thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 4));
+    CHECK_INT(code_of(future), ==, 0);
+    thrum_future_free(future);
+}
+
 static void path_of(const char *name, struct noted *noted)
 {
     snprintf(noted->path, sizeof noted->path, "%s/%s", server.folder, name);
@@ -167,9 +189,8 @@ static void check_map(thrum_executor *cluster)
 
 TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct local_worker worker = {0};
     start_local(&worker);
     thrum_executor *cluster = new_cluster(NULL);
@@ -213,9 +234,8 @@ TEST(a_wrong_password_a_missing_server_and_wrong_options_are_refused)
 
 TEST(without_workers_deadlines_and_cancels_end_tasks_and_a_late_worker_runs_the_others)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *late =
         thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(0.3)}, square,
@@ -242,9 +262,8 @@ TEST(without_workers_deadlines_and_cancels_end_tasks_and_a_late_worker_runs_the_
 
 TEST(a_running_task_is_asked_to_stop)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct local_worker worker = {0};
     struct noted noted;
     start_local(&worker);
@@ -263,9 +282,8 @@ TEST(a_running_task_is_asked_to_stop)
 
 TEST(each_kind_of_shutdown_ends)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
     thrum_future *futures[4];
     thrum_executor *cluster = new_cluster(NULL);
@@ -298,9 +316,8 @@ TEST(each_kind_of_shutdown_ends)
 
 TEST(a_full_queue_refuses_or_waits)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     enum { COUNT = 20 };
     thrum_future *futures[COUNT];
     int refused = 0;
@@ -336,15 +353,14 @@ TEST(a_full_queue_refuses_or_waits)
 
 TEST_DEADLINE(a_task_of_a_worker_that_was_killed_runs_on_another, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
-    pid_t first = cluster_program_start("worker", server.url, "threads");
+    pid_t first = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = submit_noted(cluster, "killed", 0.5, &noted);
     await_begun(&noted, 1);
-    pid_t second = cluster_program_start("worker", server.url, "threads");
+    pid_t second = start_worker("threads");
     (void)cluster_program_signal(first, SIGKILL);
     CHECK_INT(code_of(future), ==, 0);
     CHECK_INT(begun(&noted), ==, 2);
@@ -356,16 +372,15 @@ TEST_DEADLINE(a_task_of_a_worker_that_was_killed_runs_on_another, 60)
 
 TEST_DEADLINE(a_worker_that_was_stopped_past_its_lease_makes_no_second_outcome, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
-    pid_t first = cluster_program_start("worker", server.url, "threads");
+    pid_t first = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = submit_noted(cluster, "stopped", 0.5, &noted);
     await_begun(&noted, 1);
     (void)cluster_program_signal(first, SIGSTOP);
-    pid_t second = cluster_program_start("worker", server.url, "threads");
+    pid_t second = start_worker("threads");
     CHECK_INT(code_of(future), ==, 0);
     CHECK_INT(begun(&noted), ==, 2);
     (void)cluster_program_signal(first, SIGCONT);
@@ -381,12 +396,11 @@ TEST_DEADLINE(a_worker_that_was_stopped_past_its_lease_makes_no_second_outcome, 
 
 TEST_DEADLINE(a_long_task_of_a_healthy_worker_is_delivered_once, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
-    pid_t first = cluster_program_start("worker", server.url, "threads");
-    pid_t second = cluster_program_start("worker", server.url, "threads");
+    pid_t first = start_worker("threads");
+    pid_t second = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = submit_noted(cluster, "long", 2.5, &noted); /* more than two leases */
     CHECK_INT(code_of(future), ==, 0);
@@ -400,23 +414,20 @@ TEST_DEADLINE(a_long_task_of_a_healthy_worker_is_delivered_once, 60)
 
 TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
     path_of("crash", &noted);
     pid_t workers[4];
     for (int i = 0; i < 4; i++)
-        workers[i] = cluster_program_start("worker", server.url, "threads");
+        workers[i] = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = thrum_submit(cluster, crash, thrum_text(noted.path));
     CHECK_INT(code_of(future), ==, -ECHILD);
     CHECK(strstr(thrum_future_error(future)->message, "lost"));
     CHECK_INT(begun(&noted), ==, 3);
     thrum_future_free(future);
-    future = thrum_submit(cluster, square, thrum_value(int64_t, 3));
-    CHECK_INT(code_of(future), ==, 0);
-    thrum_future_free(future);
+    check_square(cluster);
     thrum_executor_shutdown(cluster);
     for (int i = 0; i < 4; i++)
         (void)cluster_program_signal(workers[i], SIGKILL);
@@ -425,12 +436,11 @@ TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone
 
 TEST_DEADLINE(a_poisonous_task_costs_a_worker_with_processes_nothing, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
     path_of("crash", &noted);
-    pid_t worker = cluster_program_start("worker", server.url, "processes");
+    pid_t worker = start_worker("processes");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = thrum_submit(cluster, crash, thrum_text(noted.path));
     CHECK_INT(code_of(future), ==, -ECHILD);
@@ -447,7 +457,7 @@ static void survive_the_server(bool wipes)
     enum { QUEUED = 20 };
     struct noted noted;
     thrum_future *futures[QUEUED];
-    pid_t worker = cluster_program_start("worker", server.url, "threads");
+    pid_t worker = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
     for (int i = 0; i < QUEUED; i++)
         futures[i] = submit_noted(cluster, "server", 0.05, &noted);
@@ -481,19 +491,16 @@ TEST_DEADLINE(tasks_survive_the_loss_of_the_servers_state, 60)
 
 TEST_DEADLINE(a_client_that_was_killed_leaves_others_alone, 60)
 {
-    if (!nats_server_exists())
+    if (!start_server())
         return;
-    nats_server_start(&server, NULL);
     struct noted noted;
     path_of("client", &noted);
-    pid_t worker = cluster_program_start("worker", server.url, "threads");
+    pid_t worker = start_worker("threads");
     pid_t client = cluster_program_start("client", server.url, noted.path);
     await_begun(&noted, 3);
     (void)cluster_program_signal(client, SIGKILL);
     thrum_executor *cluster = new_cluster(NULL);
-    thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 4));
-    CHECK_INT(code_of(future), ==, 0);
-    thrum_future_free(future);
+    check_square(cluster);
     thrum_executor_shutdown(cluster);
     CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
     nats_server_finish(&server);

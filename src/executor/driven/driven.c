@@ -5,7 +5,7 @@
  *        `--a cancel of a pending future, or a shutdown that cancels what is pending
  *
  * Admission, ranks, shutdown, the end of the program and fork are those of every pool (core/pool.c, core/backlog.c). A
- * task in the backlog is pending. `take` makes it one that runs, with a scope that stands for all tasks of all driven
+ * task in the backlog is pending. `take` starts it, with a scope that stands for all tasks of all driven
  * executors: it has no context, and its table `far` says what a request to stop does. The request marks the future, sets
  * `asked`, and wakes the driver. The driver then asks each of its tasks; so a request never holds a pointer to the engine's
  * account of a task, which may end at the same moment.

@@ -94,7 +94,7 @@ static void be_idle(thrum__thread_pool *pool)
     pool->coming = false;
 }
 
-/* Takes the next task for a worker, if there is one that it may begin. In a broken pool only helpers pend. Under
+/* Takes the next task that a worker may begin, or returns NULL. In a broken pool only helpers pend. Under
  * the lock. */
 static thrum_future *next_task(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
