@@ -24,20 +24,36 @@ awk '/^```sh$/ { file = ++count ".sh"; next }
 
 any_run() { sed -E 's/0x[0-9a-f]+|[0-9]{3,}/N/g' "$1"; }
 
+# line_without FILE LINES: the first of LINES that FILE lacks.
+line_without() {
+    local line
+    while read -r line; do
+        grep -qF -- "$line" "$1" || {
+            echo "$line"
+            return
+        }
+    done <"$2"
+}
+
+# The broken deadlock is left to luck. The page shows a run in which the first thread was first and all ended well. Any other
+# run must report the deadlock too. It is ended at once, and repeated.
 the_page_is_true() {
-    local text line
+    local text missing
     [ -e 6.text ] || [ -e 7.text ] || return 1
     for text in *.text; do
-        timeout 120 sh "${text%text}sh" >out 2>&1
-        any_run out >masked
         any_run "$text" >wanted
-        while read -r line; do
-            grep -qF -- "$line" masked || {
-                echo "$(cat "${text%text}sh"): the page has: $line" >&2
-                cat out >&2
-                return 1
-            }
-        done <wanted
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            sed 's/^thrum doctor -- /thrum doctor --on-deadlock abort -- /' "${text%text}sh" >command
+            timeout 120 sh command >out 2>&1
+            any_run out >masked
+            missing=$(line_without masked wanted)
+            [ "$missing" ] && grep -q '^POTENTIAL DEADLOCK: ' out || break
+        done
+        [ -z "$missing" ] || {
+            echo "$(cat "${text%text}sh"): the page has: $missing" >&2
+            cat out >&2
+            return 1
+        }
     done
 }
 
