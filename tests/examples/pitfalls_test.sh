@@ -47,7 +47,8 @@ the_page_is_true() {
             timeout 120 sh command >out 2>&1
             any_run out >masked
             missing=$(line_without masked wanted)
-            [ "$missing" ] && grep -q '^POTENTIAL DEADLOCK: ' out || break
+            [ "$missing" ] || break
+            grep -q '^POTENTIAL DEADLOCK: ' out || break
         done
         [ -z "$missing" ] || {
             echo "$(cat "${text%text}sh"): the page has: $missing" >&2
