@@ -43,8 +43,8 @@ the_page_is_true() {
     for text in *.text; do
         any_run "$text" >wanted
         for _ in 1 2 3 4 5 6 7 8 9 10; do
-            sed 's/^thrum doctor -- /thrum doctor --on-deadlock abort -- /' "${text%text}sh" >command
-            timeout 120 sh command >out 2>&1
+            sed 's/^thrum doctor -- /thrum doctor --on-deadlock abort -- /' "${text%text}sh" >once
+            timeout 120 sh once >out 2>&1
             any_run out >masked
             missing=$(line_without masked wanted)
             [ "$missing" ] || break
