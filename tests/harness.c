@@ -20,7 +20,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTPUT_KEPT = 256 * 1024, STATUS_FAILED = 1 };
+enum { OUTPUT_KEPT = 256 * 1024, STATUS_FAILED = 1, STATUS_SKIPPED = 77 };
 
 static struct test *tests;
 static double scale = 1;
@@ -62,6 +62,17 @@ void test_fail(const char *file, int line, const char *what, const char *format,
     fprintf(stderr, "%s\n", text);
     fflush(stdout);
     _exit(STATUS_FAILED); /* other threads may be anywhere: nothing more of the test is to run */
+}
+
+void test_skip(const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+    fflush(stdout);
+    _exit(STATUS_SKIPPED);
 }
 
 /* One test while it runs. */
@@ -257,6 +268,21 @@ static const char *verdict(const struct run *run, char *text, size_t size)
     return text;
 }
 
+/* The reason of a test that was skipped: the last line that it printed. */
+static const char *reason_of(struct run *run)
+{
+    while (run->length > 0 && run->text[run->length - 1] == '\n')
+        run->text[--run->length] = 0;
+    const char *line = strrchr(run->text, '\n');
+    return line ? line + 1 : run->text;
+}
+
+static bool is_skipped(const struct run *run)
+{
+    return !run->late && !run->test->stops && WIFEXITED(run->status) &&
+           WEXITSTATUS(run->status) == STATUS_SKIPPED;
+}
+
 static void print_output(const struct run *run)
 {
     for (const char *line = run->text; *line;) {
@@ -276,8 +302,12 @@ static bool run_test(const struct test *test, int number)
     start(&run);
     wait_for_end(&run, test->deadline * scale);
     char text[256], spent[256];
-    const char *wrong = verdict(&run, text, sizeof text);
-    printf("%sok %d - %s\n", wrong ? "not " : "", number, test->name);
+    bool skipped = is_skipped(&run);
+    const char *wrong = skipped ? NULL : verdict(&run, text, sizeof text);
+    printf("%sok %d - %s", wrong ? "not " : "", number, test->name);
+    if (skipped)
+        printf(" # SKIP %s", reason_of(&run));
+    putchar('\n');
     if (wrong)
         printf("# %s: %s\n", test->name, wrong);
     if (run.late) {

@@ -20,7 +20,8 @@
  * status 0, so that what runs at exit (leak checkers, threads that are waited for) counts too. It
  * fails by a check, a signal, another status, or when its deadline passes: then the runner prints
  * where each thread of it and of its children stands, and kills it. What a test prints is kept and
- * shown only if it fails. Processes that a test leaves behind are killed.
+ * shown only if it fails. Processes that a test leaves behind are killed. A test that cannot run here calls test_skip,
+ * with the reason; it then counts neither as passed nor as failed.
  *
  * A deadline is counted in the test's own time: about the time that it would take on an idle machine.
  * Other load makes it longer; harness_clock.c explains how.
@@ -105,6 +106,9 @@ void test_register(struct test *test);
 void test_fail(const char *file, int line, const char *what, const char *format, ...)
     __attribute__((noreturn, format(printf, 4, 5)));
 bool test_same_text(const char *a, const char *b);
+
+/* Ends the test, from any thread of its process: what it needs is not on this machine. The reason is one line. */
+void test_skip(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 #define TEST_DEFINE(name, seconds, text)                                                           \
     static void test_##name(void);                                                                 \

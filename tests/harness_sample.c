@@ -202,3 +202,9 @@ TEST(reads_the_terminal)
 {
     CHECK_INT(getchar(), ==, EOF);
 }
+
+TEST(cannot_run_here)
+{
+    puts("looks for a server");
+    test_skip("there is no %s", "server");
+}

@@ -108,6 +108,9 @@ said "an exit is a failure" has '^# exits: ended with status 3$'
 run 1 fails_at_exit
 said "what runs at exit counts" has '^# fails_at_exit: ended with status 4$'
 
+run 0 cannot_run_here
+said "a test that cannot run is skipped, with its reason" has '^ok 1 - cannot_run_here # SKIP there is no server$'
+
 run 0 stops
 run 1 stops_for_another_reason
 said "the reason counts" has '^# stops_for_another_reason: stopped, but did not say "the reason"$'

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the tests of a build directory and closes with "N passed, N failed": run_tests.sh DIR [MESON
 # ARGUMENTS]. A test of a program is counted for itself; a program that says nothing of its tests,
-# or dies between them, counts as one.
+# or dies between them, counts as one. Tests that were skipped are named before the last line, and counted in neither.
 set -u
 
 dir=$1
@@ -35,7 +35,7 @@ awk -v status="$status" '
     function close_program() {
         if (!open)
             return
-        if (good + bad == 0 || (wrong && bad == 0)) {
+        if ((good + bad == 0 && !skipped) || (wrong && bad == 0)) {
             if (wrong)
                 bad++
             else
@@ -43,10 +43,17 @@ awk -v status="$status" '
         }
         passed += good
         failed += bad
-        open = good = bad = wrong = 0
+        open = good = bad = wrong = skipped = 0
     }
     /^=+ [0-9]+\/[0-9]+ =+$/ { close_program(); open = 1; next }
     /^result: / { wrong = $0 !~ /exit status 0$/ }
+    open && /^ok [0-9]+.* # SKIP/ {
+        skipped++
+        sub(/^ok [0-9]+ (- )?/, "")
+        sub(/ # SKIP/, ":")
+        print "skipped: " $0
+        next
+    }
     open && /^ok [0-9]+/ { good++ }
     open && /^not ok [0-9]+/ { bad++ }
     END {

@@ -513,16 +513,20 @@ fresh && rm -rf build && {
     echo "test('fails', find_program('false'))"
     echo "test('tap', find_program('tap.sh'), protocol: 'tap')"
     echo "test('cut', find_program('cut.sh'), protocol: 'tap')"
+    echo "test('skip', find_program('skip.sh'), protocol: 'tap')"
 } >meson.build
 printf '#!/bin/sh\necho ok 1 - good\necho not ok 2 - bad\necho "# why"\necho 1..2\nexit 1\n' >tap.sh
 printf '#!/bin/sh\necho ok 1 - good\nkill -9 $$\n' >cut.sh
-chmod +x tap.sh cut.sh
+printf '#!/bin/sh\necho "ok 1 - left # SKIP there is no server"\necho 1..1\n' >skip.sh
+chmod +x tap.sh cut.sh skip.sh
 meson setup build >"$work/out" 2>&1
 rejects install build 'thrum.pc is not installed' 'a build that installs nothing'
 "$here/run_tests.sh" build >"$work/out" 2>&1
 result $(($? != 1)) 'run_tests ends with status 1 if a test fails'
 test "$(tail -n 1 "$work/out")" = '3 passed, 3 failed'
 result $? 'run_tests counts each test, and a program that dies between two'
+grep -q '^skipped: left: there is no server$' "$work/out"
+result $? 'run_tests names a test that was skipped, and does not count it'
 grep -q '^not ok 2 - bad$' "$work/out" && grep -q '^# why$' "$work/out"
 result $? 'run_tests shows what a failed test said'
 "$here/run_tests.sh" build plain >"$work/out" 2>&1

@@ -14,11 +14,6 @@
 #include <thrum.h>
 #include <unistd.h>
 
-bool nats_server_exists(void)
-{
-    return system("command -v nats-server >/dev/null 2>&1") == 0;
-}
-
 static struct sockaddr_in address_of(int port)
 {
     return (struct sockaddr_in){.sin_family = AF_INET,
@@ -67,32 +62,37 @@ static pid_t start(char *const *words, const char *log)
     _exit(127);
 }
 
-static const char *password_of; /* of the server of this process */
-
 static void run(struct nats_server *server)
 {
-    char port[16], log[100];
-    char *words[16] = {(char *)"nats-server", (char *)"-js", (char *)"-a",  (char *)"127.0.0.1",
-                       (char *)"-p",          port,          (char *)"-sd", server->folder};
-    snprintf(port, sizeof port, "%d", server->port);
+    char config[100], log[100];
+    char *words[] = {(char *)"nats-server", (char *)"-c", config, NULL};
+    snprintf(config, sizeof config, "%s/config", server->folder);
     snprintf(log, sizeof log, "%s/log", server->folder);
-    if (password_of) {
-        words[8] = (char *)"--user";
-        words[9] = (char *)"test";
-        words[10] = (char *)"--pass";
-        words[11] = (char *)(uintptr_t)password_of;
-    }
     server->pid = start(words, log);
     await_port(server->port);
 }
 
-void nats_server_start(struct nats_server *server, const char *password)
+void nats_server_folder(struct nats_server *server)
 {
-    password_of = password;
     snprintf(server->folder, sizeof server->folder, "/tmp/thrum-nats-XXXXXX");
     CHECK(mkdtemp(server->folder));
+}
+
+void nats_server_start(struct nats_server *server, const char *more)
+{
+    char path[100];
+    if (system("command -v nats-server >/dev/null 2>&1") != 0)
+        test_skip("there is no nats-server");
+    if (!*server->folder)
+        nats_server_folder(server);
     server->port = free_port();
     snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%d", server->port);
+    snprintf(path, sizeof path, "%s/config", server->folder);
+    FILE *config = fopen(path, "we");
+    CHECK(config);
+    fprintf(config, "listen: \"127.0.0.1:%d\"\njetstream { store_dir: \"%s\" }\n%s\n", server->port,
+            server->folder, more ? more : "");
+    CHECK_INT(fclose(config), ==, 0);
     run(server);
 }
 
@@ -121,6 +121,7 @@ void nats_server_finish(struct nats_server *server)
 {
     nats_server_kill(server);
     remove_folder(server->folder, "");
+    *server->folder = '\0';
 }
 
 pid_t cluster_program_start(const char *role, const char *url, const char *argument)

@@ -11,11 +11,12 @@ struct nats_server {
     char folder[64], url[64]; /* a folder for its state, and for the test */
 };
 
-/* False if there is no nats-server here. */
-bool nats_server_exists(void);
+/* Starts a server with JetStream, and waits until it listens. `more` is added to its configuration; NULL for nothing.
+ * Skips the test if there is no nats-server here. */
+void nats_server_start(struct nats_server *server, const char *more);
 
-/* Starts a server with JetStream, and waits until it listens. `password` NULL lets everybody in as any user. */
-void nats_server_start(struct nats_server *server, const char *password);
+/* The folder alone, for files that the configuration names; nats_server_start makes it otherwise. */
+void nats_server_folder(struct nats_server *server);
 
 /* Kills it; its state stays. Starts it again with that state, or without if `wipes`. */
 void nats_server_kill(struct nats_server *server);

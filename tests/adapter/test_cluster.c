@@ -1,129 +1,9 @@
 /* libthrum-cluster against nats-server: what works, and what happens when workers, clients and servers fail. Each future gets
- * exactly one outcome. Without nats-server there is nothing to test. */
-#include "cluster_tasks.h"
-#include "harness.h"
-#include "nats_server.h"
+ * exactly one outcome. */
+#include "support_cluster.h"
 #include "untouched.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <thrum_cluster.h>
-
-/* ----------------------------------------------------------------------------------------- support */
-
-static struct nats_server server;
-
-static thrum_cluster_options options_with(const thrum_cluster_options *more)
-{
-    thrum_cluster_options options = more ? *more : (thrum_cluster_options){0};
-    options.servers = server.url;
-    options.pool = "test";
-    options.lease = 1;
-    return options;
-}
-
-static thrum_executor *new_cluster(const thrum_cluster_options *more)
-{
-    thrum_executor *cluster = NULL;
-    thrum_error error = {0};
-    thrum_cluster_options options = options_with(more);
-    int rc = thrum_cluster_new(&options, &cluster, &error, thrum_in(10));
-    CHECK_STR(error.message, "");
-    CHECK_INT(rc, ==, 0);
-    return cluster;
-}
-
-/* A worker in this process. */
-struct local_worker {
-    thrum_event stop;
-    thrum_executor *pool;
-    thrum_thread *thread;
-    thrum_cluster_serve_options serve;
-};
-
-static int run_local(thrum_task *self)
-{
-    struct local_worker *worker = thrum_arg(self, struct local_worker *);
-    thrum_cluster_options options = options_with(NULL);
-    thrum_error error = {0};
-    worker->serve.stop = &worker->stop;
-    int rc = thrum_cluster_serve(&options, worker->pool, &worker->serve, &error);
-    CHECK_STR(error.message, "");
-    return rc;
-}
-
-static void start_local(struct local_worker *worker)
-{
-    if (!worker->serve.max_running)
-        worker->serve.max_running = 2;
-    worker->pool = thrum_thread_pool_new(NULL);
-    worker->thread = thrum_thread_start(run_local, thrum_value(struct local_worker *, worker));
-}
-
-static void stop_local(struct local_worker *worker)
-{
-    thrum_event_set(&worker->stop);
-    CHECK_INT(thrum_thread_join(worker->thread, THRUM_FOREVER), ==, 0);
-    thrum_thread_free(worker->thread);
-    thrum_executor_shutdown(worker->pool);
-}
-
-static int code_of(thrum_future *future)
-{
-    int rc = thrum_future_result(future, NULL, 0, THRUM_FOREVER);
-    const thrum_error *error = thrum_future_error(future);
-    return rc == THRUM_FAILED ? error->code : rc == -EMSGSIZE ? 0 : rc;
-}
-
-/* False without nats-server: there is nothing to test then. */
-static bool start_server(void)
-{
-    bool exists = nats_server_exists();
-    if (exists)
-        nats_server_start(&server, NULL);
-    return exists;
-}
-
-/* `executor`: "threads" or "processes". */
-static pid_t start_worker(const char *executor)
-{
-    return cluster_program_start("worker", server.url, executor);
-}
-
-static void check_square(thrum_executor *cluster)
-{
-    thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 4));
-    CHECK_INT(code_of(future), ==, 0);
-    thrum_future_free(future);
-}
-
-static void path_of(const char *name, struct noted *noted)
-{
-    snprintf(noted->path, sizeof noted->path, "%s/%s", server.folder, name);
-}
-
-/* How often a task has begun. */
-static long begun(const struct noted *noted)
-{
-    struct stat about;
-    return stat(noted->path, &about) == 0 ? (long)about.st_size : 0;
-}
-
-static void await_begun(const struct noted *noted, long count)
-{
-    while (begun(noted) < count)
-        (void)!thrum_sleep(thrum_in(0.01));
-}
-
-/* A worker process that runs one task of this path. */
-static thrum_future *submit_noted(thrum_executor *cluster, const char *name, double seconds,
-                                  struct noted *noted)
-{
-    *noted = (struct noted){.seconds = seconds};
-    path_of(name, noted);
-    return thrum_submit(cluster, take_long, noted, sizeof *noted);
-}
 
 /* ---------------------------------------------------------------------------------- what it can do */
 
@@ -189,8 +69,7 @@ static void check_map(thrum_executor *cluster)
 
 TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct local_worker worker = {0};
     start_local(&worker);
     thrum_executor *cluster = new_cluster(NULL);
@@ -212,9 +91,7 @@ TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
 
 TEST(a_wrong_password_a_missing_server_and_wrong_options_are_refused)
 {
-    if (!nats_server_exists())
-        return;
-    nats_server_start(&server, "right");
+    nats_server_start(&server, "authorization { user: test, password: right }");
     thrum_executor *cluster = NULL;
     thrum_error error;
     thrum_cluster_options options = options_with(NULL);
@@ -234,8 +111,7 @@ TEST(a_wrong_password_a_missing_server_and_wrong_options_are_refused)
 
 TEST(without_workers_deadlines_and_cancels_end_tasks_and_a_late_worker_runs_the_others)
 {
-    if (!start_server())
-        return;
+    start_server();
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *late =
         thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(0.3)}, square,
@@ -262,8 +138,7 @@ TEST(without_workers_deadlines_and_cancels_end_tasks_and_a_late_worker_runs_the_
 
 TEST(a_running_task_is_asked_to_stop)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct local_worker worker = {0};
     struct noted noted;
     start_local(&worker);
@@ -282,8 +157,7 @@ TEST(a_running_task_is_asked_to_stop)
 
 TEST(each_kind_of_shutdown_ends)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     thrum_future *futures[4];
     thrum_executor *cluster = new_cluster(NULL);
@@ -316,8 +190,7 @@ TEST(each_kind_of_shutdown_ends)
 
 TEST(a_full_queue_refuses_or_waits)
 {
-    if (!start_server())
-        return;
+    start_server();
     enum { COUNT = 20 };
     thrum_future *futures[COUNT];
     int refused = 0;
@@ -353,8 +226,7 @@ TEST(a_full_queue_refuses_or_waits)
 
 TEST_DEADLINE(a_task_of_a_worker_that_was_killed_runs_on_another, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     pid_t first = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
@@ -372,8 +244,7 @@ TEST_DEADLINE(a_task_of_a_worker_that_was_killed_runs_on_another, 60)
 
 TEST_DEADLINE(a_worker_that_was_stopped_past_its_lease_makes_no_second_outcome, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     pid_t first = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
@@ -396,8 +267,7 @@ TEST_DEADLINE(a_worker_that_was_stopped_past_its_lease_makes_no_second_outcome, 
 
 TEST_DEADLINE(a_long_task_of_a_healthy_worker_is_delivered_once, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     pid_t first = start_worker("threads");
     pid_t second = start_worker("threads");
@@ -414,8 +284,7 @@ TEST_DEADLINE(a_long_task_of_a_healthy_worker_is_delivered_once, 60)
 
 TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     path_of("crash", &noted);
     pid_t workers[4];
@@ -436,8 +305,7 @@ TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone
 
 TEST_DEADLINE(a_poisonous_task_costs_a_worker_with_processes_nothing, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     path_of("crash", &noted);
     pid_t worker = start_worker("processes");
@@ -479,20 +347,17 @@ static void survive_the_server(bool wipes)
 
 TEST_DEADLINE(tasks_survive_the_death_of_the_server, 60)
 {
-    if (nats_server_exists())
-        survive_the_server(false);
+    survive_the_server(false);
 }
 
 TEST_DEADLINE(tasks_survive_the_loss_of_the_servers_state, 60)
 {
-    if (nats_server_exists())
-        survive_the_server(true);
+    survive_the_server(true);
 }
 
 TEST_DEADLINE(a_client_that_was_killed_leaves_others_alone, 60)
 {
-    if (!start_server())
-        return;
+    start_server();
     struct noted noted;
     path_of("client", &noted);
     pid_t worker = start_worker("threads");
