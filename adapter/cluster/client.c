@@ -295,15 +295,17 @@ static thrum_time next_look(struct client *client)
 static void drive(struct client *client)
 {
     struct buffer buffer = {0};
-    thrum_driver_phase phase;
-    while ((phase = thrum_driver_phase_get(client->executor)) != THRUM_DRIVER_OVER) {
-        thrum_event_clear(&client->wake);
+    for (;;) {
+        thrum_event_clear(&client->wake); /* first: a later wake is of what is looked at below */
+        thrum_driver_phase phase = thrum_driver_phase_get(client->executor);
+        if (phase == THRUM_DRIVER_OVER)
+            break;
         bool more = take_tasks(client);
         publish_due(client, &buffer);
         thrum_cluster__pass_requests(client, phase == THRUM_DRIVER_CLEARING);
         thrum_cluster__end_late(client);
         check_server(client);
-        if (!more && thrum_driver_phase_get(client->executor) != THRUM_DRIVER_OVER)
+        if (!more)
             (void)!thrum_event_wait(&client->wake, thrum_at(next_look(client)));
     }
     thrum_cluster__buffer_free(&buffer);

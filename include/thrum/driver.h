@@ -5,15 +5,20 @@
  * variants and the end of the program work. The driver adds how a task gets to the engine and its
  * outcome back:
  *
- *     thrum_driver_phase phase;
- *     while ((phase = thrum_driver_phase_get(executor)) != THRUM_DRIVER_OVER) {
+ *     for (;;) {
+ *         thrum_event_clear(&woken);                   // driver.wake sets it
+ *         if (thrum_driver_phase_get(executor) == THRUM_DRIVER_OVER)
+ *             break;
  *         thrum_driven *task = thrum_driver_take(executor);
  *         if (task)
  *             send_to_engine(task);                    // later: thrum_driven_set_result
  *         else
- *             sleep_until_woken();                     // driver.wake ends it
+ *             (void)!thrum_event_wait(&woken, THRUM_FOREVER);
  *     }
  *     thrum_driver_leave(executor);
+ *
+ * The event is cleared before anything is looked at. If the phase were read first, a shutdown between
+ * the two would be lost.
  *
  * Tasks wait in the backlog of the executor until the driver takes them, so the driver takes what the
  * engine has room for, and no more. A task that was taken runs in the eyes of its future. The

@@ -650,7 +650,7 @@ static int fetch(thrum_task *self)
 #ifdef IN_include_thrum_driver_h
 static thrum_executor *executor;
 void send_to_engine(thrum_driven *task);
-void sleep_until_woken(void);
+static thrum_event woken;
 #endif
 
 #ifdef IN_adapter_curl_thrum_curl_h

@@ -143,9 +143,8 @@ void thrum_driven_set_result(thrum_driven *task, const void *bytes, size_t size)
 {
     thrum_future *future = future_of(task);
     future->task.function = thrum__timed_parts_of(&future->task).function; /* for who is told */
-    int rc = thrum_return(&future->task, size ? bytes : NULL, size);
-    if (rc < 0)
-        thrum__task_fail(&future->task, rc, NULL);
+    (void)!thrum_return(&future->task, size ? bytes : NULL,
+                        size); /* without memory the task has failed */
     end(future);
 }
 

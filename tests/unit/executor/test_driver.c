@@ -66,9 +66,11 @@ static void end_asked(struct engine *engine, bool all)
 static int drive(thrum_task *self)
 {
     struct engine *engine = thrum_arg(self, struct engine *);
-    thrum_driver_phase phase;
-    while ((phase = thrum_driver_phase_get(engine->executor)) != THRUM_DRIVER_OVER) {
+    for (;;) {
         thrum_event_clear(&engine->event);
+        thrum_driver_phase phase = thrum_driver_phase_get(engine->executor);
+        if (phase == THRUM_DRIVER_OVER)
+            break;
         bool asked = thrum_driver_asked(engine->executor);
         thrum_driven *task = thrum_driver_take(engine->executor);
         thrum_lock_acquire(&engine->lock);
@@ -79,7 +81,7 @@ static int drive(thrum_task *self)
         thrum_lock_release(&engine->lock);
         if (task && !engine->holds)
             run_one(task);
-        if (!task && thrum_driver_phase_get(engine->executor) != THRUM_DRIVER_OVER)
+        if (!task)
             (void)!thrum_event_wait(&engine->event, THRUM_FOREVER);
     }
     thrum_driver_leave(engine->executor);
