@@ -32,11 +32,16 @@ awk '$1 == "wrong" { print $2 ": line " $4 ": no fence that says c, sh or text";
 
 excepted() { grep -qs "^$1 $2 " "$exceptions"; }
 
+# A block that includes thrum/explore.h is a test for the explorer.
+is_explored() { grep -q '^ *#include <thrum/explore.h>' "$1"; }
+
 # compile_as LANGUAGE STANDARD FILE OPTIONS: clang sees results that are dropped; g++ is the stricter of the two for C++.
 compile_as() {
     case $1 in c) compiler=clang ;; *) compiler=g++ ;; esac
+    explored=
+    ! is_explored "$3" || explored=-DTHRUM_EXPLORE
     # shellcheck disable=SC2086 # a list of words
-    $compiler -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags $4 -Wall -Wextra \
+    $compiler -x "$1" -std="$2" -D_GNU_SOURCE -Iinclude -Itests -Itests/explore -Isrc $flags $explored $4 -Wall -Wextra \
         -Werror -Wno-unused-variable -Wno-unused-function -Wno-unused-but-set-variable -Wno-unused-parameter \
         -Wno-missing-field-initializers -Wno-empty-body "$3" 2>&1
 }
@@ -65,7 +70,9 @@ check_c() {
 
 # run LABEL FILE: what is wrong, with the difference between what is stated and what is printed.
 run() {
-    clang "$2.o" -o "$2.run" "$build/src/libthrum.a" -pthread 2>&1 || {
+    library=libthrum.a
+    ! is_explored "$2" || library=libthrum-explore.a
+    clang "$2.o" -o "$2.run" "$build/src/$library" -pthread -Wl,-z,now 2>&1 || {
         echo "$1: does not link"
         return
     }

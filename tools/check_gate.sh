@@ -46,7 +46,7 @@ layers=${1:-$here/layers}
         split($0, parts, ":")
         file = parts[1]
         place = file ":" parts[2]
-        if (file ~ /^src\/(base|explorer)\//)
+        if (file ~ /^src\/(base|explorer|search)\//)
             next
         text = substr($0, length(place) + 2)
         look(everywhere, 0)

@@ -98,6 +98,20 @@ for adapter in cluster curl pq tls; do
     }
 done
 
+# Tests in every interleaving, where that library is built.
+if [ -e "${config%/*}/thrum-explore.pc" ]; then
+    adapters="${adapters}explore;"
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    PKG_CONFIG_PATH=${config%/*} PKG_CONFIG_SYSROOT_DIR=$work/root try 'pkg-config, libthrum-explore' sh -c "
+        gcc -std=c11 $warnings \$(pkg-config --cflags thrum-explore) '$source/use_explore.c' -o '$work/explore' \
+            \$(pkg-config --libs thrum-explore)"
+    try 'the program of libthrum-explore' "$work/explore"
+    [ -e "$work/root$prefix/share/man/man3/thrum_explore.3" ] || {
+        echo 'thrum_explore.3 is not installed'
+        exit 1
+    }
+fi
+
 try 'cmake' cmake -S "$source" -B "$work/cmake" -DCMAKE_PREFIX_PATH="$work/root$prefix" \
     -DADAPTERS="$adapters"
 try 'cmake --build' cmake --build "$work/cmake" -j 2

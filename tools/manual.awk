@@ -23,6 +23,8 @@ function begin_page(file) {
         gsub(/_/, "\\-", library)
         library = "\\-l" library " \\-lthrum"
     }
+    if (header == "thrum/explore.h") # it takes the place of libthrum
+        library = "\\-lthrum\\-explore"
     page = header
     sub(/\.h$/, "", page)
     gsub(/\//, "_", page)

@@ -6,7 +6,7 @@
  * returns. Nothing above src/base/ includes this file: it sees atomic.h, futex.h, clock.h and the
  * rest, whose operations lead here in the explorer build.
  *
- * The client's side of it (spawn, check, the search itself) is in tests/explore/.
+ * The tests' side of it (spawn, check, the search itself) is in src/search/.
  */
 #ifndef THRUM_BASE_EXPLORE_H
 #define THRUM_BASE_EXPLORE_H

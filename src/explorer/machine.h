@@ -1,6 +1,6 @@
 /* The machine on which explored programs run: what the search asks of it, and its inner parts.
  *
- * The first half is for tests/explore/: limits, the driver that answers every choice, one run. The
+ * The first half is for src/search/: limits, the driver that answers every choice, one run. The
  * second half is shared by the files of this folder alone.
  */
 #ifndef THRUM_BASE_EXPLORE_MACHINE_H

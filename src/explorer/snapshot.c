@@ -24,7 +24,7 @@
  *
  * Left out: what stands in no relation to the future, as names, places for reports, and the number
  * of steps. A run that goes round for ever comes to a state again; the search then follows it, see
- * tests/explore/search_dfs.c. With a budget for stale loads the old values of words and who has
+ * src/search/search_dfs.c. With a budget for stale loads the old values of words and who has
  * seen them would be a part of the state as well; there the trace serves instead.
  *
  * Two different states have equal numbers by a chance of about one in a million among ten million.

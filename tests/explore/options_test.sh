@@ -26,7 +26,7 @@ says() {
     fi
 }
 
-says 'the explorer tells its usage' 0 '^usage: explore' "$explore" --help
+says 'the explorer tells its usage' 0 '^usage: PROGRAM' "$explore" --help
 sed -n 's/.*strcmp(option, "\(--[a-z]*\)").*/\1/p' "$here/main.c" >"$work/options"
 while read -r option; do
     says "the usage has $option" 0 "$option" "$explore" --help
@@ -34,7 +34,7 @@ done <"$work/options"
 says 'the explorer refuses what it does not know' 2 'unknown option.*--nothing' \
     "$explore" --nothing
 says 'the explorer refuses a number that is none' 2 'needs a number' "$explore" --pct many
-says 'the explorer knows whom it has not' 2 'no client has that name' \
+says 'the explorer knows whom it has not' 2 'no test has that name' \
     "$explore" --only no_such_client
 says 'a limit that is kept is a success' 0 '^ok 2 - [0-9]* s of processor time, of at most 60' \
     "$explore" --tap --only park_twice --limit 60

@@ -25,7 +25,7 @@
  * The bound: most faults need few preemptions, and the number of interleavings grows with the
  * number of steps to the power of the bound, not exponentially (CHESS, Musuvathi and Qadeer 2007).
  */
-#include "search.h"
+#include "search/search.h"
 
 #include <stdlib.h>
 
@@ -54,7 +54,7 @@ static int left_after(const struct node *node)
 static uint64_t state_of(const struct dfs *dfs, const thrum__explore_choice *choice)
 {
     uint64_t state = thrum__explore_state_number();
-    if (dfs->search->moves || (choice->ready && dfs->search->bound != EXPLORE_ALL))
+    if (dfs->search->moves || (choice->ready && dfs->search->bound != THRUM_EXPLORE_ALL))
         state = thrum__explore_trace_hash(state, 2 * choice->running + choice->ready + 1);
     return state | (state == 0);
 }
@@ -66,7 +66,7 @@ static const struct node *recurs_from(const struct dfs *dfs, uint64_t state, int
     for (size_t i = dfs->length; i-- > 0;) {
         const struct node *node = &dfs->node[i];
         if (node->state == state)
-            return dfs->search->bound == EXPLORE_ALL || node->left == left ? node : NULL;
+            return dfs->search->bound == THRUM_EXPLORE_ALL || node->left == left ? node : NULL;
     }
     return NULL;
 }
@@ -80,8 +80,8 @@ static void note_arrival(struct dfs *dfs, uint64_t state)
         if (!dfs->node[i].state)
             continue;
         move = thrum__explore_trace_hash(move, dfs->node[i].state);
-        states_visit(dfs->search->moves, move, 0);
-        states_visit(dfs->search->arrivals, thrum__explore_trace_hash(move, state), 0);
+        thrum__states_visit(dfs->search->moves, move, 0);
+        thrum__states_visit(dfs->search->arrivals, thrum__explore_trace_hash(move, state), 0);
         return;
     }
 }
@@ -91,7 +91,7 @@ static int look_back(struct dfs *dfs, uint64_t state, int left)
 {
     if (dfs->search->moves)
         note_arrival(dfs, state);
-    if (!states_visit(dfs->states, state, left) || dfs->search->no_reduction)
+    if (!thrum__states_visit(dfs->states, state, left) || dfs->search->no_reduction)
         return NOTHING_FOUND;
     const struct node *node = recurs_from(dfs, state, left);
     return node ? node->chosen : THRUM__EXPLORE_PRUNE;
@@ -127,7 +127,7 @@ static int choose(void *context, const thrum__explore_choice *choice)
         for (unsigned i = 0; choice->options && i < choice->count; i++)
             node->preempts |= (uint64_t)choice->options[i].preempts << i;
     }
-    path_add(&dfs->search->path, dfs->node[at].chosen);
+    thrum__path_add(&dfs->search->path, dfs->node[at].chosen);
     return dfs->node[at].chosen;
 }
 
@@ -144,26 +144,26 @@ static bool advance(struct dfs *dfs)
     return false;
 }
 
-void search_dfs(struct search *search, int bound)
+void thrum__search_dfs(struct search *search, int bound)
 {
     struct dfs dfs = {
         .search = search,
-        .bound = bound == EXPLORE_ALL ? 1 << 20 : bound,
-        .states = states_new(),
+        .bound = bound == THRUM_EXPLORE_ALL ? 1 << 20 : bound,
+        .states = thrum__states_new(),
     };
     thrum__explore_driver driver = {.choose = choose, .context = &dfs};
     search->strategy = "dfs";
     search->bound = bound;
-    double began = search_clock();
+    double began = thrum__search_clock();
     bool more = true;
-    while (more && search_run(search, &driver) && search->runs < search->most_runs) {
+    while (more && thrum__search_run(search, &driver) && search->runs < search->most_runs) {
         if (search->moves && thrum__explore_machine_->outcome == THRUM__EXPLORE_PASSED)
             note_arrival(&dfs, thrum__explore_state_number());
         more = advance(&dfs);
     }
     search->exhausted = !more;
-    search->seconds = search_clock() - began;
-    search->states = states_count(dfs.states);
-    states_free(dfs.states);
+    search->seconds = thrum__search_clock() - began;
+    search->states = thrum__states_count(dfs.states);
+    thrum__states_free(dfs.states);
     free(dfs.node);
 }

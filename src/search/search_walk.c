@@ -13,7 +13,7 @@
  * Source: Burckhardt, Kothari, Musuvathi and Nagarakatte, "A randomized scheduler with probabilistic
  * guarantees of finding bugs" (2010).
  */
-#include "search.h"
+#include "search/search.h"
 
 enum { DEPTH = 8, SELDOM = 16 };
 
@@ -82,7 +82,7 @@ static int choose(void *context, const thrum__explore_choice *choice)
         if (walk->depth && !luck_only && choice->options[chosen].how == THRUM__EXPLORE_RUN)
             chosen = by_priority(walk, choice);
     }
-    path_add(&walk->search->path, chosen);
+    thrum__path_add(&walk->search->path, chosen);
     return (int)chosen;
 }
 
@@ -90,8 +90,8 @@ static void search_walk(struct search *search, uint64_t runs, unsigned depth)
 {
     struct walk walk = {.search = search, .depth = depth, .length = 50};
     thrum__explore_driver driver = {.choose = choose, .context = &walk};
-    double began = search_clock();
-    search->bound = EXPLORE_ALL;
+    double began = thrum__search_clock();
+    search->bound = THRUM_EXPLORE_ALL;
     for (uint64_t run = 0; run < runs; run++) {
         walk.random = search->seed + run * UINT64_C(0x2545f4914f6cdd1d);
         walk.at = 0;
@@ -99,21 +99,21 @@ static void search_walk(struct search *search, uint64_t runs, unsigned depth)
             walk.priority[i] = DEPTH + (next_random(&walk.random) >> 8);
         for (unsigned i = 0; i + 1 < depth; i++)
             walk.change[i] = 1 + below(&walk, walk.length);
-        if (!search_run(search, &driver))
+        if (!thrum__search_run(search, &driver))
             break;
         if (walk.length < walk.at)
             walk.length = walk.at;
     }
-    search->seconds = search_clock() - began;
+    search->seconds = thrum__search_clock() - began;
 }
 
-void search_random(struct search *search, uint64_t runs)
+void thrum__search_random(struct search *search, uint64_t runs)
 {
     search->strategy = "random";
     search_walk(search, runs, 0);
 }
 
-void search_pct(struct search *search, uint64_t runs, unsigned depth)
+void thrum__search_pct(struct search *search, uint64_t runs, unsigned depth)
 {
     search->strategy = "pct";
     search_walk(search, runs, depth < 1 ? 1 : depth > DEPTH ? DEPTH : depth);

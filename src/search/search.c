@@ -1,4 +1,4 @@
-#include "search.h"
+#include "search/search.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,18 +20,18 @@ static void keep_counters(void)
 }
 #endif
 
-double search_clock(void)
+double thrum__search_clock(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void search_begin(struct search *search, const struct explore_client *client)
+void thrum__search_begin(struct search *search, const thrum_explore_test *test)
 {
-    const struct explore_options *options = &client->options;
+    const thrum_explore_options *options = &test->options_;
     *search = (struct search){
-        .client = client,
+        .test = test,
         .limits =
             {
                 .spurious = options->spurious,
@@ -51,21 +51,21 @@ void search_begin(struct search *search, const struct explore_client *client)
         .most_runs = options->runs ? options->runs : 1000000,
         .no_reduction = options->no_reduction,
     };
-    explore_seen_reset(options->sees);
+    thrum__search_expect(options->sees);
     thrum__explore_memory_close_pages();
 }
 
-void search_end(struct search *search)
+void thrum__search_end(struct search *search)
 {
     free(search->failure);
     free(search->path.chosen);
 }
 
-bool search_run(struct search *search, const thrum__explore_driver *driver)
+bool thrum__search_run(struct search *search, const thrum__explore_driver *driver)
 {
-    path_clear(&search->path);
+    thrum__path_clear(&search->path);
     enum thrum__explore_outcome outcome =
-        thrum__explore_run(&search->limits, driver, search->client->run);
+        thrum__explore_run(&search->limits, driver, search->test->run_);
     keep_counters();
     search->runs++;
     search->pruned += outcome == THRUM__EXPLORE_PRUNED;

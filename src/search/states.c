@@ -1,6 +1,6 @@
 /* The states that a search has visited: a hash table that grows, up to a limit. Beyond the limit
  * nothing new is noted, which costs time and hides nothing. */
-#include "search.h"
+#include "search/search.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ struct states {
     size_t size, used;
 };
 
-struct states *states_new(void)
+struct states *thrum__states_new(void)
 {
     struct states *states = calloc(1, sizeof *states);
     if (!states || !(states->entry = calloc(LEAST, sizeof *states->entry)))
@@ -25,14 +25,14 @@ struct states *states_new(void)
     return states;
 }
 
-void states_free(struct states *states)
+void thrum__states_free(struct states *states)
 {
     if (states)
         free(states->entry);
     free(states);
 }
 
-uint64_t states_count(const struct states *states)
+uint64_t thrum__states_count(const struct states *states)
 {
     return states->used;
 }
@@ -61,7 +61,7 @@ static bool grow(struct states *states)
     return true;
 }
 
-bool states_visit(struct states *states, uint64_t state, int left)
+bool thrum__states_visit(struct states *states, uint64_t state, int left)
 {
     state |= state == 0;
     struct entry *entry = find(states, state);

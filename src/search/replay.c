@@ -1,12 +1,12 @@
 /* Paths as text, and running one again with every step told. */
-#include "search.h"
+#include "search/search.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void path_add(struct path *path, unsigned chosen)
+void thrum__path_add(struct path *path, unsigned chosen)
 {
     if (path->length == path->capacity) {
         path->capacity = path->capacity ? 2 * path->capacity : 256;
@@ -17,19 +17,19 @@ void path_add(struct path *path, unsigned chosen)
     path->chosen[path->length++] = (uint8_t)chosen;
 }
 
-void path_clear(struct path *path)
+void thrum__path_clear(struct path *path)
 {
     path->length = 0;
 }
 
-char *path_write(const struct path *path, const char *client)
+char *thrum__path_write(const struct path *path, const char *test)
 {
     char *text = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&text, &size);
     if (!out)
         abort();
-    fprintf(out, "%s:", client);
+    fprintf(out, "%s:", test);
     size_t skipped = 0;
     const char *dot = "";
     for (size_t i = 0; i < path->length; i++) {
@@ -46,9 +46,9 @@ char *path_write(const struct path *path, const char *client)
     return text;
 }
 
-bool path_read(struct path *path, const char *text)
+bool thrum__path_read(struct path *path, const char *text)
 {
-    path_clear(path);
+    thrum__path_clear(path);
     while (*text) {
         char *end;
         unsigned long skipped = strtoul(text, &end, 10);
@@ -60,8 +60,8 @@ bool path_read(struct path *path, const char *text)
             return false;
         text = *end ? end + 1 : end;
         while (skipped--)
-            path_add(path, 0);
-        path_add(path, (unsigned)chosen);
+            thrum__path_add(path, 0);
+        thrum__path_add(path, (unsigned)chosen);
     }
     return true;
 }
@@ -95,12 +95,12 @@ static int choose(void *context, const thrum__explore_choice *choice)
     unsigned chosen = at < replay->path->length ? replay->path->chosen[at] : 0;
     if (chosen >= choice->count) {
         fprintf(stderr,
-                "explorer: the replay string does not fit the client: choice %zu has %u "
+                "explorer: the replay string does not fit the test: choice %zu has %u "
                 "options\n",
                 at + 1, choice->count);
         exit(2);
     }
-    path_add(&replay->search->path, chosen);
+    thrum__path_add(&replay->search->path, chosen);
     return (int)chosen;
 }
 
@@ -126,7 +126,7 @@ static void step(void *context, const thrum__explore_step *step)
            thrum__explore_thread_name(step->thread), place, step->verb, name, values);
 }
 
-void search_replay(struct search *search, const struct path *path, bool loud)
+void thrum__search_replay(struct search *search, const struct path *path, bool loud)
 {
     struct replay replay = {.search = search, .path = path};
     thrum__explore_driver driver = {
@@ -135,7 +135,7 @@ void search_replay(struct search *search, const struct path *path, bool loud)
         .context = &replay,
     };
     search->strategy = "replay";
-    search->bound = EXPLORE_ALL;
-    search_run(search, &driver);
+    search->bound = THRUM_EXPLORE_ALL;
+    thrum__search_run(search, &driver);
     print_alike(&replay);
 }

@@ -1,25 +1,27 @@
-/* What clients call, beside the library under test. */
-#include "explore.h"
+/* What tests call, beside the library under test. */
+#include "base/atomic.h"
+#include "base/memory.h"
 #include "park/context.h"
-#include "search.h"
+#include "search/search.h"
+#include "search/spawn.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct explore_client *first_client; /* complete before the first run */
+static thrum_explore_test *first_test; /* complete before the first run */
 
-void explore_register(struct explore_client *client)
+void thrum_explore_register(thrum_explore_test *test)
 {
-    struct explore_client **at = &first_client;
-    while (*at && strcmp((*at)->name, client->name) < 0)
-        at = &(*at)->next;
-    client->next = *at;
-    *at = client;
+    thrum_explore_test **at = &first_test;
+    while (*at && strcmp((*at)->name_, test->name_) < 0)
+        at = &(*at)->next_;
+    test->next_ = *at;
+    *at = test;
 }
 
-const struct explore_client *explore_clients(void)
+const thrum_explore_test *thrum__search_tests(void)
 {
-    return first_client;
+    return first_test;
 }
 
 static unsigned spawned; /* set back before each run, as all variables */
@@ -76,7 +78,7 @@ static unsigned launch(const char *name, void *(*first)(void *start), struct sta
 {
     uintptr_t thread;
     if (thrum__explore_thread_start(&thread, first, start))
-        thrum__explore_fail("the client's own thread did not start");
+        thrum__explore_fail("the test's own thread did not start");
     thrum__explore_name_thread((unsigned)thread, name);
     spawned |= 1u << thread;
     return (unsigned)thread;
@@ -84,27 +86,27 @@ static unsigned launch(const char *name, void *(*first)(void *start), struct sta
 
 /* A thread gets its context from its starter. If it made its own, the table of contexts would order the end
  * of an earlier thread before its beginning, which may hide a race. */
-unsigned explore_spawn(const char *name, void (*run)(void *argument), void *argument)
+unsigned thrum_explore_spawn(const char *name, void (*run)(void *argument), void *argument)
 {
     struct start *start = new_start(run, argument);
     start->context = thrum__context_new(NULL, NULL);
     if (!start->context)
-        thrum__explore_fail("no context for the client's own thread");
+        thrum__explore_fail("no context for the test's own thread");
     name_context((unsigned)(start - starts), start->context);
     return launch(name, begin, start);
 }
 
-unsigned explore_spawn_foreign(const char *name, void (*run)(void *argument), void *argument)
+unsigned thrum__explore_spawn_foreign(const char *name, void (*run)(void *argument), void *argument)
 {
     return launch(name, begin_foreign, new_start(run, argument));
 }
 
-void explore_join(unsigned thread)
+void thrum_explore_join(unsigned thread)
 {
     thrum__explore_join(1u << thread);
 }
 
-void explore_join_all(void)
+void thrum_explore_join_all(void)
 {
     thrum__explore_join(spawned);
 }
@@ -114,7 +116,7 @@ static struct seen {
     bool found;
 } * seen; /* on the heap: it must outlive the runs */
 
-void explore_seen_reset(const char *wanted)
+void thrum__search_expect(const char *wanted)
 {
     if (!seen)
         seen = calloc(1, sizeof *seen);
@@ -123,13 +125,83 @@ void explore_seen_reset(const char *wanted)
     *seen = (struct seen){.wanted = wanted};
 }
 
-void explore_seen(const char *what)
+void thrum_explore_seen(const char *what)
 {
     if (seen->wanted && strcmp(what, seen->wanted) == 0)
         seen->found = true;
 }
 
-bool explore_was_seen(void)
+bool thrum__search_was_seen(void)
 {
     return seen->found;
+}
+
+unsigned thrum_explore_any(unsigned count)
+{
+    return thrum__explore_any(count);
+}
+
+unsigned thrum_explore_timeouts(void)
+{
+    return (unsigned)thrum__explore_timeouts();
+}
+
+void *thrum_explore_alloc(size_t size)
+{
+    return thrum__alloc(size);
+}
+
+void thrum_explore_free(void *memory)
+{
+    thrum__free(memory);
+}
+
+/* ---- what the macros call ---- */
+
+_Static_assert((int)THRUM_EXPLORE__LOAD == THRUM__EXPLORE_LOAD &&
+                   (int)THRUM_EXPLORE__STORE == THRUM__EXPLORE_STORE &&
+                   (int)THRUM_EXPLORE__UPDATE == THRUM__EXPLORE_RMW &&
+                   (int)THRUM_EXPLORE__COMPARE == THRUM__EXPLORE_CAS,
+               "the public header numbers the kinds of access as the gate does");
+
+void thrum__explore_named(const void *object, size_t size, const char *name)
+{
+    thrum__explore_name(object, size, name);
+}
+
+void thrum__explore_check_failed(const char *condition, const char *file, int line)
+{
+    thrum__explore_fail("check failed: %s, in %s at %s:%d", condition,
+                        thrum__explore_thread_name(thrum__explore_machine_->current),
+                        thrum__explore_file(file), line);
+}
+
+void thrum__explore_access(const void *object, size_t size, bool write, const char *file, int line)
+{
+    thrum__explore_plain(object, size, write, file, line);
+}
+
+void thrum__explore_atomic(int kind, const void *word, size_t size, const char *file, int line)
+{
+    thrum__explore_before((enum thrum__explore_access)kind, word, size, file, line);
+}
+
+void thrum__explore_atomic_done(int kind, int order, const void *word)
+{
+    thrum__explore_after((enum thrum__explore_access)kind, order, word);
+}
+
+void thrum__explore_atomic_loaded(int order, const void *word, size_t size, void *value)
+{
+    thrum__explore_loaded(order, word, size, value);
+}
+
+void thrum__explore_fenced(const char *file, int line)
+{
+    thrum__explore_fence(file, line);
+}
+
+void thrum__explore_paused(void)
+{
+    thrum__explore_pause();
 }
