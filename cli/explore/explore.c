@@ -237,7 +237,7 @@ static void put_json(const struct explore *explore, FILE *out)
         } else
             fprintf(out, "\"seed\":%" PRIu64 ",", search->first.seed);
         fprintf(out, "\"preemptions\":%u,", explore->runner.region->preemptions);
-        story_json(&explore->story, out);
+        story_json(&explore->story, &search->outcome, out);
         fputc('}', out);
     } else
         fputs("null", out);

@@ -9,6 +9,8 @@
 #include "doctor/lines.h"
 #include "doctor/report.h"
 #include "json_text.h"
+#include "moment.h"
+#include "story_names.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -17,84 +19,6 @@
 
 enum { STEPS_SHOWN = 60 };
 
-static const char *const verbs[STEP_KINDS] = {
-    [STEP_NONE] = "?",
-    [STEP_BEGIN] = "begins",
-    [STEP_END] = "ends",
-    [STEP_CREATE] = "creates a thread",
-    [STEP_CREATED] = "has created a thread",
-    [STEP_JOIN] = "joins",
-    [STEP_LOCK] = "locks",
-    [STEP_RELOCK] = "locks again",
-    [STEP_TRY_LOCK] = "tries to lock",
-    [STEP_UNLOCK] = "unlocks",
-    [STEP_READ_LOCK] = "locks to read",
-    [STEP_WRITE_LOCK] = "locks to write",
-    [STEP_TRY_READ_LOCK] = "tries to lock to read",
-    [STEP_TRY_WRITE_LOCK] = "tries to lock to write",
-    [STEP_RW_UNLOCK] = "unlocks",
-    [STEP_SPIN_LOCK] = "locks",
-    [STEP_SPIN_UNLOCK] = "unlocks",
-    [STEP_COND_WAIT] = "waits for",
-    [STEP_SIGNAL] = "signals",
-    [STEP_BROADCAST] = "broadcasts",
-    [STEP_SEM_WAIT] = "waits for",
-    [STEP_SEM_TRY] = "tries to take",
-    [STEP_SEM_POST] = "posts",
-    [STEP_BARRIER] = "waits at",
-    [STEP_ONCE] = "calls once",
-    [STEP_DESTROY] = "destroys",
-    [STEP_SLEEP] = "sleeps",
-    [STEP_YIELD] = "yields",
-    [STEP_IO] = "reads or writes",
-    [STEP_IO_WAIT] = "waits for input or output",
-    [STEP_FUTEX_WAIT] = "waits for",
-    [STEP_FUTEX_WAKE] = "wakes",
-    [STEP_EXIT] = "ends the program",
-    [STEP_SPIN] = "computes",
-    [STEP_READ] = "reads",
-    [STEP_WRITE] = "writes",
-    [STEP_ATOMIC] = "changes",
-};
-
-static const char *const nouns[STEP_KINDS] = {
-    [STEP_LOCK] = "mutex",
-    [STEP_RELOCK] = "mutex",
-    [STEP_TRY_LOCK] = "mutex",
-    [STEP_UNLOCK] = "mutex",
-    [STEP_READ_LOCK] = "rwlock",
-    [STEP_WRITE_LOCK] = "rwlock",
-    [STEP_TRY_READ_LOCK] = "rwlock",
-    [STEP_TRY_WRITE_LOCK] = "rwlock",
-    [STEP_RW_UNLOCK] = "rwlock",
-    [STEP_SPIN_LOCK] = "spin lock",
-    [STEP_SPIN_UNLOCK] = "spin lock",
-    [STEP_COND_WAIT] = "condition",
-    [STEP_SIGNAL] = "condition",
-    [STEP_BROADCAST] = "condition",
-    [STEP_SEM_WAIT] = "semaphore",
-    [STEP_SEM_TRY] = "semaphore",
-    [STEP_SEM_POST] = "semaphore",
-    [STEP_BARRIER] = "barrier",
-    [STEP_ONCE] = "once",
-    [STEP_FUTEX_WAIT] = "futex",
-    [STEP_FUTEX_WAKE] = "futex",
-    [STEP_READ] = "memory",
-    [STEP_WRITE] = "memory",
-    [STEP_ATOMIC] = "memory",
-};
-
-/* Of objects of libthrum (doctor/schedule/hook_thrum.c). */
-static const char *const thrum_verbs[] = {
-    [THRUM_WANTS] = "waits for",
-    [THRUM_ACQUIRED] = "has acquired",
-    [THRUM_RELEASES] = "releases",
-    [THRUM_TELLS] = "signals",
-};
-static const char *const thrum_nouns[STEP_THRUM_KINDS] = {
-    "lock", "rwlock", "semaphore", "condition", "barrier", "event", "queue", "group",
-};
-
 void story_look(void *argument, pid_t pid)
 {
     struct story *story = argument;
@@ -102,12 +26,6 @@ void story_look(void *argument, pid_t pid)
     if (story->looked)
         look_free(&story->look);
     story->looked = look_at(&story->look, pid, &options, story->unseen, sizeof story->unseen) == 0;
-}
-
-static uint32_t thread_count(const struct story *story)
-{
-    uint32_t count = story->runner->region->thread_count;
-    return count < SCHEDULE_THREADS ? count : SCHEDULE_THREADS;
 }
 
 static uint32_t step_count(const struct story *story)
@@ -142,7 +60,7 @@ int story_open(struct story *story, const struct runner *runner)
     story->opened = true;
     for (uint32_t i = first_step(story); i < step_count(story); i++)
         want(story, step_at(story, i)->place, false);
-    for (uint32_t i = 0; i < thread_count(story); i++) {
+    for (uint32_t i = 0; i < story_thread_count(story); i++) {
         const struct schedule_thread *thread = &runner->region->threads[i];
         want(story, thread->place, false);
         want(story, thread->start, true);
@@ -170,108 +88,7 @@ void story_close(struct story *story)
     story->looked = story->opened = false;
 }
 
-/* ---- names ---- */
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-/* " in f (file.c:12)", as far as it is known. */
-static void put_place(const struct story *story, uint64_t address, bool exact, FILE *out)
-{
-    struct places *places = (struct places *)(uintptr_t)&story->process.places;
-    const struct place *place = address ? places_find(places, address, exact) : NULL;
-    if (!place)
-        return;
-    if (place->function)
-        fprintf(out, " in %s", place->function);
-    if (place->file)
-        fprintf(out, " (%s:%d)", base_name(place->file), place->line);
-    else if (place->module)
-        fprintf(out, " (%s+0x%" PRIx64 ")", base_name(place->module->path),
-                place->address - place->module->bias);
-}
-
-/* "T1 worker" */
-static void put_thread(const struct story *story, uint32_t index, FILE *out)
-{
-    const struct schedule_thread *thread =
-        &story->runner->region->threads[index < SCHEDULE_THREADS ? index : 0];
-    struct places *places = (struct places *)(uintptr_t)&story->process.places;
-    char name[sizeof thread->name + 1];
-    memcpy(name, thread->name, sizeof thread->name);
-    name[sizeof thread->name] = 0;
-    const struct place *start = thread->start ? places_find(places, thread->start, true) : NULL;
-    fprintf(out, "T%u", index);
-    if (*name)
-        fprintf(out, " %s", name);
-    else if (start && start->function)
-        fprintf(out, " %s", start->function);
-}
-
-/* Objects without a name get a number, in the order in which they were met. */
-static void put_object(const struct story *story, uint64_t object, const char *noun, FILE *out)
-{
-    struct symbol symbol;
-    struct modules *modules = (struct modules *)(uintptr_t)&story->process.modules;
-    const struct module *module = modules_find(modules, object);
-    if (module && module_variable(module, object, &symbol)) {
-        fprintf(out, "%s %s", noun, symbol.name);
-        if (object > symbol.start)
-            fprintf(out, "+%" PRIu64, object - symbol.start);
-    } else
-        fprintf(out, "%s 0x%" PRIx64, noun, object);
-}
-
-/* The record of the thread that a join waits for is in the library: its index tells the thread. */
-static void put_joined(const struct story *story, const struct schedule_thread *waiter, FILE *out)
-{
-    for (uint32_t i = 0; i < thread_count(story); i++)
-        if (story->runner->region->threads[i].record == waiter->object) {
-            put_thread(story, i, out);
-            return;
-        }
-    fputs("a thread", out);
-}
-
-static void put_operation(const struct story *story, uint8_t kind, uint64_t object, FILE *out)
-{
-    const struct schedule_thread joined = {.object = object};
-    struct places *places = (struct places *)(uintptr_t)&story->process.places;
-    const struct place *function;
-    kind = kind < STEP_KINDS ? kind : STEP_NONE;
-    if (kind >= STEP_THRUM) {
-        fprintf(out, "%s ", thrum_verbs[(kind - STEP_THRUM) / STEP_THRUM_KINDS]);
-        put_object(story, object, thrum_nouns[(kind - STEP_THRUM) % STEP_THRUM_KINDS], out);
-        return;
-    }
-    fputs(verbs[kind], out);
-    if (kind == STEP_JOIN) {
-        fputc(' ', out);
-        put_joined(story, &joined, out);
-    } else if (kind == STEP_CREATE || kind == STEP_CREATED) {
-        function = places_find(places, object, true);
-        if (function && function->function)
-            fprintf(out, " for %s", function->function);
-    } else if ((kind == STEP_IO || kind == STEP_IO_WAIT) && object)
-        fprintf(out, " on descriptor %" PRIu64, object - 1);
-    else if (object) {
-        fputc(' ', out);
-        put_object(story, object, nouns[kind] ? nouns[kind] : "object", out);
-    }
-}
-
 /* ---- the end ---- */
-
-/* The kind of object that the last step was about. */
-static const char *noun_of(const struct schedule_region *region)
-{
-    uint32_t current = region->current < SCHEDULE_THREADS ? region->current : 0;
-    uint8_t kind = region->threads[current].kind;
-    return kind < STEP_KINDS && nouns[kind] ? nouns[kind] : "object";
-}
 
 /* What ends a program that has a bug. Not each C library knows the abbreviations. */
 static void put_signal(int number, FILE *out)
@@ -296,31 +113,31 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
             fputs("no thread can go on", out);
             break;
         }
-        put_thread(story, region->current, out);
+        story_put_thread(story, region->current, out);
         fputs(" waits in a loop for ", out);
-        put_object(story, region->object, "memory", out);
-        put_place(story, region->place, true, out);
+        story_put_object(story, region->object, "memory", out);
+        story_put_place(story, region->place, true, out);
         fputs(", which no other thread can change", out);
         break;
     case OUTCOME_CRASH:
         put_signal(outcome->status, out);
         if (outcome->status != SIGABRT)
-            put_place(story, region->place, true, out);
+            story_put_place(story, region->place, true, out);
         if (outcome->status == SIGSEGV || outcome->status == SIGBUS)
             fprintf(out, ", address 0x%" PRIx64, region->object);
         break;
     case OUTCOME_COMPUTES:
-        put_thread(story, region->current, out);
+        story_put_thread(story, region->current, out);
         fputs(" computes without a call", out);
-        put_place(story, region->place, true, out);
+        story_put_place(story, region->place, true, out);
         break;
     case OUTCOME_MISUSE:
         fprintf(out, "%.*s: ", (int)sizeof region->message, region->message);
-        put_object(story, region->object, noun_of(region), out);
-        put_place(story, region->place, false, out);
+        story_put_object(story, region->object, story_noun_of(region), out);
+        story_put_place(story, region->place, false, out);
         break;
     case OUTCOME_RACE:
-        put_object(story, region->object, "memory", out);
+        story_put_object(story, region->object, "memory", out);
         break;
     case OUTCOME_EXIT:
         fprintf(out, "exit status %d", outcome->status);
@@ -346,7 +163,7 @@ static const struct thread *looked_thread(const struct story *story, uint32_t ti
 static bool is_of_program(const struct frame *frame)
 {
     const struct module *module = frame->place->module;
-    const char *name = module ? base_name(module->path) : "";
+    const char *name = module ? story_base_name(module->path) : "";
     return strncmp(name, "libthrum-schedule", 17) != 0 && strncmp(name, "libc.so", 7) != 0;
 }
 
@@ -393,22 +210,22 @@ static void put_end_of_thread(const struct story *story, uint32_t index, FILE *o
     const struct thread *looked = looked_thread(story, thread->tid);
     fputs("  ", out);
     fputs(MARK_BOLD, out);
-    put_thread(story, index, out);
+    story_put_thread(story, index, out);
     fputs(MARK_PLAIN, out);
     if (index == story->runner->region->current && thread->state == THREAD_READY)
         fputs(" runs; last step: ", out);
     else
         fputs(thread->state == THREAD_READY ? " could go on; next step: " : " waits: ", out);
     const struct schedule_step *wanted = wanted_by(story, index);
-    put_operation(story, wanted ? wanted->kind : thread->kind,
-                  wanted ? wanted->object : thread->object, out);
-    put_place(story, wanted ? wanted->place : thread->place, false, out);
+    story_put_operation(story, wanted ? wanted->kind : thread->kind,
+                        wanted ? wanted->object : thread->object, out);
+    story_put_place(story, wanted ? wanted->place : thread->place, false, out);
     fputc('\n', out);
     for (uint32_t h = 0; h < thread->held_count && h < SCHEDULE_HELD; h++) {
         fputs("    holds ", out);
-        put_object(story, thread->held[h].object, "lock", out);
+        story_put_object(story, thread->held[h].object, "lock", out);
         fputs(", taken", out);
-        put_place(story, thread->held[h].place, false, out);
+        story_put_place(story, thread->held[h].place, false, out);
         fputc('\n', out);
     }
     if (looked)
@@ -417,7 +234,7 @@ static void put_end_of_thread(const struct story *story, uint32_t index, FILE *o
 
 static void put_threads(const struct story *story, FILE *out)
 {
-    for (uint32_t i = 0; i < thread_count(story); i++)
+    for (uint32_t i = 0; i < story_thread_count(story); i++)
         if (story->runner->region->threads[i].state != THREAD_GONE)
             put_end_of_thread(story, i, out);
 }
@@ -427,20 +244,20 @@ static void put_access(const struct story *story, const struct schedule_access *
 {
     fputs("  ", out);
     fputs(MARK_BOLD, out);
-    put_thread(story, access->thread, out);
+    story_put_thread(story, access->thread, out);
     fprintf(out, "%s %s%s ", MARK_PLAIN, access->write ? "writes" : "reads",
             access->atomic ? ", as an atomic," : "");
-    put_object(story, access->address, "memory", out);
-    put_place(story, access->place, false, out);
+    story_put_object(story, access->address, "memory", out);
+    story_put_place(story, access->place, false, out);
     fprintf(out, ", step %u\n", access->step);
     for (uint32_t f = 0; f + 1 < access->frame_count && f < SCHEDULE_FRAMES; f++) {
         fputs("    called", out);
-        put_place(story, access->frames[f], false, out);
+        story_put_place(story, access->frames[f], false, out);
         fputc('\n', out);
     }
     for (uint32_t h = 0; h < access->held_count && h < SCHEDULE_HELD; h++) {
         fputs("    holds ", out);
-        put_object(story, access->held[h].object, "lock", out);
+        story_put_object(story, access->held[h].object, "lock", out);
         fputc('\n', out);
     }
 }
@@ -490,7 +307,30 @@ static uint32_t first_shown(const struct story *story)
     return first;
 }
 
-static void put_steps(const struct story *story, bool full, FILE *out)
+/* The accesses and sections by which shared state broke. */
+static void put_moment(const struct story *story, const struct moment *moment, FILE *out)
+{
+    static const char *const titles[] = {
+        [MOMENT_TORN] = "another thread came between two accesses",
+        [MOMENT_TWICE] = "another thread came between two critical sections",
+        [MOMENT_DESTROYED] = "the object was used after its end",
+        [MOMENT_RACE] = "nothing orders two accesses",
+    };
+    if (moment->count == 0)
+        return;
+    fprintf(out, "\nthe moment (marked *): %s\n", titles[moment->kind]);
+    for (uint32_t i = 0; i < moment->count; i++) {
+        const struct schedule_step *step = step_at(story, moment->steps[i]);
+        fprintf(out, "%6u  ", moment->steps[i] + 1);
+        story_put_thread(story, step->thread, out);
+        fputc(' ', out);
+        story_put_operation(story, step->kind, step->object, out);
+        story_put_place(story, step->place, false, out);
+        fputc('\n', out);
+    }
+}
+
+static void put_steps(const struct story *story, const struct moment *moment, bool full, FILE *out)
 {
     uint32_t count = step_count(story), first = first_step(story);
     if (!full)
@@ -502,17 +342,18 @@ static void put_steps(const struct story *story, bool full, FILE *out)
         const struct schedule_step *step = step_at(story, i);
         if (!full && waits_again(story, i))
             continue;
-        fprintf(out, "%6u %s ", i + 1, step->flags & STEP_PREEMPTS ? ">" : " ");
+        fprintf(out, "%6u%s%s ", i + 1, moment_has(moment, i) ? "*" : " ",
+                step->flags & STEP_PREEMPTS ? ">" : " ");
         if (step->flags & STEP_SWITCH || i == first) {
             fputs(MARK_BOLD, out);
-            put_thread(story, step->thread, out);
+            story_put_thread(story, step->thread, out);
             fputs(MARK_PLAIN, out);
         } else
             fprintf(out, "%*s", 2 + (step->thread > 9) + (step->thread > 99), "");
         fputc(' ', out);
-        put_operation(story, step->kind, step->object, out);
+        story_put_operation(story, step->kind, step->object, out);
         fputs(MARK_DIM, out);
-        put_place(story, step->place, false, out);
+        story_put_place(story, step->place, false, out);
         fputs(MARK_PLAIN, out);
         fprintf(out, "%s\n", flag_words(step->flags));
     }
@@ -521,15 +362,18 @@ static void put_steps(const struct story *story, bool full, FILE *out)
 void story_text(const struct story *story, const struct outcome *outcome, bool full, FILE *out)
 {
     const struct schedule_region *region = story->runner->region;
+    struct moment moment = moment_find(region, outcome->kind);
     if (outcome->kind == OUTCOME_RACE)
         put_race(story, out);
     else if (outcome->kind != OUTCOME_EXIT && outcome->kind != OUTCOME_CHECK) {
         fputs("\nthe threads at the end:\n", out);
         put_threads(story, out);
     }
+    if (outcome->kind != OUTCOME_RACE) /* told above */
+        put_moment(story, &moment, out);
     fprintf(out, "\nthe schedule: %u steps, %u preemptions (marked >)\n", region->steps,
             region->preemptions);
-    put_steps(story, full, out);
+    put_steps(story, &moment, full, out);
 }
 
 /* ---- JSON ---- */
@@ -551,24 +395,29 @@ static void json_by(const struct story *story, FILE *out,
 
 static void place_of(const struct story *story, const void *of, FILE *out)
 {
-    put_place(story, *(const uint64_t *)of, false, out);
+    story_put_place(story, *(const uint64_t *)of, false, out);
 }
 
 static void thread_of(const struct story *story, const void *of, FILE *out)
 {
-    put_thread(story, *(const uint32_t *)of, out);
+    story_put_thread(story, *(const uint32_t *)of, out);
 }
 
 static void operation_of(const struct story *story, const void *of, FILE *out)
 {
     const struct schedule_step *step = of;
-    put_operation(story, step->kind, step->object, out);
+    story_put_operation(story, step->kind, step->object, out);
 }
 
-void story_json(const struct story *story, FILE *out)
+void story_json(const struct story *story, const struct outcome *outcome, FILE *out)
 {
+    struct moment moment = moment_find(story->runner->region, outcome->kind);
+    fputs("\"moment\":[", out);
+    for (uint32_t i = 0; i < moment.count; i++)
+        fprintf(out, "%s%u", i ? "," : "", moment.steps[i] + 1);
+    fputs("],", out);
     fputs("\"threads\":[", out);
-    for (uint32_t i = 0; i < thread_count(story); i++) {
+    for (uint32_t i = 0; i < story_thread_count(story); i++) {
         const struct schedule_thread *thread = &story->runner->region->threads[i];
         struct schedule_step next = {.kind = thread->kind, .object = thread->object};
         fprintf(out, "%s{\"name\":", i ? "," : "");

@@ -28,7 +28,7 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
 /* Writes with the marks of cli/doctor/report.h. `full` tells all steps. */
 void story_text(const struct story *story, const struct outcome *outcome, bool full, FILE *out);
 
-/* Writes the members "threads" and "steps" of an object. */
-void story_json(const struct story *story, FILE *out);
+/* Writes the members "moment", "threads" and "steps" of an object. */
+void story_json(const struct story *story, const struct outcome *outcome, FILE *out);
 
 #endif

@@ -107,6 +107,22 @@ memory_that_was_freed_is_not_used() {
     [ $? = 66 ] && diff <(sed 1d out) again
 }
 
+the_steps_that_matter_are_marked() {
+    local at='^ *[0-9]*\*[ >] '
+    explore 66 --shrink -- "$samples/corpus" bad_check_then_act &&
+        grep -q '^the moment (marked \*): another thread came between two critical sections$' out &&
+        [ "$(grep -c "$at.*locks mutex a in withdraw (corpus.c:" out)" = 3 ] || return 1
+    explore 66 --shrink -- "$samples/corpus" bad_queue_destroyed_in_use &&
+        grep -q '^the moment (marked \*): the object was used after its end$' out && [ "$(grep -c "$at" out)" = 2 ] || return 1
+    explore 66 --json --shrink -- "$samples/corpus" bad_two_orders && holds "f['moment'] == []" || return 1
+    [ "$(uname -m)" = x86_64 ] || return 0
+    explore 66 --json --shrink -- "$samples/plain" bad_counter &&
+        holds "[f['steps'][i - 1]['operation'] for i in f['moment']] ==
+            ['reads memory counter', 'writes memory counter', 'writes memory counter']" &&
+        holds "len({f['steps'][i - 1]['thread'] for i in f['moment'][::2]}) == 1 and
+            f['steps'][f['moment'][1] - 1]['thread'] != f['steps'][f['moment'][0] - 1]['thread']"
+}
+
 jobs_do_not_change_the_answer() {
     local one two
     explore 66 --json -j 1 -- "$samples/corpus" bad_circle_of_three || return 1
@@ -255,7 +271,7 @@ ctrl_c_ends_the_search() {
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm
 a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
-jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
+the_steps_that_matter_are_marked jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
 a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own
