@@ -9,6 +9,7 @@
 #include "search.h"
 #include "story.h"
 #include "style.h"
+#include "timeline.h"
 #include "trouble.h"
 
 #include <errno.h>
@@ -209,6 +210,8 @@ static void put_text(const struct explore *explore, FILE *out)
     fputs("\nto repeat it: ", out);
     put_command(explore, out);
     fputc('\n', out);
+    if (explore->options.timeline && explore->repeated)
+        fprintf(out, "the timeline is in %s\n", explore->options.timeline);
 }
 
 static void put_json(const struct explore *explore, FILE *out)
@@ -313,6 +316,13 @@ static int work(struct explore *explore, thrum_error *ret_error)
                        explore->message[0]        ? explore->message
                        : explore->story.unseen[0] ? explore->story.unseen
                                                   : strerror(-rc));
+    if (explore->options.timeline && explore->repeated) {
+        rc = timeline_write(&explore->story, &search->outcome, explore->options.words[0],
+                            explore->options.timeline);
+        if (rc < 0)
+            return trouble(ret_error, rc, "cannot write %s: %s", explore->options.timeline,
+                           strerror(-rc));
+    }
     rc = print(explore);
     return rc < 0 ? trouble(ret_error, rc, "cannot write the report: %s", strerror(-rc)) : 0;
 }

@@ -16,6 +16,7 @@ struct explore_options {
     uint64_t seed;
     const char *schedule; /* "12:2,30:1", or NULL */
     const char *check;    /* a command line, or NULL */
+    const char *timeline; /* a file, or NULL */
     double patience, compute;
     char **words;
 };

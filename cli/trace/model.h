@@ -25,6 +25,7 @@ struct span_info {
     uint32_t object;    /* index; 0: none */
     uint32_t place;     /* index; 0: none */
     int32_t descriptor; /* for SPAN_CALL; -1: none */
+    const char *label;  /* its name, if it is not made of the rest; or NULL */
 };
 
 enum {
@@ -47,6 +48,7 @@ struct span {
 struct trace_thread {
     uint32_t process, index, tid, parent, flags;
     const char *name, *start; /* start: the function that it runs, or NULL */
+    const char *label;        /* its name, if it is not made of the rest; or NULL */
     struct span *spans;       /* by lane, then by begin */
     size_t count, room;
     uint64_t first, last; /* the time of its first and last event */

@@ -54,7 +54,9 @@ void trace_object_name(const struct trace *trace, uint32_t index, bool address, 
 void trace_thread_name(const struct trace *trace, uint32_t index, char *text, size_t size)
 {
     const struct trace_thread *thread = &trace->threads[index];
-    if (thread->tid)
+    if (thread->label)
+        snprintf(text, size, "%s", thread->label);
+    else if (thread->tid)
         snprintf(text, size, "%u %s", thread->tid, thread->name);
     else
         snprintf(text, size, "thread %u", thread->index);
@@ -64,6 +66,10 @@ void trace_info_name(const struct trace *trace, const struct span_info *info, ch
                      size_t size)
 {
     char object[600];
+    if (info->label) {
+        snprintf(text, size, "%s", info->label);
+        return;
+    }
     if (info->what == SPAN_CALL) {
         if (info->descriptor >= 0)
             snprintf(text, size, "%s(%d)", calls[info->call], info->descriptor);

@@ -123,6 +123,25 @@ the_steps_that_matter_are_marked() {
             f['steps'][f['moment'][1] - 1]['thread'] != f['steps'][f['moment'][0] - 1]['thread']"
 }
 
+# The page itself is tested by tests/page/; here, what it is given.
+a_schedule_becomes_a_timeline() {
+    explore 66 --shrink --timeline page.html -- "$samples/corpus" bad_two_orders && grep -q '^the timeline is in page.html$' out &&
+        sed -n '/^{"length"/,/^<\/script>$/p' page.html | sed '$d' >names && python3 -c "
+import json, re
+page, story = json.load(open('names')), open('out').read()
+steps = int(re.search(r'the schedule: ([0-9]+) steps', story)[1])
+assert page['length'] == steps * 1000 and [t['name'] for t in page['threads']] == ['T0 main', 'T1 take_two', 'T2 take_two']
+labels = [label for what, label, *_ in page['infos']]
+assert sum(count for t in page['threads'] for lane, count in t['lanes'] if lane == 0) == steps
+assert all(any(label.startswith('%d ' % i) for label in labels) for i in range(1, steps + 1))
+assert sum(what == 1 and 'holds since' in label for what, label, *_ in page['infos']) >= 2
+assert sum(what == 0 and 'locks mutex' in label for what, label, *_ in page['infos']) >= 2
+" && explore 66 -r 100 --shrink --timeline marked.html -- "$samples/corpus" bad_check_then_act &&
+        [ "$(grep -c '^\[3,"\* [0-9]* locks mutex a in withdraw' marked.html)" = 3 ] &&
+        explore 1 --timeline no/such/page.html -- "$samples/corpus" bad_two_orders && grep -q 'cannot write no/such/page.html: No such file' err &&
+        explore 0 -r 3 --timeline none.html -- "$samples/corpus" good_counter && [ ! -e none.html ]
+}
+
 jobs_do_not_change_the_answer() {
     local one two
     explore 66 --json -j 1 -- "$samples/corpus" bad_circle_of_three || return 1
@@ -271,7 +290,7 @@ ctrl_c_ends_the_search() {
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm
 a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
-the_steps_that_matter_are_marked jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
+the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
 a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own
