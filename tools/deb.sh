@@ -183,8 +183,12 @@ part_test() {
     need_packages
     make_root "$out/root"
     status=0
-    autopkgtest --no-built-binaries --apt-upgrade "$out"/*.deb "$out/first/thrum-$version/" -- chroot "$out/root" >"$out/autopkgtest.log" 2>&1 ||
-        status=$?
+    # autopkgtest mounts no /proc there.
+    # shellcheck disable=SC2016 # the inner shell reads that
+    unshare --mount sh -c 'root=$1; shift
+        mount -t proc proc "$root/proc" || exit
+        exec autopkgtest --no-built-binaries --apt-upgrade "$@" -- chroot "$root"' test \
+        "$out/root" "$out"/*.deb "$out/first/thrum-$version/" >"$out/autopkgtest.log" 2>&1 || status=$?
     sed -n '/ summary$/,$p' "$out/autopkgtest.log"
     # 0 is success. 2 is success with tests that were skipped; none may be.
     [ $status -eq 0 ] || fail "autopkgtest failed; all of the output is in $out/autopkgtest.log"
