@@ -5,6 +5,7 @@
 # Prints a line for each block, "KIND FILE:NUMBER PATH LINE", where NUMBER counts the blocks of the file. KIND is
 #     program    a complete C program: it has a main
 #     fragment   declarations and statements
+#     part       C of a page in docs/tutorials: lines of the program that the page shows
 #     sh         shell commands
 # and "wrong FILE:NUMBER - LINE" for a block of no known kind.
 #
@@ -167,7 +168,9 @@ function end_block(    path, i, is_program, own) {
     own = path "_" number
     path = out "/" path "_" number (kind == "sh" ? ".sh" : ".c")
     printf "" > path
-    if (kind == "sh") {
+    if (kind == "fragment" && name ~ /^docs\/tutorials\//)
+        kind = "part"
+    if (kind == "sh" || kind == "part") {
         for (i = 1; i <= count; i++)
             print lines[i] > path
     } else {

@@ -5,6 +5,8 @@
 #  - C compiles as C11 with GNU extensions and as C++17, and no warning is an error that is ignored.
 #  - C runs, linked to the library in BUILD-DIR, ends with 0 and prints the lines that it states ("// prints TEXT"), no
 #    other. "..." in a line stands for any text, a line "..." for any number of lines. Times ("0.20 s") may differ.
+#  - C of a tutorial stands in the program that its page links to in a line of its own. Spaces and ends of lines count as
+#    the same.
 #  - Shell commands parse. "./dev WORD" and "thrum WORD" name commands that exist, the latter with options that exist.
 #  - tests/interface/blocks lists the exceptions, "FILE:NUMBER WHAT REASON": with `not-c++` a block is compiled as C
 #    alone, with `not-c` not at all, with `not-run` it is not run. An exception that is not needed is a failure, too, but
@@ -22,7 +24,7 @@ complain() {
 }
 
 set --
-for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md docs/guide/*.md docs/man/*.7 examples/*.md; do
+for file in include/thrum.h include/thrum/*.h adapter/*/thrum_*.h *.md docs/*.md docs/guide/*.md docs/tutorials/*.md docs/man/*.7 examples/*.md; do
     [ ! -f "$file" ] || set -- "$@" "$file"
 done
 awk -v out="$work" -v stubs=interface/blocks.h -f "$here/blocks.awk" "$@" >"$work/index" || exit 1
@@ -88,6 +90,23 @@ run() {
     }
 }
 
+check_part() {
+    page=${1%:*}
+    program=$(sed -n 's|^\[[a-z_]*\.c\](\.\./\.\./\(examples/.*\.c\))$|\1|p' "$page")
+    if [ ! -f "$program" ]; then
+        echo "$page: links to no program in a line of its own"
+        return
+    fi
+    # shellcheck disable=SC2016 # the awk program
+    awk 'FNR == 1 { file++ }
+        { text[file] = text[file] " " $0 }
+        END {
+            for (i in text)
+                gsub(/[ \t]+/, " ", text[i])
+            exit !index(text[1], text[2])
+        }' "$program" "$2" || echo "$1: is not in $program"
+}
+
 check_sh() {
     sh -n "$2" 2>&1 || echo "$1: does not parse"
     sed -n 's|^\./dev \([a-z]*\).*|\1|p' "$2" | while read -r word; do
@@ -113,6 +132,7 @@ check_some() {
     while read -r kind label path _; do
         case $kind in
         sh) check_sh "$label" "$path" ;;
+        part) check_part "$label" "$path" ;;
         fragment | program) check_c "$label" "$path" "$kind" ;;
         esac
     done

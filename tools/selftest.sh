@@ -454,6 +454,16 @@ fresh_blocks && mkdir -p build/cli && printf '#!/bin/sh\necho "  -q, --quick  be
 rejects blocks build 'README.md:2: thrum demo has no option --slow' 'an option that does not exist'
 sed -i '/^thrum demo --slow/d' README.md
 accepts blocks build
+# shellcheck disable=SC2016 # a quotation
+fresh_blocks && mkdir docs/tutorials && {
+    printf '# First\n\n```c\n    return thrum_thing_do(0)\n        != 1;\n```\n\n'
+    echo '[first.c](../../examples/first.c)'
+} >docs/tutorials/first.md
+accepts blocks build
+sed -i 's/!= 1/!= 2/' docs/tutorials/first.md
+rejects blocks build 'docs/tutorials/first.md:1: is not in examples/first.c' 'a part of a program that the program does not have'
+sed -i '/^\[first/d' docs/tutorials/first.md
+rejects blocks build 'docs/tutorials/first.md: links to no program' 'a tutorial without its program'
 
 # Manual.
 fresh

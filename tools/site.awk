@@ -81,7 +81,7 @@ function program(name,    file, text, skipping, started) {
     print "```\n"
 }
 
-# The programs of pitfalls/ are run by the reader: some of them never end.
+# The programs of folders are run by the reader: some of them never end.
 function output(name,    file, text) {
     if (name ~ /\//)
         return

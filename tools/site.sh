@@ -33,7 +33,7 @@ done
 {
     for page in $pages; do echo "$page"; done
     for header in $headers; do echo "$header.md"; done
-    for program in examples/*.c examples/pitfalls/*.c; do echo "$program.md"; done
+    for program in examples/*.c examples/*/*.c; do echo "$program.md"; done
     echo include/README.md
     echo man/README.md
 } >"$source.pages"
@@ -47,8 +47,8 @@ for page in $pages; do
     made "$folder" "$page" >"$source/$page"
 done
 
-mkdir -p "$source/examples/pitfalls"
-for program in examples/*.c examples/pitfalls/*.c; do
+for folder in examples/*/; do mkdir -p "$source/$folder"; done
+for program in examples/*.c examples/*/*.c; do
     name=${program#examples/}
     name=${name%.c}
     {
@@ -90,7 +90,7 @@ done
     done
 } >"$source/man/README.md"
 
-for page in docs/guide/*.md; do
+for page in docs/guide/*.md docs/tutorials/*.md; do
     awk '/^```python$/ { inside = 1; next } /^```/ { inside = 0 } inside' "$page" >"$source.py"
     python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$source.py" ||
         { echo "site: $page: the Python does not parse" >&2; exit 1; }
