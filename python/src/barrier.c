@@ -34,6 +34,10 @@ static int barrier_init(PyObject *object, PyObject *arguments, PyObject *keyword
     Py_ssize_t parties = PyNumber_AsSsize_t(values[0], PyExc_OverflowError);
     if (parties == -1 && PyErr_Occurred())
         return -1;
+    if (parties < 1 && PY_VERSION_HEX >= 0x030d0000) { /* CPython accepted it before 3.13 */
+        PyErr_SetString(PyExc_ValueError, "parties must be >= 1");
+        return -1;
+    }
     self->parties = parties;
     Py_XSETREF(self->action, Py_XNewRef(values[1]));
     Py_XSETREF(self->timeout, Py_XNewRef(values[2]));

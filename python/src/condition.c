@@ -280,6 +280,12 @@ static PyObject *condition_release(PyObject *self, PyObject *ignored)
     return forward(self, "release", NULL, 0, NULL);
 }
 
+static PyObject *condition_locked(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    return forward(self, "locked", NULL, 0, NULL);
+}
+
 static PyObject *condition_enter(PyObject *object, PyObject *ignored)
 {
     (void)ignored;
@@ -367,6 +373,7 @@ static PyMethodDef condition_methods[] = {
     {"notifyAll", condition_notifyAll, METH_NOARGS, "A deprecated name of notify_all()."},
     EXT_METHOD("acquire", condition_acquire, "Acquire the lock: the method of the lock."),
     {"release", condition_release, METH_NOARGS, "Release the lock: the method of the lock."},
+    {"locked", condition_locked, METH_NOARGS, "Whether the lock is held: the method of the lock."},
     {"__enter__", condition_enter, METH_NOARGS, "Acquire the lock."},
     {"__exit__", (PyCFunction)(void (*)(void))condition_exit, METH_FASTCALL, "Release the lock."},
     {"_is_owned", condition_is_owned, METH_NOARGS, "Whether the lock is held."},

@@ -53,13 +53,6 @@ bool ext_lock_is_owned(const ext_lock *self)
 
 /* ---- Methods of both ---- */
 
-static int lock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
-{
-    static const char *const names[] = {NULL};
-    PyObject *none[1];
-    return ext_init_arguments(Py_TYPE(self)->tp_name, names, 0, arguments, keywords, none) ? 0 : -1;
-}
-
 PyDoc_STRVAR(
     acquire_doc,
     "acquire($self, /, blocking=True, timeout=-1)\n--\n\n"
@@ -156,13 +149,19 @@ static void lock_dealloc(PyObject *self)
 static PyMemberDef lock_members[] = {EXT_WEAK_MEMBER, {NULL, 0, 0, 0, NULL}};
 
 #define SLOTS_OF_BOTH                                                                              \
-    {Py_tp_init, lock_init}, {Py_tp_traverse, ext_traverse}, {Py_tp_clear, ext_clear},             \
-        {Py_tp_dealloc, lock_dealloc},                                                             \
+    {Py_tp_traverse, ext_traverse}, {Py_tp_clear, ext_clear}, {Py_tp_dealloc, lock_dealloc},       \
     {                                                                                              \
         Py_tp_members, lock_members                                                                \
     }
 
 /* ---- Lock ---- */
+
+static int lock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
+{
+    static const char *const names[] = {NULL};
+    PyObject *none[1];
+    return ext_init_arguments(Py_TYPE(self)->tp_name, names, 0, arguments, keywords, none) ? 0 : -1;
+}
 
 static PyObject *lock_listen(PyObject *self, PyObject *callback)
 {
@@ -196,6 +195,7 @@ PyDoc_STRVAR(
 static PyType_Slot lock_slots[] = {
     {Py_tp_doc, (void *)lock_doc},
     {Py_tp_new, PyType_GenericNew},
+    {Py_tp_init, lock_init},
     {Py_tp_repr, lock_repr},
     {Py_tp_methods, lock_methods},
     SLOTS_OF_BOTH,
@@ -215,6 +215,21 @@ static PyObject *rlock_new(PyTypeObject *type, PyObject *arguments, PyObject *ke
     if (self)
         ((ext_lock *)self)->reentrant = true;
     return self;
+}
+
+/* Arguments never had a meaning. The versions of CPython ignore them, then warn, then refuse them. */
+static int rlock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
+{
+#if PY_VERSION_HEX >= 0x030f0000
+    return lock_init(self, arguments, keywords);
+#else
+    (void)self;
+    if (PY_VERSION_HEX < 0x030d0000 ||
+        (PyTuple_GET_SIZE(arguments) == 0 && (!keywords || PyDict_GET_SIZE(keywords) == 0)))
+        return 0;
+    return PyErr_WarnEx(PyExc_DeprecationWarning,
+                        "Passing arguments to RLock is deprecated and will be removed in 3.15", 1);
+#endif
 }
 
 static PyObject *rlock_is_owned(PyObject *self, PyObject *ignored)
@@ -276,8 +291,13 @@ PyDoc_STRVAR(rlock_doc,
              "It is free when it was released as often as it was acquired, by the same thread.");
 
 static PyType_Slot rlock_slots[] = {
-    {Py_tp_doc, (void *)rlock_doc}, {Py_tp_new, rlock_new}, {Py_tp_repr, rlock_repr},
-    {Py_tp_methods, rlock_methods}, SLOTS_OF_BOTH,          {0, NULL},
+    {Py_tp_doc, (void *)rlock_doc},
+    {Py_tp_new, rlock_new},
+    {Py_tp_init, rlock_init},
+    {Py_tp_repr, rlock_repr},
+    {Py_tp_methods, rlock_methods},
+    SLOTS_OF_BOTH,
+    {0, NULL},
 };
 
 PyType_Spec ext_rlock_spec = {.name = "threading.RLock",

@@ -6,11 +6,14 @@ Without --all, only the classes of SHORT run. What is left out stands in cpython
 a reason; a line there that names no test is an error. Many of these tests sleep and expect that
 others have come somewhere meanwhile, which a busy machine breaks. So a test that fails runs again,
 alone, as CPython's own runner does it with -w, and is named; one that fails three times has failed.
+
+The versions of CPython differ: a line of cpython_exclusions.txt may begin with the versions that have the test.
 """
 
 import fnmatch
 import importlib
 import os
+import re
 import signal
 import sys
 import time
@@ -37,12 +40,18 @@ SHORT = (
     "test.test_threadsignals.*",
     "test.test_queue.*",
     "test.test_sched.*",
-    "test.test_concurrent_futures.FutureTests.*",
-    "test.test_concurrent_futures.ThreadPoolExecutorTest.*",
-    "test.test_concurrent_futures.ThreadPoolInitializerTest.*",
+    "test.test_concurrent_futures*.FutureTests.*",
+    "test.test_concurrent_futures*.ThreadPoolExecutorTest.*",
+    "test.test_concurrent_futures*.ThreadPoolInitializerTest.*",
     "test.test_asyncio.*",
 )
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def is_this(versions):
+    """Whether this interpreter is among `versions`: "<3.13" or ">=3.13"."""
+    sign, major, minor = re.fullmatch(r"(<|>=)(\d+)\.(\d+)", versions).groups()
+    return (sys.version_info[:2] < (int(major), int(minor))) == (sign == "<")
 
 
 def read_exclusions():
@@ -55,7 +64,9 @@ def read_exclusions():
                 pattern, _, reason = line.partition(": ")
                 if not reason:
                     sys.exit(f"cpython.py: {pattern} is excluded without a reason")
-                patterns.append(pattern)
+                *versions, pattern = pattern.split()
+                if all(map(is_this, versions)):
+                    patterns.append(pattern)
     return patterns
 
 
@@ -69,8 +80,8 @@ def flatten(suite):
 
 def failed_tests(result):
     """New objects for the tests that failed: a test case runs once."""
-    tests = {test.id(): test for test, _ in result.failures + result.errors}
-    tests |= {test.id(): test for test in result.unexpectedSuccesses}
+    failed = [test for test, _ in result.failures + result.errors] + result.unexpectedSuccesses
+    tests = {test.id(): test for test in (getattr(test, "test_case", test) for test in failed)}  # not the subtests
     return [test if not hasattr(test, "_testMethodName") else type(test)(test._testMethodName) for test in tests.values()]
 
 

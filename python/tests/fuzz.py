@@ -117,8 +117,10 @@ def wait_queue(shared, choose):
         pass
 
 
-# With a signal between its bytecodes, `with` is safe for what is written in C.
-INTERRUPTED = (hold_rlock, wait_condition, wait_event, wait_future, wait_queue, select)
+# `with` is safe for what is written in C if a signal handler raises between two bytecodes. Since Python 3.14 it is not: an
+# exception may come between __enter__ and the body, and the standard RLock, too, then stays held.
+WITH = (hold_rlock, wait_condition) if sys.version_info < (3, 14) else ()
+INTERRUPTED = (*WITH, wait_event, wait_future, wait_queue, select)
 OPERATIONS = (hold_lock, hold_rlock, take_permit, wait_condition, wait_event, use_future, select, read_write)
 
 

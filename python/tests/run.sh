@@ -6,7 +6,7 @@ set -u
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1/python" && pwd) || exit 2
 shift
-python=/usr/bin/python3 # for which Meson has built the extension
+python=${PYTHON:-/usr/bin/python3} # for which Meson, or build.sh, has built the extension
 all=
 names=
 for argument; do

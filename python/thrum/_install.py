@@ -14,12 +14,16 @@ def install():
     import concurrent.futures
     import concurrent.futures._base
     import concurrent.futures.thread
+    import contextlib
     import queue
     import threading
 
     from thrum import futures as our_futures
     from thrum import queue as our_queue
     from thrum import threading as our_threading
+
+    with contextlib.suppress(ImportError):
+        import concurrent.futures.interpreter  # Python 3.14; needs the standard ThreadPoolExecutor as its base
 
     replaced = {
         threading: (

@@ -4,6 +4,7 @@ The program becomes __main__, as under `python3 PROGRAM`. An exception that ends
 without the frames of this module, and its exit status is what it would have been.
 """
 
+import linecache
 import os
 import signal
 import sys
@@ -26,8 +27,18 @@ def _main_module(**attributes):
     return module.__dict__
 
 
+def _show_source(code, source):
+    """From Python 3.13 on, tracebacks show the lines of a command."""
+    if sys.version_info >= (3, 14):
+        linecache._register_code(code, source, "<string>")
+    elif sys.version_info >= (3, 13):
+        linecache.cache["<string>"] = len(source), None, source.splitlines(True), "<string>"
+
+
 def _run_command(command):
-    exec(compile(command, "<string>", "exec"), _main_module(__spec__=None))
+    code = compile(command, "<string>", "exec")
+    _show_source(code, command)
+    exec(code, _main_module(__spec__=None))
 
 
 def _run_script(path):

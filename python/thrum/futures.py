@@ -4,9 +4,11 @@ Future is a subclass of the standard one, and what is here works with futures of
 process pool is that of the standard library.
 """
 
+import functools
 import itertools
 import os
 import weakref
+from collections import deque
 from concurrent import futures as _standard
 from concurrent.futures import (
     ALL_COMPLETED,
@@ -286,17 +288,23 @@ class ThreadPoolExecutor(_thrum.Executor, _standard.ThreadPoolExecutor):
     def _shutdown(self):
         return self._pool.shut
 
-    def map(self, fn, *iterables, timeout=None, chunksize=1):
+    def map(self, fn, *iterables, timeout=None, chunksize=1, buffersize=None):
         """Return an iterator over fn(*args) for the items of the iterables, in their order.
 
-        All tasks are submitted by this call. TimeoutError if a result is not there within timeout
-        seconds after it. An exception of a task is raised when its result is due.
+        All tasks are submitted by this call; with buffersize, only that many, and another one each
+        time a result is taken. TimeoutError if a result is not there within timeout seconds after
+        this call. An exception of a task is raised when its result is due.
         """
+        if buffersize is not None and not isinstance(buffersize, int):
+            raise TypeError("buffersize must be an integer or None")
+        if buffersize is not None and buffersize < 1:
+            raise ValueError("buffersize must be None or > 0")
         end = None if timeout is None else monotonic() + timeout
         submit = self.submit
-        futures = [submit(fn, *arguments) for arguments in zip(*iterables)]
-        futures.reverse()
-        return _results(futures, end)
+        rest = zip(*iterables)
+        futures = deque([submit(fn, *arguments) for arguments in itertools.islice(rest, buffersize)])
+        # The iterator must not keep the executor alive.
+        return _results(futures, end, buffersize and functools.partial(_submit_next, weakref.ref(self), fn, rest))
 
     def shutdown(self, wait=True, *, cancel_futures=False):
         """Accept no more tasks. With wait, return when the workers have ended.
@@ -311,16 +319,30 @@ class ThreadPoolExecutor(_thrum.Executor, _standard.ThreadPoolExecutor):
             joined |= left
 
 
+def _submit_next(executor, fn, rest):
+    """Submit the next task of a map. An empty list if there is none."""
+    if (pool := executor()) and (arguments := next(rest, None)):
+        return [pool.submit(fn, *arguments)]
+    return []
+
+
 def _take_result(futures, end):
-    result = futures[-1].result() if end is None else futures[-1].result(end - monotonic())
-    futures.pop()
+    result = futures[0].result() if end is None else futures[0].result(end - monotonic())
+    futures.popleft()
     return result
 
 
-def _results(futures, end):
+def _results(futures, end, submit_next):
     try:
         while futures:
+            if submit_next:
+                futures.extend(submit_next())
             yield _take_result(futures, end)
     finally:
         for future in futures:
             future.cancel()
+
+
+def __getattr__(name):
+    # What later versions of the standard module have.
+    return getattr(_standard, name)

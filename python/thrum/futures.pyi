@@ -38,7 +38,12 @@ class ThreadPoolExecutor(_thrum.Executor, _standard.ThreadPoolExecutor):  # type
         self, priority: int, fn: Callable[_P, _T], /, *args: _P.args, **kwargs: _P.kwargs
     ) -> Future[_T]: ...
     def map(
-        self, fn: Callable[..., _T], *iterables: Iterable[Any], timeout: float | None = ..., chunksize: int = ...
+        self,
+        fn: Callable[..., _T],
+        *iterables: Iterable[Any],
+        timeout: float | None = ...,
+        chunksize: int = ...,
+        buffersize: int | None = ...,
     ) -> Iterator[_T]: ...
 
 _F = TypeVar("_F", bound=_standard.Future[Any])

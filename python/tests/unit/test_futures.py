@@ -533,6 +533,56 @@ class ExtrasTest(unittest.TestCase):
         self.assertRaises(CancelledError, late[-1].result)
 
 
+class MapTest(unittest.TestCase):
+    """map() with a buffer, which the standard module has since Python 3.14."""
+
+    def test_buffer_bounds_what_is_submitted(self):
+        taken = []
+
+        def items():
+            for number in range(10):
+                taken.append(number)
+                yield number
+
+        with ThreadPoolExecutor(2) as pool:
+            results = pool.map(abs, items(), buffersize=3)
+            self.assertEqual(taken, [0, 1, 2])
+            self.assertEqual(next(results), 0)
+            self.assertEqual(taken, [0, 1, 2, 3])
+            self.assertEqual(list(results), list(range(1, 10)))
+            self.assertRaises(TypeError, pool.map, abs, [1], buffersize=1.5)
+            self.assertRaises(ValueError, pool.map, abs, [1], buffersize=0)
+
+    def test_failure_cancels_the_rest(self):
+        gate, ran = threading.Event(), []
+
+        def task(number):
+            ran.append(number)
+            if number == 0:
+                raise ZeroDivisionError
+            gate.wait()
+
+        with ThreadPoolExecutor(1) as pool:
+            results = pool.map(task, range(3))
+            self.assertRaises(ZeroDivisionError, next, results)
+            self.assertRaises(StopIteration, next, results)
+            gate.set()
+        self.assertNotIn(2, ran)
+
+    @unittest.skipIf(sys.version_info < (3, 14), "Python 3.14 has it")
+    def test_pool_of_interpreters_stays_the_standard_one(self):
+        code = (
+            "from concurrent.futures import InterpreterPoolExecutor, ThreadPoolExecutor\n"
+            "import os, thrum\n"
+            "assert ThreadPoolExecutor is thrum.futures.ThreadPoolExecutor\n"
+            "assert not issubclass(InterpreterPoolExecutor, ThreadPoolExecutor)\n"
+            "with InterpreterPoolExecutor(1) as pool:\n"
+            "    print(pool.submit(abs, -1).result())\n"
+        )
+        out = subprocess.run([sys.executable, "-m", "thrum", "-c", code], capture_output=True, text=True)
+        self.assertEqual((out.stdout, out.stderr), ("1\n", ""))
+
+
 class RunTest(unittest.TestCase):
     """python3 -m thrum."""
 

@@ -347,12 +347,24 @@ class LifeTest(unittest.TestCase):
             self.assertEqual(q.get(timeout=FOREVER), "deleted")
 
     def test_subinterpreters_are_refused(self):
-        import _xxsubinterpreters as interpreters
-
+        try:
+            import _interpreters as interpreters
+        except ImportError:
+            import _xxsubinterpreters as interpreters
+        # The interpreter itself refuses the module since Python 3.12. What run_string does with an exception differs.
+        code = f"""
+import sys
+sys.path[:] = {sys.path!r}
+try:
+    import thrum
+except ImportError as error:
+    assert "main interpreter" in str(error) or "does not support loading in subinterpreters" in str(error), error
+else:
+    raise AssertionError("a subinterpreter has imported it")
+"""
         other = interpreters.create()
         try:
-            with self.assertRaisesRegex(Exception, "main interpreter"):
-                interpreters.run_string(other, f"import sys; sys.path[:] = {sys.path!r}; import thrum")
+            self.assertIsNone(interpreters.run_string(other, code))
         finally:
             interpreters.destroy(other)
 
