@@ -2,6 +2,7 @@
 # Runs the tests of the Python package that was built in a directory: run.sh BUILD [NAMES] [--all].
 # Names: unit, guide, programs, types, install, fuzz, cpython, doctor. The last needs the command `thrum`, whose path is in
 # THRUM; without that it is not among those that run by default. --all takes all of CPython's tests, and not the short selection.
+# GUIDE_TEXT is the path of an introduction to threads as plain text: guide then runs its blocks as well.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 package=$(cd "$1/python" && pwd) || exit 2
@@ -24,7 +25,12 @@ failed=0
 for name in ${names:-unit guide programs types install fuzz cpython${THRUM:+ doctor}}; do
     case $name in
     unit) "$python" -m unittest discover --start-directory "$here/unit" --top-level-directory "$here/unit" ;;
-    guide) "$python" "$here/guide.py" ;;
+    guide)
+        "$python" "$here/guide.py" &
+        { [ -z "${GUIDE_TEXT:-}" ] || "$python" "$here/guide_text.py" "$GUIDE_TEXT"; }
+        text=$?
+        wait $! && [ $text -eq 0 ]
+        ;;
     programs) "$python" "$here/programs.py" ;;
     types) "$here/types.sh" "$package" ;;
     install) "$here/install.sh" ;;
