@@ -226,6 +226,7 @@ static size_t join_pieces(struct piece *all, const struct pieces *files, const E
         all[made++] = (struct piece){
             .mapping = {.start = header->p_vaddr,
                         .end = header->p_vaddr + header->p_memsz,
+                        .read = header->p_flags & PF_R,
                         .execute = header->p_flags & PF_X,
                         .write = header->p_flags & PF_W},
             .path = file ? file->path : NULL,

@@ -27,6 +27,7 @@
 #include "core.h"
 #include "lines.h"
 #include "python.h"
+#include "reach.h"
 #include "runtime.h"
 #include "stop.h"
 #include "thrum_objects.h"
@@ -323,7 +324,7 @@ static int look_at_threads(struct look *look, const struct look_options *options
 static int look_once(struct look *look, int pid, const struct look_options *options,
                      bool *ret_moved, char *message, size_t size)
 {
-    *look = (struct look){0};
+    *look = (struct look){.leaked = -1};
     int rc = process_open(&look->process, pid, message, size);
     if (rc < 0)
         return rc;
@@ -332,6 +333,59 @@ static int look_once(struct look *look, int pid, const struct look_options *opti
     if (rc == 0 && (rc = judge(look, ret_moved)) < 0)
         process_refusal(pid, rc, message, size);
     return rc;
+}
+
+/* ---------------------------------------------------------------------------------- leaked fibers */
+
+/* Searches a process that stands still, as another struct: registers are taken anew. */
+static int search_stopped(struct process *process, int pid)
+{
+    char message[256];
+    int rc = process_open(process, pid, message, sizeof message);
+    for (int i = 0; rc == 0 && i < process->count; i++)
+        if (process->threads[i].where != THREAD_ENDED && !stop_registers(&process->threads[i]))
+            rc = -ESRCH;
+    if (rc == 0)
+        rc = thrum_look(process, NULL);
+    return rc < 0 ? rc : reach_find(process);
+}
+
+/* A fiber that waits as it did when it was looked at. */
+static void mark_leaked(struct look *look, const struct process *stopped)
+{
+    for (int i = 0; i < look->process.count; i++) {
+        struct thread *fiber = &look->process.threads[i];
+        for (int j = 0; fiber->fiber && j < stopped->count; j++) {
+            const struct thread *other = &stopped->threads[j];
+            if (other->leaked && other->tid == fiber->tid && other->claim == fiber->claim)
+                fiber->leaked = true;
+        }
+        look->leaked += fiber->leaked;
+    }
+}
+
+static void find_leaks(struct look *look)
+{
+    int pid = look->process.pid, rc;
+    struct stopped stopped;
+    struct process process = {.tasks = -1};
+    look->leaked = -1;
+    if (look->process.core)
+        rc = reach_find(&look->process);
+    else if ((rc = stop_all(&stopped, pid)) == 0) {
+        rc = search_stopped(&process, pid);
+        stop_end(&stopped);
+    }
+    if (rc >= 0) {
+        look->leaked = 0;
+        mark_leaked(look, &process);
+    } else
+        snprintf(look->leaks, sizeof look->leaks, "%s",
+                 rc == -E2BIG        ? "it has too much memory"
+                 : rc == -EOPNOTSUPP ? "its memory is not that of glibc's malloc and of this thrum"
+                 : rc == -EBUSY      ? "a thread does not stop"
+                                     : strerror(-rc));
+    process_close(&process);
 }
 
 int look_at(struct look *look, int pid, const struct look_options *options, char *message,
@@ -354,6 +408,8 @@ int look_at(struct look *look, int pid, const struct look_options *options, char
     look->seconds = now() - begin;
     if (look->verdict == VERDICT_NONE)
         judge_quiet(look, options->interval);
+    if (options->leaks)
+        find_leaks(look);
     note_unseen(look, options->stop);
     return 0;
 }
@@ -363,7 +419,7 @@ int look_at_core(struct look *look, const char *path, const struct look_options 
 {
     double begin = now();
     bool moved_on = false;
-    *look = (struct look){0};
+    *look = (struct look){.leaked = -1};
     int rc = core_open(&look->process, path, message, size);
     if (rc < 0)
         return rc;
@@ -380,6 +436,8 @@ int look_at_core(struct look *look, const char *path, const struct look_options 
     look->seconds = now() - begin;
     if (look->verdict == VERDICT_NONE)
         judge_quiet(look, 0);
+    if (options->leaks)
+        find_leaks(look);
     note_unseen(look, true);
     return 0;
 }

@@ -22,7 +22,8 @@ struct deadlock {
 struct look_options {
     double
         interval; /* seconds over which nothing may move before anything is suspected; 0: do not ask */
-    bool stop;    /* stop running threads for a moment, by ptrace, to see their stacks */
+    bool leaks; /* stop all threads for a moment, and search for fibers that nothing can wake */
+    bool stop;  /* stop running threads for a moment, by ptrace, to see their stacks */
     bool lines; /* find source files and lines */
 };
 
@@ -34,7 +35,9 @@ struct look {
     int timed_circles; /* circles of waits that a time limit will end */
     char reason[512];  /* of the verdict, in a sentence */
     char unseen[512];  /* what could not be seen, or empty */
-    double seconds;    /* that it took, without the interval */
+    int leaked;      /* fibers that are likely leaked; -1: that was not asked, or cannot be told */
+    char leaks[256]; /* why it cannot be told, or empty */
+    double seconds;  /* that it took, without the interval */
 };
 
 /* Looks at a live process. Returns 0, or a negative errno with the reason in `message`. */

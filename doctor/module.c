@@ -112,6 +112,7 @@ int modules_read(struct modules *modules, int pid, const struct memory *memory)
                    &mapping.start, &mapping.end, flags, &offset, &inode, &path) < 5)
             continue;
         line[strcspn(line, "\n")] = 0;
+        mapping.read = flags[0] == 'r';
         mapping.write = flags[1] == 'w';
         mapping.execute = flags[2] == 'x';
         mapping.shared = flags[3] == 's';

@@ -44,7 +44,7 @@ struct module {
 
 struct mapping {
     uint64_t start, end;
-    bool execute, write, shared;
+    bool read, write, execute, shared;
     int module;     /* -1: none */
     char label[24]; /* as "[heap]", or empty */
 };

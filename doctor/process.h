@@ -85,7 +85,9 @@ struct thread {
     bool fiber;     /* it is one of libthrum: `tid` is its ident */
     uint64_t claim; /* of its context; changes with each wait */
     uint64_t claim_address;
-    int carrier; /* the thread on which it runs; -1: none */
+    int carrier;           /* the thread on which it runs; -1: none */
+    uint64_t fiber_record; /* the address of its record, at the top of its stack */
+    bool leaked;           /* nothing can reach what it waits for: reach.h */
 };
 
 struct process {

@@ -2,11 +2,19 @@
  * running are stopped, for about a tenth of a millisecond, so a system call is interrupted only if
  * one begins in that moment. PTRACE_SEIZE sends no signal and leaves no trace; a doctor that is
  * killed meanwhile lets the thread go, as the system detaches what it traced.
+ *
+ * A search for memory that leads to something (reach.c) needs all threads to stand still: else a pointer could move from
+ * a place that is still to be read to one that has been read. A call of a thread that slept goes on by itself; those that
+ * cannot, as epoll_wait, return EINTR.
  */
 #include "stop.h"
 
+#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/ptrace.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -62,4 +70,104 @@ int stop_and_look(struct process *process, int index, uint8_t *buffer)
     int signal = status >> 16 == PTRACE_EVENT_STOP ? 0 : WSTOPSIG(status);
     ptrace(PTRACE_DETACH, thread->tid, NULL, (void *)(uintptr_t)signal);
     return rc;
+}
+
+/* Milliseconds that a thread has to stop: one that waits for a disk does not stop before that has answered. */
+enum { PATIENCE_MS = 1000 };
+
+static struct stopped_thread *find_stopped(const struct stopped *stopped, int tid)
+{
+    for (int i = 0; i < stopped->count; i++)
+        if (stopped->list[i].tid == tid)
+            return &stopped->list[i];
+    return NULL;
+}
+
+static int seize(struct stopped *stopped, int tid)
+{
+    if (stopped->count == stopped->room) {
+        int room = stopped->room ? stopped->room * 2 : 16;
+        struct stopped_thread *list = realloc(stopped->list, (size_t)room * sizeof *list);
+        if (!list)
+            return -ENOMEM;
+        stopped->list = list;
+        stopped->room = room;
+    }
+    if (ptrace(PTRACE_SEIZE, tid, NULL, NULL) < 0)
+        return errno == ESRCH ? 0 : -errno;
+    stopped->list[stopped->count++] = (struct stopped_thread){.tid = tid};
+    if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) < 0 && errno != ESRCH)
+        return -errno;
+    return 1;
+}
+
+/* Seizes the threads that are not held yet. Returns how many there were, or a negative errno. */
+static int seize_new(struct stopped *stopped, int pid)
+{
+    char name[64];
+    int rc = 0, count = 0;
+    snprintf(name, sizeof name, "/proc/%d/task", pid);
+    DIR *folder = opendir(name);
+    if (!folder)
+        return -errno;
+    for (struct dirent *entry; rc >= 0 && (entry = readdir(folder));) {
+        int tid = atoi(entry->d_name);
+        if (tid > 0 && !find_stopped(stopped, tid) && (rc = seize(stopped, tid)) > 0)
+            count++;
+    }
+    closedir(folder);
+    return rc < 0 ? rc : count;
+}
+
+/* Waits until it has stopped or ended. */
+static int await_stop(struct stopped_thread *thread)
+{
+    int status, rc = 0;
+    for (int i = 0; i < PATIENCE_MS && (rc = waitpid(thread->tid, &status, __WALL | WNOHANG)) == 0;
+         i++)
+        poll(NULL, 0, 1);
+    if (rc == 0)
+        return -EBUSY;
+    thread->held = rc == thread->tid && WIFSTOPPED(status);
+    /* A signal that stopped it is passed on. */
+    if (thread->held && status >> 16 != PTRACE_EVENT_STOP)
+        thread->signal = WSTOPSIG(status);
+    return 0;
+}
+
+int stop_all(struct stopped *stopped, int pid)
+{
+    int rc, done = 0;
+    *stopped = (struct stopped){0};
+    /* A thread that is not stopped yet may start another. */
+    while ((rc = seize_new(stopped, pid)) > 0)
+        while (rc >= 0 && done < stopped->count)
+            if ((rc = await_stop(&stopped->list[done++])) < 0) {
+                stop_end(stopped);
+                return rc;
+            }
+    if (rc < 0)
+        stop_end(stopped);
+    return rc;
+}
+
+bool stop_registers(struct thread *thread)
+{
+    struct user_regs_struct user;
+    struct iovec vector = {&user, sizeof user};
+    if (ptrace(PTRACE_GETREGSET, thread->tid, (void *)NT_PRSTATUS, &vector) < 0)
+        return false;
+    registers_take(thread, &user);
+    thread->where = THREAD_OUTSIDE;
+    return true;
+}
+
+void stop_end(struct stopped *stopped)
+{
+    for (int i = 0; i < stopped->count; i++)
+        if (stopped->list[i].held)
+            ptrace(PTRACE_DETACH, stopped->list[i].tid, NULL,
+                   (void *)(uintptr_t)stopped->list[i].signal);
+    free(stopped->list);
+    *stopped = (struct stopped){0};
 }

@@ -18,134 +18,13 @@
  */
 #include "thrum_objects.h"
 
+#include "thrum_layout.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    VERSION = 1,
-    FIBERS_MOST = 20000,
-    CONTEXTS_MOST = 1 << 20,
-    CONTEXT_SIZE_MOST = 1024,
-    FIBER_SIZE_MOST = 4096,
-    NAME_MOST = 64,
-    SCOPES_MOST = 64,
-};
-
-/* As src/park/layout.h has it. */
-struct layout {
-    uint32_t version, size;
-    uint64_t chunks, used, generation;
-    uint32_t chunk, context_size;
-    uint32_t claim, fiber, process, scope, native_id, wait_kind, wait_object, rest, thread, name;
-    uint32_t name_size;
-    uint32_t claim_states, claim_waiting, claim_shielded;
-    uint32_t scope_outer, scope_task;
-    uint32_t reading, reading_size, reading_count;
-    uint32_t thread_finished;
-    uint32_t lock_owner, rwlock_owner;
-    uint32_t fiber_size, fiber_worker, fiber_task, fiber_ticket;
-    uint32_t worker_running, worker_native_id;
-    uint32_t fiber_place, fiber_stack, fiber_frame, fiber_base;
-    uint32_t look_at;
-};
-
-/* A context, copied. */
-struct context {
-    uint8_t bytes[CONTEXT_SIZE_MOST];
-    uint64_t address;
-    uint32_t ident;
-};
-
-struct thrum {
-    struct process *process;
-    struct layout at;
-    uint64_t chunks;
-    uint32_t used, generation;
-    int *thread_of; /* by ident: an index, or -1 */
-    int fibers;
-};
-
-static uint64_t word_of(const struct context *context, uint32_t offset)
-{
-    uint64_t value = 0;
-    memcpy(&value, context->bytes + offset, sizeof value);
-    return value;
-}
-
-static uint32_t half_of(const struct context *context, uint32_t offset)
-{
-    uint32_t value = 0;
-    memcpy(&value, context->bytes + offset, sizeof value);
-    return value;
-}
-
-/* The address of the layout: in the program, or in a library of that name. */
-static bool find_layout(struct process *process, uint64_t *ret)
-{
-    struct symbol symbol;
-    const struct module *program = process_program(process);
-    for (int i = 0; i < process->modules.count; i++) {
-        const char *name = strrchr(process->modules.list[i].path, '/');
-        if (&process->modules.list[i] != program && !(name && strncmp(name, "/libthrum", 9) == 0))
-            continue;
-        const struct module *module =
-            modules_find(&process->modules, process->modules.list[i].start);
-        if (module && module_named(module, "thrum__doctor_layout", &symbol)) {
-            *ret = symbol.start;
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Offsets must lie in what is copied. */
-static bool fits(const struct layout *at)
-{
-    const uint32_t in_context[] = {at->claim,     at->fiber,       at->process, at->scope,
-                                   at->native_id, at->wait_kind,   at->rest,    at->thread,
-                                   at->name,      at->wait_object, at->look_at};
-    const uint32_t in_fiber[] = {at->fiber_worker, at->fiber_task,  at->fiber_ticket,
-                                 at->fiber_place,  at->fiber_stack, at->fiber_frame,
-                                 at->fiber_base};
-    bool good = at->version == VERSION && at->size >= sizeof *at && at->chunk > 0 &&
-                at->context_size <= CONTEXT_SIZE_MOST && at->context_size >= 8 &&
-                at->fiber_size <= FIBER_SIZE_MOST && at->fiber_size >= 8 &&
-                at->name_size <= NAME_MOST && at->name <= at->context_size - at->name_size &&
-                at->claim_states > 0 && at->reading_count <= 16;
-    for (size_t i = 0; i < sizeof in_context / sizeof *in_context; i++)
-        good = good && in_context[i] <= at->context_size - 8;
-    for (size_t i = 0; i < sizeof in_fiber / sizeof *in_fiber; i++)
-        good = good && in_fiber[i] <= at->fiber_size - 8;
-    return good;
-}
-
-/* Reads the layout and where the table is. False: there is none that we know. */
-static bool open_table(struct thrum *thrum)
-{
-    const struct memory *memory = &thrum->process->memory;
-    uint64_t address, pointer;
-    return find_layout(thrum->process, &address) &&
-           memory_read(memory, address, &thrum->at, sizeof thrum->at) && fits(&thrum->at) &&
-           memory_word(memory, thrum->at.chunks, &thrum->chunks) &&
-           memory_word(memory, thrum->at.used, &pointer) &&
-           memory_half(memory, pointer, &thrum->used) &&
-           memory_half(memory, thrum->at.generation, &thrum->generation) && thrum->used > 0 &&
-           thrum->used <= CONTEXTS_MOST;
-}
-
-/* False if it is not in use. */
-static bool read_context(const struct thrum *thrum, uint32_t ident, struct context *ret)
-{
-    uint64_t chunk;
-    const struct memory *memory = &thrum->process->memory;
-    if (!memory_word(memory, thrum->chunks + 8 * (uint64_t)(ident / thrum->at.chunk), &chunk))
-        return false;
-    ret->ident = ident;
-    ret->address = chunk + (uint64_t)(ident % thrum->at.chunk) * thrum->at.context_size;
-    return memory_read(memory, ret->address, ret->bytes, thrum->at.context_size) &&
-           half_of(ret, thrum->at.process) == thrum->generation;
-}
+enum { FIBERS_MOST = 20000, SCOPES_MOST = 64 };
 
 static void read_text(const struct memory *memory, uint64_t address, char *text, size_t size)
 {
@@ -230,6 +109,8 @@ static int unwind_fiber(struct thrum *thrum, struct thread *thread, const uint8_
     register_set(&thread->registers, REGISTER_STACK, stack);
     register_set(&thread->registers, REGISTER_FRAME, frame);
     register_set(&thread->registers, REGISTER_BASE, base);
+    if (!buffer)
+        return 0;
     const struct mapping *map = modules_map(&process->modules, stack);
     size_t size = map && map->end - stack < STACK_COPY ? map->end - stack : STACK_COPY;
     struct stack_copy copy = {stack, memory_read_some(&process->memory, stack, buffer, size),
@@ -253,12 +134,6 @@ static int borrow_frames(struct process *process, struct thread *thread, int car
         memcpy(thread->frames, from->frames, sizeof *thread->frames * (size_t)from->frame_count);
     thread->frame_count = from->frame_count;
     return 0;
-}
-
-static bool is_waiting(const struct layout *at, uint64_t claim)
-{
-    uint64_t state = claim % at->claim_states;
-    return state == at->claim_waiting || state == at->claim_shielded;
 }
 
 bool thrum_fiber_unmoved(const struct process *process, const struct thread *fiber)
@@ -299,6 +174,7 @@ static int add_fiber(struct thrum *thrum, const struct context *context, uint8_t
         return -ENOMEM;
     thrum->thread_of[context->ident] = process->count - 1;
     thread->fiber = true;
+    thread->fiber_record = address;
     thread->inner_tid = -1;
     thread->where = THREAD_FIBER;
     thread->claim = word_of(context, at->claim);
@@ -307,7 +183,7 @@ static int add_fiber(struct thrum *thrum, const struct context *context, uint8_t
     take_name(thrum, context, thread);
     int rc = carrier >= 0 ? borrow_frames(process, thread, carrier)
                           : unwind_fiber(thrum, thread, fiber, buffer);
-    bool waits = is_waiting(at, thread->claim);
+    bool waits = thrum_is_waiting(at, thread->claim);
     if (carrier < 0)
         thread->exact = waits && thrum_fiber_unmoved(process, thread);
     snprintf(thread->doing, sizeof thread->doing, "%s",
@@ -332,7 +208,7 @@ static void add_thread(struct thrum *thrum, const struct context *context)
     thrum->thread_of[context->ident] = index;
     take_name(thrum, context, thread);
     if (thread->where == THREAD_IN_CALL && thread->exact &&
-        is_waiting(at, word_of(context, at->claim)) && thread->wait.kind == OBJECT_FUTEX)
+        thrum_is_waiting(at, word_of(context, at->claim)) && thread->wait.kind == OBJECT_FUTEX)
         take_wait(thrum, context, thread);
 }
 
@@ -345,7 +221,7 @@ static void set_owner(struct thrum *thrum, struct wait *wait, uint32_t ident)
     wait->owner = thrum->thread_of[ident];
     if (wait->owner >= 0)
         wait->owner_state = OWNER_LIVES;
-    else if (!read_context(thrum, ident, &context))
+    else if (!thrum_read_context(thrum, ident, &context))
         wait->owner_state = OWNER_GONE;
 }
 
@@ -397,7 +273,7 @@ static void search_owner(struct thrum *thrum, int waiter, struct wait *wait)
         return;
     for (uint32_t ident = 1; ident < thrum->used; ident++) {
         int index = thrum->thread_of[ident];
-        if (index < 0 || !read_context(thrum, ident, &context))
+        if (index < 0 || !thrum_read_context(thrum, ident, &context))
             continue;
         uint64_t thread = word_of(&context, thrum->at.thread);
         if (future ? runs_task(thrum, &context, wait->object)
@@ -446,7 +322,7 @@ int thrum_look(struct process *process, uint8_t *buffer)
     struct thrum thrum = {.process = process};
     struct context context;
     int rc = 0;
-    if (!open_table(&thrum))
+    if (!thrum_open(&thrum))
         return 0;
     thrum.thread_of = malloc(sizeof *thrum.thread_of * thrum.used);
     if (!thrum.thread_of)
@@ -454,7 +330,7 @@ int thrum_look(struct process *process, uint8_t *buffer)
     for (uint32_t ident = 0; ident < thrum.used; ident++)
         thrum.thread_of[ident] = -1;
     for (uint32_t ident = 1; rc == 0 && ident < thrum.used; ident++) {
-        if (!read_context(&thrum, ident, &context))
+        if (!thrum_read_context(&thrum, ident, &context))
             continue;
         if (word_of(&context, thrum.at.fiber))
             rc = add_fiber(&thrum, &context, buffer);

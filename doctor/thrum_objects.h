@@ -6,8 +6,8 @@
 
 /* Adds the fibers of the process to its threads, and fills in waits for thrum's objects. Nothing is
  * done if the process does not use libthrum, or one of another kind than we know. Called when all
- * threads were looked at and their own waits decoded. `buffer` holds STACK_COPY bytes. Returns 0 or
- * -ENOMEM. */
+ * threads were looked at and their own waits decoded. `buffer` holds STACK_COPY bytes; without it
+ * fibers get no frames. Returns 0 or -ENOMEM. */
 int thrum_look(struct process *process, uint8_t *buffer);
 
 /* True if the fiber has not moved since it was looked at. */

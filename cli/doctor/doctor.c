@@ -74,8 +74,10 @@ int doctor_run(int argc, char **argv)
     trouble_speaker("doctor");
     if (options.words)
         return doctor_start(&options);
-    const struct look_options how = {
-        .interval = options.interval, .stop = options.stop, .lines = !options.no_lines};
+    const struct look_options how = {.interval = options.interval,
+                                     .leaks = options.leaks,
+                                     .stop = options.stop,
+                                     .lines = !options.no_lines};
     int rc = options.core ? look_at_core(&look, options.core, &how, message, sizeof message)
                           : look_at(&look, options.pid, &how, message, sizeof message);
     if (rc < 0) {

@@ -7,7 +7,8 @@
 /* How long a thread waits before a look at the reason; the pause after a look without a result; the
  * number of ticks without movement before all threads are suspected. The library does not see waits
  * for locks that a program makes itself. For these there is a look each BLIND_PAUSE. */
-static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2, BLIND_PAUSE = 1;
+static const double WAIT_LEAST = 0.025, PAUSE_LEAST = 0.1, PAUSE_MOST = 2, BLIND_PAUSE = 1,
+                    LEAK_PAUSE_LEAST = 0.5, LEAK_PAUSE_MOST = 16;
 enum { QUIET_TICKS = 3 };
 
 double live_now(void)
@@ -136,6 +137,33 @@ bool live_look(struct live *live, const struct recording *recording, bool lines,
         !live->deadlock)
         return look_for_quiet(live, recording->pid, lines, ret_look);
     return false;
+}
+
+/* The search stops the process for some milliseconds, so it comes more and more rarely while it finds nothing new. */
+bool live_leaks(struct live *live, const struct recording *recording, bool lines,
+                struct look *ret_look)
+{
+    char message[256];
+    uint64_t sum = 0;
+    const struct look_options how = {.leaks = true, .lines = lines};
+    if (live->leak_next == 0) {
+        live->leak_pause = LEAK_PAUSE_LEAST;
+        live->leak_next = live_now() + live->leak_pause;
+    }
+    if (live_now() < live->leak_next ||
+        look_at(ret_look, recording->pid, &how, message, sizeof message) < 0)
+        return false;
+    for (int i = 0; i < ret_look->process.count; i++)
+        if (ret_look->process.threads[i].leaked)
+            sum = mix(sum, ret_look->process.threads[i].claim_address) | 1;
+    bool news = sum != 0 && sum != live->leaked;
+    live->leaked = sum;
+    live->leak_pause =
+        live->leak_pause * 2 < LEAK_PAUSE_MOST ? live->leak_pause * 2 : LEAK_PAUSE_MOST;
+    live->leak_next = live_now() + live->leak_pause;
+    if (!news)
+        look_free(ret_look);
+    return news;
 }
 
 void live_end_with_core(int pid)

@@ -29,6 +29,11 @@ static const struct option_row rows[] = {
      "Threads that sleep are never stopped. A running thread is stopped by ptrace for about a "
      "tenth of a millisecond. If it begins a system call just then, the call may return EINTR.",
      OPTION_FLAG, INTO(stop)},
+    {'l', "leaks", NULL, "Search for fibers of thrum that nothing can wake any more.",
+     "All threads are stopped by ptrace while the memory of the process is searched for pointers to what the fibers wait "
+     "for. Calls that a stop ends, such as epoll_wait, return EINTR. A core file is searched without that. With a PROGRAM the "
+     "search comes after half a second, and again after pauses of 1 to 16 s.",
+     OPTION_FLAG, INTO(leaks)},
     {'w', "watch", "TIME", "Look again each TIME, and show what changed.",
      "It ends when the process ends (status 0), or when a deadlock is proven: then the whole "
      "report follows. With --json each look is an object on a line of its own.",
@@ -49,8 +54,8 @@ static const struct option_row rows[] = {
     {'f', "fail-on", "WHAT",
      "Which findings give status 66: nothing, deadlock, potential (the default) or leak.",
      "Each includes those before it: potential is a deadlock that happened or that can happen; leak is "
-     "also a thread that ended and was neither joined nor detached, a failure that nobody asked for, and a number of "
-     "threads, locks or pending tasks that grows steadily.",
+     "also a thread that ended and was neither joined nor detached, a failure that nobody asked for, a number of "
+     "threads, locks or pending tasks that grows steadily, and what --leaks finds.",
      OPTION_CHOICE, INTO(fail_on), .choices = fail_on_names, .completion = COMPLETE_CHOICES},
     {0, "strict", NULL, "Show cycles of locks that cannot become a deadlock, too, and why.", NULL,
      OPTION_FLAG, INTO(strict)},

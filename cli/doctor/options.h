@@ -9,7 +9,7 @@ struct doctor_options {
     const char *core; /* or NULL */
     double interval;  /* seconds */
     double watch;     /* seconds; 0: look once */
-    bool json, stop, no_lines;
+    bool json, stop, leaks, no_lines;
 
     char **words;             /* a program to run, with its arguments, in argv; or NULL */
     const char *output;       /* where its report goes; NULL: standard error */

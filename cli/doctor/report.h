@@ -40,4 +40,7 @@ const char *doctor_report_function(const struct frame *frames, int count, int in
 int doctor_report_text(const struct look *look, FILE *out, bool colours);
 int doctor_report_json(const struct look *look, FILE *out, bool one_line);
 
+/* The fibers alone that are likely leaked, as text. Returns 0 or -ENOMEM. */
+int doctor_report_leaks(const struct look *look, FILE *file, bool colours);
+
 #endif

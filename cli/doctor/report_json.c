@@ -118,6 +118,7 @@ static json_t *thread_json(const struct process *process, const struct thread *t
     put(object, "where", json_string(wheres[thread->where]), ok);
     put(object, "exact", json_boolean(thread->exact), ok);
     put(object, "stuck", json_boolean(thread->stuck), ok);
+    put(object, "leaked", json_boolean(thread->leaked), ok);
     put(object, "does", text_or_null(text), ok);
     put(object, "system_call",
         thread->where == THREAD_IN_CALL ? json_integer(thread->call) : json_null(), ok);
@@ -159,6 +160,8 @@ int doctor_report_json(const struct look *look, FILE *out, bool one_line)
     put(object, "unseen", text_or_null(look->unseen), &ok);
     put(object, "seconds", json_real(look->seconds), &ok);
     put(object, "timed_circles", json_integer(look->timed_circles), &ok);
+    put(object, "leaked", look->leaked >= 0 ? json_integer(look->leaked) : json_null(), &ok);
+    put(object, "leaks", text_or_null(look->leaks), &ok);
     put(object, "deadlocks", deadlocks_json(look, &ok), &ok);
     for (int i = 0; i < process->count; i++)
         ok &= json_array_append_new(threads, thread_json(process, &process->threads[i], &ok)) == 0;

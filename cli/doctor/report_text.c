@@ -122,6 +122,17 @@ static void put_alone(const struct out *out, const struct process *process,
                 thread->wait.owner_tid);
 }
 
+static void put_leaks(const struct out *out, const struct look *look)
+{
+    if (look->leaked > 0)
+        fprintf(out->file, "%sLIKELY LEAKED%s: %d fiber%s for what nothing can reach any more\n",
+                MARK_RED, MARK_PLAIN, look->leaked, look->leaked == 1 ? " waits" : "s wait");
+    else if (look->leaked == 0)
+        fprintf(out->file, "no leaked fiber found\n");
+    else if (look->leaks[0])
+        fprintf(out->file, "leaked fibers: cannot tell: %s\n", look->leaks);
+}
+
 static void put_verdict(const struct out *out, const struct look *look)
 {
     const struct process *process = &look->process;
@@ -148,6 +159,7 @@ static void put_verdict(const struct out *out, const struct look *look)
     }
     if (look->timed_circles > 0)
         fprintf(out->file, "threads wait for each other, but a time limit will end that\n");
+    put_leaks(out, look);
     if (look->unseen[0])
         fprintf(out->file, "not seen: %s\n", look->unseen);
 }
@@ -160,7 +172,8 @@ static bool same(const struct thread *a, const struct thread *b)
         return false;
     if (a->where != b->where || a->fiber != b->fiber || a->frame_count != b->frame_count ||
         a->wait.kind != b->wait.kind || a->wait.object != b->wait.object || a->stuck != b->stuck ||
-        a->call != b->call || strcmp(a->doing, b->doing) != 0 || a->where == THREAD_ENDED)
+        a->leaked != b->leaked || a->call != b->call || strcmp(a->doing, b->doing) != 0 ||
+        a->where == THREAD_ENDED)
         return false;
     for (int i = 0; i < a->frame_count; i++)
         if (a->frames[i].place != b->frames[i].place)
@@ -177,14 +190,30 @@ static int fiber_on(const struct process *process, int index)
     return -1;
 }
 
-static void put_threads(const struct out *out, const struct process *process, bool stuck)
+static bool is_stuck(const struct thread *thread)
+{
+    return thread->stuck;
+}
+
+static bool is_free(const struct thread *thread)
+{
+    return !thread->stuck;
+}
+
+static bool is_leaked(const struct thread *thread)
+{
+    return thread->leaked;
+}
+
+static void put_threads(const struct out *out, const struct process *process,
+                        bool (*wanted)(const struct thread *thread))
 {
     char text[1024];
     bool *shown = calloc((size_t)process->count + 1, sizeof *shown);
     for (int i = 0; i < process->count; i++) {
         const struct thread *thread = &process->threads[i];
         int more = 0;
-        if (thread->stuck != stuck || (shown && shown[i]))
+        if (!wanted(thread) || (shown && shown[i]))
             continue;
         fprintf(out->file, "\n%s%s %d (%s)%s", MARK_BOLD, doctor_report_kind(thread), thread->tid,
                 thread->name, MARK_PLAIN);
@@ -197,7 +226,7 @@ static void put_threads(const struct out *out, const struct process *process, bo
         if (more > 8)
             fprintf(out->file, " and %d more", more - 8);
         doctor_report_wait(process, thread, text, sizeof text);
-        fprintf(out->file, "\n  %s\n", text);
+        fprintf(out->file, "\n  %s%s\n", text, thread->leaked ? "; likely leaked" : "");
         int fiber = fiber_on(process, i);
         if (fiber >= 0)
             fprintf(out->file, "    on the stack of fiber %d (%s)\n", process->threads[fiber].tid,
@@ -221,6 +250,31 @@ void doctor_report_styled(const char *text, FILE *file, bool colours)
     }
 }
 
+/* Writes what was made in memory, and frees it. Returns 0 or -ENOMEM. */
+static int finish(struct out *out, char **text, FILE *file, bool colours)
+{
+    bool failed = ferror(out->file) != 0;
+    failed |= fclose(out->file) != 0;
+    if (!failed)
+        doctor_report_styled(*text, file, colours);
+    free(*text);
+    return failed ? -ENOMEM : 0;
+}
+
+int doctor_report_leaks(const struct look *look, FILE *file, bool colours)
+{
+    char *text = NULL;
+    size_t size = 0;
+    struct out out = {open_memstream(&text, &size)};
+    if (!out.file)
+        return -ENOMEM;
+    fprintf(out.file, "process %d (%s)\n", look->process.pid, look->process.name);
+    put_leaks(&out, look);
+    put_threads(&out, &look->process, is_leaked);
+    fputc('\n', out.file);
+    return finish(&out, &text, file, colours);
+}
+
 int doctor_report_text(const struct look *look, FILE *file, bool colours)
 {
     char *text = NULL;
@@ -233,12 +287,7 @@ int doctor_report_text(const struct look *look, FILE *file, bool colours)
             process->name, process->runtime ? ", " : "", process->runtime ? process->runtime : "",
             process->count, process->count == 1 ? "" : "s", look->seconds * 1e3);
     put_verdict(&out, look);
-    put_threads(&out, process, true);
-    put_threads(&out, process, false);
-    bool failed = ferror(out.file) != 0;
-    failed |= fclose(out.file) != 0;
-    if (!failed)
-        doctor_report_styled(text, file, colours);
-    free(text);
-    return failed ? -ENOMEM : 0;
+    put_threads(&out, process, is_stuck);
+    put_threads(&out, process, is_free);
+    return finish(&out, &text, file, colours);
 }

@@ -145,6 +145,18 @@ static void end_process(const struct watch *watch, pid_t pid)
         kill(pid, SIGKILL);
 }
 
+static void report_leaks(struct watch *watch, struct program *program)
+{
+    struct look look;
+    if (!live_leaks(&program->live, &program->recording, !watch->options->no_lines, &look))
+        return;
+    int rc = watch->options->json ? doctor_report_json(&look, watch->out, true)
+                                  : doctor_report_leaks(&look, watch->out, watch->colours);
+    watch->failed |= rc < 0 || fflush(watch->out) != 0;
+    watch->seen.leaks += look.leaked;
+    look_free(&look);
+}
+
 static void tick(struct watch *watch)
 {
     for (int i = 0; i < watch->count; i++) {
@@ -158,6 +170,8 @@ static void tick(struct watch *watch)
         recording_note_files(&program->recording);
         growth_sample(&program->growth, &program->recording);
         trace_program_drain(program->trace);
+        if (watch->options->leaks)
+            report_leaks(watch, program);
         if (watch->options->trace_only ||
             !live_look(&program->live, &program->recording, !watch->options->no_lines, &look))
             continue;

@@ -96,11 +96,19 @@ void thrum__fiber_list_push(const thrum__fibers *fibers, thrum__fiber_list *list
     list->last = task;
 }
 
+/* An empty list leads to no task that was taken: thrum doctor would think that the list can reach it. */
+static void cut_to(thrum__fiber_list *list, void *first)
+{
+    list->first = first;
+    if (!first)
+        list->last = NULL;
+}
+
 void *thrum__fiber_list_pop(const thrum__fibers *fibers, thrum__fiber_list *list)
 {
     void *task = list->first;
     if (task)
-        list->first = thrum__fibers_next(fibers, task);
+        cut_to(list, thrum__fibers_next(fibers, task));
     return task;
 }
 
@@ -348,7 +356,7 @@ static void *take_share(thrum__fibers *fibers, thrum__fiber_worker *worker)
             first = task;
         else if (!thrum__ring_put(&worker->ring, task))
             break;
-        fibers->injected.first = next;
+        cut_to(&fibers->injected, next);
     }
     thrum__store_relaxed(&fibers->injected_count, fibers->injected_count - taken);
     return width == 1 ? thrum__fiber_list_pop(fibers, &worker->local) : first;

@@ -58,8 +58,10 @@
 #include "thread/living.h"
 #include <thrum/with.h>
 
+#include <stddef.h>
 #include <stdio.h>
 
+enum { LIKELY = 1 << 14 }; /* more references than that are none */
 enum { BUNDLE = 64, SLAB = 2 << 20, KEEP = 2, OFFERED = 64, PLACES = SLAB / sizeof(thrum_future) };
 
 /* A future that is not in use. */
@@ -86,6 +88,16 @@ static uint32_t offered_count;
 
 static struct thrum__free_future
     *left; /* behind, by contexts that ended while another had the lock */
+
+const thrum__future_slabs thrum__future_slabs_layout = {
+    .first = (void *const *)&all,
+    .size = SLAB,
+    .next = offsetof(struct slab, next_of_all),
+    .given = offsetof(struct slab, given),
+    .place = sizeof(thrum_future),
+    .references = offsetof(thrum_future, references),
+    .likely = LIKELY,
+};
 
 static struct slab *slab_of(void *place)
 {
@@ -183,7 +195,6 @@ static void put_back(struct thrum__free_future *place)
  * upper half is no likely count of references. */
 static bool is_in_use(const thrum_future *future)
 {
-    enum { LIKELY = 1 << 14 };
     uint32_t count = thrum__load_acquire(&future->references);
     return count > 0 && count < LIKELY;
 }

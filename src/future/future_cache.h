@@ -13,4 +13,15 @@ void thrum__future_cache_failed(thrum_future *future);
 /* Gives it back. By any thread. */
 void thrum__future_cache_give(thrum_future *future);
 
+/* For a reader outside of the process (park/layout.h): where the slabs are and which of their places are in use. */
+typedef struct thrum__future_slabs {
+    void *const *first; /* slab */
+    /* Of a slab: its size, offsets of the pointer to the next one and of the number of places that were given out. */
+    uint32_t size, next, given;
+    /* Of a place: its size, and the offset of its count of references; that of a place in use is from 1 to `likely` - 1. */
+    uint32_t place, references, likely;
+} thrum__future_slabs;
+
+extern const thrum__future_slabs thrum__future_slabs_layout;
+
 #endif

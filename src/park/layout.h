@@ -47,6 +47,13 @@ typedef struct thrum__layout {
     /* In a context: not 0 while its wait has no limit, though the kernel or the worker may wake it
      * to look for a deadlock (deadlock.h). */
     uint32_t look_at;
+
+    /* For a search for memory that leads to a fiber: the size of `rest`; in a fiber, the bottom of its stack; in a
+     * worker, the ring of tasks, whose slots keep tasks that were taken; the memory of futures. */
+    uint32_t rest_size;
+    uint32_t fiber_bottom;
+    uint32_t worker_ring, worker_ring_size;
+    const struct thrum__future_slabs *futures;
 } thrum__layout;
 
 extern const thrum__layout thrum__doctor_layout;

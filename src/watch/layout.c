@@ -5,6 +5,7 @@
 
 #include "base/process.h"
 #include "fiber/scheduler.h"
+#include "future/future_cache.h"
 #include "thread/thread.h"
 #include <thrum/export.h>
 #include <thrum/rwlock.h>
@@ -60,6 +61,11 @@ THRUM_API const thrum__layout thrum__doctor_layout = {
     .fiber_ticket = offsetof(thrum__fiber, ticket),
     .worker_running = offsetof(thrum__fiber_worker, running),
     .worker_native_id = offsetof(thrum__fiber_worker, native_id),
+    .rest_size = sizeof(thrum__context_rest),
+    .fiber_bottom = offsetof(thrum__fiber, stack.bottom),
+    .worker_ring = offsetof(thrum__fiber_worker, ring),
+    .worker_ring_size = sizeof(thrum__run_ring),
+    .futures = &thrum__future_slabs_layout,
 #if defined(THRUM__SWITCH_X86_64) || defined(THRUM__SWITCH_AARCH64)
     .fiber_place = offsetof(thrum__fiber, coroutine.registers.place),
     .fiber_stack = offsetof(thrum__fiber, coroutine.registers.stack),

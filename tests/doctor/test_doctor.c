@@ -210,10 +210,11 @@ static bool all_wait_so(json_t *report, const char *waits, bool named)
 }
 
 /* One look; the report is to be released. */
-static json_t *ask(pid_t pid, int *ret_status)
+static json_t *ask_with(pid_t pid, const char *option, int *ret_status)
 {
     char line[128];
-    snprintf(line, sizeof line, "doctor -p %d --json --no-lines --interval 20ms", (int)pid);
+    snprintf(line, sizeof line, "doctor -p %d --json --no-lines --interval 20ms %s", (int)pid,
+             option);
     struct spawned command = spawn_run(line);
     json_error_t error;
     json_t *report = json_loads(command.out, 0, &error);
@@ -223,6 +224,11 @@ static json_t *ask(pid_t pid, int *ret_status)
     *ret_status = command.status;
     spawn_free(&command);
     return report;
+}
+
+static json_t *ask(pid_t pid, int *ret_status)
+{
+    return ask_with(pid, "", ret_status);
 }
 
 static double seconds_now(void)
@@ -350,6 +356,98 @@ TEST(a_fiber_that_waits_is_shown_with_its_stack)
     }
     end_sample(&running, SIGKILL);
 }
+
+#ifdef __GLIBC__
+/* leaks.c: how many fibers wait in a sample, and how many of them nothing can wake. */
+static const struct {
+    const char *sample;
+    int waiting, leaked;
+} leaks[] = {
+    {"lost_queue", 1, 1},        {"lost_event", 2, 2},       {"lost_pair", 2, 2},
+    {"lost_chain", 2, 2},        {"lost_select", 1, 1},      {"lost_among_known", 101, 100},
+    {"by_variable", 1, 0},       {"by_list", 1, 0},          {"by_future", 1, 0},
+    {"by_sleeping_fiber", 1, 0}, {"by_waiting_fiber", 2, 0}, {"by_thread", 1, 0},
+    {"by_page", 1, 0},           {"by_time", 1, 0},          {"by_descriptor", 1, 0},
+    {"by_local", 1, 0},
+};
+
+static int count_fibers(json_t *report, bool leaked)
+{
+    size_t index;
+    json_t *thread;
+    int count = 0;
+    json_array_foreach(json_object_get(report, "threads"), index, thread) count +=
+        json_is_true(json_object_get(thread, "fiber")) &&
+        (leaked ? json_is_true(json_object_get(thread, "leaked"))
+                : strcmp(text_of(json_object_get(thread, "wait"), "kind"), "thrum") == 0);
+    return count;
+}
+
+static void check_leaks(const char *sample, int waiting, int leaked)
+{
+    double until = seconds_now() + 20 * test_deadline_scale();
+    struct running running = start_sample("leaks", sample);
+    printf("# %s\n", sample);
+    for (bool there = false; !there;) {
+        int status;
+        json_t *report = ask_with(running.subject, "--leaks", &status);
+        there = count_fibers(report, false) == waiting &&
+                json_is_integer(json_object_get(report, "leaked"));
+        int found = (int)json_integer_value(json_object_get(report, "leaked"));
+        if (there ? found != leaked : seconds_now() > until)
+            json_dumpf(report, stdout, JSON_INDENT(1));
+        CHECK(there || seconds_now() <= until);
+        if (there) {
+            CHECK_INT(found, ==, leaked);
+            CHECK_INT(count_fibers(report, true), ==, leaked);
+        }
+        json_decref(report);
+    }
+    end_sample(&running, SIGKILL);
+}
+
+TEST_DEADLINE(fibers_that_nothing_can_wake_are_found, 120)
+{
+    for (size_t i = 0; have("leaks") && i < sizeof leaks / sizeof *leaks; i++)
+        check_leaks(leaks[i].sample, leaks[i].waiting, leaks[i].leaked);
+}
+/* The text of a file once it has `part`. */
+static void await_text(const char *path, const char *part, char *text, size_t size)
+{
+    double until = seconds_now() + 20 * test_deadline_scale();
+    do {
+        int file = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t got = file < 0 ? 0 : read(file, text, size - 1);
+        text[got < 0 ? 0 : got] = 0;
+        if (file >= 0)
+            close(file);
+        CHECK(seconds_now() < until);
+    } while (!strstr(text, part));
+}
+
+TEST_DEADLINE(fibers_that_nothing_can_wake_are_told_while_their_program_runs, 60)
+{
+    char report[] = "/tmp/thrum-leaks-XXXXXX", sample[4096], text[8192];
+    int status, file = mkstemp(report);
+    if (!have("leaks"))
+        return;
+    CHECK(file >= 0);
+    close(file);
+    snprintf(sample, sizeof sample, "%s/leaks", getenv("DOCTOR_SAMPLES"));
+    struct running running = start_program(
+        (const char *[]){getenv("THRUM_COMMAND"), "doctor", "--leaks", "--fail-on", "leak",
+                         "--no-lines", "--output", report, "--", sample, "lost_pair", NULL});
+    await_text(report, "LIKELY LEAKED: 2 fibers wait for what nothing can reach any more", text,
+               sizeof text);
+    CHECK(strstr(text, "waits for thrum event") != NULL);
+    kill(running.pid, SIGTERM);
+    CHECK(waitpid(running.pid, &status, 0) == running.pid);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == PROVEN);
+    close(running.output);
+    unlink(report);
+}
+
+#endif
 
 TEST_DEADLINE(programs_that_are_well_raise_no_alarm, 120)
 {
