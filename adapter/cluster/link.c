@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <thrum/thread.h>
+#include <unistd.h>
 
 enum { SERVERS_MOST = 16 };
 
@@ -42,6 +43,66 @@ static thrum_time nanoseconds(double seconds, double standard)
 {
     double used = seconds > 0 ? seconds : standard;
     return (thrum_time)((used < 1e6 ? used : 1e6) * 1e9);
+}
+
+/* Refuses a file that cannot be read: libnats tells it late, and not by its name. */
+static int check_file(const char *option, const char *path, thrum_error *ret_error)
+{
+    if (!path || access(path, R_OK) == 0)
+        return 0;
+    return thrum_cluster__link_error(ret_error, -EINVAL,
+                                     "the file of %s, %.120s, cannot be read: %s", option, path,
+                                     thrum_strerror(-errno));
+}
+
+/* The host of a URL, not terminated. */
+static const char *host_in(const char *url, size_t length, size_t *ret_length)
+{
+    const char *end = url + length, *at = memrchr(url, '@', length), *scheme = strstr(url, "://");
+    const char *host = at ? at + 1 : scheme && scheme < end ? scheme + 3 : url;
+    bool brackets = *host == '[';
+    host += brackets;
+    *ret_length = strcspn(host, brackets ? "]" : ":/, ");
+    return host;
+}
+
+/* libnats checks no name in a certificate unless it is told one, and then the same for all servers. */
+static int name_servers(struct settings *settings, thrum_error *ret_error)
+{
+    const thrum_cluster_options *given = &settings->given;
+    size_t length, used = 0;
+    for (const char *url = given->servers; given->tls_ca && !given->tls_name && *url;) {
+        size_t size = strcspn(url, ", ");
+        const char *host = host_in(url, size, &length);
+        if (length >= sizeof settings->tls_name ||
+            (used && (length != used || strncmp(host, settings->tls_name, used) != 0)))
+            return thrum_cluster__link_error(
+                ret_error, -EINVAL,
+                "the servers have several names: give tls_name, which the certificates of all have");
+        memcpy(settings->tls_name, host, length);
+        used = length;
+        url += size;
+        url += strspn(url, ", ");
+    }
+    if (given->tls_name)
+        snprintf(settings->tls_name, sizeof settings->tls_name, "%s", given->tls_name);
+    return 0;
+}
+
+static int check_files(const thrum_cluster_options *given, thrum_error *ret_error)
+{
+    const char *const files[][2] = {{"credentials", given->credentials},
+                                    {"nkey_seed", given->nkey_seed},
+                                    {"tls_ca", given->tls_ca},
+                                    {"tls_certificate", given->tls_certificate},
+                                    {"tls_key", given->tls_key}};
+    int rc = 0;
+    for (size_t i = 0; rc == 0 && i < sizeof files / sizeof files[0]; i++)
+        rc = check_file(files[i][0], files[i][1], ret_error);
+    if (rc == 0 && given->nkey && !given->nkey_seed)
+        rc = thrum_cluster__link_error(ret_error, -EINVAL,
+                                       "nkey needs nkey_seed, the file with its seed");
+    return rc;
 }
 
 int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_options *options,
@@ -72,7 +133,8 @@ int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_
         given->max_deliveries = 3;
     settings->lease = nanoseconds(given->lease, 30);
     settings->grace = nanoseconds(given->grace, 0.1);
-    return 0;
+    int rc = check_files(given, ret_error);
+    return rc < 0 ? rc : name_servers(settings, ret_error);
 }
 
 /* ------------------------------------------------------------------------------------ connecting */
@@ -127,8 +189,9 @@ static natsStatus set_servers(natsOptions *to, const char *servers)
     return count ? natsOptions_SetServers(to, list, count) : NATS_INVALID_ARG;
 }
 
-static natsStatus set_rights(natsOptions *to, const thrum_cluster_options *given)
+static natsStatus set_rights(natsOptions *to, const struct settings *settings)
 {
+    const thrum_cluster_options *given = &settings->given;
     natsStatus status = NATS_OK;
     if (given->user)
         status = natsOptions_SetUserInfo(to, given->user, given->password ? given->password : "");
@@ -141,6 +204,8 @@ static natsStatus set_rights(natsOptions *to, const thrum_cluster_options *given
         status = natsOptions_SetSecure(to, true);
     if (status == NATS_OK && given->tls_ca)
         status = natsOptions_LoadCATrustedCertificates(to, given->tls_ca);
+    if (status == NATS_OK && given->tls_ca)
+        status = natsOptions_SetExpectedHostname(to, settings->tls_name);
     if (status == NATS_OK && given->tls_certificate)
         status = natsOptions_LoadCertificatesChain(
             to, given->tls_certificate, given->tls_key ? given->tls_key : given->tls_certificate);
@@ -193,6 +258,94 @@ static int code_of(natsStatus status)
     }
 }
 
+/* The subject and the text of a request that makes a stream of the pool: "t" has tasks, "r" results, "b" parts of values. */
+static void describe_stream(const struct link *link, const char *kind, char *subject, char *text,
+                            size_t size)
+{
+    char limits[100] = "\"max_msgs\":-1,\"max_age\":0", discard[] = "new";
+    const char *pool = link->settings.pool, *subjects = "t.>", *retention = "workqueue";
+    int replicas = link->settings.given.replicas ? link->settings.given.replicas : 1;
+    size_t most = link->settings.given.max_queued;
+    if (*kind == 't' && most)
+        snprintf(limits, sizeof limits, "\"max_msgs\":%zu,\"max_age\":0", most);
+    if (*kind != 't') {
+        snprintf(limits, sizeof limits, "\"max_msgs\":-1,\"max_age\":3600000000000");
+        memcpy(discard, "old", 3);
+        subjects = *kind == 'r' ? "r.*" : "b.>";
+    }
+    if (*kind == 'b')
+        retention = "limits";
+    snprintf(subject, SUBJECT_SIZE, "$JS.API.STREAM.CREATE.thrum-%s-%s", pool, kind);
+    snprintf(text, size,
+             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"%s\","
+             "\"storage\":\"file\",\"max_consumers\":-1,\"max_bytes\":-1,\"num_replicas\":%d,"
+             "\"duplicate_window\":120000000000,\"discard\":\"%s\",%s}",
+             pool, kind, pool, subjects, retention, replicas, discard, limits);
+}
+
+/* What of the options to look at. */
+static const char *hint_of(const thrum_cluster_options *given, natsStatus status)
+{
+    switch (status) {
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED:
+        return given->credentials ? "check credentials"
+               : given->nkey      ? "check nkey and nkey_seed"
+               : given->user
+                   ? "check user and password"
+                   : "it wants user and password, a token in the URL, nkey or credentials";
+    case NATS_SECURE_CONNECTION_REQUIRED:
+        return "it wants TLS: give tls_ca";
+    case NATS_SECURE_CONNECTION_WANTED:
+        return "it has no TLS, and tls_ca asks for it";
+    case NATS_SSL_ERROR:
+        return "check tls_ca, tls_name and tls_certificate";
+    case NATS_IO_ERROR:
+    case NATS_PROTOCOL_ERROR: /* TLS 1.3 tells a client that it is refused after the handshake */
+    case NATS_CONNECTION_CLOSED:
+        return given->tls_ca ? "it closes the connection: check tls_certificate" : NULL;
+    default:
+        return NULL;
+    }
+}
+
+/* The servers without what stands before an "@": a message goes to logs. */
+static void hide_secrets(const char *servers, char *text, size_t size)
+{
+    size_t used = 0;
+    while (*servers && used + 1 < size) {
+        size_t length = strcspn(servers, ", ");
+        const char *from = memrchr(servers, '@', length);
+        const char *scheme = strstr(servers, "://");
+        if (from && scheme && scheme < from)
+            used += (size_t)snprintf(text + used, size - used, "%.*s", (int)(scheme + 3 - servers),
+                                     servers);
+        from = from ? from + 1 : servers;
+        if (used < size)
+            used +=
+                (size_t)snprintf(text + used, size - used, "%.*s%s", (int)(servers + length - from),
+                                 from, servers[length] ? "," : "");
+        servers += length + (servers[length] != '\0');
+    }
+    text[used < size ? used : size - 1] = '\0';
+}
+
+static int tell_refusal(const thrum_cluster_options *given, natsStatus status,
+                        thrum_error *ret_error)
+{
+    char servers[80];
+    const char *detail = nats_GetLastError(NULL), *hint = hint_of(given, status);
+    int code = hint ? -EACCES : code_of(status);
+    hide_secrets(given->servers, servers, sizeof servers);
+    if (hint)
+        return thrum_cluster__link_error(ret_error, code, "%s refuses the connection: %s (%.80s)",
+                                         servers, hint,
+                                         detail && *detail ? detail : natsStatus_GetText(status));
+    return thrum_cluster__link_error(ret_error, code, "cannot connect to %s: %s%s%.100s", servers,
+                                     natsStatus_GetText(status), detail && *detail ? ": " : "",
+                                     detail ? detail : "");
+}
+
 natsStatus thrum_cluster__link_listen(struct link *link, const char *subject,
                                       natsMsgHandler handler, void *context)
 {
@@ -224,7 +377,7 @@ static natsStatus connect_to(struct link *link, double seconds)
     if (status == NATS_OK)
         status = set_servers(to, link->settings.given.servers);
     if (status == NATS_OK)
-        status = set_rights(to, &link->settings.given);
+        status = set_rights(to, &link->settings);
     if (status == NATS_OK)
         status = set_behaviour(to, link, seconds);
     if (status == NATS_OK)
@@ -242,32 +395,50 @@ int thrum_cluster__link_ask(struct link *link, const char *subject, const char *
                             natsMsg **ret_answer)
 {
     natsStatus status =
-        natsConnection_RequestString(ret_answer, link->connection, subject, text, 2000);
-    return status == NATS_OK ? 0 : -EPROTO;
+        natsConnection_RequestString(ret_answer, link->connection, subject, text, 5000);
+    return status == NATS_OK ? 0 : status == NATS_NO_RESPONDERS ? -EOPNOTSUPP : -EPROTO;
 }
 
-static int make_streams_now(struct link *link, thrum_error *ret_error)
+int thrum_cluster__link_no_answer(thrum_error *ret_error, int code)
 {
+    return thrum_cluster__link_error(
+        ret_error, code, "%s",
+        code == -EOPNOTSUPP
+            ? "the server has no JetStream, or the user may not use it: start nats-server with -js"
+            : "JetStream does not answer: do most of its servers run?");
+}
+
+enum { OTHER_OPTIONS = 10058 };
+
+/* Makes a stream, and waits for the answer. A stream that is there with other options stays. */
+static int try_stream(struct link *link, const char *kind, thrum_error *ret_error)
+{
+    char subject[SUBJECT_SIZE], text[1024];
     natsMsg *answer = NULL;
-    char subject[SUBJECT_SIZE];
-    if (!link->makes_nothing)
-        thrum_cluster__link_make_streams(link);
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", link->settings.pool);
-    if (thrum_cluster__link_ask(link, subject, "", &answer) < 0)
-        return thrum_cluster__link_error(
-            ret_error, -EOPNOTSUPP,
-            "the server has no JetStream, or the user may not use it: start "
-            "nats-server with -js");
-    const char *text = natsMsg_GetData(answer);
+    describe_stream(link, kind, subject, text, sizeof text);
+    int rc = thrum_cluster__link_ask(link, subject, text, &answer);
+    if (rc < 0)
+        return thrum_cluster__link_no_answer(ret_error, rc);
+    const char *about = natsMsg_GetData(answer);
     size_t size = (size_t)natsMsg_GetDataLength(answer);
-    uint64_t code = thrum_cluster__json_number(text, size, "err_code");
-    const char *why = thrum_cluster__json_find(text, size, "description");
-    int rc = code && !link->makes_nothing
-                 ? thrum_cluster__link_error(ret_error, -EPROTO,
-                                             "the server refuses a stream for pool %s: %.100s",
-                                             link->settings.pool, why ? why : "no reason")
-                 : 0;
+    uint64_t code = thrum_cluster__json_number(about, size, "err_code");
+    const char *why = thrum_cluster__json_find(about, size, "description");
+    if (code && code != OTHER_OPTIONS)
+        rc = thrum_cluster__link_error(ret_error, -EPROTO,
+                                       "the server refuses a stream for pool %s: %.100s",
+                                       link->settings.pool, why ? why : "no reason");
     natsMsg_Destroy(answer);
+    return rc;
+}
+
+/* A server refuses one of two programs that make the same stream at the same moment: the second finds it half made. */
+static int make_stream_now(struct link *link, const char *kind, thrum_error *ret_error)
+{
+    int rc = try_stream(link, kind, ret_error);
+    for (int tries = 0; rc == -EPROTO && tries < 10; tries++) {
+        (void)!thrum_sleep(thrum_in(0.1));
+        rc = try_stream(link, kind, ret_error);
+    }
     return rc;
 }
 
@@ -276,14 +447,13 @@ int thrum_cluster__link_open(struct link *link, double seconds, thrum_error *ret
     natsStatus status = connect_to(link, seconds);
     int rc = 0;
     if (status != NATS_OK) {
-        const char *detail = nats_GetLastError(NULL);
-        rc = thrum_cluster__link_error(ret_error, code_of(status),
-                                       "cannot connect to %.80s: %s%s%.100s",
-                                       link->settings.given.servers, natsStatus_GetText(status),
-                                       detail && *detail ? ": " : "", detail ? detail : "");
+        rc = tell_refusal(&link->settings.given, status, ret_error);
     } else {
         link->payload_most = (size_t)natsConnection_GetMaxPayload(link->connection);
-        rc = make_streams_now(link, ret_error);
+        if (!link->makes_nothing)
+            rc = make_stream_now(link, "t", ret_error);
+        if (rc == 0 && !link->makes_nothing)
+            rc = make_stream_now(link, "r", ret_error);
     }
     if (rc < 0)
         thrum_cluster__link_close(link);
@@ -330,31 +500,13 @@ void thrum_cluster__link_answer(struct link *link, const char *reply, const char
     (void)natsConnection_PublishString(link->connection, reply, text);
 }
 
-static void make_stream(struct link *link, const char *kind, const char *subjects,
-                        const char *limits)
-{
-    char subject[SUBJECT_SIZE], text[1024];
-    const char *pool = link->settings.pool;
-    int replicas = link->settings.given.replicas ? link->settings.given.replicas : 1;
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.CREATE.thrum-%s-%s", pool, kind);
-    snprintf(text, sizeof text,
-             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"workqueue\","
-             "\"storage\":\"file\",\"max_consumers\":-1,\"max_bytes\":-1,\"num_replicas\":%d,"
-             "\"duplicate_window\":120000000000,%s}",
-             pool, kind, pool, subjects, replicas, limits);
-    thrum_cluster__link_publish(link, subject, "x", NULL, text, strlen(text));
-}
-
 void thrum_cluster__link_make_streams(struct link *link)
 {
-    char limits[200];
-    size_t most = link->settings.given.max_queued;
-    if (most)
-        snprintf(limits, sizeof limits, "\"discard\":\"new\",\"max_msgs\":%zu,\"max_age\":0", most);
-    else
-        snprintf(limits, sizeof limits, "\"discard\":\"new\",\"max_msgs\":-1,\"max_age\":0");
-    make_stream(link, "t", "t.>", limits);
-    make_stream(link, "r", "r.*", "\"discard\":\"old\",\"max_msgs\":-1,\"max_age\":3600000000000");
+    char subject[SUBJECT_SIZE], text[1024];
+    for (const char *kind = "tr"; *kind; kind++) {
+        describe_stream(link, (const char[]){*kind, 0}, subject, text, sizeof text);
+        thrum_cluster__link_publish(link, subject, "x", NULL, text, strlen(text));
+    }
 }
 
 bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery)

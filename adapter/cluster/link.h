@@ -13,6 +13,7 @@ enum { POOL_MOST = 32, SUBJECT_SIZE = 256, CODE_SIZE = 128, PRIORITIES = 3, LIST
 struct settings {
     thrum_cluster_options given;
     char pool[POOL_MOST + 1];
+    char tls_name[256]; /* that the certificates of all servers have; with `tls_ca` */
     thrum_time lease, grace;
 };
 
@@ -75,9 +76,13 @@ void thrum_cluster__link_make_streams(struct link *link);
 /* Acknowledges, or says that it goes on: `text` is +ACK or +WPI. */
 void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text);
 
-/* Asks, and waits for the answer. Returns 0 or -EPROTO; the caller gives *ret_answer to natsMsg_Destroy. */
+/* Asks, and waits for the answer. Returns 0, -EOPNOTSUPP if nobody is there to answer, or -EPROTO; the caller gives
+ * *ret_answer to natsMsg_Destroy. */
 int thrum_cluster__link_ask(struct link *link, const char *subject, const char *text,
                             natsMsg **ret_answer);
+
+/* Sets the error for such a code, and returns it. */
+int thrum_cluster__link_no_answer(thrum_error *ret_error, int code);
 
 /* Reads the reply subject of a message that a consumer has delivered. Returns false for any other. */
 bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery);

@@ -71,12 +71,12 @@ static int ask_stream(struct question *question, const char *kind, uint64_t *ret
     natsMsg *answer = NULL;
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-%s",
              question->link.settings.pool, kind);
-    if (thrum_cluster__link_ask(&question->link, subject, "", &answer) < 0)
-        return thrum_cluster__link_error(ret_error, -EOPNOTSUPP, "the server has no JetStream");
+    int rc = thrum_cluster__link_ask(&question->link, subject, "", &answer);
+    if (rc < 0)
+        return thrum_cluster__link_no_answer(ret_error, rc);
     const char *text = natsMsg_GetData(answer);
     size_t size = (size_t)natsMsg_GetDataLength(answer);
     const char *state = thrum_cluster__json_find(text, size, "state");
-    int rc = 0;
     if (!state)
         rc = thrum_cluster__link_error(ret_error, -ENOENT, "the server has no pool %s",
                                        question->link.settings.pool);

@@ -48,6 +48,9 @@ typedef struct thrum_cluster_options {
     const char *nkey, *nkey_seed; /* a public nkey, and the file with its seed; none by default */
     const char *tls_ca;           /* file with the authorities to trust; turns TLS on */
     const char *tls_certificate, *tls_key; /* files, where the server asks for them */
+    const char *
+        tls_name; /* in the certificates of all servers; by default the host in `servers`, which must then be the
+                             same in all URLs */
     double lease;       /* seconds after which the task of a silent worker goes to another; 30 */
     int max_deliveries; /* workers that may be lost over one task; 3 by default */
     size_t max_queued;  /* messages that the server keeps for the pool; no bound by default */
@@ -82,9 +85,11 @@ typedef struct thrum_cluster_options {
  * Returns:
  *     0              the executor, which the caller gives to thrum_executor_shutdown
  *     -ECONNREFUSED  no server answers
- *     -EACCES        the servers refuse the user, the password, the credentials or the certificate
+ *     -EACCES        the servers refuse the user, the password, the credentials or the certificate; or
+ *                    their certificates are not signed by `tls_ca`, or have another name. The message
+ *                    says which options to look at; it has no secrets
  *     -EOPNOTSUPP    the server has no JetStream
- *     -EINVAL        an option makes no sense; the message says which
+ *     -EINVAL        an option makes no sense, or its file cannot be read; the message says which
  *     -ENOMEM        memory ran out
  *     -EPROTO        another error of the server or of libnats; the message has its text
  */

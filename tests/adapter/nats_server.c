@@ -32,9 +32,20 @@ static int free_port(void)
     return ntohs(address.sin_port);
 }
 
-static void await_port(int port)
+/* Prints the server's log and fails, if it has ended. */
+static void check_alive(struct nats_server *server)
 {
-    for (;;) {
+    char command[200];
+    if (waitpid(server->pid, NULL, WNOHANG) == 0)
+        return;
+    snprintf(command, sizeof command, "tail -n 20 %s/log", server->folder);
+    (void)!system(command);
+    CHECK(!"nats-server has ended");
+}
+
+static void await_port(struct nats_server *server)
+{
+    for (int port = server->port;; check_alive(server)) {
         struct sockaddr_in address = address_of(port);
         int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int rc = connect(descriptor, (struct sockaddr *)&address, sizeof address);
@@ -69,7 +80,7 @@ static void run(struct nats_server *server)
     snprintf(config, sizeof config, "%s/config", server->folder);
     snprintf(log, sizeof log, "%s/log", server->folder);
     server->pid = start(words, log);
-    await_port(server->port);
+    await_port(server);
 }
 
 void nats_server_folder(struct nats_server *server)

@@ -12,6 +12,8 @@
 
 static struct nats_server server; /* of the test */
 
+static thrum_cluster_options test_rights; /* of its workers */
+
 static inline thrum_cluster_options options_with(const thrum_cluster_options *more)
 {
     thrum_cluster_options options = more ? *more : (thrum_cluster_options){0};
@@ -43,7 +45,7 @@ struct local_worker {
 static inline int run_local(thrum_task *self)
 {
     struct local_worker *worker = thrum_arg(self, struct local_worker *);
-    thrum_cluster_options options = options_with(NULL);
+    thrum_cluster_options options = options_with(&test_rights);
     thrum_error error = {0};
     worker->serve.stop = &worker->stop;
     int rc = thrum_cluster_serve(&options, worker->pool, &worker->serve, &error);
