@@ -7,6 +7,8 @@
 set -u
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/../cli/tap.sh"
+# shellcheck source=tests/examples/pages.sh
+. "$(dirname "$0")/pages.sh"
 thrum=$(realpath "$1") build=$(realpath "$2") source=$(realpath "$3")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -16,24 +18,7 @@ cd "$work" || exit 1
 mkdir bin && ln -s "$thrum" bin/thrum
 export LC_ALL=C PATH=$work/bin:$PATH
 
-awk '/^```sh$/ { file = ++count ".sh"; next }
-     /^```text$/ { file = fresh ? count ".text" : ""; fresh = 0; next }
-     /^```$/ { fresh = file ~ /sh$/; file = ""; next }
-     file { print > file; next }
-     /./ { fresh = 0 }' "$source/docs/guide/pitfalls.md"
-
-any_run() { sed -E 's/0x[0-9a-f]+|[0-9]{3,}/N/g' "$1"; }
-
-# line_without FILE LINES: the first of LINES that FILE lacks.
-line_without() {
-    local line
-    while read -r line; do
-        grep -qF -- "$line" "$1" || {
-            echo "$line"
-            return
-        }
-    done <"$2"
-}
+split_page "$source/docs/guide/pitfalls.md"
 
 # The broken deadlock is left to luck. The page shows a run in which the first thread was first and all ended well. Any other
 # run must report the deadlock too. It is ended at once, and repeated.

@@ -6,6 +6,8 @@
 set -u
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/../cli/tap.sh"
+# shellcheck source=tests/examples/pages.sh
+. "$(dirname "$0")/pages.sh"
 programs=$(realpath "$1") source=$(realpath "$2")
 work=$(mktemp -d)
 cd "$work" || exit 1
@@ -54,11 +56,7 @@ fresh() {
 
 # take_page PAGE PORT: its blocks as 1.sh, 2.sh ..., and what they print as 1.text ...; PORT in place of the page's.
 take_page() {
-    awk '/^```sh$/ { file = ++count ".sh"; next }
-        /^```text$/ { file = fresh ? count ".text" : ""; fresh = 0; next }
-        /^```$/ { fresh = file ~ /sh$/; file = ""; next }
-        file { print > file; next }
-        /./ && !/^Then/ { fresh = 0 }' "$source/docs/tutorials/$1"
+    split_page "$source/docs/tutorials/$1"
     sed -i "s/\<\(8000\|8443\|4222\)\>/$2/g; s|/tmp/jobs|$PWD/jobs|; s/0\.0\.0\.0/127.0.0.1/" ./*.sh ./*.text
 }
 
