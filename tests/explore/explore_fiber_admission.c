@@ -123,9 +123,9 @@ static size_t submitters_inside(void)
 {
     thrum__pool *common = (thrum__pool *)pool;
     thrum_lock_acquire(&common->lock);
-    size_t inside = common->inside;
+    size_t holders = common->holders;
     thrum_lock_release(&common->lock);
-    return inside;
+    return holders - 1; /* the workers */
 }
 
 static int submitted;

@@ -15,7 +15,7 @@
  *     pending_count + invited <= max_pending      while the pool is open
  *
  * A submitter that waits, or runs its task itself, is in the middle of the pool when another thread shuts
- * that down. So the pool is not gone before all of them have left (`inside`).
+ * that down. So it holds the pool meanwhile (pool.c).
  *
  * All of it is under the pool's lock.
  *
@@ -73,7 +73,7 @@ static bool is_full(const thrum__pool *pool)
 static int go_inside(thrum__pool *pool, bool *ret_inside)
 {
     *ret_inside = true;
-    pool->inside++;
+    thrum__pool_hold(pool);
     return THRUM__ADMIT_RUN;
 }
 
@@ -140,22 +140,11 @@ static void run_here(thrum__pool *pool, thrum_future *future)
     thrum__future_unreference(future);
 }
 
-static void leave(thrum__pool *pool)
-{
-    bool last = false;
-    thrum_with (&pool->lock) {
-        pool->inside--;
-        last = pool->kind->left(pool);
-    }
-    if (last)
-        thrum__pool_gone(pool);
-}
-
 int thrum__pool_end_submit(thrum__pool *pool, thrum_future *future, int rc, bool inside)
 {
     if (rc == THRUM__ADMIT_RUN)
         run_here(pool, future);
     if (inside)
-        leave(pool);
+        thrum__pool_leave(pool);
     return rc == THRUM__ADMIT_RUN ? 0 : rc;
 }

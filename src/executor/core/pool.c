@@ -9,10 +9,16 @@
  * what it was given, as Python's does: its carriers are daemons, and nothing else would wait for
  * them.
  *
+ * A pool is gone when it is closing and nobody holds it. Those that hold it are counted in one word, under the
+ * pool's lock: its carriers (each thread of a thread pool; one for all workers of a fiber pool; the reaper; the engine of
+ * a driven executor), submitters that wait for room or run a task, and the shutdown until it has done its part. All but
+ * the carriers of an open pool can hold it only while another does, or while it is open; so the count, once
+ * zero in a pool that is closing, stays zero. Nobody touches the pool after letting go.
+ *
  * Who frees a pool is decided under the lock of the list, at one moment:
  *
- *     gone, abandoned, not drained     the last carrier takes it off the list and frees it
- *     gone, else                       the last carrier sets the event `gone`, its last touch
+ *     gone, abandoned, not drained     the last holder takes it off the list and frees it
+ *     gone, else                       the last holder sets the event `gone`, its last touch
  *     gone, claimed, not drained       the shutdown, which has waited, takes it off and frees it
  *     drained                          nobody: the program ends
  *
@@ -120,6 +126,51 @@ static thrum__pool *next_due(void)
     return NULL;
 }
 
+/* ------------------------------------------------------------------------------------- holders */
+
+void thrum__pool_hold(thrum__pool *pool)
+{
+    pool->holders++;
+}
+
+bool thrum__pool_let_go(thrum__pool *pool)
+{
+    return --pool->holders == 0 && pool->closing;
+}
+
+void thrum__pool_leave(thrum__pool *pool)
+{
+    bool last = false;
+    thrum_with (&pool->lock)
+        last = thrum__pool_let_go(pool);
+    if (last)
+        thrum__pool_gone(pool);
+}
+
+thrum__waiter *thrum__pool_begin_close(thrum__pool *pool)
+{
+    thrum__pool_hold(pool);
+    pool->closing = true;
+    return thrum__pool_invite(pool);
+}
+
+/* The caller is still to wait, or gives the pool up. */
+static void close_pool(thrum__pool *pool, const thrum_shutdown_options *options)
+{
+    size_t cancelled = pool->kind->close(pool, options);
+    bool last = false;
+    thrum_with (&pool->lock) {
+        pool->done += cancelled;
+        pool->failed += cancelled;
+        pool->cancelled += cancelled;
+        last = thrum__pool_let_go(pool);
+    }
+    if (last)
+        thrum__pool_gone(pool);
+}
+
+/* ------------------------------------------------------------------------- the end of the program */
+
 size_t thrum__pool_drain_all(void)
 {
     static const thrum_shutdown_options finish;
@@ -135,8 +186,8 @@ size_t thrum__pool_drain_all(void)
         }
         if (!pool)
             return count;
-        if (closes && pool->kind->close(pool, &finish))
-            thrum__pool_gone(pool);
+        if (closes)
+            close_pool(pool, &finish);
         wait_until_gone(pool);
     }
 }
@@ -317,8 +368,8 @@ void thrum__pool_shutdown(thrum_executor *executor, const thrum_shutdown_options
             free_pool(pool);
         return;
     }
-    if (closes && pool->kind->close(pool, options))
-        thrum__pool_gone(pool);
+    if (closes)
+        close_pool(pool, options);
     if (options->no_wait)
         return;
     wait_until_gone(pool);

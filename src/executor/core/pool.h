@@ -17,12 +17,10 @@ typedef struct thrum__pool thrum__pool;
 /* What differs between kinds. */
 typedef struct thrum__pool_kind {
     const char *name; /* for messages */
-    /* Refuses further tasks, does as the options say, and lets the carriers leave when all is done. Called
-     * once. Returns true if there is no carrier to wait for; else the last one calls thrum__pool_gone. */
-    bool (*close)(thrum__pool *pool, const thrum_shutdown_options *options);
-    /* A submitter that was inside has left. Under the lock. Returns true if the pool is
-     * closing and nothing else keeps it: then the caller calls thrum__pool_gone. NULL without a backlog. */
-    bool (*left)(thrum__pool *pool);
+    /* Begins with thrum__pool_begin_close, does as the options say, and lets the carriers leave when all is
+     * done. Called once; the caller holds the pool meanwhile. Returns how many pending tasks it has cancelled, which
+     * the caller counts. */
+    size_t (*close)(thrum__pool *pool, const thrum_shutdown_options *options);
     /* In a child of fork, which has none of the carriers: gives up what is pending. Returns false if the
      * pool's memory must stay. */
     bool (*forsake)(thrum__pool *pool);
@@ -64,7 +62,8 @@ struct thrum__pool {
     size_t pending_count;
     void *submitters; /* the queue of those that wait for room */
     size_t invited;   /* places that were handed to one of them, which has not come for it yet */
-    size_t inside; /* submitters that wait, or run a task: the pool stands until they have left */
+    size_t
+        holders; /* carriers, submitters that wait or run a task, a shutdown: the pool stands until all let go */
     uint64_t done, failed, cancelled;
     bool closing;
     int broken; /* the code of an initializer that failed; written once, read without the lock, too */
@@ -73,12 +72,12 @@ struct thrum__pool {
     /* Under the lock of the list of all pools. */
     bool claimed;   /* a shutdown has it */
     bool carries;   /* workers of other pools */
-    bool abandoned; /* and does not wait: the caller of thrum__pool_gone frees it */
+    bool abandoned; /* and does not wait: the last holder frees it */
     bool drained;   /* the end of the program waits for it, and it is never freed */
     bool closed;    /* its kind's `close` was called */
     thrum__pool *next, *prev;
 
-    thrum_event gone;       /* closing, and the last carrier has left */
+    thrum_event gone;       /* closing, and the last holder has let go */
     thrum_thread *departed; /* the carrier that left last, if carriers are threads; thread/own.h */
 };
 
@@ -124,8 +123,23 @@ void thrum__pool_keep(thrum__pool *pool, bool carries);
 /* Takes back thrum__pool_init for a pool that could not be completed, and frees its memory. */
 void thrum__pool_discard(thrum__pool *pool);
 
-/* The last carrier of a pool that is closing has left: its last touch of the pool. */
+/* Keeps the pool in memory until thrum__pool_let_go. Under the lock, in a pool that is open or that another
+ * holds. */
+void thrum__pool_hold(thrum__pool *pool);
+
+/* Lets go. Under the lock. Returns true if the pool is closing and nobody holds it any more: then the caller
+ * calls thrum__pool_gone, without the lock. Else it was the caller's last touch when the lock is released. */
+bool thrum__pool_let_go(thrum__pool *pool);
+
+/* The last holder of a pool that is closing has let go: its last touch of the pool. */
 void thrum__pool_gone(thrum__pool *pool);
+
+/* Both, with the lock, which the caller does not have. */
+void thrum__pool_leave(thrum__pool *pool);
+
+/* The pool takes no more tasks. Under the lock. Returns a chain to unpark when the lock is released: submitters
+ * that waited for room. */
+thrum__waiter *thrum__pool_begin_close(thrum__pool *pool);
 
 /* What the end of the program does: closes all pools that are open, and waits until all are gone. Returns how
  * many it waited for. */
@@ -154,12 +168,12 @@ bool thrum__pool_lost(const thrum__pool *pool);
 /* What becomes of a task that is submitted: 0 takes it into the backlog, THRUM__ADMIT_RUN has the caller
  * run it, a negative code refuses it, with `*ret_reason`. May wait for room, and
  * gives up the lock meanwhile. The caller ends its submit by
- * thrum__pool_end_submit, with what `*ret_inside` was set to. */
+ * thrum__pool_end_submit, with what `*ret_inside` was set to: whether it holds the pool. */
 enum { THRUM__ADMIT_RUN = 1 };
 int thrum__pool_admit(thrum__pool *pool, const char **ret_reason, bool *ret_inside);
 
 /* Ends every submit that has asked thrum__pool_admit and came to `rc`: runs the task here if it is to, and
- * leaves the pool if the submitter was inside. Returns 0 or the code. Without the lock; the pool may be gone
+ * lets the pool go if the submitter holds it. Returns 0 or the code. Without the lock; the pool may be gone
  * when it returns. */
 int thrum__pool_end_submit(thrum__pool *pool, thrum_future *future, int rc, bool inside);
 

@@ -10,17 +10,16 @@
  * `asked`, and wakes the driver. The driver then asks each of its tasks; so a request never holds a pointer to the engine's
  * account of a task, which may end at the same moment.
  *
- * Who may still touch the executor:
+ * Who may still call the driver:
  *
  *     in_flight   tasks that were taken and have not ended; under the lock
- *     inside      submitters that wait for room or run their task (core/backlog.c); under the lock
  *     visitors    threads that call `wake`, a request to stop, jobs of background threads. Added to while one of the
  *                 others, or an open pool, keeps the executor; subtracted under the lock
  *
  * The executor is OVER when it is closing and all of them and the backlog are empty. The thread that lowers one of them
- * on an executor that is closing wakes the driver under the lock. So the driver, which finds OVER under the lock, is alone, and
- * its thrum_driver_leave is the last touch. A request to stop becomes a visitor under the guard of a future that runs here,
- * which cannot end meanwhile; so it comes before the end of that task in any order.
+ * on an executor that is closing wakes the driver under the lock. So nobody calls the driver after it has found OVER under the
+ * lock. Its engine holds the pool (core/pool.c) until thrum_driver_leave. A request to stop becomes a visitor under the guard
+ * of a future that runs here, which cannot end meanwhile; so it comes before the end of that task in any order.
  *
  * Callbacks and the failure hook are code of the user. They run on a background thread, as for the process pool: the
  * driver's thread is needed for progress.
@@ -195,8 +194,7 @@ thrum_driver_phase thrum_driver_phase_get(thrum_executor *executor)
     driven *of = driven_of(executor, thrum__caller());
     thrum_driver_phase phase = THRUM_DRIVER_OPEN;
     thrum_with (&of->pool.lock) {
-        bool holds = of->pool.pending_count || of->in_flight || of->pool.inside ||
-                     thrum__load_acquire(&of->visitors);
+        bool holds = of->pool.pending_count || of->in_flight || thrum__load_acquire(&of->visitors);
         if (of->pool.closing)
             phase = !holds       ? THRUM_DRIVER_OVER
                     : of->clears ? THRUM_DRIVER_CLEARING
@@ -207,7 +205,7 @@ thrum_driver_phase thrum_driver_phase_get(thrum_executor *executor)
 
 void thrum_driver_leave(thrum_executor *executor)
 {
-    thrum__pool_gone(&driven_of(executor, thrum__caller())->pool);
+    thrum__pool_leave(&driven_of(executor, thrum__caller())->pool);
 }
 
 void thrum_driven_get(thrum_driven *task, thrum_driven_view *ret_view)
@@ -296,17 +294,16 @@ static const thrum__executor_ops driven_ops = {.submit = submit,
 
 /* --------------------------------------------------------------------------------------- the end */
 
-static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
+static size_t close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     driven *of = (driven *)common; /* its first member */
     thrum__waiter *refused = NULL;
     thrum_future *chain = NULL, *future;
     thrum_with (&common->lock) {
         enter(of);
-        common->closing = true;
+        refused = thrum__pool_begin_close(common);
         of->clears = options->cancel_pending;
         of->stops = options->cancel_running;
-        refused = thrum__pool_invite(common);
         while (options->cancel_pending && (future = thrum__pool_pop(common))) {
             future->next = chain;
             chain = future;
@@ -315,22 +312,8 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
     }
     thrum__unpark_chain(refused);
     size_t cancelled = thrum__pool_cancel(chain);
-    thrum_with (&common->lock) {
-        common->done += cancelled;
-        common->failed += cancelled;
-        common->cancelled += cancelled;
-    }
     leave(of);
-    return false;
-}
-
-/* The driver looks whether all is over. */
-static bool left(thrum__pool *common)
-{
-    driven *of = (driven *)common; /* its first member */
-    if (common->closing)
-        of->driver.wake(of->context);
-    return false;
+    return cancelled;
 }
 
 /* The engine is the parent's: the child touches nothing. */
@@ -341,7 +324,7 @@ static bool forsake(thrum__pool *common)
 }
 
 static const thrum__pool_kind kind = {
-    .name = "driven executor", .close = close_pool, .left = left, .forsake = forsake};
+    .name = "driven executor", .close = close_pool, .forsake = forsake};
 
 thrum_executor *thrum_driver_new(const thrum_driver *driver, const thrum_driver_options *options,
                                  void *context)
@@ -360,6 +343,7 @@ thrum_executor *thrum_driver_new(const thrum_driver *driver, const thrum_driver_
         return NULL;
     of->driver = *driver;
     of->context = context;
+    of->pool.holders = 1; /* the engine */
     of->width = options->max_workers ? (size_t)options->max_workers : 1;
     if (thrum__pool_init(&of->pool, &driven_ops, &kind, &common, driver->name) < 0) {
         thrum__free(of);

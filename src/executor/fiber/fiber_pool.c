@@ -16,8 +16,8 @@
  *
  * Tasks that help a task that has begun (parallel/fork.c) go to the scheduler in any case.
  *
- * The end. A submitter that waits for room, or runs its task itself, is `inside`. The pool is gone when the
- * workers have left (`vacant`) and nobody is inside; whichever comes last tells it.
+ * The end. All workers together hold the pool (core/pool.c); the one that leaves last lets it go, or the shutdown if
+ * none was ever started.
  *
  * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
  * who waited for the task may free what they lean on.
@@ -42,7 +42,6 @@
 typedef struct fiber_pool {
     thrum__pool pool;
     thrum__fibers fibers;
-    bool vacant; /* the workers have left, or there never were any; under the pool's lock */
 } fiber_pool;
 
 static fiber_pool *pool_of(thrum__fibers *fibers)
@@ -107,29 +106,12 @@ static const void *place(void *task)
     return (const void *)(uintptr_t)future->task.function;
 }
 
-/* Nobody but a submitter is in the pool any more. Returns true if there is none: then the pool is gone. */
-static bool vacate(fiber_pool *pool)
-{
-    bool gone = false;
-    thrum_with (&pool->pool.lock) {
-        pool->vacant = true;
-        gone = !pool->pool.inside;
-    }
-    return gone;
-}
-
-static bool left(thrum__pool *common)
-{
-    return ((fiber_pool *)common)->vacant && !common->inside;
-}
-
 /* The last worker has left. */
 static void end(thrum__fibers *fibers)
 {
     fiber_pool *pool = pool_of(fibers);
     pool->pool.departed = fibers->departed;
-    if (vacate(pool))
-        thrum__pool_gone(&pool->pool);
+    thrum__pool_leave(&pool->pool);
 }
 
 /* ---------------------------------------------------------------------------------- ordered pools */
@@ -283,17 +265,17 @@ static bool forsake(thrum__pool *common)
     return false;
 }
 
-static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
+static size_t close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     fiber_pool *pool = (fiber_pool *)common; /* its first member */
     thrum__waiter *refused = NULL;
     thrum_with (&common->lock) { /* no ticket is issued after this */
-        common->closing = true;
-        refused = thrum__pool_invite(common);
+        refused = thrum__pool_begin_close(common);
     }
     thrum__unpark_chain(refused);
-    return thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running) &&
-           vacate(pool);
+    if (thrum__fibers_close(&pool->fibers, options->cancel_pending, options->cancel_running))
+        thrum__pool_leave(common); /* for the workers: there are none */
+    return 0;
 }
 
 static void finish(thrum__pool *common)
@@ -309,7 +291,7 @@ static const thrum__executor_ops fiber_pool_ops = {.submit = submit,
                                                    .shutdown = thrum__pool_shutdown,
                                                    .stats = stats};
 static const thrum__pool_kind kind = {
-    .name = "fiber pool", .close = close_pool, .left = left, .forsake = forsake, .finish = finish};
+    .name = "fiber pool", .close = close_pool, .forsake = forsake, .finish = finish};
 
 enum { MOST_SECONDS = 1000000000 };
 
@@ -329,6 +311,7 @@ static thrum_executor *make(const thrum_fiber_pool_options *options, const void 
     pool->fibers.tasks = &tasks;
     pool->fibers.ordered = options->max_pending || options->initializer;
     pool->fibers.owner = &pool->pool.base;
+    pool->pool.holders = 1; /* the workers */
     if (options->hold_limit > 0)
         pool->fibers.hold_limit =
             (thrum_time)((options->hold_limit < MOST_SECONDS ? options->hold_limit : MOST_SECONDS) *

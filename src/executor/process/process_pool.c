@@ -135,40 +135,32 @@ static void finish(thrum__pool *common)
 
 static void gone(thrum__reaper_client *client)
 {
-    thrum__pool_gone(
+    thrum__pool_leave(
         &((thrum__process_pool *)((char *)client - offsetof(thrum__process_pool, client)))->pool);
 }
 
 /* The reaper does the rest. */
-static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
+static size_t close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     thrum__process_pool *pool = (thrum__process_pool *)common; /* its first member */
     thrum__waiter *refused = NULL;
     bool refused_pool = false;
     thrum_with (&common->lock) {
         refused_pool = pool->refused;
-        common->closing = true;
+        refused = thrum__pool_begin_close(common);
         pool->start_refused = false;
         pool->drop_pending = options->cancel_pending;
         if (options->cancel_running) {
             pool->stop_running = true;
             pool->stop_by = thrum__deadline_after(thrum__clock_now(), pool->grace);
         }
-        refused = thrum__pool_invite(common);
     }
-    if (refused_pool)
-        return true; /* nobody else has it, and nobody could wait for room in it */
-    thrum__reaper_wake();
     thrum__unpark_chain(refused);
-    return false;
-}
-
-/* The reaper looks whether all is over. */
-static bool left(thrum__pool *common)
-{
-    if (common->closing)
+    if (refused_pool)
+        thrum__pool_leave(common); /* for the reaper, which does not have it */
+    else
         thrum__reaper_wake();
-    return false;
+    return 0;
 }
 
 /* The workers are the parent's: the child touches nothing, neither task slots nor futures. */
@@ -180,11 +172,8 @@ static bool forsake(thrum__pool *common)
 
 /* ----------------------------------------------------------------------------------- the beginning */
 
-static const thrum__pool_kind kind = {.name = "process pool",
-                                      .close = close_pool,
-                                      .left = left,
-                                      .forsake = forsake,
-                                      .finish = finish};
+static const thrum__pool_kind kind = {
+    .name = "process pool", .close = close_pool, .forsake = forsake, .finish = finish};
 
 /* Copies `size` bytes. False if memory is out. */
 static bool copy(void *ret_copy, const void *from, size_t size)
@@ -258,6 +247,7 @@ thrum_executor *thrum_process_pool_new(const thrum_process_pool_options *options
         return NULL;
     }
     set(pool, options);
+    pool->pool.holders = 1; /* the reaper */
     pool->all_workers = thrum__alloc_array(pool->max_workers, sizeof *pool->all_workers);
     if (!pool->all_workers ||
         !copy(&pool->child_options.descriptors, options->descriptors,

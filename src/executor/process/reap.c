@@ -397,7 +397,7 @@ static bool start_one(thrum__process_pool *pool, thrum__outcomes *outcomes)
 static bool is_over(thrum__process_pool *pool)
 {
     return pool->pool.closing && !pool->workers && !pool->pool.pending_count && !pool->in_flight &&
-           !pool->pool.inside && !thrum__load_acquire(&pool->visitors);
+           !thrum__load_acquire(&pool->visitors);
 }
 
 static void work(thrum__process_pool *pool, thrum__reaper_round *round, thrum__outcomes *outcomes)

@@ -8,7 +8,7 @@
  * Nothing is done to a future, and no hook called, under the pool's lock; only threads are started
  * there. The guards of inboxes are taken inside of it.
  *
- * The end: close_pool is one more that has to leave (`closer`), so the pool stands while it cancels. Tasks
+ * The end: each worker holds the pool, and so does close_pool while it cancels (core/pool.c). Tasks
  * that run are asked to stop one by one, each with all that it runs in place of its waits: the request goes
  * to the worker's context (park/scope.h), under the lock, while the worker runs that task.
  *
@@ -245,15 +245,13 @@ static void stop_running(thrum__thread_pool *pool)
     } while (count > 0);
 }
 
-static bool close_pool(thrum__pool *common, const thrum_shutdown_options *options)
+static size_t close_pool(thrum__pool *common, const thrum_shutdown_options *options)
 {
     thrum__thread_pool *pool = (thrum__thread_pool *)common; /* its first member */
-    bool empty = false;
     thrum__waiter *idle = NULL, *refused = NULL;
     thrum_future *pending = NULL;
     thrum_with (&common->lock) {
-        common->closing = true;
-        pool->closer = true;
+        refused = thrum__pool_begin_close(common);
         thrum__inbox_close(&pool->inbox);
         thrum__thread_pool_empty_inbox(pool);
         for (thrum__thread_pool_worker *worker = pool->all_workers; worker; worker = worker->next)
@@ -268,26 +266,12 @@ static bool close_pool(thrum__pool *common, const thrum_shutdown_options *option
         if (options->cancel_pending)
             pending = thrum__thread_pool_take_tasks(pool);
         idle = thrum__thread_pool_wake_all(pool);
-        refused = thrum__pool_invite(common);
     }
     thrum__unpark_chain(idle);
     thrum__unpark_chain(refused);
     if (options->cancel_running)
         stop_running(pool);
-    size_t cancelled = thrum__pool_cancel(pending);
-    thrum_with (&common->lock) {
-        common->done += cancelled;
-        common->failed += cancelled;
-        common->cancelled += cancelled;
-        pool->closer = false;
-        empty = thrum__thread_pool_is_empty(pool);
-    }
-    return empty;
-}
-
-static bool left(thrum__pool *common)
-{
-    return thrum__thread_pool_is_empty((thrum__thread_pool *)common);
+    return thrum__pool_cancel(pending);
 }
 
 static bool forsake(thrum__pool *common)
@@ -306,7 +290,7 @@ static size_t default_workers(void)
 }
 
 static const thrum__pool_kind thread_pool = {
-    .name = "thread pool", .close = close_pool, .left = left, .forsake = forsake};
+    .name = "thread pool", .close = close_pool, .forsake = forsake};
 
 thrum_executor *thrum_thread_pool_new(const thrum_thread_pool_options *options)
 {

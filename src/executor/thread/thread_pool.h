@@ -53,7 +53,6 @@ struct thrum__thread_pool {
     size_t named;       /* workers so far, for their names */
     uint32_t attention; /* 1: workers are to visit the lock after each task; read without it */
     bool coming;        /* a direct pool's: a worker was woken or started, and has not looked yet */
-    bool closer;        /* a shutdown is still at work on it */
     uint64_t pushed;
     thrum_time longest_wait;
 };
@@ -103,9 +102,6 @@ thrum_future *thrum__thread_pool_take_tasks(thrum__thread_pool *pool);
 /* Sees to it that a worker comes for what is pending, if one may. Sets `*ret_called` to one who is to be
  * unparked once the lock is released, or to NULL. Returns 0, or the error of a start that was tried. */
 int thrum__thread_pool_staff(thrum__thread_pool *pool, thrum__context **ret_called);
-
-/* Whether the pool is closing, and nobody is left in it. */
-bool thrum__thread_pool_is_empty(const thrum__thread_pool *pool);
 
 /* Tells all idle workers to look again. Returns a chain to unpark when the lock is released. */
 thrum__waiter *thrum__thread_pool_wake_all(thrum__thread_pool *pool);

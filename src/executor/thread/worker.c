@@ -247,11 +247,6 @@ static void enter(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     pool->all_workers = worker;
 }
 
-bool thrum__thread_pool_is_empty(const thrum__thread_pool *pool)
-{
-    return pool->pool.closing && !pool->workers && !pool->closer && !pool->pool.inside;
-}
-
 /* Ends a worker. Takes the lock over. The pool may be gone when it returns. */
 static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
 {
@@ -270,7 +265,7 @@ static void leave(thrum__thread_pool *pool, thrum__thread_pool_worker *worker)
     thrum__context *called = NULL;
     if (!pool->pool.closing && !pool->pool.broken)
         (void)thrum__thread_pool_staff(pool, &called); /* there may be one less at work */
-    bool last = thrum__thread_pool_is_empty(pool);
+    bool last = thrum__pool_let_go(&pool->pool);
     thrum_thread *previous = worker->is_fiber ? NULL : thrum__thread_depart(&pool->pool.departed);
     thrum__waiter *woken =
         pool->pool.closing || pool->pool.broken ? thrum__thread_pool_wake_all(pool) : NULL;
@@ -372,6 +367,7 @@ static int start_worker(thrum__thread_pool *pool)
     if (rc == 0) {
         pool->named++;
         pool->workers++;
+        thrum__pool_hold(&pool->pool);
     } else {
         thrum__free(worker);
     }
