@@ -3,8 +3,8 @@
 # each adapter in BUILD-DIR, which has debug information:
 #
 #  - every exported symbol has a version, and src/thrum.map knows it
-#  - nothing that a program of the last release uses has changed: neither a function nor a type of a public header was
-#    removed or changed. What is new is no change. abi/NAME.abi.xz describes the last release. A library whose soname
+#  - nothing that a program uses has changed since the library was described: neither a function nor a type of a public
+#    header was removed or changed. What is new is no change. abi/NAME.abi.xz is the description. A library whose soname
 #    differs from that of the description makes no promise to it.
 #
 # --record writes the descriptions; docs/releases.md says when.
@@ -65,9 +65,9 @@ check_library() {
     compared=$((compared + 1))
     grep -q "soname='$(soname "$1")'" "$work/before.abi" || return 0
     abidiff --no-added-syms --suppressions "$here/abi.suppressions" "$work/before.abi" "$work/now.abi" >"$work/differences" 2>&1 ||
-        complain "$1: differs from the last release, $baseline.xz:
+        complain "$1: differs from its description, $baseline.xz:
 $(cat "$work/differences")
-A change that programs cannot survive needs another soname: docs/releases.md"
+A change that programs cannot survive needs another soname, or, before a release, a new description: docs/releases.md"
 }
 
 [ -e "$build/src/libthrum.so" ] || complain "$build/src/libthrum.so is missing"
@@ -78,5 +78,5 @@ for baseline in abi/*.abi.xz; do
     [ ! -e "$baseline" ] || [ -n "$record" ] || ls "$build"/*/"$(basename "$baseline" .abi.xz).so" >/dev/null 2>&1 ||
         complain "$baseline: there is no such library any more"
 done
-[ -n "$record" ] || [ $compared -gt 0 ] || echo 'no release has been described yet'
+[ -n "$record" ] || [ $compared -gt 0 ] || echo 'no library has been described yet'
 exit $status
