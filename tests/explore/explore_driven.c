@@ -291,7 +291,7 @@ static bool submitter_waits(void)
 {
     bool waits = false;
     thrum_with (&((thrum__pool *)engine.executor)->lock)
-        waits = ((thrum__pool *)engine.executor)->inside > 0;
+        waits = ((thrum__pool *)engine.executor)->holders > 1; /* the engine is one */
     return waits;
 }
 
