@@ -43,9 +43,13 @@ timed() {
 # build_in FOLDER: builds the files that git knows, and those that it would add.
 build_in() {
     rm -rf "$1"
-    mkdir -p "$1/thrum-$version"
-    git ls-files -co --exclude-standard | while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
-        tar -cf - -T - | tar -xf - -C "$1/thrum-$version"
+    # The modes of the sources are part of the source package. They are those of git, whatever the umask is.
+    (
+        umask 022
+        mkdir -p "$1/thrum-$version"
+        git ls-files -co --exclude-standard | while read -r file; do [ ! -e "$file" ] || echo "$file"; done |
+            tar --mode=u=rwX,go=rX -cf - -T - | tar -xf - -C "$1/thrum-$version"
+    )
     [ ! -d /usr/lib/ccache ] || PATH=/usr/lib/ccache:$PATH
     if ! (cd "$1/thrum-$version" && dpkg-buildpackage -us -uc) >"$1/build.log" 2>&1; then
         tail -n 40 "$1/build.log" >&2
