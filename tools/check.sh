@@ -7,7 +7,7 @@ build=${BUILD_DIR:-build}
 logs=$build-logs
 
 # In the order in which they run: what is quick and fails often comes first.
-all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme matrix tested mutants-match gcc-O2 \
+all="selftest layers gate results sizes format tree shellcheck headers untouched refused accepted readme prose matrix tested mutants-match gcc-O2 \
 blocks manual tests page site python cli-faults symbols abi install postgres valgrind gdb \
 gcc-O0 gcc-O3-lto clang-O2 clang-O3-lto \
 address-undefined thread fuzz musl aarch64 ucontext release mutants"
@@ -66,6 +66,7 @@ step_headers() { tools/check_headers.sh; }
 step_untouched() { tools/check_untouched.sh; }
 step_refused() { tools/check_refused.sh; }
 step_accepted() { tools/check_accepted.sh; }
+step_prose() { tools/check_prose.sh; }
 step_readme() { tools/check_readme.sh; }
 step_tested() { tools/check_tested.sh; }
 step_matrix() { tools/check_matrix.sh; }
@@ -95,7 +96,7 @@ step_python() {
     make_build check gcc && ninja --quiet -C "$build-python" &&
         THRUM="$(pwd)/$build-check/cli/thrum" python/tests/run.sh "$build-python"
 }
-step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check"; }
+step_symbols() { make_build check gcc && tools/check_symbols.sh "$build-check" && tools/check_floor.sh "$build-check"; }
 step_abi() { make_build check gcc && tools/check_abi.sh "$build-check"; }
 step_install() { make_build check gcc && tools/check_install.sh "$build-check" && tools/check_subproject.sh; }
 step_release() { tools/check_release.sh; }

@@ -396,6 +396,40 @@ rejects abi build 'thrum_thing_do has no version' 'a symbol without a version'
 fresh_abi && rm build/src/libthrum.so
 rejects abi build 'libthrum.so is missing' 'a library that is gone'
 
+# Prose.
+fresh && mkdir -p docs/guide && {
+    # shellcheck disable=SC2016 # quotations
+    printf '# Whoever reads\n\nA lock has one holder. `whoever` is a name.\n\n```text\nhis\n```\n\n| he | shall |\n|---|---|\n'
+    printf -- '- The first item has no full stop\n- The second'
+    seq -s ' ' 34
+} >docs/guide/page.md
+accepts prose
+printf '\nThe lock goes to whoever comes.\n' >>docs/guide/page.md
+rejects prose '' 'docs/guide/page.md:14: says "whoever"' 'a word that is not for things'
+sed -i '$s/.*/A release wakes the one\nthat waits./' docs/guide/page.md
+rejects prose '' 'docs/guide/page.md:14: says "one that"' 'a phrase over two lines'
+sed -i '13,$d; 12s/$/ 35 36 37 38 39 40/' docs/guide/page.md
+rejects prose '' 'docs/guide/page.md:12: a sentence has 42 words, more than 40' 'a long sentence'
+
+# The oldest glibc.
+# shellcheck disable=SC2016 # a quotation
+fresh_floor() {
+    fresh && mkdir -p docs && echo 'int pidfd_open(int, unsigned); int f(void) { return pidfd_open(1, 0); }' >src/newer.c &&
+        gcc -shared -fPIC src/newer.c -o build/src/newer.so &&
+        echo 'int getpid(void); int f(void) { return getpid(); }' >src/older.c && gcc -shared -fPIC src/older.c -o build/src/older.so &&
+        printf '| file | glibc |\n|---|---|\n| `src/newer.so` | 2.36 |\n| `src/*er.so` | 2.36 |\n' >docs/releases.md
+}
+fresh_floor
+accepts floor build
+sed -i '3s/2\.36/2.34/' docs/releases.md
+rejects floor build 'newer.so needs glibc 2.36; docs/releases.md states 2.34. The newest symbols: pidfd_open' 'a library that needs a newer glibc'
+fresh_floor && sed -i '3s/2\.36/2.40/' docs/releases.md
+rejects floor build 'src/newer.so needs glibc 2.36, not 2.40' 'a floor that is too high'
+fresh_floor && sed -i '3s/newer/absent/' docs/releases.md
+rejects floor build 'there is no build/src/absent.so' 'a floor of no file'
+echo >docs/releases.md
+rejects floor build 'there is no table' 'a page without floors'
+
 # Code blocks.
 fresh_blocks() {
     fresh && link_library && mkdir -p tests/interface && {

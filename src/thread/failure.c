@@ -82,7 +82,10 @@ void thrum__failure_report_task(const char *kind, const thrum_task *task)
 /* Constant texts, so that no thread needs a buffer. */
 static const char *system_text(int code)
 {
-#ifdef __GLIBC__
+#if defined __GLIBC__ && !__GLIBC_PREREQ(2, 32)
+    enum { CODES = 134 }; /* of Linux; for others strerror writes into a buffer */
+    return code < CODES ? strerror(code) : "unknown error";
+#elif defined __GLIBC__
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";
 #else
