@@ -126,6 +126,11 @@ static void put_counts(const struct search *search, FILE *out)
     if (search->counts[OUTCOME_BLOCKED])
         fprintf(out, "%" PRIu64 " waited in a call that is not controlled, and were ended\n",
                 search->counts[OUTCOME_BLOCKED]);
+    if (search->counts[OUTCOME_WAITS])
+        fprintf(out,
+                "%" PRIu64
+                " were ended because the program waits for input or a signal from outside\n",
+                search->counts[OUTCOME_WAITS]);
     if (search->counts[OUTCOME_COMPUTES])
         fprintf(out, "%" PRIu64 " were ended because a thread computed for %g s without a call\n",
                 search->counts[OUTCOME_COMPUTES], search->options->compute);
@@ -167,6 +172,8 @@ static void put_command(const struct explore *explore, FILE *out)
     }
     if (explore->options.early)
         fputs("--early ", out);
+    if (explore->options.signal)
+        fprintf(out, "--signal %d ", explore->options.signal);
     fputs("--", out);
     for (char **word = explore->options.words; *word; word++)
         fprintf(out, " %s", *word);

@@ -4,6 +4,7 @@
 #include "../command.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,13 @@ static const char *const strategy_names[] = {"mix", "random", "pct", "pos", "dep
 
 static const char *const memory_names[] = {"auto", "off", "shared", "all", NULL};
 
+static const struct {
+    const char *name;
+    int number;
+} signal_names[] = {{"TERM", SIGTERM}, {"INT", SIGINT},    {"HUP", SIGHUP},   {"QUIT", SIGQUIT},
+                    {"USR1", SIGUSR1}, {"USR2", SIGUSR2},  {"ALRM", SIGALRM}, {"CHLD", SIGCHLD},
+                    {"CONT", SIGCONT}, {"WINCH", SIGWINCH}};
+
 static bool take_seed(void *into, const char *value, char *message, size_t size)
 {
     struct explore_options *options = into;
@@ -26,6 +34,26 @@ static bool take_seed(void *into, const char *value, char *message, size_t size)
     if (errno == 0 && *value >= '0' && *value <= '9' && *end == 0)
         return true;
     snprintf(message, size, "--seed takes a number, not '%s'", value);
+    return false;
+}
+
+/* "TERM", "SIGTERM" or "15". */
+static bool take_signal(void *into, const char *value, char *message, size_t size)
+{
+    struct explore_options *options = into;
+    const char *name = strncmp(value, "SIG", 3) == 0 ? value + 3 : value;
+    char *end;
+    long number = strtol(name, &end, 10);
+    if (*name >= '0' && *name <= '9' && *end == 0 && number > 0 && number < NSIG) {
+        options->signal = (int)number;
+        return true;
+    }
+    for (size_t i = 0; i < sizeof signal_names / sizeof *signal_names; i++)
+        if (strcmp(signal_names[i].name, name) == 0) {
+            options->signal = signal_names[i].number;
+            return true;
+        }
+    snprintf(message, size, "--signal takes a signal, such as TERM or 15, not '%s'", value);
     return false;
 }
 
@@ -74,6 +102,11 @@ static const struct option_row rows[] = {
     {0, "steps", "N", "End a run after N steps; 100000 by default.",
      "Such a run is counted as unfinished. It is no failure.", OPTION_COUNT, INTO(steps), 10,
      STEPS_MOST},
+    {0, "signal", "NAME", "Send this signal when the program waits for something outside.",
+     "NAME is a name as TERM, or a number. The signal is sent once in a run, when no thread can go on and one waits for "
+     "a signal or input: a program that runs until it gets a signal can then be explored to its end. Without it, the run is "
+     "ended there, and counted. That is no failure.",
+     OPTION_CUSTOM, 0, .take = take_signal},
     {'p', "patience", "TIME",
      "How long to wait for something outside of the program; 2s by default.", NULL, OPTION_SECONDS,
      INTO(patience)},

@@ -11,7 +11,7 @@ enum explore_memory { POINTS_AUTO, POINTS_OFF, POINTS_SHARED, POINTS_ALL };
 enum explore_strategy { EXPLORE_MIX, EXPLORE_RANDOM, EXPLORE_PCT, EXPLORE_POS, EXPLORE_DEPTH };
 
 struct explore_options {
-    int runs, jobs, strategy, memory, depth, steps, bound, repeat;
+    int runs, jobs, signal, strategy, memory, depth, steps, bound, repeat;
     bool has_seed, early, all, shrink, json, quiet, full, show_output, no_races;
     uint64_t seed;
     const char *schedule; /* "12:2,30:1", or NULL */

@@ -35,10 +35,10 @@ enum {
 static const char *const names[] = {
     [OUTCOME_GOOD] = "good",         [OUTCOME_UNFINISHED] = "unfinished",
     [OUTCOME_BLOCKED] = "blocked",   [OUTCOME_STOPPED] = "stopped",
-    [OUTCOME_COMPUTES] = "computes", [OUTCOME_DEADLOCK] = "deadlock",
-    [OUTCOME_CRASH] = "crash",       [OUTCOME_MISUSE] = "misuse",
-    [OUTCOME_EXIT] = "exit",         [OUTCOME_CHECK] = "check",
-    [OUTCOME_RACE] = "race",
+    [OUTCOME_WAITS] = "waits",       [OUTCOME_COMPUTES] = "computes",
+    [OUTCOME_DEADLOCK] = "deadlock", [OUTCOME_CRASH] = "crash",
+    [OUTCOME_MISUSE] = "misuse",     [OUTCOME_EXIT] = "exit",
+    [OUTCOME_CHECK] = "check",       [OUTCOME_RACE] = "race",
 };
 
 const char *outcome_name(enum outcome_kind kind)
@@ -317,6 +317,8 @@ static struct outcome judge(const struct runner *runner, int status)
         return (struct outcome){.kind = OUTCOME_UNFINISHED};
     case VERDICT_COMPUTES:
         return (struct outcome){.kind = OUTCOME_COMPUTES};
+    case VERDICT_WAITS:
+        return (struct outcome){.kind = OUTCOME_WAITS};
     case VERDICT_MISUSE:
         return (struct outcome){.kind = OUTCOME_MISUSE};
     case VERDICT_RACE:

@@ -19,6 +19,7 @@ enum outcome_kind {
     OUTCOME_UNFINISHED, /* the limit of steps */
     OUTCOME_BLOCKED,    /* a call that is not controlled waits */
     OUTCOME_COMPUTES,   /* a thread computed for longer than it may without a call */
+    OUTCOME_WAITS,      /* it waits for input or a signal from outside */
     OUTCOME_STOPPED,    /* by a signal to the command */
     /* The failures: */
     OUTCOME_DEADLOCK,
@@ -39,10 +40,11 @@ static inline bool outcome_fails(enum outcome_kind kind)
     return kind >= OUTCOME_DEADLOCK;
 }
 
-/* What is told, if runs end in several ways: a failure, or else that a thread computes; 0 is not told. */
+/* What is told, if runs end in several ways: a failure, or else that a thread computes or waits for something
+ * outside; 0 is not told. */
 static inline int outcome_worth(enum outcome_kind kind)
 {
-    return outcome_fails(kind) ? 2 : kind == OUTCOME_COMPUTES;
+    return outcome_fails(kind) ? 2 : kind == OUTCOME_COMPUTES || kind == OUTCOME_WAITS;
 }
 
 /* One word for it: "deadlock". */

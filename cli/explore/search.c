@@ -84,6 +84,7 @@ void search_plan(struct schedule_region *region, const struct explore_options *o
         .step_limit = (uint32_t)options->steps,
         .choice_count = recipe->by_list ? recipe->count : 0,
         .early = options->early,
+        .signal = (uint32_t)options->signal,
         .races = !options->no_races,
         .memory = recipe->by_list ? recipe->memory
                                   : (uint8_t)search_memory(region, options, recipe->seed),
@@ -105,7 +106,8 @@ int search_learn(struct runner *runner, const struct explore_options *options, c
         runner->region->plan.memory = MEMORY_ALL;
         runner->region->plan.learn = true;
         rc = runner_run(runner, NULL, NULL, &outcome, message, size);
-        if (rc == 0 && (outcome.kind == OUTCOME_BLOCKED || outcome.kind == OUTCOME_COMPUTES))
+        if (rc == 0 && (outcome.kind == OUTCOME_BLOCKED || outcome.kind == OUTCOME_COMPUTES ||
+                        outcome.kind == OUTCOME_WAITS))
             break; /* the others would take as long */
     }
     return rc;

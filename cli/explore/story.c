@@ -126,6 +126,9 @@ void story_headline(const struct story *story, const struct outcome *outcome, FI
         if (outcome->status == SIGSEGV || outcome->status == SIGBUS)
             fprintf(out, ", address 0x%" PRIx64, region->object);
         break;
+    case OUTCOME_WAITS:
+        fputs("for input or a signal from outside", out);
+        break;
     case OUTCOME_COMPUTES:
         story_put_thread(story, region->current, out);
         fputs(" computes without a call", out);

@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -120,6 +121,9 @@
     X(pid_t, fork, (void))                                                                         \
     X(int, sigaction, (int, const struct sigaction *, struct sigaction *))                         \
     X(int, pthread_sigmask, (int, const sigset_t *, sigset_t *))                                   \
+    X(int, pthread_kill, (pthread_t, int))                                                         \
+    X(int, setitimer, (__itimer_which_t, const struct itimerval *, struct itimerval *))            \
+    X(int, timer_settime, (timer_t, int, const struct itimerspec *, struct itimerspec *))          \
     X(void *, malloc, (size_t))                                                                    \
     X(void *, calloc, (size_t, size_t))                                                            \
     X(void *, realloc, (void *, size_t))                                                           \

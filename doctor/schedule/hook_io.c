@@ -17,6 +17,7 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,8 +40,19 @@ static void note_inner(int file)
     }
 }
 
+static bool is_signalfd(int file)
+{
+    char path[64], target[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    ssize_t length = readlink(path, target, sizeof target - 1);
+    target[length > 0 ? length : 0] = 0;
+    return strcmp(target, "anon_inode:[signalfd]") == 0;
+}
+
+/* Only signals, and what the program does itself, can make one of them ready. */
 static bool is_inner(const struct pollfd *list, nfds_t count)
 {
+    thrum__turn_self->signals = false;
     for (nfds_t i = 0; i < count; i++) {
         struct stat about;
         bool found = false;
@@ -48,7 +60,9 @@ static bool is_inner(const struct pollfd *list, nfds_t count)
             continue;
         for (int k = 0; k < inner_count && !found; k++)
             found = inner[k].device == about.st_dev && inner[k].inode == about.st_ino;
-        if (!found)
+        if (!found && is_signalfd(list[i].fd))
+            thrum__turn_self->signals = true;
+        else if (!found)
             return false;
     }
     return true;

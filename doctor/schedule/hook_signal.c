@@ -1,19 +1,34 @@
-/* Signals: those that this library needs stay its own.
+/* Signals: those that this library needs stay its own, and waits for the others.
  *
  * It handles the signals of a crash, and SIGPROF; memory points need SIGSEGV, SIGTRAP and SIGSYS. If the
  * program sets a handler for one of them, the handler is only noted. The library calls it when a signal
  * is none of its own. And the program cannot block these signals: a fault while SIGSEGV is blocked ends
  * the process.
+ *
+ * A thread that waits for a signal gives up its turn until one is there. It blocks the signals meanwhile, so they stay
+ * pending, and a handler runs when the thread has its turn. A pending signal of the process is seen by each thread,
+ * one that was sent to a thread alone only by that thread: so the hooks of pthread_kill and kill note it.
+ * If nothing can happen any more, such a wait is no deadlock: turns.c ends the run, or sends the signal of the plan.
  */
 #include "hooks.h"
+#include "kernel.h"
 #include "memory.h"
+#include "race.h"
 
 #include "preload/real.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+enum { SET_SIZE = 8 }; /* of a set in the kernel */
+
+/* Signals that the C library uses itself: 32 and 33. */
+#define LIBRARY_OWN (3ull << 31)
 
 static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIGSYS, SIGPROF};
 
@@ -97,4 +112,217 @@ HOOK int sigprocmask(int how, const sigset_t *restrict set, sigset_t *restrict o
         return 0;
     errno = rc;
     return -1;
+}
+
+/* ---- waits ---- */
+
+static bool timer_runs; /* it may send a signal in real time */
+
+bool thrum__signal_timer(void)
+{
+    return timer_runs;
+}
+
+static uint64_t bit_of(int number)
+{
+    return number > 0 && number <= 64 ? 1ull << (number - 1) : 0;
+}
+
+static uint64_t bits_of(const sigset_t *set)
+{
+    uint64_t bits;
+    memcpy(&bits, set, sizeof bits);
+    for (int i = 0; i < OWN_COUNT; i++)
+        if (own[i] != SIGABRT)
+            bits &= ~bit_of(own[i]);
+    return bits;
+}
+
+static bool is_there(void *argument)
+{
+    const struct turn_thread *thread = argument;
+    uint64_t pending = 0;
+    (void)thrum__kernel(SYS_rt_sigpending, (long)&pending, SET_SIZE, 0, 0, 0);
+    return ((pending | thread->directed) & thread->awaited) != 0;
+}
+
+/* Waits until one of the signals is pending. False if the deadline has passed. */
+static bool wait_for(uint64_t signals, int64_t deadline)
+{
+    struct turn_thread *self = thrum__turn_self;
+    self->awaited = signals;
+    while (!is_there(self)) {
+        if (deadline <= thrum__turn_now())
+            return false;
+        self->signals = true;
+        thrum__turn_io(is_there, self, true, deadline);
+        thrum__turn_cancel_point();
+    }
+    return true;
+}
+
+/* Takes one of the signals, without waiting: its number, or a negative errno. */
+static int take(uint64_t signals, siginfo_t *info)
+{
+    static const struct timespec now = {0, 0};
+    int number = (int)thrum__kernel(SYS_rt_sigtimedwait, (long)&signals, (long)info, (long)&now,
+                                    SET_SIZE, 0);
+    thrum__turn_self->directed &= number > 0 ? ~bit_of(number) : ~signals;
+    return number;
+}
+
+static int wait_and_take(uint64_t signals, siginfo_t *info, int64_t deadline, const void *place)
+{
+    int number = -EAGAIN;
+    thrum__turn_point(STEP_SIGNAL_WAIT, NULL, true, place);
+    thrum__turn_cancel_point();
+    while (number == -EAGAIN && wait_for(signals, deadline))
+        number = take(signals, info);
+    thrum__race_acquire(&timer_runs);
+    return number;
+}
+
+HOOK int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict info,
+                      const struct timespec *restrict timeout)
+{
+    siginfo_t found;
+    uint64_t signals = bits_of(set);
+    int number;
+    if (thrum__turn_on())
+        number =
+            wait_and_take(signals, &found, timeout ? thrum__turn_after(timeout) : NEVER, PLACE);
+    else
+        number = (int)thrum__kernel(SYS_rt_sigtimedwait, (long)&signals, (long)&found,
+                                    (long)timeout, SET_SIZE, 0);
+    if (number > 0 && info)
+        *info = found;
+    errno = number > 0 ? errno : -number;
+    return number > 0 ? number : -1;
+}
+
+HOOK int sigwaitinfo(const sigset_t *restrict set, siginfo_t *restrict info)
+{
+    siginfo_t found;
+    if (!thrum__turn_on())
+        return sigtimedwait(set, info, NULL);
+    int number = wait_and_take(bits_of(set), &found, NEVER, PLACE);
+    if (info)
+        *info = found;
+    return number;
+}
+
+HOOK int sigwait(const sigset_t *restrict set, int *restrict ret_number)
+{
+    siginfo_t found;
+    int number = thrum__turn_on() ? wait_and_take(bits_of(set), &found, NEVER, PLACE)
+                                  : sigtimedwait(set, &found, NULL);
+    *ret_number = number;
+    return number > 0 ? 0 : errno;
+}
+
+/* Waits until a handler has run, with these signals blocked meanwhile. */
+static int suspend(uint64_t blocked, const void *place)
+{
+    static const struct timespec now = {0, 0};
+    uint64_t all = ~LIBRARY_OWN, before;
+    for (int i = 0; i < OWN_COUNT; i++)
+        all &= ~bit_of(own[i]);
+    thrum__turn_point(STEP_SIGNAL_WAIT, NULL, true, place);
+    thrum__turn_cancel_point();
+    (void)thrum__kernel(SYS_rt_sigprocmask, SIG_SETMASK, (long)&all, (long)&before, SET_SIZE, 0);
+    long rc = 0;
+    while (rc != -EINTR && wait_for(all & ~blocked, NEVER)) {
+        /* Handlers run here. What is ignored is dropped here, too. */
+        rc = thrum__kernel(SYS_ppoll, 0, 0, (long)&now, (long)&blocked, SET_SIZE);
+        thrum__turn_self->directed &= blocked;
+    }
+    (void)thrum__kernel(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, SET_SIZE, 0);
+    thrum__race_acquire(&timer_runs);
+    errno = EINTR;
+    return -1;
+}
+
+HOOK int sigsuspend(const sigset_t *set)
+{
+    uint64_t blocked = bits_of(set);
+    if (thrum__turn_on())
+        return suspend(blocked, PLACE);
+    errno = (int)-thrum__kernel(SYS_rt_sigsuspend, (long)&blocked, SET_SIZE, 0, 0, 0);
+    return -1;
+}
+
+HOOK int pause(void)
+{
+    uint64_t blocked = 0;
+    (void)thrum__kernel(SYS_rt_sigprocmask, SIG_SETMASK, 0, (long)&blocked, SET_SIZE, 0);
+    if (thrum__turn_on())
+        return suspend(blocked, PLACE);
+    errno = (int)-thrum__kernel(SYS_rt_sigsuspend, (long)&blocked, SET_SIZE, 0, 0, 0);
+    return -1;
+}
+
+/* ---- sending ---- */
+
+static long send_to(struct turn_thread *thread, int number)
+{
+    long rc = thrum__kernel(SYS_tgkill, getpid(), thread->tid, number, 0, 0);
+    if (rc == 0 && thread != thrum__turn_self)
+        thread->directed |= bit_of(number);
+    return rc;
+}
+
+void thrum__signal_send(int number)
+{
+    struct turn_thread *thread = thrum__turn_awaits(bit_of(number));
+    if (thread)
+        (void)send_to(thread, number);
+    else
+        (void)thrum__kernel(SYS_kill, getpid(), number, 0, 0, 0);
+}
+
+/* The system would give a signal of the process to any thread that does not block it: a thread that waits for
+ * it is one. */
+HOOK int kill(pid_t pid, int number)
+{
+    struct turn_thread *thread = NULL;
+    if (thrum__turn_on() && number != 0) {
+        thrum__turn_point(STEP_SIGNAL_SEND, NULL, true, PLACE);
+        thrum__race_release(&timer_runs);
+        thread = pid == getpid() ? thrum__turn_awaits(bit_of(number)) : NULL;
+    }
+    long rc = thread ? send_to(thread, number) : thrum__kernel(SYS_kill, pid, number, 0, 0, 0);
+    errno = rc < 0 ? (int)-rc : errno;
+    return rc < 0 ? -1 : 0;
+}
+
+HOOK int pthread_kill(pthread_t thread, int number)
+{
+    struct turn_thread *other = thrum__turn_on() ? thrum__turn_find(thread) : NULL;
+    if (!other || other->ended || number == 0)
+        return REAL(pthread_kill)(thread, number);
+    thrum__turn_point(STEP_SIGNAL_SEND, NULL, true, PLACE);
+    thrum__race_release(&timer_runs);
+    return (int)-send_to(other, number);
+}
+
+HOOK int setitimer(__itimer_which_t which, const struct itimerval *restrict value,
+                   struct itimerval *restrict old)
+{
+    timer_runs |= thrum__turn_on() && value && (value->it_value.tv_sec || value->it_value.tv_usec);
+    return REAL(setitimer)(which, value, old);
+}
+
+HOOK unsigned alarm(unsigned seconds)
+{
+    struct itimerval value = {.it_value.tv_sec = seconds}, old;
+    if (setitimer(ITIMER_REAL, &value, &old) != 0)
+        return 0;
+    return (unsigned)old.it_value.tv_sec + (old.it_value.tv_usec > 0);
+}
+
+HOOK int timer_settime(timer_t timer, int flags, const struct itimerspec *restrict value,
+                       struct itimerspec *restrict old)
+{
+    timer_runs |= thrum__turn_on();
+    return REAL(timer_settime)(timer, flags, value, old);
 }

@@ -31,6 +31,12 @@ void thrum__signal_take(int number, void (*handler)(int, siginfo_t *, void *), i
 /* Calls the handler that the program wants for it. False if it has none. */
 bool thrum__signal_pass(int number, siginfo_t *info, void *context);
 
+/* True if the program may yet get a signal that it has asked for by a timer. */
+bool thrum__signal_timer(void);
+
+/* Sends a signal to the program, or to its thread that waits for it. */
+void thrum__signal_send(int number);
+
 /* If another thread has cancelled this one, ends it. */
 void thrum__turn_cancel_point(void);
 

@@ -71,6 +71,8 @@ enum schedule_kind {
     STEP_IO_WAIT,
     STEP_FUTEX_WAIT,
     STEP_FUTEX_WAKE,
+    STEP_SIGNAL_WAIT, /* for a signal of the system */
+    STEP_SIGNAL_SEND,
     STEP_EXIT,
     STEP_SPIN, /* it computed for long without a call, and was stopped where it was */
     STEP_READ, /* of memory, in an instrumented program */
@@ -105,6 +107,7 @@ enum schedule_verdict {
     VERDICT_CRASH,    /* a signal that ends the program: `signal` */
     VERDICT_RACE,     /* two accesses to the same memory that nothing orders */
     VERDICT_COMPUTES, /* the limit of processor time without a call was reached */
+    VERDICT_WAITS,    /* it waits for input or a signal from outside */
 };
 
 enum schedule_state {
@@ -148,6 +151,7 @@ struct schedule_plan {
     uint32_t step_limit;
     uint32_t choice_count; /* of `plan_choices` below */
     uint32_t processor;    /* the run has one: the one with this number among those allowed */
+    uint32_t signal;       /* sent once, when the program waits for something outside; 0: none */
     uint8_t early;         /* a timeout may come before other threads have done what they can */
     uint8_t look;          /* stop at a failure, and let the command look at the process */
     uint8_t races;         /* a race ends the run */

@@ -34,9 +34,11 @@
 
 #include "arena.h"
 #include "choices.h"
+#include "hooks.h"
 #include "kernel.h"
 #include "memory.h"
 #include "race.h"
+#include "stuck.h"
 
 #include "preload/real.h"
 
@@ -196,13 +198,36 @@ static uint32_t live_count(void)
     return count;
 }
 
+/* Something may yet happen in real time: input, a timer, a child process. */
 static bool any_outside(void)
 {
     for (uint32_t i = 0; i < thread_count; i++)
         if (threads[i].shown->state == THREAD_IO &&
-            (!threads[i].inner || thrum__turn_region->free_children))
+            (!threads[i].inner || thrum__turn_region->free_children ||
+             (threads[i].signals && thrum__signal_timer())))
             return true;
     return false;
+}
+
+struct turn_thread *thrum__turn_awaits(uint64_t signals)
+{
+    for (uint32_t i = 0; i < thread_count; i++)
+        if (threads[i].shown->state == THREAD_IO && threads[i].signals &&
+            threads[i].awaited & signals)
+            return &threads[i];
+    return NULL;
+}
+
+/* Sends the signal of the plan, once: true if a thread can go on by it. */
+static bool signal_comes(struct turn_thread **list, uint32_t *ret_count)
+{
+    static bool sent;
+    if (!thrum__turn_region->plan.signal || sent || !thrum__stuck_outside(threads, thread_count))
+        return false;
+    sent = true;
+    thrum__signal_send((int)thrum__turn_region->plan.signal);
+    *ret_count = candidates(list);
+    return *ret_count > 0;
 }
 
 static struct turn_thread *first_deadline(void)
@@ -284,8 +309,8 @@ static struct turn_thread *pick(void)
             list[count++] = limited;
         else if (live_count() == 0)
             return NULL;
-        else
-            thrum__turn_fail(VERDICT_STUCK, NULL, NULL, "no thread can go on");
+        else if (!signal_comes(list, &count))
+            thrum__stuck(threads, thread_count);
     }
     struct turn_thread *next = thrum__choice_thread(list, count, current);
     if (next->shown->state != THREAD_READY)
@@ -363,7 +388,9 @@ bool thrum__turn_io(bool (*ready)(void *), void *argument, bool inner, int64_t d
     thrum__turn_self->inner = inner;
     thrum__turn_self->ready = ready;
     thrum__turn_self->ready_argument = argument;
-    return wait_as(THREAD_IO, deadline);
+    bool woken = wait_as(THREAD_IO, deadline);
+    thrum__turn_self->signals = false;
+    return woken;
 }
 
 void thrum__turn_sleep(int64_t deadline, const void *place)
@@ -518,29 +545,6 @@ void thrum__turn_end(void)
     thrum__turn_self = NULL;
     if (next)
         give(next);
-}
-
-void thrum__turn_hold(const void *object, const void *place)
-{
-    thrum__race_acquire(object);
-    struct schedule_thread *shown = thrum__turn_self->shown;
-    if (shown->held_count < SCHEDULE_HELD)
-        shown->held[shown->held_count] = (struct schedule_held){
-            .object = (uint64_t)(uintptr_t)object, .place = (uint64_t)(uintptr_t)place};
-    shown->held_count += shown->held_count < UINT8_MAX;
-}
-
-void thrum__turn_drop(const void *object)
-{
-    thrum__race_release(object);
-    struct schedule_thread *shown = thrum__turn_self->shown;
-    uint32_t kept = shown->held_count < SCHEDULE_HELD ? shown->held_count : SCHEDULE_HELD;
-    for (uint32_t i = kept; i-- > 0;)
-        if (shown->held[i].object == (uint64_t)(uintptr_t)object) {
-            memmove(&shown->held[i], &shown->held[i + 1], (kept - i - 1) * sizeof shown->held[0]);
-            shown->held_count--;
-            return;
-        }
 }
 
 /* Kernels before 4.14 refuse: then a child waits for ever in the handlers of its fork. */

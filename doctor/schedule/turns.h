@@ -38,7 +38,11 @@ struct turn_thread {
     uint64_t queued;       /* the order of waiters of a condition */
     bool (*ready)(void *); /* of THREAD_IO: can the call be made? */
     void *ready_argument;
-    bool inner; /* of THREAD_IO: only this program can make it ready */
+    bool inner;       /* of THREAD_IO: only this program can make it ready */
+    bool signals;     /* of THREAD_IO: a signal of the system makes it ready */
+    uint64_t awaited; /* those signals, as bits; 0: any, by a descriptor */
+    uint64_t
+        directed; /* signals that were sent to this thread alone, and that it blocks, as bits */
     pthread_t handle;
     void *(*run)(void *);
     void *argument;
@@ -76,6 +80,9 @@ void thrum__turn_sleep(int64_t deadline, const void *place);
 /* The same for input and output: `ready` asks the system. `inner` says that nothing outside of the
  * program can make it ready. */
 bool thrum__turn_io(bool (*ready)(void *), void *argument, bool inner, int64_t deadline);
+
+/* The thread that waits for one of these signals; NULL if there is none. */
+struct turn_thread *thrum__turn_awaits(uint64_t signals);
 
 /* Lets all threads that are blocked at the object try again. */
 void thrum__turn_wake(const void *object);

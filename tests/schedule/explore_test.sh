@@ -245,6 +245,21 @@ signals_of_the_program_are_its_own() {
     done
 }
 
+# A wait for a signal is no deadlock, and --signal ends it.
+a_program_may_wait_for_signals() {
+    local name
+    for name in serves_sigwait serves_descriptor serves_poll serves_handler; do
+        explore 0 --json -r 20 -- "$samples/odd" "$name" && holds "r['outcomes'] == {'waits': 20} and f is None" &&
+            explore 0 --json -r 40 --signal TERM -- "$samples/odd" "$name" && holds "r['outcomes'] == {'good': 40}" || return 1
+    done
+    explore 0 -r 5 -- "$samples/odd" serves_sigwait && grep -q '^5 were ended because the program waits for input or a signal from outside$' out &&
+        grep -q '^waits: for input or a signal from outside$' out && grep -q 'T0 main waits: waits for a signal in by_sigwait (odd.c:' out &&
+        explore 0 --json -r 40 -- "$samples/odd" sends && holds "r['outcomes'] == {'good': 40}" &&
+        explore 0 --json -r 5 -- "$samples/odd" alarms && holds "r['outcomes'] == {'good': 5}" &&
+        explore 66 --json -- "$samples/odd" deadlocks_beside && holds "f['kind'] == 'deadlock' and f['repeated']" &&
+        explore 2 --signal NONE -- true && grep -q -- "--signal takes a signal, such as TERM or 15, not 'NONE'" err
+}
+
 a_program_that_executes_another_runs_free() {
     explore 66 --json -r 5 -- "$samples/odd" execs && holds "f['kind'] == 'exit' and f['status'] == 7" &&
         explore 66 --json -a -r 20 --memory all -- "$samples/odd" execs && holds "r['outcomes'] == {'exit': 20}"
@@ -293,7 +308,7 @@ a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_fr
 the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own
+a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals
 a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'

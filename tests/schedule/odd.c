@@ -1,11 +1,16 @@
 /* Programs that `thrum explore` cannot control entirely, or not at all. */
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile int flag;
@@ -134,6 +139,177 @@ static int execs(void)
     return 4;
 }
 
+/* ---- signals that a program waits for ---- */
+
+static pthread_mutex_t b = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static int ended, handled;
+static pthread_t first;
+
+static sigset_t block(int number)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, number);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    return set;
+}
+
+static void *wait_for_end(void *argument)
+{
+    pthread_mutex_lock(&a);
+    while (!ended)
+        pthread_cond_wait(&changed, &a);
+    pthread_mutex_unlock(&a);
+    return argument;
+}
+
+/* A server: a worker is idle, and main waits for the signal to end. `how` waits for it. */
+static int serves(int (*how)(const sigset_t *))
+{
+    pthread_t thread;
+    sigset_t set = block(SIGTERM);
+    if (pthread_create(&thread, NULL, wait_for_end, NULL) != 0 || how(&set) != SIGTERM)
+        return 3;
+    pthread_mutex_lock(&a);
+    ended = 1;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&a);
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static int by_sigwait(const sigset_t *set)
+{
+    int number;
+    return sigwait(set, &number) == 0 ? number : 0;
+}
+
+static int by_descriptor(const sigset_t *set)
+{
+    struct signalfd_siginfo info = {0};
+    int file = signalfd(-1, set, SFD_CLOEXEC);
+    return read(file, &info, sizeof info) == sizeof info ? (int)info.ssi_signo : 0;
+}
+
+static int by_poll(const sigset_t *set)
+{
+    struct pollfd entry = {.fd = signalfd(-1, set, SFD_CLOEXEC), .events = POLLIN};
+    struct signalfd_siginfo info = {0};
+    return poll(&entry, 1, -1) == 1 && read(entry.fd, &info, sizeof info) == sizeof info
+               ? (int)info.ssi_signo
+               : 0;
+}
+
+static void note(int number)
+{
+    handled = number;
+}
+
+static int by_handler(const sigset_t *set)
+{
+    sigset_t none;
+    struct sigaction action = {.sa_handler = note};
+    (void)set;
+    sigemptyset(&none);
+    sigaction(SIGTERM, &action, NULL);
+    while (!handled)
+        sigsuspend(&none);
+    return handled;
+}
+
+static int serves_sigwait(void)
+{
+    return serves(by_sigwait);
+}
+
+static int serves_descriptor(void)
+{
+    return serves(by_descriptor);
+}
+
+static int serves_poll(void)
+{
+    return serves(by_poll);
+}
+
+static int serves_handler(void)
+{
+    return serves(by_handler);
+}
+
+static void *send_all(void *argument)
+{
+    pthread_kill(first, SIGUSR1);
+    kill(getpid(), SIGUSR2);
+    return argument;
+}
+
+/* Another thread sends the signals. */
+static int sends(void)
+{
+    pthread_t thread;
+    sigset_t none, one = block(SIGUSR1);
+    struct sigaction action = {.sa_handler = note};
+    (void)block(SIGUSR2);
+    sigemptyset(&none);
+    sigaddset(&none, SIGUSR1);
+    sigaction(SIGUSR2, &action, NULL);
+    first = pthread_self();
+    if (pthread_create(&thread, NULL, send_all, NULL) != 0)
+        return 3;
+    while (handled != SIGUSR2)
+        sigsuspend(&none);
+    int number = by_sigwait(&one);
+    pthread_join(thread, NULL);
+    return number == SIGUSR1 ? 0 : 1;
+}
+
+static void *take_b_a(void *argument)
+{
+    pthread_mutex_lock(&b);
+    pthread_mutex_lock(&a);
+    pthread_mutex_unlock(&a);
+    pthread_mutex_unlock(&b);
+    return argument;
+}
+
+static void *take_a_b(void *argument)
+{
+    pthread_mutex_lock(&a);
+    pthread_mutex_lock(&b);
+    pthread_mutex_unlock(&b);
+    pthread_mutex_unlock(&a);
+    return argument;
+}
+
+/* Two threads deadlock, while main waits for a signal. */
+static int deadlocks_beside(void)
+{
+    pthread_t one, two;
+    sigset_t set = block(SIGTERM);
+    if (pthread_create(&one, NULL, take_a_b, NULL) != 0 ||
+        pthread_create(&two, NULL, take_b_a, NULL) != 0)
+        return 3;
+    return by_sigwait(&set) == SIGTERM ? 0 : 1;
+}
+
+/* A timer of the system sends the signal, in real time; a limit of time passes in virtual time. */
+static int alarms(void)
+{
+    pthread_t thread;
+    sigset_t set = block(SIGALRM), other = block(SIGUSR1);
+    struct itimerval soon = {.it_value.tv_usec = 1000};
+    struct timespec hour = {.tv_sec = 3600};
+    if (pthread_create(&thread, NULL, set_flag, NULL) != 0 ||
+        sigtimedwait(&other, NULL, &hour) != -1 || errno != EAGAIN ||
+        setitimer(ITIMER_REAL, &soon, NULL) != 0)
+        return 3;
+    int number = by_sigwait(&set);
+    pthread_join(thread, NULL);
+    return number == SIGALRM ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -141,10 +317,20 @@ int main(int argc, char **argv)
         const char *name;
         int (*run)(void);
     } cases[] = {
-        {"spins", spins},     {"spins_for_ever", spins_for_ever},
-        {"forks", forks},     {"waits", waits},
-        {"handles", handles}, {"blocks_signals", blocks_signals},
+        {"spins", spins},
+        {"spins_for_ever", spins_for_ever},
+        {"forks", forks},
+        {"waits", waits},
+        {"handles", handles},
+        {"blocks_signals", blocks_signals},
         {"execs", execs},
+        {"serves_sigwait", serves_sigwait},
+        {"serves_descriptor", serves_descriptor},
+        {"serves_poll", serves_poll},
+        {"serves_handler", serves_handler},
+        {"sends", sends},
+        {"deadlocks_beside", deadlocks_beside},
+        {"alarms", alarms},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (strcmp(name, cases[i].name) == 0)

@@ -1,0 +1,13 @@
+/* What it means that no thread can go on. */
+#ifndef DOCTOR_SCHEDULE_STUCK_H
+#define DOCTOR_SCHEDULE_STUCK_H
+
+#include "turns.h"
+
+/* True if a thread waits for something from outside: input, or a signal. */
+bool thrum__stuck_outside(const struct turn_thread *threads, uint32_t count);
+
+/* Ends the run: a deadlock, unless something from outside is missing alone. */
+void thrum__stuck(const struct turn_thread *threads, uint32_t count) __attribute__((noreturn));
+
+#endif
