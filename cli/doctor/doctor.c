@@ -6,11 +6,13 @@
 #include "start.h"
 #include "style.h"
 #include "trouble.h"
+#include "variable.h"
 #include "watch.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 static int report(const struct look *look, const struct doctor_options *options)
@@ -67,6 +69,8 @@ int doctor_run(int argc, char **argv)
     struct doctor_options options;
     struct look look;
     char message[512];
+    if (argc > 1 && strcmp(argv[1], "watch") == 0)
+        return variable_run(argc - 1, argv + 1);
     enum options_verdict verdict =
         doctor_options_parse(argc, argv, &options, message, sizeof message);
     if (verdict != OPTIONS_RUN)

@@ -135,6 +135,8 @@ static const struct help_term examples[] = {
      "Show what changes, every five seconds, until it hangs or ends."},
     {"sudo thrum doctor -p 4711 --stop", "Show the stacks of running threads, too."},
     {"thrum doctor -- ./server --port 80", "Find out whether its threads can wait for each other."},
+    {"thrum doctor watch balance -p 4711",
+     "Show who writes the variable balance; thrum doctor watch --help has the options."},
     {"thrum doctor --on-deadlock abort -o report -- make check", "Run a test that must not hang."},
     {0},
 };
@@ -145,10 +147,11 @@ const struct command_line doctor_line = {
     .title = "explain why a process hangs",
 #if defined(__x86_64__)
     .usages = (const char *const[]){"-p PID [OPTION...]", "--core FILE [OPTION...]",
-                                    "[OPTION...] -- PROGRAM [ARGUMENT...]", NULL},
+                                    "[OPTION...] -- PROGRAM [ARGUMENT...]",
+                                    "watch SYMBOL -p PID [OPTION...]", NULL},
 #else
-    .usages =
-        (const char *const[]){"-p PID [OPTION...]", "[OPTION...] -- PROGRAM [ARGUMENT...]", NULL},
+    .usages = (const char *const[]){"-p PID [OPTION...]", "[OPTION...] -- PROGRAM [ARGUMENT...]",
+                                    "watch SYMBOL -p PID [OPTION...]", NULL},
 #endif
     .about =
         "Looks at a process that uses threads, and prints what each thread does, what it waits "
