@@ -1,6 +1,9 @@
-/* A program of named cases: `PROGRAM NAME` runs one, `PROGRAM` lists all. The file defines `cases`. */
+/* A program of named cases: `PROGRAM NAME` runs one, `PROGRAM NAME COUNT` runs it so often and counts the failures, `PROGRAM`
+ * lists all. The file defines `cases`. */
 #ifndef TESTS_SCHEDULE_CASES_H
 #define TESTS_SCHEDULE_CASES_H
+
+#include "native.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -41,6 +44,8 @@ static int run_cases(const struct case_row *cases, size_t count, int argc, char 
         if (argc < 2)
             puts(cases[i].name);
         else if (strcmp(argv[1], cases[i].name) == 0) {
+            if (argc > 2)
+                return native_runs(cases[i].run, strtol(argv[2], NULL, 10));
             cases[i].run();
             return 0;
         }
