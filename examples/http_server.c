@@ -6,6 +6,9 @@
  * Each connection has a fiber. It understands as much of HTTP as a load generator needs: requests without a body, of
  * which one read may give several or only a part.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <err.h>
 #include <errno.h>
 #include <signal.h>

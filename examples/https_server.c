@@ -6,6 +6,9 @@
  * Each connection has a fiber. After the handshake it reads and writes a stream, as it would
  * without TLS.
  */
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
 #include <err.h>
 #include <errno.h>
 #include <signal.h>

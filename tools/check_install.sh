@@ -61,6 +61,11 @@ warnings='-Wall -Wextra -Werror'
     try 'pkg-config, C, static' gcc -std=c11 $warnings $(config --cflags) "$source/use.c" \
         -o "$work/c-static" "$libdir/libthrum.a" -pthread
 }
+# As a reader compiles them, without the options of this build.
+for program in "$source"/../../examples/*.c "$source"/../../examples/*/*.c; do
+    # shellcheck disable=SC2046 # a list of words
+    try "cc ${program##*/}" gcc -fsyntax-only -Wall -Werror $(config --cflags) "$program"
+done
 for program in c cpp; do
     try "the $program program" env LD_LIBRARY_PATH="$libdir" "$work/$program"
 done
