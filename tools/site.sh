@@ -102,7 +102,7 @@ done
 # shellcheck disable=SC2086 # a list of files
 codespell --ignore-words docs/words $pages
 
-cp docs/*.svg "$source/docs/"
+cp docs/*.svg docs/*.png "$source/docs/"
 cp docs/site.css "$source/"
 { cat docs/mkdocs.yml; printf 'docs_dir: %s\nsite_dir: %s\n' "$source" "$(realpath -m "$out")"; } >"$source.yml"
 mkdocs --quiet build --strict --config-file "$source.yml"
