@@ -35,6 +35,28 @@ if find "$work/root" -name meson.build | grep .; then
     exit 1
 fi
 
+# A package has each file: what no file of debian/ names makes the build of the packages fail.
+find "$work/root$prefix" ! -type d | while read -r file; do
+    found=
+    case $file in
+    "$libdir"/*) path=usr/lib/any/${file#"$libdir/"} ;;
+    *) path=usr/${file#"$work/root$prefix/"} ;;
+    esac
+    while read -r pattern _; do
+        # shellcheck disable=SC2254 # a pattern
+        case $path in
+        $pattern | $pattern/*) found=yes ;;
+        esac
+    done <<END
+$(cat "$source"/../../debian/*.install)
+END
+    [ "$found" ] || echo "no file debian/*.install names $path"
+done >"$work/unpacked"
+if [ -s "$work/unpacked" ]; then
+    cat "$work/unpacked"
+    exit 1
+fi
+
 # try NAME COMMAND...: runs a command, shows what it says if it fails.
 try() {
     name=$1
