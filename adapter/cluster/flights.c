@@ -99,7 +99,7 @@ static struct code *code_of(struct client *client, thrum_task_fn *function)
         return code;
     if (thrum_task_name(function, code->name) < 0)
         *code->name = '\0';
-    snprintf(code->code, sizeof code->code, "%.*s", (int)strcspn(code->name, "+"), code->name);
+    thrum_cluster__code_of(code->name, code->code);
     code->function = function;
     code->next = client->codes;
     client->codes = code;

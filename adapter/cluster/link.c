@@ -509,6 +509,14 @@ void thrum_cluster__link_make_streams(struct link *link)
     }
 }
 
+void thrum_cluster__code_of(const char *name, char code[CODE_SIZE])
+{
+    snprintf(code, CODE_SIZE, "%.*s", (int)strcspn(name, "+"), name);
+    char *at = strchr(code, '@');
+    if (at)
+        *at = '=';
+}
+
 bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery)
 {
     const char *tokens[12];

@@ -73,6 +73,10 @@ void thrum_cluster__link_publish(struct link *link, const char *subject, const c
 /* Makes the streams of the pool, unless they are there. Does not wait for the answer. */
 void thrum_cluster__link_make_streams(struct link *link);
 
+/* What stands for the function of a task in subjects and names of consumers, from its name: "square=1" for "square@1", and
+ * the build-id for a name of that. Servers of a cluster send each other a subject behind an "@", so it must have none. */
+void thrum_cluster__code_of(const char *name, char code[CODE_SIZE]);
+
 /* Acknowledges, or says that it goes on: `text` is +ACK or +WPI. */
 void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text);
 

@@ -30,6 +30,20 @@ static size_t most_held(const struct worker *worker)
     return at_once + (ahead < AHEAD_MOST ? (size_t)ahead : AHEAD_MOST);
 }
 
+/* The server answers each request, at the latest when its time is over: if it did not, the consumer is gone or does not
+ * deliver. All are made and asked anew then, at once: what was lost for one was mostly lost for all. Under the lock. */
+static bool a_request_was_lost(struct worker *worker, thrum_time now)
+{
+    bool lost = false;
+    for (size_t i = 0; i < worker->consumer_count; i++)
+        lost |= worker->consumers[i].waits && now > worker->consumers[i].waits;
+    for (size_t i = 0; i < worker->consumer_count && lost; i++)
+        worker->consumers[i].waits = 0;
+    worker->lost |= lost;
+    worker->same &= !lost;
+    return lost;
+}
+
 void thrum_cluster__ask_for_more(struct worker *worker)
 {
     thrum_time now = thrum_now();
@@ -42,8 +56,12 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked = 0; /* the request or its answer was lost */
             promised += consumer->asked * batch;
         }
+        if (a_request_was_lost(worker, now))
+            break;
         for (size_t i = 0; i < worker->consumer_count && !worker->draining && worker->same; i++) {
             struct consumer *consumer = &worker->consumers[i];
+            if (!consumer->made)
+                continue;
             if (promised >= most)
                 break;
             size_t count = (most - promised) / batch;
@@ -52,11 +70,7 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked_at = now;
                 promised += count * batch;
                 ask(worker, consumer, count);
-            } else if (!consumer->asked && now > consumer->waits) {
-                /* The server answers each request, at the latest when its time is over: if it did not, the
-                 * consumer is gone or does not deliver. */
-                worker->lost |= consumer->waits != 0;
-                worker->same &= consumer->waits == 0;
+            } else if (!consumer->asked && !consumer->waits) {
                 consumer->waits = now + (WAIT_SECONDS * 1000 + 500) * MS;
                 ask(worker, consumer, 0);
             }
@@ -91,7 +105,7 @@ static void take_end(struct worker *worker, const char *token, natsMsg *message)
         if (none || strncmp(status, "409", 3) == 0)
             worker->lost = true, worker->same = false;
         if (*token == 'w') {
-            consumer->waits = worker->lost ? thrum_now() + 250 * MS : 0;
+            consumer->waits = 0;
         } else {
             consumer->asked = 0;
             consumer->hot = false;

@@ -53,12 +53,16 @@
 
 /* ------------------------------------------------------------------------------- the server's state */
 
+/* Makes those that the server has not confirmed. Under the lock. */
 static void make_consumers(struct worker *worker)
 {
-    char subject[SUBJECT_SIZE], text[1024];
+    char subject[SUBJECT_SIZE], text[1024], reply[32];
     const char *pool = worker->link.settings.pool;
     for (size_t i = 0; i < worker->consumer_count; i++) {
         const struct consumer *consumer = &worker->consumers[i];
+        if (consumer->made)
+            continue;
+        snprintf(reply, sizeof reply, "c.%zu", i);
         snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DURABLE.CREATE.thrum-%s-t.p%d-%s", pool,
                  consumer->rank, consumer->code);
         snprintf(text, sizeof text,
@@ -69,8 +73,27 @@ static void make_consumers(struct worker *worker)
                  pool, consumer->rank, consumer->code,
                  (unsigned long long)worker->link.settings.lease, pool, consumer->rank,
                  consumer->code);
-        thrum_cluster__link_publish(&worker->link, subject, "x", NULL, text, strlen(text));
+        thrum_cluster__link_publish(&worker->link, subject, reply, NULL, text, strlen(text));
     }
+}
+
+/* The server's answer to a consumer. In a cluster it comes when a leader was elected; what is asked of a consumer before
+ * has no answer. */
+static void take_made(struct worker *worker, const char *token, natsMsg *message)
+{
+    size_t number = strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : worker->consumer_count;
+    bool refused = natsMsg_IsNoResponders(message) ||
+                   thrum_cluster__json_number(natsMsg_GetData(message),
+                                              (size_t)natsMsg_GetDataLength(message), "err_code");
+    if (refused || number >= worker->consumer_count)
+        return;
+    thrum_with (&worker->lock) {
+        struct consumer *consumer = &worker->consumers[number];
+        consumer->waits =
+            0; /* a repeated request is answered too early, and what was asked since is lost */
+        consumer->made = true;
+    }
+    thrum_cluster__worker_wake(worker);
 }
 
 static void recover(struct worker *worker)
@@ -78,16 +101,19 @@ static void recover(struct worker *worker)
     bool lost = false;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
-        lost = worker->lost && now >= worker->recover_at;
+        bool made = true;
+        for (size_t i = 0; i < worker->consumer_count; i++) {
+            worker->consumers[i].made &= !worker->lost;
+            made &= worker->consumers[i].made;
+        }
+        lost = !made && now >= worker->recover_at;
+        worker->lost = false;
         if (lost) {
-            worker->lost = false;
-            worker->recover_at = now + 500 * MS;
+            worker->recover_at = now + 1000 * MS;
+            thrum_cluster__link_make_streams(&worker->link);
+            make_consumers(worker);
         }
     }
-    if (!lost)
-        return;
-    thrum_cluster__link_make_streams(&worker->link);
-    make_consumers(worker);
 }
 
 static void reconnected(void *context)
@@ -128,6 +154,8 @@ static void receive(void *context, const char *token, natsMsg *message)
         thrum_cluster__worker_stored(
             worker, strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0, natsMsg_GetData(message),
             (size_t)natsMsg_GetDataLength(message), natsMsg_IsNoResponders(message));
+    if (token && *token == 'c')
+        take_made(worker, token, message);
     if (!token || *token != 'v')
         return;
     thrum_with (&worker->lock) {
@@ -194,7 +222,7 @@ static int add_code(const char *name, void *context)
     /* All of high priority stand before all others: ask_for_more goes from the first to the last. */
     for (int rank = 0; rank < PRIORITIES; rank++) {
         struct consumer *consumer = &worker->consumers[worker->consumer_count++];
-        snprintf(consumer->code, sizeof consumer->code, "%s", name);
+        thrum_cluster__code_of(name, consumer->code);
         consumer->rank = rank;
     }
     return 0;
@@ -229,7 +257,10 @@ static int open_worker(struct worker *worker, thrum_error *ret_error)
     snprintf(subject, sizeof subject, "thrum.%s.s", pool);
     if (status == NATS_OK)
         status = thrum_cluster__link_listen(&worker->link, subject, take_question, worker);
-    make_consumers(worker);
+    thrum_with (&worker->lock) {
+        make_consumers(worker);
+        worker->recover_at = thrum_now() + 1000 * MS;
+    }
     return status == NATS_OK ? 0
                              : thrum_cluster__link_error(ret_error, -EPROTO, "cannot listen: %s",
                                                          natsStatus_GetText(status));

@@ -72,6 +72,7 @@ struct consumer {
     size_t asked;     /* messages of a request that does not wait, and have not come */
     thrum_time asked_at;
     bool hot;
+    bool made; /* the server has confirmed it: nothing is asked of it before */
 };
 
 struct worker {

@@ -107,6 +107,25 @@ void nats_server_start(struct nats_server *server, const char *more)
     run(server);
 }
 
+void nats_servers_start(struct nats_server *servers)
+{
+    int ports[NATS_SERVERS];
+    char more[500];
+    for (int i = 0; i < NATS_SERVERS; i++)
+        ports[i] = free_port();
+    for (int i = 0; i < NATS_SERVERS; i++) {
+        int used = snprintf(more, sizeof more,
+                            "server_name: n%d\ncluster { name: test, listen: \"127.0.0.1:%d\", "
+                            "routes: [",
+                            i, ports[i]);
+        for (int j = 0; j < NATS_SERVERS; j++)
+            used += snprintf(more + used, sizeof more - (size_t)used, "%s\"nats://127.0.0.1:%d\"",
+                             j ? "," : "", ports[j]);
+        snprintf(more + used, sizeof more - (size_t)used, "] }");
+        nats_server_start(&servers[i], more);
+    }
+}
+
 void nats_server_kill(struct nats_server *server)
 {
     CHECK_INT(kill(server->pid, SIGKILL), ==, 0);
@@ -133,6 +152,11 @@ void nats_server_finish(struct nats_server *server)
     nats_server_kill(server);
     remove_folder(server->folder, "");
     *server->folder = '\0';
+}
+
+pid_t cluster_start(char *const *words)
+{
+    return start(words, NULL);
 }
 
 pid_t cluster_program_start(const char *role, const char *url, const char *argument)

@@ -15,6 +15,10 @@ struct nats_server {
  * Skips the test if there is no nats-server here. */
 void nats_server_start(struct nats_server *server, const char *more);
 
+/* Starts three servers that are one cluster. */
+enum { NATS_SERVERS = 3 };
+void nats_servers_start(struct nats_server *servers);
+
 /* The folder alone, for files that the configuration names; nats_server_start makes it otherwise. */
 void nats_server_folder(struct nats_server *server);
 
@@ -24,6 +28,9 @@ void nats_server_again(struct nats_server *server, bool wipes);
 
 /* Ends it and removes its folder. */
 void nats_server_finish(struct nats_server *server);
+
+/* Starts a program: `words` ends with NULL. Returns its process number. */
+pid_t cluster_start(char *const *words);
 
 /* Starts the program in $CLUSTER_PROGRAM with its role and the URL. Returns its process number. */
 pid_t cluster_program_start(const char *role, const char *url, const char *argument);

@@ -13,11 +13,12 @@
 static struct nats_server server; /* of the test */
 
 static thrum_cluster_options test_rights; /* of its workers */
+static const char *test_servers;          /* in place of the one server */
 
 static inline thrum_cluster_options options_with(const thrum_cluster_options *more)
 {
     thrum_cluster_options options = more ? *more : (thrum_cluster_options){0};
-    options.servers = server.url;
+    options.servers = test_servers ? test_servers : server.url;
     options.pool = "test";
     options.lease = 1;
     return options;
