@@ -25,6 +25,7 @@ begin() {
     [ -z "$watched" ] || end
     rm -f input
     mkfifo input
+    : >out
     "$sample" <input &
     watched=$!
     exec 5>input

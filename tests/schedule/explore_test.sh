@@ -36,6 +36,27 @@ sys.exit(not ($1))" || {
     }
 }
 
+# has TEXT...: each stands in the JSON in out. It costs less than Python, which counts in loops over all programs.
+has() {
+    local text
+    for text; do
+        grep -qF -- "$text" out || {
+            echo "# no $text in: $(head -c 300 out)"
+            return 1
+        }
+    done
+}
+
+seed_found() { sed -n 's/.*"repeated":true,"seed":\([0-9]*\),.*/\1/p' out; }
+
+# fails_each_time PROGRAM NAME: within 1000 schedules, and then each time with the seed.
+fails_each_time() {
+    local seed
+    explore 66 --json -- "$1" "$2" && has '"steps":[{"number":' || return 1
+    seed=$(seed_found)
+    explore 66 --json --seed "$seed" --repeat "$repeats" -- "$1" "$2" && has "{\"runs\":$repeats,\"same\":$repeats,"
+}
+
 names() {
     "$samples/$1" | grep "^$2_"
 }
@@ -44,32 +65,26 @@ good_programs_never_fail() {
     local name
     for name in $(names corpus good); do
         explore 0 --json -r 500 -- "$samples/corpus" "$name" &&
-            holds "r['runs'] == 500 and r['outcomes'] == {'good': 500} and f is None" || return 1
+            has '{"runs":500,' '"outcomes":{"good":500},"notice":null,"failure":null' || return 1
     done
 }
 
 repeats=${EXPLORE_REPEATS:-10}
 bad_programs_fail_within_1000_schedules_and_each_time_again() {
-    local name seed
+    local name
     for name in $(names corpus bad); do
-        explore 66 --json -- "$samples/corpus" "$name" && holds "f['repeated'] and f['steps']" || return 1
-        seed=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
-        explore 66 --json --seed "$seed" --repeat "$repeats" -- "$samples/corpus" "$name" &&
-            holds "r['same'] == $repeats and r['runs'] == $repeats" || return 1
+        fails_each_time "$samples/corpus" "$name" || return 1
     done
 }
 
 # Plain variables, without instrumentation.
 memory_points_find_what_no_call_separates() {
-    local sample name seed
+    local sample name
     explore 66 -r 8 -- "$samples/plain" bad_counter && grep -q 'reads memory counter in add_one (plain.c:' out || return 1
     for sample in plain plain_cxx; do
         [ -x "$samples/$sample" ] || continue
         for name in $(names "$sample" bad); do
-            explore 66 --json -- "$samples/$sample" "$name" && holds "f['repeated'] and f['steps']" || return 1
-            seed=$(python3 -c "import json; print(json.load(open('out'))['failure']['seed'])")
-            explore 66 --json --seed "$seed" --repeat "$repeats" -- "$samples/$sample" "$name" &&
-                holds "r['same'] == $repeats and r['runs'] == $repeats" || return 1
+            fails_each_time "$samples/$sample" "$name" || return 1
         done
     done
 }
@@ -79,11 +94,11 @@ memory_points_raise_no_false_alarm() {
     for sample in plain plain_cxx; do
         [ -x "$samples/$sample" ] || continue
         for name in $(names "$sample" good); do
-            explore 0 --json -r 100 -- "$samples/$sample" "$name" && holds "r['outcomes'] == {'good': 100}" || return 1
+            explore 0 --json -r 100 -- "$samples/$sample" "$name" && has '"outcomes":{"good":100}' || return 1
         done
         for name in $(names "$sample" good); do
             explore 0 --json -r 10 --memory all -- "$samples/$sample" "$name" &&
-                holds "r['outcomes'] == {'good': 10}" || return 1
+                has '"outcomes":{"good":10}' || return 1
         done
     done
 }
