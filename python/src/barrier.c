@@ -43,9 +43,11 @@ static int barrier_init(PyObject *object, PyObject *arguments, PyObject *keyword
     Py_XSETREF(self->timeout, Py_XNewRef(values[2]));
     return 0;
 }
+EXT_GUARD_INIT(barrier_init)
 
 static void end_round(ext_barrier *self, int outcome)
 {
+    EXT_INSIDE(self);
     self->round++;
     self->arrived = 0;
     while (ext_wake_with(&self->waiters, outcome))
@@ -139,6 +141,7 @@ static PyObject *barrier_wait(PyObject *object, PyObject *const *arguments, Py_s
         return NULL;
     return PyLong_FromSsize_t(index);
 }
+EXT_GUARD_KEYS(barrier_wait)
 
 PyDoc_STRVAR(reset_doc,
              "reset($self, /)\n--\n\n"
@@ -152,6 +155,7 @@ static PyObject *barrier_reset(PyObject *object, PyObject *ignored)
     end_round(self, BROKEN);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(barrier_reset)
 
 PyDoc_STRVAR(
     abort_doc,
@@ -166,12 +170,14 @@ static PyObject *barrier_abort(PyObject *object, PyObject *ignored)
     end_round(self, BROKEN);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(barrier_abort)
 
 static PyObject *barrier_n_waiting(PyObject *self, void *ignored)
 {
     (void)ignored;
     return PyLong_FromSsize_t(((ext_barrier *)self)->arrived);
 }
+EXT_GUARD_GET(barrier_n_waiting)
 
 static PyObject *barrier_repr(PyObject *object)
 {
@@ -180,6 +186,7 @@ static PyObject *barrier_repr(PyObject *object)
         return ext_repr(object, "broken");
     return ext_repr(object, "waiters=%zd/%zd", self->arrived, self->parties);
 }
+EXT_GUARD_REPR(barrier_repr)
 
 static int barrier_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -201,14 +208,14 @@ static void barrier_dealloc(PyObject *self)
 }
 
 static PyMethodDef barrier_methods[] = {
-    EXT_METHOD("wait", barrier_wait, wait_doc),
-    {"reset", barrier_reset, METH_NOARGS, reset_doc},
-    {"abort", barrier_abort, METH_NOARGS, abort_doc},
+    EXT_METHOD("wait", barrier_wait_guarded, wait_doc),
+    {"reset", barrier_reset_guarded, METH_NOARGS, reset_doc},
+    {"abort", barrier_abort_guarded, METH_NOARGS, abort_doc},
     {NULL, NULL, 0, NULL},
 };
 
 static PyGetSetDef barrier_getset[] = {
-    {"n_waiting", barrier_n_waiting, NULL, "How many parties wait now.", NULL},
+    {"n_waiting", barrier_n_waiting_guarded, NULL, "How many parties wait now.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -230,8 +237,8 @@ PyDoc_STRVAR(
 static PyType_Slot barrier_slots[] = {
     {Py_tp_doc, (void *)barrier_doc},
     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_init, barrier_init},
-    {Py_tp_repr, barrier_repr},
+    {Py_tp_init, barrier_init_guarded},
+    {Py_tp_repr, barrier_repr_guarded},
     {Py_tp_traverse, barrier_traverse},
     {Py_tp_clear, barrier_clear},
     {Py_tp_dealloc, barrier_dealloc},

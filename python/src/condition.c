@@ -38,6 +38,7 @@ static int condition_init(PyObject *object, PyObject *arguments, PyObject *keywo
         Py_SETREF(self->lock, Py_NewRef(lock));
     return 0;
 }
+EXT_GUARD_INIT(condition_init)
 
 /* ---- The lock ---- */
 
@@ -45,6 +46,13 @@ static int condition_init(PyObject *object, PyObject *arguments, PyObject *keywo
 static ext_lock *own_lock(PyObject *lock)
 {
     return Py_TYPE(lock) == ext.lock || Py_TYPE(lock) == ext.rlock ? (ext_lock *)lock : NULL;
+}
+
+/* The second section of each method. */
+static PyObject *lock_or_self(PyObject *self)
+{
+    PyObject *lock = ((ext_condition *)self)->lock;
+    return own_lock(lock) ? lock : self;
 }
 
 /* -1 with an exception. A lock without owner is held if it cannot be acquired. */
@@ -175,6 +183,7 @@ static PyObject *condition_wait(PyObject *object, PyObject *const *arguments, Py
     int rc = wait_until(self, deadline);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
+EXT_GUARD_BOTH_KEYS(condition_wait, lock_or_self(self))
 
 PyDoc_STRVAR(wait_for_doc, "wait_for($self, /, predicate, timeout=None)\n--\n\n"
                            "Wait until predicate() is true. Return its last value.");
@@ -213,6 +222,7 @@ static PyObject *condition_wait_for(PyObject *object, PyObject *const *arguments
             return NULL;
     }
 }
+EXT_GUARD_BOTH_KEYS(condition_wait_for, lock_or_self(self))
 
 PyDoc_STRVAR(notify_doc,
              "notify($self, /, n=1)\n--\n\n"
@@ -235,6 +245,7 @@ static PyObject *condition_notify(PyObject *object, PyObject *const *arguments, 
         continue;
     Py_RETURN_NONE;
 }
+EXT_GUARD_BOTH_KEYS(condition_notify, lock_or_self(self))
 
 PyDoc_STRVAR(notify_all_doc,
              "notify_all($self, /)\n--\n\nWake all threads that wait now. The lock must be held.");
@@ -248,13 +259,14 @@ static PyObject *condition_notify_all(PyObject *object, PyObject *ignored)
     ext_wake_all(&self->waiters);
     Py_RETURN_NONE;
 }
+EXT_GUARD_BOTH_O(condition_notify_all, lock_or_self(self))
 
 static PyObject *condition_notifyAll(PyObject *self, PyObject *ignored)
 {
     if (PyErr_WarnEx(PyExc_DeprecationWarning,
                      "notifyAll() is deprecated, use notify_all() instead", 1) < 0)
         return NULL;
-    return condition_notify_all(self, ignored);
+    return condition_notify_all_guarded(self, ignored);
 }
 
 static PyObject *forward(PyObject *object, const char *method, PyObject *const *arguments,
@@ -273,18 +285,21 @@ static PyObject *condition_acquire(PyObject *self, PyObject *const *arguments, P
 {
     return forward(self, "acquire", arguments, count, keywords);
 }
+EXT_GUARD_BOTH_KEYS(condition_acquire, lock_or_self(self))
 
 static PyObject *condition_release(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return forward(self, "release", NULL, 0, NULL);
 }
+EXT_GUARD_BOTH_O(condition_release, lock_or_self(self))
 
 static PyObject *condition_locked(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return forward(self, "locked", NULL, 0, NULL);
 }
+EXT_GUARD_BOTH_O(condition_locked, lock_or_self(self))
 
 static PyObject *condition_enter(PyObject *object, PyObject *ignored)
 {
@@ -296,6 +311,7 @@ static PyObject *condition_enter(PyObject *object, PyObject *ignored)
         return NULL;
     Py_RETURN_TRUE;
 }
+EXT_GUARD_BOTH_O(condition_enter, lock_or_self(self))
 
 static PyObject *condition_exit(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
@@ -306,6 +322,7 @@ static PyObject *condition_exit(PyObject *self, PyObject *const *arguments, Py_s
     }
     return forward(self, "__exit__", arguments, count, NULL);
 }
+EXT_GUARD_BOTH_FAST(condition_exit, lock_or_self(self))
 
 static PyObject *condition_is_owned(PyObject *self, PyObject *ignored)
 {
@@ -313,6 +330,7 @@ static PyObject *condition_is_owned(PyObject *self, PyObject *ignored)
     int owned = is_owned(((ext_condition *)self)->lock);
     return owned < 0 ? NULL : PyBool_FromLong(owned);
 }
+EXT_GUARD_BOTH_O(condition_is_owned, lock_or_self(self))
 
 static PyObject *condition_release_save(PyObject *self, PyObject *ignored)
 {
@@ -320,6 +338,7 @@ static PyObject *condition_release_save(PyObject *self, PyObject *ignored)
     return must_own((ext_condition *)self, "release") ? release_save(((ext_condition *)self)->lock)
                                                       : NULL;
 }
+EXT_GUARD_BOTH_O(condition_release_save, lock_or_self(self))
 
 static PyObject *condition_acquire_restore(PyObject *self, PyObject *saved)
 {
@@ -333,6 +352,7 @@ static PyObject *condition_acquire_restore(PyObject *self, PyObject *saved)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_BOTH_O(condition_acquire_restore, lock_or_self(self))
 
 static PyObject *condition_at_fork_reinit(PyObject *object, PyObject *ignored)
 {
@@ -340,6 +360,7 @@ static PyObject *condition_at_fork_reinit(PyObject *object, PyObject *ignored)
     ((ext_condition *)object)->waiters = (ext_waiters){0};
     return forward(object, "_at_fork_reinit", NULL, 0, NULL);
 }
+EXT_GUARD_BOTH_O(condition_at_fork_reinit, lock_or_self(self))
 
 static PyObject *condition_repr(PyObject *object)
 {
@@ -347,6 +368,7 @@ static PyObject *condition_repr(PyObject *object)
     return PyUnicode_FromFormat("<Condition(%R, %zd)>", self->lock,
                                 ext_waiter_count(&self->waiters));
 }
+EXT_GUARD_REPR(condition_repr)
 
 static int condition_traverse(PyObject *self, visitproc visit, void *arg)
 {
@@ -366,20 +388,24 @@ static void condition_dealloc(PyObject *self)
 }
 
 static PyMethodDef condition_methods[] = {
-    EXT_METHOD("wait", condition_wait, wait_doc),
-    EXT_METHOD("wait_for", condition_wait_for, wait_for_doc),
-    EXT_METHOD("notify", condition_notify, notify_doc),
-    {"notify_all", condition_notify_all, METH_NOARGS, notify_all_doc},
+    EXT_METHOD("wait", condition_wait_guarded, wait_doc),
+    EXT_METHOD("wait_for", condition_wait_for_guarded, wait_for_doc),
+    EXT_METHOD("notify", condition_notify_guarded, notify_doc),
+    {"notify_all", condition_notify_all_guarded, METH_NOARGS, notify_all_doc},
     {"notifyAll", condition_notifyAll, METH_NOARGS, "A deprecated name of notify_all()."},
-    EXT_METHOD("acquire", condition_acquire, "Acquire the lock: the method of the lock."),
-    {"release", condition_release, METH_NOARGS, "Release the lock: the method of the lock."},
-    {"locked", condition_locked, METH_NOARGS, "Whether the lock is held: the method of the lock."},
-    {"__enter__", condition_enter, METH_NOARGS, "Acquire the lock."},
-    {"__exit__", (PyCFunction)(void (*)(void))condition_exit, METH_FASTCALL, "Release the lock."},
-    {"_is_owned", condition_is_owned, METH_NOARGS, "Whether the lock is held."},
-    {"_release_save", condition_release_save, METH_NOARGS, "Release the lock wholly."},
-    {"_acquire_restore", condition_acquire_restore, METH_O, "Acquire the lock as often as before."},
-    {"_at_fork_reinit", condition_at_fork_reinit, METH_NOARGS,
+    EXT_METHOD("acquire", condition_acquire_guarded, "Acquire the lock: the method of the lock."),
+    {"release", condition_release_guarded, METH_NOARGS,
+     "Release the lock: the method of the lock."},
+    {"locked", condition_locked_guarded, METH_NOARGS,
+     "Whether the lock is held: the method of the lock."},
+    {"__enter__", condition_enter_guarded, METH_NOARGS, "Acquire the lock."},
+    {"__exit__", (PyCFunction)(void (*)(void))condition_exit_guarded, METH_FASTCALL,
+     "Release the lock."},
+    {"_is_owned", condition_is_owned_guarded, METH_NOARGS, "Whether the lock is held."},
+    {"_release_save", condition_release_save_guarded, METH_NOARGS, "Release the lock wholly."},
+    {"_acquire_restore", condition_acquire_restore_guarded, METH_O,
+     "Acquire the lock as often as before."},
+    {"_at_fork_reinit", condition_at_fork_reinit_guarded, METH_NOARGS,
      "In the child process of a fork: start anew."},
     {NULL, NULL, 0, NULL},
 };
@@ -401,7 +427,7 @@ PyDoc_STRVAR(condition_doc,
 
 static PyType_Slot condition_slots[] = {
     {Py_tp_doc, (void *)condition_doc},   {Py_tp_new, condition_new},
-    {Py_tp_init, condition_init},         {Py_tp_repr, condition_repr},
+    {Py_tp_init, condition_init_guarded}, {Py_tp_repr, condition_repr_guarded},
     {Py_tp_traverse, condition_traverse}, {Py_tp_clear, condition_clear},
     {Py_tp_dealloc, condition_dealloc},   {Py_tp_methods, condition_methods},
     {Py_tp_members, condition_members},   {0, NULL},

@@ -12,6 +12,85 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* ---- Sections ---- */
+
+/* The state of an object belongs to its section. With a GIL that is the GIL, and these macros are nothing. A free-threaded
+ * interpreter has a lock for each object, and suspends the section of a thread wherever it would release a GIL: while the
+ * thread sleeps, and while it waits for the section of another object. So what the files say of the GIL is true of a
+ * section, with one difference: to begin a section inside a section may let others in, as a call of Python code may.
+ *
+ * EXT_CHECK_SECTIONS is for tests: an interpreter with a GIL then releases it wherever a section may be suspended, and
+ * EXT_INSIDE stops the program if the section of the object was not begun. */
+#ifdef Py_GIL_DISABLED
+#define EXT_BEGIN(object)    Py_BEGIN_CRITICAL_SECTION(object)
+#define EXT_BEGIN_BOTH(a, b) Py_BEGIN_CRITICAL_SECTION2(a, b)
+#define EXT_END()            Py_END_CRITICAL_SECTION()
+#define EXT_END_BOTH()       Py_END_CRITICAL_SECTION2()
+#define EXT_INSIDE(object)   ((void)0)
+#elif defined EXT_CHECK_SECTIONS
+typedef struct ext_section {
+    struct ext_section *outer;
+    const void *objects[2];
+} ext_section;
+void ext_section_begin(ext_section *self, const void *a, const void *b);
+void ext_section_end(ext_section *self);
+void ext_section_check(const void *object, const char *function);
+#define EXT_BEGIN(object) EXT_BEGIN_BOTH(object, object)
+#define EXT_BEGIN_BOTH(a, b)                                                                       \
+    {                                                                                              \
+        ext_section section;                                                                       \
+        ext_section_begin(&section, a, b)
+#define EXT_END()                                                                                  \
+    ext_section_end(&section);                                                                     \
+    }
+#define EXT_END_BOTH()     EXT_END()
+#define EXT_INSIDE(object) ext_section_check(object, __func__)
+#else
+#define EXT_BEGIN(object)                                                                          \
+    {                                                                                              \
+        (void)(object)
+#define EXT_BEGIN_BOTH(a, b)                                                                       \
+    {                                                                                              \
+        (void)(a), (void)(b)
+#define EXT_END()          }
+#define EXT_END_BOTH()     }
+#define EXT_INSIDE(object) ((void)0)
+#endif
+
+/* Makes `function_guarded`, for the tables of methods: the same inside the section of the object, or of it and of `other`.
+ * O: METH_O and METH_NOARGS; FAST: METH_FASTCALL; KEYS: with METH_KEYWORDS. */
+#define EXT_GUARD(type, function, parameters, arguments, other)                                    \
+    static type function##_guarded parameters                                                      \
+    {                                                                                              \
+        type result;                                                                               \
+        EXT_BEGIN_BOTH(self, other);                                                               \
+        result = function arguments;                                                               \
+        EXT_END_BOTH();                                                                            \
+        return result;                                                                             \
+    }
+#define EXT_GUARD_BOTH_O(function, other)                                                          \
+    EXT_GUARD(PyObject *, function, (PyObject * self, PyObject * argument), (self, argument), other)
+#define EXT_GUARD_BOTH_FAST(function, other)                                                       \
+    EXT_GUARD(PyObject *, function,                                                                \
+              (PyObject * self, PyObject *const *arguments, Py_ssize_t count),                     \
+              (self, arguments, count), other)
+#define EXT_GUARD_BOTH_KEYS(function, other)                                                       \
+    EXT_GUARD(PyObject *, function,                                                                \
+              (PyObject * self, PyObject *const *arguments, Py_ssize_t count, PyObject *keywords), \
+              (self, arguments, count, keywords), other)
+#define EXT_GUARD_O(function)    EXT_GUARD_BOTH_O(function, self)
+#define EXT_GUARD_FAST(function) EXT_GUARD_BOTH_FAST(function, self)
+#define EXT_GUARD_KEYS(function) EXT_GUARD_BOTH_KEYS(function, self)
+#define EXT_GUARD_REPR(function) EXT_GUARD(PyObject *, function, (PyObject * self), (self), self)
+#define EXT_GUARD_INIT(function)                                                                   \
+    EXT_GUARD(int, function, (PyObject * self, PyObject * arguments, PyObject * keywords),         \
+              (self, arguments, keywords), self)
+#define EXT_GUARD_GET(function)                                                                    \
+    EXT_GUARD(PyObject *, function, (PyObject * self, void *closure), (self, closure), self)
+#define EXT_GUARD_SET(function)                                                                    \
+    EXT_GUARD(int, function, (PyObject * self, PyObject * value, void *closure),                   \
+              (self, value, closure), self)
+
 /* ---- Deadlines ---- */
 
 /* A moment on the monotonic clock in nanoseconds, or one of these two. */
@@ -125,6 +204,9 @@ bool ext_arguments(const char *function, const char *const *names, int required,
 /* The same for __init__. */
 bool ext_init_arguments(const char *function, const char *const *names, int required,
                         PyObject *arguments, PyObject *keywords, PyObject **ret_values);
+
+/* A new reference to an item of a list that other threads may change; NULL with an IndexError. */
+PyObject *ext_list_get(PyObject *list, Py_ssize_t place);
 
 /* "<module.Class at 0x...: " and the rest. */
 PyObject *ext_repr(PyObject *self, const char *format, ...);

@@ -15,9 +15,6 @@
  */
 #include "future.h"
 
-static const char *const state_names[] = {"PENDING", "RUNNING", "CANCELLED",
-                                          "CANCELLED_AND_NOTIFIED", "FINISHED"};
-
 static bool is_done(const ext_future *self)
 {
     return self->state >= EXT_CANCELLED;
@@ -66,8 +63,11 @@ static bool call_callbacks(ext_future *self)
         return true;
     self->callbacks = NULL;
     bool good = true;
-    for (Py_ssize_t i = 0; good && i < PyList_GET_SIZE(callbacks); i++)
-        good = call_back(self, PyList_GET_ITEM(callbacks, i));
+    for (Py_ssize_t i = 0; good && i < PyList_GET_SIZE(callbacks); i++) {
+        PyObject *callback = ext_list_get(callbacks, i);
+        good = callback && call_back(self, callback);
+        Py_XDECREF(callback);
+    }
     Py_DECREF(callbacks);
     return good;
 }
@@ -85,11 +85,9 @@ static bool call_condition(ext_future *self, const char *method)
 /* Calls an observer, or its method of this name if it is one of the standard module. */
 static bool tell_observer(ext_future *self, PyObject *observer, const char *method)
 {
-    Py_INCREF(observer);
     PyObject *result = PyCallable_Check(observer)
                            ? PyObject_CallOneArg(observer, (PyObject *)self)
                            : PyObject_CallMethod(observer, method, "(O)", self);
-    Py_DECREF(observer);
     Py_XDECREF(result);
     return result != NULL;
 }
@@ -97,14 +95,17 @@ static bool tell_observer(ext_future *self, PyObject *observer, const char *meth
 static bool tell_observers(ext_future *self, const char *method)
 {
     bool good = true;
-    for (Py_ssize_t i = 0; good && self->observers && i < PyList_GET_SIZE(self->observers); i++)
-        good = tell_observer(self, PyList_GET_ITEM(self->observers, i), method);
+    for (Py_ssize_t i = 0; good && self->observers && i < PyList_GET_SIZE(self->observers); i++) {
+        PyObject *observer = ext_list_get(self->observers, i);
+        good = observer && tell_observer(self, observer, method);
+        Py_XDECREF(observer);
+    }
     return good;
 }
 
 static PyObject *raise_invalid_state(ext_future *self)
 {
-    PyErr_Format(ext.invalid_state, "%s: %R", state_names[self->state], self);
+    PyErr_Format(ext.invalid_state, "%s: %R", ext_state_names[self->state], self);
     return NULL;
 }
 
@@ -112,6 +113,7 @@ static PyObject *raise_invalid_state(ext_future *self)
 static bool enter_state(ext_future *self, enum ext_state state, const char *observers,
                         PyObject *result, PyObject *exception)
 {
+    EXT_INSIDE(self);
     if (!call_condition(self, "acquire"))
         return false;
     bool good = !is_done(self);
@@ -144,7 +146,11 @@ static bool finish(ext_future *self, PyObject *result, PyObject *exception)
 
 bool ext_future_fail(ext_future *self, PyObject *exception)
 {
-    return !is_done(self) && finish(self, NULL, exception);
+    bool good;
+    EXT_BEGIN(self);
+    good = !is_done(self) && finish(self, NULL, exception);
+    EXT_END();
+    return good;
 }
 
 /* ---- The task ---- */
@@ -152,6 +158,7 @@ bool ext_future_fail(ext_future *self, PyObject *exception)
 /* 1: runs now; 0: it was cancelled; -1 with an exception. */
 static int begin(ext_future *self)
 {
+    EXT_INSIDE(self);
     switch (self->state) {
     case EXT_PENDING:
         self->state = EXT_RUNNING;
@@ -164,7 +171,7 @@ static int begin(ext_future *self)
         return call_condition(self, "release") && good ? 0 : -1;
     default:
         PyErr_Format(PyExc_RuntimeError, "Future in unexpected state: %s",
-                     state_names[self->state]);
+                     ext_state_names[self->state]);
         return -1;
     }
 }
@@ -185,16 +192,23 @@ static PyObject *take_exception(void)
 void ext_future_run(ext_future *self)
 {
     PyObject *result = NULL, *exception = NULL;
-    int runs = begin(self);
+    int runs;
+    EXT_BEGIN(self);
+    runs = begin(self);
+    EXT_END();
     if (runs > 0) {
         result = PyObject_Call(self->function, self->arguments, self->keywords);
         if (!result)
             exception = take_exception();
     }
-    Py_CLEAR(self->function);
+    Py_CLEAR(self->function); /* of its worker alone */
     Py_CLEAR(self->arguments);
     Py_CLEAR(self->keywords);
-    if (runs < 0 || (runs > 0 && !finish(self, result, exception)))
+    bool good = runs >= 0;
+    EXT_BEGIN(self);
+    good = good && (runs == 0 || finish(self, result, exception));
+    EXT_END();
+    if (!good)
         PyErr_WriteUnraisable((PyObject *)self);
     Py_XDECREF(result);
     Py_XDECREF(exception);
@@ -207,8 +221,10 @@ static bool cancel(ext_future *self)
 
 void ext_future_drop(ext_future *self)
 {
+    EXT_BEGIN(self);
     if (self->state == EXT_PENDING && !cancel(self))
         PyErr_WriteUnraisable((PyObject *)self);
+    EXT_END();
 }
 
 /* ---- Methods ---- */
@@ -226,6 +242,7 @@ static PyObject *future_cancel(PyObject *object, PyObject *ignored)
         return NULL;
     Py_RETURN_TRUE;
 }
+EXT_GUARD_O(future_cancel)
 
 static PyObject *future_cancelled(PyObject *self, PyObject *ignored)
 {
@@ -233,18 +250,21 @@ static PyObject *future_cancelled(PyObject *self, PyObject *ignored)
     enum ext_state state = ((ext_future *)self)->state;
     return PyBool_FromLong(state == EXT_CANCELLED || state == EXT_NOTIFIED);
 }
+EXT_GUARD_O(future_cancelled)
 
 static PyObject *future_running(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return PyBool_FromLong(((ext_future *)self)->state == EXT_RUNNING);
 }
+EXT_GUARD_O(future_running)
 
 static PyObject *future_done(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return PyBool_FromLong(is_done((ext_future *)self));
 }
+EXT_GUARD_O(future_done)
 
 PyDoc_STRVAR(callback_doc,
              "add_done_callback($self, fn, /)\n--\n\n"
@@ -266,6 +286,7 @@ static PyObject *future_add_done_callback(PyObject *object, PyObject *callback)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_add_done_callback)
 
 /* For wait() and as_completed(). To them a cancelled future counts when its executor has noticed, as in the standard
  * module. Calls the observer now or then. */
@@ -280,18 +301,22 @@ static PyObject *future_observe(PyObject *object, PyObject *observer)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_observe)
 
 static PyObject *future_unobserve(PyObject *object, PyObject *observer)
 {
     ext_future *self = (ext_future *)object;
-    for (Py_ssize_t i = 0; self->observers && i < PyList_GET_SIZE(self->observers); i++)
-        if (PyList_GET_ITEM(self->observers, i) == observer) {
-            if (PySequence_DelItem(self->observers, i) < 0)
-                return NULL;
+    for (Py_ssize_t i = 0; self->observers && i < PyList_GET_SIZE(self->observers); i++) {
+        PyObject *one = ext_list_get(self->observers, i);
+        Py_XDECREF(one); /* only its address counts */
+        if (!one || (one == observer && PySequence_DelItem(self->observers, i) < 0))
+            return NULL;
+        if (one == observer)
             break;
-        }
+    }
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_unobserve)
 
 static int try_done(void *argument)
 {
@@ -342,6 +367,7 @@ static PyObject *future_result(PyObject *object, PyObject *const *arguments, Py_
     }
     return Py_NewRef(self->result ? self->result : Py_None);
 }
+EXT_GUARD_KEYS(future_result)
 
 PyDoc_STRVAR(exception_doc, "exception($self, /, timeout=None)\n--\n\n"
                             "Wait for the outcome. Return the exception of the task, or None.");
@@ -354,6 +380,7 @@ static PyObject *future_exception(PyObject *object, PyObject *const *arguments, 
         return NULL;
     return Py_NewRef(self->exception ? self->exception : Py_None);
 }
+EXT_GUARD_KEYS(future_exception)
 
 PyDoc_STRVAR(begin_doc,
              "set_running_or_notify_cancel($self, /)\n--\n\n"
@@ -365,6 +392,7 @@ static PyObject *future_begin(PyObject *self, PyObject *ignored)
     int rc = begin((ext_future *)self);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
+EXT_GUARD_O(future_begin)
 
 static PyObject *future_set_result(PyObject *self, PyObject *result)
 {
@@ -372,6 +400,7 @@ static PyObject *future_set_result(PyObject *self, PyObject *result)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_set_result)
 
 static PyObject *future_set_exception(PyObject *self, PyObject *exception)
 {
@@ -379,6 +408,7 @@ static PyObject *future_set_exception(PyObject *self, PyObject *exception)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_set_exception)
 
 static PyObject *future_invoke_callbacks(PyObject *self, PyObject *ignored)
 {
@@ -387,11 +417,13 @@ static PyObject *future_invoke_callbacks(PyObject *self, PyObject *ignored)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(future_invoke_callbacks)
 
 static PyObject *future_listen(PyObject *self, PyObject *callback)
 {
     return ext_listen(self, &((ext_future *)self)->waiters, callback);
 }
+EXT_GUARD_O(future_listen)
 
 static PyObject *future_repr(PyObject *object)
 {
@@ -407,56 +439,7 @@ static PyObject *future_repr(PyObject *object)
     return PyUnicode_FromFormat("<%s at %p state=finished returned %s>", name, (void *)self,
                                 self->result ? _PyType_Name(Py_TYPE(self->result)) : "NoneType");
 }
-
-/* ---- What the standard module looks into ---- */
-
-static PyObject *get_state(PyObject *self, void *ignored)
-{
-    (void)ignored;
-    return PyUnicode_InternFromString(state_names[((ext_future *)self)->state]);
-}
-
-static int set_state(PyObject *self, PyObject *value, void *ignored)
-{
-    (void)ignored;
-    for (int i = EXT_PENDING; value && PyUnicode_Check(value) && i <= EXT_FINISHED; i++)
-        if (PyUnicode_CompareWithASCIIString(value, state_names[i]) == 0) {
-            ((ext_future *)self)->state = (enum ext_state)i;
-            if (is_done((ext_future *)self))
-                ext_wake_all(&((ext_future *)self)->waiters);
-            return 0;
-        }
-    PyErr_SetString(PyExc_ValueError, "not a state of a future");
-    return -1;
-}
-
-static PyObject *get_condition(PyObject *object, void *ignored)
-{
-    (void)ignored;
-    ext_future *self = (ext_future *)object;
-    if (!self->condition)
-        self->condition = PyObject_CallNoArgs((PyObject *)ext.condition);
-    return Py_XNewRef(self->condition);
-}
-
-static PyObject *made_list(PyObject **place)
-{
-    if (!*place)
-        *place = PyList_New(0);
-    return Py_XNewRef(*place);
-}
-
-static PyObject *get_observers(PyObject *self, void *ignored)
-{
-    (void)ignored;
-    return made_list(&((ext_future *)self)->observers);
-}
-
-static PyObject *get_callbacks(PyObject *self, void *ignored)
-{
-    (void)ignored;
-    return made_list(&((ext_future *)self)->callbacks);
-}
+EXT_GUARD_REPR(future_repr)
 
 /* ---- The type ---- */
 
@@ -467,6 +450,7 @@ static int future_init(PyObject *self, PyObject *arguments, PyObject *keywords)
     PyObject *none[1];
     return ext_init_arguments("Future", names, 0, arguments, keywords, none) ? 0 : -1;
 }
+EXT_GUARD_INIT(future_init)
 
 static int future_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -502,34 +486,44 @@ static void future_dealloc(PyObject *self)
 }
 
 static PyMethodDef future_methods[] = {
-    {"cancel", future_cancel, METH_NOARGS, cancel_doc},
-    {"cancelled", future_cancelled, METH_NOARGS,
+    {"cancel", future_cancel_guarded, METH_NOARGS, cancel_doc},
+    {"cancelled", future_cancelled_guarded, METH_NOARGS,
      "cancelled($self, /)\n--\n\nReturn whether it was cancelled."},
-    {"running", future_running, METH_NOARGS,
+    {"running", future_running_guarded, METH_NOARGS,
      "running($self, /)\n--\n\nReturn whether the task runs now."},
-    {"done", future_done, METH_NOARGS,
+    {"done", future_done_guarded, METH_NOARGS,
      "done($self, /)\n--\n\nReturn whether it is finished or cancelled."},
-    {"add_done_callback", future_add_done_callback, METH_O, callback_doc},
-    {"_observe", future_observe, METH_O, "Call an observer once when it is finished."},
-    {"_unobserve", future_unobserve, METH_O, "Forget an observer."},
-    EXT_METHOD("result", future_result, result_doc),
-    EXT_METHOD("exception", future_exception, exception_doc),
-    {"set_running_or_notify_cancel", future_begin, METH_NOARGS, begin_doc},
-    {"set_result", future_set_result, METH_O,
+    {"add_done_callback", future_add_done_callback_guarded, METH_O, callback_doc},
+    {"_observe", future_observe_guarded, METH_O, "Call an observer once when it is finished."},
+    {"_unobserve", future_unobserve_guarded, METH_O, "Forget an observer."},
+    EXT_METHOD("result", future_result_guarded, result_doc),
+    EXT_METHOD("exception", future_exception_guarded, exception_doc),
+    {"set_running_or_notify_cancel", future_begin_guarded, METH_NOARGS, begin_doc},
+    {"set_result", future_set_result_guarded, METH_O,
      "set_result($self, result, /)\n--\n\nFor executors: end the future with a result."},
-    {"set_exception", future_set_exception, METH_O,
+    {"set_exception", future_set_exception_guarded, METH_O,
      "set_exception($self, exception, /)\n--\n\nFor executors: end the future with an exception."},
-    {"_invoke_callbacks", future_invoke_callbacks, METH_NOARGS, "Call and forget the callbacks."},
-    {"_listen", future_listen, METH_O, "Call a callback once when it is done."},
+    {"_invoke_callbacks", future_invoke_callbacks_guarded, METH_NOARGS,
+     "Call and forget the callbacks."},
+    {"_listen", future_listen_guarded, METH_O, "Call a callback once when it is done."},
     {"__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS, "Future[int]: for type checkers."},
     {NULL, NULL, 0, NULL},
 };
 
+EXT_GUARD_GET(ext_future_get_state)
+EXT_GUARD_SET(ext_future_set_state)
+EXT_GUARD_GET(ext_future_get_condition)
+EXT_GUARD_GET(ext_future_get_observers)
+EXT_GUARD_GET(ext_future_get_callbacks)
+
 static PyGetSetDef future_getset[] = {
-    {"_state", get_state, set_state, "The name of the state.", NULL},
-    {"_condition", get_condition, NULL, "A condition that is notified when it is done.", NULL},
-    {"_waiters", get_observers, NULL, "Observers of the standard module.", NULL},
-    {"_done_callbacks", get_callbacks, NULL, "The callbacks that were not called.", NULL},
+    {"_state", ext_future_get_state_guarded, ext_future_set_state_guarded, "The name of the state.",
+     NULL},
+    {"_condition", ext_future_get_condition_guarded, NULL,
+     "A condition that is notified when it is done.", NULL},
+    {"_waiters", ext_future_get_observers_guarded, NULL, "Observers of the standard module.", NULL},
+    {"_done_callbacks", ext_future_get_callbacks_guarded, NULL,
+     "The callbacks that were not called.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
@@ -550,8 +544,8 @@ PyDoc_STRVAR(future_doc,
 static PyType_Slot future_slots[] = {
     {Py_tp_doc, (void *)future_doc},
     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_init, future_init},
-    {Py_tp_repr, future_repr},
+    {Py_tp_init, future_init_guarded},
+    {Py_tp_repr, future_repr_guarded},
     {Py_tp_traverse, future_traverse},
     {Py_tp_clear, future_clear},
     {Py_tp_dealloc, future_dealloc},

@@ -19,6 +19,7 @@ static int try_lock(void *argument)
 {
     request *acquire = argument;
     ext_lock *self = acquire->lock;
+    EXT_INSIDE(self);
     unsigned long me = PyThread_get_thread_ident();
     if (self->count && !(self->reentrant && self->owner == me))
         return 0;
@@ -39,6 +40,7 @@ int ext_lock_acquire(ext_lock *self, ext_deadline deadline, unsigned long count)
 
 void ext_lock_release(ext_lock *self, unsigned long count)
 {
+    EXT_INSIDE(self);
     self->count -= count;
     if (self->count)
         return;
@@ -74,6 +76,7 @@ static PyObject *lock_acquire(PyObject *self, PyObject *const *arguments, Py_ssi
     int rc = ext_lock_acquire((ext_lock *)self, deadline, 1);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
+EXT_GUARD_KEYS(lock_acquire)
 
 static PyObject *lock_enter(PyObject *self, PyObject *ignored)
 {
@@ -82,6 +85,7 @@ static PyObject *lock_enter(PyObject *self, PyObject *ignored)
         return NULL;
     Py_RETURN_TRUE;
 }
+EXT_GUARD_O(lock_enter)
 
 static bool must_own(const ext_lock *self)
 {
@@ -104,6 +108,7 @@ static PyObject *lock_release(PyObject *self, PyObject *ignored)
     ext_lock_release((ext_lock *)self, 1);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(lock_release)
 
 static PyObject *lock_exit(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
@@ -111,6 +116,7 @@ static PyObject *lock_exit(PyObject *self, PyObject *const *arguments, Py_ssize_
     (void)count;
     return lock_release(self, NULL);
 }
+EXT_GUARD_FAST(lock_exit)
 
 PyDoc_STRVAR(locked_doc, "locked($self, /)\n--\n\nReturn whether the lock is held.");
 
@@ -119,6 +125,7 @@ static PyObject *lock_locked(PyObject *self, PyObject *ignored)
     (void)ignored;
     return PyBool_FromLong(((ext_lock *)self)->count != 0);
 }
+EXT_GUARD_O(lock_locked)
 
 static PyObject *lock_at_fork_reinit(PyObject *object, PyObject *ignored)
 {
@@ -129,6 +136,7 @@ static PyObject *lock_at_fork_reinit(PyObject *object, PyObject *ignored)
     self->waiters = (ext_waiters){0};
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(lock_at_fork_reinit)
 
 static void lock_dealloc(PyObject *self)
 {
@@ -136,13 +144,14 @@ static void lock_dealloc(PyObject *self)
 }
 
 #define METHODS_OF_BOTH                                                                            \
-    EXT_METHOD("acquire", lock_acquire, acquire_doc),                                              \
-        {"release", lock_release, METH_NOARGS, release_doc},                                       \
-        {"locked", lock_locked, METH_NOARGS, locked_doc},                                          \
-        {"__enter__", lock_enter, METH_NOARGS, "Acquire the lock."},                               \
-        {"__exit__", (PyCFunction)(void (*)(void))lock_exit, METH_FASTCALL, "Release the lock."},  \
+    EXT_METHOD("acquire", lock_acquire_guarded, acquire_doc),                                      \
+        {"release", lock_release_guarded, METH_NOARGS, release_doc},                               \
+        {"locked", lock_locked_guarded, METH_NOARGS, locked_doc},                                  \
+        {"__enter__", lock_enter_guarded, METH_NOARGS, "Acquire the lock."},                       \
+        {"__exit__", (PyCFunction)(void (*)(void))lock_exit_guarded, METH_FASTCALL,                \
+         "Release the lock."},                                                                     \
     {                                                                                              \
-        "_at_fork_reinit", lock_at_fork_reinit, METH_NOARGS,                                       \
+        "_at_fork_reinit", lock_at_fork_reinit_guarded, METH_NOARGS,                               \
             "In the child process of a fork: make it free."                                        \
     }
 
@@ -162,11 +171,13 @@ static int lock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
     PyObject *none[1];
     return ext_init_arguments(Py_TYPE(self)->tp_name, names, 0, arguments, keywords, none) ? 0 : -1;
 }
+EXT_GUARD_INIT(lock_init)
 
 static PyObject *lock_listen(PyObject *self, PyObject *callback)
 {
     return ext_listen(self, &((ext_lock *)self)->waiters, callback);
 }
+EXT_GUARD_O(lock_listen)
 
 static PyObject *lock_repr(PyObject *self)
 {
@@ -174,13 +185,14 @@ static PyObject *lock_repr(PyObject *self)
                                 ((ext_lock *)self)->count ? "locked" : "unlocked",
                                 Py_TYPE(self)->tp_name, (void *)self);
 }
+EXT_GUARD_REPR(lock_repr)
 
 static PyMethodDef lock_methods[] = {
     METHODS_OF_BOTH,
-    EXT_METHOD("acquire_lock", lock_acquire, "An old name of acquire()."),
-    {"release_lock", lock_release, METH_NOARGS, "An old name of release()."},
-    {"locked_lock", lock_locked, METH_NOARGS, "An old name of locked()."},
-    {"_listen", lock_listen, METH_O,
+    EXT_METHOD("acquire_lock", lock_acquire_guarded, "An old name of acquire()."),
+    {"release_lock", lock_release_guarded, METH_NOARGS, "An old name of release()."},
+    {"locked_lock", lock_locked_guarded, METH_NOARGS, "An old name of locked()."},
+    {"_listen", lock_listen_guarded, METH_O,
      "_listen($self, callback, /)\n--\n\nCall callback once when it is worth trying again."},
     {NULL, NULL, 0, NULL},
 };
@@ -195,8 +207,8 @@ PyDoc_STRVAR(
 static PyType_Slot lock_slots[] = {
     {Py_tp_doc, (void *)lock_doc},
     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_init, lock_init},
-    {Py_tp_repr, lock_repr},
+    {Py_tp_init, lock_init_guarded},
+    {Py_tp_repr, lock_repr_guarded},
     {Py_tp_methods, lock_methods},
     SLOTS_OF_BOTH,
     {0, NULL},
@@ -231,12 +243,14 @@ static int rlock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
                         "Passing arguments to RLock is deprecated and will be removed in 3.15", 1);
 #endif
 }
+EXT_GUARD_INIT(rlock_init)
 
 static PyObject *rlock_is_owned(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return PyBool_FromLong(ext_lock_is_owned((ext_lock *)self));
 }
+EXT_GUARD_O(rlock_is_owned)
 
 static PyObject *rlock_recursion_count(PyObject *object, PyObject *ignored)
 {
@@ -244,6 +258,7 @@ static PyObject *rlock_recursion_count(PyObject *object, PyObject *ignored)
     ext_lock *self = (ext_lock *)object;
     return PyLong_FromUnsignedLong(ext_lock_is_owned(self) ? self->count : 0);
 }
+EXT_GUARD_O(rlock_recursion_count)
 
 static PyObject *rlock_release_save(PyObject *object, PyObject *ignored)
 {
@@ -256,6 +271,7 @@ static PyObject *rlock_release_save(PyObject *object, PyObject *ignored)
         ext_lock_release(self, self->count);
     return saved;
 }
+EXT_GUARD_O(rlock_release_save)
 
 static PyObject *rlock_acquire_restore(PyObject *self, PyObject *saved)
 {
@@ -265,6 +281,7 @@ static PyObject *rlock_acquire_restore(PyObject *self, PyObject *saved)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(rlock_acquire_restore)
 
 static PyObject *rlock_repr(PyObject *object)
 {
@@ -273,14 +290,16 @@ static PyObject *rlock_repr(PyObject *object)
                                 self->count ? "locked" : "unlocked", Py_TYPE(self)->tp_name,
                                 self->owner, self->count, (void *)self);
 }
+EXT_GUARD_REPR(rlock_repr)
 
 static PyMethodDef rlock_methods[] = {
     METHODS_OF_BOTH,
-    {"_is_owned", rlock_is_owned, METH_NOARGS, "Whether the calling thread holds it."},
-    {"_recursion_count", rlock_recursion_count, METH_NOARGS,
+    {"_is_owned", rlock_is_owned_guarded, METH_NOARGS, "Whether the calling thread holds it."},
+    {"_recursion_count", rlock_recursion_count_guarded, METH_NOARGS,
      "How often the calling thread holds it."},
-    {"_release_save", rlock_release_save, METH_NOARGS, "For conditions: release it wholly."},
-    {"_acquire_restore", rlock_acquire_restore, METH_O,
+    {"_release_save", rlock_release_save_guarded, METH_NOARGS,
+     "For conditions: release it wholly."},
+    {"_acquire_restore", rlock_acquire_restore_guarded, METH_O,
      "For conditions: acquire it as often as before."},
     {NULL, NULL, 0, NULL},
 };
@@ -293,8 +312,8 @@ PyDoc_STRVAR(rlock_doc,
 static PyType_Slot rlock_slots[] = {
     {Py_tp_doc, (void *)rlock_doc},
     {Py_tp_new, rlock_new},
-    {Py_tp_init, rlock_init},
-    {Py_tp_repr, rlock_repr},
+    {Py_tp_init, rlock_init_guarded},
+    {Py_tp_repr, rlock_repr_guarded},
     {Py_tp_methods, rlock_methods},
     SLOTS_OF_BOTH,
     {0, NULL},

@@ -1,7 +1,9 @@
 /* The module thrum._thrum: it makes the types once and gathers what they need of the standard library.
  *
- * The state is static. So the module works in the main interpreter alone and refuses others with an ImportError. It is
- * not marked as safe without a GIL: a free-threaded interpreter turns its GIL on when it imports the module.
+ * The state is static. So the module works in the main interpreter alone and refuses others with an ImportError.
+ *
+ * A free-threaded interpreter turns its GIL on when it imports the module, unless it is told otherwise by PYTHON_GIL=0: the
+ * sections of the objects (extension.h) were checked under a GIL, and not run without one.
  */
 #include "future.h"
 #include "sleep.h"
@@ -184,6 +186,9 @@ static PyModuleDef_Slot module_slots[] = {
     {Py_mod_exec, module_exec},
 #ifdef Py_mod_multiple_interpreters /* Python 3.12 */
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#ifdef Py_mod_gil /* Python 3.13 */
+    {Py_mod_gil, Py_MOD_GIL_USED},
 #endif
     {0, NULL}};
 

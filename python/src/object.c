@@ -26,6 +26,15 @@ void ext_dealloc(PyObject *self, inquiry clear)
     Py_DECREF(type);
 }
 
+PyObject *ext_list_get(PyObject *list, Py_ssize_t place)
+{
+#if PY_VERSION_HEX >= 0x030d0000
+    return PyList_GetItemRef(list, place);
+#else
+    return Py_XNewRef(PyList_GetItem(list, place));
+#endif
+}
+
 /* The place of `name` in `names`, or -1 with a TypeError. */
 static int place_of(const char *function, const char *const *names, PyObject *name)
 {

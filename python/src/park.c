@@ -8,9 +8,9 @@
  * another thread was faster, it goes back to the head of the queue. So ownership is never handed to a thread that
  * does not run: with a GIL, that would cost a switch of threads for each operation. Two rules keep every wake:
  *
- *     - A waiter looks and links itself without releasing the GIL in between. What comes later sees it in the queue.
+ *     - A waiter is in the queue when it looks for the last time before it sleeps. What comes later sees it there.
  *     - A waiter that was woken and leaves without its unit, because a signal handler raised or a coroutine was
- *       cancelled, wakes the next one.
+ *       cancelled, wakes the next one. So does a waiter that was woken while it took a unit.
  *
  * The sleep ends in a POSIX semaphore, and not in a wait of libthrum. sem_clockwait returns EINTR after each signal,
  * and Python must then run its handlers with the GIL; libthrum's waits continue after a signal by design. After EINTR
@@ -48,6 +48,44 @@ struct ext_waiter {
 };
 
 unsigned ext_generation;
+
+/* ---- Sections ---- */
+
+#ifdef EXT_CHECK_SECTIONS
+static _Thread_local ext_section *innermost;
+
+/* Where a section inside waits or ends, the interpreter may suspend those outside. */
+static void let_others_in(void)
+{
+    if (!innermost)
+        return;
+    static const struct timespec moment = {.tv_nsec = 10000};
+    Py_BEGIN_ALLOW_THREADS nanosleep(&moment, NULL);
+    Py_END_ALLOW_THREADS
+}
+
+void ext_section_begin(ext_section *self, const void *a, const void *b)
+{
+    let_others_in();
+    *self = (ext_section){innermost, {a, b}};
+    innermost = self;
+}
+
+void ext_section_end(ext_section *self)
+{
+    innermost = self->outer;
+    let_others_in();
+}
+
+void ext_section_check(const void *object, const char *function)
+{
+    for (const ext_section *one = innermost; one; one = one->outer)
+        if (one->objects[0] == object || one->objects[1] == object)
+            return;
+    fprintf(stderr, "%s: the section of %p was not begun\n", function, object);
+    abort();
+}
+#endif
 
 /* ---- Deadlines ---- */
 
@@ -292,6 +330,7 @@ int ext_sleep(ext_waiter *waiter, ext_deadline deadline)
 int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt,
              void *argument)
 {
+    EXT_INSIDE(object);
     int rc = attempt(argument);
     if (rc != 0 || deadline == EXT_NOW)
         return rc;
@@ -299,19 +338,17 @@ int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_
     if (!self)
         return -1;
     ext_waiter_link(waiters, self);
-    for (;;) {
-        rc = ext_sleep(self, deadline);
-        if (rc == 1) {
-            rc = attempt(argument);
-            if (rc == 0) {
-                self->woken = false;
-                link_between(waiters, NULL, self, waiters->first);
-                continue;
-            }
-        }
-        break;
+    bool owes = false; /* it was woken for this attempt */
+    while ((rc = attempt(argument)) == 0) {
+        owes = false;
+        if ((rc = ext_sleep(self, deadline)) != 1)
+            break;
+        owes = true;
+        self->woken = false;
+        link_between(waiters, NULL, self, waiters->first);
     }
-    if (rc < 0 && self->woken)
+    /* A wake that came amid an attempt is for another unit than that of the attempt. */
+    if (rc != 0 && (self->woken || (rc < 0 && owes)))
         ext_wake(waiters);
     ext_waiter_free(self);
     return rc;
@@ -347,10 +384,19 @@ static int listener_traverse(PyObject *object, visitproc visit, void *arg)
     return ext_traverse(object, visit, arg);
 }
 
+/* The second section: that of the queue. */
+static PyObject *owner_or_self(PyObject *object)
+{
+    ext_listener *self = (ext_listener *)object;
+    return self->owner ? self->owner : object;
+}
+
 static int listener_clear(PyObject *object)
 {
     ext_listener *self = (ext_listener *)object;
+    EXT_BEGIN(owner_or_self(object));
     ext_waiter_unlink(&self->waiter);
+    EXT_END();
     Py_CLEAR(self->owner);
     Py_CLEAR(self->waiter.callback);
     return ext_clear(object);
@@ -379,9 +425,11 @@ static PyObject *listener_close(PyObject *object, PyObject *const *arguments, Py
     Py_XDECREF(owner);
     Py_RETURN_NONE;
 }
+EXT_GUARD_BOTH_FAST(listener_close, owner_or_self(self))
 
 static PyMethodDef listener_methods[] = {
-    {"close", (PyCFunction)(void (*)(void))listener_close, METH_FASTCALL, listener_close_doc},
+    {"close", (PyCFunction)(void (*)(void))listener_close_guarded, METH_FASTCALL,
+     listener_close_doc},
     {NULL, NULL, 0, NULL},
 };
 

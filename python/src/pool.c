@@ -1,6 +1,6 @@
 /* The thread pool: its backlog and its workers.
  *
- * Executor is what a program has; Pool is what the workers have as well. So an executor that is dropped without
+ * Executor (executor.c) is what a program has; Pool is what the workers have as well. So an executor that is dropped without
  * shutdown() is freed, and its end tells the workers to go when the backlog is empty.
  *
  * A submit makes the future, links it into the backlog and wakes an idle worker. If no worker is idle and there are
@@ -100,6 +100,7 @@ static ext_future *heap_pop(ext_pool *self)
 /* Takes a reference. False with an exception. */
 static bool push(ext_pool *self, ext_future *future)
 {
+    EXT_INSIDE(self);
     if (self->order == PRIORITY) {
         if (!heap_push(self, future))
             return false;
@@ -156,6 +157,7 @@ static bool may_start(const ext_pool *self)
 /* Lets a worker look at the backlog. False with an exception if none could be started and there is none. */
 static bool call_worker(ext_pool *self)
 {
+    EXT_INSIDE(self);
     if (ext_wake(&self->idle) || !may_start(self) || !self->start)
         return true;
     self->workers++;
@@ -175,16 +177,21 @@ ext_pool *ext_pool_block(void)
     ext_pool *self = current;
     if (!self)
         return NULL;
+    EXT_BEGIN(self);
     self->blocked++;
     if (self->count > 0 && !call_worker(self))
         PyErr_WriteUnraisable((PyObject *)self);
+    EXT_END();
     return self;
 }
 
 void ext_pool_unblock(ext_pool *pool)
 {
-    if (pool)
-        pool->blocked--;
+    if (!pool)
+        return;
+    EXT_BEGIN(pool);
+    pool->blocked--;
+    EXT_END();
 }
 
 typedef struct {
@@ -196,9 +203,19 @@ static int try_take(void *argument)
 {
     taking *take = argument;
     ext_pool *self = take->pool;
+    EXT_INSIDE(self);
     bool surplus = self->workers - self->blocked > self->max_workers;
     take->future = surplus ? NULL : pop(self);
     return take->future || surplus || self->shut || ext.exiting;
+}
+
+static int take_task(taking *take)
+{
+    int rc;
+    EXT_BEGIN(take->pool);
+    rc = ext_wait((PyObject *)take->pool, &take->pool->idle, EXT_FOREVER, try_take, take);
+    EXT_END();
+    return rc;
 }
 
 PyDoc_STRVAR(work_doc,
@@ -212,10 +229,7 @@ static PyObject *pool_work(PyObject *object, PyObject *ignored)
     current = self;
     taking take = {self, NULL};
     int rc;
-    for (unsigned long tasks = 1;
-         (rc = ext_wait((PyObject *)self, &self->idle, EXT_FOREVER, try_take, &take)) > 0 &&
-         take.future;
-         tasks++) {
+    for (unsigned long tasks = 1; (rc = take_task(&take)) > 0 && take.future; tasks++) {
         bool yields = PyFunction_Check(take.future->function);
         ext_future_run(take.future);
         Py_DECREF(take.future);
@@ -225,9 +239,11 @@ static PyObject *pool_work(PyObject *object, PyObject *ignored)
         }
     }
     current = outer;
+    EXT_BEGIN(self);
     self->workers--;
     if (self->count > 0 && self->workers > 0)
         ext_wake(&self->idle); /* it may have been woken for a task, and was surplus */
+    EXT_END();
     if (rc < 0)
         return NULL;
     Py_RETURN_NONE;
@@ -269,14 +285,15 @@ static void keep_task(ext_future *future, PyObject *function, PyObject *argument
     future->keywords = Py_XNewRef(keywords);
 }
 
-/* Puts the task into the backlog, or runs it. False with an exception. */
-static bool admit(ext_pool *self, ext_future *future)
+/* Puts the task into the backlog. False with an exception, or if the caller has to run it. */
+static bool admit(ext_pool *self, ext_future *future, bool *ret_runs)
 {
+    *ret_runs = false;
     if (!accepts(self))
         return false;
     if (is_full(self) && self->when_full == RUN) {
-        ext_future_run(future);
-        return true;
+        *ret_runs = true;
+        return false;
     }
     if (is_full(self) && self->when_full == RAISE) {
         PyErr_SetNone(ext.full);
@@ -292,8 +309,8 @@ static bool admit(ext_pool *self, ext_future *future)
     return push(self, future) && call_worker(self);
 }
 
-static PyObject *submit(ext_pool *self, long long priority, PyObject *const *arguments,
-                        Py_ssize_t count, PyObject *keywords)
+PyObject *ext_pool_submit(ext_pool *self, long long priority, PyObject *const *arguments,
+                          Py_ssize_t count, PyObject *keywords)
 {
     if (count < 1) {
         PyErr_SetString(PyExc_TypeError, "submit() needs a function");
@@ -311,7 +328,13 @@ static PyObject *submit(ext_pool *self, long long priority, PyObject *const *arg
     if (future) {
         keep_task(future, arguments[0], tuple, dict);
         future->priority = priority;
-        if (!admit(self, future))
+        bool admitted, runs;
+        EXT_BEGIN(self);
+        admitted = admit(self, future, &runs);
+        EXT_END();
+        if (runs)
+            ext_future_run(future);
+        else if (!admitted)
             Py_CLEAR(future);
     }
     Py_XDECREF(tuple);
@@ -349,9 +372,11 @@ static int pool_init(PyObject *object, PyObject *arguments, PyObject *keywords)
     Py_XSETREF(self->start, Py_NewRef(start));
     return 0;
 }
+EXT_GUARD_INIT(pool_init)
 
-static void shut(ext_pool *self)
+void ext_pool_shut(ext_pool *self)
 {
+    EXT_INSIDE(self);
     self->shut = true;
     ext_wake_all(&self->idle);
     ext_wake_all(&self->submitters);
@@ -369,9 +394,10 @@ static PyObject *pool_shutdown(PyObject *object, PyObject *cancel)
         ext_future_drop(future);
         Py_DECREF(future);
     }
-    shut(self);
+    ext_pool_shut(self);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(pool_shutdown)
 
 static PyObject *pool_break(PyObject *object, PyObject *exception)
 {
@@ -387,6 +413,7 @@ static PyObject *pool_break(PyObject *object, PyObject *exception)
     ext_wake_all(&self->submitters);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(pool_break)
 
 /* The interpreter ends: workers end when the backlog is empty. */
 static PyObject *pool_exit(PyObject *object, PyObject *ignored)
@@ -396,6 +423,7 @@ static PyObject *pool_exit(PyObject *object, PyObject *ignored)
     ext_wake_all(&((ext_pool *)object)->idle);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(pool_exit)
 
 static int pool_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -435,10 +463,11 @@ static void pool_dealloc(PyObject *self)
 
 static PyMethodDef pool_methods[] = {
     {"work", pool_work, METH_NOARGS, work_doc},
-    {"shutdown", pool_shutdown, METH_O,
+    {"shutdown", pool_shutdown_guarded, METH_O,
      "shutdown($self, cancel_futures, /)\n--\n\nAccept no more tasks."},
-    {"exit", pool_exit, METH_NOARGS, "exit($self, /)\n--\n\nSay that the interpreter ends."},
-    {"fail", pool_break, METH_O,
+    {"exit", pool_exit_guarded, METH_NOARGS,
+     "exit($self, /)\n--\n\nSay that the interpreter ends."},
+    {"fail", pool_break_guarded, METH_O,
      "fail($self, exception, /)\n--\n\nFail all tasks: the initializer has failed."},
     {NULL, NULL, 0, NULL},
 };
@@ -460,7 +489,7 @@ static PyMemberDef pool_members[] = {
 static PyType_Slot pool_slots[] = {
     {Py_tp_doc, (void *)"The backlog and the workers of a thread pool."},
     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_init, pool_init},
+    {Py_tp_init, pool_init_guarded},
     {Py_tp_traverse, pool_traverse},
     {Py_tp_clear, pool_clear},
     {Py_tp_dealloc, pool_dealloc},
@@ -473,120 +502,3 @@ PyType_Spec ext_pool_spec = {.name = "thrum._thrum.Pool",
                              .basicsize = sizeof(ext_pool),
                              .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
                              .slots = pool_slots};
-
-/* ---- Executor ---- */
-
-typedef struct {
-    EXT_HEAD
-    ext_pool *pool;
-} ext_executor;
-
-static ext_pool *pool_of(PyObject *executor)
-{
-    ext_pool *pool = ((ext_executor *)executor)->pool;
-    if (!pool)
-        PyErr_SetString(PyExc_RuntimeError,
-                        "the executor was not initialised: call super().__init__()");
-    return pool;
-}
-
-PyDoc_STRVAR(submit_doc,
-             "submit($self, fn, /, *args, **kwargs)\n--\n\n"
-             "Have fn(*args, **kwargs) run by a worker. Return its Future.\n\n"
-             "RuntimeError after shutdown(). If max_queue tasks are pending, when_full decides.");
-
-static PyObject *executor_submit(PyObject *self, PyObject *const *arguments, Py_ssize_t count,
-                                 PyObject *keywords)
-{
-    ext_pool *pool = pool_of(self);
-    return pool ? submit(pool, 0, arguments, count, keywords) : NULL;
-}
-
-PyDoc_STRVAR(priority_doc,
-             "submit_priority($self, priority, fn, /, *args, **kwargs)\n--\n\n"
-             "Submit with a priority: with order='priority', the smallest number runs first.");
-
-static PyObject *executor_submit_priority(PyObject *self, PyObject *const *arguments,
-                                          Py_ssize_t count, PyObject *keywords)
-{
-    ext_pool *pool = pool_of(self);
-    if (!pool)
-        return NULL;
-    if (count < 1) {
-        PyErr_SetString(PyExc_TypeError, "submit_priority() needs a priority and a function");
-        return NULL;
-    }
-    long long priority = PyLong_AsLongLong(arguments[0]);
-    if (priority == -1 && PyErr_Occurred())
-        return NULL;
-    return submit(pool, priority, arguments + 1, count - 1, keywords);
-}
-
-static PyObject *get_pool(PyObject *self, void *ignored)
-{
-    (void)ignored;
-    return Py_XNewRef(pool_of(self));
-}
-
-static int set_pool(PyObject *self, PyObject *value, void *ignored)
-{
-    (void)ignored;
-    if (!value || Py_TYPE(value) != ext.pool) {
-        PyErr_SetString(PyExc_TypeError, "a Pool is needed");
-        return -1;
-    }
-    ext_pool *old = ((ext_executor *)self)->pool;
-    ((ext_executor *)self)->pool = (ext_pool *)Py_NewRef(value);
-    Py_XDECREF(old);
-    return 0;
-}
-
-static int executor_traverse(PyObject *self, visitproc visit, void *arg)
-{
-    Py_VISIT(((ext_executor *)self)->pool);
-    return ext_traverse(self, visit, arg);
-}
-
-static int executor_clear(PyObject *object)
-{
-    ext_executor *self = (ext_executor *)object;
-    if (self->pool)
-        shut(self->pool);
-    Py_CLEAR(self->pool);
-    return ext_clear(object);
-}
-
-static void executor_dealloc(PyObject *self)
-{
-    ext_dealloc(self, executor_clear);
-}
-
-static PyMethodDef executor_methods[] = {
-    EXT_METHOD("submit", executor_submit, submit_doc),
-    EXT_METHOD("submit_priority", executor_submit_priority, priority_doc),
-    {NULL, NULL, 0, NULL},
-};
-
-static PyGetSetDef executor_getset[] = {
-    {"_pool", get_pool, set_pool, "The backlog and the workers.", NULL},
-    {NULL, NULL, NULL, NULL, NULL},
-};
-
-static PyMemberDef executor_members[] = {EXT_WEAK_MEMBER, EXT_DICT_MEMBER, {NULL, 0, 0, 0, NULL}};
-
-static PyType_Slot executor_slots[] = {
-    {Py_tp_doc, (void *)"The base of ThreadPoolExecutor."},
-    {Py_tp_new, PyType_GenericNew},
-    {Py_tp_traverse, executor_traverse},
-    {Py_tp_clear, executor_clear},
-    {Py_tp_dealloc, executor_dealloc},
-    {Py_tp_methods, executor_methods},
-    {Py_tp_getset, executor_getset},
-    {Py_tp_members, executor_members},
-    {0, NULL},
-};
-
-PyType_Spec ext_executor_spec = {.name = "thrum._thrum.Executor",
-                                 .basicsize = sizeof(ext_executor),
-                                 .flags = EXT_FLAGS,
-                                 .slots = executor_slots};

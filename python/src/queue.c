@@ -7,8 +7,8 @@
  *
  * A subclass that has its own _put, _get, _qsize or _init is served by Python code: see queue.py.
  *
- * An attempt that finds the queue empty goes to sleep. It looks after it has released the mutex for the last time, and
- * nothing releases the GIL between that look and the sleep.
+ * An attempt that finds the queue empty goes to sleep. Nothing releases the GIL between that look and the sleep, except
+ * the release of the mutex without a GIL; the waiter is in the queue of waiters by then.
  */
 #include "queue.h"
 
@@ -33,6 +33,7 @@ static bool is_full(const ext_queue *self)
 /* The same as try_put, with the mutex. */
 static int put_inside(ext_queue *self, PyObject *item)
 {
+    EXT_INSIDE(self);
     if (self->shut) {
         raise_shut_down();
         return -1;
@@ -89,6 +90,7 @@ static PyObject *queue_put(PyObject *self, PyObject *const *arguments, Py_ssize_
         return NULL;
     return put_until((ext_queue *)self, values[0], deadline);
 }
+EXT_GUARD_KEYS(queue_put)
 
 static const char queue_put_nowait_doc[] =
     PyDoc_STR("put_nowait($self, item, /)\n--\n\nPut an item, or raise Full at once.");
@@ -97,11 +99,13 @@ static PyObject *queue_put_nowait(PyObject *self, PyObject *item)
 {
     return put_until((ext_queue *)self, item, EXT_NOW);
 }
+EXT_GUARD_O(queue_put_nowait)
 
 /* ---- get ---- */
 
 static int get_inside(ext_queue *self, PyObject **ret_item)
 {
+    EXT_INSIDE(self);
     if (ext_queue_length(self) == 0) {
         if (!self->shut)
             return 0;
@@ -162,6 +166,7 @@ static PyObject *queue_get(PyObject *self, PyObject *const *arguments, Py_ssize_
         return NULL;
     return get_until((ext_queue *)self, deadline);
 }
+EXT_GUARD_KEYS(queue_get)
 
 static const char queue_get_nowait_doc[] =
     PyDoc_STR("get_nowait($self, /)\n--\n\nTake an item, or raise Empty at once.");
@@ -171,6 +176,7 @@ static PyObject *queue_get_nowait(PyObject *self, PyObject *ignored)
     (void)ignored;
     return get_until((ext_queue *)self, EXT_NOW);
 }
+EXT_GUARD_O(queue_get_nowait)
 
 /* ---- Tasks ---- */
 
@@ -201,6 +207,7 @@ static PyObject *queue_task_done(PyObject *object, PyObject *ignored)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(queue_task_done)
 
 static int try_join(void *argument)
 {
@@ -218,6 +225,7 @@ static PyObject *queue_join(PyObject *object, PyObject *ignored)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(queue_join)
 
 /* ---- Looks, and the end ---- */
 
@@ -229,6 +237,7 @@ static PyObject *queue_qsize(PyObject *self, PyObject *ignored)
     (void)ignored;
     return PyLong_FromSsize_t(ext_queue_length((ext_queue *)self));
 }
+EXT_GUARD_O(queue_qsize)
 
 static const char queue_empty_doc[] = PyDoc_STR(
     "empty($self, /)\n--\n\nReturn whether the queue is empty now. It may change at once.");
@@ -238,6 +247,7 @@ static PyObject *queue_empty(PyObject *self, PyObject *ignored)
     (void)ignored;
     return PyBool_FromLong(ext_queue_length((ext_queue *)self) == 0);
 }
+EXT_GUARD_O(queue_empty)
 
 PyDoc_STRVAR(full_doc,
              "full($self, /)\n--\n\nReturn whether the queue is full now. It may change at once.");
@@ -247,6 +257,7 @@ static PyObject *queue_full(PyObject *self, PyObject *ignored)
     (void)ignored;
     return PyBool_FromLong(is_full((ext_queue *)self));
 }
+EXT_GUARD_O(queue_full)
 
 /* Drops the items, each of which then counts as done. */
 static bool drop_items(ext_queue *self)
@@ -288,6 +299,7 @@ static PyObject *queue_shutdown(PyObject *object, PyObject *const *arguments, Py
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_KEYS(queue_shutdown)
 
 /* ---- For subclasses, coroutines and select ---- */
 
@@ -297,6 +309,7 @@ static PyObject *queue_hook_put(PyObject *self, PyObject *item)
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(queue_hook_put)
 
 static PyObject *queue_hook_get(PyObject *self, PyObject *ignored)
 {
@@ -307,6 +320,7 @@ static PyObject *queue_hook_get(PyObject *self, PyObject *ignored)
     }
     return ext_queue_pop((ext_queue *)self);
 }
+EXT_GUARD_O(queue_hook_get)
 
 static PyObject *queue_listen(PyObject *object, PyObject *const *arguments, Py_ssize_t count)
 {
@@ -322,6 +336,7 @@ static PyObject *queue_listen(PyObject *object, PyObject *const *arguments, Py_s
         side = &self->joiners;
     return ext_listen(object, side, arguments[0]);
 }
+EXT_GUARD_FAST(queue_listen)
 
 /* ---- The types ---- */
 
@@ -377,12 +392,14 @@ static int queue_init(PyObject *object, PyObject *arguments, PyObject *keywords)
     self->unfinished = 0;
     return 0;
 }
+EXT_GUARD_INIT(queue_init)
 
 static PyObject *get_items(PyObject *self, void *ignored)
 {
     (void)ignored;
     return Py_NewRef(((ext_queue *)self)->items);
 }
+EXT_GUARD_GET(get_items)
 
 static int set_items(PyObject *object, PyObject *value, void *ignored)
 {
@@ -396,6 +413,7 @@ static int set_items(PyObject *object, PyObject *value, void *ignored)
     Py_SETREF(self->items, Py_NewRef(value));
     return 0;
 }
+EXT_GUARD_SET(set_items)
 
 static int queue_traverse(PyObject *object, visitproc visit, void *arg)
 {
@@ -441,12 +459,13 @@ static void queue_dealloc(PyObject *self)
 }
 
 #define METHODS_OF_ALL                                                                             \
-    EXT_METHOD("put", queue_put, queue_put_doc), EXT_METHOD("get", queue_get, queue_get_doc),      \
-        {"put_nowait", queue_put_nowait, METH_O, queue_put_nowait_doc},                            \
-        {"get_nowait", queue_get_nowait, METH_NOARGS, queue_get_nowait_doc},                       \
-        {"qsize", queue_qsize, METH_NOARGS, queue_qsize_doc},                                      \
-        {"empty", queue_empty, METH_NOARGS, queue_empty_doc},                                      \
-        {"_listen", (PyCFunction)(void (*)(void))queue_listen, METH_FASTCALL,                      \
+    EXT_METHOD("put", queue_put_guarded, queue_put_doc),                                           \
+        EXT_METHOD("get", queue_get_guarded, queue_get_doc),                                       \
+        {"put_nowait", queue_put_nowait_guarded, METH_O, queue_put_nowait_doc},                    \
+        {"get_nowait", queue_get_nowait_guarded, METH_NOARGS, queue_get_nowait_doc},               \
+        {"qsize", queue_qsize_guarded, METH_NOARGS, queue_qsize_doc},                              \
+        {"empty", queue_empty_guarded, METH_NOARGS, queue_empty_doc},                              \
+        {"_listen", (PyCFunction)(void (*)(void))queue_listen_guarded, METH_FASTCALL,              \
          "Call a callback once when it is worth trying again: 'get', 'put' or 'join'."},           \
     {                                                                                              \
         "__class_getitem__", Py_GenericAlias, METH_O | METH_CLASS,                                 \
@@ -461,24 +480,28 @@ static void queue_dealloc(PyObject *self)
 
 static PyMethodDef queue_methods[] = {
     METHODS_OF_ALL,
-    {"task_done", queue_task_done, METH_NOARGS, task_done_doc},
-    {"join", queue_join, METH_NOARGS, join_doc},
-    {"full", queue_full, METH_NOARGS, full_doc},
-    EXT_METHOD("shutdown", queue_shutdown, shutdown_doc),
-    {"_put", queue_hook_put, METH_O, "For subclasses: append an item."},
-    {"_get", queue_hook_get, METH_NOARGS, "For subclasses: take an item."},
-    {"_qsize", queue_qsize, METH_NOARGS, "For subclasses: the number of items."},
+    {"task_done", queue_task_done_guarded, METH_NOARGS, task_done_doc},
+    {"join", queue_join_guarded, METH_NOARGS, join_doc},
+    {"full", queue_full_guarded, METH_NOARGS, full_doc},
+    EXT_METHOD("shutdown", queue_shutdown_guarded, shutdown_doc),
+    {"_put", queue_hook_put_guarded, METH_O, "For subclasses: append an item."},
+    {"_get", queue_hook_get_guarded, METH_NOARGS, "For subclasses: take an item."},
+    {"_qsize", queue_qsize_guarded, METH_NOARGS, "For subclasses: the number of items."},
     {NULL, NULL, 0, NULL},
 };
 
+EXT_GUARD_GET(ext_queue_get_mutex)
+EXT_GUARD_GET(ext_queue_get_condition)
+
 static PyGetSetDef queue_getset[] = {
-    {"queue", get_items, set_items, "The items. Hold the mutex to change them.", NULL},
-    {"mutex", ext_queue_get_mutex, NULL, "A lock that excludes all other methods.", NULL},
-    {"not_empty", ext_queue_get_condition, NULL, "A condition: an item was put.",
+    {"queue", get_items_guarded, set_items_guarded, "The items. Hold the mutex to change them.",
+     NULL},
+    {"mutex", ext_queue_get_mutex_guarded, NULL, "A lock that excludes all other methods.", NULL},
+    {"not_empty", ext_queue_get_condition_guarded, NULL, "A condition: an item was put.",
      (void *)(intptr_t)EXT_NOT_EMPTY},
-    {"not_full", ext_queue_get_condition, NULL, "A condition: an item was taken.",
+    {"not_full", ext_queue_get_condition_guarded, NULL, "A condition: an item was taken.",
      (void *)(intptr_t)EXT_NOT_FULL},
-    {"all_tasks_done", ext_queue_get_condition, NULL, "A condition: no task is unfinished.",
+    {"all_tasks_done", ext_queue_get_condition_guarded, NULL, "A condition: no task is unfinished.",
      (void *)(intptr_t)EXT_ALL_DONE},
     {NULL, NULL, NULL, NULL, NULL},
 };
@@ -507,7 +530,7 @@ PyDoc_STRVAR(priority_doc,
 
 static PyType_Slot queue_slots[] = {
     {Py_tp_doc, (void *)queue_doc},
-    {Py_tp_init, queue_init},
+    {Py_tp_init, queue_init_guarded},
     {Py_tp_methods, queue_methods},
     {Py_tp_getset, queue_getset},
     {Py_tp_members, queue_members},
@@ -554,6 +577,7 @@ static int simple_init(PyObject *self, PyObject *arguments, PyObject *keywords)
     PyObject *none[1];
     return ext_init_arguments("SimpleQueue", names, 0, arguments, keywords, none) ? 0 : -1;
 }
+EXT_GUARD_INIT(simple_init)
 
 static PyMethodDef simple_methods[] = {METHODS_OF_ALL, {NULL, NULL, 0, NULL}};
 
@@ -561,7 +585,7 @@ static PyMemberDef simple_members[] = {EXT_WEAK_MEMBER, EXT_DICT_MEMBER, {NULL, 
 
 static PyType_Slot simple_slots[] = {
     {Py_tp_doc, (void *)simple_doc},
-    {Py_tp_init, simple_init},
+    {Py_tp_init, simple_init_guarded},
     {Py_tp_methods, simple_methods},
     {Py_tp_members, simple_members},
     SLOTS_OF_ALL,

@@ -14,8 +14,8 @@ Py_ssize_t ext_queue_length(const ext_queue *self)
 static PyObject *pop_last(PyObject *list)
 {
     Py_ssize_t last = PyList_GET_SIZE(list) - 1;
-    PyObject *item = Py_NewRef(PyList_GET_ITEM(list, last));
-    if (PyList_SetSlice(list, last, last + 1, NULL) < 0)
+    PyObject *item = ext_list_get(list, last);
+    if (item && PyList_SetSlice(list, last, last + 1, NULL) < 0)
         Py_CLEAR(item);
     return item;
 }

@@ -10,14 +10,25 @@
 
 bool ext_queue_enter(ext_queue *self, ext_lock **ret_held)
 {
-    *ret_held = (ext_lock *)self->mutex;
-    return !*ret_held || ext_lock_acquire(*ret_held, EXT_FOREVER, 1) >= 0;
+    ext_lock *mutex = (ext_lock *)self->mutex;
+    bool held = true;
+    if (mutex) {
+        EXT_BEGIN(mutex);
+        held = ext_lock_acquire(mutex, EXT_FOREVER, 1) >= 0;
+        EXT_END();
+    }
+    *ret_held = mutex;
+    return held;
 }
 
 void ext_queue_leave(ext_lock *held)
 {
-    if (held && held->count)
+    if (!held)
+        return;
+    EXT_BEGIN(held);
+    if (held->count)
         ext_lock_release(held, 1);
+    EXT_END();
 }
 
 bool ext_queue_notify(ext_queue *self, int which, const char *method)

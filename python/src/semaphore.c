@@ -15,6 +15,7 @@ typedef struct {
 static int try_permit(void *argument)
 {
     ext_semaphore *self = argument;
+    EXT_INSIDE(self);
     if (self->value <= 0)
         return 0;
     self->value--;
@@ -53,6 +54,7 @@ static int semaphore_init(PyObject *self, PyObject *arguments, PyObject *keyword
 {
     return init_value((ext_semaphore *)self, "Semaphore", arguments, keywords);
 }
+EXT_GUARD_INIT(semaphore_init)
 
 static int bounded_init(PyObject *object, PyObject *arguments, PyObject *keywords)
 {
@@ -62,6 +64,7 @@ static int bounded_init(PyObject *object, PyObject *arguments, PyObject *keyword
     self->limit = self->value;
     return 0;
 }
+EXT_GUARD_INIT(bounded_init)
 
 PyDoc_STRVAR(acquire_doc, "acquire($self, /, blocking=True, timeout=None)\n--\n\n"
                           "Take a permit. Return True, or False if there was none in time.\n\n"
@@ -92,15 +95,18 @@ static PyObject *semaphore_acquire(PyObject *object, PyObject *const *arguments,
     int rc = ext_wait((PyObject *)self, &self->waiters, deadline, try_permit, self);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
+EXT_GUARD_KEYS(semaphore_acquire)
 
 static PyObject *semaphore_enter(PyObject *self, PyObject *ignored)
 {
     (void)ignored;
     return semaphore_acquire(self, NULL, 0, NULL);
 }
+EXT_GUARD_O(semaphore_enter)
 
 static bool release(ext_semaphore *self, Py_ssize_t count)
 {
+    EXT_INSIDE(self);
     if (count < 1) {
         PyErr_SetString(PyExc_ValueError, "n must be one or more");
         return false;
@@ -141,6 +147,7 @@ static PyObject *semaphore_release(PyObject *object, PyObject *const *arguments,
         return NULL;
     Py_RETURN_NONE;
 }
+EXT_GUARD_KEYS(semaphore_release)
 
 static PyObject *semaphore_exit(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
@@ -148,11 +155,13 @@ static PyObject *semaphore_exit(PyObject *self, PyObject *const *arguments, Py_s
     (void)count;
     return semaphore_release(self, NULL, 0, NULL);
 }
+EXT_GUARD_FAST(semaphore_exit)
 
 static PyObject *semaphore_listen(PyObject *self, PyObject *callback)
 {
     return ext_listen(self, &((ext_semaphore *)self)->waiters, callback);
 }
+EXT_GUARD_O(semaphore_listen)
 
 static PyObject *semaphore_repr(PyObject *object)
 {
@@ -161,6 +170,7 @@ static PyObject *semaphore_repr(PyObject *object)
         return ext_repr(object, "value=%zd/%zd", self->value, self->limit);
     return ext_repr(object, "value=%zd", self->value);
 }
+EXT_GUARD_REPR(semaphore_repr)
 
 static void semaphore_dealloc(PyObject *self)
 {
@@ -172,12 +182,12 @@ PyDoc_STRVAR(
     "_listen($self, callback, /)\n--\n\nCall callback once when it is worth trying again.");
 
 static PyMethodDef semaphore_methods[] = {
-    EXT_METHOD("acquire", semaphore_acquire, acquire_doc),
-    EXT_METHOD("release", semaphore_release, release_doc),
-    {"__enter__", semaphore_enter, METH_NOARGS, "Take a permit."},
-    {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit, METH_FASTCALL,
+    EXT_METHOD("acquire", semaphore_acquire_guarded, acquire_doc),
+    EXT_METHOD("release", semaphore_release_guarded, release_doc),
+    {"__enter__", semaphore_enter_guarded, METH_NOARGS, "Take a permit."},
+    {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit_guarded, METH_FASTCALL,
      "Give the permit back."},
-    {"_listen", semaphore_listen, METH_O, listen_doc},
+    {"_listen", semaphore_listen_guarded, METH_O, listen_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -202,11 +212,11 @@ PyDoc_STRVAR(bounded_doc, "BoundedSemaphore(value=1)\n--\n\n"
                           "One release too many raises ValueError.");
 
 static PyType_Slot semaphore_slots[] = {
-    {Py_tp_doc, (void *)semaphore_doc}, {Py_tp_new, semaphore_new},
-    {Py_tp_init, semaphore_init},       {Py_tp_repr, semaphore_repr},
-    {Py_tp_traverse, ext_traverse},     {Py_tp_clear, ext_clear},
-    {Py_tp_dealloc, semaphore_dealloc}, {Py_tp_methods, semaphore_methods},
-    {Py_tp_members, semaphore_members}, {0, NULL},
+    {Py_tp_doc, (void *)semaphore_doc},   {Py_tp_new, semaphore_new},
+    {Py_tp_init, semaphore_init_guarded}, {Py_tp_repr, semaphore_repr_guarded},
+    {Py_tp_traverse, ext_traverse},       {Py_tp_clear, ext_clear},
+    {Py_tp_dealloc, semaphore_dealloc},   {Py_tp_methods, semaphore_methods},
+    {Py_tp_members, semaphore_members},   {0, NULL},
 };
 
 PyType_Spec ext_semaphore_spec = {.name = "threading.Semaphore",
@@ -216,7 +226,7 @@ PyType_Spec ext_semaphore_spec = {.name = "threading.Semaphore",
 
 static PyType_Slot bounded_slots[] = {
     {Py_tp_doc, (void *)bounded_doc},
-    {Py_tp_init, bounded_init},
+    {Py_tp_init, bounded_init_guarded},
     {Py_tp_members, bounded_members},
     {0, NULL},
 };
@@ -243,6 +253,7 @@ static PyObject *event_is_set(PyObject *self, PyObject *ignored)
     (void)ignored;
     return PyBool_FromLong(((ext_event *)self)->set);
 }
+EXT_GUARD_O(event_is_set)
 
 static PyObject *event_isSet(PyObject *self, PyObject *ignored)
 {
@@ -251,6 +262,7 @@ static PyObject *event_isSet(PyObject *self, PyObject *ignored)
         return NULL;
     return event_is_set(self, ignored);
 }
+EXT_GUARD_O(event_isSet)
 
 PyDoc_STRVAR(set_doc, "set($self, /)\n--\n\nSet the event and wake all who wait for it.");
 
@@ -262,6 +274,7 @@ static PyObject *event_set(PyObject *object, PyObject *ignored)
     ext_wake_all(&self->waiters);
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(event_set)
 
 PyDoc_STRVAR(clear_doc, "clear($self, /)\n--\n\nMake the event not set.");
 
@@ -271,6 +284,7 @@ static PyObject *event_clear(PyObject *self, PyObject *ignored)
     ((ext_event *)self)->set = false;
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(event_clear)
 
 PyDoc_STRVAR(event_wait_doc,
              "wait($self, /, timeout=None)\n--\n\n"
@@ -289,6 +303,8 @@ static PyObject *event_wait(PyObject *object, PyObject *const *arguments, Py_ssi
         Py_RETURN_TRUE;
     if (!ext_deadline_after(timeout, &deadline))
         return NULL;
+    if (self->set) /* a timeout may be an object with methods in Python, which let others in */
+        Py_RETURN_TRUE;
     if (deadline == EXT_NOW)
         Py_RETURN_FALSE;
     ext_waiter *waiter = ext_waiter_new((PyObject *)self);
@@ -299,6 +315,7 @@ static PyObject *event_wait(PyObject *object, PyObject *const *arguments, Py_ssi
     ext_waiter_free(waiter);
     return rc < 0 ? NULL : PyBool_FromLong(rc);
 }
+EXT_GUARD_KEYS(event_wait)
 
 static PyObject *event_at_fork_reinit(PyObject *self, PyObject *ignored)
 {
@@ -306,16 +323,19 @@ static PyObject *event_at_fork_reinit(PyObject *self, PyObject *ignored)
     ((ext_event *)self)->waiters = (ext_waiters){0};
     Py_RETURN_NONE;
 }
+EXT_GUARD_O(event_at_fork_reinit)
 
 static PyObject *event_listen(PyObject *self, PyObject *callback)
 {
     return ext_listen(self, &((ext_event *)self)->waiters, callback);
 }
+EXT_GUARD_O(event_listen)
 
 static PyObject *event_repr(PyObject *self)
 {
     return ext_repr(self, "%s", ((ext_event *)self)->set ? "set" : "unset");
 }
+EXT_GUARD_REPR(event_repr)
 
 static int event_init(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
@@ -324,16 +344,17 @@ static int event_init(PyObject *self, PyObject *arguments, PyObject *keywords)
     PyObject *none[1];
     return ext_init_arguments("Event", names, 0, arguments, keywords, none) ? 0 : -1;
 }
+EXT_GUARD_INIT(event_init)
 
 static PyMethodDef event_methods[] = {
-    {"is_set", event_is_set, METH_NOARGS, is_set_doc},
-    {"isSet", event_isSet, METH_NOARGS, "A deprecated name of is_set()."},
-    {"set", event_set, METH_NOARGS, set_doc},
-    {"clear", event_clear, METH_NOARGS, clear_doc},
-    EXT_METHOD("wait", event_wait, event_wait_doc),
-    {"_at_fork_reinit", event_at_fork_reinit, METH_NOARGS,
+    {"is_set", event_is_set_guarded, METH_NOARGS, is_set_doc},
+    {"isSet", event_isSet_guarded, METH_NOARGS, "A deprecated name of is_set()."},
+    {"set", event_set_guarded, METH_NOARGS, set_doc},
+    {"clear", event_clear_guarded, METH_NOARGS, clear_doc},
+    EXT_METHOD("wait", event_wait_guarded, event_wait_doc),
+    {"_at_fork_reinit", event_at_fork_reinit_guarded, METH_NOARGS,
      "In the child process of a fork: nobody waits."},
-    {"_listen", event_listen, METH_O, listen_doc},
+    {"_listen", event_listen_guarded, METH_O, listen_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -345,7 +366,7 @@ PyDoc_STRVAR(event_doc,
 
 static PyType_Slot event_slots[] = {
     {Py_tp_doc, (void *)event_doc},     {Py_tp_new, PyType_GenericNew},
-    {Py_tp_init, event_init},           {Py_tp_repr, event_repr},
+    {Py_tp_init, event_init_guarded},   {Py_tp_repr, event_repr_guarded},
     {Py_tp_traverse, ext_traverse},     {Py_tp_clear, ext_clear},
     {Py_tp_dealloc, semaphore_dealloc}, {Py_tp_methods, event_methods},
     {Py_tp_members, event_members},     {0, NULL},

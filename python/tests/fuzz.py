@@ -228,11 +228,11 @@ def interrupted(operation, *arguments):
 def round_of(seed, forks):
     choose = random.Random(seed)
     shared = Shared()
-    count = choose.randrange(3, 60) * 3
+    count = choose.randrange(2, 30) * 6
     got = []
     threads = [threading.Thread(target=worker, args=(shared, choose.random(), 20)) for _ in range(4)]
     threads += [threading.Thread(target=producer, args=(shared, count))]
-    threads += [threading.Thread(target=consumer, args=(shared, n, count // 3, got)) for n in range(3)]
+    threads += [threading.Thread(target=consumer, args=(shared, n % 3, count // 6, got)) for n in range(6)]
     promises = threading.Thread(target=promiser, args=(shared,))
     for thread in (promises, *threads):
         thread.start()

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs the tests of the Python package that was built in a directory: run.sh BUILD [NAMES] [--all].
-# Names: unit, guide, programs, types, install, fuzz, cpython, doctor. The last needs the command `thrum`, whose path is in
+# Names: unit, guide, programs, types, install, fuzz, sections, cpython, doctor. The last needs the command `thrum`, whose path is in
 # THRUM; without that it is not among those that run by default. --all takes all of CPython's tests, and not the short selection.
 # GUIDE_TEXT is the path of an introduction to threads as plain text: guide then runs its blocks as well.
 set -u
@@ -13,16 +13,28 @@ names=
 for argument; do
     case $argument in
     --all) all=--all ;;
-    unit | guide | programs | types | install | fuzz | cpython | doctor) names="$names $argument" ;;
+    unit | guide | programs | types | install | fuzz | sections | cpython | doctor) names="$names $argument" ;;
     *)
-        echo "run.sh: there is no test $argument; there are: unit guide programs types install fuzz cpython doctor" >&2
+        echo "run.sh: there is no test $argument; there are: unit guide programs types install fuzz sections cpython doctor" >&2
         exit 2
         ;;
     esac
 done
 export PYTHONPATH="$package" PYTHONDONTWRITEBYTECODE=1
+
+# The sections that protect the objects where there is no GIL: see EXT_CHECK_SECTIONS in extension.h.
+sections() {
+    work=$(mktemp -d)
+    "$here/build.sh" "$python" "$work" -O0 -DEXT_CHECK_SECTIONS &&
+        (cd "$here/unit" && PYTHONPATH="$work/python" "$python" -m unittest --quiet test_turns) &&
+        PYTHONPATH="$work/python" "$python" "$here/fuzz.py" --seconds 3 --seed 2
+    status=$?
+    rm -rf "$work"
+    return $status
+}
+
 failed=0
-for name in ${names:-unit guide programs types install fuzz cpython${THRUM:+ doctor}}; do
+for name in ${names:-unit guide programs types install fuzz sections cpython${THRUM:+ doctor}}; do
     case $name in
     unit) "$python" -m unittest discover --start-directory "$here/unit" --top-level-directory "$here/unit" ;;
     guide)
@@ -34,7 +46,8 @@ for name in ${names:-unit guide programs types install fuzz cpython${THRUM:+ doc
     programs) "$python" "$here/programs.py" ;;
     types) "$here/types.sh" "$package" ;;
     install) "$here/install.sh" ;;
-    fuzz) "$python" "$here/fuzz.py" --seconds 8 --seed 1 ;;
+    fuzz) "$python" "$here/fuzz.py" --seconds 4 --seed 1 ;;
+    sections) sections ;;
     doctor) "$python" "$here/doctor.py" "${THRUM:?is the path of the command thrum}" ;;
     cpython) (cd "$package" && "$python" "$here/cpython.py" $all) ;;
     esac || {
