@@ -28,14 +28,18 @@ enum {
 #define SUMMARY_doctor  "Explain why a process hangs: threads, locks, owners, deadlocks."
 #define SUMMARY_trace   "Record what the threads of a program do, and show it as a timeline."
 #define SUMMARY_explore "Run a program with threads under many schedules, until one breaks it."
+#define SUMMARY_worker  "Run tasks that come from other machines."
+#define SUMMARY_cluster "Show pools, workers and queues of a cluster."
 
-/* COMMANDS_OF_JANSSON: a build without the subcommands that need more libraries than jansson. */
+/* COMMANDS_OF_JANSSON: a build without the subcommands that need more libraries than jansson, or load some at run time. */
 #ifdef COMMANDS_OF_JANSSON
 #define COMMANDS_OF_OTHERS_1(EACH)
 #define COMMANDS_OF_OTHERS_2(EACH)
+#define COMMANDS_OF_OTHERS_3(EACH)
 #else
 #define COMMANDS_OF_OTHERS_1(EACH) EACH(demo)
 #define COMMANDS_OF_OTHERS_2(EACH) EACH(fetch) EACH(hash)
+#define COMMANDS_OF_OTHERS_3(EACH) EACH(worker) EACH(cluster)
 #endif
 
 /* EACH(name) for each subcommand, in the order of `thrum --help`. */
@@ -49,7 +53,8 @@ enum {
     EACH(run)                                                                                      \
     EACH(doctor)                                                                                   \
     EACH(trace)                                                                                    \
-    EACH(explore)
+    EACH(explore)                                                                                  \
+    COMMANDS_OF_OTHERS_3(EACH)
 
 /* NAME_run runs the subcommand; argv[0] is its name. It returns the exit status. */
 #define COMMAND_DECLARE(name) int name##_run(int argc, char **argv);

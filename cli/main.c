@@ -34,7 +34,8 @@ static void print_help(FILE *out)
     for (size_t i = 0; i < ROW_COUNT; i++)
         fprintf(out, "  %-8s  %s\n", rows[i].name, rows[i].summary);
 #ifdef COMMANDS_OF_JANSSON
-    fputs("\nThis build lacks demo, fetch and hash, which need more libraries.\n", out);
+    fputs("\nThis build lacks demo, fetch, hash, worker and cluster, which need more libraries.\n",
+          out);
 #endif
     fputs("\n"
           "Options:\n"

@@ -9,6 +9,7 @@
 #include "command.h"
 
 #include "bench/options.h"
+#include "cluster/options.h"
 #include "demo/options.h"
 #include "doctor/options.h"
 #include "every/options.h"
@@ -19,6 +20,7 @@
 #include "run/options.h"
 #include "trace/options.h"
 #include "tune/options.h"
+#include "worker/options.h"
 
 #include <stdlib.h>
 #include <string.h>

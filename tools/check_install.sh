@@ -94,7 +94,7 @@ done
 try 'the static program' "$work/c-static"
 try 'the command' env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" --version
 # The copy finds its own modules, not those of the build directory.
-for subcommand in demo bench tune report fetch hash every run doctor trace explore; do
+for subcommand in demo bench tune report fetch hash every run doctor trace explore worker cluster; do
     try "thrum $subcommand" env LD_LIBRARY_PATH="$libdir" "$work/root$prefix/bin/thrum" "$subcommand" --help
     [ -e "$libdir/thrum/thrum-$subcommand.so" ] || {
         echo "thrum-$subcommand.so is not installed"

@@ -4,7 +4,8 @@
 #
 # Debian has libraries for glibc alone, and a static glibc still wants its own shared parts to look up names. So the file is
 # linked with musl, and with what can be built for it here: jansson, from Debian's sources. Without libcurl, OpenSSL, SQLite,
-# libpq, libmicrohttpd and libb2 for musl, three subcommands are left out: demo, fetch and hash.
+# libpq, libmicrohttpd and libb2 for musl, and without dlopen, five subcommands are left out: demo, fetch, hash, worker and
+# cluster.
 #
 # `thrum doctor --`, `thrum trace --` and `thrum explore --` preload a library into the program that they run. That library
 # is of glibc, and is not part of the file: they need the library that is installed with the package thrum-doctor.

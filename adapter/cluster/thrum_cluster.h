@@ -127,6 +127,8 @@ typedef struct thrum_cluster_status {
     uint64_t queued;      /* messages with tasks that have not ended */
     uint64_t delivered;   /* of them, with workers */
     uint64_t redelivered; /* of them, more than once */
+    uint64_t published;   /* messages with tasks that have ever come */
+    uint64_t deliveries;  /* of messages to workers, ever */
     uint64_t results;     /* messages with results that no client has taken yet */
     double oldest;        /* seconds that the oldest of `queued` has been there */
     size_t workers;       /* that answered */
@@ -146,6 +148,19 @@ typedef struct thrum_cluster_status {
 THRUM_API THRUM_MUST_CHECK int thrum_cluster_status_get(const thrum_cluster_options *options,
                                                         thrum_cluster_status *ret_status,
                                                         thrum_error *ret_error);
+
+/* Calls `visit` for the name of each pool that the server has, in no particular order; `options` may be NULL, and their `pool`
+ * does not count. Stops when `visit` does not return 0. Blocks, without a deadline; the server has a few seconds for each
+ * answer.
+ *
+ * Returns what the last call of `visit` returned, or:
+ *     0   there is no pool
+ *     -ECONNREFUSED, -EACCES, -EOPNOTSUPP, -EINVAL, -ENOMEM, -EPROTO   as thrum_cluster_new
+ */
+THRUM_API THRUM_MUST_CHECK int thrum_cluster_pools_visit(const thrum_cluster_options *options,
+                                                         int (*visit)(const char *pool,
+                                                                      void *context),
+                                                         void *context, thrum_error *ret_error);
 
 THRUM_END
 

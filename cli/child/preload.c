@@ -10,7 +10,8 @@ extern char **environ;
 
 bool preload_find(const char *name, char *path, size_t size)
 {
-    static const char *const places[] = {"../doctor", /* in the build tree */
+    static const char *const places[] = {"../doctor", "../cli",
+                                         "../adapter", /* in the build tree */
                                          "../lib"};
     char own[4096];
     ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);

@@ -6,6 +6,7 @@
  */
 #include "columns.h"
 
+#include "cluster_column.h"
 #include "rows.h"
 
 #include <stdio.h>
@@ -37,19 +38,29 @@ static thrum_executor *open_processes(int workers)
 }
 
 static const struct column columns[] = {
-    {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline, false},
-    {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads, false},
-    {"threads", WIDTH_BEST, -1, open_threads, false},
-    {"fibers", WIDTH_GIVEN, GUIDE_ASYNCIO, open_fibers, true},
-    {"fibers", WIDTH_BEST, GUIDE_ASYNCIO, open_fibers, false},
-    {"processes", WIDTH_GIVEN, GUIDE_PROCESSES, open_processes, false},
+    {"inline", WIDTH_ONE, GUIDE_SEQUENTIAL, open_inline, false, NULL, NULL},
+    {"threads", WIDTH_GIVEN, GUIDE_THREADS, open_threads, false, NULL, NULL},
+    {"threads", WIDTH_BEST, -1, open_threads, false, NULL, NULL},
+    {"fibers", WIDTH_GIVEN, GUIDE_ASYNCIO, open_fibers, true, NULL, NULL},
+    {"fibers", WIDTH_BEST, GUIDE_ASYNCIO, open_fibers, false, NULL, NULL},
+    {"processes", WIDTH_GIVEN, GUIDE_PROCESSES, open_processes, false, NULL, NULL},
+    /* The last: it is there with --nats alone. */
+    {"cluster", WIDTH_GIVEN, GUIDE_PROCESSES, cluster_column_open, false, cluster_column_prepare,
+     cluster_column_half_done},
 };
 
 _Static_assert(sizeof columns / sizeof columns[0] <= COLUMNS_MAX, "raise COLUMNS_MAX");
 
+static bool has_cluster;
+
+void columns_add_cluster(void)
+{
+    has_cluster = true;
+}
+
 size_t column_count(void)
 {
-    return sizeof columns / sizeof columns[0];
+    return sizeof columns / sizeof columns[0] - !has_cluster;
 }
 
 const struct column *column_at(size_t index)

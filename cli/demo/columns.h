@@ -14,15 +14,21 @@ enum column_width {
 };
 
 struct column {
-    const char *executor; /* its kind: "inline", "threads", "fibers", "processes" */
+    const char *executor; /* its kind: "inline", "threads", "fibers", "processes", "cluster" */
     enum column_width width;
     int guide; /* the guide's column to compare with, or -1 for the best of the guide's */
     thrum_executor *(*open)(int workers); /* NULL if memory is out */
     bool in_turns; /* it would begin all tasks at once, and is to run one for each worker */
+    /* What it needs outside the measured time, and what happens once half of the tasks are done. NULL for nothing. */
+    int (*prepare)(int workers, thrum_error *ret_error);
+    void (*half_done)(void);
 };
 
 /* The most columns that there can be. */
 enum { COLUMNS_MAX = 8 };
+
+/* Adds the column cluster(N), before the first count. */
+void columns_add_cluster(void);
 
 size_t column_count(void);
 const struct column *column_at(size_t index);

@@ -128,6 +128,8 @@ static int sum_squares(thrum_task *self)
     return piece_return(self, began, took);
 }
 
+THRUM_TASK(sum_squares)
+
 /* Beside tasks that wait: a fiber hands the sum to a helper thread, so that its worker serves them meanwhile. A thread
  * computes it at once. */
 static int sum_squares_apart(thrum_task *self)
@@ -138,6 +140,8 @@ static int sum_squares_apart(thrum_task *self)
                             sizeof result, &error, THRUM_FOREVER);
     return rc == 0 ? thrum_return(self, &result, sizeof result) : thrum_fail_with(self, &error);
 }
+
+THRUM_TASK(sum_squares_apart)
 
 static size_t fill_sum(void *ret_arg, int index, double seconds)
 {

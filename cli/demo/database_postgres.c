@@ -72,7 +72,7 @@ static int run_query(PGconn *connection, double seconds, thrum_error *ret_error)
     return rc;
 }
 
-static int query_database(thrum_task *self)
+static int query_postgres(thrum_task *self)
 {
     const struct query *query = &thrum_arg(self, struct query);
     thrum_error error = {0};
@@ -88,6 +88,8 @@ static int query_database(thrum_task *self)
     handle_pool_give(&connections, connection);
     return piece_return(self, begin, thrum_now() - begin);
 }
+
+THRUM_TASK(query_postgres)
 
 static size_t fill_query(void *ret_arg, int index, double seconds)
 {
@@ -139,7 +141,7 @@ static void close_connections(void)
 const struct workload postgres_workload = {
     .open = connect_first,
     .prepare = connect_all,
-    .task = query_database,
+    .task = query_postgres,
     .fill = fill_query,
     .describe = describe,
     .close = close_connections,

@@ -122,7 +122,7 @@ static int run_query(struct connection *connection, const struct query *query, t
     return 0;
 }
 
-static int query_database(thrum_task *self)
+static int query_sqlite(thrum_task *self)
 {
     const struct query *query = &thrum_arg(self, struct query);
     thrum_error error = {0};
@@ -139,6 +139,8 @@ static int query_database(thrum_task *self)
         return thrum_fail(self, rc, "%s", error.message);
     return piece_return(self, begin, thrum_now() - begin);
 }
+
+THRUM_TASK(query_sqlite)
 
 static size_t fill_query(void *ret_arg, int index, double seconds)
 {
@@ -211,7 +213,7 @@ static void close_database(void)
 const struct workload sqlite_workload = {
     .open = make_database,
     .prepare = connect_all,
-    .task = query_database,
+    .task = query_sqlite,
     .fill = fill_query,
     .describe = describe,
     .close = close_database,

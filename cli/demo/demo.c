@@ -2,7 +2,7 @@
  *
  *   1. read the command line;
  *   2. hold Ctrl-C, open the report files: an hour's results should not be lost to a wrong path;
- *   3. set up each kind of work that the chosen rows need. The HTTP server comes first, as it is
+ *   3. set up each kind of work that the chosen rows need. nats-server and the HTTP server come first, as they are
  *      made by fork, which wants a process of one thread; only then a thread watches for Ctrl-C;
  *   4. for each row, each repetition and each column: measure; print the row when it is complete;
  *   5. say what remains to be said, write the reports;
@@ -11,6 +11,7 @@
  * Every way out after 2 passes 6, so no process, file or directory is left.
  */
 #include "../command.h"
+#include "cluster_column.h"
 #include "demo_sweep.h"
 #include "interrupt.h"
 #include "measure.h"
@@ -55,13 +56,19 @@ static bool kind_needed(const struct demo *demo, enum workload_kind kind)
     return false;
 }
 
+static void remove_all(void)
+{
+    cluster_column_cleanup();
+    scratch_remove();
+}
+
 /* Begins to act on signals, unless that was done. It starts a thread. */
 static int watch_signals(struct demo *demo, thrum_error *ret_error)
 {
     if (demo->watching)
         return 0;
     demo->watching = true;
-    return interrupt_watch((struct interrupt_answers){.cleanup = scratch_remove}, ret_error);
+    return interrupt_watch((struct interrupt_answers){.cleanup = remove_all}, ret_error);
 }
 
 static int open_workloads(struct demo *demo, thrum_error *ret_error)
@@ -99,6 +106,15 @@ static void sleep_precisely(void)
     prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
+static int open_cluster(const struct demo *demo, thrum_error *ret_error)
+{
+    columns_add_cluster();
+    progress_step("preparing: nats-server");
+    int rc = cluster_column_open_server(&demo->options, ret_error);
+    progress_clear();
+    return rc;
+}
+
 static int demo_open(struct demo *demo, thrum_error *ret_error)
 {
     sleep_precisely();
@@ -126,6 +142,8 @@ static int demo_open(struct demo *demo, thrum_error *ret_error)
     demo->results = calloc(row_count(), sizeof *demo->results);
     if (rc == 0 && !demo->results)
         rc = trouble(ret_error, -ENOMEM, "out of memory");
+    if (rc == 0 && demo->options.nats)
+        rc = open_cluster(demo, ret_error);
     if (rc == 0)
         rc = open_workloads(demo, ret_error);
     if (rc < 0 || !demo->options.peer)
@@ -139,6 +157,7 @@ static int demo_open(struct demo *demo, thrum_error *ret_error)
 static void demo_close(struct demo *demo)
 {
     peer_close();
+    cluster_column_close();
     for (int kind = WORKLOAD_KINDS - 1; kind >= 0; kind--)
         if (demo->opened[kind])
             workload_for(kind, &demo->options)->close();

@@ -147,6 +147,8 @@ static int read_file(thrum_task *self)
     return piece_return(self, begin, thrum_now() - begin);
 }
 
+THRUM_TASK(read_file)
+
 static size_t fill_read(void *ret_arg, int index, double seconds)
 {
     struct file_read *arg = ret_arg;

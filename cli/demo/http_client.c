@@ -160,6 +160,8 @@ static int fetch_page(thrum_task *self)
     return piece_return(self, begin, thrum_now() - begin);
 }
 
+THRUM_TASK(fetch_page)
+
 static size_t fill_fetch(void *ret_arg, int index, double seconds)
 {
     struct fetch *fetch = ret_arg;

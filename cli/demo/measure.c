@@ -117,7 +117,7 @@ static int run_prepare(struct run *run, const struct row *row, int workers,
         if (rc < 0)
             return rc;
     }
-    return 0;
+    return column->prepare ? column->prepare(workers, ret_error) : 0;
 }
 
 static void run_finish(struct run *run)
@@ -184,7 +184,8 @@ static void submit_all(struct run *run, thrum_executor *executor)
 }
 
 /* Takes results as they come until all that was submitted is done. */
-static int collect_all(struct run *run, struct cell *cell, struct sample *sample)
+static int collect_all(struct run *run, const struct column *column, struct cell *cell,
+                       struct sample *sample)
 {
     thrum_as_completed *completed = thrum_as_completed_new(run->futures, (size_t)run->submitted);
     if (!completed)
@@ -201,6 +202,8 @@ static int collect_all(struct run *run, struct cell *cell, struct sample *sample
         if (performed == DONE && (rc = cases[DONE].code) == 0) {
             taken++;
             take_result(run, (int)index, cell, sample);
+            if (column->half_done && taken == run->count / 2)
+                column->half_done();
         }
         progress_show((uint64_t)taken, 0);
         if (!run->stopping && (cell->failed > 0 || interrupt_asked()))
@@ -220,7 +223,7 @@ static int run_on(struct run *run, struct cell *cell, const struct column *colum
     if (!executor)
         return -ENOMEM;
     submit_all(run, executor);
-    int rc = collect_all(run, cell, sample);
+    int rc = collect_all(run, column, cell, sample);
     if (rc < 0)
         cancel_all(run);
     thrum_executor_shutdown(executor);

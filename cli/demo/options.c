@@ -92,6 +92,13 @@ static const struct option_row rows[] = {
      "Its latency is measured by the sequential column.", OPTION_TEXT, INTO(url)},
     {'p', "postgres", "URL", "Query this PostgreSQL, with pg_sleep, not SQLite.",
      "It must allow 50 connections.", OPTION_TEXT, INTO(postgres)},
+    {0, "nats", "URL",
+     "Add the column cluster(N), on this NATS server; auto starts a server of its own.",
+     "Its two workers are processes of this machine. They work for the pool \"demo\", whose streams stay on the server.",
+     OPTION_TEXT, INTO(nats)},
+    {0, "lose-worker", NULL, "Kill one of the two workers of cluster(N) in the middle of each row.",
+     "What it held runs on the other worker a second later. All tasks must end.", OPTION_FLAG,
+     INTO(lose_worker)},
     OPTION_ROWS_COMMON,
 };
 
@@ -113,6 +120,8 @@ static const struct help_term column_terms[] = {
     {"fibers(N)", "N tasks at a time as fibers, on at most one thread per core."},
     {"fibers(best)", "All tasks at once as fibers."},
     {"processes(N)", "A pool of N processes; their start counts."},
+    {"cluster(N)",
+     "With --nats: two workers with N processes, through a NATS server. Their start does not count."},
     {0},
 };
 
@@ -173,6 +182,14 @@ double options_scale(const struct demo_options *options)
 static enum options_verdict check_whole(const struct demo_options *options, char *message,
                                         size_t size)
 {
+    if (options->lose_worker && !options->nats)
+        return command_line_wrong(message, size, "--lose-worker needs --nats");
+    if (options->lose_worker && options->workers < 2)
+        return command_line_wrong(message, size, "--lose-worker needs --workers 2 or more");
+    if (options->nats && (!*options->nats || options->peer))
+        return command_line_wrong(message, size,
+                                  options->peer ? "--nats has no --peer"
+                                                : "--nats takes a URL or auto, not an empty word");
     if (options->peer && (!*options->peer || options->url || options->postgres))
         return command_line_wrong(message, size,
                                   *options->peer ? "--peer has no --url and no --postgres"
@@ -221,7 +238,8 @@ static enum options_verdict check_sweep(const struct demo_options *options, char
     if (options->rows == 0 || (options->rows & (options->rows - 1)) != 0)
         return command_line_wrong(message, size,
                                   "--sweep needs one row: --only http, for instance");
-    return options->peer ? command_line_wrong(message, size, "--sweep has no --peer") : OPTIONS_RUN;
+    const char *other = options->peer ? "--peer" : options->nats ? "--nats" : NULL;
+    return other ? command_line_wrong(message, size, "--sweep has no %s", other) : OPTIONS_RUN;
 }
 
 /* What --micro excludes. */
@@ -234,6 +252,7 @@ static enum options_verdict check_micro(const struct demo_options *options, char
                         : options->csv      ? "--csv"
                         : options->url      ? "--url"
                         : options->postgres ? "--postgres"
+                        : options->nats     ? "--nats"
                                             : NULL;
     if (other)
         return command_line_wrong(message, size, "--micro has no %s", other);

@@ -30,6 +30,8 @@ struct demo_options {
     int executor;         /* of the sweep: an index of sweep_executors */
     const char *peer;     /* an interpreter of Python to run the same rows, or NULL */
     const char *postgres; /* query this instead of SQLite, or NULL */
+    const char *nats; /* the server of the column cluster(N), "auto" for one of our own, or NULL */
+    bool lose_worker; /* kill a worker of that column in each row */
 };
 
 extern const struct command_line demo_line;

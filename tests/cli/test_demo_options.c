@@ -106,6 +106,13 @@ TEST(values_are_checked)
     refuse("--svg - --csv -", "--csv and --svg cannot both go to standard output");
     refuse("--sweep 1..4", "--sweep needs one row");
     refuse("--sweep 1..4 --only http,db", "--sweep needs one row");
+    refuse("--sweep 1..4 --only db --nats auto", "--sweep has no --nats");
+    refuse("--micro --nats auto", "--micro has no --nats");
+    refuse("--nats auto --peer python3", "--nats has no --peer");
+    refuse("--lose-worker", "--lose-worker needs --nats");
+    refuse("--lose-worker --nats auto --workers 1", "--lose-worker needs --workers 2");
+    CHECK_INT(parse("--nats auto --lose-worker"), ==, OPTIONS_RUN);
+    CHECK_STR(options.nats, "auto");
     refuse("--sweep 4..1 --only db", "--sweep takes a range");
     refuse("--sweep 1..4 --only db --executor asyncio", "--executor");
     CHECK_INT(parse("--sweep 1..4 --only db --executor fibers"), ==, OPTIONS_RUN);

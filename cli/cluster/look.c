@@ -1,0 +1,224 @@
+/* Each pool is asked on a thread of its own, as its workers have a quarter of a second to answer. A pool that is deleted
+ * meanwhile is left out.
+ *
+ * Counters of workers are added up, so the sum falls when a worker leaves. Then the rate of that interval is not known. */
+#include "look.h"
+
+#include "json_text.h"
+#include "trouble.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ASKED_AT_ONCE = 32, LINE_SIZE = 320 };
+
+static int add_pool(const char *name, void *context)
+{
+    struct look *look = context;
+    if (look->count == look->room) {
+        size_t room = look->room ? 2 * look->room : 8;
+        struct pool_look *more = realloc(look->pools, room * sizeof *more);
+        if (!more)
+            return -ENOMEM;
+        look->pools = more;
+        look->room = room;
+    }
+    struct pool_look *pool = &look->pools[look->count++];
+    *pool = (struct pool_look){0};
+    snprintf(pool->name, sizeof pool->name, "%s", name);
+    return 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct pool_look *)a)->name, ((const struct pool_look *)b)->name);
+}
+
+static int ask_pool(thrum_task *self)
+{
+    struct pool_look *pool = thrum_arg(self, struct pool_look *);
+    thrum_cluster_options options = *pool->options;
+    options.pool = pool->name;
+    pool->rc = pool->library->status_get(&options, &pool->status, &pool->error);
+    pool->at = thrum_now();
+    return 0;
+}
+
+static int ask_pools(struct look *look, const struct cluster_library *library,
+                     const thrum_cluster_options *options)
+{
+    struct pool_look **args = malloc((look->count + 1) * sizeof(struct pool_look *));
+    thrum_executor *threads = thrum_thread_pool_new(
+        &(thrum_thread_pool_options){.max_workers = ASKED_AT_ONCE, .name_prefix = "asks"});
+    for (size_t i = 0; args && i < look->count; i++) {
+        look->pools[i].options = options;
+        look->pools[i].library = library;
+        args[i] = &look->pools[i];
+    }
+    int rc = -ENOMEM;
+    if (args && threads)
+        rc = thrum_map(
+            threads, ask_pool,
+            &(thrum_map_options){.count = look->count, .args = args, .arg_size = sizeof args[0]});
+    if (threads)
+        thrum_executor_shutdown(threads);
+    free(args);
+    return rc > 0 ? -EAGAIN : rc; /* a thread was refused */
+}
+
+/* Drops pools that have gone. Returns the failure of the first that could not be asked. */
+static int settle(struct look *look, bool all, thrum_error *ret_error)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < look->count; i++) {
+        const struct pool_look *pool = &look->pools[i];
+        if (pool->rc < 0 && !(all && pool->rc == -ENOENT)) {
+            *ret_error = pool->error;
+            return pool->rc;
+        }
+        if (pool->rc == 0)
+            look->pools[kept++] = *pool;
+    }
+    look->count = kept;
+    return 0;
+}
+
+int look_take(struct look *ret_look, const struct cluster_library *library,
+              const thrum_cluster_options *options, thrum_error *ret_error)
+{
+    *ret_look = (struct look){0};
+    bool all = !options->pool;
+    int rc = all ? library->pools_visit(options, add_pool, ret_look, ret_error)
+                 : add_pool(options->pool, ret_look);
+    if (rc < 0)
+        return rc == -ENOMEM ? trouble(ret_error, rc, "out of memory") : rc;
+    if (ret_look->count == 0)
+        return 0;
+    qsort(ret_look->pools, ret_look->count, sizeof ret_look->pools[0], by_name);
+    rc = ask_pools(ret_look, library, options);
+    if (rc < 0)
+        return trouble(ret_error, rc, "cannot ask for the pools: %s", thrum_strerror(rc));
+    return settle(ret_look, all, ret_error);
+}
+
+void look_finish(struct look *look)
+{
+    free(look->pools);
+    *look = (struct look){0};
+}
+
+/* ------------------------------------------------------------------------------------- printing */
+
+/* A rate, or a negative number if it is not known. */
+struct rates {
+    double in, out, done;
+};
+
+static double rate(uint64_t now, uint64_t before, double seconds)
+{
+    return now >= before && seconds > 0 ? (double)(now - before) / seconds : -1;
+}
+
+static struct rates rates_of(const struct pool_look *pool, const struct look *before)
+{
+    const struct pool_look *old =
+        before->count ? bsearch(pool, before->pools, before->count, sizeof *pool, by_name) : NULL;
+    if (!old)
+        return (struct rates){-1, -1, -1};
+    double seconds = (double)(pool->at - old->at) * 1e-9;
+    bool left = pool->status.workers < old->status.workers;
+    return (struct rates){
+        rate(pool->status.published, old->status.published, seconds),
+        rate(pool->status.deliveries, old->status.deliveries, seconds),
+        left ? -1 : rate(pool->status.done, old->status.done, seconds),
+    };
+}
+
+static const char *rate_text(double rate, char text[24])
+{
+    snprintf(text, 24, rate < 0 ? "-" : rate < 10 ? "%.1f" : "%.0f", rate);
+    return text;
+}
+
+static const char *age_text(double seconds, char text[24])
+{
+    if (seconds < 120)
+        snprintf(text, 24, "%.0fs", seconds);
+    else if (seconds < 7200)
+        snprintf(text, 24, "%.0fm", seconds / 60);
+    else
+        snprintf(text, 24, "%.0fh", seconds / 3600);
+    return text;
+}
+
+static void put_row(FILE *out, const struct pool_look *pool, const struct look *before, int columns)
+{
+    const thrum_cluster_status *status = &pool->status;
+    struct rates rates = rates_of(pool, before);
+    char line[LINE_SIZE], running[48], oldest[24], in[24], away[24], done[24];
+    snprintf(running, sizeof running, "%zu/%zu", status->running, status->capacity);
+    snprintf(line, sizeof line,
+             "%-16s %7zu %9s %8" PRIu64 " %6" PRIu64 " %6" PRIu64 " %7s %8s %8s %8s", pool->name,
+             status->workers, running, status->queued, status->delivered, status->redelivered,
+             status->queued ? age_text(status->oldest, oldest) : "-", rate_text(rates.in, in),
+             rate_text(rates.out, away), rate_text(rates.done, done));
+    fprintf(out, "%.*s\n", columns, line);
+}
+
+int look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
+                     int columns)
+{
+    char head[LINE_SIZE];
+    int lines = 1;
+    snprintf(head, sizeof head, "%-16s %7s %9s %8s %6s %6s %7s %8s %8s %8s", "pool", "workers",
+             "running", "queued", "out", "again", "oldest", "in/s", "out/s", "done/s");
+    fprintf(out, "%.*s\n", columns, head);
+    for (size_t i = 0; i < look->count; i++) {
+        if (lines + 1 >= rows && i + 1 < look->count) {
+            fprintf(out, "... and %zu more\n", look->count - i);
+            return lines + 1;
+        }
+        put_row(out, &look->pools[i], before, columns);
+        lines++;
+    }
+    if (look->count == 0) {
+        fprintf(out, "%.*s\n", columns, "the server has no pool");
+        lines++;
+    }
+    return lines;
+}
+
+static void put_json_rate(FILE *out, const char *name, double rate)
+{
+    if (rate < 0)
+        fprintf(out, ",\"%s\":null", name);
+    else
+        fprintf(out, ",\"%s\":%.3f", name, rate);
+}
+
+void look_print_json(FILE *out, const struct look *look, const struct look *before)
+{
+    fputs("{\"pools\":[", out);
+    for (size_t i = 0; i < look->count; i++) {
+        const struct pool_look *pool = &look->pools[i];
+        const thrum_cluster_status *status = &pool->status;
+        struct rates rates = rates_of(pool, before);
+        fprintf(out, "%s{\"pool\":", i ? "," : "");
+        json_put_string(out, pool->name);
+        fprintf(out,
+                ",\"workers\":%zu,\"running\":%zu,\"capacity\":%zu,\"done\":%" PRIu64
+                ",\"queued\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"redelivered\":%" PRIu64
+                ",\"published\":%" PRIu64 ",\"deliveries\":%" PRIu64 ",\"results\":%" PRIu64
+                ",\"oldest_seconds\":%.3f",
+                status->workers, status->running, status->capacity, status->done, status->queued,
+                status->delivered, status->redelivered, status->published, status->deliveries,
+                status->results, status->oldest);
+        put_json_rate(out, "published_per_second", rates.in);
+        put_json_rate(out, "deliveries_per_second", rates.out);
+        put_json_rate(out, "done_per_second", rates.done);
+        fputs("}", out);
+    }
+    fputs("]}\n", out);
+}
