@@ -101,6 +101,33 @@ TEST_DEADLINE(a_client_that_was_killed_comes_back, 60)
     nats_server_finish(&server);
 }
 
+/* The server refuses all acknowledgements of the worker, as if each were lost on its way: the task runs again, and its future
+ * has one outcome. */
+TEST_DEADLINE(a_lost_acknowledgement_costs_a_run_and_no_outcome, 60)
+{
+    struct noted noted;
+    uint32_t ends = 0;
+    nats_server_start(&server,
+                      "authorization { users: [ { user: client, password: x }, { user: worker, "
+                      "password: x, permissions: { publish: { deny: \"$JS.ACK.thrum-test-t.>\" } } "
+                      "} ] }");
+    test_rights = (thrum_cluster_options){.user = "worker", .password = "x"};
+    thrum_executor *cluster =
+        new_cluster(&(thrum_cluster_options){.user = "client", .password = "x"});
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_future *future = submit_noted(cluster, "lost", 0, &noted);
+    CHECK_INT(thrum_future_add_done_callback(future, count_end, &ends), ==, 0);
+    CHECK_INT(code_of(future), ==, 0);
+    await_begun(&noted, 2);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(ends, ==, 1);
+    CHECK_INT(code_of(future), ==, 0);
+    thrum_future_free(future);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
 /* ----------------------------------------------------------------------------------- three servers */
 
 static struct nats_server servers[NATS_SERVERS];
