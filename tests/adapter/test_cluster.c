@@ -67,6 +67,19 @@ static void check_map(thrum_executor *cluster)
     thrum_future_free(second);
 }
 
+static int count_pool(const char *pool, void *context)
+{
+    CHECK_STR(pool, "test");
+    ++*(int *)context;
+    return 0;
+}
+
+static int stop_visit(const char *pool, void *context)
+{
+    (void)pool, (void)context;
+    return 7;
+}
+
 TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
 {
     start_server();
@@ -82,6 +95,12 @@ TEST(outcomes_maps_chains_and_the_status_are_those_of_every_executor)
     CHECK_INT(status.workers, ==, 1);
     CHECK_INT(status.capacity, ==, 2);
     CHECK_INT(status.done, >=, 2004);
+    CHECK_INT(status.published, >, 0);
+    CHECK_INT(status.deliveries, >=, status.published);
+    int pools = 0;
+    CHECK_INT(thrum_cluster_pools_visit(&options, count_pool, &pools, &error), ==, 0);
+    CHECK_INT(pools, ==, 1);
+    CHECK_INT(thrum_cluster_pools_visit(&options, stop_visit, NULL, &error), ==, 7);
     options.pool = "other";
     FAILS(thrum_cluster_status_get(&options, FIRST, &error), -ENOENT);
     thrum_executor_shutdown(cluster);
