@@ -167,10 +167,10 @@ static void find_state(struct heap *heap, const struct process *process, const s
 /* Once the heap begins with its first chunk. */
 static void find_main_state(struct heap *heap, const struct process *process)
 {
-    uint64_t top = heap->start;
+    uint64_t top = heap->start, size;
     const struct modules *modules = &process->modules;
-    while (top + chunk_size(heap, top) < heap->end)
-        top += chunk_size(heap, top);
+    while ((size = chunk_size(heap, top)) > 0 && top + size < heap->end)
+        top += size;
     for (int i = 0; i < modules->map_count && !heap->state; i++)
         if (modules->maps[i].write && modules->maps[i].module >= 0)
             find_state(heap, process, &modules->maps[i], top);

@@ -456,13 +456,13 @@ static int take_roots(struct reach *reach)
 {
     const struct process *process = reach->process;
     const struct modules *modules = &process->modules;
-    uint64_t bytes = 0;
+    uint64_t bytes = 0, skipped = 0;
     for (int i = 0; i < modules->map_count; i++)
         if (is_root(process, &modules->maps[i]))
             bytes += modules->maps[i].end - modules->maps[i].start;
     for (size_t i = 0; i < reach->skipped.count; i++)
-        bytes -= reach->skipped.list[i].end - reach->skipped.list[i].start;
-    if (bytes > BYTES_MOST)
+        skipped += reach->skipped.list[i].end - reach->skipped.list[i].start;
+    if (bytes > skipped && bytes - skipped > BYTES_MOST) /* guards are skipped, but no roots */
         return -E2BIG;
     for (int i = 0; i < modules->map_count; i++)
         if (is_root(process, &modules->maps[i]))

@@ -5,6 +5,7 @@
  *
  * What leads to an object is made by a task that ends, so that nothing is left of it on the stack of main.
  */
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,19 @@ static int lose_queue(thrum_task *self)
 
 static void lost_queue(void)
 {
+    run(lose_queue);
+}
+
+/* The last chunk of the heap has the size 0, as that of a heap which is full. */
+static void lost_in_full_heap(void)
+{
+    char *block = malloc(100000), *end = sbrk(0);
+    check(block && (char *)-1 != end);
+    size_t *size = (size_t *)(void *)(block + malloc_usable_size(block)), left;
+    left = (size_t)(end - (char *)(size - 1));
+    check((*size & ~(size_t)7) == left); /* it is the top */
+    *size -= 16;
+    ((size_t *)(void *)end)[-1] = 0;
     run(lose_queue);
 }
 
@@ -351,6 +365,7 @@ int main(int argc, char **argv)
         void (*run)(void);
     } programs[] = {
         {"lost_queue", lost_queue},
+        {"lost_in_full_heap", lost_in_full_heap},
         {"lost_event", lost_event},
         {"lost_pair", lost_pair},
         {"lost_chain", lost_chain},
