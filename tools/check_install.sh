@@ -38,13 +38,16 @@ fi
 # A package has each file: what no file of debian/ names makes the build of the packages fail.
 find "$work/root$prefix" ! -type d | while read -r file; do
     found=
-    case $file in
-    "$libdir"/*) path=usr/lib/any/${file#"$libdir/"} ;;
-    *) path=usr/${file#"$work/root$prefix/"} ;;
-    esac
+    path=usr/${file#"$work/root$prefix/"} # and, of a library, as it is in Debian
+    library=${file#"$libdir/"}
+    [ "$library" = "$file" ] || library=usr/lib/any/$library
     while read -r pattern _; do
         # shellcheck disable=SC2254 # a pattern
         case $path in
+        $pattern | $pattern/*) found=yes ;;
+        esac
+        # shellcheck disable=SC2254 # a pattern
+        case $library in
         $pattern | $pattern/*) found=yes ;;
         esac
     done <<END
