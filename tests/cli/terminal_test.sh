@@ -155,7 +155,7 @@ ctrl_z_stops_the_jobs_and_fg_continues_them() {
 ctrl_z_reaches_nested_jobs() {
     begin 80 24 || return 1
     typed "\$thrum run -- sh -c '\$0 run -- sh -c \"echo \\\$\\\$ >>begun; until test -e go; do sleep 0.01; done\" ::: 1 ' ::: \$thrum | cat"
-    until_true lines_in begun 1 && key C-z && shown 'Stopped' && until_true in_state T "$(cat begun)" || return 1
+    until_true lines_in begun 1 && key C-z && shown 'Stopped' && until_true is_stopped "$(cat begun)" || return 1
     typed 'clear; fg' && until_true in_state '[SR]' "$(cat begun)" && touch go && status 0
 }
 
