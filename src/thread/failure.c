@@ -82,14 +82,14 @@ void thrum__failure_report_task(const char *kind, const thrum_task *task)
 /* Constant texts, so that no thread needs a buffer. */
 static const char *system_text(int code)
 {
-#if defined __GLIBC__ && !__GLIBC_PREREQ(2, 32)
-    enum { CODES = 134 }; /* of Linux; for others strerror writes into a buffer */
-    return code < CODES ? strerror(code) : "unknown error";
-#elif defined __GLIBC__
+#ifndef __GLIBC__
+    return strerror(code);
+#elif __GLIBC_PREREQ(2, 32)
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";
 #else
-    return strerror(code);
+    enum { CODES = 134 }; /* of Linux; for others strerror writes into a buffer */
+    return code < CODES ? strerror(code) : "unknown error";
 #endif
 }
 
