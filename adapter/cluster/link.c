@@ -258,12 +258,12 @@ static int code_of(natsStatus status)
     }
 }
 
-/* The subject and the text of a request that makes a stream of the pool: "t" has tasks, "r" results, "b" parts of values. */
+/* The subject and the text of a request that makes a stream of the pool: "t" has tasks, "r" results. */
 static void describe_stream(const struct link *link, const char *kind, char *subject, char *text,
                             size_t size)
 {
     char limits[100] = "\"max_msgs\":-1,\"max_age\":0", discard[] = "new";
-    const char *pool = link->settings.pool, *subjects = "t.>", *retention = "workqueue";
+    const char *pool = link->settings.pool, *subjects = "t.>";
     int replicas = link->settings.given.replicas ? link->settings.given.replicas : 1;
     size_t most = link->settings.given.max_queued;
     if (*kind == 't' && most)
@@ -271,16 +271,14 @@ static void describe_stream(const struct link *link, const char *kind, char *sub
     if (*kind != 't') {
         snprintf(limits, sizeof limits, "\"max_msgs\":-1,\"max_age\":3600000000000");
         memcpy(discard, "old", 3);
-        subjects = *kind == 'r' ? "r.*" : "b.>";
+        subjects = "r.*";
     }
-    if (*kind == 'b')
-        retention = "limits";
     snprintf(subject, SUBJECT_SIZE, "$JS.API.STREAM.CREATE.thrum-%s-%s", pool, kind);
     snprintf(text, size,
-             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"%s\","
+             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"workqueue\","
              "\"storage\":\"file\",\"max_consumers\":-1,\"max_bytes\":-1,\"num_replicas\":%d,"
              "\"duplicate_window\":120000000000,\"discard\":\"%s\",%s}",
-             pool, kind, pool, subjects, retention, replicas, discard, limits);
+             pool, kind, pool, subjects, replicas, discard, limits);
 }
 
 /* What of the options to look at. */
