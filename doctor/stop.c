@@ -4,7 +4,7 @@
  * killed meanwhile lets the thread go, as the system detaches what it traced.
  *
  * A search for memory that leads to something (reach.c) needs all threads to stand still: else a pointer could move from
- * a place that is still to be read to one that has been read. A call of a thread that slept goes on by itself; those that
+ * memory that is still to be read to memory that was read. A call of a thread that slept goes on by itself; those that
  * cannot, as epoll_wait, return EINTR.
  */
 #include "stop.h"
@@ -72,7 +72,7 @@ int stop_and_look(struct process *process, int index, uint8_t *buffer)
     return rc;
 }
 
-/* Milliseconds that a thread has to stop: one that waits for a disk does not stop before that has answered. */
+/* Milliseconds that a thread has to stop: a wait for a disk does not end before the disk has answered. */
 enum { PATIENCE_MS = 1000 };
 
 static struct stopped_thread *find_stopped(const struct stopped *stopped, int tid)

@@ -65,7 +65,7 @@ static void take_registers(struct user_regs_struct *user, const uint64_t *value)
 
 struct ring {
     struct perf_event_mmap_page *page;
-    int event; /* the one that has the ring; -1: none yet */
+    int event; /* the event that has the ring; -1: none yet */
 };
 
 struct watchpoints {

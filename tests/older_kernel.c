@@ -1,7 +1,7 @@
 /* Runs a program as on an older kernel: older_kernel PROGRAM [ARGUMENTS]
  *
  * A seccomp filter refuses some system calls to the program and its children, with the error of a kernel that does not have
- * them. Each is made before the program starts, and one that is not refused is an error. So a test that passes did without
+ * them. Each is made before the program starts, and a call that is not refused is an error. So a test that passes did without
  * them. Guards of pages (MADV_GUARD_INSTALL, Linux 6.13) are an advice to madvise, and are refused by its number. */
 #include <err.h>
 #include <errno.h>

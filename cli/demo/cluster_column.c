@@ -98,7 +98,7 @@ static int start_missing(int at_once, size_t *ret_count, thrum_error *ret_error)
         if (workers[i] && thrum_process_is_alive(workers[i]))
             continue;
         const thrum_error *error = workers[i] ? thrum_process_error(workers[i]) : NULL;
-        (void)error; /* the failure of one that was lost counts as observed */
+        (void)error; /* this counts the failure of a lost worker as observed */
         thrum_process_free(workers[i]);
         snprintf(service.url, sizeof service.url, "%s", url);
         workers[i] = thrum_process_start_with(

@@ -6,8 +6,8 @@
  * the process.
  *
  * A thread that waits for a signal gives up its turn until one is there. It blocks the signals meanwhile, so they stay
- * pending, and a handler runs when the thread has its turn. A pending signal of the process is seen by each thread,
- * one that was sent to a thread alone only by that thread: so the hooks of pthread_kill and kill note it.
+ * pending, and a handler runs when the thread has its turn. Each thread sees a pending signal of the process, but
+ * a signal to a thread alone is seen by that thread only: so the hooks of pthread_kill and kill note it.
  * If nothing can happen any more, such a wait is no deadlock: turns.c ends the run, or sends the signal of the plan.
  */
 #include "hooks.h"

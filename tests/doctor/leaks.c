@@ -150,7 +150,7 @@ static void lost_pair(void)
     run(make_pair);
 }
 
-/* A task waits for the result of one that is leaked. */
+/* A task waits for the result of a leaked task. */
 static int await_result(thrum_task *self)
 {
     (void)self;

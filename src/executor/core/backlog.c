@@ -9,8 +9,8 @@
  * task out of the backlog invites the first of the queue, and its place counts as taken (`invited`) until
  * it comes for it. So no submitter can overtake it meanwhile, an invited submitter always finds its
  * place, and no more are woken than there is room for. A submitter that is cancelled was not invited, as
- * the two race for one claim; so no place is lost with it. One that finds the pool closing or broken gives
- * its place up.
+ * the two race for one claim; so no place is lost with it. A submitter that finds the pool closing or
+ * broken gives its place up.
  *
  *     pending_count + invited <= max_pending      while the pool is open
  *

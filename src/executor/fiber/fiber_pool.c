@@ -16,7 +16,7 @@
  *
  * Tasks that help a task that has begun (parallel/fork.c) go to the scheduler in any case.
  *
- * The end. All workers together hold the pool (core/pool.c); the one that leaves last lets it go, or the shutdown if
+ * The end. All workers together hold the pool (core/pool.c); the last worker to leave lets it go, or the shutdown if
  * none was ever started.
  *
  * The task's own values are destroyed before its end is told, as a thread's are before its join returns:
