@@ -4,6 +4,12 @@
  * task, and with it whatever the library is amid. A task ends by its return. One that ends its
  * thread by pthread_exit, or allows cancellation again and is cancelled, would take a worker or a
  * result along; it stops the program.
+ *
+ * Such an end unwinds the stack before the library hears of it. The frames of the library's functions
+ * are then dead, but other threads still read records in them until the program has stopped: the scope
+ * of a future that runs, a worker, a fork. So nothing may overwrite them. `run_below` leaves ROOM bytes
+ * between the frame of `begin`, where the unwinder comes out, and the frames of the library;
+ * ended_early runs in these bytes. They are address space beside the stack that the caller asks for.
  */
 #include "base/os_thread.h"
 #include "base/fault.h"
@@ -87,7 +93,9 @@ struct start {
     void *argument;
 };
 
-/* Runs where the stack of a thread is unwound, also from the stack of a fiber. */
+enum { ROOM = 32 << 10 };
+
+/* Runs where the stack of a thread is unwound, also from the stack of a fiber. In the ROOM bytes. */
 static void ended_early(void *unused)
 {
     char name[16] = "";
@@ -100,6 +108,17 @@ static void ended_early(void *unused)
         name);
 }
 
+/* Neither inlined, which would give its room to the frame of `begin`, nor instrumented, which would put the room
+ * on the heap. */
+static __attribute__((noinline, no_sanitize("address"))) void *run_below(const struct start *start)
+{
+    char room[ROOM];
+    __asm__ volatile("" : "=m"(room)); /* for the compiler it is used; it is not touched */
+    void *result = start->run(start->argument);
+    __asm__ volatile("" ::"m"(room)); /* no tail call */
+    return result;
+}
+
 static void *begin(void *memory)
 {
     struct start start = *(struct start *)memory;
@@ -107,7 +126,7 @@ static void *begin(void *memory)
     thrum__free(memory);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_cleanup_push(ended_early, NULL);
-    result = start.run(start.argument);
+    result = run_below(&start);
     pthread_cleanup_pop(0);
     return result;
 }
@@ -127,7 +146,8 @@ int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void
     if (rc == 0) {
         size_t least = (size_t)sysconf(_SC_THREAD_STACK_MIN);
         if (stack_size)
-            rc = -pthread_attr_setstacksize(&attributes, stack_size < least ? least : stack_size);
+            rc = -pthread_attr_setstacksize(&attributes,
+                                            ROOM + (stack_size < least ? least : stack_size));
         if (rc == 0)
             rc = -pthread_create(&thread, &attributes, begin, start);
         pthread_attr_destroy(&attributes);

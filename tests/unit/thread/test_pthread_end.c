@@ -1,9 +1,12 @@
 /* pthread_cancel and pthread_exit meet threads, workers, fibers and threads that thrum did not start. */
 #include "harness.h"
 #include "support.h"
+#include "support_sanitizer.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
 
 static thrum_event go;
 static uint32_t ident;
@@ -66,6 +69,52 @@ TEST_STOPS(pthread_exit_in_a_pool_stops_the_program, "a task ends by its return"
     thrum_executor *pool = thrum_thread_pool_new(NULL);
     (void)!thrum_future_wait(thrum_submit(pool, leave, THRUM_NOTHING),
                              THRUM_FOREVER); /* stops the program */
+}
+
+/* The thread sanitizer's own pthread_exit stops a program that calls it in a fiber. */
+#if !defined(__SANITIZE_THREAD__) && !__has_feature(thread_sanitizer)
+static int leave_after_a_wait(thrum_task *self)
+{
+    (void)!thrum_sleep(thrum_in(0.001)); /* it has a stack of its own from here */
+    return leave(self);
+}
+
+TEST_STOPS(pthread_exit_in_a_fiber_stops_the_program, "a task ends by its return")
+{
+    thrum_executor *pool = thrum_fiber_pool_new(NULL);
+    (void)!thrum_future_wait(thrum_submit(pool, leave_after_a_wait, THRUM_NOTHING),
+                             THRUM_FOREVER); /* stops the program */
+}
+#endif
+
+/* Until the program has stopped, other threads go on, and find the library's records on the stack of the thread that
+ * ends as they were. A cancel reads them. */
+
+static thrum_future *ending;
+static thrum_task *ending_task;
+
+static void cancel_while_it_stops(int number)
+{
+    if (thrum_future_cancel(ending) == -EINPROGRESS && thrum_cancelled(ending_task))
+        fputs("the task was asked\n", stderr);
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+static int leave_awaited(thrum_task *self)
+{
+    ending_task = self;
+    UNTIL(waits_for(&ident, "future"));
+    pthread_exit(NULL);
+}
+
+TEST_STOPS(a_task_is_found_until_the_program_has_stopped, "the task was asked")
+{
+    signal(SIGABRT, cancel_while_it_stops);
+    thrum_executor *pool = thrum_thread_pool_new(NULL);
+    ending = thrum_submit(pool, leave_awaited, THRUM_NOTHING);
+    tell_ident(&ident);
+    (void)!thrum_future_wait(ending, THRUM_FOREVER); /* stops the program */
 }
 
 /* The thread that thrum did not start is cancelled in a wait, and goes on until it is out of it. */
