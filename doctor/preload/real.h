@@ -131,10 +131,7 @@
     X(int, clock_gettime, (clockid_t, struct timespec *))                                          \
     X(int, ftrylockfile, (FILE *))                                                                 \
     X(void, funlockfile, (FILE *))                                                                 \
-    X(void, flockfile, (FILE *))                                                                   \
-    X(int, pipe, (int *))                                                                          \
-    X(int, pipe2, (int *, int))                                                                    \
-    X(int, socketpair, (int, int, int, int *))
+    X(void, flockfile, (FILE *))
 #else
 #define REAL_MORE(X)
 #endif

@@ -4,10 +4,10 @@
  * can go on. What lies outside of the program is not controlled. Only the order in which the program's
  * own threads make their calls is.
  *
- * The pipes and pairs of sockets that the program has made itself are noted by inode: if all threads
- * wait, and for nothing else, nobody can go on, and there is no need to wait in real time.
+ * If all threads wait, the run is judged by what could make their descriptors ready: inside.c.
  */
 #include "hooks.h"
+#include "inside.h"
 #include "race.h"
 
 #include "preload/real.h"
@@ -17,82 +17,12 @@
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum { INNER_MOST = 256 };
-
-static struct {
-    dev_t device;
-    ino_t inode;
-} inner[INNER_MOST];
-static int inner_count;
-
-static void note_inner(int file)
-{
-    struct stat about;
-    if (thrum__turn_on() && inner_count < INNER_MOST && fstat(file, &about) == 0) {
-        inner[inner_count].device = about.st_dev;
-        inner[inner_count++].inode = about.st_ino;
-    }
-}
-
-static bool is_signalfd(int file)
-{
-    char path[64], target[64];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
-    ssize_t length = readlink(path, target, sizeof target - 1);
-    target[length > 0 ? length : 0] = 0;
-    return strcmp(target, "anon_inode:[signalfd]") == 0;
-}
-
-/* Only signals, and what the program does itself, can make one of them ready. */
-static bool is_inner(const struct pollfd *list, nfds_t count)
-{
-    thrum__turn_self->signals = false;
-    for (nfds_t i = 0; i < count; i++) {
-        struct stat about;
-        bool found = false;
-        if (list[i].fd < 0 || fstat(list[i].fd, &about) != 0)
-            continue;
-        for (int k = 0; k < inner_count && !found; k++)
-            found = inner[k].device == about.st_dev && inner[k].inode == about.st_ino;
-        if (!found && is_signalfd(list[i].fd))
-            thrum__turn_self->signals = true;
-        else if (!found)
-            return false;
-    }
-    return true;
-}
-
-HOOK int pipe(int ends[2])
-{
-    int rc = REAL(pipe)(ends);
-    if (rc == 0)
-        note_inner(ends[0]); /* both ends have the same inode */
-    return rc;
-}
-
-HOOK int pipe2(int ends[2], int flags)
-{
-    int rc = REAL(pipe2)(ends, flags);
-    if (rc == 0)
-        note_inner(ends[0]);
-    return rc;
-}
-
-HOOK int socketpair(int domain, int type, int protocol, int ends[2])
-{
-    int rc = REAL(socketpair)(domain, type, protocol, ends);
-    if (rc == 0) {
-        note_inner(ends[0]);
-        note_inner(ends[1]);
-    }
-    return rc;
-}
+/* What was written comes before what is read. Which bytes they are is not known, so all count. */
+static const char all_bytes;
 
 /* The program's own array or sets, looked at without waiting. */
 struct look {
@@ -102,6 +32,23 @@ struct look {
     fd_set *sets[3], copies[3];
     int result;
 };
+
+static enum turn_source look_source(void *argument, bool certain)
+{
+    const struct look *look = argument;
+    enum turn_source all = SOURCE_INSIDE;
+    for (nfds_t i = 0; i < look->count && all != SOURCE_OUTSIDE; i++) {
+        enum turn_source one = thrum__inside_file(look->list[i].fd, certain);
+        all = one > all ? one : all;
+    }
+    for (int file = 0; file < look->files && all != SOURCE_OUTSIDE; file++)
+        for (int k = 0; k < 3; k++)
+            if (look->sets[k] && FD_ISSET(file, look->sets[k])) {
+                enum turn_source one = thrum__inside_file(file, certain);
+                all = one > all ? one : all;
+            }
+    return all;
+}
 
 static bool poll_ready(void *argument)
 {
@@ -134,14 +81,13 @@ static void turn_for(int file, short events, const void *place)
     int flags = fcntl(file, F_GETFL);
     if (flags >= 0 && !(flags & O_NONBLOCK) && !poll_ready(&look)) {
         thrum__turn_self->kind = STEP_IO_WAIT;
-        thrum__turn_io(poll_ready, &look, is_inner(&entry, 1), NEVER);
+        thrum__turn_io(poll_ready, look_source, &look, NEVER);
         thrum__turn_cancel_point();
     }
-    /* What was written comes before what is read. Which bytes they are is not known, so all count. */
     if (events & POLLOUT)
-        thrum__race_release(&inner);
+        thrum__race_release(&all_bytes);
     else
-        thrum__race_acquire(&inner);
+        thrum__race_acquire(&all_bytes);
     errno = error;
 }
 
@@ -155,7 +101,7 @@ static int look_until(struct look *look, bool (*ready)(void *), int64_t deadline
     thrum__turn_point(STEP_IO_WAIT, NULL, false, place);
     thrum__turn_cancel_point();
     if (!ready(look) && deadline > thrum__turn_now()) {
-        thrum__turn_io(ready, look, look->list && is_inner(look->list, look->count), deadline);
+        thrum__turn_io(ready, look_source, look, deadline);
         thrum__turn_cancel_point();
     } else if (look->result == 0)
         thrum__turn_behind(); /* it may ask in a loop */
@@ -277,6 +223,8 @@ HOOK ssize_t sendto(int file, const void *bytes, size_t size, int flags,
 HOOK ssize_t sendmsg(int file, const struct msghdr *message, int flags)
 {
     TURN(file, POLLOUT);
+    if (message && message->msg_controllen)
+        thrum__inside_sent();
     return REAL(sendmsg)(file, message, flags);
 }
 

@@ -146,19 +146,24 @@ static bool is_there(void *argument)
     return ((pending | thread->directed) & thread->awaited) != 0;
 }
 
+static enum turn_source by_signal(void *unused, bool certain)
+{
+    (void)unused, (void)certain;
+    return SOURCE_SIGNAL;
+}
+
 /* Waits until one of the signals is pending. False if the deadline has passed. */
 static bool wait_for(uint64_t signals, int64_t deadline)
 {
     struct turn_thread *self = thrum__turn_self;
+    bool there;
     self->awaited = signals;
-    while (!is_there(self)) {
-        if (deadline <= thrum__turn_now())
-            return false;
-        self->signals = true;
-        thrum__turn_io(is_there, self, true, deadline);
+    while (!(there = is_there(self)) && deadline > thrum__turn_now()) {
+        thrum__turn_io(is_there, by_signal, self, deadline);
         thrum__turn_cancel_point();
     }
-    return true;
+    self->awaited = 0;
+    return there;
 }
 
 /* Takes one of the signals, without waiting: its number, or a negative errno. */

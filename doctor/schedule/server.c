@@ -6,6 +6,7 @@
  * that a constructor made are not in the child; then the command is told that it cannot be done so.
  */
 #include "hooks.h"
+#include "inside.h"
 #include "memory.h"
 #include "race.h"
 
@@ -256,6 +257,7 @@ static bool open_region(void)
     (void)close(file);
     unsetenv(SCHEDULE_VARIABLE); /* what the program executes runs free */
     thrum__turn_region = region;
+    thrum__inside_begin();
     return true;
 }
 

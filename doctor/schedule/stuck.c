@@ -6,10 +6,30 @@
  */
 #include "stuck.h"
 
+#include "hooks.h"
+
+enum turn_source thrum__stuck_source(const struct turn_thread *thread)
+{
+    return thread->shown->state == THREAD_IO ? thread->source(thread->ready_argument, false)
+                                             : SOURCE_INSIDE;
+}
+
+bool thrum__stuck_moves(const struct turn_thread *threads, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        enum turn_source source = thrum__stuck_source(&threads[i]);
+        if (source != SOURCE_INSIDE &&
+            (source != SOURCE_SIGNAL || thrum__signal_timer() || thrum__turn_region->free_children))
+            return true;
+    }
+    return false;
+}
+
 bool thrum__stuck_outside(const struct turn_thread *threads, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        if (threads[i].shown->state == THREAD_IO && (!threads[i].inner || threads[i].signals))
+        if (threads[i].shown->state == THREAD_IO &&
+            threads[i].source(threads[i].ready_argument, true) >= SOURCE_SIGNAL)
             return true;
     return false;
 }

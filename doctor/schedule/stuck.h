@@ -4,6 +4,12 @@
 
 #include "turns.h"
 
+/* What may end the wait of a thread for input or output. */
+enum turn_source thrum__stuck_source(const struct turn_thread *thread);
+
+/* True if something may yet happen in real time: input, a timer, a child process. */
+bool thrum__stuck_moves(const struct turn_thread *threads, uint32_t count);
+
 /* True if a thread waits for something from outside: input, or a signal. */
 bool thrum__stuck_outside(const struct turn_thread *threads, uint32_t count);
 

@@ -184,7 +184,8 @@ bool thrum__turn_anyone(void)
         uint8_t state = threads[i].shown->state;
         bool waits = state == THREAD_BLOCKED || state == THREAD_IO;
         if (&threads[i] != thrum__turn_self && state != THREAD_GONE && state != THREAD_FREE &&
-            (!waits || threads[i].deadline != NEVER || (state == THREAD_IO && !threads[i].inner)))
+            (!waits || threads[i].deadline != NEVER ||
+             (state == THREAD_IO && thrum__stuck_source(&threads[i]) != SOURCE_INSIDE)))
             return true;
     }
     return false;
@@ -198,22 +199,10 @@ static uint32_t live_count(void)
     return count;
 }
 
-/* Something may yet happen in real time: input, a timer, a child process. */
-static bool any_outside(void)
-{
-    for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state == THREAD_IO &&
-            (!threads[i].inner || thrum__turn_region->free_children ||
-             (threads[i].signals && thrum__signal_timer())))
-            return true;
-    return false;
-}
-
 struct turn_thread *thrum__turn_awaits(uint64_t signals)
 {
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state == THREAD_IO && threads[i].signals &&
-            threads[i].awaited & signals)
+        if (threads[i].shown->state == THREAD_IO && threads[i].awaited & signals)
             return &threads[i];
     return NULL;
 }
@@ -303,7 +292,7 @@ static struct turn_thread *pick(void)
     uint32_t count = candidates(list);
     if (count == 0) {
         struct turn_thread *limited = first_deadline();
-        if (any_outside() && wait_outside(limited))
+        if (thrum__stuck_moves(threads, thread_count) && wait_outside(limited))
             count = candidates(list);
         else if (limited)
             list[count++] = limited;
@@ -383,14 +372,13 @@ bool thrum__turn_block(int64_t deadline)
     return wait_as(THREAD_BLOCKED, deadline);
 }
 
-bool thrum__turn_io(bool (*ready)(void *), void *argument, bool inner, int64_t deadline)
+bool thrum__turn_io(bool (*ready)(void *), enum turn_source (*source)(void *, bool certain),
+                    void *argument, int64_t deadline)
 {
-    thrum__turn_self->inner = inner;
+    thrum__turn_self->source = source;
     thrum__turn_self->ready = ready;
     thrum__turn_self->ready_argument = argument;
-    bool woken = wait_as(THREAD_IO, deadline);
-    thrum__turn_self->signals = false;
-    return woken;
+    return wait_as(THREAD_IO, deadline);
 }
 
 void thrum__turn_sleep(int64_t deadline, const void *place)

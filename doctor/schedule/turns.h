@@ -17,6 +17,14 @@
 /* Virtual time when a run begins: the same moment in each run. */
 #define TURN_FIRST_NS 1000000000ll
 
+/* What may end a wait of THREAD_IO; a wait for several things has the greatest. */
+enum turn_source {
+    SOURCE_INSIDE,  /* only this program can */
+    SOURCE_MOVES,   /* so it is, but the system or a child process may still be at work for it */
+    SOURCE_SIGNAL,  /* a signal */
+    SOURCE_OUTSIDE, /* input from outside */
+};
+
 struct turn_thread {
     struct schedule_thread *shown; /* what the command sees of it */
     uint32_t index;
@@ -38,9 +46,8 @@ struct turn_thread {
     uint64_t queued;       /* the order of waiters of a condition */
     bool (*ready)(void *); /* of THREAD_IO: can the call be made? */
     void *ready_argument;
-    bool inner;       /* of THREAD_IO: only this program can make it ready */
-    bool signals;     /* of THREAD_IO: a signal of the system makes it ready */
-    uint64_t awaited; /* those signals, as bits; 0: any, by a descriptor */
+    enum turn_source (*source)(void *argument, bool certain); /* of THREAD_IO */
+    uint64_t awaited; /* of a wait for signals: which, as bits */
     uint64_t
         directed; /* signals that were sent to this thread alone, and that it blocks, as bits */
     pthread_t handle;
@@ -77,9 +84,10 @@ bool thrum__turn_block(int64_t deadline);
 /* The same for a sleep: no other thread can end it. */
 void thrum__turn_sleep(int64_t deadline, const void *place);
 
-/* The same for input and output: `ready` asks the system. `inner` says that nothing outside of the
- * program can make it ready. */
-bool thrum__turn_io(bool (*ready)(void *), void *argument, bool inner, int64_t deadline);
+/* The same for input and output: `ready` asks the system. `source` tells what can make it ready; `certain` asks it to
+ * look longer, before the run is judged. */
+bool thrum__turn_io(bool (*ready)(void *), enum turn_source (*source)(void *, bool certain),
+                    void *argument, int64_t deadline);
 
 /* The thread that waits for one of these signals; NULL if there is none. */
 struct turn_thread *thrum__turn_awaits(uint64_t signals);

@@ -275,6 +275,31 @@ a_program_may_wait_for_signals() {
         explore 2 --signal NONE -- true && grep -q -- "--signal takes a signal, such as TERM or 15, not 'NONE'" err
 }
 
+# Each waits for what only this program could write: with a connection of its own, both ends are here.
+waits_within_the_program_are_deadlocks() {
+    local name seed
+    for name in silent_pipe silent_pair silent_eventfd silent_timerfd silent_select silent_epoll silent_tcp silent_tcp6 \
+        silent_unix silent_backlog silent_unix_backlog silent_udp full_tcp; do
+        [ "$name" != silent_tcp6 ] || [ -e /proc/net/if_inet6 ] || continue
+        explore 66 --json -r 1 -j 1 -m off -p 0.1 -- "$samples/odd" "$name" && has '"failure":{"kind":"deadlock","status":0,"repeated":true' || return 1
+    done
+    seed=$(seed_found)
+    explore 66 --json --seed "$seed" --repeat 3 -m off -p 0.1 -- "$samples/odd" full_tcp && has '{"runs":3,"same":3,' &&
+        explore 0 --json -r 50 -- "$samples/odd" speaking_tcp && has '"outcomes":{"good":50}' &&
+        explore 0 --json -r 5 -- "$samples/odd" armed_timerfd && has '"outcomes":{"good":5}'
+}
+
+# Somebody else may write: who connects, who sends, a child process, who left the descriptor.
+waits_for_others_are_none() {
+    local name
+    for name in open_tcp open_udp pipe_of_child pair_of_child; do
+        explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" "$name" && has '"outcomes":{"waits":2}' || return 1
+    done
+    mkfifo fifo
+    explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9<>fifo && has '"outcomes":{"waits":2}' &&
+        explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9< <(exec sleep 5) && has '"outcomes":{"waits":2}'
+}
+
 a_program_that_executes_another_runs_free() {
     explore 66 --json -r 5 -- "$samples/odd" execs && holds "f['kind'] == 'exit' and f['status'] == 7" &&
         explore 66 --json -a -r 20 --memory all -- "$samples/odd" execs && holds "r['outcomes'] == {'exit': 20}"
@@ -323,7 +348,7 @@ a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_fr
 the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals
+a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
 a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'

@@ -1,14 +1,23 @@
 /* Programs that `thrum explore` cannot control entirely, or not at all. */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -310,6 +319,245 @@ static int alarms(void)
     return number == SIGALRM ? 0 : 1;
 }
 
+/* ---- waits for descriptors, inside and outside of the program ---- */
+
+static int ends[2];
+
+/* A thread reads what nobody writes, and main joins it. */
+static void *read_first(void *argument)
+{
+    char byte;
+    return read(ends[0], &byte, 1) == 1 ? argument : NULL;
+}
+
+static int join_reader(void)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, read_first, NULL) != 0)
+        return 3;
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static int silent_pipe(void)
+{
+    return pipe(ends) == 0 ? join_reader() : 3;
+}
+
+static int silent_pair(void)
+{
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0 ? join_reader() : 3;
+}
+
+static int silent_eventfd(void)
+{
+    ends[0] = eventfd(0, EFD_CLOEXEC);
+    return join_reader();
+}
+
+static int silent_timerfd(void)
+{
+    ends[0] = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    return join_reader();
+}
+
+static int armed_timerfd(void)
+{
+    struct itimerspec soon = {.it_value.tv_nsec = 1000000};
+    uint64_t count;
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+    return timerfd_settime(timer, 0, &soon, NULL) == 0 && read(timer, &count, 8) == 8 ? 0 : 1;
+}
+
+static int silent_select(void)
+{
+    fd_set files;
+    if (pipe(ends) != 0)
+        return 3;
+    FD_ZERO(&files);
+    FD_SET(ends[0], &files);
+    return select(ends[0] + 1, &files, NULL, NULL, NULL);
+}
+
+static int silent_epoll(void)
+{
+    struct epoll_event event = {.events = EPOLLIN};
+    int inner = epoll_create1(0), outer = epoll_create1(0);
+    if (pipe(ends) != 0 || epoll_ctl(inner, EPOLL_CTL_ADD, ends[0], &event) != 0 ||
+        epoll_ctl(inner, EPOLL_CTL_ADD, eventfd(0, 0), &event) != 0 ||
+        epoll_ctl(outer, EPOLL_CTL_ADD, inner, &event) != 0)
+        return 3;
+    return epoll_wait(outer, &event, 1, -1);
+}
+
+/* A socket that listens at an address of its own, which is returned. */
+static int listen_at(int family, struct sockaddr_storage *address, socklen_t *size)
+{
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_any};
+    struct sockaddr_un local = {.sun_family = AF_UNIX};
+    const void *own = family == AF_INET    ? (void *)&four
+                      : family == AF_INET6 ? (void *)&six
+                                           : (void *)&local;
+    socklen_t length = family == AF_INET    ? sizeof four
+                       : family == AF_INET6 ? sizeof six
+                                            : sizeof local.sun_family;
+    int file = socket(family, SOCK_STREAM, 0);
+    *size = sizeof *address;
+    if (bind(file, own, length) != 0 || listen(file, 8) != 0 ||
+        getsockname(file, (struct sockaddr *)address, size) != 0)
+        exit(77);
+    if (family == AF_INET6) { /* asked for by an address of IPv4 */
+        four.sin_port = ((struct sockaddr_in6 *)address)->sin6_port;
+        memcpy(address, &four, sizeof four);
+        *size = sizeof four;
+    }
+    return file;
+}
+
+static int connect_to(const struct sockaddr_storage *address, socklen_t size)
+{
+    int file = socket(address->ss_family, SOCK_STREAM, 0);
+    if (connect(file, (const struct sockaddr *)address, size) != 0)
+        exit(3);
+    return file;
+}
+
+/* Both ends of a connection wait for the other one's first word; or none accepts it; or all is well. */
+static int connection(int family, bool accepts, bool speaks)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    pthread_t thread;
+    char byte = 'x';
+    int listener = listen_at(family, &address, &size);
+    ends[0] = connect_to(&address, size);
+    if (pthread_create(&thread, NULL, read_first, NULL) != 0)
+        return 3;
+    if (accepts) {
+        int file = accept(listener, NULL, NULL);
+        if (speaks ? write(file, &byte, 1) != 1 : read(file, &byte, 1) != 1)
+            return 4;
+    }
+    pthread_join(thread, NULL);
+    return 0;
+}
+
+static int silent_tcp(void)
+{
+    return connection(AF_INET, true, false);
+}
+
+static int silent_tcp6(void)
+{
+    return connection(AF_INET6, true, false);
+}
+
+static int silent_unix(void)
+{
+    return connection(AF_UNIX, true, false);
+}
+
+static int silent_backlog(void)
+{
+    return connection(AF_INET, false, false);
+}
+
+static int silent_unix_backlog(void)
+{
+    return connection(AF_UNIX, false, false);
+}
+
+static int speaking_tcp(void)
+{
+    return connection(AF_INET, true, true);
+}
+
+/* What is not read fills the buffers, and the writer waits. */
+static int full_tcp(void)
+{
+    static char bytes[1 << 16];
+    struct sockaddr_storage address;
+    socklen_t size;
+    int listener = listen_at(AF_INET, &address, &size), file = connect_to(&address, size);
+    int other = accept(listener, NULL, NULL);
+    setsockopt(other, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+    setsockopt(file, SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int));
+    while (send(file, bytes, sizeof bytes, MSG_DONTWAIT) > 0)
+        ;
+    return write(file, bytes, 1) == 1 && write(file, bytes, sizeof bytes) > 0 ? 1 : 0;
+}
+
+static int bind_udp(struct sockaddr_in *address)
+{
+    socklen_t size = sizeof *address;
+    int file = socket(AF_INET, SOCK_DGRAM, 0);
+    *address =
+        (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (bind(file, (struct sockaddr *)address, size) != 0 ||
+        getsockname(file, (struct sockaddr *)address, &size) != 0)
+        exit(3);
+    return file;
+}
+
+static int silent_udp(void)
+{
+    struct sockaddr_in address;
+    (void)bind_udp(&address);
+    ends[0] = socket(AF_INET, SOCK_DGRAM, 0);
+    return connect(ends[0], (struct sockaddr *)&address, sizeof address) == 0 ? join_reader() : 3;
+}
+
+static int open_udp(void)
+{
+    struct sockaddr_in address;
+    ends[0] = bind_udp(&address);
+    return join_reader();
+}
+
+static int open_tcp(void)
+{
+    struct sockaddr_storage address;
+    socklen_t size;
+    return accept(listen_at(AF_INET, &address, &size), NULL, NULL);
+}
+
+/* A child process holds the other end. */
+static int child_holds(int (*make)(int *))
+{
+    if (make(ends) != 0)
+        return 3;
+    if (fork() == 0) {
+        close(ends[0]);
+        for (;;)
+            pause();
+    }
+    close(ends[1]);
+    return join_reader();
+}
+
+static int make_pair(int *two)
+{
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, two);
+}
+
+static int pipe_of_child(void)
+{
+    return child_holds(pipe);
+}
+
+static int pair_of_child(void)
+{
+    return child_holds(make_pair);
+}
+
+/* A descriptor that the program has inherited. */
+static int inherited(void)
+{
+    ends[0] = 9;
+    return join_reader();
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -331,6 +579,26 @@ int main(int argc, char **argv)
         {"sends", sends},
         {"deadlocks_beside", deadlocks_beside},
         {"alarms", alarms},
+        {"silent_pipe", silent_pipe},
+        {"silent_pair", silent_pair},
+        {"silent_eventfd", silent_eventfd},
+        {"silent_timerfd", silent_timerfd},
+        {"silent_select", silent_select},
+        {"silent_epoll", silent_epoll},
+        {"silent_tcp", silent_tcp},
+        {"silent_tcp6", silent_tcp6},
+        {"silent_unix", silent_unix},
+        {"silent_backlog", silent_backlog},
+        {"silent_unix_backlog", silent_unix_backlog},
+        {"silent_udp", silent_udp},
+        {"full_tcp", full_tcp},
+        {"speaking_tcp", speaking_tcp},
+        {"armed_timerfd", armed_timerfd},
+        {"open_tcp", open_tcp},
+        {"open_udp", open_udp},
+        {"pipe_of_child", pipe_of_child},
+        {"pair_of_child", pair_of_child},
+        {"inherited", inherited},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (strcmp(name, cases[i].name) == 0)
