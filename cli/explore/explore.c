@@ -1,6 +1,7 @@
 /* `thrum explore`: searches, then repeats the failure and tells it. */
 #include "../command.h"
 #include "doctor/report.h"
+#include "instrument.h"
 #include "interrupt.h"
 #include "json_text.h"
 #include "options.h"
@@ -170,6 +171,8 @@ static void put_command(const struct explore *explore, FILE *out)
         if (explore->options.depth)
             fprintf(out, "--depth %d ", explore->options.depth);
     }
+    if (explore->options.instrument)
+        fputs("--instrument ", out);
     if (explore->options.early)
         fputs("--early ", out);
     if (explore->options.signal)
@@ -294,8 +297,8 @@ static int print(const struct explore *explore)
 static int follow(struct explore *explore)
 {
     struct search *search = &explore->search;
-    int rc = runner_open(&explore->runner, explore->options.words, explore->message,
-                         sizeof explore->message);
+    int rc = runner_open(&explore->runner, explore->options.words, explore->options.instrument,
+                         explore->message, sizeof explore->message);
     if (rc == 0)
         rc = search_learn(&explore->runner, &explore->options, explore->message,
                           sizeof explore->message);
@@ -313,7 +316,12 @@ static int follow(struct explore *explore)
 static int work(struct explore *explore, thrum_error *ret_error)
 {
     struct search *search = &explore->search;
-    int rc = explore->alone ? take_asked(explore) : search_all(search, ret_error);
+    int rc = explore->options.instrument
+                 ? instrument_open(explore->message, sizeof explore->message)
+                 : 0;
+    if (rc < 0)
+        return trouble(ret_error, rc, "%s", explore->message);
+    rc = explore->alone ? take_asked(explore) : search_all(search, ret_error);
     if (rc < 0)
         return explore->alone ? trouble(ret_error, rc, "no memory") : rc;
     if (outcome_worth(search->outcome.kind) || explore->alone)
@@ -361,6 +369,7 @@ int explore_run(int argc, char **argv)
     if (explore.runner.server > 0)
         runner_close(&explore.runner);
     recipe_free(&explore.search.first);
+    instrument_close();
     if (interrupt_signal() && status == STATUS_OK)
         status = STATUS_SIGNAL + interrupt_signal();
     return output_finish(status);

@@ -97,6 +97,12 @@ static const struct option_row rows[] = {
     {'e', "early", NULL, "Let timeouts come early, too.",
      "By default a wait with a time limit times out only when no thread can do anything else.",
      OPTION_FLAG, INTO(early)},
+    {'i', "instrument", NULL,
+     "Of a program compiled with -fsanitize=thread: use its instrumentation.",
+     "Each access to memory is a scheduling point and is checked for races. The program is linked with the runtime of the "
+     "compiler as a shared library; that of thrum takes its place. The command ends with an error if the program is "
+     "not instrumented so.",
+     OPTION_FLAG, INTO(instrument)},
     {0, "no-races", NULL, "Of an instrumented program: a race alone is no failure.", NULL,
      OPTION_FLAG, INTO(no_races)},
     {0, "steps", "N", "End a run after N steps; 100000 by default.",
@@ -152,9 +158,10 @@ static const struct help_section sections[] = {
          "memory is two accesses, unless it is atomic."},
     {.title = "Instrumented programs",
      .text =
-         "Compile with -fsanitize=thread and -g, and link without it, but with -lthrum-schedule. Then threads also switch "
-         "between any two accesses to memory, and races are found, with both stacks. Run otherwise, such a program "
-         "behaves as without instrumentation."},
+         "Compile and link with -fsanitize=thread and -g (with clang also -shared-libsan), and give --instrument. Then threads "
+         "also switch between any two accesses to memory, and races are found: with both stacks, the locks that each thread held, "
+         "and the value before and between. Or link without -fsanitize=thread, but with -lthrum-schedule: such a program "
+         "needs no option, and behaves otherwise as without instrumentation."},
     {.title = "What is not controlled",
      .text =
          "Variables on stacks and those of shared libraries have no memory points. Without memory points, a thread "

@@ -12,7 +12,7 @@ enum explore_strategy { EXPLORE_MIX, EXPLORE_RANDOM, EXPLORE_PCT, EXPLORE_POS, E
 
 struct explore_options {
     int runs, jobs, signal, strategy, memory, depth, steps, bound, repeat;
-    bool has_seed, early, all, shrink, json, quiet, full, show_output, no_races;
+    bool has_seed, early, all, shrink, json, quiet, full, show_output, no_races, instrument;
     uint64_t seed;
     const char *schedule; /* "12:2,30:1", or NULL */
     const char *check;    /* a command line, or NULL */

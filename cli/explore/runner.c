@@ -161,15 +161,17 @@ static int wait_ready(struct runner *runner, const char *program, char *message,
         snprintf(message, size, "%s has threads before main begins, which cannot be explored",
                  program);
     else if (rc == -EPIPE)
-        snprintf(message, size,
-                 "%s ended before main, or is static or set-user-ID: it cannot be explored",
-                 program);
+        snprintf(
+            message, size,
+            "%s ended before main, or is static or set-user-ID: it cannot be explored. What is linked with "
+            "-fsanitize=thread needs --instrument",
+            program);
     else
         snprintf(message, size, "stopped while %s was loaded", program);
     return rc == 1 ? -EBUSY : rc == 0 ? -EINTR : rc;
 }
 
-int runner_open(struct runner *runner, char **words, char *message, size_t size)
+int runner_open(struct runner *runner, char **words, bool instrument, char *message, size_t size)
 {
     int other = -1;
     char library[PRELOAD_PATH_SIZE], variable[64];
@@ -191,6 +193,14 @@ int runner_open(struct runner *runner, char **words, char *message, size_t size)
         snprintf(message, size, "cannot run %s: %s", words[0], strerror(-rc));
     else
         rc = wait_ready(runner, words[0], message, size);
+    if (rc == 0 && instrument && !runner->region->instrumented) {
+        snprintf(
+            message, size,
+            "%s does not call the instrumentation: compile and link it with -fsanitize=thread (clang: "
+            "also with -shared-libsan)",
+            words[0]);
+        rc = -ENOEXEC;
+    }
     if (rc < 0)
         runner_close(runner);
     return rc;

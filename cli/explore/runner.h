@@ -50,8 +50,9 @@ static inline int outcome_worth(enum outcome_kind kind)
 /* One word for it: "deadlock". */
 const char *outcome_name(enum outcome_kind kind);
 
-/* Starts the server. Returns 0, or a negative errno with the reason in `message`. */
-int runner_open(struct runner *runner, char **words, char *message, size_t size);
+/* Starts the server. `instrument`: the program is compiled with -fsanitize=thread, and the library takes the place of the
+ * compiler's runtime. Returns 0, or a negative errno with the reason in `message`. */
+int runner_open(struct runner *runner, char **words, bool instrument, char *message, size_t size);
 void runner_close(struct runner *runner);
 
 /* Called while the process of a run that has failed is stopped. */

@@ -195,7 +195,8 @@ static int run_job(thrum_task *self)
     struct runner runner;
     char message[512];
     uint64_t seed;
-    int rc = runner_open(&runner, search->options->words, message, sizeof message);
+    int rc = runner_open(&runner, search->options->words, search->options->instrument, message,
+                         sizeof message);
     if (rc < 0)
         return thrum_fail(self, rc, "%s", message);
     rc = search_learn(&runner, search->options, message, sizeof message);
@@ -274,7 +275,8 @@ static int search_depth(struct search *search, thrum_error *ret_error)
     struct runner runner;
     char message[512] = "no memory";
     struct stack stack = {.list = malloc(SCHEDULE_CHOICES * sizeof *stack.list)};
-    int rc = stack.list ? runner_open(&runner, search->options->words, message, sizeof message)
+    int rc = stack.list ? runner_open(&runner, search->options->words, search->options->instrument,
+                                      message, sizeof message)
                         : -ENOMEM;
     uint64_t seed;
     bool opened = rc == 0, more = true;

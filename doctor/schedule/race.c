@@ -15,6 +15,12 @@
  * write and one is not atomic, and that its clock does not know of. Because one thread runs at a time,
  * nothing here needs a lock.
  *
+ * Atomics by their orders, as C11 has them. A store that releases leaves the clock of its thread in the object; any other
+ * store leaves that of the thread's last fence that releases, or nothing: a thread that reads this value knows nothing of
+ * those before. An update adds to what is there, so a release sequence goes on. A load that acquires takes the clock; any
+ * other keeps it for a fence that acquires. Fences alone order nothing. So the order of accesses is that of weak
+ * memory, but the values are not: a load finds the latest value.
+ *
  * Tables are of fixed size and are filled by hashing; an entry that finds no place takes that of another.
  * So a race may be missed, but none is made up. Two readers of a rwlock are ordered by it, which may
  * also hide a race. Memory that is freed and allocated again is forgotten at the allocation only if
@@ -67,6 +73,9 @@ struct calls {
 bool thrum__race_instrumented;
 
 static struct clock clocks[SCHEDULE_THREADS];
+static struct clock fenced[SCHEDULE_THREADS]; /* at the last fence that releases */
+static struct clock
+    loaded[SCHEDULE_THREADS]; /* by loads that do not acquire: for a fence that does */
 static struct object_clock objects[OBJECTS];
 static struct cell cells[CELLS];
 static struct calls calls[SCHEDULE_THREADS];
@@ -125,8 +134,10 @@ void thrum__race_acquire(const void *object)
 
 void thrum__race_created(uint32_t thread)
 {
+    static const struct clock none;
     struct clock *own = own_clock();
     uint32_t before = clocks[thread].of[thread];
+    fenced[thread] = loaded[thread] = none;
     clocks[thread] = *own;
     clocks[thread].of[thread] = before + 1; /* the record may have served another thread before */
     calls[thread].depth = 0;
@@ -387,15 +398,34 @@ static void before_atomic(const volatile void *address, uint32_t size, bool writ
         note(plain, size, write, true, place);
 }
 
+/* What the value that the thread has read knows. */
+static void after_read(const volatile void *address, int order)
+{
+    const struct clock *known = &object_clock((const void *)(uintptr_t)address)->clock;
+    add(acquires(order) ? own_clock() : &loaded[thrum__turn_self->index], known);
+}
+
+/* What the value that the thread leaves there knows. An object that shares its clock with others keeps what it has. */
+static void after_write(const volatile void *address, int order, bool updates)
+{
+    uint32_t self = thrum__turn_self->index;
+    struct object_clock *entry = object_clock((const void *)(uintptr_t)address);
+    struct clock *own = own_clock();
+    if (!updates && entry->object == (uint64_t)(uintptr_t)address)
+        memset(&entry->clock, 0, sizeof entry->clock);
+    add(&entry->clock, releases(order) ? own : &fenced[self]);
+    if (releases(order))
+        own->of[self]++;
+}
+
 static void after_atomic(const volatile void *address, int order, bool read, bool write)
 {
-    const void *plain = (const void *)(uintptr_t)address;
-    if (!thrum__turn_on())
+    if (!thrum__turn_on() || !thrum__turn_region->plan.races)
         return;
-    if (read && acquires(order))
-        thrum__race_acquire(plain);
-    if (write && releases(order))
-        thrum__race_release(plain);
+    if (read)
+        after_read(address, order);
+    if (write)
+        after_write(address, order, read);
 }
 
 /* A load in a loop waits for another thread: it goes behind, once nothing changes. */
@@ -480,7 +510,6 @@ ATOMIC(16)
 ATOMIC(32)
 ATOMIC(64)
 
-/* A fence orders through all later and earlier atomics of its thread: taken as one object of all. */
 EXPORT(void, __tsan_atomic_thread_fence, (int order))
 {
     static const char fence;
@@ -488,7 +517,16 @@ EXPORT(void, __tsan_atomic_thread_fence, (int order))
     if (!thrum__turn_on())
         return;
     thrum__turn_point(STEP_ATOMIC, &fence, true, PLACE);
-    after_atomic(&fence, order, true, true);
+    if (!thrum__turn_region->plan.races)
+        return;
+    struct clock *own = own_clock();
+    uint32_t self = thrum__turn_self->index;
+    if (acquires(order))
+        add(own, &loaded[self]);
+    if (releases(order)) {
+        fenced[self] = *own;
+        own->of[self]++;
+    }
 }
 
 EXPORT(void, __tsan_atomic_signal_fence, (int order))

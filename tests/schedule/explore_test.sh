@@ -227,6 +227,31 @@ an_instrumented_program_runs_by_itself() {
     "$samples/raced" good_publication && "$samples/raced" good_lock
 }
 
+# The runtime of the compiler gives way to ours, and its folder is removed.
+a_program_with_the_runtime_of_the_compiler_is_explored() {
+    local linker options name
+    mkdir -p folder
+    for linker in gcc clang; do
+        options=-fsanitize=thread
+        [ "$linker" = gcc ] || options="$options -shared-libsan"
+        # shellcheck disable=SC2086 # two options
+        "$linker" $options -pthread "$samples/raced.o" -o linked 2>/dev/null || continue
+        TMPDIR=$work/folder explore 66 --instrument -- ./linked bad_two_locks && grep -q '^race: memory counter$' out &&
+            [ "$(grep -c '^    called in add_below (raced.c:[0-9]*)$' out)" = 2 ] && grep -q '^    called in add_left (raced.c:' out &&
+            grep -q '^    called in add_right (raced.c:' out && [ "$(grep -c '^    holds lock \(left\|right\)' out)" = 2 ] &&
+            grep -q 'the value was [0-9]* before the first, and is [0-9]* before the second' out &&
+            grep -q '^to repeat it: thrum explore --seed [0-9]* --instrument -- ' out || return 1
+        for name in bad_relaxed_store_ends_the_release bad_counter; do
+            explore 66 --json --instrument -- ./linked "$name" && has '"kind":"race"' || return 1
+        done
+        for name in good_lock good_relaxed_update_goes_on good_two_fences; do
+            explore 0 --json -r 100 --instrument -- ./linked "$name" && has '"outcomes":{"good":100}' || return 1
+        done
+    done
+    explore 1 --instrument -- "$samples/corpus" good_counter && grep -q 'does not call the instrumentation: compile' err &&
+        [ -z "$(ls folder)" ]
+}
+
 a_check_decides() {
     explore 0 -r 50 --check 'grep -q "^flag [01]$"' -- "$samples/odd" prints &&
         explore 66 -r 200 --check 'grep -q "^flag 0$"' -- "$samples/odd" prints &&
@@ -348,7 +373,7 @@ a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_fr
 the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
+a_program_with_the_runtime_of_the_compiler_is_explored a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
 a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'

@@ -48,6 +48,11 @@ the_counter_is_found() {
     mkdir -p plain && cc -g -O1 -pthread counter.c -o plain/counter || return 1
     timeout 300 "$thrum" explore -q -- plain/counter >plain/out
     [ $? = 66 ] || [ "$(uname -m)" != x86_64 ] || return 1
+    # The same by the runtime of gcc, if it is there.
+    if gcc -g -O1 -pthread -fsanitize=thread counter.c -o plain/linked 2>/dev/null; then
+        timeout 300 "$thrum" explore -q --instrument -- plain/linked >out
+        [ $? = 66 ] && grep -q '^race: memory counter$' out || return 1
+    fi
     cc -g -O1 -pthread -fsanitize=thread -c counter.c &&
         cc -pthread counter.o -o counter "$library" -Wl,-rpath,"$(dirname "$library")" || return 1
     timeout 300 "$thrum" explore -q -- ./counter >out
