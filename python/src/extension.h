@@ -129,13 +129,27 @@ typedef struct {
 typedef int (*ext_attempt)(void *argument);
 
 /* Waits for `object` until `attempt` returns something other than 0 and returns that; 0 if the deadline passes first. -1 with an
- * exception if a signal handler raised, or if memory ran out. */
-int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt,
-             void *argument);
+ * exception if a signal handler raised, or if memory ran out. The first attempt is inline: most calls need no other. */
+int ext_wait_again(PyObject *object, ext_waiters *waiters, ext_deadline deadline,
+                   ext_attempt attempt, void *argument);
 
-/* Wakes the first waiter; false if there is none. The second also leaves a word for it. */
-bool ext_wake(ext_waiters *waiters);
+static inline int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline,
+                           ext_attempt attempt, void *argument)
+{
+    EXT_INSIDE(object);
+    int rc = attempt(argument);
+    if (rc != 0 || deadline == EXT_NOW)
+        return rc;
+    return ext_wait_again(object, waiters, deadline, attempt, argument);
+}
+
+/* Wakes the first waiter; false if there is none. The first also leaves a word for it. */
 bool ext_wake_with(ext_waiters *waiters, int word);
+
+static inline bool ext_wake(ext_waiters *waiters)
+{
+    return waiters->first && ext_wake_with(waiters, 0);
+}
 
 /* Wakes all who wait now. */
 void ext_wake_all(ext_waiters *waiters);

@@ -284,11 +284,6 @@ bool ext_wake_with(ext_waiters *waiters, int word)
     return false;
 }
 
-bool ext_wake(ext_waiters *waiters)
-{
-    return ext_wake_with(waiters, 0);
-}
-
 void ext_wake_all(ext_waiters *waiters)
 {
     /* A callback may let others run, who wait anew: they are not woken. */
@@ -327,17 +322,14 @@ int ext_sleep(ext_waiter *waiter, ext_deadline deadline)
     return 1;
 }
 
-int ext_wait(PyObject *object, ext_waiters *waiters, ext_deadline deadline, ext_attempt attempt,
-             void *argument)
+int ext_wait_again(PyObject *object, ext_waiters *waiters, ext_deadline deadline,
+                   ext_attempt attempt, void *argument)
 {
-    EXT_INSIDE(object);
-    int rc = attempt(argument);
-    if (rc != 0 || deadline == EXT_NOW)
-        return rc;
     ext_waiter *self = ext_waiter_new(object);
     if (!self)
         return -1;
     ext_waiter_link(waiters, self);
+    int rc;
     bool owes = false; /* it was woken for this attempt */
     while ((rc = attempt(argument)) == 0) {
         owes = false;

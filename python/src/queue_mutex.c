@@ -8,34 +8,26 @@
  */
 #include "queue.h"
 
-bool ext_queue_enter(ext_queue *self, ext_lock **ret_held)
+bool ext_queue_acquire(ext_lock *mutex)
 {
-    ext_lock *mutex = (ext_lock *)self->mutex;
-    bool held = true;
-    if (mutex) {
-        EXT_BEGIN(mutex);
-        held = ext_lock_acquire(mutex, EXT_FOREVER, 1) >= 0;
-        EXT_END();
-    }
-    *ret_held = mutex;
+    bool held;
+    EXT_BEGIN(mutex);
+    held = ext_lock_acquire(mutex, EXT_FOREVER, 1) >= 0;
+    EXT_END();
     return held;
 }
 
-void ext_queue_leave(ext_lock *held)
+void ext_queue_release(ext_lock *mutex)
 {
-    if (!held)
-        return;
-    EXT_BEGIN(held);
-    if (held->count)
-        ext_lock_release(held, 1);
+    EXT_BEGIN(mutex);
+    if (mutex->count)
+        ext_lock_release(mutex, 1);
     EXT_END();
 }
 
-bool ext_queue_notify(ext_queue *self, int which, const char *method)
+bool ext_queue_tell(PyObject *condition, const char *method)
 {
-    if (!self->conditions[which])
-        return true;
-    PyObject *result = PyObject_CallMethod(self->conditions[which], method, NULL);
+    PyObject *result = PyObject_CallMethod(condition, method, NULL);
     Py_XDECREF(result);
     return result != NULL;
 }
