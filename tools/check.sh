@@ -82,7 +82,9 @@ step_gcc_O2() { make_build check gcc; }
 step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
 step_page() { make_build check gcc && tests/page/page_test.sh "$build-check/cli/thrum" "$build-check/page"; }
 # The guide, the manual and the reference as a site, with what the examples print now.
-step_site() { make_build check gcc && tools/site.sh "$build-check"; }
+step_site() {
+    make_build check gcc && tools/site.sh "$build-check" && tests/page/search_test.sh "$build-check/site" "$build-check/page"
+}
 # Each call of the commands' own code fails once. `FAULTS_EACH=1000 ./dev check cli-faults` tries them all.
 step_cli_faults() {
     make_build check gcc && for scenarios in tests/cli/*_faults.sh; do

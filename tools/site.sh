@@ -82,7 +82,11 @@ done
             target=$name
             {
                 printf '# %s\n\n<div class="manual">\n' "$name"
-                mandoc -T html -O fragment "$page" | awk '!/^ *$/ || inside { print } /<pre/ { inside = 1 } /<\/pre>/ { inside = 0 }'
+                # The name of the page is its heading. Those of mandoc stand one level below, and its head and foot are not
+                # needed: the search would show them in place of the text.
+                mandoc -T html -O fragment "$page" |
+                    sed '/<table class="\(head\|foot\)">/,/<\/table>/d; s|\(</*\)h2\b|\1h3|g; s|\(</*\)h1\b|\1h2|g' |
+                    awk '!/^ *$/ || inside { print } /<pre/ { inside = 1 } /<\/pre>/ { inside = 0 }'
                 printf '</div>\n'
             } >"$source/man/$name.md"
         fi
@@ -106,4 +110,34 @@ cp docs/*.svg docs/*.png "$source/docs/"
 cp docs/site.css "$source/"
 { cat docs/mkdocs.yml; printf 'docs_dir: %s\nsite_dir: %s\n' "$source" "$(realpath -m "$out")"; } >"$source.yml"
 mkdocs --quiet build --strict --config-file "$source.yml"
+
+# The search. A page that is opened as a file may neither fetch the index nor start the worker of the theme. There a script
+# has both. `__search` is what the theme reads.
+python3 - "$out" <<'END'
+import glob, json, re, sys
+
+out = sys.argv[1]
+# The manual has the text of the headers, and the guide the code of the examples. Found twice, they would come before both,
+# as a word of a title counts a thousand times as much as one of a text. A word is found by its beginning.
+index = json.load(open(f"{out}/search/search_index.json"))
+index["docs"] = [page for page in index["docs"] if not re.match(r"(include|adapter)/.*\.h\.html", page["location"])]
+for page in index["docs"]:
+    if page["location"].startswith("examples/"):
+        page["text"] = page["title"] + " " + page["text"].split("#include")[0]
+        page["title"] = "examples/" + page["title"]
+index = json.dumps(index)
+open(f"{out}/search/search_index.json", "w").write(index)
+worker = open(glob.glob(f"{out}/assets/javascripts/workers/search.*.min.js")[0]).read()
+with open(f"{out}/search/offline.js", "w") as script:
+    script.write(f"var __search = {{ index: Promise.resolve({index}),\n"
+                 f"worker: URL.createObjectURL(new Blob([{json.dumps(worker)}], {{ type: 'text/javascript' }})) }};\n")
+for path in glob.glob(f"{out}/**/*.html", recursive=True):
+    text = open(path).read()
+    changed, count = re.subn(r'(<script id="__config" type="application/json">{"base": "([^"]*)")',
+        r'''<script>if (location.protocol == "file:") document.write('<script src="\2/search/offline.js"><\/script>')</script>\1''',
+        text)
+    if count != 1 and not path.endswith("/404.html"):
+        sys.exit(f"site: {path}: the theme has no place for the search")
+    open(path, "w").write(changed)
+END
 "$here/check_links.sh" "$out"

@@ -43,6 +43,25 @@ the_page_is_true() {
     done
 }
 
+# The command at the end of a failure fails again, in the same way.
+each_failure_is_repeated() {
+    local text failure repeat repeated=0
+    for text in *.text; do
+        grep -q '^to repeat it: ' "$text" || continue
+        timeout 120 sh "${text%text}sh" >out 2>&1
+        failure=$(grep -m 1 -E '^(deadlock|race): ' out)
+        repeat=$(sed -n 's/^to repeat it: //p' out)
+        timeout 120 sh -c "$repeat" >again 2>&1
+        if [ $? -ne 66 ] || [ -z "$failure" ] || ! grep -qF -- "$failure" again; then
+            echo "$repeat: has no $failure" >&2
+            cat again >&2
+            return 1
+        fi
+        repeated=$((repeated + 1))
+    done
+    [ "$repeated" -eq 3 ]
+}
+
 mended_programs_have_no_failure() {
     local name
     for name in race deadlock wakeup leak fork; do
@@ -86,5 +105,5 @@ instrument() {
 
 if ! instrument race_broken; then exit 1; fi
 mv instrumented race_instrumented
-run_tests the_page_is_true mended_programs_have_no_failure instrumented_programs_have_no_race_that_is_none \
+run_tests the_page_is_true each_failure_is_repeated mended_programs_have_no_failure instrumented_programs_have_no_race_that_is_none \
     forked_children_end

@@ -6,25 +6,9 @@
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 thrum=$(realpath "$1") modules=$2 pictures=${3:-}
-fail() {
-    echo "not ok 1 - page_test.sh: $*"
-    exit 1
-}
-for tool in chromium node npm unshare ip; do
-    command -v "$tool" >/dev/null || fail "there is no $tool; ./dev setup check installs it"
-done
-namespace=-rn # root needs no namespace of users, which a system may forbid
-unshare -rn true 2>/dev/null || namespace=-n
-unshare "$namespace" true || fail 'unshare gives no network namespace; the tests must not have a network'
-mkdir -p "$modules" && modules=$(realpath "$modules") || exit 1
-if ! cmp -s "$here/package-lock.json" "$modules/installed"; then
-    began=$(date +%s)
-    cp "$here/package.json" "$here/package-lock.json" "$modules" || fail "cannot write to $modules"
-    npm ci --prefix "$modules" --ignore-scripts --no-audit --no-fund >"$modules/npm.log" 2>&1 ||
-        fail "npm could not install playwright-core and axe-core: $(tail -n 3 "$modules/npm.log" | tr '\n' ' ')"
-    cp "$modules/package-lock.json" "$modules/installed"
-    echo "# npm took $(($(date +%s) - began)) s"
-fi
+# shellcheck source=tests/page/browser.sh
+. "$here/browser.sh"
+prepare_browser
 [ -z "$pictures" ] || mkdir -p "$pictures"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
