@@ -5,6 +5,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <thrum_cluster.h>
+
+const char *cluster_login_given(const struct cluster_login *login)
+{
+    return login->user              ? "--user"
+           : login->password_file   ? "--password-file"
+           : login->credentials     ? "--credentials"
+           : login->nkey            ? "--nkey"
+           : login->nkey_seed       ? "--nkey-seed"
+           : login->tls_ca          ? "--tls-ca"
+           : login->tls_name        ? "--tls-name"
+           : login->tls_certificate ? "--tls-certificate"
+           : login->tls_key         ? "--tls-key"
+                                    : NULL;
+}
 
 const char *cluster_login_wrong(const struct cluster_login *login, const char *pool)
 {
@@ -59,7 +74,9 @@ int cluster_login_take(const struct cluster_login *login, thrum_cluster_options 
     int rc = login->password_file ? read_password(login->password_file, password, ret_error) : 0;
     if (rc < 0)
         return rc;
-    ret_options->servers = login->server ? login->server : url && *url ? url : NULL;
+    ret_options->servers = login->server && *login->server ? login->server
+                           : url && *url                   ? url
+                                                           : NULL;
     ret_options->user = login->user;
     ret_options->password = login->password_file ? password : NULL;
     ret_options->credentials = login->credentials;

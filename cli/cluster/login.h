@@ -3,7 +3,9 @@
 #define CLI_CLUSTER_LOGIN_H
 
 #include <stddef.h>
-#include <thrum_cluster.h>
+#include <thrum.h>
+
+struct thrum_cluster_options;
 
 struct cluster_login {
     const char *server; /* URLs with commas between them */
@@ -13,17 +15,18 @@ struct cluster_login {
 
 enum { CLUSTER_PASSWORD_SIZE = 1024 };
 
-/* The rows of these options. INTO(field) is the offset in the command's struct, which has them as `login`. */
+/* The row of the server, and those of the other options. INTO(field) is the offset in the command's struct, which has them as
+ * `login`. */
+#define CLUSTER_SERVER_ROW(INTO)                                                                   \
+    {                                                                                              \
+        's', "server", "URL", "The NATS server; several with commas between them.",                \
+            "The default is $NATS_URL, and without it nats://127.0.0.1:4222. All users of the "    \
+            "machine can read the command line: leave a token in $NATS_URL.",                      \
+            OPTION_TEXT, INTO(login.server)                                                        \
+    }
+
 #define CLUSTER_LOGIN_ROWS(INTO)                                                                   \
-    {'s',                                                                                          \
-     "server",                                                                                     \
-     "URL",                                                                                        \
-     "The NATS server; several with commas between them.",                                         \
-     "The default is $NATS_URL, and without it nats://127.0.0.1:4222. All users of the machine "   \
-     "can read the command line: leave a token in $NATS_URL.",                                     \
-     OPTION_TEXT,                                                                                  \
-     INTO(login.server)},                                                                          \
-        {0, "user", "NAME", "The user of the server.", NULL, OPTION_TEXT, INTO(login.user)},       \
+    {0, "user", "NAME", "The user of the server.", NULL, OPTION_TEXT, INTO(login.user)},           \
         {0,                                                                                        \
          "password-file",                                                                          \
          "FILE",                                                                                   \
@@ -77,12 +80,15 @@ enum { CLUSTER_PASSWORD_SIZE = 1024 };
             INTO(login.tls_key), .completion = COMPLETE_FILE                                       \
     }
 
+/* The name of an option that was given, but for the server; or NULL. */
+const char *cluster_login_given(const struct cluster_login *login);
+
 /* Says what is wrong with the options as a whole and the name of the pool, which may be NULL. NULL if they make sense. */
 const char *cluster_login_wrong(const struct cluster_login *login, const char *pool);
 
 /* Sets the options of `ret_options` that are about the servers, and leaves the others. `password` has room for
  * CLUSTER_PASSWORD_SIZE bytes and must live as long as the options. Returns 0 or a negative errno. */
-int cluster_login_take(const struct cluster_login *login, thrum_cluster_options *ret_options,
+int cluster_login_take(const struct cluster_login *login, struct thrum_cluster_options *ret_options,
                        char *password, thrum_error *ret_error);
 
 #endif

@@ -9,6 +9,7 @@
 #define INTO(field) offsetof(struct cluster_options, field)
 
 static const struct option_row rows[] = {
+    CLUSTER_SERVER_ROW(INTO),
     CLUSTER_LOGIN_ROWS(INTO),
     {'p', "pool", "NAME", "Show this pool only.", NULL, OPTION_TEXT, INTO(pool)},
     {'i', "interval", "TIME", "Time from one table to the next, for which rates are; 1s.", NULL,

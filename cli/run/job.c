@@ -8,18 +8,21 @@
  * A start that fails because the system has no room for another process or descriptor (EAGAIN,
  * EMFILE, ENFILE, ENOMEM) is retried: while other jobs run, one of them may make room. If no other
  * job runs, the job fails after a while.
+ *
+ * A job that runs on a worker of a cluster (remote.h) has its output put into the files when it has ended.
  */
 #include "job.h"
 
 #include "child/child.h"
+#include "child/output_file.h"
 #include "output.h"
 #include "output_watch.h"
+#include "remote.h"
 #include "stop.h"
 #include "template.h"
 #include "trouble.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -115,36 +118,13 @@ void job_free(struct job *job)
     free(job->words);
     free(job->command);
     free(job->tag);
+    free(job->reason);
     free(job);
-}
-
-const char *job_output_folder(void)
-{
-    const char *folder = getenv("TMPDIR");
-    return folder && *folder ? folder : "/tmp";
-}
-
-/* A file that has no name. */
-static int open_nameless(void)
-{
-    const char *folder = job_output_folder();
-    char path[4096];
-    int file = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, 0600);
-    if (file >= 0 || (errno != EOPNOTSUPP && errno != EISDIR))
-        return file < 0 ? -errno : file;
-    /* A file system without such files. */
-    if (snprintf(path, sizeof path, "%s/thrum-run-XXXXXX", folder) >= (int)sizeof path)
-        return -ENAMETOOLONG;
-    file = mkostemp(path, O_CLOEXEC | O_APPEND);
-    if (file < 0)
-        return -errno;
-    (void)unlink(path);
-    return file;
 }
 
 int job_try_output(void)
 {
-    int file = open_nameless();
+    int file = output_file_open();
     if (file < 0)
         return file;
     (void)close(file);
@@ -156,8 +136,8 @@ static int open_output(struct job *job, bool lines)
 {
     if (lines && job->out.file >= 0)
         return 0;
-    int out = open_nameless();
-    int err = out < 0 ? out : open_nameless();
+    int out = output_file_open();
+    int err = out < 0 ? out : output_file_open();
     if (err < 0 && out >= 0)
         (void)close(out);
     if (err < 0)
@@ -225,16 +205,20 @@ static int start_in_room(struct job *job, const struct run_options *options, str
     }
 }
 
+/* Seconds since 1970. */
+static double calendar_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+}
+
 static void attempt(struct job *job, const struct run_options *options)
 {
     struct child child;
-    struct timespec now;
-    job->timed_out = false;
-    job->status = 0;
     job->error = start_in_room(job, options, &child);
-    clock_gettime(CLOCK_REALTIME, &now);
     thrum_time begin = thrum_now();
-    job->began = (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
+    job->began = calendar_now();
     if (job->error == -ECANCELED)
         job->begun = false; /* the run is ending */
     if (job->error < 0)
@@ -249,6 +233,46 @@ static void attempt(struct job *job, const struct run_options *options)
     job->seconds = (double)(thrum_now() - begin) * 1e-9;
 }
 
+/* Puts the output of a command into new files. Returns 0 or a negative errno. */
+static int keep_output(struct job *job, const struct command_outcome *outcome)
+{
+    int rc = open_output(job, false);
+    if (rc == 0)
+        rc = output_write(job->out.file, outcome->out, outcome->out_size);
+    if (rc == 0)
+        rc = output_write(job->err.file, outcome->err, outcome->err_size);
+    return rc;
+}
+
+/* An attempt on a worker. */
+static void attempt_there(struct job *job, const struct run_options *options)
+{
+    struct command_outcome outcome;
+    thrum_error error = {0};
+    char *bytes = NULL;
+    free(job->reason);
+    job->reason = NULL;
+    job->error = remote_run(job->number, job->words, options->timeout, &outcome, &bytes, &error);
+    job->began = calendar_now();
+    if (job->error == -ECANCELED)
+        job->begun = false; /* the run is ending */
+    else if (job->error < 0)
+        job->reason = strdup(error.message);
+    if (job->error < 0)
+        return;
+    job->error = keep_output(job, &outcome);
+    job->unkept = job->error < 0;
+    if (job->error == 0)
+        job->error = outcome.error;
+    memcpy(job->host, outcome.host, sizeof job->host);
+    job->status = outcome.status;
+    job->timed_out = outcome.timed_out;
+    job->wanted_terminal = outcome.wanted_terminal;
+    job->seconds = outcome.seconds;
+    job->began -= outcome.seconds;
+    free(bytes);
+}
+
 bool job_succeeded(const struct job *job)
 {
     return job->begun && job->error == 0 && !job->timed_out && job->status == 0;
@@ -259,7 +283,12 @@ void job_run(struct job *job, const struct run_options *options)
     double pause = options->retry_delay;
     for (int left = options->retries; !stop_is_set(); left--) {
         job->begun = true;
-        attempt(job, options);
+        job->timed_out = false;
+        job->status = 0;
+        if (options->login.server)
+            attempt_there(job, options);
+        else
+            attempt(job, options);
         if (job_succeeded(job) || left == 0 || stop_wait(thrum_in(pause)))
             return;
         pause = pause * 2 < longest_retry_delay ? pause * 2 : longest_retry_delay;

@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_JOB_H
 #define CLI_RUN_JOB_H
 
+#include "cluster/command_task.h"
 #include "options.h"
 
 #include <stdint.h>
@@ -28,11 +29,13 @@ struct job {
     struct job_output out, err;
     bool begun;
     bool timed_out, wanted_terminal;
-    bool unkept;    /* `error` is the reason why there is no file for its output */
-    int error;      /* the reason why it could not run: a negative errno or 0 */
-    int status;     /* of the last attempt, as waitpid gives it */
-    double began;   /* seconds since 1970 */
-    double seconds; /* that the last attempt took */
+    char *reason;                 /* why a worker gave no outcome: a message, or NULL */
+    char host[COMMAND_HOST_SIZE]; /* the machine where it ran; empty for this one */
+    bool unkept;                  /* `error` is the reason why there is no file for its output */
+    int error;                    /* the reason why it could not run: a negative errno or 0 */
+    int status;                   /* of the last attempt, as waitpid gives it */
+    double began;                 /* seconds since 1970 */
+    double seconds;               /* that the last attempt took */
 };
 
 /* Makes a job, which takes the fields over. NULL if memory ran out; the fields are then freed. */
@@ -63,8 +66,5 @@ int job_print_command(const struct job *job);
 
 /* Checks whether a file for output can be created. Returns 0 or a negative errno. */
 int job_try_output(void);
-
-/* The directory for the files of output. */
-const char *job_output_folder(void);
 
 #endif

@@ -197,9 +197,10 @@ int joblog_add(struct joblog *log, const struct job *job)
     /* A failure must not look like a success: a timeout is -1, as with GNU parallel. */
     int exit_value = job->error < 0 ? 127 : job->timed_out ? -1 : WEXITSTATUS(job->status);
     char *line = NULL;
-    int length = asprintf(&line, "%ju\t:\t%.3f\t%10.3f\t0\t0\t%d\t%d\t%s\n", (uintmax_t)job->number,
-                          job->began, job->seconds, exit_value,
-                          signalled ? WTERMSIG(job->status) : 0, job->command);
+    int length =
+        asprintf(&line, "%ju\t%s\t%.3f\t%10.3f\t0\t0\t%d\t%d\t%s\n", (uintmax_t)job->number,
+                 *job->host ? job->host : ":", job->began, job->seconds, exit_value,
+                 signalled ? WTERMSIG(job->status) : 0, job->command);
     if (length < 0)
         return -ENOMEM;
     int rc = output_write(log->file, line, (size_t)length);

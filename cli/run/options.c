@@ -150,6 +150,14 @@ static const struct option_row rows[] = {
      ",fail=N means after N failures, ,success=N after N successes, and ,done=N after N jobs of "
      "either kind. The default is never.",
      OPTION_CUSTOM, .choices = halts, .completion = COMPLETE_CHOICES, .take = take_halt},
+    {0, "cluster", "URL", "Run jobs on workers of a cluster: thrum worker --commands.",
+     "URL is that of a NATS server, or of several with commas between them. If it is empty, $NATS_URL has it, and "
+     "without that nats://127.0.0.1:4222. All users of the machine can read the command line: leave a token in "
+     "$NATS_URL. --jobs is then 64 by default, and counts the jobs that run and those that wait for a worker.",
+     OPTION_TEXT, INTO(login.server)},
+    {0, "pool", "NAME", "The pool of the workers; \"default\" by default.", NULL, OPTION_TEXT,
+     INTO(pool)},
+    CLUSTER_LOGIN_ROWS(INTO),
     {'q', "quiet", NULL, "Show no progress and no summary.", NULL, OPTION_FLAG, INTO(quiet)},
     {0, "progress", NULL, "Show progress also where standard error is no terminal, as lines.", NULL,
      OPTION_FLAG, INTO(progress)},
@@ -183,6 +191,15 @@ static const struct help_section sections[] = {
      .text =
          "Several inputs are combined, each word with each; the last input changes fastest. Linked "
          "inputs end with the shortest."},
+    {.title = "On a cluster",
+     .text =
+         "With --cluster the commands run on machines where thrum worker --commands runs. A command has the directory and the "
+         "environment of the worker; nothing of ours is taken over but its words. To set them, use env: env -C DIRECTORY "
+         "NAME=VALUE COMMAND. Both outputs and the exit status come back when it has ended, and the log has the name of the "
+         "machine. If a worker is lost, its jobs run again on another one, which is said; after three losses a job fails. The "
+         "command may go on where the worker was, so a job must bear to run twice. --halt now, the second Ctrl-C and "
+         "SIGHUP end jobs on the workers, too; SIGKILL does not.",
+     .manual_only = true},
     {0},
 };
 
@@ -192,6 +209,8 @@ static const struct help_term examples[] = {
      "Eight at a time, output in order."},
     {"thrum run -- convert {1} -resize {2} {1/.}-{2}.png ::: *.jpg ::: 100 200",
      "Each picture in both sizes."},
+    {"thrum run --cluster nats://10.0.0.1:4222 --pool build -k -- ./compile {} ::: *.c",
+     "On other machines, where thrum worker --commands --pool build runs."},
     {"thrum run --joblog log --resume -- ./convert {} < list",
      "Repeat it after an interruption: jobs that have succeeded do not run again."},
     {0},
@@ -213,6 +232,7 @@ const struct command_line run_line = {
     .environment =
         (const struct help_term[]){{"TMPDIR", "The directory for output until it is printed; "
                                               "/tmp by default."},
+                                   {"NATS_URL", "The servers, if the URL of --cluster is empty."},
                                    {0}},
     .fails = "A job failed or could not be run.",
     .interrupted =
@@ -257,6 +277,27 @@ static bool take_inputs(struct run_options *options, char **argv, char *message,
     return fine;
 }
 
+/* What makes no sense where jobs run elsewhere, or only there. */
+static enum options_verdict check_cluster(const struct run_options *options, char *message,
+                                          size_t size)
+{
+    bool remote = options->login.server;
+    const char *local = options->terminal     ? "--tty"
+                        : options->direct     ? "--ungroup"
+                        : options->lines      ? "--line-buffer"
+                        : options->load > 0   ? "--load"
+                        : options->memory > 0 ? "--memfree"
+                                              : NULL;
+    const char *far = options->pool ? "--pool" : cluster_login_given(&options->login);
+    const char *wrong = cluster_login_wrong(&options->login, options->pool);
+    if (remote && local)
+        return command_line_wrong(message, size, "--cluster runs jobs elsewhere: no %s with it",
+                                  local);
+    if (!remote && far)
+        return command_line_wrong(message, size, "%s needs --cluster", far);
+    return wrong ? command_line_wrong(message, size, "%s", wrong) : OPTIONS_RUN;
+}
+
 static enum options_verdict check(struct run_options *options, char *message, size_t size)
 {
     const char *refused;
@@ -282,7 +323,7 @@ static enum options_verdict check(struct run_options *options, char *message, si
     if (options->columns && !*options->columns)
         return command_line_wrong(message, size,
                                   "--colsep takes the separator of columns, such as ','");
-    return OPTIONS_RUN;
+    return check_cluster(options, message, size);
 }
 
 enum options_verdict run_options_parse(int argc, char **argv, struct run_options *ret,

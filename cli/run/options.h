@@ -2,6 +2,7 @@
 #ifndef CLI_RUN_OPTIONS_H
 #define CLI_RUN_OPTIONS_H
 
+#include "cluster/login.h"
 #include "command_line.h"
 #include "inputs.h"
 
@@ -21,6 +22,8 @@ struct run_options {
     enum halt_outcome halt_outcome; /* what is counted for that */
     int halt_count;                 /* how many of them */
     bool keep_order, resume, zero, quiet, progress, tag, lines, dry, terminal, direct;
+    struct cluster_login login; /* with a server, jobs run on the workers of a cluster */
+    const char *pool;           /* of them; NULL for the default */
     const char *columns;
     char **words; /* the command, in argv */
     int word_count;

@@ -15,12 +15,15 @@
  * and --halt now, end all children, and so their jobs. The job itself decides --halt, before it
  * gives its slot back: no job starts after the failure that reaches the limit. The source waits for
  * all jobs (a group) and closes `done`.
+ *
+ * With --cluster a job waits for a worker's answer in place of a child (remote.h). All else is the same.
  */
 #include "../command.h"
 #include "admission.h"
 #include "budget.h"
 #include "child/child.h"
 #include "child/job_control.h"
+#include "child/output_file.h"
 #include "inputs.h"
 #include "interrupt.h"
 #include "job.h"
@@ -29,6 +32,7 @@
 #include "output.h"
 #include "output_watch.h"
 #include "progress.h"
+#include "remote.h"
 #include "stop.h"
 #include "trouble.h"
 
@@ -40,6 +44,8 @@
 #include <unistd.h>
 
 static const double grace_seconds = 2, look_seconds = 0.1, pause_seconds = 0.05;
+
+enum { REMOTE_JOBS = 64 }; /* by default, on a cluster */
 
 struct run {
     struct run_options options;
@@ -71,6 +77,13 @@ struct job_arg {
     struct job *job;
 };
 
+/* Ends all jobs, here and on workers. */
+static void end_jobs(int number)
+{
+    remote_end_all();
+    children_end_all(number, grace_seconds);
+}
+
 static int take_slot(struct run *run, struct job *job)
 {
     int slot = 0;
@@ -98,7 +111,7 @@ static void count_outcome(struct run *run, const struct job *job)
         return;
     stop_set();
     if (options->halt == HALT_NOW)
-        children_end_all(SIGTERM, grace_seconds);
+        end_jobs(SIGTERM);
 }
 
 static int run_job(thrum_task *self)
@@ -207,8 +220,10 @@ static int find_jobs(thrum_task *self)
 static void tell_failure(const struct run *run, const struct job *job)
 {
     uintmax_t number = (uintmax_t)job->number;
-    if (job->error < 0 && job->unkept)
-        trouble_print("job %ju: cannot keep its output in %s: %s", number, job_output_folder(),
+    if (job->reason)
+        trouble_print("job %ju: %s", number, job->reason);
+    else if (job->error < 0 && job->unkept)
+        trouble_print("job %ju: cannot keep its output in %s: %s", number, output_file_folder(),
                       thrum_strerror(job->error));
     else if (job->error < 0)
         trouble_print("job %ju: cannot run %s: %s", number, job->words ? job->words[0] : "it",
@@ -227,7 +242,7 @@ static void note_broken(struct run *run, int rc)
         run->reader_gone = true;
         stop_set();
         progress_end();
-        children_end_all(SIGTERM, grace_seconds); /* their output has no reader */
+        end_jobs(SIGTERM); /* their output has no reader */
     } else if (!run->broken) {
         trouble_print("the output or the log could not be written: %s", thrum_strerror(rc));
         run->broken = true;
@@ -398,6 +413,7 @@ static void unmake(struct run *run)
     inputs_finish(&run->options.inputs);
     thrum_group_free(run->group);
     thrum_executor_shutdown(run->pool);
+    remote_close();
     thrum_queue_free(run->done);
     free(run->slot_taken);
     free(run->running);
@@ -451,15 +467,15 @@ static int conclude(const struct run *run, bool fine)
 static void note_interrupt(int number)
 {
     stop_set();
-    size_t count = children_count();
+    size_t count = children_count() + remote_count();
     if (count > 0 && number != SIGHUP)
         trouble_print("waiting for %zu job%s to end; once more ends %s", count,
                       count == 1 ? "" : "s", count == 1 ? "it" : "them");
 }
 
-static void end_children(int number)
+static void end_at_once(int number)
 {
-    children_end_all(number == SIGHUP ? SIGHUP : SIGTERM, grace_seconds);
+    end_jobs(number == SIGHUP ? SIGHUP : SIGTERM);
 }
 
 /* Prepares all that can fail before the first job. */
@@ -471,7 +487,7 @@ static int prepare(struct run *run, thrum_error *ret_error)
         return trouble(ret_error, rc, "cannot begin: %s", thrum_strerror(rc));
     if ((rc = interrupt_hold(ret_error)) < 0 ||
         (rc = interrupt_watch(
-             (struct interrupt_answers){note_interrupt, end_children, children_kill_all},
+             (struct interrupt_answers){note_interrupt, end_at_once, children_kill_all},
              ret_error)) < 0 ||
         (rc = job_control_start(progress_clear, NULL, ret_error)) < 0)
         return rc;
@@ -479,8 +495,12 @@ static int prepare(struct run *run, thrum_error *ret_error)
         return trouble(ret_error, -ENOTTY, "--tty: there is no terminal");
     if (!options->terminal && !options->direct && !options->dry && (rc = job_try_output()) < 0)
         return trouble(ret_error, rc, "cannot keep output in %.150s: %s; set TMPDIR",
-                       job_output_folder(), thrum_strerror(rc));
-    return options->log ? joblog_open(options->log, options->resume, &run->log, ret_error) : 0;
+                       output_file_folder(), thrum_strerror(rc));
+    if (options->log && (rc = joblog_open(options->log, options->resume, &run->log, ret_error)) < 0)
+        return rc;
+    return options->login.server && !options->dry
+               ? remote_open(&options->login, options->pool, options->quiet, ret_error)
+               : 0;
 }
 
 /* Prints a hint if the arguments come from a terminal. */
@@ -503,7 +523,7 @@ int run_run(int argc, char **argv)
     if (run.options.terminal)
         run.options.jobs = 1;
     if (run.options.jobs == 0)
-        run.options.jobs = thrum_cpu_count();
+        run.options.jobs = run.options.login.server ? REMOTE_JOBS : thrum_cpu_count();
     bool direct = run.options.terminal || run.options.direct;
     progress_open(run.options.quiet || direct ? PROGRESS_NEVER
                   : run.options.progress      ? PROGRESS_ALWAYS

@@ -15,7 +15,8 @@ struct worker_options {
     double lease, run_limit; /* seconds; 0 for the default */
     int max_deliveries, max_queued, replicas;
     bool registered_only;
-    char **words; /* the program, in argv */
+    bool commands; /* run commands; there is no program */
+    char **words;  /* the program, in argv */
 };
 
 extern const struct command_line worker_line;

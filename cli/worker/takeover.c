@@ -22,9 +22,8 @@
  * Which libthrum. The names are in the copy of libthrum that the program uses. If that is a static one, the names cannot be
  * found from here, and the worker would have no functions: it stops with a message instead.
  *
- * Threads. A thread serves. The main thread waits for its end and for signals, which the kernel gives to the main thread first:
- * the first signal drains the worker, the second ends it by that signal. Signals that were ignored at the start stay so, as
- * SIGINT is in the background of a shell.
+ * Signals. service.c answers them: the first drains the worker, the second ends it by that signal. Signals that were ignored at
+ * the start stay so, as SIGINT is in the background of a shell.
  *
  * Rejected:
  *   - A variable that libthrum obeys. Each program would be able to load libthrum-cluster by it, and the constructor would come
@@ -32,14 +31,12 @@
  *   - The command as a parent process: signals, status and number of the worker would have to be passed on.
  *   - A constructor of this library: too early, as above. A destructor, or a symbol `main` found by name: programs export none.
  */
+#include "service.h"
 #include "settings.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -51,21 +48,10 @@ typedef int main_function(int argc, char **argv, char **environment);
 typedef int start_function(main_function *main, int argc, char **argv, void (*init)(void),
                            void (*fini)(void), void (*loader_fini)(void), void *stack_end);
 
-enum { FIBERS_AT_ONCE = 256, STATUS_SIGNAL = 128 };
+enum { FIBERS_AT_ONCE = 256 };
 
 static struct worker_options options; /* set before the program's constructors run */
 static bool sound;                    /* they could be read */
-
-__attribute__((format(printf, 1, 2))) static int complain(const char *format, ...)
-{
-    va_list list;
-    fputs("thrum worker: ", stderr);
-    va_start(list, format);
-    vfprintf(stderr, format, list);
-    va_end(list);
-    fputc('\n', stderr);
-    return EXIT_FAILURE;
-}
 
 /* --------------------------------------------------------------------------------- the program */
 
@@ -114,49 +100,16 @@ static bool has_functions(const char *program)
 {
     size_t count = 0;
     if (!program_uses_thrum()) {
-        complain("%s does not use the shared library libthrum: link it with -lthrum, or call "
-                 "thrum_cluster_serve in it",
-                 program);
+        worker_complain("%s does not use the shared library libthrum: link it with -lthrum, or "
+                        "call thrum_cluster_serve in it",
+                        program);
         return false;
     }
     (void)!thrum_task_names_visit(count_name, &count);
     if (!count)
-        complain("%s has no functions for tasks: register them by THRUM_TASK%s", program,
-                 options.registered_only ? "" : ", or link it with --build-id");
+        worker_complain("%s has no functions for tasks: register them by THRUM_TASK%s", program,
+                        options.registered_only ? "" : ", or link it with --build-id");
     return count > 0;
-}
-
-/* --------------------------------------------------------------------------------- signals */
-
-static thrum_event stop;
-
-static int watch_signals(thrum_signals **ret_signals)
-{
-    static const int all[] = {SIGTERM, SIGINT, SIGHUP};
-    int numbers[3], count = 0;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
-        struct sigaction action;
-        if (all[i] == SIGTERM ||
-            (sigaction(all[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN))
-            numbers[count++] = all[i];
-    }
-    return thrum_signals_new(numbers, (size_t)count, ret_signals);
-}
-
-/* The first drains the worker, the second ends the process by its default action. */
-static void answer_signal(thrum_signals *signals, int number)
-{
-    if (!thrum_event_is_set(&stop)) {
-        fprintf(stderr, "thrum worker: %s: finishing what runs; a second signal ends at once\n",
-                strsignal(number));
-        thrum_event_set(&stop);
-        return;
-    }
-    fprintf(stderr, "thrum worker: %s: ended at once\n", strsignal(number));
-    thrum_signals_free(signals);
-    (void)signal(number, SIG_DFL);
-    (void)kill(getpid(), number);
-    _exit(STATUS_SIGNAL + number); /* it is blocked in all threads */
 }
 
 /* --------------------------------------------------------------------------------- the worker */
@@ -182,71 +135,6 @@ static thrum_executor *open_executor(int jobs)
     }
 }
 
-/* What the serving thread works with. */
-struct service {
-    const thrum_cluster_options *cluster;
-    thrum_executor *executor;
-    int jobs;
-};
-
-static int serve(thrum_task *self)
-{
-    const struct service *service = thrum_arg(self, const struct service *);
-    thrum_error error = {0};
-    int rc = thrum_cluster_serve(service->cluster, service->executor,
-                                 &(thrum_cluster_serve_options){
-                                     .max_running = service->jobs,
-                                     .run_limit = options.run_limit,
-                                     .registered_only = options.registered_only,
-                                     .stop = &stop,
-                                 },
-                                 &error);
-    return rc < 0 ? thrum_fail_with(self, &error) : 0;
-}
-
-/* Answers signals until the serving thread has ended. */
-static int await(thrum_thread *thread, thrum_signals *signals)
-{
-    enum { SIGNAL, ENDED, CASES };
-    for (;;) {
-        int number = 0;
-        thrum_case cases[CASES] = {
-            [SIGNAL] = thrum_case_signals(signals, &number), [ENDED] = thrum_case_thread(thread)};
-        int performed = thrum_select(cases, CASES, THRUM_FOREVER);
-        if (performed == SIGNAL && cases[SIGNAL].code == 0)
-            answer_signal(signals, number);
-        else
-            break;
-    }
-    int rc = thrum_thread_join(thread, THRUM_FOREVER);
-    return rc == 0
-               ? EXIT_SUCCESS
-               : complain("%s", rc > 0 ? thrum_thread_error(thread)->message : thrum_strerror(rc));
-}
-
-static int serve_until_stopped(const thrum_cluster_options *cluster, const char *program)
-{
-    struct service service = {.cluster = cluster, .jobs = jobs_at_once()};
-    thrum_signals *signals;
-    int rc = watch_signals(&signals);
-    if (rc < 0)
-        return complain("cannot wait for signals: %s", thrum_strerror(rc));
-    service.executor = open_executor(service.jobs);
-    if (!service.executor) {
-        thrum_signals_free(signals);
-        return complain("out of memory");
-    }
-    fprintf(stderr, "thrum worker: %s works for the pool \"%s\": %d tasks at once\n", program,
-            cluster->pool ? cluster->pool : "default", service.jobs);
-    thrum_thread *thread = thrum_thread_start_with(&(thrum_thread_options){.name = "serve"}, serve,
-                                                   thrum_value(const struct service *, &service));
-    int status = await(thread, signals);
-    thrum_thread_free(thread);
-    thrum_executor_shutdown(service.executor);
-    thrum_signals_free(signals);
-    return status;
-}
-
 /* In place of main. */
 static int work(int argc, char **argv, char **environment)
 {
@@ -255,7 +143,7 @@ static int work(int argc, char **argv, char **environment)
     (void)environment;
     const char *program = argc > 0 ? argv[0] : "the program";
     if (!sound)
-        return complain(WORKER_VARIABLE " has no options of thrum worker");
+        return worker_complain(WORKER_VARIABLE " has no options of thrum worker");
     thrum_cluster_options cluster = {
         .pool = options.pool,
         .lease = options.lease,
@@ -266,8 +154,14 @@ static int work(int argc, char **argv, char **environment)
     if (!has_functions(program))
         return EXIT_FAILURE;
     if (cluster_login_take(&options.login, &cluster, password, &error) < 0)
-        return complain("%s", error.message);
-    return serve_until_stopped(&cluster, program);
+        return worker_complain("%s", error.message);
+    int jobs = jobs_at_once();
+    return worker_serve(&(struct worker_service){.serve = thrum_cluster_serve,
+                                                 .options = &options,
+                                                 .cluster = &cluster,
+                                                 .executor = open_executor(jobs),
+                                                 .jobs = jobs,
+                                                 .what = program});
 }
 
 /* --------------------------------------------------------------------------------- the start */
@@ -306,6 +200,6 @@ int __libc_start_main(main_function *main, int argc, char **argv, void (*init)(v
     start_function *next = NULL;
     *(void **)&next = dlsym(RTLD_NEXT, "__libc_start_main");
     if (!next)
-        _exit(complain("the C library has no __libc_start_main"));
+        _exit(worker_complain("the C library has no __libc_start_main"));
     return next(take_options() ? work : main, argc, argv, init, fini, loader_fini, stack_end);
 }

@@ -2,10 +2,11 @@
  *
  * The command does not stay as a parent process: signals, the number of the process and its exit status are then the
  * worker's own, for a shell as for systemd. The module is linked with neither libnats nor libthrum-cluster. The preloaded
- * library is, and is there if libthrum-cluster is. */
+ * library is, and is there if libthrum-cluster is. With --commands the command is the worker itself (commands.c). */
 #include "../command.h"
 
 #include "child/preload.h"
+#include "commands.h"
 #include "options.h"
 #include "program.h"
 #include "settings.h"
@@ -67,6 +68,8 @@ int worker_run(int argc, char **argv)
         worker_options_parse(argc, argv, &options, message, sizeof message);
     if (verdict != OPTIONS_RUN)
         return command_line_answer(&worker_line, verdict, message);
+    if (options.commands)
+        return worker_commands_serve(&options);
     (void)!become(&options, &error);
     trouble_print("%s", error.message);
     return STATUS_FAILED;

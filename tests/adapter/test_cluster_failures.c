@@ -427,7 +427,11 @@ static void run_round(struct chaos *chaos, enum fault fault)
     strike(chaos, fault, futures, COUNT);
     for (int i = 0; i < COUNT; i++) {
         int code = code_of(futures[i]);
-        CHECK(code == 0 || (fault == CANCELS && i % 2 == 0 && code == -ECANCELED));
+        bool cancelled = fault == CANCELS && i % 2 == 0 && code == -ECANCELED;
+        if (code != 0 && !cancelled)
+            printf("fault %d, task %d, after %.3f s: %s\n", fault, i,
+                   (double)(thrum_now() - latest) * 1e-9, thrum_future_error(futures[i])->message);
+        CHECK(code == 0 || cancelled);
         thrum_future_free(futures[i]);
     }
     while (thrum__load_relaxed(&chaos->ends) < before + COUNT)

@@ -7,45 +7,11 @@
 # shellcheck disable=SC2015 # the last of A && B || C is for both
 set -u
 thrum=$(realpath "$1") sample=$(realpath "$2")
-# shellcheck source=tests/cli/tap.sh
-. "$(dirname "$0")/tap.sh"
-export LC_ALL=C
-unset NATS_URL
+# shellcheck source=tests/cli/cluster_server.sh
+. "$(dirname "$0")/cluster_server.sh"
 # With a lease of a minute no task runs twice, however busy the machine is.
 export POOL=sample
-# The sanitizer wants to be the first library; a preloaded one comes before it.
-export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
-work=$(mktemp -d)
-cd "$work" || exit 1
-# OpenSSL and libnats are not instrumented, and threads of libnats still run at the end of a process, when OpenSSL destroys its
-# locks: what the sanitizers say of that is no news of thrum.
-printf '%s\n' race:libcrypto.so race:libssl.so race:libnats.so >races
-printf '%s\n' leak:libcrypto.so leak:libssl.so leak:libnats.so >leaks
-export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$work/races
-export LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions=$work/leaks:print_suppressions=0
-server='' worker=''
-finish() {
-    # shellcheck disable=SC2046,SC2086 # several numbers, or none
-    kill -KILL $server $worker $(jobs -p) 2>/dev/null
-    wait 2>/dev/null
-    rm -rf "$work"
-}
-trap finish EXIT
-
-until_true() {
-    local tries=0
-    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
-    "$@"
-}
-
-# The server chooses its port and writes it to a file.
-start_server() {
-    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" >server.log 2>&1 &
-    server=$!
-    until_true grep -q -s nats:// "$work/nats-server_$server.ports" || return 1
-    NATS_URL=$(sed -n 's/.*"\(nats:[^"]*\)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
-    export NATS_URL
-}
+worker=''
 
 # start_worker OPTIONS...: its number is in $worker. Tasks wait until it serves.
 start_worker() {
@@ -205,10 +171,6 @@ left_out() {
     esac
 }
 
-! command -v nats-server >/dev/null || start_server || {
-    echo 'Bail out! nats-server does not start'
-    exit 1
-}
 run_tests wrong_command_lines_are_refused a_program_that_cannot_be_taken_over_does_not_run \
     a_missing_server_or_password_ends_the_worker tasks_run_in_the_program_and_main_does_not \
     what_was_preloaded_stays sigterm_finishes_what_runs a_second_signal_ends_it_at_once \

@@ -11,6 +11,7 @@
 #include "fuzz.h"
 
 #include "bench/options.h"
+#include "cluster/command_task.h"
 #include "every/options.h"
 #include "fetch/options.h"
 #include "hash/options.h"
@@ -455,6 +456,64 @@ static void fuzz_columns(void)
     inputs_finish(&inputs);
 }
 
+/* What a client of a cluster sends to a worker of commands. */
+static void fuzz_requests(void)
+{
+    static const char *const pieces[] = {"a", "\xff", "\x7f\xf0", "sh", "-c", " "};
+    char *sample[] = {(char *)"sh", (char *)"-c", (char *)"echo", (char *)"", NULL};
+    char **words = NULL;
+    double timeout = 0;
+    size_t size = 0;
+    char *packed = command_pack(sample, draw(2) ? 1.5 : 0, &size);
+    check(packed, "a command is packed");
+    text.length = 0;
+    insert(0, packed, size);
+    free(packed);
+    for (uint64_t i = draw(CHANGES_MOST); i > 0; i--)
+        change(pieces, sizeof pieces / sizeof pieces[0]);
+    if (text.length > 0 && draw(2))
+        text.bytes[text.length - 1] = '\0'; /* without an end it is refused at once */
+    char *copy = malloc(text.length + 1);
+    check(copy, "there is memory");
+    memcpy(copy, text.bytes, text.length);
+    int rc = command_unpack(copy, text.length, &words, &timeout);
+    size_t at = sizeof timeout;
+    for (char **word = words; rc == 0 && *word; word++) {
+        check(*word == copy + at, "the words stand one after another");
+        at += strlen(*word) + 1;
+    }
+    check(rc == -EINVAL || (at == text.length && *words[0] && timeout >= 0),
+          "a command that is taken has a word, and all of its words");
+    free(words);
+    free(copy);
+}
+
+/* What a worker of commands answers. */
+static void fuzz_outcomes(void)
+{
+    static const char *const pieces[] = {"\xff", "\x7f\xf0", "\x01", "\t", "host", "\x80"};
+    struct command_outcome outcome = {
+        .status = 256, .seconds = 2, .host = "host", .out_size = 3, .err_size = 2};
+    text.length = 0;
+    insert(0, "outer", 5);
+    size_t head = command_head_size(&outcome);
+    char packed[256];
+    command_head_pack(&outcome, packed);
+    insert(0, packed, head);
+    for (uint64_t i = draw(CHANGES_MOST); i > 0; i--)
+        change(pieces, sizeof pieces / sizeof pieces[0]);
+    char *copy = malloc(text.length + 1);
+    check(copy, "there is memory");
+    memcpy(copy, text.bytes, text.length);
+    int rc = command_outcome_unpack(copy, text.length, &outcome);
+    check(rc == -EPROTO ||
+              (outcome.out >= copy && outcome.err == outcome.out + outcome.out_size &&
+               outcome.err + outcome.err_size == copy + text.length && outcome.error <= 0 &&
+               outcome.seconds >= 0 && *outcome.host && !strpbrk(outcome.host, "\t\n \xff")),
+          "an outcome that is taken has all of its bytes, and nothing beyond");
+    free(copy);
+}
+
 int main(int argc, char **argv)
 {
     static const struct {
@@ -467,7 +526,9 @@ int main(int argc, char **argv)
                    {"command lines of fetch and hash", fuzz_tool_options},
                    {"command lines of bench and tune", fuzz_measure_options},
                    {"results", fuzz_results},
-                   {"columns", fuzz_columns}};
+                   {"columns", fuzz_columns},
+                   {"commands for a worker", fuzz_requests},
+                   {"outcomes of a worker", fuzz_outcomes}};
     size_t count = sizeof targets / sizeof targets[0];
     if (argc > 1)
         cases = strtol(argv[1], NULL, 10);

@@ -1,0 +1,45 @@
+# shellcheck shell=bash
+# A nats-server for a test script, with its folder: sourced by bash scripts. It goes to a new folder, $work, and sets $NATS_URL to
+# the address of the server, if there is a nats-server. Processes whose numbers are in $worker are killed at the end.
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
+export LC_ALL=C
+unset NATS_URL
+# The sanitizer wants to be the first library; a preloaded one comes before it.
+export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+work=$(mktemp -d)
+cd "$work" || exit 1
+# OpenSSL and libnats are not instrumented, and threads of libnats still run at the end of a process, when OpenSSL destroys its
+# locks: what the sanitizers say of that is no news of thrum.
+printf '%s\n' race:libcrypto.so race:libssl.so race:libnats.so >races
+printf '%s\n' leak:libcrypto.so leak:libssl.so leak:libnats.so >leaks
+export TSAN_OPTIONS=${TSAN_OPTIONS:+$TSAN_OPTIONS:}suppressions=$work/races
+export LSAN_OPTIONS=${LSAN_OPTIONS:+$LSAN_OPTIONS:}suppressions=$work/leaks:print_suppressions=0
+server=''
+finish() {
+    # shellcheck disable=SC2046,SC2086 # several numbers, or none
+    kill -KILL $server ${worker:-} $(jobs -p) 2>/dev/null
+    wait 2>/dev/null
+    rm -rf "$work"
+}
+trap finish EXIT
+
+until_true() {
+    local tries=0
+    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
+    "$@"
+}
+
+# The server chooses its port and writes it to a file.
+start_server() {
+    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" >server.log 2>&1 &
+    server=$!
+    until_true grep -q -s nats:// "$work/nats-server_$server.ports" || return 1
+    NATS_URL=$(sed -n 's/.*"\(nats:[^"]*\)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
+    export NATS_URL
+}
+
+! command -v nats-server >/dev/null || start_server || {
+    echo 'Bail out! nats-server does not start'
+    exit 1
+}
