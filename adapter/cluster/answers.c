@@ -7,6 +7,48 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A flight whose result is large: it is fetched. The one that comes a second time, of a task that ran twice, is dropped.
+ * Under the lock. */
+static void begin_fetch(struct client *client, struct flight *flight,
+                        const struct value_record *reference)
+{
+    char subject[SUBJECT_SIZE];
+    client->had_large = true;
+    thrum_cluster__value_subject(&client->link, client->id_text, reference->name, subject);
+    if (flight && !flight->fetch)
+        flight->fetch =
+            thrum_cluster__value_fetch(&client->values, client->id_text, reference, flight);
+    else if (!flight || strcmp(flight->fetch->subject, subject) != 0)
+        thrum_cluster__value_delete(&client->link, subject);
+}
+
+/* What a result says of a flight, which may be gone. Returns the task if that is its outcome. Under the lock. */
+static thrum_driven *take_result(struct client *client, const struct result_record *record,
+                                 struct outcome *outcome)
+{
+    struct value_record reference;
+    struct flight *flight = thrum_cluster__table_find(&client->flights, record->number);
+    bool large = record->kind == RESULT_LARGE &&
+                 thrum_cluster__value_record_read(record->bytes, record->size, &reference);
+    if (large)
+        begin_fetch(client, flight, &reference);
+    if (!flight)
+        return NULL;
+    struct code *code = flight->parcel->code;
+    code->answered = true;
+    if (record->kind == RESULT_LOST) {
+        if (!flight->fetch && flight->parcel->stage != LOADING)
+            thrum_cluster__send_again(client, flight->parcel);
+        return NULL;
+    }
+    code->average = code->average ? (7 * code->average + record->run) / 8 : record->run;
+    if (large && flight->fetch)
+        return NULL;
+    if (record->kind == RESULT_LARGE)
+        *outcome = (struct outcome){NULL, RESULT_ERROR, large ? -ENOMEM : -EPROTO, "", 0};
+    return thrum_cluster__take_out(client, flight);
+}
+
 static void take_results(struct client *client, natsMsg *message)
 {
     struct reader reader = {(const unsigned char *)natsMsg_GetData(message),
@@ -17,20 +59,45 @@ static void take_results(struct client *client, natsMsg *message)
     while (sound && count-- > 0 && thrum_cluster__result_record_read(&reader, &record)) {
         struct outcome outcome = {NULL, record.kind, record.code < 0 ? record.code : -EPROTO,
                                   record.bytes, record.size};
-        thrum_with (&client->lock) {
-            struct flight *flight = thrum_cluster__table_find(&client->flights, record.number);
-            if (!flight)
-                break;
-            struct code *code = flight->parcel->code;
-            code->answered = true;
-            code->average = code->average ? (7 * code->average + record.run) / 8 : record.run;
-            outcome.task = thrum_cluster__take_out(client, flight);
-        }
+        thrum_with (&client->lock)
+            outcome.task = take_result(client, &record, &outcome);
         if (outcome.task)
             thrum_cluster__resolve(&outcome);
     }
     thrum_cluster__link_answer(&client->link, natsMsg_GetReply(message), "+ACK");
     thrum_event_set(&client->wake); /* there is room for more */
+}
+
+/* The server's answer to a chunk of a value. */
+static void take_chunk(struct client *client, const char *token, natsMsg *message)
+{
+    struct outcome outcome = {.kind = RESULT_VALUE};
+    thrum_with (&client->lock) {
+        int rc = 0;
+        struct transfer *transfer =
+            thrum_cluster__values_take(&client->values, token, message, &rc);
+        if (!transfer)
+            break;
+        if (transfer->sends) {
+            thrum_cluster__set_stage(client, transfer->owner, FRESH);
+            break;
+        }
+        struct flight *flight = transfer->owner;
+        if (rc == 0) {
+            outcome.bytes = transfer->bytes;
+            outcome.size = transfer->size;
+            transfer->bytes = NULL;
+            outcome.task = thrum_cluster__take_out(client, flight);
+        } else { /* the task must run again */
+            flight->fetch = NULL;
+            thrum_cluster__value_free(&client->values, transfer);
+            thrum_cluster__send_again(client, flight->parcel);
+        }
+    }
+    if (outcome.task)
+        thrum_cluster__resolve(&outcome);
+    free((void *)(uintptr_t)outcome.bytes);
+    thrum_event_set(&client->wake);
 }
 
 enum { STREAM_FULL = 10077, NO_MESSAGE = 10037, NO_CONSUMER = 10014, NO_STREAM = 10059 };
@@ -106,7 +173,9 @@ void thrum_cluster__client_receive(void *context, const char *token, natsMsg *me
     }
     uint64_t number = strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0;
     uint64_t code = thrum_cluster__json_number(text, size, "err_code");
-    if (*token == 'p')
+    if (*token && strchr("ugm", *token))
+        take_chunk(client, token, message);
+    else if (*token == 'p')
         take_stored(client, number, text, size, nobody);
     else if (*token == 'd' || *token == 'i')
         take_cleared(client, number, *token == 'd', text, size);

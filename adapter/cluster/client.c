@@ -7,6 +7,10 @@
  *                                           ^            |                 |
  *                                           `-no answer--'                 `-- the server has lost its state: SENT again
  *
+ * A task with a large argument has a parcel of its own, which is LOADING first, until the argument is stored (values.c). A
+ * large result is fetched while its flight stays in the table; the message with it is acknowledged at once, as a client that
+ * dies has no flight any more.
+ *
  * Exactly one outcome. A flight is in the table `flights` until it is resolved. The thread that takes it out of the table,
  * under the lock, resolves it: a result, the deadline, a confirmed cancel, the end of the lease after a cancel, or a refusal by the
  * server. What comes later finds no flight and is dropped. So a second result, of a task that ran twice, is dropped too.
@@ -21,6 +25,8 @@
  *     result and deadline, cancel or wiped state    the lock decides; see above
  *     PubAck and its repetition                     the first marks the parcel STORED; a second finds it so, or gone
  *     PubAck and result                             the result may come first: the parcel is then gone, or STORED later
+ *     large result on its way and any other end      the lock decides; what was fetched is freed, and deleted at the server
+ *     large argument on its way and its end          the same
  *     cancel and delivery to a worker               below
  *     shutdown and everything                       the driven executor is over when no flight is left
  *
@@ -58,6 +64,9 @@
 /* Writes what is left of a parcel. Under the lock. */
 static void write_parcel(struct client *client, const struct parcel *parcel, struct buffer *buffer)
 {
+    char reference[REFERENCE_MOST];
+    size_t reference_size =
+        parcel->argument ? thrum_cluster__value_refer(parcel->argument, reference) : 0;
     thrum_cluster__buffer_add(buffer, "THT1", 4);
     thrum_cluster__buffer_add(buffer, client->id, sizeof client->id);
     thrum_cluster__buffer_add_number(buffer, parcel->count, 4);
@@ -65,16 +74,18 @@ static void write_parcel(struct client *client, const struct parcel *parcel, str
         thrum_driven_view view;
         thrum_driven_get(flight->task, &view);
         thrum_time now = thrum_now(), ends = view.deadline.ns;
-        thrum_cluster__task_record_write(buffer, &(struct task_record){
-                                                     .number = flight->number,
-                                                     .left = !flight->ends_at ? 0
-                                                             : ends > now ? (uint64_t)(ends - now)
-                                                                          : 1,
-                                                     .name = parcel->code->name,
-                                                     .name_size = strlen(parcel->code->name),
-                                                     .arg = view.arg,
-                                                     .arg_size = view.arg_size,
-                                                 });
+        thrum_cluster__task_record_write(
+            buffer, &(struct task_record){
+                        .number = flight->number,
+                        .form = parcel->argument ? ARG_LARGE : ARG_INSIDE,
+                        .left = !flight->ends_at ? 0
+                                : ends > now     ? (uint64_t)(ends - now)
+                                                 : 1,
+                        .name = parcel->code->name,
+                        .name_size = strlen(parcel->code->name),
+                        .arg = reference_size ? reference : view.arg,
+                        .arg_size = reference_size ? reference_size : view.arg_size,
+                    });
     }
 }
 
@@ -88,24 +99,25 @@ static thrum_time pause_after(unsigned tries)
 static void publish_parcel(struct client *client, uint64_t number, struct buffer *buffer)
 {
     char subject[SUBJECT_SIZE], reply[32], id[96];
-    uint64_t generation = 0;
+    unsigned generation = 0;
     buffer->size = 0;
     thrum_with (&client->lock) {
         struct parcel *parcel = thrum_cluster__table_find(&client->parcels, number);
-        if (!parcel || parcel->stage == STORED)
+        if (!parcel || parcel->stage >= STORED)
             break;
         thrum_cluster__set_stage(client, parcel, SENT);
-        generation = client->generation;
+        generation = parcel->generation;
         write_parcel(client, parcel, buffer);
         parcel->again_at = thrum_now() + pause_after(parcel->tries++);
         snprintf(subject, sizeof subject, "thrum.%s.t.%d.%s", client->link.settings.pool,
                  parcel->rank, parcel->code->code);
     }
-    if (!buffer->size || buffer->failed)
+    if (buffer->failed) /* memory ran out: it is published again after its time */
+        thrum_cluster__buffer_free(buffer);
+    if (!buffer->size)
         return;
     snprintf(reply, sizeof reply, "p.%llu", (unsigned long long)number);
-    snprintf(id, sizeof id, "%s-%llu-%llu", client->id_text, (unsigned long long)number,
-             (unsigned long long)generation);
+    snprintf(id, sizeof id, "%s-%llu-%u", client->id_text, (unsigned long long)number, generation);
     thrum_cluster__link_publish(&client->link, subject, reply, id, buffer->bytes, buffer->size);
 }
 
@@ -116,7 +128,7 @@ static const char *why_refused(int code)
         return "the function has no name for other machines: it is not registered by THRUM_TASK, and "
                "not in a program with a build-id";
     case -EMSGSIZE:
-        return "the argument is larger than a message of the server may be (max_payload)";
+        return "the argument is larger than 1 GiB";
     default:
         return NULL;
     }
@@ -129,13 +141,14 @@ static bool take_tasks(struct client *client)
         int rc = -EMSGSIZE;
         bool room = false;
         thrum_with (&client->lock)
-            room = client->flights.count < FLIGHTS_MOST && !client->full;
+            room =
+                client->flights.count < FLIGHTS_MOST && !client->full && client->large < LARGE_MOST;
         thrum_driven *task = room ? thrum_driver_take(client->executor) : NULL;
         if (!task)
             return false;
         thrum_driven_view view;
         thrum_driven_get(task, &view);
-        if (view.arg_size + OVERHEAD <= client->link.payload_most)
+        if (view.arg_size <= VALUE_MOST)
             thrum_with (&client->lock)
                 rc = thrum_cluster__flight_add(client, task, &view);
         if (rc < 0)
@@ -184,6 +197,7 @@ static void reconnected(void *context)
     thrum_with (&client->lock) {
         client->again = true;
         client->check_at = 0;
+        thrum_cluster__values_again(&client->values);
     }
     thrum_event_set(&client->wake);
 }
@@ -209,19 +223,14 @@ static void make_consumer(struct client *client)
 /* Makes the streams and the consumer again, and publishes all flights again, under new ids. */
 static void recover(struct client *client)
 {
-    thrum_cluster__link_make_streams(&client->link);
+    thrum_cluster__link_make_stream(&client->link, "t", "x");
+    thrum_cluster__link_make_stream(&client->link, "r", "x");
     make_consumer(client);
     thrum_with (&client->lock) {
         client->lost = false;
-        for (size_t i = 0; i < client->parcels.room; i++) {
-            struct parcel *parcel = client->parcels.places[i].value;
-            if (parcel && parcel->stage == STORED)
-                thrum_cluster__set_stage(client, parcel, SENT);
-            if (parcel)
-                parcel->again_at = 0;
-        }
-        client->generation++;
-        client->resend_at = 0;
+        for (size_t i = 0; i < client->parcels.room; i++)
+            if (client->parcels.places[i].value)
+                thrum_cluster__send_again(client, client->parcels.places[i].value);
     }
 }
 
@@ -288,6 +297,8 @@ static thrum_time next_look(struct client *client)
             next = client->resend_at;
         if (client->asked && client->cancel_at < next)
             next = client->cancel_at;
+        thrum_time values = thrum_cluster__values_next(&client->values);
+        next = values < next ? values : next;
     }
     return next;
 }
@@ -302,6 +313,7 @@ static void drive(struct client *client)
             break;
         bool more = take_tasks(client);
         publish_due(client, &buffer);
+        thrum_cluster__values_move(&client->values, &buffer);
         thrum_cluster__pass_requests(client, phase == THRUM_DRIVER_CLEARING);
         thrum_cluster__end_late(client);
         check_server(client);
@@ -318,6 +330,8 @@ static void close_client(struct client *client)
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.thrum-%s-r.%s",
              client->link.settings.pool, client->id_text);
     thrum_cluster__link_publish(&client->link, subject, "x", NULL, "", 0);
+    if (client->had_large)
+        thrum_cluster__values_delete(&client->link, client->id_text);
     (void)natsConnection_FlushTimeout(client->link.connection, 500);
     thrum_cluster__link_close(&client->link);
     natsInbox_Destroy(client->results);
@@ -371,6 +385,7 @@ static int start_client(struct client *client, thrum_deadline deadline, thrum_er
     client->link.receive = thrum_cluster__client_receive;
     client->link.reconnected = reconnected;
     client->link.context = client;
+    client->values = (struct values){.link = &client->link, .lock = &client->lock};
     thrum_thread *thread = thrum_thread_start_with(&options, run_client, &start, sizeof start);
     const thrum_error *error = thrum_thread_error(thread);
     int rc = error ? thrum_cluster__link_error(ret_error, error->code, "%s", error->message) : 0;

@@ -5,6 +5,7 @@
 
 #include "link.h"
 #include "table.h"
+#include "values.h"
 
 #include <thrum/driver.h>
 #include <thrum/lock.h>
@@ -16,10 +17,10 @@ enum {
     BATCH_BYTES = 128 * 1024,
     BATCH_NS = 2000000,
     NUMBERS_MOST = 512,
-    OVERHEAD = 1024, /* bytes of a message beside an argument */
 };
 
-#define MS ((thrum_time)1000000) /* a millisecond */
+#define LARGE_MOST ((uint64_t)256 << 20) /* bytes of large arguments with the server */
+#define MS         ((thrum_time)1000000) /* a millisecond */
 
 struct parcel;
 
@@ -28,6 +29,7 @@ struct flight {
     thrum_driven *task;
     struct parcel *parcel;
     struct flight *next;    /* of the parcel */
+    struct transfer *fetch; /* of its result, if that is large and on its way */
     thrum_time ends_at;     /* its deadline and the grace; 0 for none */
     thrum_time given_up_at; /* it was asked to stop: then it fails; 0 for none */
 };
@@ -35,7 +37,7 @@ struct flight {
 /* How far the deletion of a message has come. */
 enum clearing { CLEAR_NONE, CLEAR_LOOK, CLEAR_DELETE, CLEAR_CONFIRM, CLEAR_OVER };
 
-enum stage { FRESH, SENT, STORED };
+enum stage { FRESH, SENT, STORED, LOADING };
 
 struct parcel {
     uint64_t number, sequence; /* `sequence` in the stream, once it is stored */
@@ -44,11 +46,13 @@ struct parcel {
     struct flight *flights, *last;
     size_t count, size;
     enum stage stage;
+    struct transfer *argument; /* of its only flight, if that is large */
     unsigned tries;
+    unsigned generation; /* how often it was published anew: a part of the id */
     enum clearing clearing;
     thrum_time
         again_at; /* then it is published again, or the question of its clearing is asked again */
-    struct parcel *next, *prev; /* in the list of its stage, if that is not STORED */
+    struct parcel *next, *prev; /* in the list of its stage, if that has one */
 };
 
 /* Parcels in the order of their coming. */
@@ -82,13 +86,15 @@ struct client {
     thrum_lock lock;  /* for the rest */
     struct table flights, parcels;
     struct list lists[STORED]; /* parcels that are FRESH, and those that are SENT */
+    struct values values;
+    uint64_t large; /* bytes of large arguments that were taken */
+    bool had_large; /* there may be values of this client at the server */
     struct code *codes;
-    uint64_t numbers;    /* the last number that was given */
-    bool full;           /* the server refuses tasks: its queue is full */
-    bool lost;           /* the server has lost its state */
-    bool again;          /* publish what is not stored at once: the connection is new */
-    size_t asked;        /* flights that were asked to stop */
-    uint64_t generation; /* how often the server has lost its state: a part of each id */
+    uint64_t numbers; /* the last number that was given */
+    bool full;        /* the server refuses tasks: its queue is full */
+    bool lost;        /* the server has lost its state */
+    bool again;       /* publish what is not stored at once: the connection is new */
+    size_t asked;     /* flights that were asked to stop */
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
 };
 
@@ -102,8 +108,6 @@ static inline void thrum_cluster__note(struct numbers *numbers, uint64_t number)
     if (numbers->count < NUMBERS_MOST)
         numbers->number[numbers->count++] = number;
 }
-
-/* Notes the parcels of a list that are due. Under the lock. Returns when the next one is. */
 
 /* How a flight ends. */
 struct outcome {
@@ -127,6 +131,9 @@ void thrum_cluster__resolve(const struct outcome *outcome);
 /* Makes a task a flight. Returns 0, or the code with which it fails. Under the lock. */
 int thrum_cluster__flight_add(struct client *client, thrum_driven *task,
                               const thrum_driven_view *view);
+
+/* Has a parcel published again, under a new id: the server or a worker has lost it. Under the lock. */
+void thrum_cluster__send_again(struct client *client, struct parcel *parcel);
 
 /* Takes a flight out: the caller resolves its task. Under the lock. */
 thrum_driven *thrum_cluster__take_out(struct client *client, struct flight *flight);

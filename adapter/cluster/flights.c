@@ -27,7 +27,7 @@ void thrum_cluster__resolve(const struct outcome *outcome)
 
 static void unlist(struct client *client, struct parcel *parcel)
 {
-    if (parcel->stage == STORED)
+    if (parcel->stage >= STORED)
         return;
     struct list *list = &client->lists[parcel->stage];
     *(parcel->prev ? &parcel->prev->next : &list->first) = parcel->next;
@@ -38,7 +38,7 @@ void thrum_cluster__set_stage(struct client *client, struct parcel *parcel, enum
 {
     unlist(client, parcel);
     parcel->stage = stage;
-    if (stage == STORED)
+    if (stage >= STORED)
         return;
     struct list *list = &client->lists[stage];
     parcel->next = NULL;
@@ -47,9 +47,34 @@ void thrum_cluster__set_stage(struct client *client, struct parcel *parcel, enum
     list->last = parcel;
 }
 
+void thrum_cluster__send_again(struct client *client, struct parcel *parcel)
+{
+    if (parcel->argument) {
+        thrum_cluster__value_send_again(&client->values, parcel->argument);
+        thrum_cluster__set_stage(client, parcel, LOADING);
+    } else if (parcel->stage == STORED) {
+        thrum_cluster__set_stage(client, parcel, SENT);
+    }
+    parcel->clearing = CLEAR_NONE;
+    parcel->again_at = 0;
+    parcel->generation++;
+    client->resend_at = 0;
+}
+
+/* Ends a transfer, and has the server delete the value. */
+static void drop_value(struct client *client, struct transfer *transfer)
+{
+    if (transfer)
+        thrum_cluster__value_delete(&client->link, transfer->subject);
+    thrum_cluster__value_free(&client->values, transfer);
+}
+
 static void free_parcel(struct client *client, struct parcel *parcel)
 {
     unlist(client, parcel);
+    if (parcel->argument)
+        client->large -= parcel->argument->size;
+    drop_value(client, parcel->argument);
     thrum_cluster__table_remove(&client->parcels, parcel->number);
     free(parcel);
 }
@@ -67,6 +92,7 @@ thrum_driven *thrum_cluster__take_out(struct client *client, struct flight *flig
         parcel->last = before;
     thrum_cluster__table_remove(&client->flights, flight->number);
     client->asked -= flight->given_up_at != 0;
+    drop_value(client, flight->fetch);
     if (--parcel->count == 0)
         free_parcel(client, parcel);
     free(flight);
@@ -116,7 +142,8 @@ static size_t batch_of(const struct code *code)
 static struct parcel *parcel_for(struct client *client, struct code *code, int rank, size_t size)
 {
     struct parcel *parcel = code->open[rank];
-    if (parcel && parcel->count < batch_of(code) && parcel->size + size <= BATCH_BYTES)
+    size_t most = client->link.inline_most < BATCH_BYTES ? client->link.inline_most : BATCH_BYTES;
+    if (parcel && parcel->count < batch_of(code) && parcel->size + size <= most)
         return parcel;
     parcel = calloc(1, sizeof *parcel);
     if (!parcel)
@@ -132,6 +159,21 @@ static struct parcel *parcel_for(struct client *client, struct code *code, int r
     return parcel;
 }
 
+/* Begins to send a large argument. Under the lock. Returns false without memory. */
+static bool load(struct client *client, struct parcel *parcel, const thrum_driven_view *view)
+{
+    char name[VALUE_NAME_SIZE];
+    snprintf(name, sizeof name, "a%llu", (unsigned long long)parcel->number);
+    parcel->argument = thrum_cluster__value_send(&client->values, client->id_text, name, view->arg,
+                                                 view->arg_size, parcel);
+    if (!parcel->argument)
+        return false;
+    client->large += view->arg_size;
+    client->had_large = true;
+    thrum_cluster__set_stage(client, parcel, LOADING);
+    return true;
+}
+
 /* Makes a task a flight. Returns 0, or the code with which it fails. Under the lock. */
 int thrum_cluster__flight_add(struct client *client, thrum_driven *task,
                               const thrum_driven_view *view)
@@ -143,7 +185,9 @@ int thrum_cluster__flight_add(struct client *client, thrum_driven *task,
     int rank = 1 - (int)view->priority;
     struct parcel *parcel = parcel_for(client, code, rank, view->arg_size + 160);
     flight->number = ++client->numbers;
-    if (!parcel || !thrum_cluster__table_add(&client->flights, flight->number, flight)) {
+    bool large = thrum_cluster__value_is_large(&client->link, view->arg_size);
+    if (!parcel || (large && !load(client, parcel, view)) ||
+        !thrum_cluster__table_add(&client->flights, flight->number, flight)) {
         if (parcel && !parcel->count) {
             code->open[rank] = NULL;
             free_parcel(client, parcel);

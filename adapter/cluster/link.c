@@ -10,6 +10,7 @@
  *
  *     stream thrum-POOL-t   subjects thrum.POOL.t.PRIORITY.CODE   tasks; a message is deleted when it is acknowledged
  *     stream thrum-POOL-r   subjects thrum.POOL.r.CLIENT          results, the same; deleted after an hour in any case
+ *     stream thrum-POOL-v   subjects thrum.POOL.v.CLIENT.NAME.INDEX   chunks of large values: values.c
  *     subject thrum.POOL.c                                        requests to stop, not stored
  *     subject thrum.POOL.s                                        questions for the status of workers, not stored
  */
@@ -258,27 +259,33 @@ static int code_of(natsStatus status)
     }
 }
 
-/* The subject and the text of a request that makes a stream of the pool: "t" has tasks, "r" results. */
+/* The subject and the text of a request that makes a stream of the pool. */
 static void describe_stream(const struct link *link, const char *kind, char *subject, char *text,
                             size_t size)
 {
-    char limits[100] = "\"max_msgs\":-1,\"max_age\":0", discard[] = "new";
-    const char *pool = link->settings.pool, *subjects = "t.>";
-    int replicas = link->settings.given.replicas ? link->settings.given.replicas : 1;
-    size_t most = link->settings.given.max_queued;
-    if (*kind == 't' && most)
-        snprintf(limits, sizeof limits, "\"max_msgs\":%zu,\"max_age\":0", most);
-    if (*kind != 't') {
-        snprintf(limits, sizeof limits, "\"max_msgs\":-1,\"max_age\":3600000000000");
-        memcpy(discard, "old", 3);
-        subjects = "r.*";
-    }
+    static const struct {
+        char kind;
+        const char *subjects, *retention, *discard, *more;
+    } streams[] = {
+        {'t', "t.>", "workqueue", "new", "\"max_age\":0"},
+        {'r', "r.*", "workqueue", "old", "\"max_age\":3600000000000"},
+        {'v', "v.>", "limits", "old",
+         "\"max_age\":7200000000000,\"max_msgs_per_subject\":1,\"allow_direct\":true"},
+    };
+    char most[24] = "-1";
+    const char *pool = link->settings.pool;
+    int replicas = link->settings.given.replicas ? link->settings.given.replicas : 1, at = 0;
+    while (streams[at].kind != *kind)
+        at++;
+    if (*kind == 't' && link->settings.given.max_queued)
+        snprintf(most, sizeof most, "%zu", link->settings.given.max_queued);
     snprintf(subject, SUBJECT_SIZE, "$JS.API.STREAM.CREATE.thrum-%s-%s", pool, kind);
     snprintf(text, size,
-             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"workqueue\","
+             "{\"name\":\"thrum-%s-%s\",\"subjects\":[\"thrum.%s.%s\"],\"retention\":\"%s\","
              "\"storage\":\"file\",\"max_consumers\":-1,\"max_bytes\":-1,\"num_replicas\":%d,"
-             "\"duplicate_window\":120000000000,\"discard\":\"%s\",%s}",
-             pool, kind, pool, subjects, replicas, discard, limits);
+             "\"duplicate_window\":120000000000,\"discard\":\"%s\",\"max_msgs\":%s,%s}",
+             pool, kind, pool, streams[at].subjects, streams[at].retention, replicas,
+             streams[at].discard, most, streams[at].more);
 }
 
 /* What of the options to look at. */
@@ -448,6 +455,11 @@ int thrum_cluster__link_open(struct link *link, double seconds, thrum_error *ret
         rc = tell_refusal(&link->settings.given, status, ret_error);
     } else {
         link->payload_most = (size_t)natsConnection_GetMaxPayload(link->connection);
+        if (link->payload_most < 2 * OVERHEAD)
+            link->payload_most = 2 * OVERHEAD; /* the server refuses messages then */
+        link->inline_most = link->payload_most - OVERHEAD;
+        if (link->inline_most > INLINE_MOST)
+            link->inline_most = INLINE_MOST;
         if (!link->makes_nothing)
             rc = make_stream_now(link, "t", ret_error);
         if (rc == 0 && !link->makes_nothing)
@@ -498,13 +510,11 @@ void thrum_cluster__link_answer(struct link *link, const char *reply, const char
     (void)natsConnection_PublishString(link->connection, reply, text);
 }
 
-void thrum_cluster__link_make_streams(struct link *link)
+void thrum_cluster__link_make_stream(struct link *link, const char *kind, const char *token)
 {
     char subject[SUBJECT_SIZE], text[1024];
-    for (const char *kind = "tr"; *kind; kind++) {
-        describe_stream(link, (const char[]){*kind, 0}, subject, text, sizeof text);
-        thrum_cluster__link_publish(link, subject, "x", NULL, text, strlen(text));
-    }
+    describe_stream(link, kind, subject, text, sizeof text);
+    thrum_cluster__link_publish(link, subject, token, NULL, text, strlen(text));
 }
 
 void thrum_cluster__code_of(const char *name, char code[CODE_SIZE])

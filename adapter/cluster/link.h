@@ -7,7 +7,15 @@
 
 #include <nats/nats.h>
 
-enum { POOL_MOST = 32, SUBJECT_SIZE = 256, CODE_SIZE = 128, PRIORITIES = 3, LISTENERS_MOST = 4 };
+enum {
+    POOL_MOST = 32,
+    SUBJECT_SIZE = 256,
+    CODE_SIZE = 128,
+    PRIORITIES = 3,
+    LISTENERS_MOST = 4,
+    OVERHEAD = 1024,         /* bytes of a message beside a value */
+    INLINE_MOST = 512 * 1024 /* of a value that travels in a message */
+};
 
 /* Options with the defaults filled in. */
 struct settings {
@@ -31,6 +39,7 @@ struct link {
     bool makes_nothing;  /* it looks at a pool, and does not make its streams */
     thrum_event closed;  /* no callback comes any more, but for messages */
     size_t payload_most; /* bytes of a message that the server takes */
+    size_t inline_most;  /* bytes of a value in a message */
     /* Called by a thread of libnats. `token` is what follows the inbox in the subject, or NULL for a message that a
      * consumer delivers there under the subject that it was published to. */
     void (*receive)(void *context, const char *token, natsMsg *message);
@@ -70,8 +79,9 @@ natsStatus thrum_cluster__link_listen_to_inbox(struct link *link, natsInbox **re
 void thrum_cluster__link_publish(struct link *link, const char *subject, const char *reply,
                                  const char *id, const void *bytes, size_t size);
 
-/* Makes the streams of the pool, unless they are there. Does not wait for the answer. */
-void thrum_cluster__link_make_streams(struct link *link);
+/* Makes a stream of the pool, unless it is there: "t" has tasks, "r" results, "v" large values. Does not wait for the answer,
+ * which comes with this token. */
+void thrum_cluster__link_make_stream(struct link *link, const char *kind, const char *token);
 
 /* What stands for the function of a task in subjects and names of consumers, from its name: "square=1" for "square@1", and
  * the build-id for a name of that. Servers of a cluster send each other a subject behind an "@", so it must have none. */

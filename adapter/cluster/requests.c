@@ -80,9 +80,20 @@ static void mark_asked(struct client *client, thrum_time now)
     client->cancel_at = now;
 }
 
+/* Notes a parcel whose argument is on its way, if all of it is to go: no message has left yet. Under the lock. */
+static bool note_unsent(const struct parcel *parcel, bool clears, struct numbers *unsent)
+{
+    if (parcel->stage != LOADING || parcel->generation)
+        return false;
+    if (clears || parcel->flights->given_up_at)
+        thrum_cluster__note(unsent, parcel->number);
+    return true;
+}
+
 /* Requests to stop: once marked, all of this is repeated until the flights are resolved. */
 void thrum_cluster__pass_requests(struct client *client, bool clears)
 {
+    struct numbers unsent = {.count = 0};
     bool asked = thrum_driver_asked(client->executor);
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
@@ -92,10 +103,14 @@ void thrum_cluster__pass_requests(struct client *client, bool clears)
             break;
         client->cancel_at = now + 100 * MS;
         tell_workers(client);
-        for (size_t i = 0; i < client->parcels.room; i++)
-            if (client->parcels.places[i].value)
-                look_at_parcel(client, client->parcels.places[i].value, clears, now);
+        for (size_t i = 0; i < client->parcels.room; i++) {
+            struct parcel *parcel = client->parcels.places[i].value;
+            if (parcel && !note_unsent(parcel, clears, &unsent))
+                look_at_parcel(client, parcel, clears, now);
+        }
     }
+    for (size_t i = 0; i < unsent.count; i++)
+        thrum_cluster__resolve_parcel(client, unsent.number[i], RESULT_UNRUN, 0, NULL);
 }
 
 /* When a flight is given up, INT64_MAX for never. */

@@ -54,8 +54,10 @@ struct lease *thrum_cluster__find_lease(struct worker *worker, const struct deli
 static struct answer *answer_for(struct worker *worker, const unsigned char *client, size_t size)
 {
     struct answer *answer = worker->answers;
+    size_t most = worker->link.payload_most - OVERHEAD;
+    most = most < ANSWER_BYTES ? most : ANSWER_BYTES;
     for (; answer; answer = answer->next)
-        if (!answer->again_at && !*answer->id && answer->buffer.size + size < ANSWER_BYTES &&
+        if (!answer->again_at && !*answer->id && answer->buffer.size + size < most &&
             memcmp(answer->client, client, CLIENT_SIZE) == 0)
             return answer;
     answer = calloc(1, sizeof *answer);

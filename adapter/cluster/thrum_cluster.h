@@ -75,7 +75,8 @@ typedef struct thrum_cluster_options {
  *  - -ECHILD: its worker was lost, `max_deliveries` times; or its process died (see
  *    thrum_process_pool_new, for workers that run tasks in processes)
  *  - -ENOENT: the function has no name (thrum/task_name.h)
- *  - -EMSGSIZE: its argument or its result is larger than a message of the server may be
+ *  - -EMSGSIZE: its argument or its result is larger than 1 GiB. One that is larger than 512 KiB, or than a message of the server
+ *    may be, travels in chunks
  *  - -EAGAIN: the server's queue is full (`max_queued`), with THRUM_WHEN_FULL_REFUSE
  *  - -ECANCELED: it was cancelled, and no worker has said within a lease how it ended
  *  - -EINVAL: an owned value (thrum_owned) cannot leave its process

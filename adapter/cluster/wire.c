@@ -83,6 +83,7 @@ void thrum_cluster__task_record_write(struct buffer *buffer, const struct task_r
     thrum_cluster__buffer_add_number(buffer, record->number, 8);
     thrum_cluster__buffer_add_number(buffer, record->left, 8);
     thrum_cluster__buffer_add_number(buffer, record->lost, 4);
+    thrum_cluster__buffer_add_number(buffer, record->form, 1);
     thrum_cluster__buffer_add_number(buffer, record->name_size, 2);
     thrum_cluster__buffer_add_number(buffer, record->arg_size, 4);
     thrum_cluster__buffer_add(buffer, record->name, record->name_size);
@@ -94,11 +95,12 @@ bool thrum_cluster__task_record_read(struct reader *reader, struct task_record *
     ret_record->number = thrum_cluster__reader_number(reader, 8);
     ret_record->left = thrum_cluster__reader_number(reader, 8);
     ret_record->lost = (uint32_t)thrum_cluster__reader_number(reader, 4);
+    ret_record->form = (uint8_t)thrum_cluster__reader_number(reader, 1);
     ret_record->name_size = thrum_cluster__reader_number(reader, 2);
     ret_record->arg_size = thrum_cluster__reader_number(reader, 4);
     ret_record->name = thrum_cluster__reader_bytes(reader, ret_record->name_size);
     ret_record->arg = thrum_cluster__reader_bytes(reader, ret_record->arg_size);
-    return !reader->bad;
+    return !reader->bad && ret_record->form < ARG_FORMS;
 }
 
 void thrum_cluster__result_record_write(struct buffer *buffer, const struct result_record *record)
@@ -120,6 +122,32 @@ bool thrum_cluster__result_record_read(struct reader *reader, struct result_reco
     ret_record->size = thrum_cluster__reader_number(reader, 4);
     ret_record->bytes = thrum_cluster__reader_bytes(reader, ret_record->size);
     return !reader->bad && ret_record->kind < RESULT_KINDS;
+}
+
+size_t thrum_cluster__value_record_write(const struct value_record *record,
+                                         char bytes[REFERENCE_MOST])
+{
+    size_t length = strnlen(record->name, VALUE_NAME_SIZE);
+    write_number((unsigned char *)bytes, record->size, 8);
+    write_number((unsigned char *)bytes + 8, record->chunk, 4);
+    memcpy(bytes + 12, record->name, length);
+    return 12 + length;
+}
+
+bool thrum_cluster__value_record_read(const void *bytes, size_t size,
+                                      struct value_record *ret_record)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    struct reader reader = {bytes, size, false};
+    ret_record->size = thrum_cluster__reader_number(&reader, 8);
+    ret_record->chunk = (uint32_t)thrum_cluster__reader_number(&reader, 4);
+    size_t length = reader.left;
+    if (reader.bad || length == 0 || length >= VALUE_NAME_SIZE || ret_record->size == 0 ||
+        ret_record->size > VALUE_MOST || ret_record->chunk < CHUNK_LEAST)
+        return false;
+    memcpy(ret_record->name, reader.at, length);
+    ret_record->name[length] = '\0';
+    return strspn(ret_record->name, letters) == length;
 }
 
 const char *thrum_cluster__json_find(const char *text, size_t size, const char *key)

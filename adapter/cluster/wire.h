@@ -1,13 +1,15 @@
 /* What clients and workers send each other, byte for byte. Numbers are little-endian; what comes from outside is checked as
  * it is read, once.
  *
- *     tasks     "THT1" client:16 count:u32 { number:u64 left:u64 lost:u32 name_size:u16 arg_size:u32 name arg }
+ *     tasks     "THT1" client:16 count:u32 { number:u64 left:u64 lost:u32 form:u8 name_size:u16 arg_size:u32 name arg }
  *     results   "THR1" count:u32 { number:u64 kind:u8 code:i32 run:u64 size:u32 bytes }
  *     cancels   "THC1" client:16 count:u32 { number:u64 }
+ *     reference size:u64 chunk:u32 name                        in place of a value that travels in chunks: values.c
  *
  * `left` is the time in nanoseconds until the task's deadline, 0 for none: clocks of machines are never compared. `lost` is
  * how many workers were lost over the task before this message. `run` is the worker's estimate of the time that the task
- * takes, in nanoseconds. The bytes of a result are its value, or the message of its error. */
+ * takes, in nanoseconds. The bytes of a result are its value, a reference to it (RESULT_LARGE), or the message of its error;
+ * RESULT_LOST says that the worker did not find the argument that the task refers to. */
 #ifndef CLUSTER_WIRE_H
 #define CLUSTER_WIRE_H
 
@@ -15,9 +17,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLIENT_SIZE = 16, BATCH_MOST = 256 };
+enum {
+    CLIENT_SIZE = 16,
+    BATCH_MOST = 256,
+    VALUE_NAME_SIZE = 48,
+    CHUNK_LEAST = 64,
+    REFERENCE_MOST = 12 + VALUE_NAME_SIZE
+};
 
-enum result_kind { RESULT_VALUE, RESULT_ERROR, RESULT_UNRUN, RESULT_KINDS };
+#define VALUE_MOST ((uint64_t)1 << 30) /* bytes of an argument or a result */
+
+enum result_kind {
+    RESULT_VALUE,
+    RESULT_ERROR,
+    RESULT_UNRUN,
+    RESULT_LARGE,
+    RESULT_LOST,
+    RESULT_KINDS
+};
+
+/* How the argument of a task travels. */
+enum arg_form { ARG_INSIDE, ARG_LARGE, ARG_FORMS };
 
 /* Bytes that grow. Once memory has run out, `failed` stays set and nothing is added. */
 struct buffer {
@@ -47,6 +67,7 @@ bool thrum_cluster__reader_magic(struct reader *reader, const char *magic);
 struct task_record {
     uint64_t number, left;
     uint32_t lost;
+    uint8_t form;     /* of enum arg_form */
     const char *name; /* not terminated */
     size_t name_size;
     const void *arg;
@@ -61,6 +82,19 @@ struct result_record {
     size_t size;
 };
 
+/* A value that travels in chunks. */
+struct value_record {
+    uint64_t size;
+    uint32_t chunk;
+    char name[VALUE_NAME_SIZE]; /* letters, digits and "-": it becomes a part of a subject */
+};
+
+/* Returns how many bytes it has. */
+size_t thrum_cluster__value_record_write(const struct value_record *record,
+                                         char bytes[REFERENCE_MOST]);
+/* Reads a reference that fills `bytes`. Returns false if it is none. */
+bool thrum_cluster__value_record_read(const void *bytes, size_t size,
+                                      struct value_record *ret_record);
 void thrum_cluster__task_record_write(struct buffer *buffer, const struct task_record *record);
 bool thrum_cluster__task_record_read(struct reader *reader, struct task_record *ret_record);
 void thrum_cluster__result_record_write(struct buffer *buffer, const struct result_record *record);

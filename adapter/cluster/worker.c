@@ -1,6 +1,7 @@
 /* The worker: takes messages with tasks from the streams of a pool, runs the tasks on a local executor, and sends outcomes.
  *
  *     message --read--> jobs on the executor --done--> results in an answer --PubAck--> message acknowledged
+ *                \-> argument fetched -/          \-> result stored in chunks -/      for large values: values.c
  *
  * A message that was taken and not acknowledged is a *lease*. Its tasks are *jobs*. A worker says every third of the lease
  * time that it goes on, so the server delivers the message to no other. A worker that dies or is stopped says nothing, and
@@ -50,6 +51,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 /* ------------------------------------------------------------------------------- the server's state */
 
@@ -110,7 +112,8 @@ static void recover(struct worker *worker)
         worker->lost = false;
         if (lost) {
             worker->recover_at = now + 1000 * MS;
-            thrum_cluster__link_make_streams(&worker->link);
+            thrum_cluster__link_make_stream(&worker->link, "t", "x");
+            thrum_cluster__link_make_stream(&worker->link, "r", "x");
             make_consumers(worker);
         }
     }
@@ -124,6 +127,7 @@ static void reconnected(void *context)
         worker->lost = true; /* the server may have lost its state: make what is not there */
         worker->same = false;
         worker->progress_at = 0;
+        thrum_cluster__values_again(&worker->values);
         for (size_t i = 0; i < worker->consumer_count; i++) {
             worker->consumers[i].waits = 0;
             worker->consumers[i].asked = 0;
@@ -156,6 +160,8 @@ static void receive(void *context, const char *token, natsMsg *message)
             (size_t)natsMsg_GetDataLength(message), natsMsg_IsNoResponders(message));
     if (token && *token == 'c')
         take_made(worker, token, message);
+    if (token && *token && strchr("ugm", *token))
+        thrum_cluster__worker_chunk(worker, token, message);
     if (!token || *token != 'v')
         return;
     thrum_with (&worker->lock) {
@@ -273,14 +279,22 @@ static void stop_pulls(struct worker *worker)
         (void)natsSubscription_WaitForDrainCompletion(worker->pulls, 5000);
 }
 
+/* Nothing is left to do; or no task runs, and for two leases the server has taken nothing: it is gone. */
 static bool is_drained(struct worker *worker)
 {
     bool drained = false;
+    thrum_time now = thrum_now(), patience = 2 * worker->link.settings.lease;
     thrum_with (&worker->lock) {
-        bool leases = false;
+        bool leases = false, runs = worker->done;
         for (const struct lease *lease = worker->leases; lease; lease = lease->next)
             leases |= !lease->dead;
-        drained = !worker->held && !leases && !worker->answers;
+        for (const struct job *job = worker->jobs; job; job = job->next)
+            runs |= !job->transfer;
+        if (runs)
+            worker->give_up_at = now + patience;
+        else if (worker->values.progress_at + patience > worker->give_up_at)
+            worker->give_up_at = worker->values.progress_at + patience;
+        drained = (!worker->held && !leases && !worker->answers) || now > worker->give_up_at;
     }
     return drained;
 }
@@ -295,6 +309,8 @@ static thrum_time next_look(struct worker *worker)
             next = worker->ask_at;
         if (worker->resend_at < next && worker->answers)
             next = worker->resend_at;
+        thrum_time values = thrum_cluster__values_next(&worker->values);
+        next = values < next ? values : next;
     }
     return next;
 }
@@ -302,7 +318,7 @@ static thrum_time next_look(struct worker *worker)
 static void work(struct worker *worker)
 {
     bool stopped = false;
-    thrum_time give_up = 0;
+    struct buffer buffer = {0};
     for (;;) {
         thrum_event_clear(&worker->wake);
         bool draining = false;
@@ -311,19 +327,22 @@ static void work(struct worker *worker)
         if (draining && !stopped) {
             stopped = true;
             stop_pulls(worker);
-            give_up = thrum_now() + 2 * worker->link.settings.lease;
+            thrum_with (&worker->lock)
+                worker->give_up_at = thrum_now() + 2 * worker->link.settings.lease;
         }
         thrum_cluster__cancel_jobs(worker);
         thrum_cluster__finish_jobs(worker);
+        thrum_cluster__values_move(&worker->values, &buffer);
         thrum_cluster__publish_answers(worker);
         ask_for_stream(worker);
         thrum_cluster__ask_for_more(worker);
         say_progress(worker);
         recover(worker);
-        if (draining && (is_drained(worker) || thrum_now() > give_up))
-            return;
+        if (draining && is_drained(worker))
+            break;
         (void)!thrum_event_wait(&worker->wake, thrum_at(next_look(worker)));
     }
+    thrum_cluster__buffer_free(&buffer);
 }
 
 static void await_jobs(struct worker *worker)
@@ -342,6 +361,7 @@ static void await_jobs(struct worker *worker)
 
 static void close_worker(struct worker *worker)
 {
+    thrum_cluster__give_up_values(worker);
     await_jobs(worker);
     (void)natsConnection_FlushTimeout(worker->link.connection, 2000);
     thrum_cluster__link_close(&worker->link);
@@ -418,12 +438,19 @@ int thrum_cluster_serve(const thrum_cluster_options *options, thrum_executor *ex
     worker->link.receive = receive;
     worker->link.reconnected = reconnected;
     worker->link.context = worker;
+    worker->values = (struct values){.link = &worker->link, .lock = &worker->lock};
     worker->executor = executor;
     if (serve)
         worker->serve = *serve;
     if (worker->serve.max_running <= 0)
         worker->serve.max_running = thrum_cpu_count();
-    rc = serve_with(worker, ret_error);
+    unsigned char random[8];
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
+        rc = thrum_cluster__link_error(ret_error, -EAGAIN, "the system gives no random number");
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(worker->id + 2 * i, 3, "%02x", random[i]);
+    if (rc == 0)
+        rc = serve_with(worker, ret_error);
     free(worker);
     return rc;
 }

@@ -4,6 +4,7 @@
 #define CLUSTER_WORKER_H
 
 #include "link.h"
+#include "values.h"
 
 #include <thrum/executor.h>
 #include <thrum/lock.h>
@@ -15,7 +16,6 @@ enum {
     AHEAD_MOST = 2048,
     ANSWER_BYTES = 256 * 1024,
     WAIT_SECONDS = 5, /* of a request at the server */
-    OVERHEAD = 1024,
 };
 
 #define MS ((thrum_time)1000000) /* a millisecond */
@@ -40,8 +40,13 @@ struct job {
     struct lease *lease;
     unsigned char client[CLIENT_SIZE];
     uint64_t number;
-    thrum_future *future;
-    struct job *next, *prev; /* in `jobs`; then `next` in `done` */
+    thrum_task_fn *function;
+    thrum_deadline deadline;
+    uint64_t run;         /* nanoseconds that the task took */
+    thrum_future *future; /* NULL before the task is submitted, and after it has ended */
+    struct transfer
+        *transfer;           /* of its argument before, and of its result after, if that is large */
+    struct job *next, *prev; /* in `jobs`; while it is done, `next` in `done` */
     char name[THRUM_TASK_NAME_SIZE];
 };
 
@@ -91,13 +96,15 @@ struct worker {
     struct answer *answers;
     struct request *requests;
     uint64_t numbers, ended;
-    size_t held;             /* jobs */
+    size_t held; /* jobs */
+    struct values values;
+    char id[17];             /* random: a part of the names of large results */
     uint64_t average, batch; /* nanoseconds of a task; tasks of a message */
     bool draining, again, lost;
     bool same;         /* the leases are of this stream of tasks */
     char created[48];  /* when that was made */
     thrum_time ask_at; /* when to ask for that again */
-    thrum_time progress_at, resend_at, recover_at;
+    thrum_time progress_at, resend_at, recover_at, give_up_at;
 };
 
 /* Has the I/O thread look. */
@@ -152,6 +159,12 @@ void thrum_cluster__take_cancels(natsConnection *connection, natsSubscription *s
 
 /* Asks the jobs that clients name to stop. By the I/O thread. */
 void thrum_cluster__cancel_jobs(struct worker *worker);
+
+/* The server's answer to a chunk of a value. */
+void thrum_cluster__worker_chunk(struct worker *worker, const char *token, natsMsg *message);
+
+/* Gives up the jobs whose values are on their way. By the I/O thread, at the end. */
+void thrum_cluster__give_up_values(struct worker *worker);
 
 /* --------------------------------------------------------------------------------------- pulls.c */
 

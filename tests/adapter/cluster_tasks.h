@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <thrum.h>
 #include <unistd.h>
@@ -51,6 +52,46 @@ static int take_long(thrum_task *self)
     return rc < 0 ? rc : thrum_return(self, thrum_value(int64_t, 1));
 }
 THRUM_TASK(take_long)
+
+/* Bytes of which each depends on its place and on the size. Nobody else has them yet, and they are many. */
+__attribute__((no_sanitize("thread"))) static void fill(unsigned char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        bytes[i] = (unsigned char)(i * 31 + (i >> 12) + size);
+}
+
+/* Returns as many bytes as it is told. */
+static int make_bytes(thrum_task *self)
+{
+    size_t size = thrum_arg(self, size_t);
+    unsigned char *bytes = malloc(size);
+    if (!bytes)
+        return -ENOMEM;
+    fill(bytes, size);
+    int rc = thrum_return(self, bytes, size);
+    free(bytes);
+    return rc;
+}
+THRUM_TASK(make_bytes)
+
+/* take_long with an argument that is longer: what follows are the bytes of `fill`. */
+static int take_large(thrum_task *self)
+{
+    size_t size = thrum_task_arg_size(self);
+    const char *arg = thrum_task_arg(self, size);
+    struct noted noted;
+    memcpy(&noted, arg, sizeof noted);
+    unsigned char *bytes = malloc(size);
+    if (!bytes)
+        return -ENOMEM;
+    fill(bytes, size - sizeof noted);
+    int64_t same = memcmp(arg + sizeof noted, bytes, size - sizeof noted) == 0;
+    free(bytes);
+    note_in(noted.path);
+    int rc = thrum_sleep(thrum_in(noted.seconds));
+    return rc < 0 ? rc : thrum_return(self, thrum_value(int64_t, same));
+}
+THRUM_TASK(take_large)
 
 /* Ends the process of the worker at once. */
 static int crash(thrum_task *self)

@@ -37,10 +37,6 @@ static void check_outcomes(thrum_executor *cluster)
     CHECK(memcmp(bytes, large, size) == 0);
     free(bytes);
     thrum_future_free(future);
-    static char huge[2000000];
-    future = thrum_submit(cluster, echo, huge, sizeof huge);
-    CHECK_INT(code_of(future), ==, -EMSGSIZE);
-    thrum_future_free(future);
 }
 
 static void check_map(thrum_executor *cluster)

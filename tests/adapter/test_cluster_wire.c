@@ -5,6 +5,7 @@
 #include "table.h"
 #include "wire.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -98,6 +99,37 @@ TEST(results_come_back_and_a_kind_that_is_none_is_refused)
     reader = (struct reader){(unsigned char *)buffer.bytes, buffer.size, false};
     CHECK(!thrum_cluster__result_record_read(&reader, &record));
     thrum_cluster__buffer_free(&buffer);
+}
+
+TEST(a_reference_comes_back_and_what_is_none_is_refused)
+{
+    struct value_record record = {.size = 700000, .chunk = 262144, .name = "0a-7"}, again;
+    char bytes[REFERENCE_MOST + 1];
+    size_t size = thrum_cluster__value_record_write(&record, bytes);
+    CHECK(thrum_cluster__value_record_read(bytes, size, &again));
+    CHECK_INT(again.size, ==, 700000);
+    CHECK_INT(again.chunk, ==, 262144);
+    CHECK_STR(again.name, "0a-7");
+    for (size_t cut = 0; cut <= 12; cut++)
+        CHECK(!thrum_cluster__value_record_read(bytes, cut, &again));
+    static const char *const names[] = {"a.b", "a>", "*", "A", "a b", "", "a\n"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0];
+         i++) { /* they would be another subject */
+        snprintf(record.name, sizeof record.name, "%s", names[i]);
+        size = thrum_cluster__value_record_write(&record, bytes);
+        CHECK(!thrum_cluster__value_record_read(bytes, size, &again));
+    }
+    memset(bytes + 12, 'a', VALUE_NAME_SIZE);
+    CHECK(!thrum_cluster__value_record_read(bytes, 12 + VALUE_NAME_SIZE, &again));
+    static const struct value_record wrong[] = {{0, 262144, "a"},
+                                                {VALUE_MOST + 1, 262144, "a"},
+                                                {UINT64_MAX, 262144, "a"},
+                                                {700000, 0, "a"},
+                                                {700000, 1, "a"}};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        size = thrum_cluster__value_record_write(&wrong[i], bytes);
+        CHECK(!thrum_cluster__value_record_read(bytes, size, &again));
+    }
 }
 
 static uint64_t number_in(const char *text, const char *key)

@@ -1,0 +1,265 @@
+/* libthrum-cluster with arguments and results that are larger than a message: they come back as they were, whatever fails
+ * while they are on their way, and nothing of them stays at the server. CLUSTER_LARGE=1 adds a size of 100 MiB. */
+#include "base/atomic.h"
+#include "support_cluster.h"
+
+#include <nats/nats.h>
+#include <stdlib.h>
+
+enum { KIB = 1024, MIB = 1024 * 1024 };
+
+/* ------------------------------------------------------------------------------- what the server has */
+
+/* Asks the server, and returns what stands behind a key of its answer; -1 if there is no such stream. */
+static long long ask(const char *request, const char *subject, const char *key)
+{
+    static natsConnection *connection;
+    static char of[64];
+    char text[4096], quoted[40];
+    natsMsg *answer = NULL;
+    if (strcmp(of, server.url) != 0) {
+        natsConnection_Destroy(connection);
+        connection = NULL;
+        snprintf(of, sizeof of, "%s", server.url);
+        CHECK_INT(natsConnection_ConnectTo(&connection, server.url), ==, NATS_OK);
+    }
+    CHECK_INT(natsConnection_RequestString(&answer, connection, subject, request, 10000), ==,
+              NATS_OK);
+    snprintf(text, sizeof text, "%.*s", natsMsg_GetDataLength(answer), natsMsg_GetData(answer));
+    natsMsg_Destroy(answer);
+    snprintf(quoted, sizeof quoted, "\"%s\":", key);
+    const char *at = strstr(text, quoted);
+    return at && !strstr(text, "\"error\"") ? atoll(at + strlen(quoted)) : -1;
+}
+
+/* Messages in the stream of tasks or values of the pool. */
+static long long messages_in(const char *kind)
+{
+    char subject[64];
+    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-test-%s", kind);
+    return ask("", subject, "messages");
+}
+
+static void await_no_values(void)
+{
+    while (messages_in("v") > 0)
+        (void)!thrum_sleep(thrum_in(0.01));
+}
+
+/* --------------------------------------------------------------------------------- what is submitted */
+
+static int count_end(thrum_future *future, void *context)
+{
+    (void)future;
+    thrum__add_relaxed((uint32_t *)context, 1);
+    return 0;
+}
+
+static unsigned char *bytes_of(size_t size)
+{
+    unsigned char *bytes = malloc(size ? size : 1);
+    CHECK(bytes);
+    fill(bytes, size);
+    return bytes;
+}
+
+/* The future's result is the bytes of this size. */
+static void check_bytes(thrum_future *future, size_t size)
+{
+    void *result = NULL;
+    size_t result_size = 0;
+    unsigned char *bytes = bytes_of(size);
+    CHECK_INT(thrum_future_take(future, &result, &result_size, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result_size, ==, size);
+    CHECK(size == 0 || memcmp(result, bytes, size) == 0);
+    free(result);
+    free(bytes);
+    thrum_future_free(future);
+}
+
+static thrum_future *submit_echo(thrum_executor *cluster, size_t size)
+{
+    unsigned char *bytes = bytes_of(size);
+    thrum_future *future = thrum_submit(cluster, echo, bytes, size);
+    free(bytes);
+    return future;
+}
+
+/* A task with a large argument that notes its runs. */
+static thrum_future *submit_large(thrum_executor *cluster, const char *name, double seconds,
+                                  size_t size, struct noted *noted)
+{
+    unsigned char *arg = malloc(sizeof *noted + size);
+    CHECK(arg);
+    *noted = (struct noted){.seconds = seconds};
+    path_of(name, noted);
+    memcpy(arg, noted, sizeof *noted);
+    fill(arg + sizeof *noted, size);
+    thrum_future *future = thrum_submit(cluster, take_large, arg, sizeof *noted + size);
+    free(arg);
+    return future;
+}
+
+static void check_large(thrum_future *future)
+{
+    int64_t same = 0;
+    CHECK_INT(thrum_future_result(future, &same, sizeof same, THRUM_FOREVER), ==, 0);
+    CHECK_INT(same, ==, 1);
+    thrum_future_free(future);
+}
+
+/* ------------------------------------------------------------------------------------------- tests */
+
+TEST_DEADLINE(values_of_every_size_come_back_and_leave_nothing, 60)
+{
+    static const size_t sizes[] = {0,         511 * KIB, 512 * KIB, 512 * KIB + 1,
+                                   513 * KIB, MIB,       10 * MIB,  100 * MIB};
+    size_t count = sizeof sizes / sizeof sizes[0] - (getenv("CLUSTER_LARGE") == NULL);
+    thrum_future *futures[8];
+    start_server();
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    check_bytes(submit_echo(cluster, 300 * KIB), 300 * KIB);
+    CHECK_INT(messages_in("v"), ==, -1); /* a pool without large values has no stream for them */
+    for (size_t i = 0; i < count; i++)
+        check_bytes(submit_echo(cluster, sizes[i]), sizes[i]);
+    for (size_t i = 0; i < count; i++)
+        futures[i] = submit_echo(cluster, sizes[i]);
+    for (size_t i = 0; i < count; i++)
+        check_bytes(futures[i], sizes[i]);
+    await_no_values();
+    CHECK_INT(ask("", "$JS.API.STREAM.INFO.thrum-test-v", "max_age"), ==, 7200000000000);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST(a_server_with_small_messages_takes_large_values)
+{
+    enum { COUNT = 60 };
+    thrum_future *futures[COUNT];
+    nats_server_start(&server, "max_payload: 16384");
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    check_bytes(submit_echo(cluster, 200 * KIB), 200 * KIB);
+    for (int i = 0; i < COUNT; i++) /* together they are more than a message */
+        futures[i] = submit_echo(cluster, 2 * KIB);
+    for (int i = 0; i < COUNT; i++)
+        check_bytes(futures[i], 2 * KIB);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+/* The worker is killed when a part of its result is stored. If all of it was, the next round tries again. */
+TEST_DEADLINE(a_worker_that_dies_while_it_sends_a_result_leaves_one_outcome, 60)
+{
+    enum { SIZE = 24 * MIB, CHUNKS = SIZE / (256 * KIB) };
+    uint32_t ends = 0, rounds = 0;
+    long long stored = CHUNKS;
+    start_server();
+    thrum_executor *cluster = new_cluster(NULL);
+    for (; stored == CHUNKS; rounds++) {
+        pid_t first = start_worker("threads");
+        thrum_future *future = thrum_submit(cluster, make_bytes, thrum_value(size_t, SIZE));
+        CHECK_INT(thrum_future_add_done_callback(future, count_end, &ends), ==, 0);
+        while (messages_in("v") < 2)
+            thrum_yield();
+        (void)cluster_program_signal(first, SIGKILL);
+        stored = messages_in("v");
+        pid_t second = start_worker("threads");
+        check_bytes(future, SIZE);
+        CHECK_INT(cluster_program_signal(second, SIGTERM), ==, 0);
+        while (messages_in("v") > (stored < CHUNKS ? stored : 0)) /* what was read is deleted */
+            (void)!thrum_sleep(thrum_in(0.01));
+    }
+    thrum_executor_shutdown(cluster); /* deletes what the dead worker left */
+    CHECK_INT(ends, ==, rounds);
+    await_no_values();
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_large_argument_survives_the_death_of_its_worker, 60)
+{
+    struct noted noted;
+    start_server();
+    pid_t first = start_worker("threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_large(cluster, "large", 0.3, 3 * MIB, &noted);
+    await_begun(&noted, 1);
+    (void)cluster_program_signal(first, SIGKILL);
+    pid_t second = start_worker("processes");
+    check_large(future);
+    CHECK_INT(begun(&noted), ==, 2);
+    thrum_executor_shutdown(cluster);
+    await_no_values();
+    CHECK_INT(cluster_program_signal(second, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+/* Somebody deletes the values at the server: the worker does not find the argument, and the client sends it again. */
+TEST_DEADLINE(an_argument_that_is_gone_is_sent_again, 60)
+{
+    struct noted noted;
+    start_server();
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *future = submit_large(cluster, "gone", 0, MIB, &noted);
+    while (messages_in("t") != 1)
+        (void)!thrum_sleep(thrum_in(0.01));
+    CHECK_INT(ask("", "$JS.API.STREAM.PURGE.thrum-test-v", "purged"), >=, 4);
+    struct local_worker worker = {0};
+    start_local(&worker);
+    check_large(future);
+    CHECK_INT(begun(&noted), ==, 1);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(large_values_survive_the_loss_of_the_servers_state, 60)
+{
+    enum { COUNT = 3 };
+    thrum_future *futures[COUNT];
+    start_server();
+    pid_t worker = start_worker("threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int i = 0; i < COUNT; i++)
+        futures[i] = submit_echo(cluster, 8 * MIB + (size_t)i);
+    while (messages_in("v") < 3)
+        thrum_yield();
+    nats_server_kill(&server);
+    nats_server_again(&server, true);
+    for (int i = 0; i < COUNT; i++)
+        check_bytes(futures[i], 8 * MIB + (size_t)i);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
+    nats_server_finish(&server);
+}
+
+TEST(deadlines_cancels_and_shutdowns_end_tasks_with_large_arguments)
+{
+    struct noted noted;
+    start_server();
+    thrum_executor *cluster = new_cluster(NULL);
+    unsigned char *bytes = bytes_of(20 * MIB);
+    thrum_future *late = thrum_submit_with(
+        cluster, &(thrum_submit_options){.deadline = thrum_in(0.3)}, echo, bytes, 20 * MIB);
+    thrum_future *cancelled = thrum_submit(cluster, echo, bytes, 20 * MIB);
+    while (!thrum_future_running(cancelled))
+        thrum_yield();
+    CHECK_INT(thrum_future_cancel(cancelled), ==, -EINPROGRESS);
+    CHECK_INT(code_of(cancelled), ==, -ECANCELED);
+    CHECK(thrum_future_cancelled(cancelled));
+    CHECK_INT(code_of(late), ==, -ETIMEDOUT);
+    thrum_future *left = submit_large(cluster, "left", 0, 20 * MIB, &noted);
+    thrum_executor_shutdown_with(cluster, &(thrum_shutdown_options){.cancel_pending = true});
+    CHECK(thrum_future_cancelled(left));
+    await_no_values();
+    free(bytes);
+    thrum_future_free(late);
+    thrum_future_free(cancelled);
+    thrum_future_free(left);
+    nats_server_finish(&server);
+}
