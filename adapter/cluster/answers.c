@@ -161,6 +161,19 @@ static void take_cleared(struct client *client, uint64_t number, bool deleted, c
         thrum_cluster__resolve_parcel(client, number, RESULT_UNRUN, 0, NULL);
 }
 
+/* The server's answer about the consumer of results, or about the stream of tasks, which tells no deliveries. If it delivers
+ * nothing, it is deleted, and made again when that is confirmed. */
+static void look_for_stall(struct client *client, const char *text, size_t size)
+{
+    bool stalls = false;
+    if (!thrum_cluster__json_find(text, size, "delivered"))
+        return;
+    thrum_with (&client->lock)
+        stalls = thrum_cluster__stalls(&client->stall, text, size, 2 * client->link.settings.lease);
+    if (stalls)
+        thrum_cluster__delete_consumer(client, "s");
+}
+
 void thrum_cluster__client_receive(void *context, const char *token, natsMsg *message)
 {
     struct client *client = context;
@@ -182,4 +195,8 @@ void thrum_cluster__client_receive(void *context, const char *token, natsMsg *me
     else if (*token == 'k' && (code == NO_CONSUMER || code == NO_STREAM))
         thrum_with (&client->lock)
             client->lost = true;
+    else if (*token == 'k')
+        look_for_stall(client, text, size);
+    else if (*token == 's') /* the consumer was deleted */
+        thrum_cluster__make_consumer(client);
 }

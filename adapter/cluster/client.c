@@ -204,7 +204,7 @@ static void reconnected(void *context)
 
 /* --------------------------------------------------------------------------------- the server's state */
 
-static void make_consumer(struct client *client)
+void thrum_cluster__make_consumer(struct client *client)
 {
     char subject[SUBJECT_SIZE], text[1024];
     const char *pool = client->link.settings.pool;
@@ -220,12 +220,20 @@ static void make_consumer(struct client *client)
     thrum_cluster__link_publish(&client->link, subject, "x", NULL, text, strlen(text));
 }
 
+void thrum_cluster__delete_consumer(struct client *client, const char *token)
+{
+    char subject[SUBJECT_SIZE];
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.thrum-%s-r.%s",
+             client->link.settings.pool, client->id_text);
+    thrum_cluster__link_publish(&client->link, subject, token, NULL, "", 0);
+}
+
 /* Makes the streams and the consumer again, and publishes all flights again, under new ids. */
 static void recover(struct client *client)
 {
     thrum_cluster__link_make_stream(&client->link, "t", "x");
     thrum_cluster__link_make_stream(&client->link, "r", "x");
-    make_consumer(client);
+    thrum_cluster__make_consumer(client);
     thrum_with (&client->lock) {
         client->lost = false;
         for (size_t i = 0; i < client->parcels.room; i++)
@@ -283,7 +291,7 @@ static int open_client(struct client *client, double seconds)
         client);
     if (!client->executor)
         return thrum_cluster__link_error(&client->error, -ENOMEM, "out of memory");
-    make_consumer(client);
+    thrum_cluster__make_consumer(client);
     return 0;
 }
 
@@ -325,11 +333,8 @@ static void drive(struct client *client)
 
 static void close_client(struct client *client)
 {
-    char subject[SUBJECT_SIZE];
     thrum_executor *executor = client->executor;
-    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.thrum-%s-r.%s",
-             client->link.settings.pool, client->id_text);
-    thrum_cluster__link_publish(&client->link, subject, "x", NULL, "", 0);
+    thrum_cluster__delete_consumer(client, "x");
     if (client->had_large)
         thrum_cluster__values_delete(&client->link, client->id_text);
     (void)natsConnection_FlushTimeout(client->link.connection, 500);

@@ -90,11 +90,12 @@ struct client {
     uint64_t large; /* bytes of large arguments that were taken */
     bool had_large; /* there may be values of this client at the server */
     struct code *codes;
-    uint64_t numbers; /* the last number that was given */
-    bool full;        /* the server refuses tasks: its queue is full */
-    bool lost;        /* the server has lost its state */
-    bool again;       /* publish what is not stored at once: the connection is new */
-    size_t asked;     /* flights that were asked to stop */
+    uint64_t numbers;   /* the last number that was given */
+    bool full;          /* the server refuses tasks: its queue is full */
+    bool lost;          /* the server has lost its state */
+    struct stall stall; /* of the consumer of results */
+    bool again;         /* publish what is not stored at once: the connection is new */
+    size_t asked;       /* flights that were asked to stop */
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
 };
 
@@ -123,6 +124,10 @@ static inline void thrum_cluster__client_wake(void *context)
 {
     thrum_event_set(&((struct client *)context)->wake);
 }
+
+/* The consumer of this client's results: makes it, or deletes it. The answer of the deletion comes with the token. */
+void thrum_cluster__make_consumer(struct client *client);
+void thrum_cluster__delete_consumer(struct client *client, const char *token);
 
 /* ------------------------------------------------------------------------------------- flights.c */
 

@@ -54,6 +54,15 @@ struct delivery {
         time; /* how often it was delivered; where it stands in its stream, and since when */
 };
 
+/* A consumer that is suspected to deliver nothing: stalls.c. */
+struct stall {
+    uint64_t delivered; /* messages that it had delivered */
+    thrum_time since;   /* 0 if it is not suspected */
+};
+
+/* Takes the server's answer about a consumer. Returns true if messages have been waiting for `limit`, and it has delivered none. */
+bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, thrum_time limit);
+
 /* Checks options. Returns 0 or -EINVAL. */
 int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_options *options,
                                  thrum_error *ret_error);

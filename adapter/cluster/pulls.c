@@ -62,8 +62,10 @@ void thrum_cluster__ask_for_more(struct worker *worker)
             struct consumer *consumer = &worker->consumers[i];
             if (!consumer->made)
                 continue;
-            if (promised >= most)
-                break;
+            if (promised >= most) { /* what waits for this consumer waits for room */
+                consumer->stall.since = 0;
+                continue;
+            }
             size_t count = (most - promised) / batch;
             if (consumer->hot && !consumer->asked && count) {
                 consumer->asked = count;
@@ -130,6 +132,7 @@ void thrum_cluster__take_pulled(natsConnection *connection, natsSubscription *su
             if (!consumer)
                 break;
             consumer->hot = true;
+            consumer->stall.since = 0;
             if (consumer->waits) /* the server serves the older request first */
                 consumer->waits = 0;
             else if (consumer->asked)

@@ -32,6 +32,7 @@ static void receive(void *context, const char *token, natsMsg *message)
         question->status.running += thrum_cluster__json_number(text, size, "running");
         question->status.capacity += thrum_cluster__json_number(text, size, "capacity");
         question->status.done += thrum_cluster__json_number(text, size, "done");
+        question->status.replaced += thrum_cluster__json_number(text, size, "replaced");
     }
 }
 

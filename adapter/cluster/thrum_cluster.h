@@ -136,6 +136,7 @@ typedef struct thrum_cluster_status {
     size_t running;       /* tasks that they run */
     size_t capacity;      /* tasks that they can run at once */
     uint64_t done;        /* tasks that they have ended */
+    uint64_t replaced; /* consumers of the server that delivered nothing, and that they made anew */
 } thrum_cluster_status;
 
 /* Asks the server and the workers of a pool. Waits a quarter of a second for the workers. Blocks,

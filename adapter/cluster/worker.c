@@ -162,27 +162,38 @@ static void receive(void *context, const char *token, natsMsg *message)
         take_made(worker, token, message);
     if (token && *token && strchr("ugm", *token))
         thrum_cluster__worker_chunk(worker, token, message);
+    if (token && (*token == 'i' || *token == 'd'))
+        thrum_cluster__take_consumer(worker, token, message);
     if (!token || *token != 'v')
         return;
     thrum_with (&worker->lock) {
         if (read_created(message, created, sizeof created))
             thrum_cluster__know_stream(worker, created);
         else
-            worker->lost = true;
+            worker->lost = true, worker->same = false;
+        if (worker->same &&
+            thrum_cluster__json_number(natsMsg_GetData(message),
+                                       (size_t)natsMsg_GetDataLength(message), "messages"))
+            thrum_cluster__look_at_consumers(worker);
     }
     thrum_cluster__worker_wake(worker);
 }
 
-/* Asks when the stream of tasks was made, until that is known. */
+/* When to ask for the stream of tasks: until it is known, and then for messages that no consumer delivers. Under the lock. */
+static thrum_time ask_at(const struct worker *worker)
+{
+    return worker->asked_at + (worker->same ? worker->link.settings.lease / 2 : 250 * MS);
+}
+
 static void ask_for_stream(struct worker *worker)
 {
     char subject[SUBJECT_SIZE];
     bool asks = false;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
-        asks = !worker->same && now >= worker->ask_at;
+        asks = now >= ask_at(worker);
         if (asks)
-            worker->ask_at = now + 250 * MS;
+            worker->asked_at = now;
     }
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", worker->link.settings.pool);
     if (asks)
@@ -196,8 +207,10 @@ static void take_question(natsConnection *connection, natsSubscription *subscrip
     struct worker *worker = context;
     char text[200];
     thrum_with (&worker->lock)
-        snprintf(text, sizeof text, "{\"running\":%zu,\"capacity\":%d,\"done\":%llu}", worker->held,
-                 worker->serve.max_running, (unsigned long long)worker->ended);
+        snprintf(text, sizeof text,
+                 "{\"running\":%zu,\"capacity\":%d,\"done\":%llu,\"replaced\":%llu}", worker->held,
+                 worker->serve.max_running, (unsigned long long)worker->ended,
+                 (unsigned long long)worker->replaced);
     if (natsMsg_GetReply(message))
         (void)natsConnection_PublishString(connection, natsMsg_GetReply(message), text);
     natsMsg_Destroy(message);
@@ -305,8 +318,8 @@ static thrum_time next_look(struct worker *worker)
     thrum_with (&worker->lock) {
         if (worker->progress_at < next && worker->leases)
             next = worker->progress_at;
-        if (!worker->same && worker->ask_at < next)
-            next = worker->ask_at;
+        if (ask_at(worker) < next)
+            next = ask_at(worker);
         if (worker->resend_at < next && worker->answers)
             next = worker->resend_at;
         thrum_time values = thrum_cluster__values_next(&worker->values);

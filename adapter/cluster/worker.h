@@ -78,6 +78,7 @@ struct consumer {
     thrum_time asked_at;
     bool hot;
     bool made; /* the server has confirmed it: nothing is asked of it before */
+    struct stall stall;
 };
 
 struct worker {
@@ -95,15 +96,15 @@ struct worker {
     struct job *jobs, *done; /* `done` is a stack */
     struct answer *answers;
     struct request *requests;
-    uint64_t numbers, ended;
+    uint64_t numbers, ended, replaced;
     size_t held; /* jobs */
     struct values values;
     char id[17];             /* random: a part of the names of large results */
     uint64_t average, batch; /* nanoseconds of a task; tasks of a message */
     bool draining, again, lost;
-    bool same;         /* the leases are of this stream of tasks */
-    char created[48];  /* when that was made */
-    thrum_time ask_at; /* when to ask for that again */
+    bool same;           /* the leases are of this stream of tasks */
+    char created[48];    /* when that was made */
+    thrum_time asked_at; /* when it was asked about last */
     thrum_time progress_at, resend_at, recover_at, give_up_at;
 };
 
@@ -143,6 +144,14 @@ void thrum_cluster__publish_answers(struct worker *worker);
 /* The server's answer to an answer; `nobody` if there is no stream for it. */
 void thrum_cluster__worker_stored(struct worker *worker, uint64_t number, const char *text,
                                   size_t size, bool nobody);
+
+/* -------------------------------------------------------------------------------------- stalls.c */
+
+/* Asks about consumers for which messages may wait. Under the lock. */
+void thrum_cluster__look_at_consumers(struct worker *worker);
+
+/* The server's answer about a consumer, or to its deletion. */
+void thrum_cluster__take_consumer(struct worker *worker, const char *token, natsMsg *message);
 
 /* ---------------------------------------------------------------------------------------- jobs.c */
 

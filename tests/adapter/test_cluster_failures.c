@@ -128,6 +128,101 @@ TEST_DEADLINE(a_lost_acknowledgement_costs_a_run_and_no_outcome, 60)
     nats_server_finish(&server);
 }
 
+/* --------------------------------------------------------------------------------- stalled consumers */
+
+static natsConnection *by_hand;
+
+/* Asks the server, as an operator does by hand. The caller destroys the answer. */
+static natsMsg *ask_by_hand(const char *subject, const char *text)
+{
+    natsMsg *answer = NULL;
+    CHECK_INT(natsConnection_RequestString(&answer, by_hand, subject, text, 10000), ==, NATS_OK);
+    return answer;
+}
+
+static bool answers(const char *subject, const char *text, const char *expected)
+{
+    natsMsg *answer = ask_by_hand(subject, text);
+    bool found = memmem(natsMsg_GetData(answer), (size_t)natsMsg_GetDataLength(answer), expected,
+                        strlen(expected));
+    natsMsg_Destroy(answer);
+    return found;
+}
+
+/* Changes a consumer, or makes it: `more` is a part of its configuration; `expected` is in the server's answer. */
+static void change_consumer(const char *stream, const char *name, const char *filter,
+                            const char *more, const char *expected)
+{
+    char subject[200], config[600];
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DURABLE.CREATE.%s.%s", stream, name);
+    snprintf(config, sizeof config,
+             "{\"stream_name\":\"%s\",\"config\":{\"durable_name\":\"%s\",\"deliver_policy\":"
+             "\"all\",\"ack_policy\":\"explicit\",\"ack_wait\":1000000000,\"max_deliver\":-1,"
+             "\"filter_subject\":\"%s\",\"replay_policy\":\"instant\",%s}}",
+             stream, name, filter, more);
+    CHECK(answers(subject, config, expected));
+}
+
+/* As after a defect of the server: messages are pending, the worker waits for them, and gets none. Here the consumer may have one
+ * message that is not acknowledged, and the worker has that. */
+TEST_DEADLINE(a_consumer_of_tasks_that_stalls_is_replaced, 60)
+{
+    struct noted noted, next;
+    thrum_cluster_status status = {0};
+    thrum_error error;
+    start_server();
+    CHECK_INT(natsConnection_ConnectTo(&by_hand, server.url), ==, NATS_OK);
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    thrum_future *first = submit_noted(cluster, "holds", 3600, &noted);
+    await_begun(&noted, 1);
+    change_consumer("thrum-test-t", "p1-take_long=1", "thrum.test.t.1.take_long=1",
+                    "\"max_waiting\":4096,\"max_ack_pending\":1", "\"max_ack_pending\":1,");
+    thrum_future *second = submit_noted(cluster, "stalls", 0, &next);
+    CHECK_INT(code_of(second), ==, 0);
+    CHECK_INT(begun(&noted), ==, 1);
+    thrum_cluster_options options = options_with(NULL);
+    CHECK_INT(thrum_cluster_status_get(&options, &status, &error), ==, 0);
+    CHECK_INT(status.replaced, ==, 1);
+    (void)thrum_future_cancel(first);
+    CHECK_INT(code_of(first), ==, -ECANCELED);
+    thrum_future_free(first);
+    thrum_future_free(second);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    natsConnection_Destroy(by_hand);
+    nats_server_finish(&server);
+}
+
+/* The same for the results: here the consumer delivers to a subject that nobody listens to. */
+TEST_DEADLINE(a_consumer_of_results_that_stalls_is_replaced, 60)
+{
+    char name[33] = "", filter[80], subject[100];
+    start_server();
+    CHECK_INT(natsConnection_ConnectTo(&by_hand, server.url), ==, NATS_OK);
+    thrum_executor *cluster = new_cluster(NULL);
+    while (!*name) { /* until the client has made it */
+        natsMsg *answer = ask_by_hand("$JS.API.CONSUMER.NAMES.thrum-test-r", "");
+        const char *at = strstr(natsMsg_GetData(answer), "\"consumers\":[\"");
+        if (at)
+            snprintf(name, sizeof name, "%s", at + strlen("\"consumers\":[\""));
+        natsMsg_Destroy(answer);
+    }
+    snprintf(filter, sizeof filter, "thrum.test.r.%s", name);
+    snprintf(subject, sizeof subject, "$JS.API.CONSUMER.DELETE.thrum-test-r.%s", name);
+    CHECK(answers(subject, "", "\"success\":true"));
+    change_consumer("thrum-test-r", name, filter, "\"deliver_subject\":\"nobody\"",
+                    "\"deliver_subject\":\"nobody\"");
+    struct local_worker worker = {0};
+    start_local(&worker);
+    check_square(cluster);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    natsConnection_Destroy(by_hand);
+    nats_server_finish(&server);
+}
+
 /* ----------------------------------------------------------------------------------- three servers */
 
 static struct nats_server servers[NATS_SERVERS];

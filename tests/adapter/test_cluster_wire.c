@@ -2,6 +2,7 @@
  * its table, against an array. */
 #include "harness.h"
 
+#include "link.h"
 #include "table.h"
 #include "wire.h"
 
@@ -145,6 +146,27 @@ TEST(numbers_are_found_in_answers_of_the_server)
     CHECK_INT(number_in("{\"seq\":-5}", "seq"), ==, 0);
     CHECK_INT(number_in("", "seq"), ==, 0);
     CHECK(number_in("{\"seq\":99999999999999999999999}", "seq") > 0);
+}
+
+TEST(a_consumer_is_stalled_after_a_time_without_deliveries)
+{
+    static const char waits[] =
+        "{\"delivered\":{\"consumer_seq\":7,\"stream_seq\":9},\"num_pending\":2}";
+    static const char delivers[] = "{\"delivered\":{\"consumer_seq\":8},\"num_pending\":1}";
+    static const char empty[] = "{\"delivered\":{\"consumer_seq\":7},\"num_pending\":0}";
+    static const char none[] = "{\"error\":{\"code\":404,\"err_code\":10014}}";
+    struct stall stall = {0};
+    const thrum_time never = INT64_MAX;
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 0)); /* it is suspected */
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), never));
+    CHECK(thrum_cluster__stalls(&stall, waits, strlen(waits), 0));
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 0)); /* what comes next is another */
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
+    CHECK(!thrum_cluster__stalls(&stall, empty, strlen(empty), 0));
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
+    CHECK(!thrum_cluster__stalls(&stall, none, strlen(none), 0));
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
+    CHECK(thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
 }
 
 TEST(a_table_is_like_an_array)
