@@ -374,6 +374,19 @@ natsStatus thrum_cluster__link_listen_to_inbox(struct link *link, natsInbox **re
     return status == NATS_OK ? thrum_cluster__link_listen(link, *ret_inbox, receive, link) : status;
 }
 
+/* libnats 3.4 sends no signature if that begins with a zero byte, which is so for one nonce of 256; the server then refuses
+ * right credentials. Each connection has another nonce. (When it reconnects, libnats itself tries again after the first refusal.) */
+enum { SIGNATURES_MOST = 4 };
+
+static natsStatus connect_signed(struct link *link, natsOptions *to)
+{
+    bool is_signed = link->settings.given.credentials || link->settings.given.nkey;
+    natsStatus status = natsConnection_Connect(&link->connection, to);
+    for (int i = 1; i < SIGNATURES_MOST && is_signed && status == NATS_CONNECTION_AUTH_FAILED; i++)
+        status = natsConnection_Connect(&link->connection, to);
+    return status;
+}
+
 static natsStatus connect_to(struct link *link, double seconds)
 {
     natsOptions *to = NULL;
@@ -386,7 +399,7 @@ static natsStatus connect_to(struct link *link, double seconds)
     if (status == NATS_OK)
         status = set_behaviour(to, link, seconds);
     if (status == NATS_OK)
-        status = natsConnection_Connect(&link->connection, to);
+        status = connect_signed(link, to);
     natsOptions_Destroy(to);
     if (status == NATS_OK)
         status = natsInbox_Create(&link->inbox);

@@ -66,8 +66,9 @@ void nkey_make(struct nkey *key, enum nkey_kind kind)
     encode_key(key->public, public, 33);
 }
 
-static void sign(const struct nkey *key, const char *text, unsigned char *signature, size_t size)
+void nkey_sign(const struct nkey *key, const char *text, unsigned char signature[64])
 {
+    size_t size = 64;
     EVP_PKEY *made = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, key->raw, 32);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
     CHECK(EVP_DigestSignInit(context, NULL, NULL, NULL, made) == 1);
@@ -92,7 +93,7 @@ void nkey_token(char *token, size_t size, const struct nkey *issuer, const char 
     encode_base64url(parts[0], header, strlen(header));
     encode_base64url(parts[1], body, (size_t)length);
     int used = snprintf(token, size, "%s.%s", parts[0], parts[1]);
-    sign(issuer, token, signature, sizeof signature);
+    nkey_sign(issuer, token, signature);
     encode_base64url(signature_text, signature, sizeof signature);
     CHECK(snprintf(token + used, size - (size_t)used, ".%s", signature_text) <
           (int)(size - (size_t)used));

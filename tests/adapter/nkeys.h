@@ -14,6 +14,8 @@ struct nkey {
 
 void nkey_make(struct nkey *key, enum nkey_kind kind);
 
+void nkey_sign(const struct nkey *key, const char *text, unsigned char signature[64]);
+
 /* A token that says `nats`, which is JSON, of the subject, signed by the issuer. `size` must be enough for it. */
 void nkey_token(char *token, size_t size, const struct nkey *issuer, const char *subject,
                 const char *nats);

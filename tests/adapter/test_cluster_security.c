@@ -5,7 +5,9 @@
 #include "support_cluster.h"
 #include "untouched.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 /* Rights that are good: a task goes to a worker and back. The client is first: nats-server 2.9 makes the storage of an
  * account at its first connection, and twice if two come at once. */
@@ -69,6 +71,87 @@ TEST(a_wrong_nkey_is_refused)
     check_refused(&(thrum_cluster_options){.nkey = right.public, .nkey_seed = "/none"}, -EINVAL,
                   "nkey_seed");
     nats_server_finish(&server);
+}
+
+/* A server that refuses all who connect, and counts those that sign its nonce. */
+struct refuser {
+    struct nkey key;
+    int listener, port;
+    int connections, with_signature;
+};
+
+/* A nonce whose signature begins with a zero byte, or does not. */
+static void find_nonce(const struct nkey *key, bool zero, char nonce[16])
+{
+    unsigned char signature[64];
+    unsigned number = 0;
+    do {
+        snprintf(nonce, 16, "%011u", number++);
+        nkey_sign(key, nonce, signature);
+    } while ((signature[0] == 0) != zero);
+}
+
+static void refuse(struct refuser *refuser, int connection)
+{
+    static const char refusal[] = "-ERR 'Authorization Violation'\r\n";
+    char nonce[16], text[2048];
+    size_t size = 0;
+    ssize_t got = 1;
+    find_nonce(&refuser->key, refuser->connections++ == 0, nonce);
+    int length = snprintf(text, sizeof text,
+                          "INFO {\"server_id\":\"x\",\"version\":\"2.9.10\",\"headers\":true,"
+                          "\"auth_required\":true,\"max_payload\":1048576,\"nonce\":\"%s\"}\r\n",
+                          nonce);
+    CHECK_INT(write(connection, text, (size_t)length), ==, length);
+    while (got > 0 && size + 1 < sizeof text) {
+        text[size] = '\0';
+        if (strstr(text, "PING"))
+            break;
+        got = read(connection, text + size, sizeof text - 1 - size);
+        size += got > 0 ? (size_t)got : 0;
+    }
+    refuser->with_signature += strstr(text, "\"sig\":\"") && !strstr(text, "\"sig\":\"\"");
+    (void)!write(connection, refusal, strlen(refusal));
+    close(connection);
+}
+
+static int refuse_all(thrum_task *self)
+{
+    struct refuser *refuser = thrum_arg(self, struct refuser *);
+    int connection;
+    while ((connection = accept4(refuser->listener, NULL, NULL, SOCK_CLOEXEC)) >= 0)
+        refuse(refuser, connection);
+    return 0;
+}
+
+/* libnats sends an empty signature in place of one that begins with a zero byte. So right keys are refused for one nonce of 256,
+ * and another nonce is asked for. */
+TEST(a_nonce_that_libnats_cannot_sign_is_followed_by_another)
+{
+    struct refuser refuser = {.connections = 0};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+    socklen_t size = sizeof address;
+    char seed[100];
+    nkey_make(&refuser.key, NKEY_USER);
+    nats_server_folder(&server);
+    snprintf(seed, sizeof seed, "%s/seed", server.folder);
+    nkey_write(seed, &refuser.key, NULL);
+    refuser.listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CHECK_INT(bind(refuser.listener, (struct sockaddr *)&address, size), ==, 0);
+    CHECK_INT(getsockname(refuser.listener, (struct sockaddr *)&address, &size), ==, 0);
+    CHECK_INT(listen(refuser.listener, 16), ==, 0);
+    snprintf(server.url, sizeof server.url, "nats://127.0.0.1:%d", ntohs(address.sin_port));
+    thrum_thread *thread = thrum_thread_start(refuse_all, thrum_value(struct refuser *, &refuser));
+    check_refused(&(thrum_cluster_options){.nkey = refuser.key.public, .nkey_seed = seed}, -EACCES,
+                  "nkey");
+    CHECK_INT(shutdown(refuser.listener, SHUT_RDWR), ==, 0);
+    CHECK_INT(thrum_thread_join(thread, THRUM_FOREVER), ==, 0);
+    thrum_thread_free(thread);
+    close(refuser.listener);
+    CHECK_INT(refuser.with_signature, >=, 1);
+    CHECK_INT(refuser.connections, ==, 4);
+    CHECK_INT(unlink(seed), ==, 0);
+    CHECK_INT(rmdir(server.folder), ==, 0);
 }
 
 TEST(wrong_credentials_are_refused)
