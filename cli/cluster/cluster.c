@@ -51,7 +51,7 @@ static void print_look(struct watch *watch, const struct look *look)
         watch->lines = look_print_table(stdout, look, &watch->before, terminal_rows() - 1,
                                         style_width(STDOUT_FILENO));
     } else {
-        look_print_table(stdout, look, &watch->before, (int)look->count + 2, 1000);
+        look_print_table(stdout, look, &watch->before, 2 * (int)look->count + 2, 1000);
     }
     watch->printed++;
     (void)fflush(stdout); /* output_finish looks for an error */

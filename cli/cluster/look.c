@@ -167,6 +167,16 @@ static void put_row(FILE *out, const struct pool_look *pool, const struct look *
     fprintf(out, "%.*s\n", columns, line);
 }
 
+/* A line below the row of a pool. Returns how many lines that is. */
+static int put_replaced(FILE *out, const struct pool_look *pool, int columns)
+{
+    char line[LINE_SIZE];
+    snprintf(line, sizeof line, "  workers have replaced stalled consumers: %" PRIu64,
+             pool->status.replaced);
+    fprintf(out, "%.*s\n", columns, line);
+    return 1;
+}
+
 int look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
                      int columns)
 {
@@ -182,6 +192,8 @@ int look_print_table(FILE *out, const struct look *look, const struct look *befo
         }
         put_row(out, &look->pools[i], before, columns);
         lines++;
+        if (look->pools[i].status.replaced && lines + 1 < rows)
+            lines += put_replaced(out, &look->pools[i], columns);
     }
     if (look->count == 0) {
         fprintf(out, "%.*s\n", columns, "the server has no pool");
@@ -211,10 +223,10 @@ void look_print_json(FILE *out, const struct look *look, const struct look *befo
                 ",\"workers\":%zu,\"running\":%zu,\"capacity\":%zu,\"done\":%" PRIu64
                 ",\"queued\":%" PRIu64 ",\"delivered\":%" PRIu64 ",\"redelivered\":%" PRIu64
                 ",\"published\":%" PRIu64 ",\"deliveries\":%" PRIu64 ",\"results\":%" PRIu64
-                ",\"oldest_seconds\":%.3f",
+                ",\"replaced\":%" PRIu64 ",\"oldest_seconds\":%.3f",
                 status->workers, status->running, status->capacity, status->done, status->queued,
                 status->delivered, status->redelivered, status->published, status->deliveries,
-                status->results, status->oldest);
+                status->results, status->replaced, status->oldest);
         put_json_rate(out, "published_per_second", rates.in);
         put_json_rate(out, "deliveries_per_second", rates.out);
         put_json_rate(out, "done_per_second", rates.done);

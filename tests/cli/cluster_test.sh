@@ -147,7 +147,7 @@ for line in open(sys.argv[1]):
     [pool] = json.loads(line)["pools"]
     assert pool["pool"] == "sample" and pool["workers"] == 1 and pool["capacity"] == 3, pool
     assert pool["published"] > 0 and pool["deliveries"] >= pool["published"], pool
-    assert pool["queued"] == 0 and pool["oldest_seconds"] == 0, pool
+    assert pool["queued"] == 0 and pool["oldest_seconds"] == 0 and pool["replaced"] == 0, pool
     for name in ("published", "deliveries", "done"):
         assert pool[name + "_per_second"] == 0, pool
 END
