@@ -18,12 +18,12 @@ bool process_stat_read(pid_t pid, struct process_stat *ret_stat)
     if (length <= 0)
         return false;
     text[length] = 0;
-    /* Field 4 is the parent, 14 and 15 are processor time, 22 is the start. */
+    /* Field 3 is the state, 4 is the parent, 14 and 15 are processor time, 22 is the start. */
     const char *rest = strrchr(text, ')');
     if (!rest || sscanf(rest + 1,
-                        " %*c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
+                        " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu %*d %*d %*d %*d "
                         "%*d %*d %llu",
-                        &ret_stat->parent, &user, &system, &ret_stat->start) != 4)
+                        &ret_stat->state, &ret_stat->parent, &user, &system, &ret_stat->start) != 5)
         return false;
     ret_stat->ticks = user + system;
     return true;

@@ -6,6 +6,7 @@
 #include <sys/types.h>
 
 struct process_stat {
+    char state; /* 'R': it runs or could run. Of a thread, if its number is given */
     pid_t parent;
     unsigned long long ticks; /* of processor time */
     unsigned long long start; /* in ticks since the machine started */

@@ -12,6 +12,7 @@
 #include "child/process_stat.h"
 #include "interrupt.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -232,13 +233,31 @@ struct progress_of_run {
     int still;
 };
 
-/* True if the run has neither taken a step nor used the processor for long. */
+/* True if a thread of the process could run. On a busy machine it may get no processor for seconds. */
+static bool could_run(pid_t pid)
+{
+    char path[64];
+    struct process_stat about;
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *list = opendir(path);
+    for (struct dirent *entry; list && !found && (entry = readdir(list)) != NULL;)
+        found = entry->d_name[0] != '.' &&
+                process_stat_read((pid_t)strtol(entry->d_name, NULL, 10), &about) &&
+                about.state == 'R';
+    if (list)
+        closedir(list);
+    return found;
+}
+
+/* True if the run has neither taken a step nor used the processor for long, though it could have. */
 static bool is_blocked(const struct runner *runner, pid_t pid, struct progress_of_run *seen)
 {
     uint32_t steps = __atomic_load_n(&runner->region->steps, __ATOMIC_RELAXED);
     struct process_stat about = {0};
     unsigned long long ticks = process_stat_read(pid, &about) ? about.ticks : 0;
-    seen->still = steps == seen->steps && ticks == seen->ticks ? seen->still + 1 : 0;
+    bool still = steps == seen->steps && ticks == seen->ticks && !could_run(pid);
+    seen->still = still ? seen->still + 1 : 0;
     seen->steps = steps;
     seen->ticks = ticks;
     int most = STILL_MOST + (int)(runner->region->plan.patience_ns / 1000000 / LOOK_EACH_MS);
