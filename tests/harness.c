@@ -324,6 +324,23 @@ static bool run_test(const struct test *test, int number)
     return !wrong;
 }
 
+/* Runs the test of this name in this process. */
+static int run_here(const char *name)
+{
+    const struct test *test = tests;
+    while (test && strcmp(test->name, name ? name : "") != 0)
+        test = test->next;
+    if (!test) {
+        fprintf(stderr, "--here needs the name of a test; see --list\n");
+        return 2;
+    }
+    if (test->stops)
+        test_skip("it stops the program");
+    test_process = getpid();
+    test->body();
+    return 0;
+}
+
 static double number_argument(const char *option, const char *text)
 {
     char *end = NULL;
@@ -384,6 +401,8 @@ int main(int argc, char **argv)
             for (const struct test *test = tests; test; test = test->next)
                 printf("%s\n", test->name);
             return 0;
+        } else if (strcmp(argv[i], "--here") == 0) {
+            return run_here(argv[i + 1]);
         } else if (strcmp(argv[i], "--repeat") == 0) {
             repeat = number_argument(argv[i], argv[i + 1]);
             i++;

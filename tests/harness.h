@@ -33,6 +33,8 @@
  *     test_lock --deadline-scale X  multiply all deadlines, for slow machines and valgrind;
  *                                   the variable TEST_DEADLINE_SCALE does the same
  *     test_lock --verbose           show what tests print even if they pass
+ *     test_lock --here NAME         run this one in the process of the runner, without a deadline: for a debugger and for
+ *                                   `thrum explore`. The status is that of the test
  */
 #ifndef TESTS_HARNESS_H
 #define TESTS_HARNESS_H
