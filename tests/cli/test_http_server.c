@@ -120,25 +120,24 @@ TEST(hundreds_are_held_at_once)
     }
     CHECK_INT(thrum_now() - begin, >=, 300000000);
     /* One after another they would take two minutes. */
-    CHECK_INT(thrum_now() - begin, <, (intmax_t)(10e9 * test_deadline_scale()));
+    CHECK_INT(thrum_now() - begin, <, 60000000000);
     http_server_stop(&server);
 }
 
+/* The longest is longer than a busy machine keeps a process from a processor, and is not waited for. */
 TEST(shorter_waits_overtake_longer_ones)
 {
     struct http_server server = started();
     size_t right;
     int slow = connected(&server), quick = connected(&server), middle = connected(&server);
-    ask(slow, "GET", "/page?wait_us=800000");
-    ask(quick, "GET", "/page?wait_us=100000");
+    ask(slow, "GET", "/page?wait_us=30000000");
     ask(middle, "GET", "/page?wait_us=400000");
+    ask(quick, "GET", "/page?wait_us=100000");
     CHECK_INT(answer(quick, &right), ==, 200);
-    struct pollfd later[] = {{.fd = slow, .events = POLLIN}, {.fd = middle, .events = POLLIN}};
-    CHECK_INT(poll(later, 2, 10000), >=, 1);
-    CHECK(later[1].revents);
     CHECK_INT(answer(middle, &right), ==, 200);
-    CHECK_INT(answer(slow, &right), ==, 200);
+    CHECK_INT(poll(&(struct pollfd){.fd = slow, .events = POLLIN}, 1, 0), ==, 0);
     http_server_stop(&server);
+    close(slow);
 }
 
 TEST(clients_that_go_away_do_no_harm)
@@ -165,7 +164,7 @@ TEST(stopping_it_takes_it_away_though_requests_are_held)
     thrum_time begin = thrum_now();
     http_server_stop(&server);
     CHECK_INT(kill(pid, 0), ==, -1);
-    CHECK_INT(thrum_now() - begin, <, (intmax_t)(5e9 * test_deadline_scale()));
+    CHECK_INT(thrum_now() - begin, <, 30000000000); /* before the request is answered */
     CHECK_INT(server.pid, ==, 0);
     http_server_stop(&server); /* nothing to do */
     close(client);

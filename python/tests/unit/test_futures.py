@@ -479,7 +479,7 @@ class ExtrasTest(unittest.TestCase):
         for _ in range(7):
             limiter.acquire()
         self.assertGreaterEqual(time.monotonic() - begin, 0.05)
-        slow = thrum.RateLimiter(0.1)
+        slow = thrum.RateLimiter(0.001)
         self.assertTrue(slow.acquire(timeout=0))
         self.assertFalse(slow.acquire(timeout=0.01))
         self.assertRaises(ValueError, slow.acquire, 2)
