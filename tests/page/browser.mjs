@@ -25,7 +25,7 @@ export const shoot = (page, name) => pictures ? page.screenshot({ path: `${pictu
 
 // What axe finds that is serious, as text. In a shadow root it takes the colour behind some elements for that of the page, so what it
 // says of contrast is measured again where the element itself has a colour behind its text.
-export async function faults(page) {
+async function faults(page) {
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {
     const luminance = colour => {
@@ -47,6 +47,16 @@ export async function faults(page) {
       .map(node => `${one.id}: ${node.target.flat().join(" ")} ${node.html.slice(0, 100)} ${node.failureSummary.slice(0, 300)}`));
   });
   return found;
+}
+
+// A page may still be changing, so axe is asked again while it finds something.
+export async function checkFaults(page, what) {
+  let found = await faults(page);
+  for (let i = 0; found.length && i < 40; i++) {
+    await page.waitForTimeout(250);
+    found = await faults(page);
+  }
+  assert.deepEqual(found, [], what);
 }
 
 export async function run(tests) {

@@ -1,6 +1,6 @@
 // The page of `thrum trace view`: node timeline_test.mjs THRUM MODULES WORK PICTURES. Reports in TAP.
 // WORK has contended.thrum and many_events.thrum, which page_test.sh records.
-import { faults, open, run, shoot, thrum, work } from "./browser.mjs";
+import { checkFaults, open, run, shoot, thrum, work } from "./browser.mjs";
 import { execFileSync } from "node:child_process";
 import assert from "node:assert/strict";
 
@@ -136,8 +136,7 @@ const tests = {
     await search(page, "accounts");
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });
-      await page.waitForTimeout(100);
-      assert.deepEqual(await faults(page), [], colorScheme);
+      await checkFaults(page, colorScheme);
       await shoot(page, "timeline-" + colorScheme);
     }
     await page.close();
