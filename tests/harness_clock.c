@@ -5,7 +5,7 @@
  * ends a test that sleeps for ever. So a deadline is counted in the test's *own time*: about the
  * wall time that the test would have taken on a machine with the same processors and no other load.
  *
- * Own time has two parts.
+ * Own time has three parts.
  *
  *   asleep     No thread of the test can run: each one sleeps. Nobody else is to blame for that, so
  *              this wall time counts in full. A test that is hung asleep ends after exactly its
@@ -15,13 +15,17 @@
  *              alone. A test that spins for ever ends when it has used up its deadline in processor
  *              time, on each of the processors that it can use.
  *
+ *   held       No thread can run, but the kernel holds one in state D: it waits for a disk, or in a
+ *              fork for a lock of the kernel. On a machine that is short of all, such a wait takes
+ *              minutes. This wall time counts a tenth, so a test that is held for ever ends, too.
+ *
  * What it would have got alone is found by sampling. Every few hundredths of a second the runner
  * counts the threads in state R (running or waiting for a processor: the kernel does not tell these
  * apart) of all processes of the test. With r such threads on n processors an idle machine would
  * give min(r, n) processors, so a sample adds min(r, n) times the time since the last one to
  * `demand`. What it got, `used`, is exact: processor time of living and ended processes. Then
  *
- *     own time = asleep + runnable * used / demand
+ *     own time = asleep + runnable * used / demand + held / 10
  *
  * The test's own crowd is not discounted: 32 spinning threads on two idle processors have a demand
  * of two, get two, and the clock runs at full speed.
@@ -33,9 +37,9 @@
  *
  * Errors. Threads that hand a baton to each other may be seen all asleep or two at a time, as the
  * states are read one after another: then the clock runs at the wall's rate, or at half of it.
- * Waits for a disk (state D) count as sleep. Where /proc cannot be read nothing is ever seen as
- * runnable, and the deadline is one by the wall. The processor time of a child whose parent ignores
- * SIGCHLD is lost when it ends; that makes the clock slower, never faster.
+ * A thread in vfork is held, too, while its child sleeps. Where /proc cannot be read nothing is ever
+ * seen as runnable or held, and the deadline is one by the wall. The processor time of a child whose
+ * parent ignores SIGCHLD is lost when it ends; that makes the clock slower, never faster.
  *
  * A sample of many threads costs; samples are therefore at least twenty times their cost apart. */
 #include "harness_clock.h"
@@ -49,11 +53,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SAMPLE_COST_FACTOR = 20 };
+enum { SAMPLE_COST_FACTOR = 20, HELD_FACTOR = 10 };
 
 /* What one look at all processes of the test finds. */
 struct look {
-    int threads, runnable;
+    int threads, runnable, held;
     double used;
     void (*visit)(pid_t process, void *context);
     void *context;
@@ -132,6 +136,7 @@ static void look_at_threads(pid_t process, bool count, struct look *look)
             const char *state = read_stat(path, line, sizeof line);
             look->threads++;
             look->runnable += state && *state == 'R';
+            look->held += state && *state == 'D';
         }
         look_at_children(process, entry->d_name, look);
     }
@@ -190,6 +195,8 @@ double test_clock_read(struct test_clock *clock)
         if (look.runnable) {
             clock->runnable += since;
             clock->demand += since * (look.runnable < most ? look.runnable : most);
+        } else if (look.held) {
+            clock->held += since;
         } else {
             clock->asleep += since;
         }
@@ -198,13 +205,14 @@ double test_clock_read(struct test_clock *clock)
         clock->cost = test_now() - began;
     }
     double share = clock->used < clock->demand ? clock->used / clock->demand : 1;
-    return clock->asleep + clock->runnable * share;
+    return clock->asleep + clock->runnable * share + clock->held / HELD_FACTOR;
 }
 
 void test_clock_describe(const struct test_clock *clock, char *text, size_t size)
 {
     snprintf(text, size,
-             "%.3g s by the wall; %.3g s with all %d threads asleep, %.3g s of processor time of "
-             "%.3g s that an idle machine would have given",
-             clock->last - clock->began, clock->asleep, clock->threads, clock->used, clock->demand);
+             "%.3g s by the wall; %.3g s with all %d threads asleep, %.3g s held by the kernel, "
+             "%.3g s of processor time of %.3g s that an idle machine would have given",
+             clock->last - clock->began, clock->asleep, clock->threads, clock->held, clock->used,
+             clock->demand);
 }

@@ -12,6 +12,7 @@ struct test_clock {
     double last;      /* the same: the last sample */
     double cost;      /* of the last sample */
     double asleep;    /* wall time in which no thread of the test could run */
+    double held;      /* wall time in which none could, but the kernel held one */
     double runnable;  /* wall time in which one could, or several */
     double demand;    /* processor time that it would have got in `runnable` on an idle machine */
     double used;      /* processor time that it has got */

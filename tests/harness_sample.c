@@ -79,6 +79,28 @@ TEST_DEADLINE(hangs_in_a_child, 0.5)
     waitpid(child, NULL, 0);
 }
 
+/* The kernel holds a process in vfork until its child is another program, or ends. */
+static void be_held(double seconds)
+{
+    struct timespec pause = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+    pid_t child = vfork();
+    if (child == 0) {
+        nanosleep(&pause, NULL);
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+TEST_DEADLINE(is_held, 0.5)
+{
+    be_held(1.5);
+}
+
+TEST_DEADLINE(is_held_for_ever, 0.2)
+{
+    be_held(1e6);
+}
+
 TEST_DEADLINE(spins, 0.5)
 {
     for (;;)

@@ -69,6 +69,10 @@ run 1 hangs_in_a_child
 said "a process of the test is listed" has '^# process [0-9]*:$'
 said "two processes have a thread each" test "$(grep -c '^# thread ' "$work/out")" -eq 2
 
+run 0 is_held
+run 1 is_held_for_ever
+said "what the kernel holds for ever ends as well" has '^# is_held_for_ever: .* s held by the kernel'
+
 # busy LOOPS-PER-PROCESSOR COMMAND...: beside so many loops that never sleep. Leaves the seconds that the
 # command took in $took, in hundredths.
 busy() {
