@@ -85,15 +85,10 @@ def failed_tests(result):
     return [test if not hasattr(test, "_testMethodName") else type(test)(test._testMethodName) for test in tests.values()]
 
 
-def main(arguments):
-    everything = "--all" in arguments
-    verbose = 2 if "-v" in arguments else 1
-    wanted = [a for a in arguments if not a.startswith("-")] or (["*"] if everything else SHORT)
-    # In the background of a shell it is ignored; the tests want Python's handler.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    thrum.install()
+def choose(wanted):
+    """The tests of CPython that match one of the patterns, and how many of them are left out."""
     exclusions = {pattern: 0 for pattern in read_exclusions()}
-    chosen, excluded = unittest.TestSuite(), 0
+    chosen, excluded = [], 0
     for name, relevant in MODULES.items():
         module = importlib.import_module(name)
         for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(module)):
@@ -106,13 +101,24 @@ def main(arguments):
                 if matching:
                     excluded += 1
                 else:
-                    chosen.addTest(test)
+                    chosen.append(test)
     unused = [pattern for pattern, count in exclusions.items() if count == 0]
     if unused:
         sys.exit(f"cpython.py: excluded, but no test: {', '.join(unused)}")
+    return chosen, excluded
+
+
+def main(arguments):
+    everything = "--all" in arguments
+    verbose = 2 if "-v" in arguments else 1
+    wanted = [a for a in arguments if not a.startswith("-")] or (["*"] if everything else SHORT)
+    # In the background of a shell it is ignored; the tests want Python's handler.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    thrum.install()
+    chosen, excluded = choose(wanted)
     begin = time.monotonic()
     runner = unittest.TextTestRunner(verbosity=verbose)
-    result = runner.run(chosen)
+    result = runner.run(unittest.TestSuite(chosen))
     failed = failed_tests(result)
     for _ in range(2):
         if failed:
