@@ -160,7 +160,8 @@ step_thread() {
             tools/run_tests.sh "$build-tsan"
 }
 
-# Another C library. Debian's wrapper for it finds no headers of the kernel.
+# Another C library. Debian's wrapper for it finds no headers of the kernel, and asks for no build ID, by which a task
+# that is not registered is found in another process.
 step_musl() {
     kernel=$build-musl-kernel
     mkdir -p "$kernel" && ln -sfn /usr/include/linux /usr/include/asm-generic \
@@ -168,12 +169,12 @@ step_musl() {
     if [ ! -f "$build-musl/build.ninja" ]; then
         CC=musl-gcc meson setup "$build-musl" -Dcli=disabled -Dcluster=disabled -Dcurl=disabled -Dpq=disabled -Dtls=disabled -Ddocs=false \
             -Dbench=false -Dexamples=false -Db_colorout=never --werror \
-            -Dc_args="-isystem $(realpath "$kernel")" || return 1
+            -Dc_args="-isystem $(realpath "$kernel")" -Dc_link_args=-Wl,--build-id || return 1
     fi
     tools/unit_tests.sh . "$build-musl"
     ninja --quiet -C "$build-musl" &&
         tools/run_tests.sh "$build-musl" base futex local lock condition barrier event semaphore rwlock queue \
-            future thread pool fiber fiber_load queue-fibers socket signals process process_pool \
+            future thread pool driver fiber fiber_load queue-fibers socket signals process process_pool \
             shared_lock shared_memory small_stack error
 }
 

@@ -26,4 +26,20 @@ counts 'example programs whose output is compared' \
     "$(find tests/examples -name '*.out' -o -name '*.sorted' | lines)"
 # shellcheck disable=SC2016 # a quotation
 counts 'checks of `.\/dev check`' "$(tools/check.sh --list | lines)"
+
+# The cells of the matrix: of what `tools/check_matrix.sh` reads, without the first column and the heads.
+# cells PATTERN: those that match it.
+cells() {
+    awk -v wanted="$1" '
+        /^## / { inside = /^## (Sockets|Executors)/ }
+        !/^\|/ { table = 0 }
+        inside && /^\|/ && !/^\|[-| ]*$/ {
+            count = table++ ? split($0, cell, "|") : 0
+            for (i = 3; i < count; i++)
+                if (cell[i] ~ wanted)
+                    print
+        }' docs/explorer.md | lines
+}
+counts 'compositions that are explored or tested' "$(cells '[`A-Z]')"
+counts 'compositions that cannot occur, with the reason' "$(cells '^[^`A-Z]*$')"
 exit $status

@@ -83,10 +83,10 @@ done
             {
                 printf '# %s\n\n<div class="manual">\n' "$name"
                 # The name of the page is its heading. Those of mandoc stand one level below, and its head and foot are not
-                # needed: the search would show them in place of the text.
+                # needed: the search would show them in place of the text. In code a line ends by itself.
                 mandoc -T html -O fragment "$page" |
                     sed '/<table class="\(head\|foot\)">/,/<\/table>/d; s|\(</*\)h2\b|\1h3|g; s|\(</*\)h1\b|\1h2|g' |
-                    awk '!/^ *$/ || inside { print } /<pre/ { inside = 1 } /<\/pre>/ { inside = 0 }'
+                    awk '(!/^ *$/ || inside) && !(inside && /^<br\/>$/) { print } /<pre/ { inside = 1 } /<\/pre>/ { inside = 0 }'
                 printf '</div>\n'
             } >"$source/man/$name.md"
         fi
