@@ -36,23 +36,27 @@ configure() {
     tools/unit_tests.sh . "$dir"
 }
 
-# make_build NAME COMPILER OPTIONS...: configures and compiles everything.
+# make_build NAME COMPILER OPTIONS...: configures and compiles everything. Benchmarks run in no build, so they are compiled
+# once by each compiler.
 make_build() {
-    # shellcheck disable=SC2046 # a list of words
-    configure "$@" && ninja --quiet -C "$dir" all $(bench_programs)
+    case $1 in
+    check | clang-O2) programs=$(bench_programs) ;;
+    *) programs= ;;
+    esac
+    # shellcheck disable=SC2086 # a list of words
+    configure "$@" && ninja --quiet -C "$dir" all $programs
 }
 
 # targets RULE: the files in $dir that a rule of Ninja makes.
 targets() { ninja -C "$dir" -t targets all | sed -n "s/^\([^:]*\): $1\(_RSP\)*\$/\1/p"; }
 
-# make_lto_build PATTERN NAME COMPILER OPTIONS...: compiles everything, but links only the programs and libraries
-# that match. A link takes seconds, and for most programs it would tell nothing new.
+# make_lto_build PATTERN NAME COMPILER OPTIONS...: compiles and links the programs and libraries that match. A link
+# takes seconds, and for most programs it would tell nothing new.
 make_lto_build() {
     pattern=$1
     shift
     # shellcheck disable=SC2046 # a list of words
-    configure "$@" -Db_lto=true && ninja --quiet -C "$dir" $(targets c_COMPILER) \
-        $(targets c_LINKER | grep -E "$pattern")
+    configure "$@" -Db_lto=true && ninja --quiet -C "$dir" $(targets c_LINKER | grep -E "$pattern")
 }
 
 step_selftest() { tools/selftest.sh; }
@@ -136,7 +140,7 @@ step_gcc_O3_lto() {
         sed 's|.*/\(.*\)\.c|\1|' | paste -s -d '|')
     # shellcheck disable=SC2046,SC2086 # lists of words
     make_lto_build "^src/|^cli/thrum$|^tests/unit/(task_module.*|$names)$|^tests/[^/]*$|^tests/fuzz/" \
-        gcc-O3-lto gcc --optimization=3 &&
+        gcc-O3-lto gcc --optimization=3 && ninja --quiet -C "$dir" $(targets c_COMPILER) &&
         tools/run_tests.sh "$build-gcc-O3-lto" $(printf ' --suite %s' $lto_layers)
 }
 # The explorer, one of the tests, tells the same under every compiler and is left to one build. The tests of the

@@ -2,10 +2,12 @@
 # Runs the tests of a build directory and closes with "N passed, N failed": run_tests.sh DIR [MESON
 # ARGUMENTS]. A test of a program is counted for itself; a program that says nothing of its tests,
 # or dies between them, counts as one. Tests that were skipped are named before the last line, and counted in neither.
+# Many tests wait for most of their time, so one more runs at once than there are processors.
 set -u
 
 dir=$1
 shift
+export MESON_TESTTHREADS="${MESON_TESTTHREADS:-$(($(nproc) + 1))}"
 rm -f "$dir/meson-logs/testlog.txt"
 # On a terminal the runner shows its own progress. Elsewhere its line for each program is shown as soon
 # as that has ended; the summary is left out.
