@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -527,7 +528,11 @@ static int child_holds(int (*make)(int *))
 {
     if (make(ends) != 0)
         return 3;
+    pid_t parent = getpid();
     if (fork() == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent) /* it has ended already */
+            _exit(0);
         close(ends[0]);
         for (;;)
             pause();
