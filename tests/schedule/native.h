@@ -1,7 +1,7 @@
 /* How often a case fails without a schedule: it runs COUNT times in a process of its own, one run after another, and those
  * that did not end with status 0 are counted. A run that lasts longer than others is set aside, so that the next one can
- * begin. It hangs if none of its threads has run or could run for HANG_MS, and is ended then. No case that is counted
- * so sleeps that long.
+ * begin. It hangs if none of its threads has run or could run for HANG_MS, or if it has used SPIN_MS of processor time, and
+ * is ended then. No case that is counted so sleeps or computes that long.
  */
 #ifndef TESTS_SCHEDULE_NATIVE_H
 #define TESTS_SCHEDULE_NATIVE_H
@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ASIDE_MOST = 1024, ASIDE_MS = 3, HANG_MS = 1000 };
+enum { ASIDE_MOST = 64, ASIDE_MS = 3, HANG_MS = 1000, SPIN_MS = 100 };
 
 static struct native_late {
     pid_t pid;
@@ -85,19 +85,28 @@ static void note_end(int status)
     native_failed += status != 0;
 }
 
+static bool hangs(struct native_late *late)
+{
+    unsigned long ticks;
+    bool rest = rests(late->pid, &ticks);
+    if (ticks * 1000 / (unsigned long)sysconf(_SC_CLK_TCK) >= SPIN_MS)
+        return true;
+    if (rest && ticks == late->ticks)
+        return now_ms() - late->since >= HANG_MS;
+    late->ticks = ticks;
+    late->since = now_ms();
+    return false;
+}
+
 /* Looks at the runs that were set aside. */
 static void look_aside(void)
 {
     for (int i = 0; i < native_late_count; i++) {
         int status;
-        unsigned long ticks;
         if (waitpid(native_late_list[i].pid, &status, WNOHANG) == native_late_list[i].pid) {
             note_end(status);
             native_late_list[i--] = native_late_list[--native_late_count];
-        } else if (!rests(native_late_list[i].pid, &ticks) || ticks != native_late_list[i].ticks) {
-            native_late_list[i].ticks = ticks;
-            native_late_list[i].since = now_ms();
-        } else if (now_ms() - native_late_list[i].since >= HANG_MS) {
+        } else if (hangs(&native_late_list[i])) {
             kill(native_late_list[i].pid, SIGKILL);
             waitpid(native_late_list[i].pid, &status, 0);
             note_end(status);
@@ -138,7 +147,7 @@ static int native_runs(void (*run)(void), long count)
             look_aside();
         }
         run_once(run, &child);
-        if (native_late_count && i % 200 == 0)
+        if (native_late_count && i % 16 == 0)
             look_aside();
     }
     while (native_late_count) {
