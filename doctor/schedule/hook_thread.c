@@ -7,6 +7,7 @@
  *
  * The child of a fork has one thread and runs free. Its steps are not part of the schedule.
  */
+#include "choices.h"
 #include "hooks.h"
 #include "race.h"
 
@@ -72,6 +73,7 @@ int thrum__turn_create(pthread_t *thread, const pthread_attr_t *attributes, void
     created->argument = argument;
     created->detached = starts_detached(attributes);
     created->shown->start = (uint64_t)(uintptr_t)run;
+    thrum__choice_created(created);
     thrum__race_created(created->index);
     int rc = REAL(pthread_create)(thread, attributes, begin, created);
     if (rc != 0) {

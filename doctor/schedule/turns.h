@@ -38,6 +38,7 @@ struct turn_thread {
     uint8_t flags; /* for its step */
     uint64_t object, place;
     uint64_t priority;     /* the greatest goes first */
+    uint32_t kin;          /* the number of its group in choices.c */
     uint64_t behind;       /* greater than 0: it yielded, and goes after all others */
     int64_t deadline;      /* of a wait or a sleep, in virtual nanoseconds; NEVER */
     uint64_t last_load;    /* of race.c: what a load of an atomic found */

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_STARTED = 16 };
+enum { MOST_STARTED = 128 };
 
 static pthread_t started[MOST_STARTED];
 static int started_count;

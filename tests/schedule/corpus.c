@@ -104,6 +104,55 @@ static void bad_circle_of_four(void)
     join_all();
 }
 
+/* Each needs its left lock before any has its right one. */
+static void bad_circle_of_seven(void)
+{
+    static pthread_mutex_t forks[7];
+    static struct pair both[7];
+    for (int i = 0; i < 7; i++)
+        pthread_mutex_init(&forks[i], NULL);
+    for (int i = 0; i < 7; i++) {
+        both[i] = (struct pair){&forks[i], &forks[(i + 1) % 7]};
+        go(take_two, &both[i]);
+    }
+    join_all();
+}
+
+/* One thread reads between the two steps of the first of a hundred others. */
+static int begun, done_after;
+
+static void *begin_and_follow(void *argument)
+{
+    LOCK(a);
+    begun = 1;
+    UNLOCK(a);
+    LOCK(b);
+    done_after = begun + 1;
+    UNLOCK(b);
+    return argument;
+}
+
+static void *expect_both(void *argument)
+{
+    LOCK(a);
+    int first = begun;
+    UNLOCK(a);
+    if (first == 0)
+        return argument;
+    LOCK(b);
+    assert(done_after == first + 1);
+    UNLOCK(b);
+    return argument;
+}
+
+static void bad_one_among_a_hundred(void)
+{
+    for (int i = 0; i < 99; i++)
+        go(begin_and_follow, NULL);
+    go(expect_both, NULL);
+    join_all();
+}
+
 static void *guarded(void *argument)
 {
     LOCK(d);
@@ -1299,6 +1348,8 @@ static const struct case_row cases[] = {
     CASE(bad_two_orders),
     CASE(bad_circle_of_three),
     CASE(bad_circle_of_four),
+    CASE(bad_circle_of_seven),
+    CASE(bad_one_among_a_hundred),
     CASE(bad_sleep_as_order),
     CASE(bad_philosophers),
     CASE(bad_rwlock_and_mutex),

@@ -628,6 +628,30 @@ static void good_sort_in_halves(void)
         assert(numbers[i - 1] <= numbers[i] && numbers[31 + i] <= numbers[32 + i]);
 }
 
+static int former, latter;
+
+static void *set_former_and_latter(void *argument)
+{
+    former = 1;
+    latter = -1;
+    return argument;
+}
+
+static void *expect_none_or_both(void *argument)
+{
+    int one = former, two = latter;
+    assert((one == 0 && two == 0) || (one == 1 && two == -1));
+    return argument;
+}
+
+static void bad_twenty_writers_seen_between(void)
+{
+    for (int i = 0; i < 20; i++)
+        go(set_former_and_latter, NULL);
+    go(expect_none_or_both, NULL);
+    join_all();
+}
+
 static long grid[4][64];
 
 static void *fill_row(void *argument)
@@ -669,6 +693,7 @@ static const struct case_row cases[] = {
     CASE(bad_post_before_write),
     CASE(bad_queue_freed_in_use),
     CASE(bad_argument_freed_in_use),
+    CASE(bad_twenty_writers_seen_between),
     CASE(good_atomic_counter),
     CASE(good_one_lock),
     CASE(good_published_when_complete),
