@@ -79,7 +79,7 @@ static void turn_for(int file, short events, const void *place)
     thrum__turn_point(STEP_IO, (const void *)(uintptr_t)(file + 1), true, place);
     thrum__turn_cancel_point();
     int flags = fcntl(file, F_GETFL);
-    if (flags >= 0 && !(flags & O_NONBLOCK) && !poll_ready(&look)) {
+    while (flags >= 0 && !(flags & O_NONBLOCK) && !poll_ready(&look)) {
         thrum__turn_self->kind = STEP_IO_WAIT;
         thrum__turn_io(poll_ready, look_source, &look, NEVER);
         thrum__turn_cancel_point();
@@ -103,6 +103,10 @@ static int look_until(struct look *look, bool (*ready)(void *), int64_t deadline
     if (!ready(look) && deadline > thrum__turn_now()) {
         thrum__turn_io(ready, look_source, look, deadline);
         thrum__turn_cancel_point();
+        if (look->result == 0 && deadline > thrum__turn_now()) { /* a handler was called */
+            errno = EINTR;
+            return -1;
+        }
     } else if (look->result == 0)
         thrum__turn_behind(); /* it may ask in a loop */
     return look->result;

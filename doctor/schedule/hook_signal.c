@@ -5,6 +5,10 @@
  * is none of its own. And the program cannot block these signals: a fault while SIGSEGV is blocked ends
  * the process.
  *
+ * A handler of another signal is called when its thread has the turn. Until then the signal is deferred: the thread blocks it,
+ * and sends it to itself once more. A thread that waits, at whatever, goes on for the handler, and then waits again.
+ * The handler may make any call: what the thread was about to do is kept meanwhile.
+ *
  * A thread that waits for a signal gives up its turn until one is there. It blocks the signals meanwhile, so they stay
  * pending, and a handler runs when the thread has its turn. Each thread sees a pending signal of the process, but
  * a signal to a thread alone is seen by that thread only: so the hooks of pthread_kill and kill note it.
@@ -23,9 +27,10 @@
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
-enum { SET_SIZE = 8 }; /* of a set in the kernel */
+enum { SET_SIZE = 8, SIGNALS = 65 }; /* bytes of a set in the kernel; numbers of signals */
 
 /* Signals that the C library uses itself: 32 and 33. */
 #define LIBRARY_OWN (3ull << 31)
@@ -34,50 +39,154 @@ static const int own[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGTRAP, SIG
 
 enum { OWN_COUNT = sizeof own / sizeof own[0] };
 
-/* What the program wants for each of them. */
-static struct sigaction wanted[OWN_COUNT];
+/* What the program wants for each signal. */
+static struct sigaction wanted[SIGNALS];
+static bool handles_any;
 
-static int index_of(int number)
+static bool is_own(int number)
 {
     for (int i = 0; i < OWN_COUNT; i++)
         if (own[i] == number)
-            return i;
-    return -1;
+            return true;
+    return false;
+}
+
+static uint64_t bit_of(int number)
+{
+    return number > 0 && number <= 64 ? 1ull << (number - 1) : 0;
 }
 
 void thrum__signal_take(int number, void (*handler)(int, siginfo_t *, void *), int flags)
 {
-    int index = index_of(number);
-    (void)REAL(sigaction)(number, NULL, &wanted[index]);
-    thrum__memory_handler(number, handler, flags);
+    (void)REAL(sigaction)(number, NULL, &wanted[number]);
+    (void)thrum__memory_handler(number, handler, flags, 0);
 }
 
-bool thrum__signal_pass(int number, siginfo_t *info, void *context)
+static void call(const struct sigaction *action, int number, siginfo_t *info, void *context)
 {
-    const struct sigaction *action = &wanted[index_of(number)];
-    if (action->sa_handler == SIG_DFL)
-        return false;
-    if (action->sa_handler == SIG_IGN)
-        return info->si_code <= 0; /* a fault cannot be ignored */
     if (action->sa_flags & SA_SIGINFO)
         action->sa_sigaction(number, info, context);
     else
         action->sa_handler(number);
+}
+
+bool thrum__signal_pass(int number, siginfo_t *info, void *context)
+{
+    const struct sigaction *action = &wanted[number];
+    if (action->sa_handler == SIG_DFL)
+        return false;
+    if (action->sa_handler == SIG_IGN)
+        return info->si_code <= 0; /* a fault cannot be ignored */
+    call(action, number, info, context);
     return true;
+}
+
+/* ---- handlers of the program ---- */
+
+/* Signals that this thread gets now, although the code of this library is interrupted. */
+static __thread uint64_t due __attribute__((tls_model("initial-exec")));
+
+/* Called for a signal of the program. The thread goes on to wait for its turn, with the signal blocked. */
+static void defer(int number, siginfo_t *info, ucontext_t *user)
+{
+    sigaddset(&user->uc_sigmask, number);
+    (void)thrum__kernel(SYS_rt_tgsigqueueinfo, thrum__kernel(SYS_getpid, 0, 0, 0, 0, 0),
+                        thrum__turn_self->tid, number, (long)info, 0);
+    __atomic_fetch_or(&thrum__turn_self->deferred, bit_of(number), __ATOMIC_RELAXED);
+}
+
+static void at_signal(int number, siginfo_t *info, void *context)
+{
+    struct turn_thread *self = thrum__turn_self;
+    int error = errno;
+    if (thrum__turn_on() && !(due & bit_of(number)) &&
+        (!thrum__turn_has() || !thrum__memory_calm(context))) {
+        defer(number, info, context);
+        errno = error;
+        return;
+    }
+    struct sigaction action = wanted[number];
+    if (action.sa_flags & SA_RESETHAND)
+        (void)signal(number, SIG_DFL);
+    if (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)
+        return; /* of a fork, or reset since */
+    if (!thrum__turn_on()) {
+        call(&action, number, info, context);
+        return;
+    }
+    /* What the thread was about to do. */
+    const struct turn_thread before = *self;
+    call(&action, number, info, context);
+    self->kind = before.kind;
+    self->object = before.object;
+    self->place = before.place;
+    self->writes = before.writes;
+    self->deadline = before.deadline;
+    self->ready = before.ready;
+    self->ready_argument = before.ready_argument;
+    self->source = before.source;
+    self->awaited = before.awaited;
+    errno = error;
+}
+
+void thrum__signal_deliver(void)
+{
+    struct turn_thread *self = thrum__turn_self;
+    if (!__atomic_load_n(&self->deferred, __ATOMIC_RELAXED))
+        return;
+    uint64_t signals = __atomic_exchange_n(&self->deferred, 0, __ATOMIC_RELAXED);
+    due |= signals;
+    /* They are pending: the kernel calls the handlers before it returns. */
+    (void)thrum__kernel(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&signals, 0, SET_SIZE, 0);
+    due &= ~signals;
+}
+
+bool thrum__signal_handled(void)
+{
+    return handles_any;
+}
+
+/* Lets the system call at_signal. */
+static int take_over(int number, const struct sigaction *action)
+{
+    uint64_t mask;
+    memcpy(&mask, &action->sa_mask, sizeof mask);
+    for (int i = 0; i < OWN_COUNT; i++)
+        mask &= ~bit_of(own[i]);
+    long rc = thrum__memory_handler(number, at_signal, action->sa_flags & ~(int)SA_RESETHAND, mask);
+    handles_any |= rc == 0;
+    errno = rc == 0 ? errno : (int)-rc;
+    return rc == 0 ? 0 : -1;
+}
+
+static bool is_handler(const struct sigaction *action)
+{
+    return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 }
 
 HOOK int sigaction(int number, const struct sigaction *restrict action,
                    struct sigaction *restrict old)
 {
-    int index = thrum__turn_on() ? index_of(number) : -1;
-    if (index < 0)
+    if (!thrum__turn_on() || number <= 0 || number >= SIGNALS)
         return REAL(sigaction)(number, action, old);
-    struct sigaction before = wanted[index];
-    if (action)
-        wanted[index] = *action;
-    if (old)
+    struct sigaction before = wanted[number];
+    int rc = 0;
+    if (!is_own(number)) {
+        struct sigaction found;
+        if (REAL(sigaction)(number, NULL, &found) == 0 && found.sa_sigaction != at_signal)
+            before = found; /* of a constructor, or inherited */
+        if (action)
+            wanted[number] = *action; /* before the first signal */
+        if (action)
+            rc = is_handler(action) ? take_over(number, action)
+                                    : REAL(sigaction)(number, action, NULL);
+        if (rc != 0)
+            wanted[number] = before;
+    } else if (action)
+        wanted[number] = *action;
+    if (rc == 0 && old)
         *old = before;
-    return 0;
+    return rc;
 }
 
 HOOK __sighandler_t signal(int number, __sighandler_t handler)
@@ -121,11 +230,6 @@ static bool timer_runs; /* it may send a signal in real time */
 bool thrum__signal_timer(void)
 {
     return timer_runs;
-}
-
-static uint64_t bit_of(int number)
-{
-    return number > 0 && number <= 64 ? 1ull << (number - 1) : 0;
 }
 
 static uint64_t bits_of(const sigset_t *set)
@@ -238,7 +342,9 @@ static int suspend(uint64_t blocked, const void *place)
     long rc = 0;
     while (rc != -EINTR && wait_for(all & ~blocked, NEVER)) {
         /* Handlers run here. What is ignored is dropped here, too. */
+        due = ~0ull;
         rc = thrum__kernel(SYS_ppoll, 0, 0, (long)&now, (long)&blocked, SET_SIZE);
+        due = 0;
         thrum__turn_self->directed &= blocked;
     }
     (void)thrum__kernel(SYS_rt_sigprocmask, SIG_SETMASK, (long)&before, 0, SET_SIZE, 0);

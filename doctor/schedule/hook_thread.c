@@ -7,6 +7,7 @@
  *
  * The child of a fork has one thread and runs free. Its steps are not part of the schedule.
  */
+#include "arena.h"
 #include "choices.h"
 #include "hooks.h"
 #include "race.h"
@@ -17,6 +18,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static pthread_key_t key;
@@ -40,8 +42,26 @@ static void watch_end(struct turn_thread *self)
         pthread_setspecific(key, self);
 }
 
+static const bool always = true;
+const bool *thrum__turn_here = &always;
+
+/* Kernels before 4.14 refuse: then a child waits for ever in the handlers of its fork. */
+static void mark_process(void)
+{
+    bool *here = mmap(NULL, ARENA_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (here == MAP_FAILED)
+        return;
+    if (madvise(here, ARENA_PAGE, MADV_WIPEONFORK) != 0) {
+        (void)munmap(here, ARENA_PAGE);
+        return;
+    }
+    *here = true;
+    thrum__turn_here = here;
+}
+
 void thrum__turn_main(void)
 {
+    mark_process();
     thrum__turn_begin();
     watch_end(thrum__turn_self);
 }

@@ -31,6 +31,12 @@ void thrum__signal_take(int number, void (*handler)(int, siginfo_t *, void *), i
 /* Calls the handler that the program wants for it. False if it has none. */
 bool thrum__signal_pass(int number, siginfo_t *info, void *context);
 
+/* Calls the handlers of the signals that came while the calling thread had no turn. */
+void thrum__signal_deliver(void);
+
+/* True if the program handles any signal that is not the library's own. */
+bool thrum__signal_handled(void);
+
 /* True if the program may yet get a signal that it has asked for by a timer. */
 bool thrum__signal_timer(void);
 

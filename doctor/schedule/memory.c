@@ -92,6 +92,12 @@ bool thrum__memory_signal(int number, const siginfo_t *info, void *context)
     return false;
 }
 
+bool thrum__memory_calm(const void *context)
+{
+    (void)context;
+    return true;
+}
+
 bool thrum__memory_steps(void)
 {
     return false;
@@ -103,11 +109,13 @@ bool thrum__memory_is_text(const void *place)
     return false;
 }
 
-void thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags)
+long thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags,
+                           uint64_t mask)
 {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO | flags};
     sigemptyset(&action.sa_mask);
-    sigaction(number, &action, NULL);
+    memcpy(&action.sa_mask, &mask, sizeof mask);
+    return REAL(sigaction)(number, &action, NULL) == 0 ? 0 : -errno;
 }
 
 #else
@@ -161,6 +169,12 @@ bool thrum__memory_is_text(const void *place)
 static bool is_own(uintptr_t address)
 {
     return address >= own_start && address < own_end;
+}
+
+bool thrum__memory_calm(const void *context)
+{
+    return !step.active &&
+           !is_own((uintptr_t)((const ucontext_t *)context)->uc_mcontext.gregs[REG_RIP]);
 }
 
 bool thrum__memory_steps(void)
@@ -446,16 +460,17 @@ __asm__(".text\n"
         ".cfi_endproc\n"
         ".size thrum__memory_restore, . - thrum__memory_restore\n");
 
-void thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags)
+long thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags,
+                           uint64_t mask)
 {
     const struct {
         void (*handler)(int, siginfo_t *, void *);
         unsigned long flags;
         void (*restorer)(void);
-        unsigned long mask;
+        uint64_t mask;
     } action = {handler, (unsigned long)(SA_SIGINFO | flags) | 0x04000000, thrum__memory_restore,
-                0};
-    (void)thrum__kernel(SYS_rt_sigaction, number, (long)&action, 0, sizeof action.mask, 0);
+                mask};
+    return thrum__kernel(SYS_rt_sigaction, number, (long)&action, 0, sizeof action.mask, 0);
 }
 
 /* ---- the program and a run ---- */

@@ -25,13 +25,18 @@ void thrum__memory_leave(void);
 /* For the handlers of SIGSEGV, SIGTRAP and SIGSYS. True if the signal belongs to memory points. */
 bool thrum__memory_signal(int number, const siginfo_t *info, void *context);
 
+/* True if the interrupted code is not this library's, and executes no instruction alone. */
+bool thrum__memory_calm(const void *context);
+
 /* True while a thread executes one instruction with its memory open. */
 bool thrum__memory_steps(void);
 
 /* True for code of the program itself, and for code that allocates for it. */
 bool thrum__memory_is_text(const void *place);
 
-/* Installs a handler that may return while system calls are watched. */
-void thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags);
+/* Installs a handler that may return while system calls are watched. `mask`: what it blocks, as bits. Returns 0 or a negative
+ * errno. */
+long thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *), int flags,
+                           uint64_t mask);
 
 #endif

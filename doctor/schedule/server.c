@@ -7,6 +7,7 @@
  */
 #include "hooks.h"
 #include "inside.h"
+#include "kernel.h"
 #include "memory.h"
 #include "race.h"
 
@@ -96,7 +97,8 @@ static void count_tick(const void *place)
     thrum__turn_fail(VERDICT_COMPUTES, NULL, place, "a thread computes without a call");
 }
 
-/* A tick of processor time. The kernel sends it to any thread of the process. */
+/* A tick of processor time. The kernel sends it to any thread of the process. One without the turn passes it on, by calls
+ * that are never watched. */
 static void at_tick(int number, siginfo_t *info, void *context)
 {
     int error = errno;
@@ -104,7 +106,8 @@ static void at_tick(int number, siginfo_t *info, void *context)
     (void)info;
     if (!thrum__turn_on() || thrum__turn_self->tid != running) {
         if (running)
-            REAL(syscall)(SYS_tgkill, (long)getpid(), (long)running, (long)number);
+            (void)thrum__kernel(SYS_tgkill, thrum__kernel(SYS_getpid, 0, 0, 0, 0, 0), running,
+                                number, 0, 0);
         errno = error;
         return;
     }

@@ -16,6 +16,8 @@ enum turn_source thrum__stuck_source(const struct turn_thread *thread)
 
 bool thrum__stuck_moves(const struct turn_thread *threads, uint32_t count)
 {
+    if (thrum__signal_handled() && thrum__signal_timer())
+        return true; /* a handler may do anything */
     for (uint32_t i = 0; i < count; i++) {
         enum turn_source source = thrum__stuck_source(&threads[i]);
         if (source != SOURCE_INSIDE &&

@@ -55,12 +55,11 @@ enum { STEP_NS = 1000, OUTSIDE_FIRST_NS = 50000, OUTSIDE_MOST_NS = 5000000 };
 
 __thread struct turn_thread *thrum__turn_self __attribute__((tls_model("initial-exec")));
 struct schedule_region *thrum__turn_region;
-static const bool always = true;
-const bool *thrum__turn_here = &always;
 
 static struct turn_thread threads[SCHEDULE_THREADS];
 static uint32_t thread_count;
 static struct turn_thread *current;
+static bool picks; /* the thread with the turn passes it on */
 static uint64_t next_behind, next_queued;
 static int64_t now_ns;
 
@@ -84,6 +83,12 @@ static int64_t real_now(clockid_t clock)
 int64_t thrum__turn_now(void)
 {
     return now_ns;
+}
+
+bool thrum__turn_has(void)
+{
+    return thrum__turn_on() && !__atomic_load_n(&picks, __ATOMIC_RELAXED) &&
+           __atomic_load_n(&current, __ATOMIC_RELAXED) == thrum__turn_self;
 }
 
 /* What the command is to see of the threads when the run has failed. */
@@ -141,12 +146,18 @@ static struct turn_thread *earliest(enum schedule_state state, bool limited)
     return first;
 }
 
+static void try_again(struct turn_thread *thread)
+{
+    thread->shown->state = THREAD_READY;
+    thread->woken = true;
+}
+
 static bool can_do(struct turn_thread *thread)
 {
-    if (thread->shown->state == THREAD_IO && thread->ready(thread->ready_argument)) {
-        thread->shown->state = THREAD_READY;
-        thread->woken = true;
-    }
+    if (__atomic_load_n(&thread->deferred, __ATOMIC_RELAXED))
+        thrum__turn_interrupt(thread); /* for the handler */
+    if (thread->shown->state == THREAD_IO && thread->ready(thread->ready_argument))
+        try_again(thread);
     return thread->shown->state == THREAD_READY;
 }
 
@@ -284,8 +295,7 @@ static void time_passes(struct turn_thread *thread)
     thread->shown->state = THREAD_READY;
 }
 
-/* The thread whose turn it is next; NULL if all have ended. */
-static struct turn_thread *pick(void)
+static struct turn_thread *pick_one(void)
 {
     struct turn_thread *list[SCHEDULE_THREADS + 2];
     bool could_stay = current->shown->state == THREAD_READY && current->behind == 0;
@@ -306,6 +316,15 @@ static struct turn_thread *pick(void)
         time_passes(next);
     next->behind = 0;
     note_step(next, could_stay);
+    return next;
+}
+
+/* The thread whose turn it is next; NULL if all have ended. */
+static struct turn_thread *pick(void)
+{
+    picks = true;
+    struct turn_thread *next = pick_one();
+    picks = false;
     return next;
 }
 
@@ -348,6 +367,7 @@ void thrum__turn_point(enum schedule_kind kind, const void *object, bool writes,
     pass_on(self);
     if (thrum__arena_is_freed(self->object))
         thrum__turn_fail(VERDICT_MISUSE, object, place, "it is used after its memory was freed");
+    thrum__signal_deliver();
 }
 
 static struct schedule_step *own_step(void)
@@ -364,7 +384,9 @@ static bool wait_as(enum schedule_state state, int64_t deadline)
     self->shown->state = (uint8_t)state;
     pass_on(self);
     self->deadline = NEVER;
-    return self->woken;
+    bool woken = self->woken;
+    thrum__signal_deliver();
+    return woken;
 }
 
 bool thrum__turn_block(int64_t deadline)
@@ -392,41 +414,42 @@ void thrum__turn_sleep(int64_t deadline, const void *place)
     self->behind = ++next_behind;
     pass_on(self);
     self->deadline = NEVER;
+    thrum__signal_deliver();
+}
+
+static bool waits_at(const struct turn_thread *thread, const void *object)
+{
+    return thread->shown->state == THREAD_BLOCKED && thread->object == (uint64_t)(uintptr_t)object;
 }
 
 void thrum__turn_wake(const void *object)
 {
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state == THREAD_BLOCKED &&
-            threads[i].object == (uint64_t)(uintptr_t)object) {
-            threads[i].shown->state = THREAD_READY;
-            threads[i].woken = true;
-        }
+        if (waits_at(&threads[i], object))
+            try_again(&threads[i]);
 }
 
+/* The waiter that came after `rank` others. */
 static struct turn_thread *waiter_at(const void *object, uint32_t rank)
 {
-    struct turn_thread *list[SCHEDULE_THREADS];
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state == THREAD_BLOCKED &&
-            threads[i].object == (uint64_t)(uintptr_t)object)
-            list[count++] = &threads[i];
-    for (uint32_t i = 1; i < count; i++)
-        for (uint32_t j = i; j > 0 && list[j]->queued < list[j - 1]->queued; j--) {
-            struct turn_thread *other = list[j];
-            list[j] = list[j - 1];
-            list[j - 1] = other;
-        }
-    return rank < count ? list[rank] : NULL;
+    struct turn_thread *found;
+    uint64_t after = 0;
+    do {
+        found = NULL;
+        for (uint32_t i = 0; i < thread_count; i++)
+            if (waits_at(&threads[i], object) && threads[i].queued > after &&
+                (!found || threads[i].queued < found->queued))
+                found = &threads[i];
+        after = found ? found->queued : after;
+    } while (found && rank-- > 0);
+    return found;
 }
 
 static uint32_t waiters_at(const void *object)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < thread_count; i++)
-        count += threads[i].shown->state == THREAD_BLOCKED &&
-                 threads[i].object == (uint64_t)(uintptr_t)object;
+        count += waits_at(&threads[i], object);
     return count;
 }
 
@@ -438,8 +461,7 @@ int thrum__turn_wake_some(const void *object, int most)
         struct turn_thread *thread = count ? waiter_at(object, thrum__turn_choose(count)) : NULL;
         if (!thread)
             break;
-        thread->shown->state = THREAD_READY;
-        thread->woken = true;
+        try_again(thread);
         woken++;
     }
     if (woken == 0 && most > 0)
@@ -452,8 +474,7 @@ void thrum__turn_interrupt(struct turn_thread *thread)
     uint8_t state = thread->shown->state;
     if (state != THREAD_BLOCKED && state != THREAD_SLEEPS && state != THREAD_IO)
         return;
-    thread->shown->state = THREAD_READY;
-    thread->woken = true;
+    try_again(thread);
 }
 
 void thrum__turn_behind(void)
@@ -503,6 +524,7 @@ void thrum__turn_start(struct turn_thread *thread)
     __atomic_store_n(&thread->arrived, 1, __ATOMIC_RELEASE);
     thrum__turn_futex_wake(&thread->arrived);
     wait_turn(thread);
+    thrum__signal_deliver();
 }
 
 void thrum__turn_arrived(struct turn_thread *thread)
@@ -535,23 +557,8 @@ void thrum__turn_end(void)
         give(next);
 }
 
-/* Kernels before 4.14 refuse: then a child waits for ever in the handlers of its fork. */
-static void mark_process(void)
-{
-    bool *here = mmap(NULL, ARENA_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (here == MAP_FAILED)
-        return;
-    if (madvise(here, ARENA_PAGE, MADV_WIPEONFORK) != 0) {
-        (void)munmap(here, ARENA_PAGE);
-        return;
-    }
-    *here = true;
-    thrum__turn_here = here;
-}
-
 void thrum__turn_begin(void)
 {
-    mark_process();
     now_ns = TURN_FIRST_NS;
     thrum__choice_begin();
     struct turn_thread *first = thrum__turn_admit();

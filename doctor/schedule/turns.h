@@ -51,6 +51,7 @@ struct turn_thread {
     uint64_t awaited; /* of a wait for signals: which, as bits */
     uint64_t
         directed; /* signals that were sent to this thread alone, and that it blocks, as bits */
+    uint64_t deferred; /* signals that came while it had no turn, as bits (hook_signal.c) */
     pthread_t handle;
     void *(*run)(void *);
     void *argument;
@@ -68,6 +69,9 @@ static inline bool thrum__turn_on(void)
 {
     return thrum__turn_self != NULL && *thrum__turn_here;
 }
+
+/* True if it has the turn, and does not pass it on. May be asked in a handler of a signal. */
+bool thrum__turn_has(void);
 
 /* The run begins, in the calling thread, which becomes the first. */
 void thrum__turn_begin(void);

@@ -325,6 +325,15 @@ waits_for_others_are_none() {
         explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9< <(exec sleep 5) && has '"outcomes":{"waits":2}'
 }
 
+# They come at any time, while the other thread has the turn and its accesses have closed the memory.
+handlers_wait_for_the_turn_of_their_thread() {
+    local name
+    for name in interrupted_by_calls interrupted_by_posts; do
+        explore 0 --json -r 5 --memory all -- "$samples/odd" "$name" && holds "r['outcomes'] == {'good': 5}" || return 1
+        ! grep -q 'no memory points' err || return 1
+    done
+}
+
 a_program_that_executes_another_runs_free() {
     explore 66 --json -r 5 -- "$samples/odd" execs && holds "f['kind'] == 'exit' and f['status'] == 7" &&
         explore 66 --json -a -r 20 --memory all -- "$samples/odd" execs && holds "r['outcomes'] == {'exit': 20}"
@@ -374,7 +383,7 @@ the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_chang
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
 a_program_with_the_runtime_of_the_compiler_is_explored a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
-a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
+handlers_wait_for_the_turn_of_their_thread a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'
 # The programs of a sanitizer do not run under another preloaded library. The library that explores is never one of them,

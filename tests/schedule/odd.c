@@ -3,6 +3,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -563,6 +564,65 @@ static int inherited(void)
     return join_reader();
 }
 
+/* ---- handlers that run while the thread waits for its turn ---- */
+
+static sem_t posts;
+static int additions;
+
+static void call(int number)
+{
+    (void)number;
+    (void)getppid();
+}
+
+/* The semaphore is in memory that the other thread's accesses have closed. */
+static void post(int number)
+{
+    int error = errno;
+    (void)number;
+    sem_post(&posts);
+    errno = error;
+}
+
+static void *add_often(void *semaphore)
+{
+    for (int i = 0; i < 600; i++) {
+        pthread_mutex_lock(&a);
+        additions++;
+        pthread_mutex_unlock(&a);
+    }
+    while (semaphore && sem_wait(semaphore) != 0)
+        ;
+    return NULL;
+}
+
+/* The main thread waits for the other, which has the turn. */
+static int interrupted(void (*handler)(int), sem_t *semaphore)
+{
+    pthread_t thread;
+    sigset_t set = block(SIGALRM);
+    struct itimerval often = {{.tv_usec = 1000}, {.tv_usec = 1000}};
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+    sigaction(SIGALRM, &action, NULL);
+    sem_init(&posts, 0, 0);
+    if (pthread_create(&thread, NULL, add_often, semaphore) != 0 ||
+        setitimer(ITIMER_REAL, &often, NULL) != 0)
+        return 3;
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    pthread_join(thread, NULL);
+    return additions == 600 ? 0 : 1;
+}
+
+static int interrupted_by_calls(void)
+{
+    return interrupted(call, NULL);
+}
+
+static int interrupted_by_posts(void)
+{
+    return interrupted(post, &posts);
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -604,6 +664,8 @@ int main(int argc, char **argv)
         {"pipe_of_child", pipe_of_child},
         {"pair_of_child", pair_of_child},
         {"inherited", inherited},
+        {"interrupted_by_calls", interrupted_by_calls},
+        {"interrupted_by_posts", interrupted_by_posts},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (strcmp(name, cases[i].name) == 0)
