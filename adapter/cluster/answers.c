@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A flight whose result is large: it is fetched. The one that comes a second time, of a task that ran twice, is dropped.
+/* A flight whose result is large: it is fetched. A second result, of a task that ran twice, is dropped.
  * Under the lock. */
 static void begin_fetch(struct client *client, struct flight *flight,
                         const struct value_record *reference)
@@ -161,13 +161,31 @@ static void take_cleared(struct client *client, uint64_t number, bool deleted, c
         thrum_cluster__resolve_parcel(client, number, RESULT_UNRUN, 0, NULL);
 }
 
-/* The server's answer about the consumer of results, or about the stream of tasks, which tells no deliveries. If it delivers
- * nothing, it is deleted, and made again when that is confirmed. */
+/* The server's answer about the stream of tasks, to a question on that connection. */
+static void take_stream(struct client *client, uint64_t times, natsMsg *message, bool none)
+{
+    char created[CREATED_SIZE];
+    bool known = !none && thrum_cluster__created_read(message, created);
+    thrum_with (&client->lock) {
+        if (times != thrum_cluster__link_times(&client->link))
+            break;
+        if (none || (known && *client->created && strcmp(client->created, created) != 0))
+            client->lost = true;
+        if (none)
+            *client->created = '\0';
+        if (known) {
+            snprintf(client->created, sizeof client->created, "%s", created);
+            client->times = times;
+        }
+    }
+    thrum_event_set(&client->wake);
+}
+
+/* The server's answer about the consumer of results. If it delivers nothing, it is deleted, and made again when that is
+ * confirmed. */
 static void look_for_stall(struct client *client, const char *text, size_t size)
 {
     bool stalls = false;
-    if (!thrum_cluster__json_find(text, size, "delivered"))
-        return;
     thrum_with (&client->lock)
         stalls = thrum_cluster__stalls(&client->stall, text, size, 2 * client->link.settings.lease);
     if (stalls)
@@ -192,6 +210,8 @@ void thrum_cluster__client_receive(void *context, const char *token, natsMsg *me
         take_stored(client, number, text, size, nobody);
     else if (*token == 'd' || *token == 'i')
         take_cleared(client, number, *token == 'd', text, size);
+    else if (*token == 't')
+        take_stream(client, number, message, code == NO_STREAM);
     else if (*token == 'k' && (code == NO_CONSUMER || code == NO_STREAM))
         thrum_with (&client->lock)
             client->lost = true;

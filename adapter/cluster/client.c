@@ -17,8 +17,8 @@
  *
  * At least once. A parcel is published again until the server has confirmed it. Each publish of it has the same Nats-Msg-Id,
  * so the server keeps one copy. A result is acknowledged after its flights were resolved; until then the server delivers it
- * again. If the server has lost the client's consumer or a stream, its state was wiped, or somebody has deleted it: the
- * client makes both again, and publishes all flights again with new ids, as a result may have been lost as well.
+ * again. If the server has lost the client's consumer or a stream, or the stream of tasks was made at another time, its state
+ * was wiped or deleted: the client makes both again, and publishes all flights again with new ids, as a result may have been lost as well.
  *
  * Pairs of events that race:
  *
@@ -35,7 +35,8 @@
  * it says nothing. So the client also deletes the message from the stream, if nothing but such flights is in it, and then asks
  * the server up to which message its consumer has delivered. After a deletion nothing is delivered any more, so a message
  * beyond that point has never been with a worker: its flights are cancelled as if they had never been submitted. If it is not
- * beyond, a worker may have it. If no outcome comes within a lease, the flight fails with -ECANCELED.
+ * beyond, a worker may have it. The number of a message means another one after the server has lost its state, so it is used
+ * only while the stream is known to be the same. If no outcome comes within a lease, the flight fails with -ECANCELED.
  *     A shutdown that cancels what is pending first asks for that point, and deletes only messages beyond it.
  *
  * Batches. A task that takes long travels alone, so that each worker gets what it can run. Workers tell how long tasks take; a
@@ -245,7 +246,7 @@ static void recover(struct client *client)
 /* Looks now and then whether the server still has what the client made there. */
 static void check_server(struct client *client)
 {
-    char subject[SUBJECT_SIZE];
+    char subject[SUBJECT_SIZE], reply[32];
     bool lost = false, due = false;
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
@@ -255,6 +256,8 @@ static void check_server(struct client *client)
             client->check_at = now + 2000 * MS;
         if (lost)
             client->recover_at = now + 500 * MS;
+        snprintf(reply, sizeof reply, "t.%llu",
+                 (unsigned long long)thrum_cluster__link_times(&client->link));
     }
     if (lost)
         recover(client);
@@ -264,7 +267,7 @@ static void check_server(struct client *client)
              client->link.settings.pool, client->id_text);
     thrum_cluster__link_publish(&client->link, subject, "k", NULL, "", 0);
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", client->link.settings.pool);
-    thrum_cluster__link_publish(&client->link, subject, "k", NULL, "", 0);
+    thrum_cluster__link_publish(&client->link, subject, reply, NULL, "", 0);
 }
 
 /* ------------------------------------------------------------------------------------ the I/O thread */

@@ -90,9 +90,11 @@ struct client {
     uint64_t large; /* bytes of large arguments that were taken */
     bool had_large; /* there may be values of this client at the server */
     struct code *codes;
-    uint64_t numbers;   /* the last number that was given */
-    bool full;          /* the server refuses tasks: its queue is full */
-    bool lost;          /* the server has lost its state */
+    uint64_t numbers;           /* the last number that was given */
+    bool full;                  /* the server refuses tasks: its queue is full */
+    bool lost;                  /* the server has lost its state */
+    char created[CREATED_SIZE]; /* when the stream of tasks was made; empty while unknown */
+    uint64_t times;     /* the connection on which that was seen: thrum_cluster__link_times */
     struct stall stall; /* of the consumer of results */
     bool again;         /* publish what is not stored at once: the connection is new */
     size_t asked;       /* flights that were asked to stop */
@@ -154,6 +156,9 @@ void thrum_cluster__set_stage(struct client *client, struct parcel *parcel, enum
 
 /* Asks the server what the clearing of a parcel needs to know next. Under the lock. */
 void thrum_cluster__ask_server(struct client *client, const struct parcel *parcel);
+
+/* True if the numbers of messages are those of the server's stream. Under the lock. */
+bool thrum_cluster__numbers_hold(struct client *client);
 
 /* Passes on requests to stop, and repeats them. `clears` if a shutdown cancels what has not begun. */
 void thrum_cluster__pass_requests(struct client *client, bool clears);

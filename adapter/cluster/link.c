@@ -5,6 +5,11 @@
  * while the connection was lost may be lost, so nothing here relies on a message: every sender has a time after which it
  * sends again.
  *
+ * libnats would keep what is published while there is no connection, and send it to the next server. That one may have
+ * lost its state: an acknowledgement, or the deletion of a message, has nothing but the number of the message, and would
+ * delete another. So nothing is published then; and what is said of a message by its number is said only on the
+ * connection on which the stream was seen to be the same (thrum_cluster__link_times).
+ *
  * The server's interface to streams and consumers is requests with JSON, which this file writes itself. libnats has
  * functions for them, but each waits for its answer; here the answers come to the inbox like everything else.
  *
@@ -223,6 +228,8 @@ static natsStatus set_behaviour(natsOptions *to, struct link *link, double secon
     if (status == NATS_OK)
         status = natsOptions_SetReconnectWait(to, 100);
     if (status == NATS_OK)
+        status = natsOptions_SetReconnectBufSize(to, 1); /* 0 would mean much */
+    if (status == NATS_OK)
         status = natsOptions_SetSendAsap(to, true);
     if (status == NATS_OK)
         status = natsOptions_SetPingInterval(to, 2000);
@@ -403,6 +410,8 @@ static natsStatus connect_to(struct link *link, double seconds)
     natsOptions_Destroy(to);
     if (status == NATS_OK)
         status = natsInbox_Create(&link->inbox);
+    if (status == NATS_OK)
+        status = natsStatistics_Create(&link->statistics);
     if (status != NATS_OK)
         return status;
     snprintf(subject, sizeof subject, "%s.>", link->inbox);
@@ -498,6 +507,8 @@ void thrum_cluster__link_close(struct link *link)
         natsSubscription_Destroy(link->listeners[--link->listener_count].subscription);
     natsConnection_Destroy(link->connection);
     natsInbox_Destroy(link->inbox);
+    natsStatistics_Destroy(link->statistics);
+    link->statistics = NULL;
     link->connection = NULL;
     link->inbox = NULL;
 }
@@ -509,6 +520,8 @@ void thrum_cluster__link_publish(struct link *link, const char *subject, const c
 {
     char inbox[SUBJECT_SIZE];
     natsMsg *message = NULL;
+    if (natsConnection_IsReconnecting(link->connection))
+        return;
     if (reply)
         snprintf(inbox, sizeof inbox, "%s.%s", link->inbox, reply);
     if (natsMsg_Create(&message, subject, reply ? inbox : NULL, bytes, (int)size) != NATS_OK)
@@ -520,7 +533,29 @@ void thrum_cluster__link_publish(struct link *link, const char *subject, const c
 
 void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text)
 {
-    (void)natsConnection_PublishString(link->connection, reply, text);
+    if (!natsConnection_IsReconnecting(link->connection))
+        (void)natsConnection_PublishString(link->connection, reply, text);
+}
+
+uint64_t thrum_cluster__link_times(struct link *link)
+{
+    uint64_t times = 0;
+    if (natsConnection_GetStats(link->connection, link->statistics) == NATS_OK)
+        (void)natsStatistics_GetCounts(link->statistics, NULL, NULL, NULL, NULL, &times);
+    return times;
+}
+
+bool thrum_cluster__created_read(natsMsg *message, char created[CREATED_SIZE])
+{
+    const char *text = natsMsg_GetData(message);
+    size_t length = (size_t)natsMsg_GetDataLength(message);
+    const char *at = thrum_cluster__json_find(text, length, "created");
+    size_t left = at ? length - (size_t)(at - text) : 0, used = 0;
+    for (at = left > 1 ? at + 1 : NULL;
+         at && used + 1 < left && used + 1 < CREATED_SIZE && at[used] != '"';)
+        used++;
+    snprintf(created, CREATED_SIZE, "%.*s", (int)used, at ? at : "");
+    return used > 0;
 }
 
 void thrum_cluster__link_make_stream(struct link *link, const char *kind, const char *token)

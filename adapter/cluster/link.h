@@ -30,8 +30,11 @@ struct listener {
     thrum_event silent; /* no message comes any more */
 };
 
+enum { CREATED_SIZE = 48 };
+
 struct link {
     natsConnection *connection;
+    natsStatistics *statistics; /* of the connection, for thrum_cluster__link_times */
     struct listener listeners[LISTENERS_MOST];
     int listener_count;
     natsInbox *inbox;
@@ -84,7 +87,7 @@ natsStatus thrum_cluster__link_listen(struct link *link, const char *subject,
 natsStatus thrum_cluster__link_listen_to_inbox(struct link *link, natsInbox **ret_inbox);
 
 /* Publishes. `reply` is a token behind the inbox, or NULL; `id` is for the server, which drops a second message with it, or
- * NULL. What cannot be sent is lost: all who call this try again until they have an answer. */
+ * NULL. What cannot be sent is lost, also while there is no connection: all who call this try again until they have an answer. */
 void thrum_cluster__link_publish(struct link *link, const char *subject, const char *reply,
                                  const char *id, const void *bytes, size_t size);
 
@@ -106,6 +109,13 @@ int thrum_cluster__link_ask(struct link *link, const char *subject, const char *
 
 /* Sets the error for such a code, and returns it. */
 int thrum_cluster__link_no_answer(thrum_error *ret_error, int code);
+
+/* How often the connection was made again. What the server said before is of another server, or of another state of it.
+ * Under the lock of the client or worker. */
+uint64_t thrum_cluster__link_times(struct link *link);
+
+/* When a stream was made, by the server's answer about it. Returns false if it tells no stream. */
+bool thrum_cluster__created_read(natsMsg *message, char created[CREATED_SIZE]);
 
 /* Reads the reply subject of a message that a consumer has delivered. Returns false for any other. */
 bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery);

@@ -56,9 +56,9 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked = 0; /* the request or its answer was lost */
             promised += consumer->asked * batch;
         }
-        if (a_request_was_lost(worker, now))
+        if (a_request_was_lost(worker, now) || !thrum_cluster__same_stream(worker))
             break;
-        for (size_t i = 0; i < worker->consumer_count && !worker->draining && worker->same; i++) {
+        for (size_t i = 0; i < worker->consumer_count && !worker->draining; i++) {
             struct consumer *consumer = &worker->consumers[i];
             if (!consumer->made)
                 continue;

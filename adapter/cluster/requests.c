@@ -25,12 +25,19 @@ void thrum_cluster__ask_server(struct client *client, const struct parcel *parce
     thrum_cluster__link_publish(&client->link, subject, reply, NULL, text, strlen(text));
 }
 
+bool thrum_cluster__numbers_hold(struct client *client)
+{
+    return !client->lost && *client->created &&
+           client->times == thrum_cluster__link_times(&client->link);
+}
+
 /* Begins to clear a parcel if all of it is to go, or asks again. Under the lock. */
 static void look_at_parcel(struct client *client, struct parcel *parcel, bool clears,
                            thrum_time now)
 {
     size_t asked = 0;
-    if (parcel->stage != STORED || parcel->clearing == CLEAR_OVER)
+    if (parcel->stage != STORED || parcel->clearing == CLEAR_OVER ||
+        !thrum_cluster__numbers_hold(client))
         return;
     for (const struct flight *flight = parcel->flights; flight; flight = flight->next)
         asked += flight->given_up_at != 0;
@@ -143,7 +150,7 @@ static thrum_time find_late(struct client *client, struct numbers *late)
 /* Deletes a message whose last flight was given up: no worker is to begin it. */
 static void forget_parcel(struct client *client, const struct parcel *parcel)
 {
-    if (parcel->count != 1 || parcel->stage != STORED)
+    if (parcel->count != 1 || parcel->stage != STORED || !thrum_cluster__numbers_hold(client))
         return;
     struct parcel last = *parcel;
     last.clearing = CLEAR_DELETE;

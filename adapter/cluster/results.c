@@ -8,12 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool thrum_cluster__same_stream(struct worker *worker)
+{
+    return worker->same && worker->times == thrum_cluster__link_times(&worker->link);
+}
+
 /* Acknowledges the leases that are over, and frees them. */
 static void end_leases(struct worker *worker)
 {
     struct lease **link = &worker->leases, *lease;
     while ((lease = *link)) {
-        if (!lease->over || !(worker->same || lease->dead)) {
+        if (!lease->over || !(lease->dead || thrum_cluster__same_stream(worker))) {
             link = &lease->next;
             continue;
         }
@@ -39,6 +44,7 @@ void thrum_cluster__know_stream(struct worker *worker, const char *created)
         lease->dead = true;
     snprintf(worker->created, sizeof worker->created, "%s", created);
     worker->same = true;
+    worker->times = thrum_cluster__link_times(&worker->link);
     end_leases(worker);
 }
 

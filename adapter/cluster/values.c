@@ -25,7 +25,7 @@
  * died in the middle. A client that is gone deletes nothing: the stream drops what is older than two hours (MaxAge). That is
  * longer than a message with a result may stay.
  *
- * A value that is gone. Somebody wiped the server, deleted the stream, or the task waited for more than two hours. A worker that
+ * A value that is gone. The server was wiped, the stream was deleted, or the task waited for more than two hours. A worker that
  * finds no argument says so by a result of the kind RESULT_LOST; a client that finds no result treats that the same: it
  * publishes the argument and the task again, with a new message id. A follower of a stream with replicas may lack a chunk
  * for a moment, so a chunk counts as gone when it was missing for MISSING_NS.
@@ -211,7 +211,7 @@ static size_t size_of(const struct transfer *transfer, uint32_t index)
     return left < transfer->chunk ? (size_t)left : transfer->chunk;
 }
 
-/* A chunk that is due: one that had no answer in time, or a new one. NULL for none. */
+/* A chunk that is due: it had no answer in time, or is new. NULL for none. */
 static struct moving *choose(struct values *values, struct transfer *transfer, thrum_time now)
 {
     if (due_at(values, transfer) > now)

@@ -136,28 +136,15 @@ static void reconnected(void *context)
     thrum_cluster__worker_wake(worker);
 }
 
-/* Reads when a stream was made from the server's answer. Returns false if it tells no stream. */
-static bool read_created(natsMsg *message, char *created, size_t size)
-{
-    const char *text = natsMsg_GetData(message);
-    size_t length = (size_t)natsMsg_GetDataLength(message);
-    const char *at = thrum_cluster__json_find(text, length, "created");
-    size_t left = at ? length - (size_t)(at - text) : 0, used = 0;
-    for (at = left > 1 ? at + 1 : NULL;
-         at && used + 1 < left && used + 1 < size && at[used] != '"';)
-        used++;
-    snprintf(created, size, "%.*s", (int)used, at ? at : "");
-    return used > 0;
-}
-
 static void receive(void *context, const char *token, natsMsg *message)
 {
     struct worker *worker = context;
-    char created[sizeof worker->created];
+    char created[CREATED_SIZE];
+    uint64_t number = token && strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0;
     if (token && *token == 'p')
-        thrum_cluster__worker_stored(
-            worker, strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0, natsMsg_GetData(message),
-            (size_t)natsMsg_GetDataLength(message), natsMsg_IsNoResponders(message));
+        thrum_cluster__worker_stored(worker, number, natsMsg_GetData(message),
+                                     (size_t)natsMsg_GetDataLength(message),
+                                     natsMsg_IsNoResponders(message));
     if (token && *token == 'c')
         take_made(worker, token, message);
     if (token && *token && strchr("ugm", *token))
@@ -167,7 +154,9 @@ static void receive(void *context, const char *token, natsMsg *message)
     if (!token || *token != 'v')
         return;
     thrum_with (&worker->lock) {
-        if (read_created(message, created, sizeof created))
+        if (number != thrum_cluster__link_times(&worker->link))
+            break; /* it was asked on another connection */
+        if (thrum_cluster__created_read(message, created))
             thrum_cluster__know_stream(worker, created);
         else
             worker->lost = true, worker->same = false;
@@ -187,17 +176,19 @@ static thrum_time ask_at(const struct worker *worker)
 
 static void ask_for_stream(struct worker *worker)
 {
-    char subject[SUBJECT_SIZE];
+    char subject[SUBJECT_SIZE], reply[32];
     bool asks = false;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
         asks = now >= ask_at(worker);
         if (asks)
             worker->asked_at = now;
+        snprintf(reply, sizeof reply, "v.%llu",
+                 (unsigned long long)thrum_cluster__link_times(&worker->link));
     }
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", worker->link.settings.pool);
     if (asks)
-        thrum_cluster__link_publish(&worker->link, subject, "v", NULL, "", 0);
+        thrum_cluster__link_publish(&worker->link, subject, reply, NULL, "", 0);
 }
 
 static void take_question(natsConnection *connection, natsSubscription *subscription,
@@ -224,7 +215,7 @@ static void say_progress(struct worker *worker)
             break;
         worker->progress_at = now + worker->link.settings.lease / 3;
         for (const struct lease *lease = worker->leases; lease; lease = lease->next)
-            if (!lease->dead && worker->same)
+            if (!lease->dead && thrum_cluster__same_stream(worker))
                 thrum_cluster__link_answer(&worker->link, lease->reply, "+WPI");
     }
 }

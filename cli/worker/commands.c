@@ -9,7 +9,7 @@
  *
  * The end. A client that no longer wants the command cancels the task. The command and all processes that it has started then
  * get SIGTERM, and SIGKILL two seconds later. The same happens after the time that the client gives the command. A worker that is
- * ended at once kills its commands; one that is killed leaves them, as systemd's unit does not.
+ * ended at once kills its commands. A worker that is killed leaves them; systemd's unit ends them.
  *
  * A lost worker. `max_deliveries` is 1 here: the next worker does not run the command again, but fails its task with -ECHILD.
  * So the client learns of the loss, tells its user, and decides.

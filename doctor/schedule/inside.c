@@ -7,7 +7,7 @@
  *   eventfd      inside, unless the program has children
  *   socket       inside, if its other end is in this process, or in the backlog of a socket that listens here. The
  *                kernel is asked for the other end: of a Unix socket by its inode (sock_diag), of an Internet socket by
- *                its addresses. One that listens, or that anybody may send to, reaches outside.
+ *                its addresses. A socket that listens, or that any process may send to, reaches outside.
  *   timerfd      inside if it is not armed: it stays silent then
  *   epoll        as what it watches
  *   signalfd     a signal ends the wait

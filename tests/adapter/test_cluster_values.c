@@ -199,7 +199,7 @@ TEST_DEADLINE(a_large_argument_survives_the_death_of_its_worker, 60)
     nats_server_finish(&server);
 }
 
-/* Somebody deletes the values at the server: the worker does not find the argument, and the client sends it again. */
+/* The values are deleted at the server: the worker does not find the argument, and the client sends it again. */
 TEST_DEADLINE(an_argument_that_is_gone_is_sent_again, 60)
 {
     struct noted noted;

@@ -314,7 +314,7 @@ waits_within_the_program_are_deadlocks() {
         explore 0 --json -r 5 -- "$samples/odd" armed_timerfd && has '"outcomes":{"good":5}'
 }
 
-# Somebody else may write: who connects, who sends, a child process, who left the descriptor.
+# Another process may write: a client that connects or sends, a child, or the process that left the descriptor.
 waits_for_others_are_none() {
     local name
     for name in open_tcp open_udp pipe_of_child pair_of_child; do
