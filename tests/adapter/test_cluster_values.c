@@ -222,9 +222,6 @@ TEST_DEADLINE(large_values_survive_the_loss_of_the_servers_state, 60)
 {
     enum { COUNT = 3 };
     thrum_future *futures[COUNT];
-    if (!getenv("CLUSTER_WIPED"))
-        test_skip(
-            "a task may wait for ever here, a defect that is not mended: CLUSTER_WIPED=1 runs it");
     start_server();
     pid_t worker = start_worker("threads");
     thrum_executor *cluster = new_cluster(NULL);
