@@ -18,7 +18,8 @@
  * At least once. A parcel is published again until the server has confirmed it. Each publish of it has the same Nats-Msg-Id,
  * so the server keeps one copy. A result is acknowledged after its flights were resolved; until then the server delivers it
  * again. If the server has lost the client's consumer or a stream, or the stream of tasks was made at another time, its state
- * was wiped or deleted: the client makes both again, and publishes all flights again with new ids, as a result may have been lost as well.
+ * was wiped or deleted: the client makes both again, and publishes all flights again with new ids, as a result may have been
+ * lost as well.
  *
  * Pairs of events that race:
  *

@@ -18,7 +18,8 @@
  * Several workers may find the same stall. The requests of the others end when the consumer is deleted (409); they make it again,
  * which changes nothing, and their suspicion has ended. A second deletion within moments costs what a wrong suspicion costs.
  *
- * The consumer is made when the answer to its deletion has come: a server may find one that is half deleted, and keep it.
+ * The consumer is made when the answer to its deletion has come. Before that, a server may find the old consumer half deleted,
+ * and keep it.
  * If the answer is lost, the suspicion goes on, and leads to a second deletion. */
 #include "link.h"
 #include "worker.h"

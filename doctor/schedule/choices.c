@@ -11,11 +11,12 @@
  * concurrency sampling", 2018). A thread that yields or sleeps goes behind all others: else a thread
  * that polls would keep its high priority, and starve the thread that it waits for.
  *
- * In half of the runs, sixteen of each thirty-two seeds, the strategies are balanced: all threads with the same start function have together the chance of one
- * thread. If one thread has to come between the steps of one of a hundred others, it seldom does in a fair choice among all.
- * The threads of a group do the same, so it matters less which of them goes on. A random walk draws a group first. With priorities,
- * each thread has an exponentially distributed time, as long as its group is large, and the shortest goes first: that is
- * a draw by weights, and the order stays the same until another thread is made.
+ * In half of the runs, sixteen of each thirty-two seeds, the strategies are balanced: all threads with the same start
+ * function, a group, have together the chance of one thread. A fair choice among a hundred threads seldom lets a certain
+ * thread come between two steps of another. The threads of a group do the same work, so it matters less which of them goes on.
+ * A random walk draws a group first, and then a thread of it. With priorities, each thread has a random, exponentially
+ * distributed time, multiplied by the size of its group, and the shortest time goes first. That is a draw by weights whose
+ * order stays the same until another thread is made.
  *
  * In an eighth of the runs, threads that hold fewer locks go first. So each philosopher has a fork before any has
  * two: a fair choice seldom leads there if they are many.

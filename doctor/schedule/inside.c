@@ -15,7 +15,7 @@
  *
  * Data between two Internet sockets may be on its way: the queue of the sender is not empty until the receiver has it.
  *
- * A process that the program made has copies of its descriptors, and so may one that was sent a descriptor. While the
+ * A child process has copies of the program's descriptors. A process that was sent a descriptor has a copy, too. While the
  * program has children, a wait in real time comes first. Then, and if it had any or has sent descriptors, the
  * descriptors of all processes that can be seen are compared. The server, the parent process, has copies of what was inherited, and uses none of them.
  *

@@ -124,8 +124,8 @@ static int refuse_all(thrum_task *self)
     return 0;
 }
 
-/* libnats sends an empty signature in place of one that begins with a zero byte. So right keys are refused for one nonce of 256,
- * and another nonce is asked for. */
+/* If a signature begins with a zero byte, libnats sends an empty one. So right keys are refused for one nonce of 256, and another
+ * nonce is asked for. */
 TEST(a_nonce_that_libnats_cannot_sign_is_followed_by_another)
 {
     struct refuser refuser = {.connections = 0};
