@@ -52,9 +52,10 @@ struct server {
     struct request *first, *last; /* the held, by the moment they are due */
 };
 
-char http_page_byte(size_t at)
+void http_page_make(char *ret_page)
 {
-    return at % 64 == 63 ? '\n' : (char)('a' + at % 26);
+    for (size_t i = 0; i < HTTP_PAGE_BYTES; i++)
+        ret_page[i] = i % 64 == 63 ? '\n' : (char)('a' + i % 26);
 }
 
 static void hold(struct server *server, struct request *request)
@@ -189,8 +190,7 @@ static bool set_up(struct server *server)
 {
     static char page[HTTP_PAGE_BYTES];
     static char refusal[] = "GET /page?wait_us=N, with N up to 60000000\n";
-    for (size_t i = 0; i < sizeof page; i++)
-        page[i] = http_page_byte(i);
+    http_page_make(page);
     server->page = MHD_create_response_from_buffer(sizeof page, page, MHD_RESPMEM_PERSISTENT);
     server->refusal =
         MHD_create_response_from_buffer(sizeof refusal - 1, refusal, MHD_RESPMEM_PERSISTENT);

@@ -12,9 +12,10 @@ struct http_server {
     int leash; /* the server ends when the last descriptor of this pipe's end is closed */
 };
 
-/* The page: its length, and what stands at each place of it. */
 enum { HTTP_PAGE_BYTES = 4096 };
-char http_page_byte(size_t at);
+
+/* Writes the HTTP_PAGE_BYTES that the server answers with. */
+void http_page_make(char *ret_page);
 
 /* Starts the server and waits until it listens. GET /page?wait_us=N is answered N microseconds
  * after the request has arrived, with 200 and the page. Call it while there is but one thread.

@@ -48,7 +48,7 @@ static void ask(int client, const char *method, const char *path)
  * as they should be. */
 static int answer(int client, size_t *ret_right)
 {
-    static char text[HTTP_PAGE_BYTES + 4096];
+    static char text[HTTP_PAGE_BYTES + 4096], whole[HTTP_PAGE_BYTES];
     size_t length = 0;
     ssize_t now;
     int status = 0;
@@ -59,8 +59,9 @@ static int answer(int client, size_t *ret_right)
     sscanf(text, "HTTP/1.1 %d", &status);
     const char *page = strstr(text, "\r\n\r\n");
     *ret_right = 0;
-    for (size_t i = 0; page && page + 4 + i < text + length; i++)
-        *ret_right += page[4 + i] == http_page_byte(i);
+    http_page_make(whole);
+    for (size_t i = 0; page && i < sizeof whole && page + 4 + i < text + length; i++)
+        *ret_right += page[4 + i] == whole[i];
     return status;
 }
 
