@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+#pragma GCC visibility push(default) /* of thrum-demo-tasks.so: modules.c */
+
 /* 0*0 + 1*1 + ... + (n-1)*(n-1) modulo 2^64, by n multiplications. */
 uint64_t sum_of_squares(uint64_t n);
 
@@ -12,5 +14,7 @@ uint64_t sum_of_squares_formula(uint64_t n);
 
 /* Nanoseconds per multiplication, as calibrated; 0 before. */
 double cpu_nanoseconds_per_step(void);
+
+#pragma GCC visibility pop
 
 #endif

@@ -56,10 +56,17 @@ static bool kind_needed(const struct demo *demo, enum workload_kind kind)
     return false;
 }
 
+static void remove_scratch(void)
+{
+    thrum_error error;
+    if (scratch_remove(&error) < 0)
+        trouble_print("%s", error.message);
+}
+
 static void remove_all(void)
 {
     cluster_column_cleanup();
-    scratch_remove();
+    remove_scratch();
 }
 
 /* Begins to act on signals, unless that was done. It starts a thread. */
@@ -164,7 +171,7 @@ static void demo_close(struct demo *demo)
     for (size_t i = 0; i < demo->result_count; i++)
         row_result_finish(&demo->results[i]);
     free(demo->results);
-    scratch_remove();
+    remove_scratch();
 }
 
 /* Measures the cell once in the peer. Returns whether that succeeded. */

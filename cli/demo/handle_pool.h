@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <thrum.h>
 
+#pragma GCC visibility push(default) /* of thrum-demo-tasks.so: modules.c */
+
 struct handle_pool {
     /* Makes a handle to `target`; NULL after filling in the error. */
     void *(*make)(const char *target, thrum_error *ret_error);
@@ -31,5 +33,7 @@ int handle_pool_fill(struct handle_pool *pool, size_t count, const char *target,
 
 /* Drops all handles; none may be taken. */
 void handle_pool_empty(struct handle_pool *pool);
+
+#pragma GCC visibility pop
 
 #endif

@@ -62,12 +62,6 @@ const struct workload *workload_for(enum workload_kind kind, const struct demo_o
     }
 }
 
-int piece_return(thrum_task *self, thrum_time began, thrum_time took)
-{
-    return thrum_return(self, thrum_value(struct piece_result, .began = began, .ended = thrum_now(),
-                                          .took = took, .worker = (int)gettid()));
-}
-
 static bool has_waits(const struct row *row)
 {
     bool waits = false;

@@ -46,10 +46,10 @@ void scratch_path(const char *name, char *ret_path, size_t size)
     snprintf(ret_path, size, "%s/%s", directory, name);
 }
 
-void scratch_remove(void)
+int scratch_remove(thrum_error *ret_error)
 {
     if (!directory[0])
-        return;
+        return 0;
     DIR *open_directory = opendir(directory);
     if (open_directory) {
         struct dirent *entry;
@@ -58,7 +58,9 @@ void scratch_remove(void)
                 (void)unlinkat(dirfd(open_directory), entry->d_name, 0);
         closedir(open_directory);
     }
-    if (rmdir(directory) != 0)
-        trouble_print("cannot remove %s: %s", directory, thrum_strerror(-errno));
+    int rc = rmdir(directory) == 0 ? 0 : -errno;
+    if (rc < 0)
+        trouble(ret_error, rc, "cannot remove %s: %s", directory, thrum_strerror(rc));
     directory[0] = '\0';
+    return rc;
 }

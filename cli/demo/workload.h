@@ -23,6 +23,8 @@ struct piece_result {
     int worker;              /* the thread that it ended on, as the system numbers them */
 };
 
+#pragma GCC visibility push(default) /* of thrum-demo-tasks.so: modules.c */
+
 /* Ends a task that began at `began` and took `took`, with that result. Returns what a task returns. */
 int piece_return(thrum_task *self, thrum_time began, thrum_time took);
 
@@ -60,5 +62,7 @@ int http_workload_port(void);
 
 /* The workload for a kind of task under the given options. */
 const struct workload *workload_for(enum workload_kind kind, const struct demo_options *options);
+
+#pragma GCC visibility pop
 
 #endif
