@@ -30,16 +30,19 @@ until_true() {
     "$@"
 }
 
-# The server chooses its port and writes it to a file.
+# start_server OPTIONS...: the server chooses its port and writes it to a file.
+# shellcheck disable=SC2120 # scripts that source this give arguments
 start_server() {
-    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" >server.log 2>&1 &
+    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" "$@" >server.log 2>&1 &
     server=$!
-    until_true grep -q -s nats:// "$work/nats-server_$server.ports" || return 1
-    NATS_URL=$(sed -n 's/.*"\(nats:[^"]*\)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
+    until_true grep -q -s -E '(nats|tls)://' "$work/nats-server_$server.ports" || return 1
+    NATS_URL=$(sed -n -E 's/.*"((nats|tls):[^"]*)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
     export NATS_URL
 }
 
-! command -v nats-server >/dev/null || start_server || {
+# A script with a server of its own kind sets server_later.
+# shellcheck disable=SC2119
+[ -n "${server_later:-}" ] || ! command -v nats-server >/dev/null || start_server || {
     echo 'Bail out! nats-server does not start'
     exit 1
 }
