@@ -1,7 +1,7 @@
 #!/bin/bash
 # thrum run --cluster and thrum worker --commands over TLS: which servers and which clients are refused.
 #
-#     run_cluster_tls_test.sh THRUM
+#     run_cluster_tls_test.sh THRUM [TEST...]
 #
 # The server has a certificate for localhost that `authority` has signed. `stranger` is another authority, with a certificate
 # for localhost, too. Without nats-server and openssl the tests are skipped.
@@ -128,5 +128,7 @@ if [ -z "$(left_out any)" ]; then
         exit 1
     }
 fi
-run_tests the_authority_of_the_server_is_trusted_and_no_other a_server_by_another_name_is_refused \
+shift
+[ $# -gt 0 ] || set -- the_authority_of_the_server_is_trusted_and_no_other a_server_by_another_name_is_refused \
     a_server_of_another_authority_is_refused a_certificate_is_shown_where_the_server_asks_for_one a_server_without_tls_is_refused
+run_tests "$@"
