@@ -173,18 +173,36 @@ static int answer_echo(thrum_socket *peer, const char *path, const char *request
     return send_page(peer, 200, "", header_of(request, name, value) ? value : "none");
 }
 
-static int send_packed(thrum_socket *peer)
+/* The text "packed" by gzip -n, brotli and zstd. */
+static const struct {
+    const char *name;
+    size_t size;
+    unsigned char bytes[32];
+} packed[] = {
+    {"gzip", 26, {0x1f, 0x8b, 8,    0, 0, 0,    0,    0,    0,    3, 0x2b, 0x48, 0x4c,
+                  0xce, 0x4e, 0x4d, 1, 0, 0x10, 0xb4, 0xf6, 0x21, 6, 0,    0,    0}},
+    {"br", 10, {0x8b, 2, 0x80, 'p', 'a', 'c', 'k', 'e', 'd', 3}},
+    {"zstd",
+     19,
+     {0x28, 0xb5, 0x2f, 0xfd, 4, 0x58, 0x31, 0, 0, 'p', 'a', 'c', 'k', 'e', 'd', 0x95, 0x40, 0xd8,
+      0xd5}},
+};
+
+/* /packed/NAME: by that, if the client takes it, else by gzip. */
+static int send_packed(thrum_socket *peer, const char *name, const char *request)
 {
-    /* printf packed | gzip -n */
-    static const unsigned char packed[] = {0x1f, 0x8b, 8,    0,    0,    0,    0,    0, 0,
-                                           3,    0x2b, 0x48, 0x4c, 0xce, 0x4e, 0x4d, 1, 0,
-                                           0x10, 0xb4, 0xf6, 0x21, 6,    0,    0,    0};
-    char head[128];
+    char head[128], taken[128];
+    size_t how = sizeof packed / sizeof packed[0];
+    bool takes = header_of(request, "\r\nAccept-Encoding", taken);
+    while (--how > 0)
+        if (takes && strcmp(packed[how].name, name) == 0 && strstr(taken, name))
+            break;
     snprintf(head, sizeof head,
-             "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
-             sizeof packed);
+             "HTTP/1.1 200 OK\r\nContent-Encoding: %s\r\nContent-Length: %zu\r\n\r\n",
+             packed[how].name, packed[how].size);
     int rc = say(peer, head);
-    return rc < 0 ? rc : thrum_socket_write(peer, packed, sizeof packed, THRUM_FOREVER);
+    return rc < 0 ? rc
+                  : thrum_socket_write(peer, packed[how].bytes, packed[how].size, THRUM_FOREVER);
 }
 
 /* Returns 0 if the connection is to go on. */
@@ -202,7 +220,7 @@ static int answer(struct hostile_server *server, thrum_socket *peer, const char 
         return send_page(peer, 200, "Content-Disposition: attachment; filename=\"../named\"\r\n",
                          path);
     if (strncmp(path, "/packed/", 8) == 0)
-        return send_packed(peer);
+        return send_packed(peer, path + 8, request);
     if (strncmp(path, "/moved/", 7) == 0)
         return send_page(peer, 302, "Location: /ok/moved\r\n", "moved");
     if (strncmp(path, "/range/", 7) == 0)

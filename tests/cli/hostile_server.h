@@ -12,7 +12,7 @@
  *     /nohead/N/...  answers HEAD with that status, and GET with the path
  *     /echo/HEADER   answers with the value of that header of the request, or with "none"
  *     /name/...      gives the file a name, "../named"
- *     /packed/...    answers with "packed", compressed by gzip
+ *     /packed/KIND   answers with "packed", compressed by gzip, br or zstd; by gzip if the client does not take the others
  *     /range/...     sends a part that nobody asked for
  *     /part/...      a file of HOSTILE_BIG bytes with an ETag, cut off after HOSTILE_CUT the first time; then
  *                    what Range and If-Range ask for

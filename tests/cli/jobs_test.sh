@@ -290,6 +290,20 @@ run_waits_for_memory() {
     [ ! -e started ] && kill -TERM $process && ends 143 $process && [ ! -e started ]
 }
 
+# A process that computes is a load of one, so nothing starts beside it.
+run_waits_for_a_lower_load() {
+    while :; do :; done &
+    local busy=$!
+    "$thrum" run --load 1 -- touch loaded ::: a 2>err &
+    local process=$!
+    until_true grep -q -- '--load is reached' err
+    local status=$?
+    kill $busy
+    wait $busy 2>/dev/null
+    kill -TERM $process 2>/dev/null
+    [ $status -eq 0 ] && ends 143 $process && [ ! -e loaded ]
+}
+
 run_prints_lines_as_they_come() {
     mkfifo lines-out
     "$thrum" run --line-buffer --tag -j 2 -- sh -c 'echo begin; until test -e "go$1"; do sleep 0.01; done; echo end' sh \

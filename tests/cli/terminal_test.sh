@@ -68,13 +68,13 @@ job='sh -c "echo \$\$ >>begun; until test -e go; do sleep 0.01; done; echo end \
 a_bar_fits_into_80_columns() { bar 80 24; }
 a_bar_fits_into_40_columns() { bar 40 10; }
 
-# bar WIDTH HEIGHT: it has a total, takes one line, and is gone in the end.
+# bar WIDTH HEIGHT: it has a total and, where there is room, the time that is left; it takes one line, and is gone in the end.
 bar() {
     begin "$1" "$2" || return 1
     typed "clear; seq 30 | \$thrum run -j 1 -- sh -c 'test \"\$1\" -lt 5 || until test -e go; do sleep 0.01; done' sh"
     shown '4/30' || return 1
     [ "$(screen | grep -c '/30')" -eq 1 ] && ! screen | grep -q ".\\{$1\\}" || { screen | sed 's/^/# /'; return 1; }
-    [ "$1" -lt 80 ] || on_screen 'running [##' || { screen | sed 's/^/# /'; return 1; }
+    [ "$1" -lt 80 ] || { on_screen 'running [##' && shown ' left'; } || { screen | sed 's/^/# /'; return 1; }
     touch go
     shown 'ready>' && until_true not_on_screen '/30'
 }

@@ -31,6 +31,7 @@ static void expect(const char *line, int status, const char *out, const char *er
 TEST(help_and_version_go_to_stdout)
 {
     expect("--help", 0, "Usage: thrum COMMAND", NULL);
+    expect("--help", 0, "\n\nRuns commands, fetches URLs and hashes files", NULL);
     expect("--version", 0, "thrum 0.", NULL);
     expect("demo --help", 0, "Usage: thrum demo", NULL);
     expect("demo --help", 0, "--postgres URL", NULL);
