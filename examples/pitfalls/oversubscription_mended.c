@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <thrum.h>
 
-enum { TASKS = 640 };
+enum { TASKS = 2560 };
 
 static int sum_of_squares(thrum_task *self)
 {

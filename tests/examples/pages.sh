@@ -11,8 +11,9 @@ split_page() {
         /./ && !/^Then/ { fresh = 0 }' "$1"
 }
 
-# any_run FILE: numbers of three and more digits, such as 1.2, seeds and schedules are those of one run, and count as the same.
-any_run() { sed -E "s/0x[0-9a-f]+|[0-9]+\.[0-9]+|[0-9]{3,}/N/g; s/--(schedule '[^']*'|seed [0-9]+)/--N/" "$1"; }
+# any_run FILE: numbers of three and more digits, such as 1.2, of fibers, seeds and schedules are those of one run, and count
+# as the same.
+any_run() { sed -E "s/(fiber[ -])[0-9]+/\1N/g; s/0x[0-9a-f]+|[0-9]+\.[0-9]+|[0-9]{3,}/N/g; s/--(schedule '[^']*'|seed [0-9]+)/--N/" "$1"; }
 
 # line_without FILE LINES: the first of LINES that FILE lacks; "..." stands for any lines.
 line_without() {
