@@ -38,6 +38,7 @@ static const struct {
 
 int __real_open64(const char *path, int flags, ...);
 ssize_t __real_write(int file, const void *bytes, size_t size);
+int __real_close(int file);
 
 /* The call that fails: its name, its number from 1, how. `left` counts down to it. */
 static char failing[32];
@@ -52,7 +53,7 @@ __attribute__((constructor)) static void read_environment(void)
         int file = __real_open64(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
         /* The command is to get the same descriptors as without a log. */
         log_file = fcntl(file, F_DUPFD_CLOEXEC, LOG_DESCRIPTOR);
-        close(file);
+        __real_close(file); /* or the numbers of the log would not be those of a run without one */
     }
     if (!fault)
         return;

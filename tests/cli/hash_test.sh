@@ -299,12 +299,19 @@ lines_of_several_processes_are_whole() {
     return $status
 }
 
+# settled FOLDER COUNT: makes a folder of so many files, which a cache keeps.
+settled() {
+    [ ! -e "$1" ] || return 0
+    mkdir "$1" && (cd "$1" && seq "$2" | split -l 1 -a 4 - f) || return 1
+    sleep 2.1 # what has been changed just now is not kept
+}
+
+# The folder `cached`, and its lines in the file `all`.
+make_cached() { settled cached 6000 && { [ -s all ] || "$thrum" hash cached >all; }; }
+
 two_at_once_share_a_cache() {
     local first second i
-    mkdir cached && (cd cached && seq 6000 | split -l 1 -a 4 - f) || return 1
-    touch -d '1 hour ago' cached/*
-    sleep 2.1 # what has been changed just now is not kept
-    "$thrum" hash cached >all || return 1
+    make_cached || return 1
     for i in 1 2 3; do
         rm -f shared.db*
         "$thrum" hash --cache shared.db cached >out1 2>err1 &
@@ -336,8 +343,35 @@ sys.exit(subprocess.run(sys.argv[2:]).returncode)' "$@"
 
 a_writer_of_the_cache_keeps_no_reader_waiting() {
     rm -f calls
+    make_cached && "$thrum" hash --cache shared.db cached >/dev/null || return 1
     writing shared.db env THRUM_FAULT_LOG=calls "$(dirname "$thrum")/thrum_faults" hash --cache shared.db cached >out 2>err &&
         cmp out all && [ ! -s err ] && [ "$(grep -c openat calls)" -lt 50 ]
+}
+
+# naps PID: a thread of the process is in nanosleep or clock_nanosleep (x86-64, aarch64): SQLite waits for a lock.
+naps() { cut -d ' ' -f 1 /proc/"$1"/task/*/syscall 2>/dev/null | grep -q -x -e 35 -e 230 -e 101 -e 115; }
+
+# Rows that cannot be written now are written later.
+a_writer_of_the_cache_only_delays_rows() {
+    settled few 200 && "$thrum" hash few >few.sha256 && "$thrum" hash --cache delayed.db /dev/null >/dev/null || return 1
+    mkfifo slow
+    python3 -c '
+import os, sqlite3, time
+writer = sqlite3.connect("delayed.db", isolation_level=None)
+writer.execute("BEGIN IMMEDIATE")
+open("locked", "w").close()
+while not os.path.exists("release"):
+    time.sleep(0.01)' &
+    local writer=$! process tries=0
+    until_true test -e locked || return 1
+    "$thrum" hash -j 1 --cache delayed.db few slow >out 2>err &
+    process=$!
+    until naps $process || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done # it does not stay so
+    touch release
+    wait $writer
+    : >slow
+    wait $process && [ $tries -le 3000 ] && head -n 200 out | cmp - few.sha256 && [ ! -s err ] && rm slow &&
+        [ "$(opened delayed.db few)" -lt 50 ]
 }
 
 # A copy of the cache, as it is at the moment, knows nearly all.
@@ -347,6 +381,7 @@ is_in_cache() {
 
 a_killed_run_leaves_a_cache_that_helps() {
     mkfifo last
+    make_cached || return 1
     rm -f killed.db*
     "$thrum" hash -j 2 --cache killed.db cached last >out 2>err &
     local process=$!
@@ -385,12 +420,12 @@ moved/b/new: NEW' ] && grep -q '1 listed file is missing' err && grep -q '1 file
 }
 
 a_check_uses_the_cache() {
-    "$thrum" hash cached >list && "$thrum" hash --cache check.db -c --quiet list && [ -s check.db ] || return 1
+    make_cached && cp all list && "$thrum" hash --cache check.db -c --quiet list && [ -s check.db ] || return 1
     "$thrum" hash --cache check.db -c list >out && [ "$(grep -c OK out)" -eq 6000 ]
 }
 
 tests=$(sed -n 's/^\([a-z_0-9]*\)() {$/\1/p' "$self" | grep -v -x -e same -e expected -e until_true -e make_tree \
-    -e waits_in -e opened -e is_in_cache -e writing)
+    -e waits_in -e opened -e is_in_cache -e writing -e settled -e make_cached -e naps)
 shift
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $tests

@@ -183,7 +183,8 @@ static void run_row(const struct row *row)
     snprintf(line, sizeof line, "fetch %s", arguments);
     struct spawned ran = spawn_run(line);
     if (ran.status != row->status)
-        wrong(row, "thrum", "another exit status, and it says", ran.err);
+        test_fail(__FILE__, __LINE__, row->what, "thrum ends with status %d and says: %s",
+                  ran.status, ran.err);
     if (out && strcmp(ran.out, out) != 0)
         wrong(row, "thrum", "other output", ran.out);
     if (row->err ? !strstr(ran.err, row->err) : *ran.err != '\0')
