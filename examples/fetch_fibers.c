@@ -1,8 +1,10 @@
 /* Ten thousand requests at once: each waits 200 ms for its answer, and all together take little longer.
  *
+ *     fetch_fibers [COUNT]
+ *
  * asyncio needs a library of its own for this, and async and await in each function. Here a thread would use libcurl in
  * the same way, and thrum_curl_perform blocks only the fiber. The server is in this program, too, so that each request
- * takes two descriptors; where the system allows fewer than that needs, there are fewer requests. fetch_fibers [COUNT]
+ * takes two descriptors; where the system allows fewer than that needs, there are fewer requests.
  */
 #include <err.h>
 #include <errno.h>

@@ -18,7 +18,7 @@ build=$(realpath "$build")
 source=$(realpath "$source")
 outputs=$source.outputs
 pages=$(find ./*.md docs examples -name '*.md' | sed 's|^\./||' | sort)
-headers=$(find include adapter -name '*.h' | sort)
+headers=$(find include -name '*.h' && find adapter -name 'thrum_*.h')
 
 # Each example once, as its test runs it.
 for program in examples/*.c; do
@@ -52,7 +52,7 @@ for program in examples/*.c examples/*/*.c; do
     name=${program#examples/}
     name=${name%.c}
     {
-        printf '# %s\n\n' "$name"
+        printf '# %s\n\n' "$(basename "$name")"
         awk '/^\/\*/ { inside = 1 } inside { line = $0; sub(/^(\/\*| \*\/?) ?/, "", line); sub(/ *\*\/$/, "", line); print line }
             /\*\// || !inside { exit }' "$program"
         printf '\n[%s.c](../../examples/%s.c)\n' "$(basename "$name")" "$name"
