@@ -83,7 +83,7 @@ step_blocks() { make_build check gcc && tools/check_blocks.sh "$build-check"; }
 step_manual() { make_build check gcc && tools/check_manual.sh "$build-check"; }
 
 step_gcc_O2() { make_build check gcc; }
-step_tests() { make_build check gcc && tools/run_tests.sh "$build-check"; }
+step_tests() { make_build check gcc && tools/run_tests.sh "$build-check" && tools/check_tested.sh "$build-check"; }
 step_page() { make_build check gcc && tests/page/page_test.sh "$build-check/cli/thrum" "$build-check/page"; }
 # The guide, the manual and the reference as a site, with what the examples print now.
 step_site() {

@@ -1,7 +1,9 @@
 #!/bin/sh
-# The numbers of docs/tested.md are true: check_tested.sh, in the root of the tree. A number may be a tenth too small,
-# so that a new test changes no page, and not too large.
+# The numbers of docs/tested.md are true: check_tested.sh [BUILD-DIR], in the root of the tree. A number may be a tenth too
+# small, so that a new test changes no page, and not too large. Some numbers are in the log of the tests alone: they are
+# looked at if there is a BUILD-DIR, whose tests have run.
 set -u
+log=${1:+$1/meson-logs/testlog.txt}
 page=docs/tested.md
 status=0
 
@@ -42,4 +44,18 @@ cells() {
 }
 counts 'compositions that are explored or tested' "$(cells '[`A-Z]')"
 counts 'compositions that cannot occur, with the reason' "$(cells '^[^`A-Z]*$')"
+
+# shellcheck disable=SC2016 # a quotation
+counts 'seconds of random programs in one `.\/dev check`' \
+    "$(sed -n '/^step_fuzz() {/,/^}/p' tools/check.sh | grep -o 'fuzz_for [a-z]* [0-9]*' | awk '{ sum += $3 } END { print sum + 0 }')"
+
+# summed PATTERN: the sum of the numbers before the texts that match, in good tests of the log.
+summed() {
+    awk -v wanted="[0-9]+ $1" '
+        /^ok / && match($0, wanted) { sum += substr($0, RSTART, RLENGTH) }
+        END { printf "%d\n", sum }' "$log"
+}
+[ -z "$log" ] || counts 'runs of programs by the explorer, in the tests' "$(summed 'runs, .* states, ')"
+[ -z "$log" ] || counts 'states that it visits in them' "$(summed 'states, .*choices, ')"
+[ -z "$log" ] || counts 'hostile texts that the commands read in the tests' "$(summed 'hostile ')"
 exit $status

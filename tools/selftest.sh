@@ -527,6 +527,9 @@ rejects links site 'there is no link' 'a site without links'
 fresh && echo '| unit tests of the library | 1000000 |' >docs/tested.md
 rejects tested '' 'docs/tested.md: unit tests of the library: 1000000, and there are' 'a number that is too large'
 rejects tested '' 'docs/tested.md: there is no row "clients of the explorer"' 'a row that is gone'
+mkdir -p build/meson-logs && echo 'ok 1 - a (dfs, unbounded): 30 runs, 9 of them cut short, 700 states, 90 choices, exhausted' >build/meson-logs/testlog.txt
+echo '| states that it visits in them | 701 |' >>docs/tested.md
+rejects tested build 'docs/tested.md: states that it visits in them: 701, and there are 700' 'more states than a log has'
 
 # Valgrind: a program that is right, one that reads what nobody wrote, and one that changes its stack.
 fresh && {
