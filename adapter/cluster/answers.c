@@ -100,7 +100,7 @@ static void take_chunk(struct client *client, const char *token, natsMsg *messag
     thrum_event_set(&client->wake);
 }
 
-enum { STREAM_FULL = 10077, NO_MESSAGE = 10037, NO_CONSUMER = 10014, NO_STREAM = 10059 };
+enum { STREAM_FULL = 10077, NO_MESSAGE = 10037, NO_CONSUMER = 10014 };
 
 /* The server's answer to a parcel. */
 static void take_stored(struct client *client, uint64_t number, const char *text, size_t size,
@@ -162,21 +162,12 @@ static void take_cleared(struct client *client, uint64_t number, bool deleted, c
 }
 
 /* The server's answer about the stream of tasks, to a question on that connection. */
-static void take_stream(struct client *client, uint64_t times, natsMsg *message, bool none)
+static void take_stream(struct client *client, uint64_t times, natsMsg *message)
 {
-    char created[CREATED_SIZE];
-    bool known = !none && thrum_cluster__created_read(message, created);
     thrum_with (&client->lock) {
-        if (times != thrum_cluster__link_times(&client->link))
-            break;
-        if (none || (known && *client->created && strcmp(client->created, created) != 0))
-            client->lost = true;
-        if (none)
-            *client->created = '\0';
-        if (known) {
-            snprintf(client->created, sizeof client->created, "%s", created);
-            client->times = times;
-        }
+        enum stream_news news =
+            thrum_cluster__stream_take(&client->stream, &client->link, times, message);
+        client->lost |= news == STREAM_OTHER || news == STREAM_GONE;
     }
     thrum_event_set(&client->wake);
 }
@@ -211,7 +202,7 @@ void thrum_cluster__client_receive(void *context, const char *token, natsMsg *me
     else if (*token == 'd' || *token == 'i')
         take_cleared(client, number, *token == 'd', text, size);
     else if (*token == 't')
-        take_stream(client, number, message, code == NO_STREAM);
+        take_stream(client, number, message);
     else if (*token == 'k' && (code == NO_CONSUMER || code == NO_STREAM))
         thrum_with (&client->lock)
             client->lost = true;

@@ -247,8 +247,9 @@ static void recover(struct client *client)
 /* Looks now and then whether the server still has what the client made there. */
 static void check_server(struct client *client)
 {
-    char subject[SUBJECT_SIZE], reply[32];
+    char subject[SUBJECT_SIZE];
     bool lost = false, due = false;
+    uint64_t times = 0;
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
         due = now >= client->check_at && client->flights.count;
@@ -257,8 +258,7 @@ static void check_server(struct client *client)
             client->check_at = now + 2000 * MS;
         if (lost)
             client->recover_at = now + 500 * MS;
-        snprintf(reply, sizeof reply, "t.%llu",
-                 (unsigned long long)thrum_cluster__link_times(&client->link));
+        times = thrum_cluster__link_times(&client->link);
     }
     if (lost)
         recover(client);
@@ -267,8 +267,7 @@ static void check_server(struct client *client)
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.INFO.thrum-%s-r.%s",
              client->link.settings.pool, client->id_text);
     thrum_cluster__link_publish(&client->link, subject, "k", NULL, "", 0);
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", client->link.settings.pool);
-    thrum_cluster__link_publish(&client->link, subject, reply, NULL, "", 0);
+    thrum_cluster__stream_ask(&client->link, 't', times);
 }
 
 /* ------------------------------------------------------------------------------------ the I/O thread */

@@ -4,6 +4,7 @@
 #define CLUSTER_CLIENT_H
 
 #include "link.h"
+#include "stream.h"
 #include "table.h"
 #include "values.h"
 
@@ -90,14 +91,13 @@ struct client {
     uint64_t large; /* bytes of large arguments that were taken */
     bool had_large; /* there may be values of this client at the server */
     struct code *codes;
-    uint64_t numbers;           /* the last number that was given */
-    bool full;                  /* the server refuses tasks: its queue is full */
-    bool lost;                  /* the server has lost its state */
-    char created[CREATED_SIZE]; /* when the stream of tasks was made; empty while unknown */
-    uint64_t times;     /* the connection on which that was seen: thrum_cluster__link_times */
-    struct stall stall; /* of the consumer of results */
-    bool again;         /* publish what is not stored at once: the connection is new */
-    size_t asked;       /* flights that were asked to stop */
+    uint64_t numbers;     /* the last number that was given */
+    bool full;            /* the server refuses tasks: its queue is full */
+    bool lost;            /* the server has lost its state */
+    struct stream stream; /* of tasks */
+    struct stall stall;   /* of the consumer of results */
+    bool again;           /* publish what is not stored at once: the connection is new */
+    size_t asked;         /* flights that were asked to stop */
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
 };
 

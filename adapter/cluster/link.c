@@ -8,7 +8,7 @@
  * libnats would keep what is published while there is no connection, and send it to the next server. That one may have
  * lost its state: an acknowledgement, or the deletion of a message, has nothing but the number of the message, and would
  * delete another. So nothing is published then; and what is said of a message by its number is said only on the
- * connection on which the stream was seen to be the same (thrum_cluster__link_times).
+ * connection on which the stream was seen to be the same (stream.c).
  *
  * The server's interface to streams and consumers is requests with JSON, which this file writes itself. libnats has
  * functions for them, but each waits for its answer; here the answers come to the inbox like everything else.
@@ -543,19 +543,6 @@ uint64_t thrum_cluster__link_times(struct link *link)
     if (natsConnection_GetStats(link->connection, link->statistics) == NATS_OK)
         (void)natsStatistics_GetCounts(link->statistics, NULL, NULL, NULL, NULL, &times);
     return times;
-}
-
-bool thrum_cluster__created_read(natsMsg *message, char created[CREATED_SIZE])
-{
-    const char *text = natsMsg_GetData(message);
-    size_t length = (size_t)natsMsg_GetDataLength(message);
-    const char *at = thrum_cluster__json_find(text, length, "created");
-    size_t left = at ? length - (size_t)(at - text) : 0, used = 0;
-    for (at = left > 1 ? at + 1 : NULL;
-         at && used + 1 < left && used + 1 < CREATED_SIZE && at[used] != '"';)
-        used++;
-    snprintf(created, CREATED_SIZE, "%.*s", (int)used, at ? at : "");
-    return used > 0;
 }
 
 void thrum_cluster__link_make_stream(struct link *link, const char *kind, const char *token)

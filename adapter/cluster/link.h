@@ -30,8 +30,6 @@ struct listener {
     thrum_event silent; /* no message comes any more */
 };
 
-enum { CREATED_SIZE = 48 };
-
 struct link {
     natsConnection *connection;
     natsStatistics *statistics; /* of the connection, for thrum_cluster__link_times */
@@ -113,9 +111,6 @@ int thrum_cluster__link_no_answer(thrum_error *ret_error, int code);
 /* How often the connection was made again. What the server said before is of another server, or of another state of it.
  * Under the lock of the client or worker. */
 uint64_t thrum_cluster__link_times(struct link *link);
-
-/* When a stream was made, by the server's answer about it. Returns false if it tells no stream. */
-bool thrum_cluster__created_read(natsMsg *message, char created[CREATED_SIZE]);
 
 /* Reads the reply subject of a message that a consumer has delivered. Returns false for any other. */
 bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delivery);

@@ -40,7 +40,8 @@ static bool a_request_was_lost(struct worker *worker, thrum_time now)
     for (size_t i = 0; i < worker->consumer_count && lost; i++)
         worker->consumers[i].waits = 0;
     worker->lost |= lost;
-    worker->same &= !lost;
+    if (lost)
+        thrum_cluster__stream_doubt(&worker->stream);
     return lost;
 }
 
@@ -56,7 +57,8 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked = 0; /* the request or its answer was lost */
             promised += consumer->asked * batch;
         }
-        if (a_request_was_lost(worker, now) || !thrum_cluster__same_stream(worker))
+        if (a_request_was_lost(worker, now) ||
+            !thrum_cluster__stream_holds(&worker->stream, &worker->link))
             break;
         for (size_t i = 0; i < worker->consumer_count && !worker->draining; i++) {
             struct consumer *consumer = &worker->consumers[i];
@@ -104,8 +106,10 @@ static void take_end(struct worker *worker, const char *token, natsMsg *message)
         if (number >= worker->consumer_count)
             break;
         struct consumer *consumer = &worker->consumers[number];
-        if (none || strncmp(status, "409", 3) == 0)
-            worker->lost = true, worker->same = false;
+        if (none || strncmp(status, "409", 3) == 0) {
+            worker->lost = true;
+            thrum_cluster__stream_doubt(&worker->stream);
+        }
         if (*token == 'w') {
             consumer->waits = 0;
         } else {

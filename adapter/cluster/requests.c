@@ -27,8 +27,7 @@ void thrum_cluster__ask_server(struct client *client, const struct parcel *parce
 
 bool thrum_cluster__numbers_hold(struct client *client)
 {
-    return !client->lost && *client->created &&
-           client->times == thrum_cluster__link_times(&client->link);
+    return !client->lost && thrum_cluster__stream_holds(&client->stream, &client->link);
 }
 
 /* Begins to clear a parcel if all of it is to go, or asks again. Under the lock. */

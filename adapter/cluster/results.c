@@ -8,17 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool thrum_cluster__same_stream(struct worker *worker)
-{
-    return worker->same && worker->times == thrum_cluster__link_times(&worker->link);
-}
-
 /* Acknowledges the leases that are over, and frees them. */
 static void end_leases(struct worker *worker)
 {
     struct lease **link = &worker->leases, *lease;
+    bool holds = thrum_cluster__stream_holds(&worker->stream, &worker->link);
     while ((lease = *link)) {
-        if (!lease->over || !(lease->dead || thrum_cluster__same_stream(worker))) {
+        if (!lease->over || !(lease->dead || holds)) {
             link = &lease->next;
             continue;
         }
@@ -37,14 +33,10 @@ void thrum_cluster__release(struct worker *worker, struct lease *lease)
         end_leases(worker);
 }
 
-void thrum_cluster__know_stream(struct worker *worker, const char *created)
+void thrum_cluster__stream_seen(struct worker *worker, bool other)
 {
-    bool other = strcmp(worker->created, created) != 0;
     for (struct lease *lease = worker->leases; lease && other; lease = lease->next)
         lease->dead = true;
-    snprintf(worker->created, sizeof worker->created, "%s", created);
-    worker->same = true;
-    worker->times = thrum_cluster__link_times(&worker->link);
     end_leases(worker);
 }
 

@@ -125,7 +125,7 @@ static void reconnected(void *context)
     thrum_with (&worker->lock) {
         worker->again = true;
         worker->lost = true; /* the server may have lost its state: make what is not there */
-        worker->same = false;
+        thrum_cluster__stream_doubt(&worker->stream);
         worker->progress_at = 0;
         thrum_cluster__values_again(&worker->values);
         for (size_t i = 0; i < worker->consumer_count; i++) {
@@ -136,10 +136,31 @@ static void reconnected(void *context)
     thrum_cluster__worker_wake(worker);
 }
 
+/* The server's answer about the stream of tasks, to a question on that connection. */
+static void take_stream(struct worker *worker, uint64_t times, natsMsg *message)
+{
+    thrum_with (&worker->lock) {
+        enum stream_news news =
+            thrum_cluster__stream_take(&worker->stream, &worker->link, times, message);
+        if (news == STREAM_LATE)
+            break;
+        if (news == STREAM_GONE || news == STREAM_DARK) {
+            worker->lost = true;
+            thrum_cluster__stream_doubt(&worker->stream);
+        }
+        if (news != STREAM_DARK)
+            thrum_cluster__stream_seen(worker, news != STREAM_SAME);
+        if (worker->stream.seen &&
+            thrum_cluster__json_number(natsMsg_GetData(message),
+                                       (size_t)natsMsg_GetDataLength(message), "messages"))
+            thrum_cluster__look_at_consumers(worker);
+    }
+    thrum_cluster__worker_wake(worker);
+}
+
 static void receive(void *context, const char *token, natsMsg *message)
 {
     struct worker *worker = context;
-    char created[CREATED_SIZE];
     uint64_t number = token && strlen(token) > 2 ? strtoull(token + 2, NULL, 10) : 0;
     if (token && *token == 'p')
         thrum_cluster__worker_stored(worker, number, natsMsg_GetData(message),
@@ -151,44 +172,29 @@ static void receive(void *context, const char *token, natsMsg *message)
         thrum_cluster__worker_chunk(worker, token, message);
     if (token && (*token == 'i' || *token == 'd'))
         thrum_cluster__take_consumer(worker, token, message);
-    if (!token || *token != 'v')
-        return;
-    thrum_with (&worker->lock) {
-        if (number != thrum_cluster__link_times(&worker->link))
-            break; /* it was asked on another connection */
-        if (thrum_cluster__created_read(message, created))
-            thrum_cluster__know_stream(worker, created);
-        else
-            worker->lost = true, worker->same = false;
-        if (worker->same &&
-            thrum_cluster__json_number(natsMsg_GetData(message),
-                                       (size_t)natsMsg_GetDataLength(message), "messages"))
-            thrum_cluster__look_at_consumers(worker);
-    }
-    thrum_cluster__worker_wake(worker);
+    if (token && *token == 'v')
+        take_stream(worker, number, message);
 }
 
 /* When to ask for the stream of tasks: until it is known, and then for messages that no consumer delivers. Under the lock. */
 static thrum_time ask_at(const struct worker *worker)
 {
-    return worker->asked_at + (worker->same ? worker->link.settings.lease / 2 : 250 * MS);
+    return worker->asked_at + (worker->stream.seen ? worker->link.settings.lease / 2 : 250 * MS);
 }
 
 static void ask_for_stream(struct worker *worker)
 {
-    char subject[SUBJECT_SIZE], reply[32];
     bool asks = false;
+    uint64_t times = 0;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
         asks = now >= ask_at(worker);
         if (asks)
             worker->asked_at = now;
-        snprintf(reply, sizeof reply, "v.%llu",
-                 (unsigned long long)thrum_cluster__link_times(&worker->link));
+        times = thrum_cluster__link_times(&worker->link);
     }
-    snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-%s-t", worker->link.settings.pool);
     if (asks)
-        thrum_cluster__link_publish(&worker->link, subject, reply, NULL, "", 0);
+        thrum_cluster__stream_ask(&worker->link, 'v', times);
 }
 
 static void take_question(natsConnection *connection, natsSubscription *subscription,
@@ -214,8 +220,9 @@ static void say_progress(struct worker *worker)
         if (now < worker->progress_at)
             break;
         worker->progress_at = now + worker->link.settings.lease / 3;
+        bool holds = thrum_cluster__stream_holds(&worker->stream, &worker->link);
         for (const struct lease *lease = worker->leases; lease; lease = lease->next)
-            if (!lease->dead && thrum_cluster__same_stream(worker))
+            if (holds && !lease->dead)
                 thrum_cluster__link_answer(&worker->link, lease->reply, "+WPI");
     }
 }

@@ -4,6 +4,7 @@
 #define CLUSTER_WORKER_H
 
 #include "link.h"
+#include "stream.h"
 #include "values.h"
 
 #include <thrum/executor.h>
@@ -102,10 +103,8 @@ struct worker {
     char id[17];             /* random: a part of the names of large results */
     uint64_t average, batch; /* nanoseconds of a task; tasks of a message */
     bool draining, again, lost;
-    bool same;                  /* the leases are of this stream of tasks */
-    uint64_t times;             /* ... on this connection: thrum_cluster__link_times */
-    char created[CREATED_SIZE]; /* when that was made */
-    thrum_time asked_at;        /* when it was asked about last */
+    struct stream stream; /* of tasks, which the leases that are not dead are of */
+    thrum_time asked_at;  /* when it was asked about last */
     thrum_time progress_at, resend_at, recover_at, give_up_at;
 };
 
@@ -134,11 +133,8 @@ void thrum_cluster__add_result(struct worker *worker, const unsigned char *clien
 void thrum_cluster__fail_task(struct worker *worker, const unsigned char *client,
                               struct lease *lease, uint64_t number, int code, const char *message);
 
-/* True if the stream of tasks is known to be that of the leases, on this connection. */
-bool thrum_cluster__same_stream(struct worker *worker);
-
-/* The stream of tasks was made at `created`: if that is another one, leases of the old one are given up, else acknowledged. */
-void thrum_cluster__know_stream(struct worker *worker, const char *created);
+/* The stream of tasks was seen: leases that are over are acknowledged, or given up if it is `other` than theirs. */
+void thrum_cluster__stream_seen(struct worker *worker, bool other);
 
 void thrum_cluster__free_answer(struct answer *answer);
 
