@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <thrum.h>
@@ -30,7 +31,7 @@ static int fail_task(thrum_task *self)
 }
 THRUM_TASK(fail_task)
 
-/* Writes a byte to the end of a file, waits, and writes another: a test counts how often it has begun and ended. */
+/* Writes a byte to the end of a file, and waits: a test counts how often it has begun. */
 struct noted {
     char path[200];
     double seconds;
@@ -52,6 +53,23 @@ static int take_long(thrum_task *self)
     return rc < 0 ? rc : thrum_return(self, thrum_value(int64_t, 1));
 }
 THRUM_TASK(take_long)
+
+/* The same, and ends when there is a file with this path and ".go". Then it writes another byte. */
+static int take_held(thrum_task *self)
+{
+    char go[204];
+    struct noted noted = thrum_arg(self, struct noted);
+    snprintf(go, sizeof go, "%s.go", noted.path);
+    note_in(noted.path);
+    while (access(go, F_OK) != 0) {
+        int rc = thrum_sleep(thrum_in(0.01));
+        if (rc < 0)
+            return rc;
+    }
+    note_in(noted.path);
+    return thrum_return(self, thrum_value(int64_t, 1));
+}
+THRUM_TASK(take_held)
 
 /* Bytes of which each depends on its place and on the size. Nobody else has them yet, and they are many. */
 __attribute__((no_sanitize("thread"))) static void fill(unsigned char *bytes, size_t size)
