@@ -2,7 +2,10 @@
  *
  * On a terminal the first table comes at once, without rates, and each further one is drawn over it. Elsewhere a table has
  * rates: the first look is not printed. A failure ends the command, unless a table stands on the terminal already: then the
- * message takes its place until the server is there again. */
+ * message takes its place until the server is there again.
+ *
+ * When the terminal gets another size (SIGWINCH), the same table is drawn again for it. A terminal that became narrower has
+ * broken the lines that stood there: so they are kept, to tell how many rows they take now. */
 #include "../command.h"
 
 #include "interrupt.h"
@@ -14,7 +17,9 @@
 #include "trouble.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
@@ -22,9 +27,11 @@ struct watch {
     struct cluster_options options;
     thrum_cluster_options cluster;
     const struct cluster_library *library;
-    struct look before;
-    bool draws; /* on a terminal */
-    int lines;  /* that stand there */
+    struct look now, before;
+    bool draws;            /* on a terminal */
+    thrum_signals *resize; /* of the terminal; NULL for none */
+    char *drawn;           /* what stands there; NULL for nothing */
+    thrum_error failure;   /* that stands there in place of a table; the code is 0 for none */
     int printed;
 };
 
@@ -34,34 +41,53 @@ static int terminal_rows(void)
     return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 0 ? size.ws_row : 24;
 }
 
-/* The cursor goes up to the first line of what was drawn, and all below is erased. */
-static void clear_drawn(struct watch *watch)
+/* How many rows of the terminal a text takes now. */
+static int rows_of(const char *text, int columns)
 {
-    if (watch->lines > 0)
-        printf("\x1b[%dA\x1b[J", watch->lines);
-    watch->lines = 0;
+    int rows = 0;
+    while (*text) {
+        int length = (int)strcspn(text, "\n");
+        rows += length > columns ? (length + columns - 1) / columns : 1;
+        text += length + (text[length] != '\0');
+    }
+    return rows;
 }
 
-static void print_look(struct watch *watch, const struct look *look)
+/* Draws the table, or the failure, in place of what stands there: the cursor goes up to its first row, and all below is
+ * erased. */
+static void draw(struct watch *watch)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int columns = style_width(STDOUT_FILENO);
+    FILE *out = open_memstream(&text, &size);
+    if (out && watch->failure.code)
+        fprintf(out, "%.*s\n", columns, watch->failure.message);
+    else if (out)
+        look_print_table(out, &watch->now, &watch->before, terminal_rows() - 1, columns);
+    if (!out ||
+        fclose(out) != 0) { /* memory ran out: what stands there stays until the next look */
+        free(text);
+        return;
+    }
+    if (watch->drawn)
+        printf("\x1b[%dA\x1b[J", rows_of(watch->drawn, columns));
+    (void)fwrite(text, 1, size, stdout); /* output_finish looks for an error */
+    (void)fflush(stdout);
+    free(watch->drawn);
+    watch->drawn = text;
+}
+
+static void print_look(struct watch *watch)
 {
     if (watch->options.json) {
-        look_print_json(stdout, look, &watch->before);
+        look_print_json(stdout, &watch->now, &watch->before);
     } else if (watch->draws) {
-        clear_drawn(watch);
-        watch->lines = look_print_table(stdout, look, &watch->before, terminal_rows() - 1,
-                                        style_width(STDOUT_FILENO));
+        draw(watch);
     } else {
-        look_print_table(stdout, look, &watch->before, 2 * (int)look->count + 2, 1000);
+        look_print_table(stdout, &watch->now, &watch->before, 2 * (int)watch->now.count + 2, 1000);
     }
     watch->printed++;
-    (void)fflush(stdout); /* output_finish looks for an error */
-}
-
-static void print_failure(struct watch *watch, const char *message)
-{
-    clear_drawn(watch);
-    printf("%.*s\n", style_width(STDOUT_FILENO), message);
-    watch->lines = 1;
     (void)fflush(stdout);
 }
 
@@ -74,11 +100,29 @@ static int look_once(struct watch *watch, bool prints, thrum_error *ret_error)
         look_finish(&look);
         return rc;
     }
-    if (prints)
-        print_look(watch, &look);
     look_finish(&watch->before);
-    watch->before = look;
+    watch->before = watch->now;
+    watch->now = look;
+    watch->failure.code = 0;
+    if (prints)
+        print_look(watch);
     return 0;
+}
+
+/* Waits until the next look. Returns false if the command is to end. */
+static bool await_next(struct watch *watch)
+{
+    thrum_deadline next = thrum_in(watch->options.interval);
+    for (;;) {
+        int number = 0;
+        thrum_case cases[] = {thrum_case_event(interrupt_event()),
+                              watch->resize ? thrum_case_signals(watch->resize, &number)
+                                            : (thrum_case){0}};
+        int rc = thrum_select(cases, watch->resize ? 2 : 1, next);
+        if (rc != 1)
+            return rc == -ETIMEDOUT;
+        draw(watch);
+    }
 }
 
 static int watch_pools(struct watch *watch, thrum_error *ret_error)
@@ -88,11 +132,12 @@ static int watch_pools(struct watch *watch, thrum_error *ret_error)
     int rc = look_once(watch, watch->draws, ret_error);
     while (rc == 0 && !interrupt_asked() && (times == 0 || watch->printed < times) &&
            !ferror(stdout) && !output_reader_gone()) {
-        if (thrum_event_wait(interrupt_event(), thrum_in(options->interval)) != -ETIMEDOUT)
+        if (!await_next(watch))
             break;
         rc = look_once(watch, true, ret_error);
         if (rc < 0 && watch->draws && !interrupt_asked()) {
-            print_failure(watch, ret_error->message);
+            watch->failure = *ret_error;
+            draw(watch);
             rc = 0;
         }
     }
@@ -111,6 +156,9 @@ static int start(struct watch *watch, char *password, thrum_error *ret_error)
         rc = interrupt_hold(ret_error);
     if (rc == 0)
         rc = interrupt_watch((struct interrupt_answers){0}, ret_error);
+    if (rc == 0 && watch->draws)
+        (void)!thrum_signals_new((const int[]){SIGWINCH}, 1,
+                                 &watch->resize); /* else at the next look */
     return rc;
 }
 
@@ -127,7 +175,10 @@ int cluster_run(int argc, char **argv)
     int rc = start(&watch, password, &error);
     if (rc == 0)
         rc = watch_pools(&watch, &error);
+    thrum_signals_free(watch.resize);
+    look_finish(&watch.now);
     look_finish(&watch.before);
+    free(watch.drawn);
     if (interrupt_asked())
         return STATUS_SIGNAL + interrupt_signal();
     if (rc < 0)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ASKED_AT_ONCE = 32, LINE_SIZE = 320 };
+enum { ASKED_AT_ONCE = 32, CELL_SIZE = 48 };
 
 static int add_pool(const char *name, void *context)
 {
@@ -136,70 +136,144 @@ static struct rates rates_of(const struct pool_look *pool, const struct look *be
     };
 }
 
-static const char *rate_text(double rate, char text[24])
+static void put_rate(char cell[CELL_SIZE], double rate)
 {
-    snprintf(text, 24, rate < 0 ? "-" : rate < 10 ? "%.1f" : "%.0f", rate);
-    return text;
+    snprintf(cell, CELL_SIZE, rate < 0 ? "-" : rate < 10 ? "%.1f" : "%.0f", rate);
 }
 
-static const char *age_text(double seconds, char text[24])
+/* A negative age is none. */
+static void put_age(char cell[CELL_SIZE], double seconds)
 {
-    if (seconds < 120)
-        snprintf(text, 24, "%.0fs", seconds);
+    if (seconds < 0)
+        snprintf(cell, CELL_SIZE, "-");
+    else if (seconds < 120)
+        snprintf(cell, CELL_SIZE, "%.0fs", seconds);
     else if (seconds < 7200)
-        snprintf(text, 24, "%.0fm", seconds / 60);
+        snprintf(cell, CELL_SIZE, "%.0fm", seconds / 60);
     else
-        snprintf(text, 24, "%.0fh", seconds / 3600);
-    return text;
+        snprintf(cell, CELL_SIZE, "%.0fh", seconds / 3600);
 }
 
-static void put_row(FILE *out, const struct pool_look *pool, const struct look *before, int columns)
+/* The columns of the table, as they stand. */
+enum column { POOL, WORKERS, RUNNING, QUEUED, OUT, AGAIN, OLDEST, IN_RATE, OUT_RATE, DONE_RATE };
+
+enum { COLUMNS = DONE_RATE + 1, POOL_LEAST = 8 };
+
+static const struct {
+    const char *head;
+    int width; /* at least, so columns do not move with each digit */
+} columns_of[COLUMNS] = {
+    [POOL] = {"pool", 16},       [WORKERS] = {"workers", 7}, [RUNNING] = {"running", 7},
+    [QUEUED] = {"queued", 6},    [OUT] = {"out", 4},         [AGAIN] = {"again", 5},
+    [OLDEST] = {"oldest", 6},    [IN_RATE] = {"in/s", 6},    [OUT_RATE] = {"out/s", 6},
+    [DONE_RATE] = {"done/s", 6},
+};
+
+/* What is left out where a terminal is narrow, the first first. */
+static const enum column dispensable[] = {OUT_RATE, IN_RATE,   OUT,     OLDEST,
+                                          AGAIN,    DONE_RATE, WORKERS, RUNNING};
+
+struct row {
+    char cells[COLUMNS][CELL_SIZE];
+};
+
+static void fill_row(struct row *row, const struct pool_look *pool, const struct look *before)
 {
     const thrum_cluster_status *status = &pool->status;
     struct rates rates = rates_of(pool, before);
-    char line[LINE_SIZE], running[48], oldest[24], in[24], away[24], done[24];
-    snprintf(running, sizeof running, "%zu/%zu", status->running, status->capacity);
-    snprintf(line, sizeof line,
-             "%-16s %7zu %9s %8" PRIu64 " %6" PRIu64 " %6" PRIu64 " %7s %8s %8s %8s", pool->name,
-             status->workers, running, status->queued, status->delivered, status->redelivered,
-             status->queued ? age_text(status->oldest, oldest) : "-", rate_text(rates.in, in),
-             rate_text(rates.out, away), rate_text(rates.done, done));
+    snprintf(row->cells[POOL], CELL_SIZE, "%s", pool->name);
+    snprintf(row->cells[WORKERS], CELL_SIZE, "%zu", status->workers);
+    snprintf(row->cells[RUNNING], CELL_SIZE, "%zu/%zu", status->running, status->capacity);
+    snprintf(row->cells[QUEUED], CELL_SIZE, "%" PRIu64, status->queued);
+    snprintf(row->cells[OUT], CELL_SIZE, "%" PRIu64, status->delivered);
+    snprintf(row->cells[AGAIN], CELL_SIZE, "%" PRIu64, status->redelivered);
+    put_age(row->cells[OLDEST], status->queued ? status->oldest : -1);
+    put_rate(row->cells[IN_RATE], rates.in);
+    put_rate(row->cells[OUT_RATE], rates.out);
+    put_rate(row->cells[DONE_RATE], rates.done);
+}
+
+/* The widths of the columns; 0 for one that is left out. */
+struct layout {
+    int width[COLUMNS];
+};
+
+static int width_of(const struct layout *layout)
+{
+    int width = -1;
+    for (int i = 0; i < COLUMNS; i++)
+        width += layout->width[i] ? layout->width[i] + 1 : 0;
+    return width;
+}
+
+/* Fits the table into so many columns: names of pools are cut first, and then columns left out. */
+static struct layout choose_layout(const struct look *look, const struct look *before, int columns)
+{
+    struct layout layout;
+    struct row row;
+    for (int i = 0; i < COLUMNS; i++)
+        layout.width[i] = columns_of[i].width;
+    for (size_t i = 0; i < look->count; i++) {
+        fill_row(&row, &look->pools[i], before);
+        for (int j = 0; j < COLUMNS; j++)
+            if ((int)strlen(row.cells[j]) > layout.width[j])
+                layout.width[j] = (int)strlen(row.cells[j]);
+    }
+    for (size_t i = 0;; i++) {
+        int over = width_of(&layout) - columns, spare = layout.width[POOL] - POOL_LEAST;
+        if (over <= spare || i == sizeof dispensable / sizeof dispensable[0]) {
+            if (over > 0)
+                layout.width[POOL] -= over < spare ? over : spare;
+            return layout;
+        }
+        layout.width[dispensable[i]] = 0;
+    }
+}
+
+static void put_row(FILE *out, const struct row *row, const struct layout *layout, int columns)
+{
+    char line[COLUMNS * CELL_SIZE];
+    int used = snprintf(line, sizeof line, "%-*.*s", layout->width[POOL], layout->width[POOL],
+                        row->cells[POOL]);
+    for (int i = POOL + 1; i < COLUMNS; i++)
+        if (layout->width[i])
+            used += snprintf(line + used, sizeof line - (size_t)used, " %*s", layout->width[i],
+                             row->cells[i]);
     fprintf(out, "%.*s\n", columns, line);
 }
 
 /* A line below the row of a pool. Returns how many lines that is. */
 static int put_replaced(FILE *out, const struct pool_look *pool, int columns)
 {
-    char line[LINE_SIZE];
+    char line[80];
     snprintf(line, sizeof line, "  workers have replaced stalled consumers: %" PRIu64,
              pool->status.replaced);
     fprintf(out, "%.*s\n", columns, line);
     return 1;
 }
 
-int look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
-                     int columns)
+void look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
+                      int columns)
 {
-    char head[LINE_SIZE];
+    struct layout layout = choose_layout(look, before, columns);
+    struct row row;
     int lines = 1;
-    snprintf(head, sizeof head, "%-16s %7s %9s %8s %6s %6s %7s %8s %8s %8s", "pool", "workers",
-             "running", "queued", "out", "again", "oldest", "in/s", "out/s", "done/s");
-    fprintf(out, "%.*s\n", columns, head);
+    for (int i = 0; i < COLUMNS; i++)
+        snprintf(row.cells[i], CELL_SIZE, "%s", columns_of[i].head);
+    put_row(out, &row, &layout, columns);
     for (size_t i = 0; i < look->count; i++) {
         if (lines + 1 >= rows && i + 1 < look->count) {
             fprintf(out, "... and %zu more\n", look->count - i);
-            return lines + 1;
+            return;
         }
-        put_row(out, &look->pools[i], before, columns);
+        fill_row(&row, &look->pools[i], before);
+        put_row(out, &row, &layout, columns);
         lines++;
         if (look->pools[i].status.replaced && lines + 1 < rows)
             lines += put_replaced(out, &look->pools[i], columns);
     }
-    if (look->count == 0) {
+    if (look->count == 0)
         fprintf(out, "%.*s\n", columns, "the server has no pool");
-        lines++;
-    }
-    return lines;
 }
 
 static void put_json_rate(FILE *out, const char *name, double rate)

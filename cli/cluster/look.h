@@ -29,10 +29,9 @@ int look_take(struct look *ret_look, const struct cluster_library *library,
               const thrum_cluster_options *options, thrum_error *ret_error);
 void look_finish(struct look *look);
 
-/* Prints a table of at most `rows` lines and `columns` columns, and a row of JSON. Rates are those since `before`. Returns
- * the number of lines. */
-int look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
-                     int columns);
+/* Prints a table of at most `rows` lines and `columns` columns, and a row of JSON. Rates are those since `before`. */
+void look_print_table(FILE *out, const struct look *look, const struct look *before, int rows,
+                      int columns);
 void look_print_json(FILE *out, const struct look *look, const struct look *before);
 
 #endif

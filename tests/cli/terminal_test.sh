@@ -14,35 +14,12 @@ self=$(realpath "$0")
 shift
 command -v tmux >/dev/null || { echo '1..0 # SKIP there is no tmux'; exit 0; }
 work=$(mktemp -d)
-number=0 server=thrum-test-$$
 trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-terminal() { tmux -L "$server" -f /dev/null "$@"; }
+# shellcheck source=tests/cli/terminal.sh
+. "$(dirname "$self")/terminal.sh"
 
-# begin WIDTH HEIGHT: a shell in a terminal of that size.
-begin() {
-    terminal kill-server 2>/dev/null
-    server=thrum-test-$$-$((number += 1)) # a server that ends may still be in the way of another
-    printf 'PS1="ready> "; bind "set enable-bracketed-paste off"; unset NO_COLOR; thrum=%s\n' "$thrum" >rc
-    terminal new-session -d -x "$1" -y "$2" "env -u TMPDIR TERM=screen LC_ALL=C.UTF-8 bash --noprofile --rcfile rc -i" &&
-        shown 'ready>'
-}
-
-typed() { terminal send-keys -l "$1" && terminal send-keys Enter; }
-key() { terminal send-keys "$1"; }
-screen() { terminal capture-pane -p; }
-
-until_true() {
-    local tries=0
-    until "$@"; do
-        [ $((tries += 1)) -le 600 ] || return 1
-        sleep 0.05
-    done
-}
-
-on_screen() { screen | grep -q -F -- "$1"; }
-not_on_screen() { ! on_screen "$1"; }
 lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 # A shell that has just started a process by vfork waits for it in state D, also if that one is stopped.
 in_state() { grep -q "^State:.$1" "/proc/$2/status" 2>/dev/null; }
@@ -55,12 +32,6 @@ is_stopped() {
     done
 }
 gone() { ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null); }
-
-# shown TEXT: it appears on the screen.
-shown() { until_true on_screen "$1" || { screen | sed 's/^/# /'; return 1; }; }
-
-# status NUMBER: the last command had it. The text is not what is typed.
-status() { typed 'echo "status=$?."' && shown "status=$1."; }
 
 # A job writes its number to `begun` and waits for a file `go`.
 job='sh -c "echo \$\$ >>begun; until test -e go; do sleep 0.01; done; echo end \$1" sh'
