@@ -54,20 +54,26 @@ static int take_long(thrum_task *self)
 }
 THRUM_TASK(take_long)
 
-/* The same, and ends when there is a file with this path and ".go". Then it writes another byte. */
-static int take_held(thrum_task *self)
+/* Writes a byte, waits for a file with this path and ".go", and writes another byte. */
+static int await_go(const struct noted *noted)
 {
-    char go[204];
-    struct noted noted = thrum_arg(self, struct noted);
-    snprintf(go, sizeof go, "%s.go", noted.path);
-    note_in(noted.path);
+    char go[sizeof noted->path + 4];
+    snprintf(go, sizeof go, "%s.go", noted->path);
+    note_in(noted->path);
     while (access(go, F_OK) != 0) {
         int rc = thrum_sleep(thrum_in(0.01));
         if (rc < 0)
             return rc;
     }
-    note_in(noted.path);
-    return thrum_return(self, thrum_value(int64_t, 1));
+    note_in(noted->path);
+    return 0;
+}
+
+static int take_held(thrum_task *self)
+{
+    struct noted noted = thrum_arg(self, struct noted);
+    int rc = await_go(&noted);
+    return rc < 0 ? rc : thrum_return(self, thrum_value(int64_t, 1));
 }
 THRUM_TASK(take_held)
 
@@ -91,6 +97,26 @@ static int make_bytes(thrum_task *self)
     return rc;
 }
 THRUM_TASK(make_bytes)
+
+/* take_held, and the same as make_bytes. */
+struct held_bytes {
+    struct noted noted;
+    size_t size;
+};
+
+static int make_held_bytes(thrum_task *self)
+{
+    struct held_bytes held = thrum_arg(self, struct held_bytes);
+    int rc = await_go(&held.noted);
+    unsigned char *bytes = rc == 0 ? malloc(held.size) : NULL;
+    if (!bytes)
+        return rc < 0 ? rc : -ENOMEM;
+    fill(bytes, held.size);
+    rc = thrum_return(self, bytes, held.size);
+    free(bytes);
+    return rc;
+}
+THRUM_TASK(make_held_bytes)
 
 /* take_long with an argument that is longer: what follows are the bytes of `fill`. */
 static int take_large(thrum_task *self)

@@ -24,15 +24,20 @@ static inline thrum_cluster_options options_with(const thrum_cluster_options *mo
     return options;
 }
 
-static inline thrum_executor *new_cluster(const thrum_cluster_options *more)
+static inline thrum_executor *new_cluster_at(const thrum_cluster_options *options)
 {
     thrum_executor *cluster = NULL;
     thrum_error error = {0};
-    thrum_cluster_options options = options_with(more);
-    int rc = thrum_cluster_new(&options, &cluster, &error, thrum_in(10));
+    int rc = thrum_cluster_new(options, &cluster, &error, thrum_in(10));
     CHECK_STR(error.message, "");
     CHECK_INT(rc, ==, 0);
     return cluster;
+}
+
+static inline thrum_executor *new_cluster(const thrum_cluster_options *more)
+{
+    thrum_cluster_options options = options_with(more);
+    return new_cluster_at(&options);
 }
 
 /* A worker in this process. */
@@ -120,6 +125,36 @@ static inline thrum_future *submit_noted(thrum_executor *cluster, const char *na
     *noted = (struct noted){.seconds = seconds};
     path_of(name, noted);
     return thrum_submit(cluster, take_long, noted, sizeof *noted);
+}
+
+/* Makes the file that ends a task of take_held or make_held_bytes, "NAME.go". */
+static inline void let_go(const char *file)
+{
+    struct noted go;
+    path_of(file, &go);
+    note_in(go.path);
+}
+
+static inline unsigned char *bytes_of(size_t size)
+{
+    unsigned char *bytes = malloc(size ? size : 1);
+    CHECK(bytes);
+    fill(bytes, size);
+    return bytes;
+}
+
+/* The future's result is the bytes of this size. */
+static inline void check_bytes(thrum_future *future, size_t size)
+{
+    void *result = NULL;
+    size_t result_size = 0;
+    unsigned char *bytes = bytes_of(size);
+    CHECK_INT(thrum_future_take(future, &result, &result_size, THRUM_FOREVER), ==, 0);
+    CHECK_INT(result_size, ==, size);
+    CHECK(size == 0 || memcmp(result, bytes, size) == 0);
+    free(result);
+    free(bytes);
+    thrum_future_free(future);
 }
 
 #endif

@@ -55,28 +55,6 @@ static int count_end(thrum_future *future, void *context)
     return 0;
 }
 
-static unsigned char *bytes_of(size_t size)
-{
-    unsigned char *bytes = malloc(size ? size : 1);
-    CHECK(bytes);
-    fill(bytes, size);
-    return bytes;
-}
-
-/* The future's result is the bytes of this size. */
-static void check_bytes(thrum_future *future, size_t size)
-{
-    void *result = NULL;
-    size_t result_size = 0;
-    unsigned char *bytes = bytes_of(size);
-    CHECK_INT(thrum_future_take(future, &result, &result_size, THRUM_FOREVER), ==, 0);
-    CHECK_INT(result_size, ==, size);
-    CHECK(size == 0 || memcmp(result, bytes, size) == 0);
-    free(result);
-    free(bytes);
-    thrum_future_free(future);
-}
-
 static thrum_future *submit_echo(thrum_executor *cluster, size_t size)
 {
     unsigned char *bytes = bytes_of(size);
