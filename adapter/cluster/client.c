@@ -175,7 +175,8 @@ static thrum_time note_due(const struct list *list, struct numbers *due, bool al
 /* Publishes what has come, and what has had no answer for too long. */
 static void publish_due(struct client *client, struct buffer *buffer)
 {
-    struct numbers due = {.count = 0};
+    struct numbers due;
+    due.count = 0;
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
         for (struct code *code = client->codes; code; code = code->next)
@@ -258,7 +259,7 @@ static void check_server(struct client *client)
             client->check_at = now + 2000 * MS;
         if (lost)
             client->recover_at = now + 500 * MS;
-        times = thrum_cluster__link_times(&client->link);
+        times = due ? thrum_cluster__link_times(&client->link) : 0;
     }
     if (lost)
         recover(client);

@@ -101,9 +101,10 @@ struct client {
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
 };
 
+/* Numbers of flights or parcels, for a round of the I/O thread. The array is not cleared: that would take longer than most rounds. */
 struct numbers {
-    uint64_t number[NUMBERS_MOST];
     size_t count;
+    uint64_t number[NUMBERS_MOST];
 };
 
 static inline void thrum_cluster__note(struct numbers *numbers, uint64_t number)

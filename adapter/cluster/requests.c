@@ -99,7 +99,8 @@ static bool note_unsent(const struct parcel *parcel, bool clears, struct numbers
 /* Requests to stop: once marked, all of this is repeated until the flights are resolved. */
 void thrum_cluster__pass_requests(struct client *client, bool clears)
 {
-    struct numbers unsent = {.count = 0};
+    struct numbers unsent;
+    unsent.count = 0;
     bool asked = thrum_driver_asked(client->executor);
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
@@ -188,7 +189,8 @@ static void end_one(struct client *client, uint64_t number)
 
 void thrum_cluster__end_late(struct client *client)
 {
-    struct numbers late = {.count = 0};
+    struct numbers late;
+    late.count = 0;
     (void)find_late(client, &late);
     for (size_t i = 0; i < late.count; i++)
         end_one(client, late.number[i]);

@@ -191,7 +191,7 @@ static void ask_for_stream(struct worker *worker)
         asks = now >= ask_at(worker);
         if (asks)
             worker->asked_at = now;
-        times = thrum_cluster__link_times(&worker->link);
+        times = asks ? thrum_cluster__link_times(&worker->link) : 0;
     }
     if (asks)
         thrum_cluster__stream_ask(&worker->link, 'v', times);
