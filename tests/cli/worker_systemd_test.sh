@@ -45,7 +45,7 @@ a_stop_waits_for_the_task() {
     stop=$!
     until_true said $worker 'finishing what runs' && [ "$(value_of $worker ActiveState)" = deactivating ] || return 1
     touch /run/held/go
-    wait $stop && wait $client && [ "$(cat /run/client /run/held/begun)" = "$(printf 'done\nx')" ] &&
+    wait $stop && wait $client && grep -q -x "done" /run/client &&
         [ "$(value_of $worker Result) $(value_of $worker ExecMainStatus)" = 'success 0' ]
 }
 
@@ -64,7 +64,7 @@ inside() {
     mkdir -p /etc/thrum/worker /run/held "/etc/systemd/system/thrum-worker@.service.d"
     chmod 1777 /run/held
     printf '[Service]\nReadWritePaths=/run/held\n' >"/etc/systemd/system/thrum-worker@.service.d/held.conf"
-    printf 'PROGRAM=%s\nOPTIONS=--pool pages --executor processes --lease 60s\n' "$sample" >/etc/thrum/worker/pages.conf
+    printf 'PROGRAM=%s\nOPTIONS=--pool pages --executor processes --lease 2s\n' "$sample" >/etc/thrum/worker/pages.conf
     printf 'PROGRAM=/bin/true\nOPTIONS=--pool pages\n' >/etc/thrum/worker/bad.conf
     printf 'NATS_URL=%s\n' $NATS_URL | tee -a /etc/thrum/worker/pages.conf >>/etc/thrum/worker/bad.conf
     systemctl daemon-reload
