@@ -1,8 +1,7 @@
 /* A program of a test of libthrum-cluster: cluster_program ROLE URL [ARGUMENT].
  *
  *     worker    serves the pool "test" with a lease of 1 s until SIGTERM; ARGUMENT "processes" for a process pool
- *     client    submits tasks that write to the file ARGUMENT, until it is killed
- *     measure   prints the median of submit and result of one task with 1 KB, and the rate of many */
+ *     client    submits tasks that write to the file ARGUMENT, until it is killed */
 #include "cluster_tasks.h"
 
 #include <stdio.h>
@@ -61,54 +60,6 @@ static int submit(const thrum_cluster_options *options, const char *path)
     }
 }
 
-static int by_time(const void *a, const void *b)
-{
-    thrum_time left = *(const thrum_time *)a, right = *(const thrum_time *)b;
-    return (left > right) - (left < right);
-}
-
-static int nothing(thrum_task *self)
-{
-    (void)self;
-    return 0;
-}
-THRUM_TASK(nothing)
-
-/* Workers are started before. */
-static int measure(const thrum_cluster_options *options)
-{
-    enum { ONES = 500, MANY = 50000, SIZE = 1024, AT_ONCE = 1000 };
-    static thrum_time times[ONES];
-    static char args[AT_ONCE][SIZE];
-    static thrum_future *futures[MANY];
-    thrum_executor *cluster;
-    thrum_error error;
-    int failed = 0;
-    if (thrum_cluster_new(options, &cluster, &error, thrum_in(10)) < 0)
-        return 1;
-    for (int i = -50; i < ONES; i++) { /* the first are to warm up */
-        thrum_time begin = thrum_now();
-        thrum_future *future = thrum_submit(cluster, nothing, args[0], SIZE);
-        failed += thrum_future_result(future, NULL, 0, THRUM_FOREVER) != 0;
-        thrum_future_free(future);
-        if (i >= 0)
-            times[i] = thrum_now() - begin;
-    }
-    qsort(times, ONES, sizeof times[0], by_time);
-    thrum_time begin = thrum_now();
-    for (int i = 0; i < MANY; i += AT_ONCE)
-        thrum_submit_many(cluster, nothing, AT_ONCE, args, SIZE, futures + i);
-    for (int i = 0; i < MANY; i++) {
-        failed += thrum_future_result(futures[i], NULL, 0, THRUM_FOREVER) != 0;
-        thrum_future_free(futures[i]);
-    }
-    printf("submit + result: %.3f ms (p50), %.3f ms (p95); %.0f tasks/s; %d failed\n",
-           (double)times[ONES / 2] * 1e-6, (double)times[ONES * 95 / 100] * 1e-6,
-           MANY / ((double)(thrum_now() - begin) * 1e-9), failed);
-    thrum_executor_shutdown(cluster);
-    return failed > 0;
-}
-
 int main(int argc, char **argv)
 {
     if (argc < 3)
@@ -116,7 +67,5 @@ int main(int argc, char **argv)
     const thrum_cluster_options options = {.servers = argv[2], .pool = "test", .lease = 1};
     if (strcmp(argv[1], "worker") == 0)
         return work_until_sigterm(&options, argc > 3 && strcmp(argv[3], "processes") == 0);
-    if (strcmp(argv[1], "measure") == 0)
-        return measure(&options);
     return submit(&options, argc > 3 ? argv[3] : "/dev/null");
 }
