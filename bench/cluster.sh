@@ -1,14 +1,15 @@
 #!/bin/sh
 # thrum's cluster beside other ways to run tasks in other processes, in turns:
 #
-#     bench/cluster.sh LOAD [ROUNDS]
+#     bench/cluster.sh LOAD [ROUNDS [PART]]
 #
-# LOAD is cluster_load, ROUNDS how often each is measured (7), after a round that does not count. Each turn starts a server and
+# LOAD is cluster_load, ROUNDS how often each is measured (7), after a round that does not count; PART is `peers` or `scale`, both
+# by default. Each turn starts a server and
 # two workers, runs tasks that do nothing and have an argument of 1 KB, and ends them all. Prints a line for each: medians,
 # least and most of submit and result of one task at a time, and of the tasks that end in a second. Then how many tasks of 20 ms
 # end in a second with 1, 10 and 100 workers of thrum. What is not installed is left out, with a word.
 set -eu
-load=$(realpath "$1") rounds=${2:-7}
+load=$(realpath "$1") rounds=${2:-7} part=${3:-}
 peers=$(cd "$(dirname "$0")/peers" && pwd)
 python=/usr/bin/python3 # that of Debian's packages
 work=$(mktemp -d "${TMPDIR:-/tmp}/thrum-bench-cluster-XXXXXX")
@@ -87,13 +88,13 @@ spread() {
 }
 
 names=
-for name in thrum Dask Celery mpi4py; do
+[ "$part" = scale ] || for name in thrum Dask Celery mpi4py; do
     lacks=$(missing "$name" | tr '\n' ' ')
     if [ -z "$lacks" ]; then names="$names $name"; else echo "$name is left out: there is no ${lacks% }"; fi
 done
 
 round=0
-while [ "$round" -le "$rounds" ]; do
+while [ -n "$names" ] && [ "$round" -le "$rounds" ]; do
     for name in $names; do
         if ! turn "$name" >"$work/turn" 2>"$work/trouble" </dev/null; then
             echo "$name has failed:" >&2
@@ -104,12 +105,12 @@ while [ "$round" -le "$rounds" ]; do
     done
     round=$((round + 1))
 done
-echo "tasks that do nothing with 1 KB, 2 workers, $rounds rounds"
+[ -z "$names" ] || echo "tasks that do nothing with 1 KB, 2 workers, $rounds rounds"
 for name in $names; do
     printf '  %-8s %s ms  %s tasks/s\n' "$name" "$(spread "$work/$name" 1 %.3f)" "$(spread "$work/$name" 2 %.0f)"
 done
 
-[ -z "$(missing thrum)" ] || exit 0
+[ -z "$(missing thrum)" ] && [ "$part" != peers ] || exit 0
 round=0
 while [ "$round" -le "$rounds" ]; do
     for workers in 1 10 100; do

@@ -2,7 +2,7 @@
 
 Starts what the peer needs and two workers, each for one task at a time; measures tasks that do nothing and have an
 argument of 1 KB; ends all that it started. Prints the median of submit and result of one at a time in milliseconds, and how
-many of 2000 end in a second. Status 3: the peer is not here.
+many of 1000 end in a second. Status 3: the peer is not here.
 
 mpi is run by `mpiexec -n 3 python3 -m mpi4py.futures cluster.py mpi`, which starts the workers.
 """
@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 
-ONES, WARM, MANY = 500, 50, 2000
+ONES, WARM, MANY = 300, 30, 1000
 ARG = "x" * 1024
 
 try:  # the module is what a worker of Celery loads, too
