@@ -235,10 +235,10 @@ void thrum__choice_taken(struct turn_thread *threads, uint32_t count, struct tur
         for (uint32_t i = 0; i < change_count; i++)
             if (changes[i] == region->steps)
                 taken->priority = i + 1;
-    } else if (region->plan.strategy == STRATEGY_POS && taken->object)
+    } else if (region->plan.strategy == STRATEGY_POS && taken->act.object)
         for (uint32_t i = 0; i < count; i++)
-            if (&threads[i] != taken && threads[i].object == taken->object &&
-                (taken->writes || threads[i].writes))
+            if (&threads[i] != taken && threads[i].act.object == taken->act.object &&
+                (taken->act.writes || threads[i].act.writes))
                 threads[i].priority = thrum__turn_random();
 }
 

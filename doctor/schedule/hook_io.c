@@ -80,7 +80,7 @@ static void turn_for(int file, short events, const void *place)
     thrum__turn_cancel_point();
     int flags = fcntl(file, F_GETFL);
     while (flags >= 0 && !(flags & O_NONBLOCK) && !poll_ready(&look)) {
-        thrum__turn_self->kind = STEP_IO_WAIT;
+        thrum__turn_self->act.kind = STEP_IO_WAIT;
         thrum__turn_io(poll_ready, look_source, &look, NEVER);
         thrum__turn_cancel_point();
     }

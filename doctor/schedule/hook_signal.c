@@ -22,6 +22,8 @@
 #include "preload/real.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -30,7 +32,12 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-enum { SET_SIZE = 8, SIGNALS = 65 }; /* bytes of a set in the kernel; numbers of signals */
+enum {
+    SET_SIZE = 8, /* bytes of a set in the kernel */
+    SIGNALS = 65, /* numbers of signals */
+    ARRIVAL_NS = 20000,
+    ARRIVAL_TRIES = 10000, /* in case that the thread never runs */
+};
 
 /* Signals that the C library uses itself: 32 and 33. */
 #define LIBRARY_OWN (3ull << 31)
@@ -83,24 +90,31 @@ bool thrum__signal_pass(int number, siginfo_t *info, void *context)
 
 /* ---- handlers of the program ---- */
 
-/* Signals that this thread gets now, although the code of this library is interrupted. */
+/* Signals whose handlers this thread calls now, although the code of this library is interrupted. There are none while a
+ * handler runs, so one that does not return (siglongjmp) leaves none behind. */
 static __thread uint64_t due __attribute__((tls_model("initial-exec")));
 
 /* Called for a signal of the program. The thread goes on to wait for its turn, with the signal blocked. */
 static void defer(int number, siginfo_t *info, ucontext_t *user)
 {
     sigaddset(&user->uc_sigmask, number);
+    __atomic_fetch_or(&thrum__turn_self->deferred, bit_of(number), __ATOMIC_RELAXED);
     (void)thrum__kernel(SYS_rt_tgsigqueueinfo, thrum__kernel(SYS_getpid, 0, 0, 0, 0, 0),
                         thrum__turn_self->tid, number, (long)info, 0);
-    __atomic_fetch_or(&thrum__turn_self->deferred, bit_of(number), __ATOMIC_RELAXED);
+}
+
+/* True if the handler may be called here. A signal beside those that are due waits, as their handlers would be called
+ * after it: never, if it does not return. */
+static bool may_call(int number, void *context)
+{
+    return due ? (due & bit_of(number)) != 0 : thrum__turn_has() && thrum__memory_calm(context);
 }
 
 static void at_signal(int number, siginfo_t *info, void *context)
 {
     struct turn_thread *self = thrum__turn_self;
     int error = errno;
-    if (thrum__turn_on() && !(due & bit_of(number)) &&
-        (!thrum__turn_has() || !thrum__memory_calm(context))) {
+    if (thrum__turn_on() && !may_call(number, context)) {
         defer(number, info, context);
         errno = error;
         return;
@@ -114,31 +128,30 @@ static void at_signal(int number, siginfo_t *info, void *context)
         call(&action, number, info, context);
         return;
     }
-    /* What the thread was about to do. */
-    const struct turn_thread before = *self;
+    const struct turn_act before = self->act;
+    uint64_t others = due & ~bit_of(number);
+    due = 0;
     call(&action, number, info, context);
-    self->kind = before.kind;
-    self->object = before.object;
-    self->place = before.place;
-    self->writes = before.writes;
-    self->deadline = before.deadline;
-    self->ready = before.ready;
-    self->ready_argument = before.ready_argument;
-    self->source = before.source;
-    self->awaited = before.awaited;
+    due = others;
+    self->act = before;
     errno = error;
 }
 
+/* They are pending: the kernel calls the handler before it returns. One is delivered at a time: the others stay blocked if
+ * the handler does not return, and come when it restores the mask. */
 void thrum__signal_deliver(void)
 {
     struct turn_thread *self = thrum__turn_self;
     if (!__atomic_load_n(&self->deferred, __ATOMIC_RELAXED))
         return;
     uint64_t signals = __atomic_exchange_n(&self->deferred, 0, __ATOMIC_RELAXED);
-    due |= signals;
-    /* They are pending: the kernel calls the handlers before it returns. */
-    (void)thrum__kernel(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&signals, 0, SET_SIZE, 0);
-    due &= ~signals;
+    while (signals) {
+        uint64_t one = signals & -signals;
+        signals &= ~one;
+        due = one;
+        (void)thrum__kernel(SYS_rt_sigprocmask, SIG_UNBLOCK, (long)&one, 0, SET_SIZE, 0);
+        due = 0;
+    }
 }
 
 bool thrum__signal_handled(void)
@@ -247,7 +260,7 @@ static bool is_there(void *argument)
     const struct turn_thread *thread = argument;
     uint64_t pending = 0;
     (void)thrum__kernel(SYS_rt_sigpending, (long)&pending, SET_SIZE, 0, 0, 0);
-    return ((pending | thread->directed) & thread->awaited) != 0;
+    return ((pending | thread->directed) & thread->act.awaited) != 0;
 }
 
 static enum turn_source by_signal(void *unused, bool certain)
@@ -261,12 +274,12 @@ static bool wait_for(uint64_t signals, int64_t deadline)
 {
     struct turn_thread *self = thrum__turn_self;
     bool there;
-    self->awaited = signals;
+    self->act.awaited = signals;
     while (!(there = is_there(self)) && deadline > thrum__turn_now()) {
         thrum__turn_io(is_there, by_signal, self, deadline);
         thrum__turn_cancel_point();
     }
-    self->awaited = 0;
+    self->act.awaited = 0;
     return there;
 }
 
@@ -374,32 +387,102 @@ HOOK int pause(void)
 
 /* ---- sending ---- */
 
+static uint64_t set_in(const char *text, const char *name)
+{
+    const char *line = strstr(text, name);
+    return line ? strtoull(line + strlen(name), NULL, 16) : ~0ull;
+}
+
+/* The signals that the thread blocks, and those that wait for it, as the system tells. */
+static void look_at(const struct turn_thread *thread, uint64_t *ret_blocked, uint64_t *ret_pending)
+{
+    static char text[4096]; /* of the thread with the turn */
+    snprintf(text, sizeof text, "/proc/self/task/%u/status", thread->tid);
+    int file = (int)thrum__kernel(SYS_openat, AT_FDCWD, (long)text, O_RDONLY | O_CLOEXEC, 0, 0);
+    long size = file < 0 ? 0 : thrum__kernel(SYS_read, file, (long)text, sizeof text - 1, 0, 0);
+    if (file >= 0)
+        (void)thrum__kernel(SYS_close, file, 0, 0, 0, 0);
+    text[size > 0 ? size : 0] = 0;
+    *ret_blocked = set_in(text, "\nSigBlk:");
+    *ret_pending = set_in(text, "\nSigPnd:");
+}
+
+static bool is_deferred(const struct turn_thread *thread, int number)
+{
+    return __atomic_load_n(&thread->deferred, __ATOMIC_RELAXED) & bit_of(number);
+}
+
+static bool accepts(const struct turn_thread *thread, int number)
+{
+    uint64_t blocked, pending;
+    look_at(thread, &blocked, &pending);
+    return is_deferred(thread, number) || !(blocked & bit_of(number));
+}
+
+/* True if the thread has deferred the signal, or the program blocks it. It is blocked in at_signal, too, and not pending. */
+static bool has_arrived(const struct turn_thread *thread, int number)
+{
+    uint64_t blocked, pending;
+    if (is_deferred(thread, number))
+        return true;
+    look_at(thread, &blocked, &pending);
+    return blocked & pending & bit_of(number);
+}
+
+/* The thread that gets a signal of the process: one that waits for it, or the first that does not block it, as the
+ * system does. NULL if it stays pending, or no handler of the program is called. */
+static struct turn_thread *receiver_of(int number)
+{
+    struct turn_thread *thread = thrum__turn_awaits(bit_of(number));
+    if (thread || is_own(number) || !is_handler(&wanted[number]))
+        return thread;
+    for (uint32_t i = 0; i < thrum__turn_region->thread_count; i++) {
+        const struct schedule_thread *shown = &thrum__turn_region->threads[i];
+        thread = (struct turn_thread *)(uintptr_t)shown->record;
+        if (shown->state != THREAD_GONE && shown->state != THREAD_FREE && accepts(thread, number))
+            return thread;
+    }
+    return NULL;
+}
+
+/* If a signal arrived later than it was sent, all threads might seem to wait for each other. */
+static void await_arrival(const struct turn_thread *thread, int number)
+{
+    static const struct timespec rest = {0, ARRIVAL_NS};
+    for (int i = 0;
+         i < ARRIVAL_TRIES && is_handler(&wanted[number]) && !has_arrived(thread, number); i++)
+        (void)thrum__kernel(SYS_nanosleep, (long)&rest, 0, 0, 0, 0);
+}
+
 static long send_to(struct turn_thread *thread, int number)
 {
     long rc = thrum__kernel(SYS_tgkill, getpid(), thread->tid, number, 0, 0);
-    if (rc == 0 && thread != thrum__turn_self)
+    if (rc == 0 && thread == thrum__turn_self)
+        thrum__signal_deliver();
+    else if (rc == 0) {
         thread->directed |= bit_of(number);
+        if (!is_own(number))
+            await_arrival(thread, number);
+    }
     return rc;
 }
 
 void thrum__signal_send(int number)
 {
-    struct turn_thread *thread = thrum__turn_awaits(bit_of(number));
+    struct turn_thread *thread = receiver_of(number);
     if (thread)
         (void)send_to(thread, number);
     else
         (void)thrum__kernel(SYS_kill, getpid(), number, 0, 0, 0);
 }
 
-/* The system would give a signal of the process to any thread that does not block it: a thread that waits for
- * it is one. */
 HOOK int kill(pid_t pid, int number)
 {
     struct turn_thread *thread = NULL;
-    if (thrum__turn_on() && number != 0) {
+    if (thrum__turn_on() && number > 0 && number < SIGNALS) {
         thrum__turn_point(STEP_SIGNAL_SEND, NULL, true, PLACE);
         thrum__race_release(&timer_runs);
-        thread = pid == getpid() ? thrum__turn_awaits(bit_of(number)) : NULL;
+        thread = pid == getpid() ? receiver_of(number) : NULL;
     }
     long rc = thread ? send_to(thread, number) : thrum__kernel(SYS_kill, pid, number, 0, 0, 0);
     errno = rc < 0 ? (int)-rc : errno;
@@ -409,7 +492,7 @@ HOOK int kill(pid_t pid, int number)
 HOOK int pthread_kill(pthread_t thread, int number)
 {
     struct turn_thread *other = thrum__turn_on() ? thrum__turn_find(thread) : NULL;
-    if (!other || other->ended || number == 0)
+    if (!other || other->ended || number <= 0 || number >= SIGNALS)
         return REAL(pthread_kill)(thread, number);
     thrum__turn_point(STEP_SIGNAL_SEND, NULL, true, PLACE);
     thrum__race_release(&timer_runs);

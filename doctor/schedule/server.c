@@ -91,9 +91,9 @@ static void count_tick(const void *place)
     self->ticks++;
     if (self->ticks * (TICK_US * 1000ull) < thrum__turn_region->plan.compute_ns)
         return;
-    self->kind = STEP_SPIN;
-    self->object = 0;
-    self->place = (uint64_t)(uintptr_t)place;
+    self->act.kind = STEP_SPIN;
+    self->act.object = 0;
+    self->act.place = (uint64_t)(uintptr_t)place;
     thrum__turn_fail(VERDICT_COMPUTES, NULL, place, "a thread computes without a call");
 }
 

@@ -10,7 +10,7 @@
 
 enum turn_source thrum__stuck_source(const struct turn_thread *thread)
 {
-    return thread->shown->state == THREAD_IO ? thread->source(thread->ready_argument, false)
+    return thread->shown->state == THREAD_IO ? thread->act.source(thread->act.ready_argument, false)
                                              : SOURCE_INSIDE;
 }
 
@@ -31,7 +31,7 @@ bool thrum__stuck_outside(const struct turn_thread *threads, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         if (threads[i].shown->state == THREAD_IO &&
-            threads[i].source(threads[i].ready_argument, true) >= SOURCE_SIGNAL)
+            threads[i].act.source(threads[i].act.ready_argument, true) >= SOURCE_SIGNAL)
             return true;
     return false;
 }
@@ -42,10 +42,10 @@ static const struct turn_thread *awaited_by(const struct turn_thread *threads, u
 {
     for (uint32_t i = 0; i < count; i++) {
         const struct schedule_thread *shown = threads[i].shown;
-        if (waiter->kind == STEP_JOIN && waiter->object == shown->record)
+        if (waiter->act.kind == STEP_JOIN && waiter->act.object == shown->record)
             return &threads[i];
         for (uint32_t h = 0; h < shown->held_count && h < SCHEDULE_HELD; h++)
-            if (waiter->kind != STEP_COND_WAIT && shown->held[h].object == waiter->object)
+            if (waiter->act.kind != STEP_COND_WAIT && shown->held[h].object == waiter->act.object)
                 return &threads[i];
     }
     return NULL;

@@ -96,9 +96,9 @@ static void show_all(void)
 {
     for (uint32_t i = 0; i < thread_count; i++) {
         struct turn_thread *thread = &threads[i];
-        thread->shown->kind = thread->kind;
-        thread->shown->object = thread->object;
-        thread->shown->place = thread->place;
+        thread->shown->kind = thread->act.kind;
+        thread->shown->object = thread->act.object;
+        thread->shown->place = thread->act.place;
         thread->shown->tid = thread->tid;
     }
 }
@@ -139,8 +139,8 @@ static struct turn_thread *earliest(enum schedule_state state, bool limited)
     struct turn_thread *first = NULL;
     for (uint32_t i = 0; i < thread_count; i++) {
         struct turn_thread *thread = &threads[i];
-        if (thread->shown->state == state && (!limited || thread->deadline != NEVER) &&
-            (!first || thread->deadline < first->deadline))
+        if (thread->shown->state == state && (!limited || thread->act.deadline != NEVER) &&
+            (!first || thread->act.deadline < first->act.deadline))
             first = thread;
     }
     return first;
@@ -156,7 +156,7 @@ static bool can_do(struct turn_thread *thread)
 {
     if (__atomic_load_n(&thread->deferred, __ATOMIC_RELAXED))
         thrum__turn_interrupt(thread); /* for the handler */
-    if (thread->shown->state == THREAD_IO && thread->ready(thread->ready_argument))
+    if (thread->shown->state == THREAD_IO && thread->act.ready(thread->act.ready_argument))
         try_again(thread);
     return thread->shown->state == THREAD_READY;
 }
@@ -165,7 +165,7 @@ static bool can_do(struct turn_thread *thread)
 static bool is_late(const struct turn_thread *thread)
 {
     return (thread->shown->state == THREAD_BLOCKED || thread->shown->state == THREAD_IO) &&
-           thread->deadline <= now_ns;
+           thread->act.deadline <= now_ns;
 }
 
 static uint32_t add_early(struct turn_thread **list, uint32_t count)
@@ -195,7 +195,7 @@ bool thrum__turn_anyone(void)
         uint8_t state = threads[i].shown->state;
         bool waits = state == THREAD_BLOCKED || state == THREAD_IO;
         if (&threads[i] != thrum__turn_self && state != THREAD_GONE && state != THREAD_FREE &&
-            (!waits || threads[i].deadline != NEVER ||
+            (!waits || threads[i].act.deadline != NEVER ||
              (state == THREAD_IO && thrum__stuck_source(&threads[i]) != SOURCE_INSIDE)))
             return true;
     }
@@ -213,7 +213,7 @@ static uint32_t live_count(void)
 struct turn_thread *thrum__turn_awaits(uint64_t signals)
 {
     for (uint32_t i = 0; i < thread_count; i++)
-        if (threads[i].shown->state == THREAD_IO && threads[i].awaited & signals)
+        if (threads[i].shown->state == THREAD_IO && threads[i].act.awaited & signals)
             return &threads[i];
     return NULL;
 }
@@ -233,7 +233,7 @@ static bool signal_comes(struct turn_thread **list, uint32_t *ret_count)
 static struct turn_thread *first_deadline(void)
 {
     struct turn_thread *a = earliest(THREAD_BLOCKED, true), *b = earliest(THREAD_IO, true);
-    return !a || (b && b->deadline < a->deadline) ? b : a;
+    return !a || (b && b->act.deadline < a->act.deadline) ? b : a;
 }
 
 /* Waits in real time for input from outside. Returns true if a thread can go on. */
@@ -241,8 +241,8 @@ static bool wait_outside(const struct turn_thread *limited)
 {
     int64_t begun = real_now(CLOCK_MONOTONIC), virtual = now_ns, pause = OUTSIDE_FIRST_NS;
     int64_t most = (int64_t)thrum__turn_region->plan.patience_ns;
-    if (limited && limited->deadline - now_ns < most)
-        most = limited->deadline - now_ns;
+    if (limited && limited->act.deadline - now_ns < most)
+        most = limited->act.deadline - now_ns;
     for (;;) {
         int64_t passed = real_now(CLOCK_MONOTONIC) - begun;
         if (passed > 0)
@@ -266,17 +266,17 @@ static void note_step(struct turn_thread *thread, bool could_stay)
     struct schedule_step *step = &region->ring[region->steps % SCHEDULE_STEPS];
     bool switched = thread != current;
     *step = (struct schedule_step){
-        .object = thread->object,
-        .place = thread->place,
+        .object = thread->act.object,
+        .place = thread->act.place,
         .choice = region->choices,
         .thread = (uint8_t)thread->index,
-        .kind = thread->kind,
+        .kind = thread->act.kind,
         .flags = (uint8_t)(thread->flags | (switched ? STEP_SWITCH : 0) |
                            (switched && could_stay ? STEP_PREEMPTS : 0)),
     };
     thread->flags = 0;
     thread->own_steps++;
-    if (thread->kind != STEP_SPIN)
+    if (thread->act.kind != STEP_SPIN)
         thread->ticks = 0;
     now_ns += STEP_NS;
     region->steps++;
@@ -287,8 +287,8 @@ static void note_step(struct turn_thread *thread, bool could_stay)
 
 static void time_passes(struct turn_thread *thread)
 {
-    if (now_ns < thread->deadline)
-        now_ns = thread->deadline;
+    if (now_ns < thread->act.deadline)
+        now_ns = thread->act.deadline;
     thread->woken = false;
     if (thread->shown->state != THREAD_SLEEPS)
         thread->flags |= STEP_TIMED_OUT;
@@ -357,15 +357,15 @@ static void pass_on(struct turn_thread *self)
 void thrum__turn_point(enum schedule_kind kind, const void *object, bool writes, const void *place)
 {
     struct turn_thread *self = thrum__turn_self;
-    self->kind = (uint8_t)kind;
-    self->object = (uint64_t)(uintptr_t)object;
-    self->place = (uint64_t)(uintptr_t)place;
-    self->writes = writes;
-    self->deadline = NEVER;
+    self->act.kind = (uint8_t)kind;
+    self->act.object = (uint64_t)(uintptr_t)object;
+    self->act.place = (uint64_t)(uintptr_t)place;
+    self->act.writes = writes;
+    self->act.deadline = NEVER;
     if (thrum__turn_region->plan.strategy == STRATEGY_POS)
         self->priority = thrum__turn_random();
     pass_on(self);
-    if (thrum__arena_is_freed(self->object))
+    if (thrum__arena_is_freed(self->act.object))
         thrum__turn_fail(VERDICT_MISUSE, object, place, "it is used after its memory was freed");
     thrum__signal_deliver();
 }
@@ -379,11 +379,11 @@ static bool wait_as(enum schedule_state state, int64_t deadline)
 {
     struct turn_thread *self = thrum__turn_self;
     own_step()->flags |= STEP_BLOCKS;
-    self->deadline = deadline;
+    self->act.deadline = deadline;
     self->queued = ++next_queued;
     self->shown->state = (uint8_t)state;
     pass_on(self);
-    self->deadline = NEVER;
+    self->act.deadline = NEVER;
     bool woken = self->woken;
     thrum__signal_deliver();
     return woken;
@@ -397,29 +397,30 @@ bool thrum__turn_block(int64_t deadline)
 bool thrum__turn_io(bool (*ready)(void *), enum turn_source (*source)(void *, bool certain),
                     void *argument, int64_t deadline)
 {
-    thrum__turn_self->source = source;
-    thrum__turn_self->ready = ready;
-    thrum__turn_self->ready_argument = argument;
+    thrum__turn_self->act.source = source;
+    thrum__turn_self->act.ready = ready;
+    thrum__turn_self->act.ready_argument = argument;
     return wait_as(THREAD_IO, deadline);
 }
 
 void thrum__turn_sleep(int64_t deadline, const void *place)
 {
     struct turn_thread *self = thrum__turn_self;
-    self->kind = STEP_SLEEP;
-    self->object = 0;
-    self->place = (uint64_t)(uintptr_t)place;
-    self->deadline = deadline;
+    self->act.kind = STEP_SLEEP;
+    self->act.object = 0;
+    self->act.place = (uint64_t)(uintptr_t)place;
+    self->act.deadline = deadline;
     self->shown->state = THREAD_SLEEPS;
     self->behind = ++next_behind;
     pass_on(self);
-    self->deadline = NEVER;
+    self->act.deadline = NEVER;
     thrum__signal_deliver();
 }
 
 static bool waits_at(const struct turn_thread *thread, const void *object)
 {
-    return thread->shown->state == THREAD_BLOCKED && thread->object == (uint64_t)(uintptr_t)object;
+    return thread->shown->state == THREAD_BLOCKED &&
+           thread->act.object == (uint64_t)(uintptr_t)object;
 }
 
 void thrum__turn_wake(const void *object)
@@ -497,7 +498,7 @@ struct turn_thread *thrum__turn_admit(void)
         return NULL;
     struct turn_thread *thread = &threads[index];
     struct schedule_thread *shown = &thrum__turn_region->threads[index];
-    *thread = (struct turn_thread){.shown = shown, .index = index, .deadline = NEVER};
+    *thread = (struct turn_thread){.shown = shown, .index = index, .act.deadline = NEVER};
     *shown = (struct schedule_thread){.state = THREAD_FREE, .record = (uint64_t)(uintptr_t)thread};
     /* Above all that a change of priority gives. */
     thread->priority = thrum__turn_random() | 1ull << 63;
@@ -517,7 +518,7 @@ void thrum__turn_forget(struct turn_thread *thread)
 void thrum__turn_start(struct turn_thread *thread)
 {
     thread->tid = (uint32_t)thrum__kernel(SYS_gettid, 0, 0, 0, 0, 0);
-    thread->kind = STEP_BEGIN;
+    thread->act.kind = STEP_BEGIN;
     thread->shown->state = THREAD_READY;
     thrum__turn_self = thread;
     thrum__memory_join();
@@ -564,7 +565,7 @@ void thrum__turn_begin(void)
     struct turn_thread *first = thrum__turn_admit();
     first->tid = (uint32_t)thrum__kernel(SYS_gettid, 0, 0, 0, 0, 0);
     first->handle = pthread_self();
-    first->kind = STEP_BEGIN;
+    first->act.kind = STEP_BEGIN;
     first->shown->state = THREAD_READY;
     memcpy(first->shown->name, "main", 5);
     current = first;

@@ -25,6 +25,18 @@ enum turn_source {
     SOURCE_OUTSIDE, /* input from outside */
 };
 
+/* What a thread is about to do, or waits for. A handler of a signal has its own meanwhile. */
+struct turn_act {
+    uint8_t kind; /* its next operation */
+    bool writes;  /* it changes the object */
+    uint64_t object, place;
+    int64_t deadline;      /* of a wait or a sleep, in virtual nanoseconds; NEVER */
+    bool (*ready)(void *); /* of THREAD_IO: can the call be made? */
+    void *ready_argument;
+    enum turn_source (*source)(void *argument, bool certain); /* of THREAD_IO */
+    uint64_t awaited; /* of a wait for signals: which, as bits */
+};
+
 struct turn_thread {
     struct schedule_thread *shown; /* what the command sees of it */
     uint32_t index;
@@ -33,22 +45,15 @@ struct turn_thread {
     uint32_t tid;
     bool ended, detached, cancelled;
     bool woken;    /* why its last wait ended: woken, not timed out */
-    bool writes;   /* its next operation changes the object */
-    uint8_t kind;  /* its next operation */
     uint8_t flags; /* for its step */
-    uint64_t object, place;
-    uint64_t priority;     /* the greatest goes first */
-    uint32_t kin;          /* the number of its group in choices.c */
-    uint64_t behind;       /* greater than 0: it yielded, and goes after all others */
-    int64_t deadline;      /* of a wait or a sleep, in virtual nanoseconds; NEVER */
-    uint64_t last_load;    /* of race.c: what a load of an atomic found */
-    uint32_t own_steps;    /* that it has taken */
-    uint32_t ticks;        /* of processor time since its last call */
-    uint64_t queued;       /* the order of waiters of a condition */
-    bool (*ready)(void *); /* of THREAD_IO: can the call be made? */
-    void *ready_argument;
-    enum turn_source (*source)(void *argument, bool certain); /* of THREAD_IO */
-    uint64_t awaited; /* of a wait for signals: which, as bits */
+    struct turn_act act;
+    uint64_t priority;  /* the greatest goes first */
+    uint32_t kin;       /* the number of its group in choices.c */
+    uint64_t behind;    /* greater than 0: it yielded, and goes after all others */
+    uint64_t last_load; /* of race.c: what a load of an atomic found */
+    uint32_t own_steps; /* that it has taken */
+    uint32_t ticks;     /* of processor time since its last call */
+    uint64_t queued;    /* the order of waiters of a condition */
     uint64_t
         directed; /* signals that were sent to this thread alone, and that it blocks, as bits */
     uint64_t deferred; /* signals that came while it had no turn, as bits (hook_signal.c) */

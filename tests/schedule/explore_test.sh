@@ -332,6 +332,7 @@ handlers_wait_for_the_turn_of_their_thread() {
         explore 0 --json -r 5 --memory all -- "$samples/odd" "$name" && holds "r['outcomes'] == {'good': 5}" || return 1
         ! grep -q 'no memory points' err || return 1
     done
+    explore 0 --json -r 10 --memory off -- "$samples/odd" jumps_out_of_a_handler && holds "r['outcomes'] == {'good': 10}"
 }
 
 a_program_that_executes_another_runs_free() {

@@ -17,6 +17,7 @@
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/timerfd.h>
 #include <sys/un.h>
@@ -623,6 +624,52 @@ static int interrupted_by_posts(void)
     return interrupted(post, &posts);
 }
 
+static sem_t begun, never;
+
+static void jump_first(int number)
+{
+    (void)number;
+    if (handled++ == 0)
+        siglongjmp(back, 1);
+}
+
+/* The calls are no places where threads switch: if the handler runs meanwhile, its thread does so without the turn. */
+static void *send_twice(void *ret_early)
+{
+    sem_wait(&begun);
+    pthread_kill(first, SIGUSR1);
+    sem_wait(&begun);
+    pthread_kill(first, SIGUSR1);
+    for (int i = 0; i < 20 && *(volatile int *)&handled == 1; i++) {
+        struct timespec rest = {.tv_nsec = 1000000};
+        syscall(SYS_nanosleep, &rest, NULL);
+    }
+    *(int *)ret_early = handled != 1;
+    return NULL;
+}
+
+/* A handler that does not return. The second signal waits for the turn all the same. */
+static int jumps_out_of_a_handler(void)
+{
+    pthread_t thread;
+    int early = 1;
+    struct sigaction action = {.sa_handler = jump_first};
+    sigaction(SIGUSR1, &action, NULL);
+    sem_init(&begun, 0, 0);
+    sem_init(&never, 0, 0);
+    first = pthread_self();
+    if (pthread_create(&thread, NULL, send_twice, &early) != 0)
+        return 3;
+    if (sigsetjmp(back, 1) == 0) {
+        sem_post(&begun);
+        for (;;)
+            sem_wait(&never);
+    }
+    sem_post(&begun);
+    pthread_join(thread, NULL);
+    return early || handled != 2 ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
@@ -666,6 +713,7 @@ int main(int argc, char **argv)
         {"inherited", inherited},
         {"interrupted_by_calls", interrupted_by_calls},
         {"interrupted_by_posts", interrupted_by_posts},
+        {"jumps_out_of_a_handler", jumps_out_of_a_handler},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
         if (strcmp(name, cases[i].name) == 0)
