@@ -21,15 +21,20 @@ static struct sockaddr_in address_of(int port)
                                 .sin_addr = {htonl(INADDR_LOOPBACK)}};
 }
 
-static int free_port(void)
+/* The system gives a port from 32768 on to each socket that asks for none, so it may give one of these away while a server is
+ * down. It never does so with a lower one. */
+int nats_server_free_port(void)
 {
-    struct sockaddr_in address = address_of(0);
-    socklen_t size = sizeof address;
-    int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    CHECK_INT(bind(descriptor, (struct sockaddr *)&address, size), ==, 0);
-    CHECK_INT(getsockname(descriptor, (struct sockaddr *)&address, &size), ==, 0);
-    close(descriptor);
-    return ntohs(address.sin_port);
+    for (;;) {
+        unsigned long seed = (unsigned long)thrum_now() / 1000 + (unsigned long)getpid() * 40503;
+        int port = 15000 + (int)(seed % 17000);
+        struct sockaddr_in address = address_of(port);
+        int descriptor = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int rc = bind(descriptor, (struct sockaddr *)&address, sizeof address);
+        close(descriptor);
+        if (rc == 0)
+            return port;
+    }
 }
 
 /* Prints the server's log and fails, if it has ended. */
@@ -96,7 +101,7 @@ void nats_server_start(struct nats_server *server, const char *more)
         test_skip("there is no nats-server");
     if (!*server->folder)
         nats_server_folder(server);
-    server->port = free_port();
+    server->port = nats_server_free_port();
     snprintf(server->url, sizeof server->url, "nats://127.0.0.1:%d", server->port);
     snprintf(path, sizeof path, "%s/config", server->folder);
     FILE *config = fopen(path, "we");
@@ -112,7 +117,7 @@ void nats_servers_start(struct nats_server *servers)
     int ports[NATS_SERVERS];
     char more[500];
     for (int i = 0; i < NATS_SERVERS; i++)
-        ports[i] = free_port();
+        ports[i] = nats_server_free_port();
     for (int i = 0; i < NATS_SERVERS; i++) {
         int used = snprintf(more, sizeof more,
                             "server_name: n%d\ncluster { name: test, listen: \"127.0.0.1:%d\", "

@@ -11,6 +11,9 @@ struct nats_server {
     char folder[64], url[64]; /* a folder for its state, and for the test */
 };
 
+/* A port for a server that goes away and comes back. */
+int nats_server_free_port(void);
+
 /* Starts a server with JetStream, and waits until it listens. `more` is added to its configuration; NULL for nothing.
  * Skips the test if there is no nats-server here. */
 void nats_server_start(struct nats_server *server, const char *more);
