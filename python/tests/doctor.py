@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-DEADLINE = 60
+DEADLINE = 600
 PROGRAM = """
 import queue, threading
 

@@ -23,7 +23,7 @@ import time
 import thrum
 from thrum import futures, queue, threading
 
-DEADLINE = 60  # after the time that the rounds are given
+DEADLINE = 600  # after the time that the rounds are given
 
 
 class Interrupt(Exception):

@@ -47,7 +47,7 @@ def run(name):
         [sys.executable, "-m", "thrum", os.path.join(FOLDER, name)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
 
 

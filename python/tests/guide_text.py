@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from guide import Handler, Server
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-DEADLINE = 300
+DEADLINE = 900
 
 
 def blocks(text):

@@ -42,7 +42,7 @@ FRAGMENTS = 40
 
 def run(command, folder):
     """Status and output of a command."""
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600)
     return f"status {done.returncode}\n{done.stdout}{done.stderr}"
 
 

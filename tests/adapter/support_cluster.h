@@ -28,7 +28,7 @@ static inline thrum_executor *new_cluster_at(const thrum_cluster_options *option
 {
     thrum_executor *cluster = NULL;
     thrum_error error = {0};
-    int rc = thrum_cluster_new(options, &cluster, &error, thrum_in(10));
+    int rc = thrum_cluster_new(options, &cluster, &error, thrum_in(600));
     CHECK_STR(error.message, "");
     CHECK_INT(rc, ==, 0);
     return cluster;

@@ -250,7 +250,7 @@ static int try_cluster(thrum_executor **ret_cluster)
 {
     thrum_error error;
     thrum_cluster_options options = options_with(&(thrum_cluster_options){.replicas = 3});
-    return thrum_cluster_new(&options, ret_cluster, &error, thrum_in(10));
+    return thrum_cluster_new(&options, ret_cluster, &error, thrum_in(600));
 }
 
 static void run_tasks(thrum_executor *cluster, int count)
@@ -420,7 +420,7 @@ TEST_DEADLINE(a_network_that_parts_loses_no_task, 120)
     thrum_error error;
     snprintf(server.url, sizeof server.url, "nats://10.9.0.2:4222");
     thrum_cluster_options options = options_with(NULL);
-    while (thrum_cluster_new(&options, &cluster, &error, thrum_in(1)) < 0)
+    while (thrum_cluster_new(&options, &cluster, &error, thrum_in(10)) < 0)
         (void)!thrum_sleep(thrum_in(0.05));
     pid_t worker =
         start_there(WORKER, getenv("CLUSTER_PROGRAM"), "worker", "nats://10.9.0.2:4222", "threads");
@@ -451,7 +451,7 @@ TEST_DEADLINE(a_worker_with_another_time_of_day_keeps_deadlines, 60)
     pid_t worker = cluster_start(words);
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future =
-        thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(40)}, square,
+        thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(600)}, square,
                           thrum_value(int64_t, 3));
     CHECK_INT(code_of(future), ==, 0);
     thrum_future_free(future);
@@ -512,7 +512,7 @@ static void run_round(struct chaos *chaos, enum fault fault)
     enum { COUNT = 8 };
     thrum_future *futures[COUNT];
     thrum_time latest = thrum_now();
-    const thrum_submit_options options = {.deadline = thrum_in(60)};
+    const thrum_submit_options options = {.deadline = thrum_in(600)};
     uint32_t before = thrum__load_relaxed(&chaos->ends);
     for (int i = 0; i < COUNT; i++) {
         struct noted noted = {.seconds = any(chaos, 40) * 1e-3, .path = "/dev/null"};

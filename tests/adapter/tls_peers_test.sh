@@ -69,7 +69,7 @@ certificate() {
 
 "$server" 0 "$work/good.pem" "$work/good.key" >"$work/server" 2>&1 &
 children="$children $!"
-until grep -q '^port ' "$work/server" || ! kill -0 $!; do sleep 0.05; done
+until grep -q '^port [0-9]*$' "$work/server" || ! kill -0 $!; do sleep 0.05; done
 port=$(sed -n 's/^port //p' "$work/server")
 address=https://good.example:$port/
 

@@ -11,22 +11,22 @@
 
 static void each_has_its_error(const char *executor)
 {
-    static const char *const paths[] = {"reset",   "half",   "long",  "drip",       "circle",
-                                        "headers", "header", "later", "status/404", "status/500"};
+    static const char *const paths[] = {"reset",  "half",  "long",       "circle",    "headers",
+                                        "header", "later", "status/404", "status/500"};
     begin();
     int file = make_list(20, "http://127.0.0.1:%d/ok/%d\n");
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         dprintf(file, "http://127.0.0.1:%d/%s\n", server.port, paths[i]);
     dprintf(file, "gopher://127.0.0.1/\nhttp://127.0.0.1:0/none\n# no URL\n\n");
-    struct spawned ran = start("fetch --json --retries 1 --timeout 2s --per-host 40 --executor %s "
-                               "-o %s -i /proc/%d/fd/%d",
-                               executor, directory, getpid(), file);
+    struct spawned ran =
+        start("fetch --json --retries 1 --timeout 600s --per-host 40 --executor %s "
+              "-o %s -i /proc/%d/fd/%d",
+              executor, directory, getpid(), file);
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 1);
     failed(ran.out, "/reset", 2, "reset");
     failed(ran.out, "/half", 2, "transfer closed with 96 bytes remaining");
     succeeded(ran.out, "/long", 1);
-    failed(ran.out, "/drip", 2, "took longer than 2 seconds");
     failed(ran.out, "/circle", 1, "redirects");
     failed(ran.out, "/headers", 1, "headers of the answer are too long");
     failed(ran.out, "/header", 1, "");
@@ -40,10 +40,18 @@ static void each_has_its_error(const char *executor)
         snprintf(path, sizeof path, "/ok/%d", i);
         succeeded(ran.out, path, 1);
     }
-    CHECK_INT(lines_in(ran.out), ==, 32);
-    CHECK(strstr(ran.err, "21 fetched, 11 failed"));
+    CHECK_INT(lines_in(ran.out), ==, 31);
+    CHECK(strstr(ran.err, "21 fetched, 10 failed"));
     CHECK_INT(take_files(), ==, 21);
     close(file);
+    spawn_free(&ran);
+    ran =
+        start("fetch --json --retries 1 --timeout 1s --executor %s -o %s http://127.0.0.1:%d/drip",
+              executor, directory, server.port);
+    spawn_wait(&ran);
+    CHECK_INT(ran.status, ==, 1);
+    failed(ran.out, "/drip", 2, "took longer than 1 seconds");
+    CHECK_INT(take_files(), ==, 0);
     spawn_free(&ran);
     end();
 }
@@ -139,15 +147,18 @@ TEST(in_order_a_stop_prints_what_has_come)
 
 TEST(a_file_that_is_known_to_be_long_has_a_bar_of_bytes)
 {
-    char line[160];
     begin();
-    snprintf(line, sizeof line, "fetch --retries 0 --timeout 1s -o %s http://127.0.0.1:%d/drip",
-             directory, server.port);
-    struct spawned run = spawn(line, true);
-    spawn_wait(&run);
-    CHECK(strstr(run.err, "0% of 1.0 MB"));
-    CHECK(strstr(run.err, "B/s"));
-    spawn_free(&run);
+    /* A busy machine may not draw it in the shortest time. */
+    for (int seconds = 1, drawn = 0; !drawn; seconds *= 4) {
+        char line[160];
+        snprintf(line, sizeof line,
+                 "fetch --retries 0 --timeout %ds -o %s http://127.0.0.1:%d/drip", seconds,
+                 directory, server.port);
+        struct spawned run = spawn(line, true);
+        spawn_wait(&run);
+        drawn = strstr(run.err, "0% of 1.0 MB") && strstr(run.err, "B/s");
+        spawn_free(&run);
+    }
     end();
 }
 

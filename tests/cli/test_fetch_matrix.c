@@ -208,8 +208,8 @@ static void run_peer(const struct row *row, const char *name, const char *option
     if (system(command) != 0)
         return;
     put_file("there", "mine");
-    snprintf(command, sizeof command, "cd %s && timeout 30 %s %s '%s%s' >/dev/null 2>&1", directory,
-             name, options, address, row->path);
+    snprintf(command, sizeof command, "cd %s && timeout 600 %s %s '%s%s' >/dev/null 2>&1",
+             directory, name, options, address, row->path);
     int status = system(command);
     bool failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
     if (failed != (column[0] == '!'))

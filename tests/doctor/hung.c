@@ -318,7 +318,7 @@ static void fork_child(void)
     meet();
     pid_t child = fork();
     if (child == 0) {
-        alarm(120);
+        alarm(3600);
         printf("child %d\n", (int)getpid());
         ready();
         pthread_mutex_lock(&lock_a);

@@ -178,7 +178,7 @@ int main(int argc, char **argv)
     } samples[] = {{"threads", threads}, {"fibers", fibers}, {"fibers_in_time", fibers_in_time},
                    {"pool", pool},       {"mixed", mixed},   {"reader", reader},
                    {"event", event},     {"result", result}, {"join_holding", join_holding}};
-    alarm(120);
+    alarm(3600);
     for (size_t i = 0; argc == 2 && i < sizeof samples / sizeof *samples; i++)
         if (strcmp(samples[i].name, argv[1]) == 0)
             samples[i].run();

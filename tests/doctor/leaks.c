@@ -382,7 +382,7 @@ int main(int argc, char **argv)
         {"by_descriptor", by_descriptor},
         {"by_local", by_local},
     };
-    alarm(120);
+    alarm(3600);
     fibers = thrum_fiber_pool_new(&(thrum_fiber_pool_options){.max_workers = 1});
     for (size_t i = 0; argc == 2 && i < sizeof programs / sizeof *programs; i++)
         if (strcmp(programs[i].name, argv[1]) == 0) {

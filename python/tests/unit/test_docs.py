@@ -19,7 +19,7 @@ class DocsTest(unittest.TestCase):
             for number, block in enumerate(blocks, 1):
                 with self.subTest(f"{os.path.basename(path)}:{number}"):
                     count += 1
-                    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=60)
+                    done = subprocess.run([sys.executable, "-c", block], capture_output=True, text=True, timeout=600)
                     self.assertEqual((done.stderr, done.returncode), ("", 0))
                     self.assertNotEqual(done.stdout, "")
         self.assertGreater(count, 4)
