@@ -7,9 +7,9 @@ export const [thrum, modules, work, pictures] = process.argv.slice(2);
 const require = createRequire(modules + "/");
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-export const LONG = 120000; // a machine may be busy
+export const LONG = 600000; // a machine may be busy
 
-const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
+const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"], timeout: LONG });
 const said = []; // what the browser complains of, and what it asks for, of the pages of a test
 
 export async function open(name, options = {}) {
@@ -52,7 +52,7 @@ async function faults(page) {
 // A page may still be changing, so axe is asked again while it finds something.
 export async function checkFaults(page, what) {
   let found = await faults(page);
-  for (let i = 0; found.length && i < 40; i++) {
+  for (let i = 0; found.length && i < 1000; i++) {
     await page.waitForTimeout(250);
     found = await faults(page);
   }

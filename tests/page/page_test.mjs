@@ -93,7 +93,7 @@ const tests = {
     await shelf.filter({ hasText: "run" }).waitFor();
     const changed = async before => {
       for (let i = 0; await drawing() === before; i++) {
-        assert.ok(i < 400, "the drawing stays as it was");
+        assert.ok(i < 10000, "the drawing stays as it was");
         await page.waitForTimeout(50);
       }
     };
@@ -172,7 +172,11 @@ const tests = {
     writeFileSync(file, JSON.stringify({ ...bench, commands: bench.commands.slice(0, 1) }));
     const server = spawn(thrum, ["report", "--serve", file]);
     const ended = new Promise(resolve => server.on("exit", resolve));
-    const address = await new Promise(resolve => server.stdout.on("data", text => resolve(String(text).match(/http:\S+/)[0])));
+    let printed = "";
+    const address = await new Promise(resolve => server.stdout.on("data", text => {
+      const found = (printed += text).match(/(http:\S+) shows/);
+      if (found) resolve(found[1]);
+    }));
     const page = await open(address, { served: true });
     await page.locator("td").first().waitFor();
     assert.equal(await page.locator("tbody tr").count(), 2, "one command, once in each table");
