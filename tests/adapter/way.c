@@ -101,7 +101,7 @@ void way_again(struct way *way)
 
 void way_start(struct way *way, int target)
 {
-    *way = (struct way){.target = target};
+    *way = (struct way){.port = nats_server_free_port(), .target = target};
     way->counts =
         mmap(NULL, sizeof *way->counts, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     CHECK(way->counts != MAP_FAILED);

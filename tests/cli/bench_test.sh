@@ -101,7 +101,7 @@ reports_that_cannot_be_written_are_told_at_once() {
 # In the background a shell ignores SIGINT, so the signal is SIGTERM.
 a_signal_prints_what_is_known() {
     mkfifo started
-    timeout -k 5 120 "$thrum" bench -q -r 100000 -w 0 --json out2.json 'echo >started; sleep 0.05' >out 2>err &
+    timeout -k 5 $LIMIT "$thrum" bench -q -r 100000 -w 0 --json out2.json 'echo >started; sleep 0.05' >out 2>err &
     local process=$!
     for _ in 1 2 3; do read -r _ <started; done
     kill -TERM "$process"
@@ -112,8 +112,6 @@ a_signal_prints_what_is_known() {
     kill "$reader" 2>/dev/null
     [ "$status" -eq 143 ] && grep -q 'rounds\{0,1\}, confidence' out && grep -q '"runs"' out2.json
 }
-
-show_failure() { sed 's/^/# /' said err out; }
 
 tests='what_is_slower_is_said the_table_fits_80_columns all_runs_are_in_json json_may_have_standard_output
 runs_are_interleaved_and_prepared ranges_are_expanded a_condition_gives_status_3 a_command_that_fails_is_an_error

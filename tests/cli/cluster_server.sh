@@ -24,12 +24,6 @@ finish() {
 }
 trap finish EXIT
 
-until_true() {
-    local tries=0
-    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
-    "$@"
-}
-
 # start_server OPTIONS...: the server chooses its port and writes it to a file.
 # shellcheck disable=SC2120 # scripts that source this give arguments
 start_server() {
@@ -40,9 +34,13 @@ start_server() {
     export NATS_URL
 }
 
+# shellcheck disable=SC2034 # for tap.sh
+shown_files='said out err worker.err a.err b.err server.log'
+
 # A script with a server of its own kind sets server_later.
 # shellcheck disable=SC2119
 [ -n "${server_later:-}" ] || ! command -v nats-server >/dev/null || start_server || {
     echo 'Bail out! nats-server does not start'
+    tail -n 20 server.log | sed 's/^/# /'
     exit 1
 }

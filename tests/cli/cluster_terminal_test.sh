@@ -19,11 +19,6 @@ left_out() {
     command -v nats-server >/dev/null || echo 'there is no nats-server'
     command -v tmux >/dev/null || echo 'there is no tmux'
 }
-show_failure() {
-    screen | sed 's/^/# /'
-    sed 's/^/# /' said
-}
-
 make_pool() { POOL=$1 "$sample" squares 0 >/dev/null; }
 
 # lines TEXT COUNT: so many lines of the screen have it.
@@ -70,7 +65,7 @@ a_table_follows_the_size_of_the_window() {
 each_look_takes_the_place_of_the_one_before() {
     begin 80 24 && watch_pools 10ms && until_true drawn 80 done/s || return 1
     # A new pool stands in the same table, and the rates are known by then.
-    make_pool other && until_true lines other 1 && until_true lines 0.0 3 && drawn 80 done/s || return 1
+    make_pool other && until_true lines other 1 && until_true lines 0.0 3 && until_true drawn 80 done/s || return 1
     terminal resize-window -x 60 -y 24
     until_true drawn 60 done/s && key C-c && shown 'ready>'
 }
@@ -78,7 +73,7 @@ each_look_takes_the_place_of_the_one_before() {
 a_failure_takes_the_place_of_the_table() {
     begin 80 24 && watch_pools 10ms && until_true drawn 80 done/s || return 1
     kill -KILL "$server"
-    shown 'cannot connect' && lines sample 0 && lines before 1 && lines 'cannot connect' 1 && key C-c && shown 'ready>' &&
+    shown 'cannot connect' && until_true lines sample 0 && until_true lines before 1 && until_true lines 'cannot connect' 1 && key C-c && shown 'ready>' &&
         status 130
 }
 

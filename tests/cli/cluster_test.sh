@@ -36,7 +36,7 @@ stop_worker() {
 is() {
     local wanted=$1 text=$2 status
     shift 2
-    timeout 60 "$thrum" "$@" >out 2>err </dev/null
+    timeout $LIMIT "$thrum" "$@" >out 2>err </dev/null
     status=$?
     [ $status -eq "$wanted" ] && grep -q -- "$text" err && return
     echo "# $*: status $status"
@@ -159,7 +159,7 @@ END
 the_demo_loses_a_worker_and_no_task() {
     mkdir empty tmp && ln -s "$(command -v timeout)" "$(command -v grep)" empty || return 1
     PATH=$work/empty is 1 'cannot start nats-server: install it' demo --quick --only story --nats auto || return 1
-    TMPDIR=$work/tmp timeout 120 "$thrum" demo --quick --only story --nats auto --lose-worker --csv table >out 2>err || return 1
+    TMPDIR=$work/tmp timeout $LIMIT "$thrum" demo --quick --only story --nats auto --lose-worker --csv table >out 2>err || return 1
     grep -q '^killed worker [0-9]* with half' err && grep -q '^story,cluster(4),cluster,4,done,50,50,0,' table &&
         [ -z "$(ls tmp)" ]
 }

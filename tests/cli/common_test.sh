@@ -7,6 +7,8 @@
 # In the background a shell ignores SIGINT, so the signal is SIGTERM here.
 # shellcheck disable=SC2015 # the last of A && B || C is for both
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
 self=$(realpath "$0")
 shift
@@ -15,11 +17,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-until_true() {
-    local tries=0
-    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
-    "$@"
-}
+enter() { mkdir "$work/$1" && cd "$work/$1" || exit 1; }
 
 # is STATUS: that was the status of the last command.
 is() {
@@ -38,21 +36,21 @@ closed_output_is_an_error_and_not_in_the_log() {
     echo text >file
     for line in 'hash file' 'run -- echo ::: word' '--help' 'hash --help'; do
         # shellcheck disable=SC2086 # a list of words
-        timeout 60 "$thrum" $line >&- 2>err </dev/null
+        timeout $LIMIT "$thrum" $line >&- 2>err </dev/null
         is 1 && grep -q 'Bad file descriptor' err || return 1
     done
-    timeout 60 "$thrum" run --joblog log -- echo ::: word >&- 2>/dev/null </dev/null
+    timeout $LIMIT "$thrum" run --joblog log -- echo ::: word >&- 2>/dev/null </dev/null
     is 1 && [ "$(grep -c -x word log)" -eq 0 ] || return 1
-    timeout 60 "$thrum" run --joblog log2 -- sh -c 'echo word >&2' ::: x 2>&- && ! grep -q -x word log2
+    timeout $LIMIT "$thrum" run --joblog log2 -- sh -c 'echo word >&2' ::: x 2>&- && ! grep -q -x word log2
 }
 
 closed_input_is_an_error() {
     for line in 'hash -' 'hash -c -' 'run -- echo' 'fetch -i -'; do
         # shellcheck disable=SC2086 # a list of words
-        timeout 60 "$thrum" $line <&- >out 2>err
+        timeout $LIMIT "$thrum" $line <&- >out 2>err
         is 1 && grep -q 'Bad file descriptor' err || return 1
     done
-    timeout 60 "$thrum" run -- cat ::: /dev/null <&- 2>&- && timeout 60 "$thrum" every 1ms -n 2 -- true <&- >&- 2>&-
+    timeout $LIMIT "$thrum" run -- cat ::: /dev/null <&- 2>&- && timeout $LIMIT "$thrum" every 1ms -n 2 -- true <&- >&- 2>&-
 }
 
 # ended_by_signal WORDS...: the command blocks, and ends by the first SIGTERM.
@@ -61,7 +59,7 @@ ended_by_signal() {
     local process=$!
     until_true in_poll $process || return 1
     kill -TERM $process
-    timeout 60 tail --pid=$process -f /dev/null || { kill -KILL $process; return 1; }
+    until_true gone $process || { kill -KILL $process; return 1; }
     wait $process
     is 143
 }
@@ -133,9 +131,7 @@ stands_still() {
     "$thrum" "$@" <&9 >out 2>err &
     local process=$! still=1
     until_true in_poll $process
-    for _ in 1 2 3 4 5 6; do
-        is_still $process && still=0 && break
-    done
+    succeeds_once 6 is_still $process && still=0
     kill -s TERM $process
     wait $process
     [ $still -eq 0 ] || echo "# thrum $* wakes up while it waits"
@@ -156,7 +152,7 @@ a_reader_that_goes_away_gets_no_message() {
     for line in 'hash many' 'run -- cat ::: many/big' 'every 1ms -- cat many/big' 'run --help' --help; do
         mkdir -p many && yes | head -n 100000 >many/big && for i in $(seq 3000); do : >"many/$i"; done
         # shellcheck disable=SC2086 # a list of words
-        { timeout 120 "$thrum" $line 2>err </dev/null; echo $? >status; } | head -n 1 >/dev/null
+        { timeout $LIMIT "$thrum" $line 2>err </dev/null; echo $? >status; } | head -n 1 >/dev/null
         [ ! -s err ] || { cat err; return 1; }
         case $(cat status) in 0 | 141) ;; *) cat status; return 1 ;; esac
     done
@@ -186,11 +182,5 @@ run_loads_no_library_of_other_commands() {
 }
 
 # shellcheck disable=SC2046 # a list of words
-[ $# -gt 0 ] || set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e until_true -e in_poll -e ended_by_signal -e not_said -e is_still -e stands_still)
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    mkdir "$work/$test" && cd "$work/$test" || exit 1
-    if "$test"; then echo "ok $number - $test"; else echo "not ok $number - $test"; fi
-done
+[ $# -gt 0 ] || set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*\)() {$/\1/p' "$self" | grep -v -x -e in_poll -e ended_by_signal -e not_said -e is_still -e stands_still)
+run_tests "$@"

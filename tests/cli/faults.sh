@@ -25,9 +25,9 @@ trap 'chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
 # The command; nothing else that a scenario calls has faults.
 thrum() {
     if [ -n "$fault" ]; then
-        THRUM_FAULT=$fault timeout 120 "$program" "$@"
+        THRUM_FAULT=$fault timeout 600 "$program" "$@"
     else
-        THRUM_FAULT_LOG=${calls:-/dev/null} timeout 120 "$program" "$@"
+        THRUM_FAULT_LOG=${calls:-/dev/null} timeout 600 "$program" "$@"
     fi
 }
 

@@ -8,7 +8,10 @@ mkfifo "$work/end"
 server=$!
 exec 9>"$work/end"
 trap 'exec 9>&-; wait "$server"; chmod -R u+rwx "$work"; rm -rf "$work"' EXIT
-until [ -s "$work/port" ]; do kill -0 "$server" || exit 1; done
+until grep -q '^[0-9]*$' "$work/port"; do
+    kill -0 "$server" || exit 1
+    sleep 0.01
+done
 url=http://127.0.0.1:$(cat "$work/port")
 unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 

@@ -3,6 +3,8 @@
 #
 #     fetch_test.sh THRUM
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
 command -v openssl >/dev/null || {
     echo '1..0 # SKIP there is no openssl'
@@ -21,11 +23,10 @@ openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -
 }
 # It prints the address that it listens at, and serves files of its directory.
 echo page >page
-openssl s_server -accept 127.0.0.1:0 -cert certificate.pem -key key.pem -WWW >server.log 2>&1 &
-server=$!
-until port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server.log) && [ -n "$port" ]; do
-    kill -0 "$server" || exit 1
-done
+start server.log server.err openssl s_server -accept 127.0.0.1:0 -cert certificate.pem -key key.pem -WWW
+server=$started
+await_line '^ACCEPT .*:[0-9]*$' server.log "$server" || { sed 's/^/# /' server.err; exit 1; }
+port=$(sed -n 's/^ACCEPT .*:\([0-9]*\)$/\1/p' server.log)
 
 a_certificate_that_nobody_vouches_for_is_an_error() {
     "$thrum" fetch --json --retries 0 -o out "https://localhost:$port/page" >log
@@ -41,15 +42,5 @@ one_for_another_name_is_an_error() {
     [ $? -eq 1 ] && grep -q 'subject name' log && [ ! -e out/other ]
 }
 
-echo 1..3
-number=0
-for test in a_certificate_that_nobody_vouches_for_is_an_error one_that_is_trusted_is_none \
-    one_for_another_name_is_an_error; do
-    number=$((number + 1))
-    if "$test" 2>said; then
-        echo "ok $number - $test"
-    else
-        echo "not ok $number - $test"
-        sed 's/^/# /' said log
-    fi
-done
+shown_files='said log server.err'
+run_tests a_certificate_that_nobody_vouches_for_is_an_error one_that_is_trusted_is_none one_for_another_name_is_an_error

@@ -11,6 +11,8 @@
 set -u
 # A signal that is ignored from the start stays so, in thrum and its children. nohup ignores SIGHUP.
 [ "${JOBS_TEST_SIGNALS:-}" ] || JOBS_TEST_SIGNALS=default exec env --default-signal=HUP,TERM "$0" "$@"
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1")
 self=$(realpath "$0")
 export LC_ALL=C
@@ -18,17 +20,27 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
 
-until_true() {
-    local tries=0
-    until "$@" || [ $((tries += 1)) -gt 3000 ]; do sleep 0.01; done
-    "$@"
+enter() { mkdir "$work/$1" && cd "$work/$1" || exit 1; }
+
+# all_gone FILE COUNT: the file names so many processes or more, and all of them end.
+all_gone() {
+    local pid
+    lines_in "$1" "$2" || return 1
+    for pid in $(cat "$1"); do until_true gone "$pid" || return 1; done
 }
 
-lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
-
-# gone PID: it does not run any more, a zombie counts as that.
-gone() {
-    ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null)
+# ends_begun FILE COUNT COMMAND...: fails with --timeout, once it has begun what writes COUNT lines to FILE. Where a timeout is
+# too short for that, a longer one follows.
+ends_begun() {
+    local file=$1 count=$2 limit
+    shift 2
+    for limit in 0.5 2 8 32 128; do
+        rm -f "$file"
+        "$thrum" run --timeout $limit "$@" 2>err
+        [ $? -eq 1 ] && grep -q "job 1: took longer than $limit s" err || return 1
+        ! lines_in "$file" "$count" || break
+    done
+    all_gone "$file" "$count"
 }
 
 # ends STATUS PROCESS: the process ends with the status.
@@ -100,10 +112,8 @@ run_tries_again() {
 
 # It ignores SIGTERM, and so does what it has started.
 run_ends_what_takes_too_long() {
-    "$thrum" run --joblog late --timeout 0.3 -- sh -c 'trap "" TERM; sleep 1000 & echo $! $$ >pids; sleep 1000' sh \
-        ::: a 2>err
-    [ $? -eq 1 ] && grep -q 'job 1: took longer than 0.3 s' err && [ "$(cut -f 7 late | tail -n 1)" = -1 ] || return 1
-    for pid in $(cat pids); do until_true gone "$pid" || return 1; done
+    ends_begun pids 1 --joblog late -- sh -c 'trap "" TERM; sleep 1000 & echo $! $$ >pids; sleep 1000' sh ::: a &&
+        [ "$(cut -f 7 late | tail -n 1)" = -1 ]
 }
 
 run_bears_commands_that_close_or_leave() {
@@ -178,9 +188,10 @@ run_refuses_a_nul_in_a_line() {
 }
 
 # The limit is this user's present number of tasks, and a bit: less than the jobs that are asked for. Each job waits until one
-# that has no room is reported, so one always is. Root has no such limit, so the command runs as another user.
+# that has no room is reported, so one always is. Root has no such limit, so the command runs as another user: one without a name,
+# so that nobody else has processes of it, be it another run of this test.
 run_waits_for_room_for_processes() {
-    local name=
+    local user=
     export LD_LIBRARY_PATH=$PWD
     # With its module, which lies beside it, unless the build is static.
     cp "$thrum" ./command && cp "${thrum%/*}"/thrum-run.so . 2>/dev/null
@@ -188,11 +199,12 @@ run_waits_for_room_for_processes() {
     cp $(ldd "$thrum" "${thrum%/*}"/thrum-run.so 2>/dev/null | awk '/libthrum/ && $3 ~ /^\// {print $3}' | sort -u) . || return 1
     mkfifo gate && chmod 666 gate && exec 9<>gate || return 1
     if [ "$(id -u)" -eq 0 ]; then
-        name=nobody
+        user=$((100000 + $$))
         chmod 777 . && chmod 755 .. ./command ./lib*
-        runuser -u $name -- true 2>/dev/null || return 0
+        setpriv --reuid $user --clear-groups true 2>/dev/null || return 0
     fi
-    ${name:+runuser -u $name --} bash -c 'tasks=$(ps -L -u "$(id -u)" -o tid= | wc -l)
+    : >err
+    ${user:+setpriv --reuid $user --clear-groups} bash -c 'tasks=$(ps -L -u "$(id -u)" -o tid= | wc -l)
         ulimit -u $((tasks + 12)); seq 60 | TMPDIR=$PWD ./command run -j 30 -- sh -c "read -r line <gate; echo \$1" sh' >out 2>err 9>&- &
     local process=$!
     until_true grep -q 'waits until another can start' err || { head -n 3 err; kill $process; return 1; }
@@ -212,13 +224,9 @@ run_fits_into_few_descriptors() {
 # The jobs of a nested run are in groups of their own. The system sends SIGHUP to stopped processes that nothing continues.
 run_ends_nested_jobs() {
     printf '%s\n' '"$0" run -- sh -c "trap \"\" TERM HUP; echo \$\$ >>nested; sleep 1000" sh ::: 1 2' >inner
-    "$thrum" run --timeout 1 -- sh -c '. ./inner' ::: "$thrum" 2>err
-    [ $? -eq 1 ] && [ "$(wc -l <nested)" -ge 1 ] || return 1
-    for pid in $(cat nested); do until_true gone "$pid" || return 1; done
+    ends_begun nested 2 -- sh -c '. ./inner' ::: "$thrum" || return 1
     # One that has left the group as well as its parent.
-    "$thrum" run --timeout 0.5 -- sh -c 'setsid sh -c "echo \$\$ >>apart; exec sleep 1000" & exec sleep 1000' sh ::: 1 2>err
-    [ $? -eq 1 ] || return 1
-    for pid in $(cat apart); do until_true gone "$pid" || return 1; done
+    ends_begun apart 1 -- sh -c 'setsid sh -c "echo \$\$ >>apart; exec sleep 1000" & exec sleep 1000' sh ::: 1
 }
 
 # A process in a session of its own can end in its own way. The job waits for it.
@@ -228,9 +236,7 @@ run_asks_processes_in_other_groups_to_end() {
     local process=$!
     until_true lines_in apart 1 || return 1
     kill -HUP $process
-    ends 129 $process || return 1
-    [ -s asked ] || return 1
-    for pid in $(cat apart); do until_true gone "$pid" || return 1; done
+    ends 129 $process && [ -s asked ] && all_gone apart 1
 }
 
 # quits SIGNAL STATUS: the first such signal ends the jobs.
@@ -241,11 +247,12 @@ quits() {
     until_true lines_in quitting 2 || return 1
     # A background process of a shell ignores SIGINT and SIGQUIT only.
     kill -"$1" $process
-    ends "$2" $process || return 1
-    for pid in $(cat quitting); do until_true gone "$pid" || return 1; done
+    ends "$2" $process && all_gone quitting 2
 }
 
-run_leaves_nothing_behind_after_a_hang_up() { quits HUP 129; }
+run_leaves_nothing_behind_after_a_hang_up() {
+    quits HUP 129
+}
 
 run_names_a_folder_for_output_that_is_missing() {
     TMPDIR=/nonexistent/x "$thrum" run echo ::: a >out 2>err
@@ -277,9 +284,13 @@ run_pauses_between_retries() {
     [ $(((end - begin) / 1000000)) -ge 600 ] # 0.2 s and 0.4 s
 }
 
+# Each start comes after the one before it by the delay, so the whole takes two delays or more.
 run_spreads_starts() {
-    "$thrum" run -j 4 --delay 0.2 -- sh -c 'date +%s%N' ::: 1 2 3 | sort >starts
-    [ $((($(tail -n 1 starts) - $(head -n 1 starts)) / 1000000)) -ge 300 ]
+    local begin end
+    begin=$(date +%s%N)
+    "$thrum" run -j 4 --delay 0.2 -- true ::: 1 2 3 || return 1
+    end=$(date +%s%N)
+    [ $(((end - begin) / 1000000)) -ge 400 ]
 }
 
 # While less than the machine has is wanted, nothing starts, and a signal ends the wait.
@@ -356,7 +367,7 @@ run_waits_for_its_jobs_after_a_signal() {
     local process=$!
     until_true lines_in begun 2 || return 1
     kill -TERM $process
-    sleep 0.1 # nothing may happen, and there is nothing to wait for
+    until_true grep -q 'waiting for 2 jobs to end' err || return 1
     kill -0 $process || return 1
     touch finish
     ends 143 $process && [ "$(cat out)" = "$(printf 'end\nend')" ] && [ "$(wc -l <begun)" -eq 2 ] &&
@@ -368,24 +379,21 @@ run_leaves_nothing_behind_after_the_second() {
     local process=$!
     until_true lines_in victims 2 || return 1
     kill -TERM $process
-    sleep 0.1 # two signals of one kind at once are one
+    until_true grep -q 'waiting for 2 jobs to end' err || return 1
     kill -HUP $process
-    ends 143 $process || return 1
-    for pid in $(cat victims); do until_true gone "$pid" || return 1; done
-    [ "$(wc -l <victims)" -eq 2 ]
+    ends 143 $process && all_gone victims 2 && [ "$(wc -l <victims)" -eq 2 ]
 }
 
 run_kills_at_the_third() {
-    "$thrum" run -j 2 -- sh -c 'trap "" TERM; echo $$ >>stubborn; while :; do sleep 1; done' sh ::: 1 2 3 2>err &
+    "$thrum" run -j 2 -- sh -c 'trap "echo x >>asked" TERM; echo $$ >>stubborn; while :; do sleep 1; done' sh ::: 1 2 3 2>err &
     local process=$!
     until_true lines_in stubborn 2 || return 1
-    for signal in TERM HUP TERM; do
-        kill -$signal $process
-        sleep 0.1
-    done
-    wait $process
-    [ $? -ge 129 ] || return 1
-    for pid in $(cat stubborn); do until_true gone "$pid" || return 1; done
+    kill -TERM $process
+    until_true grep -q 'waiting for 2 jobs to end' err || return 1
+    kill -TERM $process
+    until_true lines_in asked 2 || return 1
+    kill -TERM $process
+    ends 143 $process && all_gone stubborn 2
 }
 
 run_and_every_refuse_nonsense() {
@@ -429,10 +437,9 @@ every_ends_what_is_in_the_way() {
     until_true lines_in killed-pids 3 || return 1
     for pid in $(head -n 2 killed-pids); do until_true gone "$pid" || return 1; done
     kill -TERM $process
-    sleep 0.1
+    until_true grep -q 'waiting for the command to end' err || return 1
     kill -HUP $process
-    ends 143 $process && grep -q 'run 1 was ended by signal 15' err || return 1
-    for pid in $(cat killed-pids); do until_true gone "$pid" || return 1; done
+    ends 143 $process && grep -q 'run 1 was ended by signal 15' err && all_gone killed-pids 3
 }
 
 every_waits_for_its_command_after_a_signal() {
@@ -440,7 +447,7 @@ every_waits_for_its_command_after_a_signal() {
     local process=$!
     until_true lines_in started 1 || return 1
     kill -TERM $process
-    sleep 0.1 # nothing may happen
+    until_true grep -q 'waiting for the command to end' err || return 1
     touch enough
     ends 143 $process && [ "$(wc -l <started)" -eq 1 ] && [ "$(wc -l <ended)" -eq 1 ] &&
         grep -q 'interrupted by SIGTERM after 1 runs' err
@@ -467,17 +474,17 @@ every_says_how_the_last_run_ended() {
 # The reader of its output has gone: in a run, and between two runs.
 every_ends_with_its_reader() {
     mkfifo reader
-    { timeout 60 "$thrum" every 10ms -- echo x 2>err; echo $? >status; } >reader &
+    { timeout $LIMIT "$thrum" every 10ms -- echo x 2>err; echo $? >status; } >reader &
     head -n 2 <reader >/dev/null
     # On a busy machine a run may take longer than the interval, which is said.
     until_true test -s status && [ "$(cat status)" -eq 141 ] && ! grep -v ': skipped ' err || return 1
     rm status
-    { timeout 60 "$thrum" every 1h -- echo x 2>err; echo $? >status; } >reader &
+    { timeout $LIMIT "$thrum" every 1h -- echo x 2>err; echo $? >status; } >reader &
     head -n 1 <reader >/dev/null
     until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ] || return 1
     # A reader that goes away during a run: the command dies of it, which is no failure of its own.
     rm status
-    { timeout 60 "$thrum" every 1h -n 1 -- sh -c 'echo x; until [ -e gone ]; do sleep 0.01; done; echo y' 2>err; echo $? >status; } >reader &
+    { timeout $LIMIT "$thrum" every 1h -n 1 -- sh -c 'echo x; until [ -e gone ]; do sleep 0.01; done; echo y' 2>err; echo $? >status; } >reader &
     head -n 1 <reader >/dev/null
     touch gone
     until_true test -s status && [ "$(cat status)" -eq 141 ] && [ ! -s err ]
@@ -490,13 +497,8 @@ rests() {
 
 # comes_to_rest PROCESS: two looks see it so, as threads may wake each other behind a look. A sanitizer's thread wakes
 # now and then.
-comes_to_rest() {
-    local tries=0
-    until rests "$1" && rests "$1"; do
-        [ $((tries += 1)) -le 3000 ] || return 1
-        sleep 0.01
-    done
-}
+comes_to_rest() { until_true rests_twice "$1"; }
+rests_twice() { rests "$1" && rests "$1"; }
 
 # On a busy machine a change of two steps, as touch makes it, may start two runs.
 every_runs_on_changes() {
@@ -541,10 +543,4 @@ every_gives_input_only_on_request() {
 shift
 # shellcheck disable=SC2046 # a list of words
 [ $# -gt 0 ] || set -- $(sed -n 's/^\(\(run\|every\)_[a-z_]*\)() {$/\1/p' "$self")
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    mkdir "$work/$test" && cd "$work/$test" || exit 1
-    if "$test"; then echo "ok $number - $test"; else echo "not ok $number - $test"; fi
-done
+run_tests "$@"

@@ -6,6 +6,8 @@
 set -u
 export LC_ALL=C
 thrum=$(realpath "$1") server=$(realpath "$2")
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 # shellcheck source=tests/cli/pipe.sh
 . "$(dirname "$0")/pipe.sh"
 kills=${KILLS:-12}
@@ -13,11 +15,11 @@ work=$(mktemp -d)
 cd "$work" || exit 1
 unset http_proxy https_proxy all_proxy HTTPS_PROXY ALL_PROXY
 mkfifo end
-"$server" <end >port &
-server=$!
-exec 9>end
+exec 9<>end
+start port server.err "$server" <end 9>&-
+server=$started
 trap 'exec 9>&-; wait "$server"; cd /; rm -rf "$work"' EXIT
-until [ -s port ]; do kill -0 "$server" || exit 1; done
+await_line '^[0-9]*$' port "$server" || exit 1
 url=http://127.0.0.1:$(cat port)
 
 # killed OUTPUT ARGUMENTS...: runs thrum, and kills it after up to 0.1 s. True if it was killed.
@@ -106,7 +108,7 @@ long_lines_of_several_fetches_are_whole() {
         for i in 1 2 3; do
             "$thrum" fetch -q --json -o "long$round-$i/$name" -i list &
         done | { await_full && dd bs=4096 status=none; } >log
-        [ "$(wc -l <log)" -eq 180 ] && ! grep -v '^{"url": "[^"]*", "name": .*"error": null}$' log | cut -c 1-200 | grep . &&
+        [ "$(wc -l <log)" -eq 180 ] && ! grep -v '^{"url": "[^"]*", "name": .*"error": null}$' log | cut -c 1-200 | grep . >&2 &&
             [ "$(head -n 1 log | wc -c)" -gt 4096 ] || return 1
     done
 }
@@ -114,14 +116,4 @@ long_lines_of_several_fetches_are_whole() {
 shift 2
 [ $# -gt 0 ] || set -- a_fetch_that_was_killed_goes_on a_hash_that_was_killed_goes_on \
     a_run_that_was_killed_goes_on long_lines_of_several_fetches_are_whole
-echo "1..$#"
-number=0
-for test; do
-    number=$((number + 1))
-    if "$test" >said 2>&1; then
-        echo "ok $number - $test"
-    else
-        echo "not ok $number - $test"
-        sed 's/^/# /' said | head -n 40
-    fi
-done
+run_tests "$@"

@@ -1,20 +1,18 @@
-#!/bin/sh
+#!/bin/bash
 # What is made from the tables of options: the manual pages and the completions of three shells.
 #
 #     pages_test.sh THRUM PAGES DIRECTORY
 #
 # THRUM is the command, PAGES the program that makes them, DIRECTORY where the build has put them.
 # zsh and fish are asked only where they are.
-# shellcheck disable=SC2030,SC2031,SC2086 # PATH of a subshell; lists of words
+# shellcheck disable=SC2001,SC2030,SC2031,SC2086 # patterns; PATH of a subshell; lists of words
 set -u
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 thrum=$(realpath "$1") pages=$(realpath "$2") made=$(cd "$3" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-number=0
-answer() { # answer STATUS NAME
-    number=$((number + 1))
-    if [ "$1" -eq 0 ]; then echo "ok $number - $2"; else echo "not ok $number - $2"; fi
-}
+cd "$work" || exit 1
 
 # The long options of a subcommand, as its --help names them.
 options_of() {
@@ -130,13 +128,8 @@ END
 }
 
 # shown TEXT: the terminal shows it.
-shown() {
-    tries=0
-    until tmux -L "thrum-zsh-$$-$server" capture-pane -p | grep -q -F -- "$1"; do
-        [ $((tries += 1)) -le 600 ] || { tmux -L "thrum-zsh-$$-$server" capture-pane -p | sed 's/^/# /'; return 1; }
-        sleep 0.05
-    done
-}
+shown() { until_true shows "$1" || { tmux -L "thrum-zsh-$$-$server" capture-pane -p >&2; return 1; }; }
+shows() { tmux -L "thrum-zsh-$$-$server" capture-pane -p | grep -q -F -- "$1"; }
 
 zsh_reads_its_file() {
     ! command -v zsh >/dev/null || zsh -n "$made/_thrum"
@@ -154,9 +147,4 @@ tests='every_option_is_in_the_manual bash_completes_subcommands_and_options bash
 bash_completes_the_command_that_is_run zsh_reads_its_file zsh_completes_the_command_that_is_run
 fish_completes_options fish_completes_the_command_that_is_run'
 # shellcheck disable=SC2086 # a list of words
-set -- $tests
-echo "1..$#"
-for test; do
-    "$test"
-    answer $? "$test"
-done
+run_tests $tests

@@ -95,15 +95,24 @@ assert len(requests) == 9 and requests.count(requests[0]) == 1, requests
 END
 }
 
+# Fifty workers are seen to wait at the same time as soon as the machine gives them the processor in time.
+more_workers_take_less_time() {
+    "$thrum" demo --quick --only db --sweep 1,50 --executor fibers --repeat 1 --json short.json >out 2>err && python3 - <<'END'
+import json
+one, fifty = (point['seconds'] for point in json.load(open('short.json'))['sweep']['points'])
+assert one >= .25 > fifty, (one, fifty)
+END
+}
+
 a_row_is_swept() {
     "$thrum" demo --quick --only db --sweep 1,2,50 --executor fibers --repeat 3 --json sweep.json --svg sweep.svg >out 2>err &&
         grep -q '^50 DB queries, 5 ms, on fibers' out && grep -q '^best: \|^cannot tell' out && ! grep -E '.{81}' out &&
-        "$thrum" report sweep.json -o sweep.html && python3 - <<'END'
+        "$thrum" report sweep.json -o sweep.html && python3 - <<'END' && succeeds_once 20 more_workers_take_less_time
 import json
 sweep = json.load(open('sweep.json'))['sweep']
 assert [point['workers'] for point in sweep['points']] == [1, 2, 50]
 one, two, fifty = (point['seconds'] for point in sweep['points'])
-assert one >= .25 and two >= .125 and fifty >= .005 and fifty < two < one
+assert one >= .25 and two >= .125 and fifty >= .005
 END
 }
 
@@ -161,34 +170,37 @@ assert row["row"] == "thread start + join" and row["medians"]["thrum"] > 0 and r
     [ $? -eq 2 ] && grep -q -- '--micro has no --peer' err
 }
 
+# holds_three_runs FILE PLACE: the results in FILE have at least three runs at PLACE.
+holds_three_runs() {
+    python3 -c 'import json, sys; assert len(eval("json.load(open(sys.argv[1]))" + sys.argv[2])["runs"]) >= 3' "$@" 2>/dev/null
+}
+
 # What a person sees while a long measurement runs.
 results_are_written_meanwhile() {
-    "$thrum" bench -q -r 1000 --json growing.json 'sleep 0.3' >/dev/null 2>&1 &
-    local pid=$! tries=0
-    until python3 -c 'import json; assert len(json.load(open("growing.json"))["commands"][0]["runs"]) >= 3' 2>/dev/null; do
-        tries=$((tries + 1))
-        [ "$tries" -lt 600 ] || break
-        sleep 0.1
-    done
-    kill -TERM "$pid"
-    wait "$pid"
-    [ $? -eq 143 ] && [ "$tries" -lt 600 ] && python3 -c 'import json; json.load(open("growing.json"))'
+    local found
+    start out err "$thrum" bench -q -r 100000 --json growing.json 'sleep 0.3'
+    until_true holds_three_runs growing.json '["commands"][0]'
+    found=$?
+    kill -TERM "$started"
+    wait "$started"
+    [ $? -eq 143 ] && [ "$found" -eq 0 ] && python3 -m json.tool growing.json >/dev/null
+}
+
+# written_for_three_rounds: or there is a file `broken`, as what was there to read was no JSON.
+written_for_three_rounds() {
+    [ ! -s rounds.json ] || python3 -m json.tool rounds.json >/dev/null || touch broken
+    [ -e broken ] || gone "$started" || holds_three_runs rounds.json '["sweep"]["points"][1]'
 }
 
 # A reader sees whole results at any time, and a killed run leaves what it wrote last.
 a_sweep_is_written_after_each_round() {
-    local pid tries=0 names
-    "$thrum" demo --quick --only db --sweep 1,2 --executor fibers --repeat 1000 --json rounds.json >/dev/null 2>&1 &
-    pid=$!
-    until python3 -c 'import json; assert len(json.load(open("rounds.json"))["sweep"]["points"][1]["runs"]) >= 3' 2>/dev/null; do
-        tries=$((tries + 1))
-        if [ "$tries" -ge 1200 ] || ! kill -0 "$pid"; then break; fi
-        [ ! -s rounds.json ] || python3 -m json.tool rounds.json >/dev/null || break
-        sleep 0.05
-    done
-    kill -KILL "$pid"
-    wait "$pid" 2>/dev/null
-    python3 -c 'import json; assert len(json.load(open("rounds.json"))["sweep"]["points"][1]["runs"]) >= 3' || return 1
+    local names
+    rm -f broken
+    start out err "$thrum" demo --quick --only db --sweep 1,2 --executor fibers --repeat 1000 --json rounds.json
+    until_true written_for_three_rounds
+    kill -KILL "$started"
+    wait "$started" 2>/dev/null
+    [ ! -e broken ] && holds_three_runs rounds.json '["sweep"]["points"][1]' || return 1
     names=$(echo rounds.json*)
     rm -f rounds.json.*
     [ "${names% *}" = rounds.json ] || [ "$names" = rounds.json ]
@@ -203,18 +215,15 @@ results_replace_the_file_that_a_link_leads_to() {
 
 # serves FILE: starts the server; its port is in $port, its process in $server.
 serves() {
-    "$thrum" report --serve "$1" >served 2>said_by_server &
-    server=$!
-    until grep -q '^http' served; do
-        kill -0 "$server" 2>/dev/null || return 1
-        sleep 0.05
-    done
+    start served said_by_server "$thrum" report --serve "$1"
+    server=$started
+    await_line '^http.* shows ' served "$server" || return 1
     port=$(sed -n 's|^http://127.0.0.1:\([0-9]*\)/ shows .*|\1|p' served)
 }
 
 # asks HOST PATH [METHOD]: the status of the answer; the body is in body.
 asks() {
-    curl -s -o body -w '%{http_code}' -X "${3:-GET}" -H "Host: $1" --max-time 60 "http://127.0.0.1:$port$2"
+    curl -s -o body -w '%{http_code}' -X "${3:-GET}" -H "Host: $1" --max-time $LIMIT "http://127.0.0.1:$port$2"
 }
 
 # is_file BODY: the body is the JSON of that file.
@@ -236,7 +245,7 @@ the_page_is_served_to_this_machine() {
     python3 - "$port" <<'END' || fine=1
 import socket, sys
 def ask(data):
-    with socket.create_connection(('127.0.0.1', int(sys.argv[1])), timeout=60) as one:
+    with socket.create_connection(('127.0.0.1', int(sys.argv[1])), timeout=600) as one:
         try:
             one.sendall(data)
             one.shutdown(socket.SHUT_WR)
@@ -262,7 +271,7 @@ END
 a_file_that_does_not_exist_yet_is_waited_for() {
     local fine
     rm -f later.json
-    serves later.json && grep -q 'the page shows it once it can be read' said_by_server &&
+    serves later.json && until_true grep -q 'the page shows it once it can be read' said_by_server &&
         [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && grep -qx null body && cp old.json later.json &&
         [ "$(asks "127.0.0.1:$port" /results.json)" = 200 ] && is_file old.json
     fine=$?
@@ -271,7 +280,7 @@ a_file_that_does_not_exist_yet_is_waited_for() {
     [ $? -eq 143 ] && [ "$fine" -eq 0 ]
 }
 
-show_failure() { sed 's/^/# /' said out; }
+shown_files='said out err served said_by_server'
 tests='what_has_changed_is_said a_condition_gives_status_3 files_of_each_command_are_read the_peer_runs_every_row
 a_process_of_the_peer_has_a_connection_of_its_own a_row_is_swept a_directory_that_cannot_be_used_is_named what_makes_no_sense_is_refused the_page_is_one_file_without_addresses
 single_operations_are_measured results_are_written_meanwhile a_sweep_is_written_after_each_round

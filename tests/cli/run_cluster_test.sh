@@ -7,6 +7,8 @@
 # skipped.
 # shellcheck disable=SC2016,SC2015,SC2329 # what stands in single quotes is for other shells
 set -u
+# A signal that is ignored from the start stays so, in thrum and its children. nohup ignores SIGHUP.
+[ "${CLUSTER_TEST_SIGNALS:-}" ] || CLUSTER_TEST_SIGNALS=default exec env --default-signal=HUP,TERM "$0" "$@"
 thrum=$(realpath "$1") sample=$(realpath "$2")
 # shellcheck source=tests/cli/cluster_server.sh
 . "$(dirname "$0")/cluster_server.sh"
@@ -43,14 +45,12 @@ start_client() {
 is() {
     local wanted=$1 text=$2 status
     shift 2
-    timeout 120 "$thrum" "$@" >out 2>err </dev/null
+    timeout $LIMIT "$thrum" "$@" >out 2>err </dev/null
     status=$?
     [ $status -eq "$wanted" ] && grep -q -- "$text" err && return
     echo "# $*: status $status"
     return 1
 }
-
-gone() { ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null); }
 
 wrong_command_lines_are_refused() {
     is 2 'no --tty with it' run --cluster x --tty -- true && is 2 'no --ungroup' run --cluster x -u -- true &&
@@ -150,8 +150,6 @@ signals_end_jobs_on_workers() {
     [ $? -eq 143 ] && until_true gone "$(sed -n 1p sleeper)" && until_true gone "$(sed -n 2p sleeper)" || return 1
     [ "$(wc -l <sleeper)" -eq 2 ] && [ "$(wc -l <ended)" -eq 1 ] && stop_worker
 }
-
-lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
 
 halt_now_ends_jobs_on_workers() {
     local pool=halt

@@ -45,7 +45,7 @@ refused() {
     shift
     for line in 'run --cluster' 'worker --commands --server'; do
         # shellcheck disable=SC2046,SC2086 # lists of words
-        timeout 120 "$thrum" $line "$url" "$@" $([ "$line" != 'run --cluster' ] || echo '-- touch ::: ran') >out 2>err </dev/null
+        timeout $LIMIT "$thrum" $line "$url" "$@" $([ "$line" != 'run --cluster' ] || echo '-- touch ::: ran') >out 2>err </dev/null
         status=$?
         [ $status -eq 1 ] && [ ! -s out ] && [ ! -e ran ] && grep -q "$text" err && continue
         echo "# $line $*: status $status"
@@ -57,7 +57,7 @@ refused() {
 accepted() {
     "$thrum" worker --commands --server "$url" --lease 600s "$@" >worker.out 2>worker.err </dev/null &
     worker=$!
-    timeout 120 "$thrum" run --cluster "$url" "$@" -k -- sh -c 'echo "got $1"' sh ::: a b >out 2>err </dev/null || return 1
+    timeout $LIMIT "$thrum" run --cluster "$url" "$@" -k -- sh -c 'echo "got $1"' sh ::: a b >out 2>err </dev/null || return 1
     [ "$(cat out)" = "$(printf 'got a\ngot b')" ] && kill -TERM "$worker" && wait "$worker"
     local status=$?
     worker=''

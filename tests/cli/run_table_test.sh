@@ -28,14 +28,14 @@ number=0 failed=0
 row() {
     number=$((number + 1))
     local got theirs
-    got=$(printf "$1" | eval "timeout 60 \"\$thrum\" run -q -k -j 2 $2" 2>&1 | sed ':a;N;$!ba;s/\n/; /g')
+    got=$(printf "$1" | eval "timeout 600 \"\$thrum\" run -q -k -j 2 $2" 2>&1 | sed ':a;N;$!ba;s/\n/; /g')
     if [ "$got" != "$3" ]; then
         printf 'not ok %d - %s\n# gives: %s\n# not:   %s\n' $number "$2" "$got" "$3"
         failed=1
         return
     fi
     if [ -n "$parallel" ]; then
-        theirs=$(printf "$1" | eval "timeout 60 \"\$parallel\" -k -j 2 $2" 2>/dev/null | sed ':a;N;$!ba;s/\n/; /g')
+        theirs=$(printf "$1" | eval "timeout 600 \"\$parallel\" -k -j 2 $2" 2>/dev/null | sed ':a;N;$!ba;s/\n/; /g')
         if [ "$theirs" = "$3" ] && [ -n "${4-}" ]; then
             printf 'not ok %d - %s\n# GNU parallel gives the same, although: %s\n' $number "$2" "$4"
             return

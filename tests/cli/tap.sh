@@ -1,28 +1,129 @@
 # shellcheck shell=bash
-# Runs the functions of a test script: sourced by bash scripts, which may define the two functions below anew.
+# Runs the functions of a test script, and waits for states: bash scripts source it.
 #
-# A test is a function that returns 0. What it writes to standard error is in the file `said`, in the present directory.
+# A test is a function that returns 0. What it writes to standard error goes to the file `said` in the directory in which it
+# starts. Of a test that fails, the log shows the last commands with the status of each, and the ends of its files. So a failure that
+# nobody can repeat is explained all the same.
+#
+# A test waits by until_true or await_line, never by sleep or a loop of its own. A limit that is there only to end a hang is LIMIT.
+
+# shellcheck disable=SC2034 # the scripts use it: timeout $LIMIT COMMAND
+LIMIT=600
+tap_limit=6000 # tries
+
+# Bash writes each command of a test to this descriptor. It is a high one, as some tests allow a program few. Its file has no name, so
+# nothing is left behind. It is appended to, so it can be emptied.
+tap_open_trace() {
+    local file
+    file=$(mktemp) || exit 1
+    exec 200>>"$file"
+    rm "$file"
+    BASH_XTRACEFD=200
+    PS4='+ [$?] ${BASH_SOURCE[0]##*/}:$LINENO: '
+}
+tap_open_trace
+
+# enter TEST: goes to the directory of a test. By default all have the same one.
+enter() { :; }
 
 # left_out TEST: prints why a test cannot run here; nothing if it can.
 left_out() { :; }
 
-# show_failure: what to see of a test that has failed.
-show_failure() { sed 's/^/# /' said err; }
+# What show_failure shows the ends of.
+shown_files='said out err'
 
-# run_tests TEST...: runs them and reports in TAP.
-run_tests() {
-    local number=0 test reason
-    echo "1..$#"
-    for test; do
-        number=$((number + 1))
-        reason=$(left_out "$test")
-        if [ -n "$reason" ]; then
-            echo "ok $number - $test # SKIP $reason"
-        elif "$test" 2>said; then
-            echo "ok $number - $test"
-        else
-            echo "not ok $number - $test"
-            show_failure
-        fi
+# show_failure: what to see of a test that has failed, beside its last commands.
+show_failure() {
+    local file
+    for file in $shown_files; do
+        [ ! -s "$file" ] || tail -n 8 "$file" | sed "s/^/$file: /"
     done
 }
+
+# show_trace: the last commands of the script.
+show_trace() { grep -v '^+* \[[0-9]*\] tap\.sh:' /proc/$$/fd/200 | tail -n 24; }
+
+# run_tests TEST...: runs them and reports in TAP. Exits with 1 if one fails.
+run_tests() {
+    local tap_number=0 tap_failed=0 tap_test tap_reason tap_status tap_began
+    echo "1..$#"
+    for tap_test; do
+        tap_number=$((tap_number + 1))
+        tap_reason=$(left_out "$tap_test")
+        if [ -n "$tap_reason" ]; then
+            echo "ok $tap_number - $tap_test # SKIP $tap_reason"
+            continue
+        fi
+        enter "$tap_test"
+        : >/proc/$$/fd/200
+        : >said
+        tap_began=$SECONDS
+        set -x
+        "$tap_test" 2>>said
+        { tap_status=$?; set +x; } 2>/dev/null
+        if [ $tap_status -eq 0 ]; then
+            echo "ok $tap_number - $tap_test"
+        else
+            tap_failed=1
+            echo "not ok $tap_number - $tap_test"
+            {
+                echo "status $tap_status after $((SECONDS - tap_began)) s, load $(cut -d ' ' -f 1-3 /proc/loadavg)"
+                show_trace
+                show_failure
+            } 2>&1 | cut -c 1-300 | sed 's/^/# /'
+        fi
+    done
+    return $tap_failed
+}
+
+# until_true COMMAND...: waits until the command succeeds. It gives up after 6000 tries. They take ten minutes, or longer on a
+# busy machine.
+until_true() {
+    local tap_tries=0 tap_traced=$- tap_given_up=0
+    set +x
+    until "$@"; do
+        if [ $((tap_tries += 1)) -gt $tap_limit ]; then
+            echo "gave up after $tap_limit tries: $*" >&2
+            tap_given_up=1
+            break
+        fi
+        if [ $tap_tries -le 300 ]; then sleep 0.01; else sleep 0.1; fi
+    done
+    case $tap_traced in *x*) set -x ;; esac
+    return $tap_given_up
+}
+
+# succeeds_once COUNT COMMAND...: one of so many tries succeeds. It is for what a busy machine can prevent at times, and a defect
+# always.
+succeeds_once() {
+    local tap_tries=$1
+    shift
+    until "$@"; do
+        if [ $((tap_tries -= 1)) -le 0 ]; then return 1; fi
+    done
+}
+
+# start OUT ERR COMMAND...: runs it in the background; $started is its process. The files are empty before it starts: what a wait
+# finds in them is never of an earlier command. Its standard input is that of the caller, which & alone would close.
+start() {
+    local tap_out=$1 tap_err=$2
+    shift 2
+    : >"$tap_out" && : >"$tap_err" || return
+    "$@" <&0 >>"$tap_out" 2>>"$tap_err" &
+    started=$!
+}
+
+# lives PROCESS: it runs, and is no zombie.
+lives() { [ -d "/proc/$1" ] && ! grep -q -s '^State:.[ZX]' "/proc/$1/status"; }
+
+# gone PROCESS: it does not run any more.
+gone() { ! lives "$1"; }
+
+# await_line PATTERN FILE PROCESS: waits until a line of FILE matches. It fails if the process ends without one.
+await_line() {
+    until_true tap_has_line_or_ended "$@" && grep -q -s -e "$1" "$2"
+}
+tap_has_line_or_ended() { grep -q -s -e "$1" "$2" || ! lives "$3"; }
+
+# lines_in FILE COUNT: it has at least so many.
+lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }

@@ -18,19 +18,24 @@ typed() { terminal send-keys -l "$1" && terminal send-keys Enter; }
 key() { terminal send-keys "$1"; }
 screen() { terminal capture-pane -p; }
 
-until_true() {
-    local tries=0
-    until "$@"; do
-        [ $((tries += 1)) -le 600 ] || return 1
-        sleep 0.05
-    done
+# shellcheck disable=SC2317 # tap.sh, which the scripts source as well, calls it
+show_failure() {
+    screen | sed 's/^/screen: /'
+    tail -n 5 said
 }
 
 on_screen() { screen | grep -q -F -- "$1"; }
 not_on_screen() { ! on_screen "$1"; }
+on_coloured_screen() { terminal capture-pane -p -e | grep -q "$1"; }
+
+# resized WIDTH HEIGHT: the terminal gets that size. tmux tells the programs in it a while later.
+resized() {
+    terminal resize-window -x "$1" -y "$2" && until_true has_size "$1" "$2"
+}
+has_size() { [ "$(stty size -F "$(terminal display-message -p '#{pane_tty}')")" = "$2 $1" ]; }
 
 # shown TEXT: it appears on the screen.
-shown() { until_true on_screen "$1" || { screen | sed 's/^/# /'; return 1; }; }
+shown() { until_true on_screen "$1"; }
 
 # status NUMBER: the last command had it. The text is not what is typed.
 status() { typed 'echo "status=$?."' && shown "status=$1."; }

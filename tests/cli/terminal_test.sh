@@ -12,6 +12,8 @@ set -u
 thrum=$(realpath "$1")
 self=$(realpath "$0")
 shift
+# shellcheck source=tests/cli/tap.sh
+. "$(dirname "$0")/tap.sh"
 command -v tmux >/dev/null || { echo '1..0 # SKIP there is no tmux'; exit 0; }
 work=$(mktemp -d)
 trap 'terminal kill-server 2>/dev/null; rm -rf "$work"' EXIT
@@ -20,7 +22,8 @@ cd "$work" || exit 1
 # shellcheck source=tests/cli/terminal.sh
 . "$(dirname "$self")/terminal.sh"
 
-lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
+enter() { mkdir "$work/$1" && cd "$work/$1" || exit 1; }
+
 # A shell that has just started a process by vfork waits for it in state D, also if that one is stopped.
 in_state() { grep -q "^State:.$1" "/proc/$2/status" 2>/dev/null; }
 # is_stopped PID: the process does not run. One that is stopped while it starts another may be in state D; one that runs is
@@ -31,7 +34,6 @@ is_stopped() {
         sleep 0.01
     done
 }
-gone() { ! grep -q -v '^State:.Z' <(grep ^State: "/proc/$1/status" 2>/dev/null); }
 
 # A job writes its number to `begun` and waits for a file `go`.
 job='sh -c "echo \$\$ >>begun; until test -e go; do sleep 0.01; done; echo end \$1" sh'
@@ -44,8 +46,8 @@ bar() {
     begin "$1" "$2" || return 1
     typed "clear; seq 30 | \$thrum run -j 1 -- sh -c 'test \"\$1\" -lt 5 || until test -e go; do sleep 0.01; done' sh"
     shown '4/30' || return 1
-    [ "$(screen | grep -c '/30')" -eq 1 ] && ! screen | grep -q ".\\{$1\\}" || { screen | sed 's/^/# /'; return 1; }
-    [ "$1" -lt 80 ] || { on_screen 'running [##' && shown ' left'; } || { screen | sed 's/^/# /'; return 1; }
+    [ "$(screen | grep -c '/30')" -eq 1 ] && ! screen | grep -q ".\\{$1\\}" || return 1
+    [ "$1" -lt 80 ] || { shown 'running [##' && shown ' left'; } || return 1
     touch go
     shown 'ready>' && until_true not_on_screen '/30'
 }
@@ -62,7 +64,7 @@ a_bar_follows_the_size_of_the_window() {
     begin 100 24 || return 1
     typed "clear; seq 30 | \$thrum run -j 1 -- sh -c 'test \"\$1\" -lt 5 || until test -e go; do sleep 0.01; done' sh"
     shown 'running [####' || return 1
-    terminal resize-window -x 40 -y 24
+    resized 40 24 || return 1
     # What is drawn from now on takes one line of the smaller window.
     touch go
     shown 'ready>' && ! screen | grep -q '.\{40\}'
@@ -71,10 +73,10 @@ a_bar_follows_the_size_of_the_window() {
 the_bar_has_colour_unless_no_color_is_set() {
     begin 80 24 || return 1
     typed "clear; seq 3 | \$thrum run -j 1 -- sh -c 'test \"\$1\" = 1 || until test -e go; do sleep 0.01; done' sh"
-    shown '1/3' && terminal capture-pane -p -e | grep -q $'running \\[\033\\[32m#' || return 1
+    shown '1/3' && until_true on_coloured_screen $'running \\[\033\\[32m#' || return 1
     touch go && shown 'ready>' && rm go
     typed "clear; seq 4 | NO_COLOR=1 \$thrum run -j 1 -- sh -c 'test \"\$1\" = 1 || until test -e go; do sleep 0.01; done' sh"
-    shown '1/4' && ! terminal capture-pane -p -e | grep -q $'\033\\[3[0-9]m' && touch go
+    shown '1/4' && ! on_coloured_screen $'\033\\[3[0-9]m' && touch go
 }
 
 ctrl_c_once_waits_for_the_jobs() {
@@ -184,11 +186,11 @@ every_shows_a_screen_with_differences_marked() {
     begin 100 20 || return 1
     typed "echo before; \$thrum every 0.3 --screen -- sh -c 'echo x >>runs; echo count \$(wc -l <runs)'"
     shown 'count 1' && until_true not_on_screen before && shown 'status 0: sh' && until_true marked || return 1
-    terminal resize-window -x 90 -y 18
+    resized 90 18 || return 1
     lines=$(wc -l <runs)
     until_true lines_in runs $((lines + 2)) && shown 'count' || return 1
     key C-z
-    shown 'Stopped' && on_screen before || { screen | sed 's/^/# /'; return 1; }
+    shown 'Stopped' && shown before || return 1
     typed fg
     shown 'count' && until_true not_on_screen before && key C-c && shown before && shown 'interrupted by SIGINT' && status 130
 }
@@ -197,24 +199,17 @@ every_shows_a_screen_with_differences_marked() {
 every_draws_its_screen_again() {
     begin 100 20 || return 1
     typed 'echo before; $thrum every 1h --screen -- seq -s " " 100 120'
-    shown '100 101 102' && until_true not_on_screen before && on_screen '120' || return 1
-    terminal resize-window -x 40 -y 12
-    until_true not_on_screen '120' && on_screen '100 101 102' || { screen | sed 's/^/# /'; return 1; }
+    shown '100 101 102' && until_true not_on_screen before && shown '120' || return 1
+    resized 40 12 && until_true not_on_screen '120' && shown '100 101 102' || return 1
     key C-z
-    shown 'Stopped' && on_screen before || return 1
+    shown 'Stopped' && shown before || return 1
     typed fg
     until_true not_on_screen before && shown '100 101 102' && key C-c && shown 'interrupted by SIGINT' && status 130
 }
-marked() { terminal capture-pane -p -e | grep -q $'count [0-9]*\033\\[7m[0-9]'; }
+marked() { on_coloured_screen $'count [0-9]*\033\\[7m[0-9]'; }
 
 if [ $# -eq 0 ]; then
     # shellcheck disable=SC2046 # a list of words
-    set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*_[a-z0-9_]*\)() {.*/\1/p' "$self" | grep -v -x -e not_on_screen -e the_table_fits_the_window)
+    set -- $(sed -n 's/^\([a-z0-9_]*_[a-z0-9_]*_[a-z0-9_]*\)() {.*/\1/p' "$self" | grep -v -x -e not_on_screen -e on_coloured_screen -e the_table_fits_the_window)
 fi
-echo "1..$#"
-count=0
-for test; do
-    count=$((count + 1))
-    mkdir "$work/$test" && cd "$work/$test" || exit 1
-    if "$test"; then echo "ok $count - $test"; else echo "not ok $count - $test"; fi
-done
+run_tests "$@"

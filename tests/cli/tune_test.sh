@@ -15,7 +15,7 @@ export LC_ALL=C
 sweep() {
     local kind=$1
     shift
-    timeout 300 "$thrum" tune -q -w 1..16 --json results.json "$@" -- "$sample" "$kind" '{workers}' >out 2>err &&
+    timeout $LIMIT "$thrum" tune -q -w 1..16 --json results.json "$@" -- "$sample" "$kind" '{workers}' >out 2>err &&
         ! grep -E '.{81}' out
 }
 
@@ -56,7 +56,7 @@ one_round_cannot_tell() {
 }
 
 all_is_written() {
-    timeout 100 "$thrum" tune -q -w 1,2,4 -r 2 --json results.json --csv out.csv --svg out.svg \
+    timeout $LIMIT "$thrum" tune -q -w 1,2,4 -r 2 --json results.json --csv out.csv --svg out.svg \
         "$sample waiting {workers}" >out || return 1
     holds "r['kind'] == 'tune' and [p['workers'] for p in s['points']] == [1, 2, 4]" &&
         holds "all(len(p['runs']) == 2 for p in s['points']) and r['machine']['cores'] >= 1" &&

@@ -17,16 +17,8 @@ skip() {
     exit 0
 }
 
-until_true() {
-    local tries=0
-    until "$@"; do
-        [ $((tries += 1)) -le 600 ] || return 1
-        sleep 0.1
-    done
-}
-
 value_of() { systemctl show -p "$2" --value "$1"; }
-squares() { timeout 60 "$sample" squares 3 | grep -q -x '3 results'; }
+squares() { timeout 600 "$sample" squares 3 | grep -q -x '3 results'; }
 said() { journalctl -u "$1" -o cat | grep -q "$2"; }
 
 tasks_run_without_the_rights_of_root() {
@@ -38,7 +30,7 @@ a_worker_that_is_killed_is_started_again() {
 }
 
 a_stop_waits_for_the_task() {
-    timeout 60 "$sample" hold /run/held >/run/client 2>&1 &
+    timeout 600 "$sample" hold /run/held >/run/client 2>&1 &
     local client=$! stop
     until_true test -s /run/held/begun || return 1
     systemctl stop $worker &
@@ -69,7 +61,7 @@ inside() {
     printf 'NATS_URL=%s\n' $NATS_URL | tee -a /etc/thrum/worker/pages.conf >>/etc/thrum/worker/bad.conf
     systemctl daemon-reload
     nats-server -js -a 127.0.0.1 -p 4222 -sd /run/nats >/run/nats.log 2>&1 &
-    until_true timeout 10 "$sample" squares 0 >/dev/null 2>&1
+    until_true timeout 60 "$sample" squares 0 >/dev/null 2>&1
     show_failure() {
         sed 's/^/# /' said
         journalctl -u 'thrum-worker@*' -o cat | tail -n 20 | sed 's/^/# /'
@@ -98,7 +90,7 @@ END
     local binds=() folder
     for folder in "$(dirname "$(dirname "$thrum")")" "$(dirname "$self")"; do binds+=("--bind-ro=$folder"); done
     for folder in "$work"/units/*; do binds+=("--bind-ro=$folder:/etc/systemd/system/${folder##*/}"); done
-    timeout 300 systemd-nspawn -q -D "$work/root" --private-network --register=no --keep-unit "${binds[@]}" \
+    timeout 1800 systemd-nspawn -q -D "$work/root" --private-network --register=no --keep-unit "${binds[@]}" \
         --bind="$work/out:/out" -b -- --unit=test.service </dev/null >"$work/console" 2>&1
     if [ -s "$work/out/tap" ]; then
         cat "$work/out/tap"

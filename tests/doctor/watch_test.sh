@@ -17,8 +17,7 @@ cd "$work" || exit 1
 : >err
 export LC_ALL=C
 
-# lives PID: it runs, and is no zombie.
-lives() { [ -d "/proc/$1" ] && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+is_loaded() { [ "$(readlink "/proc/$watched/exe")" = "$sample" ] || gone "$watched"; }
 
 # begin: a new sample, once it has been loaded.
 begin() {
@@ -29,7 +28,7 @@ begin() {
     "$sample" <input &
     watched=$!
     exec 5>input
-    until [ "$(readlink "/proc/$watched/exe")" = "$sample" ] || ! lives "$watched"; do sleep 0.02; done
+    until_true is_loaded
 }
 
 end() {
@@ -39,17 +38,16 @@ end() {
 }
 
 # shows TEXT COUNT PID: waits until that many lines of out have the text, or the command has ended.
-shows() {
-    until [ "$(grep -c -e "$1" out)" -ge "$2" ] || ! lives "$3"; do sleep 0.02; done
-}
+shows() { until_true shows_or_ended "$@"; }
+shows_or_ended() { [ "$(grep -c -e "$1" out)" -ge "$2" ] || gone "$3"; }
 
 # watch COUNT LINES OPTION...: watches until COUNT accesses, while the sample gets the lines, each after the access of the one before
 # was told.
 watch() {
     local count=$1 lines=$2 command told=0
     shift 2
-    "$thrum" doctor watch -n "$count" -p "$watched" "$@" >out 2>err &
-    command=$!
+    start out err "$thrum" doctor watch -n "$count" -p "$watched" "$@"
+    command=$started
     shows watching 1 "$command"
     for line in $lines; do
         echo "${line/=/ }" >&5
@@ -96,8 +94,8 @@ assert first['thread'] == $watched != second['thread'] and first['frames'][0]['f
 
 it_ends_with_the_process() {
     begin
-    "$thrum" doctor watch -p "$watched" balance >out 2>err 5>&- &
-    local command=$!
+    start out err "$thrum" doctor watch -p "$watched" balance 5>&-
+    local command=$started
     shows watching 1 "$command"
     end
     wait "$command"
@@ -116,8 +114,8 @@ tests='writes_are_told_with_thread_place_and_value threads_that_start_later_are_
 a_part_of_a_variable_can_be_watched json_has_a_line_for_each_access it_ends_with_the_process what_cannot_be_watched_is_said'
 # Each test needs watchpoints, which a virtual machine or the system may refuse.
 begin
-"$thrum" doctor watch -n 1 -p "$watched" balance >out 2>probe &
-probe=$!
+start out probe "$thrum" doctor watch -n 1 -p "$watched" balance
+probe=$started
 shows watching 1 "$probe"
 ! lives "$probe" || echo 'main 1' >&5
 wait "$probe"

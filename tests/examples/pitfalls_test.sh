@@ -30,7 +30,7 @@ the_page_is_true() {
         any_run "$text" >wanted
         for _ in 1 2 3 4 5 6 7 8 9 10; do
             sed 's/^thrum doctor -- /thrum doctor --on-deadlock abort -- /' "${text%text}sh" >once
-            timeout 120 sh once >out 2>&1
+            timeout $LIMIT sh once >out 2>&1
             any_run out >masked
             missing=$(line_without masked wanted)
             [ "$missing" ] || break
@@ -49,10 +49,10 @@ each_failure_is_repeated() {
     local text failure repeat repeated=0
     for text in *.text; do
         grep -q '^to repeat it: ' "$text" || continue
-        timeout 120 sh "${text%text}sh" >out 2>&1
+        timeout $LIMIT sh "${text%text}sh" >out 2>&1
         failure=$(grep -m 1 -E '^(deadlock|race): ' out)
         repeat=$(sed -n 's/^to repeat it: //p' out)
-        timeout 120 sh -c "$repeat" >again 2>&1
+        timeout $LIMIT sh -c "$repeat" >again 2>&1
         if [ $? -ne 66 ] || [ -z "$failure" ] || ! grep -qF -- "$failure" again; then
             echo "$repeat: has no $failure" >&2
             cat again >&2
@@ -66,10 +66,10 @@ each_failure_is_repeated() {
 mended_programs_have_no_failure() {
     local name
     for name in race deadlock wakeup leak fork; do
-        timeout 120 thrum explore -q -r 100 -- "./${name}_mended" >out 2>&1 || { cat out >&2; return 1; }
+        timeout $LIMIT thrum explore -q -r 100 -- "./${name}_mended" >out 2>&1 || { cat out >&2; return 1; }
     done
     for name in deadlock wakeup leak blocking; do
-        timeout 60 thrum doctor -- "./${name}_mended" >out 2>&1
+        timeout $LIMIT thrum doctor -- "./${name}_mended" >out 2>&1
         grep -q ' 0 deadlocks, 0 potential' out || { cat out >&2; return 1; }
     done
     THRUM_LEAKS=1 ./leak_mended >out 2>&1 && ! grep -q 'not freed' out
@@ -80,22 +80,22 @@ instrumented_programs_have_no_race_that_is_none() {
     local name
     for name in race deadlock wakeup; do
         if ! instrument "${name}_mended"; then return 1; fi
-        timeout 120 thrum explore -q -r 100 -- ./instrumented >out 2>&1 ||
+        timeout $LIMIT thrum explore -q -r 100 -- ./instrumented >out 2>&1 ||
             { cat out >&2; return 1; }
     done
 }
 
+no_child_is_left() { ! pgrep -x "forked_$$" >/dev/null; }
+
 # Each run forks a child, which ends by itself. It must not wait for a turn in the handlers of the fork.
 forked_children_end() {
     ln -s fork_broken "forked_$$"
-    timeout 120 thrum explore -q -r 60 -- "./forked_$$" >out 2>&1
-    for _ in $(seq 300); do
-        pgrep -x "forked_$$" >/dev/null || return 0
-        sleep 0.1
-    done
-    echo "children stay: $(pgrep -x "forked_$$")" >&2
-    pkill -x "forked_$$"
-    return 1
+    timeout $LIMIT thrum explore -q -r 60 -- "./forked_$$" >out 2>&1
+    until_true no_child_is_left || {
+        echo "children stay: $(pgrep -x "forked_$$")" >&2
+        pkill -x "forked_$$"
+        return 1
+    }
 }
 
 instrument() {

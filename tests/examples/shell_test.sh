@@ -29,12 +29,14 @@ grep -v '^#' "$source/tests/examples/shell_blocks" >exceptions
 
 pages() { (cd "$source" && ls README.md docs/*.md docs/guide/*.md) | grep -v 'pitfalls\.md$'; }
 
-# start NAME PROGRAM [ARGUMENT...]: runs a copy of PROGRAM under another name.
-start() {
+# start_copy NAME PROGRAM [ARGUMENT...]: runs a copy of PROGRAM under another name.
+start_copy() {
     cp --remove-destination "$2" "$1"
     "./$1" "${@:3}" >/dev/null 2>&1 &
     started=$!
 }
+
+has_deadlock() { thrum doctor -p "$started" | grep -q '^DEADLOCK: '; }
 
 # What the blocks of a page need. `server` is a program with threads that ends by itself.
 prepare() {
@@ -42,12 +44,12 @@ prepare() {
     case $1 in
     README.md) cp "$source/examples/first.c" . ;;
     docs/doctor.md)
-        start hung "$build/tests/doctor/hung" abba
-        until thrum doctor -p "$started" | grep -q '^DEADLOCK: '; do sleep 0.05; done
+        start_copy hung "$build/tests/doctor/hung" abba
+        until_true has_deadlock
         ;;
     docs/measure.md) seq 2000 -1 1 >big ;;
     docs/guide/diagnosing.md)
-        start server "$(command -v sleep)" 1000
+        start_copy server "$(command -v sleep)" 1000
         cp --remove-destination "$build/examples/pitfalls/deadlock_mended" server
         ;;
     docs/guide/tuning.md) printf 'all:\n' >Makefile ;;
@@ -62,7 +64,7 @@ run_block() {
     local what status missing=
     what=$(exception "$1:$2")
     [ "$what" != not-run ] || return 0
-    timeout 60 sh -e "$2.sh" >out 2>&1 </dev/null
+    timeout $LIMIT sh -e "$2.sh" >out 2>&1 </dev/null
     status=$?
     if [ -e "$2.text" ] && [ "$what" != no-text ]; then
         any_run out >masked

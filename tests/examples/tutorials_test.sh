@@ -39,12 +39,23 @@ left_out() {
     esac
 }
 
+# free_port: one that nothing uses now, and that the system gives to nobody who does not ask for it: it gives those from 32768 on.
 free_port() {
-    python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
+    python3 -c 'import random, socket
+while True:
+    port = random.randrange(15000, 32000)
+    with socket.socket() as s:
+        try:
+            s.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+    print(port)
+    break'
 }
 
-# await COMMAND...: until it succeeds. The test has a deadline as a whole.
-await() { until "$@" >/dev/null 2>&1; do sleep 0.05; done; }
+# await COMMAND...: waits until it succeeds.
+await() { until_true quietly "$@"; }
+quietly() { "$@" >/dev/null 2>&1; }
 
 # A folder for a test. What the test before has left running ends.
 fresh() {
@@ -229,6 +240,8 @@ guest() {
     started="$started $!"
 }
 
+hears_of_ada() { echo 'from Ada' >&4 && grep -q 'from Ada' bob.heard; }
+
 the_page_of_the_chat_is_true() {
     local port server
     fresh chat
@@ -249,10 +262,7 @@ the_page_of_the_chat_is_true() {
     await grep 'Welcome' ada.heard
     echo Bob >&5
     # Bob is known once Ada hears of him. Whether Ada was known first, a line of hers tells.
-    until grep -q 'from Ada' bob.heard; do
-        echo 'from Ada' >&4
-        sleep 0.05
-    done
+    until_true hears_of_ada
     printf 'red \033[31m\n' >&5
     await grep -x 'Bob: red \[31m' ada.heard
     head -c 5000 /dev/zero | tr '\0' x >&5
@@ -299,7 +309,7 @@ the_page_of_the_job_queue_is_true() {
     prints 5
 }
 
-# A server of its own, with leases of a second.
+# A server of its own.
 job_server() {
     local port
     fresh "$1"
@@ -311,8 +321,11 @@ job_server() {
     mkfifo begun
 }
 
+# job_worker LEASE FILE: only a lost worker needs a short lease. On a busy machine the server may take a lease of a second for
+# over, and gives the job to another worker, though there is none.
 job_worker() {
-    (trap - INT && exec job_queue work -u "$url" -l 1 -j 1) >"$1" 2>&1 &
+    : >"$2"
+    (trap - INT && exec job_queue work -u "$url" -l "$1" -j 1) >>"$2" 2>&1 &
     worker=$!
     started="$started $worker"
 }
@@ -320,14 +333,14 @@ job_worker() {
 a_job_survives_its_worker() {
     local client
     job_server lost
-    job_worker first
+    job_worker 1 first
     echo "if mkdir $PWD/once; then echo \$\$ >$PWD/begun; sleep 1000; else echo again; fi" |
         job_queue run -u "$url" -l 1 >printed 2>&1 &
     client=$!
     read -r shell <begun
     kill -KILL "$worker"
     kill -KILL -- "-$shell"
-    job_worker second
+    job_worker 1 second
     if ! { wait "$client" && grep -qx again printed; }; then cat printed >&2; return 1; fi
 }
 
@@ -335,8 +348,8 @@ a_worker_finishes_its_job_at_ctrl_c() {
     local client
     job_server finish
     mkfifo "go"
-    job_worker first
-    echo "echo \$\$ >$PWD/begun; read -r word <$PWD/go; echo got \$word" | job_queue run -u "$url" -l 1 >printed 2>&1 &
+    job_worker 600 first
+    echo "echo \$\$ >$PWD/begun; read -r word <$PWD/go; echo got \$word" | job_queue run -u "$url" -l 600 >printed 2>&1 &
     client=$!
     read -r shell <begun
     kill -INT "$worker"
@@ -349,9 +362,9 @@ a_worker_finishes_its_job_at_ctrl_c() {
 a_job_is_killed_when_its_client_is_stopped() {
     local client
     job_server cancel
-    job_worker first
+    job_worker 600 first
     echo "echo \$\$ >$PWD/begun; sleep 1000" >list
-    (trap - INT && exec job_queue run -u "$url" -l 1) <list >printed 2>&1 &
+    (trap - INT && exec job_queue run -u "$url" -l 600) <list >printed 2>&1 &
     client=$!
     read -r shell <begun
     kill -INT "$client"

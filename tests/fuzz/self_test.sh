@@ -40,7 +40,7 @@ says 'with the stacks of those that wait' 1 'thrum__wait[.+]' \
     --seed 1 --programs 200 --deadline 1 --shrink 0 --no-fork --fault hang
 # How small depends on the schedule; the program that it began with has more than ten actors.
 says 'and what it finds, it makes smaller' 1 '^repeat: --seed .*--keep ' \
-    --seed 1 --programs 200 --shrink 300 --no-fork --fault lock
+    --seed 1 --programs 200 --shrink 3000 --no-fork --fault lock
 number=$((number + 1))
 actors=$(sed -n '/^program /,/^repeat: /p' "$work/out" | grep -c '^  actor ')
 if [ "$actors" -ge 1 ] && [ "$actors" -le 5 ]; then

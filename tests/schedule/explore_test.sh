@@ -17,7 +17,7 @@ export LC_ALL=C
 explore() {
     local wanted=$1 status=0
     shift
-    timeout 300 "$thrum" explore -q "$@" >out 2>err || status=$?
+    timeout $LIMIT "$thrum" explore -q "$@" >out 2>err || status=$?
     [ "$status" = "$wanted" ] && return 0
     echo "# status $status, not $wanted: thrum explore $*"
     head -20 out err
@@ -322,7 +322,10 @@ waits_for_others_are_none() {
     done
     mkfifo fifo
     explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9<>fifo && has '"outcomes":{"waits":2}' &&
-        explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9< <(exec sleep 5) && has '"outcomes":{"waits":2}'
+        explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9< <(exec sleep 1000) && has '"outcomes":{"waits":2}'
+    local status=$?
+    pkill -P $$ -x sleep # which holds the pipe
+    return $status
 }
 
 # They come at any time, while the other thread has the turn and its accesses have closed the memory.
@@ -371,11 +374,12 @@ ctrl_c_ends_the_search() {
     local status=0
     "$thrum" explore -q -r 100000000 -- "$samples/corpus" good_counter >out 2>err &
     local pid=$!
-    until [ "$(pgrep -P "$pid" | wc -l)" -gt 0 ]; do sleep 0.05; done
+    until_true pgrep -P "$pid" >/dev/null
     kill -TERM "$pid"
     wait "$pid" || status=$?
-    [ "$status" = 143 ] && grep -q ' schedules\?, 0 failed' out && ! pgrep -f "$samples/corpus good_counter"
+    [ "$status" = 143 ] && grep -q ' schedules\?, 0 failed' out && until_true is_not_run "$samples/corpus good_counter"
 }
+is_not_run() { ! pgrep -f "$1"; }
 
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm

@@ -29,7 +29,7 @@ shows() {
 
 fails() {
     cc -g -O1 -D_GNU_SOURCE -pthread "$1.c" -o "$1" || return 1
-    timeout 300 "$thrum" explore -q --shrink -- "./$1" >out
+    timeout $LIMIT "$thrum" explore -q --shrink -- "./$1" >out
     [ $? = 66 ] && shows "$1"
 }
 
@@ -37,7 +37,7 @@ fails() {
 mended() {
     sed -E "$2" "$1.c" >"$1_mended.c"
     ! cmp -s "$1.c" "$1_mended.c" && cc -g -O1 -D_GNU_SOURCE -pthread "$1_mended.c" -o "$1_mended" &&
-        timeout 300 "$thrum" explore -q -r 500 -- "./$1_mended" >out
+        timeout $LIMIT "$thrum" explore -q -r 500 -- "./$1_mended" >out
 }
 
 the_deadlock_is_found() { fails deadlock; }
@@ -46,18 +46,18 @@ the_early_notification_is_found() { fails notify; }
 
 the_counter_is_found() {
     mkdir -p plain && cc -g -O1 -pthread counter.c -o plain/counter || return 1
-    timeout 300 "$thrum" explore -q -- plain/counter >plain/out
+    timeout $LIMIT "$thrum" explore -q -- plain/counter >plain/out
     [ $? = 66 ] || [ "$(uname -m)" != x86_64 ] || return 1
     # The same by the runtime of gcc, if it is there.
     if gcc -g -O1 -pthread -fsanitize=thread counter.c -o plain/linked 2>/dev/null; then
-        timeout 300 "$thrum" explore -q --instrument -- plain/linked >out
+        timeout $LIMIT "$thrum" explore -q --instrument -- plain/linked >out
         [ $? = 66 ] && grep -q '^race: memory counter$' out || return 1
     fi
     cc -g -O1 -pthread -fsanitize=thread -c counter.c &&
         cc -pthread counter.o -o counter "$library" -Wl,-rpath,"$(dirname "$library")" || return 1
-    timeout 300 "$thrum" explore -q -- ./counter >out
+    timeout $LIMIT "$thrum" explore -q -- ./counter >out
     [ $? = 66 ] && cat plain/out >>out && shows counter || return 1
-    timeout 300 "$thrum" explore -q --no-races -- ./counter >out
+    timeout $LIMIT "$thrum" explore -q --no-races -- ./counter >out
     [ $? = 66 ] && grep -q "Assertion .counter == 2' failed" out
 }
 
