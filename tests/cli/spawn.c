@@ -17,7 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { WORDS_MAX = 32 };
+enum { WORDS_MAX = 32, TRIES = 120000 }; /* ten minutes: the deadline of the test comes first */
 
 static void nap(void)
 {
@@ -123,7 +123,7 @@ struct spawned spawn_run(const char *line)
 bool spawn_said(int file, const char *text)
 {
     static char said[65536];
-    for (int tries = 0; tries < 3000; tries++, nap()) {
+    for (int tries = 0; tries < TRIES; tries++, nap()) {
         ssize_t length = pread(file, said, sizeof said - 1, 0);
         CHECK(length >= 0);
         said[length] = '\0';
@@ -152,7 +152,7 @@ static bool look_at(pid_t pid, char *ret_state, pid_t *ret_parent)
 
 pid_t spawn_child_of(pid_t pid)
 {
-    for (int tries = 0; tries < 1000; tries++, nap()) {
+    for (int tries = 0; tries < TRIES; tries++, nap()) {
         DIR *processes = opendir("/proc");
         struct dirent *entry;
         pid_t found = 0;
@@ -172,7 +172,7 @@ pid_t spawn_child_of(pid_t pid)
 
 bool spawn_gone(pid_t pid)
 {
-    for (int tries = 0; tries < 1000; tries++, nap()) {
+    for (int tries = 0; tries < TRIES; tries++, nap()) {
         char state;
         pid_t parent;
         if (!look_at(pid, &state, &parent) || state == 'Z')

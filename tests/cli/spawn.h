@@ -26,13 +26,13 @@ void spawn_wait(struct spawned *spawned);
 struct spawned spawn_run(const char *line);
 
 /* True once the file, `out_file` or `err_file` of a command that runs without a terminal, holds the
- * text; waits for some time. */
+ * text; waits ten minutes for it. */
 bool spawn_said(int file, const char *text);
 
-/* The only child that the process has now, or 0; waits up to a few seconds for one to appear. */
+/* The only child that the process has now, or 0; waits ten minutes for one to appear. */
 pid_t spawn_child_of(pid_t pid);
 
-/* True once the process is gone or a zombie; waits up to a few seconds. */
+/* True once the process is gone or a zombie; waits ten minutes. */
 bool spawn_gone(pid_t pid);
 
 /* True if its directory for temporary files is empty. */

@@ -132,16 +132,21 @@ TEST(in_order_the_first_answer_is_printed_first)
 TEST(in_order_a_stop_prints_what_has_come)
 {
     begin();
-    struct spawned run =
-        start("fetch --in-order --json -j 3 --deadline 2s http://127.0.0.1:%d/held/a "
-              "http://127.0.0.1:%d/ok/b http://127.0.0.1:%d/ok/c",
-              server.port, server.port, server.port);
-    spawn_wait(&run);
-    CHECK_INT(run.status, ==, 1);
-    CHECK_INT(lines_in(run.out), ==, 2);
-    CHECK(strstr(run.out, "/ok/b\"") < strstr(run.out, "/ok/c\""));
-    CHECK(strstr(run.err, "1 cut off"));
-    spawn_free(&run);
+    /* In the shortest time a busy machine may cut off more. */
+    for (int seconds = 1, one = 0; !one; seconds *= 4) {
+        struct spawned run =
+            start("fetch --in-order --json -j 3 --deadline %ds http://127.0.0.1:%d/held/a "
+                  "http://127.0.0.1:%d/ok/b http://127.0.0.1:%d/ok/c",
+                  seconds, server.port, server.port, server.port);
+        spawn_wait(&run);
+        CHECK_INT(run.status, ==, 1);
+        one = strstr(run.err, " 1 cut off") != NULL;
+        if (one) {
+            CHECK_INT(lines_in(run.out), ==, 2);
+            CHECK(strstr(run.out, "/ok/b\"") < strstr(run.out, "/ok/c\""));
+        }
+        spawn_free(&run);
+    }
     end();
 }
 
@@ -236,36 +241,41 @@ TEST(a_pause_ends_with_the_first_interrupt)
 TEST(a_deadline_cuts_off_what_is_under_way)
 {
     begin();
-    struct spawned ran = start("fetch --json --deadline 0.5s -j 1 -o %s http://127.0.0.1:%d/ok/1 "
-                               "http://127.0.0.1:%d/drip http://127.0.0.1:%d/ok/2",
-                               directory, server.port, server.port, server.port);
-    spawn_wait(&ran);
-    CHECK_INT(ran.status, ==, 1);
-    succeeded(ran.out, "/ok/1", 1);
-    CHECK_INT(lines_in(ran.out), ==, 1);
-    CHECK(strstr(ran.err, "the deadline has passed: 1 fetched, 0 failed, 1 cut off"));
-    CHECK_INT(take_files(), ==, 1);
-    spawn_free(&ran);
+    /* In the shortest time a busy machine may fetch none. */
+    for (int seconds = 1, fetched = 0; !fetched; seconds *= 4) {
+        struct spawned ran =
+            start("fetch --json --deadline %ds -j 1 -o %s http://127.0.0.1:%d/ok/1 "
+                  "http://127.0.0.1:%d/drip http://127.0.0.1:%d/ok/2",
+                  seconds, directory, server.port, server.port, server.port);
+        spawn_wait(&ran);
+        CHECK_INT(ran.status, ==, 1);
+        fetched =
+            strstr(ran.err, "the deadline has passed: 1 fetched, 0 failed, 1 cut off") != NULL;
+        if (fetched)
+            succeeded(ran.out, "/ok/1", 1);
+        CHECK_INT(lines_in(ran.out), ==, fetched);
+        CHECK_INT(take_files(), ==, fetched);
+        spawn_free(&ran);
+    }
     end();
 }
 
 TEST(a_rate_is_not_exceeded)
 {
     begin();
-    struct spawned ran = start("fetch --json --rate 20/s http://127.0.0.1:%d/ok/1 "
+    thrum_time begun = thrum_now(), last = 0;
+    struct spawned ran = start("fetch --json --rate 5/s http://127.0.0.1:%d/ok/1 "
                                "http://127.0.0.1:%d/ok/2 http://127.0.0.1:%d/ok/3",
                                server.port, server.port, server.port);
     spawn_wait(&ran);
     CHECK_INT(ran.status, ==, 0);
-    thrum_time first = INT64_MAX, last = 0;
     for (int i = 1; i <= 3; i++) {
         char path[16];
         snprintf(path, sizeof path, "/ok/%d", i);
         thrum_time moment = hostile_server_seen(&server, path).first;
-        first = moment < first ? moment : first;
         last = moment > last ? moment : last;
     }
-    CHECK_INT(last - first, >=, 50000000); /* 100 ms, less what the first may be late by */
+    CHECK_INT(last - begun, >=, 400000000); /* much longer than the command takes otherwise */
     spawn_free(&ran);
     end();
 }

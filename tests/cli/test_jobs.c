@@ -361,11 +361,10 @@ static int press_ctrl_c(char **words)
         _exit(127);
     }
     pid_t foreground = 0;
-    for (int tries = 0; tries < 3000 && (foreground <= 0 || foreground == process); tries++) {
+    while (foreground <= 0 || foreground == process) {
         nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         foreground = tcgetpgrp(terminal); /* nobody's at first */
     }
-    CHECK(foreground > 0 && foreground != process);
     CHECK_INT(write(terminal, "\x03", 1), ==, 1);
     while (read(terminal, said, sizeof said) > 0)
         continue; /* it ends with EIO when nobody has the other side any more */
