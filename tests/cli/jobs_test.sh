@@ -43,8 +43,9 @@ ends_begun() {
     all_gone "$file" "$count"
 }
 
-# ends STATUS PROCESS: the process ends with the status.
+# ends STATUS PROCESS: the process ends with the status. One that does not end is killed, so that the test does.
 ends() {
+    until_true gone "$2" || kill -KILL "$2"
     wait "$2"
     local status=$?
     [ $status -eq "$1" ] || echo "# status $status, not $1"

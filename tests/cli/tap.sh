@@ -9,7 +9,7 @@
 
 # shellcheck disable=SC2034 # the scripts use it: timeout $LIMIT COMMAND
 LIMIT=600
-tap_limit=6000 # tries
+tap_limit=${TAP_TRIES:-6000} # fewer where tests are meant to fail
 
 # Bash writes each command of a test to this descriptor. It is a high one, as some tests allow a program few. Its file has no name, so
 # nothing is left behind. It is appended to, so it can be emptied.
@@ -76,8 +76,8 @@ run_tests() {
     return $tap_failed
 }
 
-# until_true COMMAND...: waits until the command succeeds. It gives up after 6000 tries. They take ten minutes, or longer on a
-# busy machine.
+# until_true COMMAND...: waits until the command succeeds. It gives up after 6000 tries, or TAP_TRIES of the environment. They take
+# ten minutes, or longer on a busy machine.
 until_true() {
     local tap_tries=0 tap_traced=$- tap_given_up=0
     set +x
