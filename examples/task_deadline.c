@@ -44,7 +44,7 @@ int main(void)
     if (!pool)
         return EXIT_FAILURE;
     int in_time = read_until(pool, 3, 60);
-    int too_long = read_until(pool, 1000000, 0.2);
+    int too_long = read_until(pool, 1000000, 1);
     thrum_executor_shutdown(pool);
     return in_time == 0 && too_long == -ETIMEDOUT ? EXIT_SUCCESS : EXIT_FAILURE;
 }
