@@ -79,7 +79,7 @@ run() {
         return
     }
     code=0
-    timeout 20 "$2.run" >"$2.printed" 2>&1 </dev/null || code=$?
+    timeout 600 "$2.run" >"$2.printed" 2>&1 </dev/null || code=$?
     [ "$code" = 0 ] || echo "$1: ends with status $code"
     for text in "$2.out" "$2.printed"; do
         sed 's/[0-9]*\.[0-9]* s\>/N.N s/g' "$text" >"$text.times"

@@ -26,7 +26,7 @@ for program in examples/*.c; do
     [ -x "$build/examples/$name" ] || { echo "site: $build/examples/$name is not built" >&2; exit 1; }
     args=$(cat "tests/examples/$name.args" 2>/dev/null || true)
     # shellcheck disable=SC2086 # a list of words
-    (cd tests/examples && timeout 60 "$build/examples/$name" $args) >"$outputs/$name" 2>&1 </dev/null ||
+    (cd tests/examples && timeout 600 "$build/examples/$name" $args) >"$outputs/$name" 2>&1 </dev/null ||
         { echo "site: examples/$name failed" >&2; exit 1; }
 done
 

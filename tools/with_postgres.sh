@@ -38,10 +38,10 @@ as_server "$bin/initdb" -D "$work/data" -U thrum --auth=trust --no-sync >"$work/
     cat "$work/log" >&2
     exit 1
 }
-# A port may be taken: try a few.
-port=$((20000 + $$ % 20000))
+# A port may be taken: try a few. The system gives ports from 32768 on to connections.
+port=$((15000 + $$ % 17000))
 tries=0
-until as_server "$bin/pg_ctl" -D "$work/data" -w -t 60 -l "$work/data/log" start -o \
+until as_server "$bin/pg_ctl" -D "$work/data" -w -t 600 -l "$work/data/log" start -o \
     "-p $port -c listen_addresses=127.0.0.1 -c unix_socket_directories=$work -c fsync=off -c max_connections=200" \
     >>"$work/log" 2>&1; do
     tries=$((tries + 1))
