@@ -85,10 +85,6 @@ static void relay(const struct way *way, int listener)
 void way_again(struct way *way)
 {
     int listener = listen_at(way->port); /* before anybody can connect to it */
-    struct sockaddr_in address;
-    socklen_t size = sizeof address;
-    CHECK_INT(getsockname(listener, (struct sockaddr *)&address, &size), ==, 0);
-    way->port = ntohs(address.sin_port);
     way->pid = fork();
     CHECK_INT(way->pid, >=, 0);
     if (way->pid == 0) {

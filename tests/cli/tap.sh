@@ -82,7 +82,7 @@ until_true() {
     local tap_tries=0 tap_traced=$- tap_given_up=0
     set +x
     until "$@"; do
-        if [ $((tap_tries += 1)) -gt $tap_limit ]; then
+        if [ $((tap_tries += 1)) -gt "$tap_limit" ]; then
             echo "gave up after $tap_limit tries: $*" >&2
             tap_given_up=1
             break
