@@ -17,8 +17,8 @@ worker=''
 start_worker() {
     local lease=60s
     [ "$POOL" != brief ] || lease=1s
-    "$thrum" worker --pool "$POOL" --lease $lease "$@" -- "$sample" ignored >worker.out 2>worker.err &
-    worker=$!
+    start worker.out worker.err "$thrum" worker --pool "$POOL" --lease $lease "$@" -- "$sample" ignored
+    worker=$started
 }
 
 # stop_worker STATUS: drains it.

@@ -20,8 +20,8 @@ start_worker() {
     local name=$1 lease=600s
     shift
     [ "$pool" != brief ] || lease=1s
-    "$thrum" worker --commands --pool "$pool" --lease $lease "$@" >"$name.out" 2>"$name.err" &
-    worker=$!
+    start "$name.out" "$name.err" "$thrum" worker --commands --pool "$pool" --lease $lease "$@"
+    worker=$started
 }
 
 # stop_worker: drains it.
@@ -37,8 +37,8 @@ there() { "$thrum" run --cluster '' --pool "$pool" "$@"; }
 
 # start_client WORDS...: the same in the background, with its output in `out` and `err`.
 start_client() {
-    "$thrum" run --cluster '' --pool "$pool" "$@" >out 2>err </dev/null &
-    client=$!
+    start out err "$thrum" run --cluster '' --pool "$pool" "$@" </dev/null
+    client=$started
 }
 
 # is STATUS TEXT WORDS...: the command ends so, and standard error has the text.
