@@ -4,8 +4,8 @@
 #
 #     worker_systemd_test.sh THRUM SAMPLE UNIT
 #
-# SAMPLE is cluster_sample, UNIT the file of the unit. Without the rights or programs that this takes, it is skipped. Inside of the
-# container the script runs itself.
+# SAMPLE is cluster_sample, UNIT the file of the unit. It starts a system, so it runs only with WORKER_SYSTEMD=1. Without the rights or
+# programs that this takes, it is skipped. Inside of the container the script runs itself.
 # shellcheck disable=SC2317,SC2015 # called by name; the last of A && B || C is for both
 set -u
 export LC_ALL=C NATS_URL=nats://127.0.0.1:4222 POOL=pages
@@ -106,6 +106,7 @@ case ${4:-} in
 inside) inside ;;
 outside) outside ;;
 *)
+    [ -n "${WORKER_SYSTEMD:-}" ] || skip 'WORKER_SYSTEMD=1 starts a container with systemd'
     for program in nats-server systemd-nspawn unshare; do
         command -v "$program" >/dev/null || skip "there is no $program"
     done
