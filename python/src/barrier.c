@@ -248,7 +248,7 @@ static PyType_Slot barrier_slots[] = {
     {0, NULL},
 };
 
-PyType_Spec ext_barrier_spec = {.name = "threading.Barrier",
+PyType_Spec ext_barrier_spec = {.name = "thrum._thrum.Barrier",
                                 .basicsize = sizeof(ext_barrier),
                                 .flags = EXT_FLAGS,
                                 .slots = barrier_slots};

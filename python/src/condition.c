@@ -433,7 +433,7 @@ static PyType_Slot condition_slots[] = {
     {Py_tp_members, condition_members},   {0, NULL},
 };
 
-PyType_Spec ext_condition_spec = {.name = "threading.Condition",
+PyType_Spec ext_condition_spec = {.name = "thrum._thrum.Condition",
                                   .basicsize = sizeof(ext_condition),
                                   .flags = EXT_FLAGS,
                                   .slots = condition_slots};

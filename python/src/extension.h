@@ -225,6 +225,21 @@ PyObject *ext_list_get(PyObject *list, Py_ssize_t place);
 /* "<module.Class at 0x...: " and the rest. */
 PyObject *ext_repr(PyObject *self, const char *format, ...);
 
+/* For the tables of a type that cannot be a subclass of the standard class, which is written in C: its objects name that class
+ * as their __class__, so isinstance() finds them in it. `standard` is its place in ext. Subclasses name themselves. */
+#define EXT_CLASS(standard)                                                                        \
+    {                                                                                              \
+        "__class__", ext_class_get, ext_class_set, "The class for isinstance().", &(standard)      \
+    }
+#define EXT_DIR                                                                                    \
+    {                                                                                              \
+        "__dir__", ext_dir, METH_NOARGS, "The names of attributes, by the type."                   \
+    }
+
+PyObject *ext_class_get(PyObject *self, void *standard);
+int ext_class_set(PyObject *self, PyObject *value, void *standard);
+PyObject *ext_dir(PyObject *self, PyObject *ignored);
+
 /* ---- The types ---- */
 
 /* Lock and RLock. */
@@ -261,8 +276,11 @@ typedef struct {
     PyObject *heappush, *heappop;              /* functions */
     PyTypeObject *deque; /* and two of its methods, called without a look-up */
     PyCFunction deque_append, deque_popleft;
-    PyTypeObject *future_class; /* what a pool makes: a subclass of `future` */
-    bool exiting;               /* the interpreter ends: no more tasks */
+    PyObject *standard_lock, *standard_rlock, *standard_simple_queue; /* classes in C */
+    PyObject *class_descriptor;                                       /* object.__class__ */
+    PyTypeObject *future_class;    /* what a pool makes: a subclass of `future` */
+    PyTypeObject *condition_class; /* what queues and futures make: `condition` or a subclass */
+    bool exiting;                  /* the interpreter ends: no more tasks */
 } ext_module;
 
 extern ext_module ext;

@@ -31,7 +31,7 @@ PyObject *ext_future_get_condition(PyObject *object, void *ignored)
     (void)ignored;
     ext_future *self = (ext_future *)object;
     if (!self->condition)
-        self->condition = PyObject_CallNoArgs((PyObject *)ext.condition);
+        self->condition = PyObject_CallNoArgs((PyObject *)ext.condition_class);
     return Py_XNewRef(self->condition);
 }
 

@@ -150,12 +150,17 @@ static void lock_dealloc(PyObject *self)
         {"__enter__", lock_enter_guarded, METH_NOARGS, "Acquire the lock."},                       \
         {"__exit__", (PyCFunction)(void (*)(void))lock_exit_guarded, METH_FASTCALL,                \
          "Release the lock."},                                                                     \
+        EXT_DIR,                                                                                   \
     {                                                                                              \
         "_at_fork_reinit", lock_at_fork_reinit_guarded, METH_NOARGS,                               \
             "In the child process of a fork: make it free."                                        \
     }
 
 static PyMemberDef lock_members[] = {EXT_WEAK_MEMBER, {NULL, 0, 0, 0, NULL}};
+
+static PyGetSetDef lock_getset[] = {EXT_CLASS(ext.standard_lock), {0}};
+
+static PyGetSetDef rlock_getset[] = {EXT_CLASS(ext.standard_rlock), {0}};
 
 #define SLOTS_OF_BOTH                                                                              \
     {Py_tp_traverse, ext_traverse}, {Py_tp_clear, ext_clear}, {Py_tp_dealloc, lock_dealloc},       \
@@ -210,6 +215,7 @@ static PyType_Slot lock_slots[] = {
     {Py_tp_init, lock_init_guarded},
     {Py_tp_repr, lock_repr_guarded},
     {Py_tp_methods, lock_methods},
+    {Py_tp_getset, lock_getset},
     SLOTS_OF_BOTH,
     {0, NULL},
 };
@@ -315,6 +321,7 @@ static PyType_Slot rlock_slots[] = {
     {Py_tp_init, rlock_init_guarded},
     {Py_tp_repr, rlock_repr_guarded},
     {Py_tp_methods, rlock_methods},
+    {Py_tp_getset, rlock_getset},
     SLOTS_OF_BOTH,
     {0, NULL},
 };

@@ -55,6 +55,14 @@ static PyCFunction deque_function(const char *name, int flags)
     return function;
 }
 
+static bool import_class_descriptor(void)
+{
+    PyObject *names = PyObject_GetAttrString((PyObject *)&PyBaseObject_Type, "__dict__");
+    ext.class_descriptor = names ? PyMapping_GetItemString(names, "__class__") : NULL;
+    Py_XDECREF(names);
+    return ext.class_descriptor != NULL;
+}
+
 static bool import_all(void)
 {
     return import_to(&ext.empty, "queue", "Empty") && import_to(&ext.full, "queue", "Full") &&
@@ -63,7 +71,10 @@ static bool import_all(void)
            import_to(&ext.cancelled_error, "concurrent.futures", "CancelledError") &&
            import_to(&ext.invalid_state, "concurrent.futures", "InvalidStateError") &&
            import_to(&ext.logger, "concurrent.futures._base", "LOGGER") &&
-           import_to(&ext.heappush, "heapq", "heappush") &&
+           import_to(&ext.standard_lock, "_thread", "LockType") &&
+           import_to(&ext.standard_rlock, "_thread", "RLock") &&
+           import_to(&ext.standard_simple_queue, "_queue", "SimpleQueue") &&
+           import_class_descriptor() && import_to(&ext.heappush, "heapq", "heappush") &&
            import_to(&ext.heappop, "heapq", "heappop") &&
            import_to((PyObject **)&ext.deque, "collections", "deque") &&
            (ext.deque_append = deque_function("append", METH_O)) != NULL &&
@@ -82,6 +93,7 @@ static bool make_types(PyObject *module)
            make(&ext.lock, module, &ext_lock_spec, NULL) &&
            make(&ext.rlock, module, &ext_rlock_spec, NULL) &&
            make(&ext.condition, module, &ext_condition_spec, NULL) &&
+           (ext.condition_class = (PyTypeObject *)Py_NewRef(ext.condition)) != NULL &&
            make(&ext.semaphore, module, &ext_semaphore_spec, NULL) &&
            make(&ext.bounded_semaphore, module, &ext_bounded_semaphore_spec, ext.semaphore) &&
            make(&ext.event, module, &ext_event_spec, NULL) &&
@@ -134,18 +146,47 @@ static int module_exec(PyObject *module)
     return add_types(module) ? 0 : -1;
 }
 
-PyDoc_STRVAR(future_class_doc, "set_future_class($module, future_class, /)\n--\n\n"
-                               "Set the subclass of Future that pools make.");
+PyDoc_STRVAR(set_class_doc, "set_class($module, cls, /)\n--\n\n"
+                            "Set the subclass of Future that pools make, or that of Condition.");
 
-static PyObject *set_future_class(PyObject *module, PyObject *value)
+static PyObject *set_class(PyObject *module, PyObject *value)
 {
     (void)module;
-    if (!PyType_Check(value) || !PyType_IsSubtype((PyTypeObject *)value, ext.future)) {
-        PyErr_SetString(PyExc_TypeError, "a subclass of Future is needed");
-        return NULL;
-    }
-    Py_XSETREF(ext.future_class, (PyTypeObject *)Py_NewRef(value));
+    PyTypeObject *type = PyType_Check(value) ? (PyTypeObject *)value : NULL;
+    if (type && PyType_IsSubtype(type, ext.future))
+        Py_XSETREF(ext.future_class, (PyTypeObject *)Py_NewRef(type));
+    else if (type && PyType_IsSubtype(type, ext.condition))
+        Py_SETREF(ext.condition_class, (PyTypeObject *)Py_NewRef(type));
+    else
+        return PyErr_Format(PyExc_TypeError, "a subclass of Future or Condition is needed");
     Py_RETURN_NONE;
+}
+
+PyDoc_STRVAR(
+    own_methods_doc,
+    "own_methods($module, cls, /)\n--\n\n"
+    "Give a class the methods in C of its bases as methods of its own. Return the class.\n\n"
+    "The interpreter has a shorter way to call a method of the very type of the object.");
+
+static PyObject *own_methods(PyObject *module, PyObject *value)
+{
+    (void)module;
+    if (!PyType_Check(value))
+        return PyErr_Format(PyExc_TypeError, "a class is needed");
+    PyTypeObject *type = (PyTypeObject *)value;
+    PyObject *names = PyObject_GetAttrString(value, "__dict__"); /* a view */
+    bool good = names != NULL;
+    for (PyTypeObject *base = type->tp_base; base != &PyBaseObject_Type; base = base->tp_base)
+        for (PyMethodDef *method = base->tp_methods; method && method->ml_name; method++) {
+            if (!good || method->ml_flags & (METH_CLASS | METH_STATIC) ||
+                PyMapping_HasKeyString(names, method->ml_name))
+                continue;
+            PyObject *descriptor = PyDescr_NewMethod(type, method);
+            good = descriptor && PyObject_SetAttrString(value, method->ml_name, descriptor) == 0;
+            Py_XDECREF(descriptor);
+        }
+    Py_XDECREF(names);
+    return good ? Py_NewRef(value) : NULL;
 }
 
 static PyObject *after_fork(PyObject *module, PyObject *ignored)
@@ -176,7 +217,8 @@ static PyMethodDef module_methods[] = {
     {"block", block, METH_NOARGS,
      "block($module, /)\n--\n\nSay that the calling thread waits for a task."},
     {"unblock", unblock, METH_O, "unblock($module, pool, /)\n--\n\nThe wait has ended."},
-    {"set_future_class", set_future_class, METH_O, future_class_doc},
+    {"set_class", set_class, METH_O, set_class_doc},
+    {"own_methods", own_methods, METH_O, own_methods_doc},
     {"after_fork", after_fork, METH_NOARGS,
      "after_fork($module, /)\n--\n\nForget the waits of the parent process."},
     {NULL, NULL, 0, NULL},

@@ -1,4 +1,10 @@
-/* What all objects of the extension share: their life, the arguments of their methods, their repr.
+/* What all objects of the extension share: their life, the arguments of their methods, their repr, their __class__.
+ *
+ * isinstance() finds an object in a class if its type is a subclass, or else if its __class__ is one. The classes in
+ * thrum/threading.py and thrum/queue.py are subclasses of the standard ones where these are written in Python: the fields of
+ * an object are those of its type here. Locks and the SimpleQueue of the standard library are written in C. A subclass would
+ * hold their fields as well, or is refused. So their __class__ is the standard class. Rejected: a metaclass, because the
+ * question is put to the standard class.
  */
 #include "extension.h"
 
@@ -133,4 +139,32 @@ PyObject *ext_repr(PyObject *self, const char *format, ...)
     Py_XDECREF(name);
     Py_DECREF(state);
     return repr;
+}
+
+PyObject *ext_class_get(PyObject *self, void *standard)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    bool is_ours = type == ext.lock || type == ext.rlock || type == ext.simple_queue;
+    return Py_NewRef(is_ours ? *(PyObject **)standard : (PyObject *)type);
+}
+
+int ext_class_set(PyObject *self, PyObject *value, void *standard)
+{
+    (void)standard;
+    return Py_TYPE(ext.class_descriptor)->tp_descr_set(ext.class_descriptor, self, value);
+}
+
+/* That of object looks at __class__. */
+PyObject *ext_dir(PyObject *self, PyObject *ignored)
+{
+    (void)ignored;
+    PyObject *names = PyObject_Dir((PyObject *)Py_TYPE(self));
+    PyObject *dict = ((ext_object *)self)->dict;
+    PyObject *own = dict ? PyDict_Keys(dict) : NULL;
+    if (names && own)
+        Py_SETREF(names, PySequence_InPlaceConcat(names, own));
+    else if (dict)
+        Py_CLEAR(names);
+    Py_XDECREF(own);
+    return names;
 }

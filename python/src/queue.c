@@ -564,11 +564,10 @@ PyType_Spec ext_priority_queue_spec = {.name = "thrum._thrum.PriorityQueue",
  * method. No method releases the GIL, or runs Python code, while the queue is between two states, and a program cannot
  * ask for a mutex. */
 
-PyDoc_STRVAR(
-    simple_doc,
-    "SimpleQueue()\n--\n\n"
-    "A queue without limit. put() never waits, and may be called from destructors and signal\n"
-    "handlers, even amid another call for the same queue.");
+PyDoc_STRVAR(simple_doc,
+             "SimpleQueue()\n--\n\n"
+             "A queue without limit. put() never waits. Destructors and signal handlers may\n"
+             "call it, even amid another call for the same queue.");
 
 static int simple_init(PyObject *self, PyObject *arguments, PyObject *keywords)
 {
@@ -579,7 +578,9 @@ static int simple_init(PyObject *self, PyObject *arguments, PyObject *keywords)
 }
 EXT_GUARD_INIT(simple_init)
 
-static PyMethodDef simple_methods[] = {METHODS_OF_ALL, {NULL, NULL, 0, NULL}};
+static PyMethodDef simple_methods[] = {METHODS_OF_ALL, EXT_DIR, {NULL, NULL, 0, NULL}};
+
+static PyGetSetDef simple_getset[] = {EXT_CLASS(ext.standard_simple_queue), {0}};
 
 static PyMemberDef simple_members[] = {EXT_WEAK_MEMBER, EXT_DICT_MEMBER, {NULL, 0, 0, 0, NULL}};
 
@@ -587,6 +588,7 @@ static PyType_Slot simple_slots[] = {
     {Py_tp_doc, (void *)simple_doc},
     {Py_tp_init, simple_init_guarded},
     {Py_tp_methods, simple_methods},
+    {Py_tp_getset, simple_getset},
     {Py_tp_members, simple_members},
     SLOTS_OF_ALL,
     {0, NULL},

@@ -48,7 +48,7 @@ PyObject *ext_queue_get_condition(PyObject *object, void *which)
     if (*place)
         return Py_NewRef(*place);
     PyObject *mutex = ext_queue_get_mutex(object, NULL);
-    PyObject *made = mutex ? PyObject_CallOneArg((PyObject *)ext.condition, mutex) : NULL;
+    PyObject *made = mutex ? PyObject_CallOneArg((PyObject *)ext.condition_class, mutex) : NULL;
     Py_XDECREF(mutex);
     if (made && !*place)
         *place = Py_NewRef(made);

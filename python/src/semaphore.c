@@ -219,7 +219,7 @@ static PyType_Slot semaphore_slots[] = {
     {Py_tp_members, semaphore_members},   {0, NULL},
 };
 
-PyType_Spec ext_semaphore_spec = {.name = "threading.Semaphore",
+PyType_Spec ext_semaphore_spec = {.name = "thrum._thrum.Semaphore",
                                   .basicsize = sizeof(ext_semaphore),
                                   .flags = EXT_FLAGS,
                                   .slots = semaphore_slots};
@@ -231,7 +231,7 @@ static PyType_Slot bounded_slots[] = {
     {0, NULL},
 };
 
-PyType_Spec ext_bounded_semaphore_spec = {.name = "threading.BoundedSemaphore",
+PyType_Spec ext_bounded_semaphore_spec = {.name = "thrum._thrum.BoundedSemaphore",
                                           .basicsize = sizeof(ext_semaphore),
                                           .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
                                           .slots = bounded_slots};
@@ -372,7 +372,7 @@ static PyType_Slot event_slots[] = {
     {Py_tp_members, event_members},     {0, NULL},
 };
 
-PyType_Spec ext_event_spec = {.name = "threading.Event",
+PyType_Spec ext_event_spec = {.name = "thrum._thrum.Event",
                               .basicsize = sizeof(ext_event),
                               .flags = EXT_FLAGS,
                               .slots = event_slots};

@@ -1,6 +1,7 @@
 """What a type checker says of programs that use thrum. mypy reads it; nothing runs it."""
 
 import asyncio
+import threading as standard
 
 import thrum
 from thrum import futures, queue, threading
@@ -25,6 +26,10 @@ def use() -> None:
     assert_type(threading.Event().wait(1), bool)
     assert_type(threading.current_thread().name, str)
     thrum.select(numbers, threading.Event(), timeout=1)
+    of_standard_classes: tuple[standard.Condition, standard.Semaphore, standard.Semaphore, standard.Event, standard.Barrier]
+    bounded = threading.BoundedSemaphore()
+    of_standard_classes = (threading.Condition(), threading.Semaphore(), bounded, threading.Event(), threading.Barrier(2))
+    assert_type(len(of_standard_classes), int)
 
 
 @thrum.retry(attempts=2, on=OSError)

@@ -46,6 +46,7 @@ __all__ = [
 ]
 
 
+@_thrum.own_methods
 class Future(_thrum.Future, _standard.Future):
     __doc__ = _thrum.Future.__doc__
 
@@ -55,7 +56,7 @@ class Future(_thrum.Future, _standard.Future):
         return asyncio.wrap_future(self).__await__()
 
 
-_thrum.set_future_class(Future)
+_thrum.set_class(Future)
 
 
 # ---- Waits for several futures ----
@@ -234,6 +235,7 @@ class _Starter:
         pool.work()
 
 
+@_thrum.own_methods
 class ThreadPoolExecutor(_thrum.Executor, _standard.ThreadPoolExecutor):
     """A pool of threads that run tasks.
 

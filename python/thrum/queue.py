@@ -154,6 +154,7 @@ def _serve_hooks(cls):
             setattr(cls, name, method)
 
 
+@_thrum.own_methods
 class Queue(_thrum.Queue, _standard.Queue):
     __doc__ = _thrum.Queue.__doc__
 

@@ -20,17 +20,27 @@ from threading import (
     stack_size as stack_size,
 )
 import threading as _standard
+from types import TracebackType
 from typing import Any, Callable, Iterable, Mapping
 
-from thrum._thrum import (
-    Barrier as Barrier,
-    BoundedSemaphore as BoundedSemaphore,
-    Condition as Condition,
-    Event as Event,
-    Lock as Lock,
-    RLock as RLock,
-    Semaphore as Semaphore,
-)
+from thrum import _thrum
+from thrum._thrum import Lock as Lock, RLock as RLock
+
+class Condition(_thrum.Condition, _standard.Condition): ...  # type: ignore[misc]
+
+class Semaphore(_thrum.Semaphore, _standard.Semaphore):  # type: ignore[misc]
+    async def aacquire(self) -> bool: ...
+    async def __aenter__(self) -> bool: ...
+    async def __aexit__(
+        self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
+
+class BoundedSemaphore(_thrum.BoundedSemaphore, Semaphore, _standard.BoundedSemaphore): ...  # type: ignore[misc]
+
+class Event(_thrum.Event, _standard.Event):
+    async def await_(self) -> bool: ...
+
+class Barrier(_thrum.Barrier, _standard.Barrier): ...
 
 class Timer(_standard.Timer):
     finished: Event  # type: ignore[assignment]
