@@ -157,7 +157,7 @@ class PoolTest(unittest.TestCase):
             "        except Empty: pass\n"
             "for f in [q.get, e.wait, poll, poll, poll]: Thread(target=f, daemon=True).start()\n"
             "class Late:\n"
-            "    def __del__(self): q.put(1); e.set()\n"
+            "    def __del__(self, put=q.put, set=e.set): put(1); set()\n"
             "late = Late()\n"
         )
         for _ in range(5):
