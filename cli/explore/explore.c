@@ -95,19 +95,20 @@ static int run_told(struct explore *explore)
     return 0;
 }
 
-/* A seed becomes a list of departures, by a run with that seed. */
+/* A run tells the departures of a seed, and the preemptions of a list. */
 static int shrink(struct explore *explore)
 {
     struct search *search = &explore->search;
     struct outcome outcome;
-    if (!search->first.by_list) {
-        int rc = run_once(explore, NULL, &outcome);
-        if (rc < 0 || outcome.kind != search->outcome.kind)
-            return rc;
-        rc = recipe_of_run(&explore->runner, &search->first);
-        if (rc < 0)
-            return rc;
-    }
+    struct recipe found;
+    int rc = run_once(explore, NULL, &outcome);
+    if (rc < 0 || outcome.kind != search->outcome.kind)
+        return rc;
+    rc = recipe_of_run(&explore->runner, &found);
+    if (rc < 0)
+        return rc;
+    recipe_free(&search->first);
+    search->first = found;
     return search_shrink(search, &explore->runner, explore->message, sizeof explore->message);
 }
 

@@ -76,7 +76,7 @@ static const struct option_row rows[] = {
      "Where threads switch at accesses to memory: auto (the default), off, shared or all.",
      "shared: at words that several threads use without a common lock, as the first schedules show. all: at each "
      "access. auto: at each access in the first four schedules, and at shared words in two of three after "
-     "them; never for depth and for instrumented programs. On x86-64 only.",
+     "them; never for depth. On x86-64 only, but for instrumented programs: there these are the accesses that the compiler marks.",
      OPTION_CHOICE, INTO(memory), .choices = memory_names, .completion = COMPLETE_CHOICES},
     {'d', "depth", "N", "For pct: the depth of the bugs to look for; 2 to 4 by default.", NULL,
      OPTION_COUNT, INTO(depth), 1, DEPTH_MOST},

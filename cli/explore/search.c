@@ -17,6 +17,10 @@
  * and so on of the list are left out as long as the run still fails in the same way (Zeller and
  * Hildebrandt, "Simplifying and isolating failure-inducing input", 2002). A departure that names a
  * thread that cannot run is ignored by the library, so each part of a list is a valid schedule.
+ *
+ * What remains needs each of its departures, and may still have more preemptions than another schedule that fails. So a
+ * depth-first search follows, without preemptions, then with one, and so on, as long as that is fewer. What it finds is made
+ * shorter in turn.
  */
 #include "search.h"
 
@@ -28,7 +32,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SHRINK_RUNS_MOST = 2000, LEARNING = 4 };
+enum { SHRINK_RUNS_MOST = 2000, FEWER_RUNS_MOST = 4000, LEARNING = 4 };
 
 static enum schedule_strategy strategy_of(const struct explore_options *options, uint64_t seed)
 {
@@ -63,10 +67,12 @@ enum schedule_memory search_memory(const struct schedule_region *region,
     case POINTS_AUTO:
         break;
     }
-    if (region->instrumented || options->strategy == EXPLORE_DEPTH)
+    if (options->strategy == EXPLORE_DEPTH)
         return MEMORY_OFF;
     if (seed < LEARNING)
         return MEMORY_ALL;
+    if (region->instrumented)
+        return seed % 3 == 0 || region->shared_count == 0 ? MEMORY_ALL : MEMORY_SHARED;
     if (region->shared_count > 0) /* without points, nothing but a timer ends such a loop */
         return seed % 3 == 0 && !region->loops ? MEMORY_OFF : MEMORY_SHARED;
     return seed % 8 == 5 ? MEMORY_ALL : MEMORY_OFF; /* a rare path may share something */
@@ -97,15 +103,19 @@ int search_learn(struct runner *runner, const struct explore_options *options, c
                  size_t size)
 {
     int rc = 0;
-    bool wanted = options->memory == POINTS_AUTO
-                      ? !runner->region->instrumented && options->strategy != EXPLORE_DEPTH
-                      : options->memory == POINTS_SHARED;
-    for (uint64_t seed = 0; wanted && seed < LEARNING && rc == 0; seed++) {
+    bool wanted = options->memory == POINTS_AUTO ? options->strategy != EXPLORE_DEPTH
+                                                 : options->memory == POINTS_SHARED;
+    static const uint8_t shorter[] = {MEMORY_SHARED, MEMORY_OFF}; /* run to find their length */
+    for (uint64_t seed = 0; wanted && seed < LEARNING + sizeof shorter && rc == 0; seed++) {
         struct outcome outcome;
-        search_plan(runner->region, options, &(struct recipe){.seed = seed});
-        runner->region->plan.memory = MEMORY_ALL;
-        runner->region->plan.learn = true;
+        struct schedule_region *region = runner->region;
+        search_plan(region, options, &(struct recipe){.seed = seed});
+        region->plan.learn = seed < LEARNING;
+        region->plan.memory = region->plan.learn ? MEMORY_ALL : shorter[seed - LEARNING];
+        uint32_t *length = &region->lengths[region->plan.memory];
         rc = runner_run(runner, NULL, NULL, &outcome, message, size);
+        if (rc == 0 && *length < region->choices)
+            *length = region->choices;
         if (rc == 0 && (outcome.kind == OUTCOME_BLOCKED || outcome.kind == OUTCOME_COMPUTES ||
                         outcome.kind == OUTCOME_WAITS))
             break; /* the others would take as long */
@@ -122,8 +132,11 @@ int recipe_of_run(const struct runner *runner, struct recipe *ret)
     if (!list)
         return -ENOMEM;
     memcpy(list, region->taken, count * sizeof *list);
-    *ret = (struct recipe){
-        .by_list = true, .memory = region->plan.memory, .list = list, .count = count};
+    *ret = (struct recipe){.by_list = true,
+                           .memory = region->plan.memory,
+                           .list = list,
+                           .count = count,
+                           .preemptions = region->preemptions};
     return 0;
 }
 
@@ -270,6 +283,23 @@ static bool advance(struct stack *stack, const uint8_t *options, uint32_t count,
     return false;
 }
 
+/* The plan of the schedule on the stack. */
+static void stack_plan(struct schedule_region *region, const struct explore_options *options,
+                       const struct stack *stack)
+{
+    search_plan(region, options, &(struct recipe){0});
+    region->plan.strategy = STRATEGY_DEPTH;
+    region->plan.choice_count = stack->count;
+    memcpy(region->plan_choices, stack->list, stack->count * sizeof *stack->list);
+}
+
+static bool stack_next(struct stack *stack, const struct schedule_region *region, uint32_t bound)
+{
+    uint32_t count = region->options_count;
+    return advance(stack, region->options, count < SCHEDULE_CHOICES ? count : SCHEDULE_CHOICES,
+                   bound);
+}
+
 static int search_depth(struct search *search, thrum_error *ret_error)
 {
     struct runner runner;
@@ -284,9 +314,7 @@ static int search_depth(struct search *search, thrum_error *ret_error)
         rc = search_learn(&runner, search->options, message, sizeof message);
     while (more && rc == 0 && take_seed(search, &seed)) {
         struct outcome outcome;
-        search_plan(runner.region, search->options, &(struct recipe){0});
-        runner.region->plan.choice_count = stack.count;
-        memcpy(runner.region->plan_choices, stack.list, stack.count * sizeof *stack.list);
+        stack_plan(runner.region, search->options, &stack);
         rc = runner_run(&runner, search->options->check, NULL, &outcome, message, sizeof message);
         if (rc != 0)
             break;
@@ -294,10 +322,7 @@ static int search_depth(struct search *search, thrum_error *ret_error)
         note_run(search, &runner, seed, &outcome);
         if (first && (rc = recipe_of_run(&runner, &search->first)) < 0)
             break;
-        uint32_t count = runner.region->options_count;
-        more = advance(&stack, runner.region->options,
-                       count < SCHEDULE_CHOICES ? count : SCHEDULE_CHOICES,
-                       (uint32_t)search->options->bound);
+        more = stack_next(&stack, runner.region, (uint32_t)search->options->bound);
         search->exhausted = !more;
     }
     free(stack.list);
@@ -338,7 +363,7 @@ static int try_without(struct search *search, struct runner *runner, uint32_t fr
     if (rc != 0 || outcome.kind != search->outcome.kind)
         return rc;
     rc = recipe_of_run(runner, &shorter);
-    if (rc == 0 && shorter.count < first->count) {
+    if (rc == 0 && shorter.count < first->count && shorter.preemptions <= first->preemptions) {
         recipe_free(first);
         *first = shorter;
         *ret_kept = true;
@@ -347,24 +372,71 @@ static int try_without(struct search *search, struct runner *runner, uint32_t fr
     return rc;
 }
 
-int search_shrink(struct search *search, struct runner *runner, char *message, size_t size)
+static int leave_out(struct search *search, struct runner *runner, int *runs, char *message,
+                     size_t size)
 {
-    int rc = 0, runs = 0;
-    progress_begin("shrinking", "runs");
+    int rc = 0;
     for (uint32_t part = search->first.count; part > 0 && rc == 0 && !interrupt_asked();) {
         bool any = false;
-        for (uint32_t from = 0; from < search->first.count && rc == 0 && runs < SHRINK_RUNS_MOST;) {
+        for (uint32_t from = 0;
+             from < search->first.count && rc == 0 && *runs < SHRINK_RUNS_MOST;) {
             bool kept;
             rc = try_without(search, runner, from, part, &kept, message, size);
-            progress_show((uint64_t)++runs, 0);
+            *runs += 1;
+            progress_show((uint64_t)(*runs), 0);
             any |= kept;
             if (!kept)
                 from += part;
         }
-        if (runs >= SHRINK_RUNS_MOST)
+        if (*runs >= SHRINK_RUNS_MOST)
             break;
         part = any && part == 1 ? 1 : part / 2;
     }
+    return rc;
+}
+
+/* Looks for a run with at most `bound` preemptions that fails alike: it takes the place of the recipe then. */
+static int try_bound(struct search *search, struct runner *runner, uint32_t bound, int *runs,
+                     char *message, size_t size)
+{
+    struct recipe *first = &search->first, found;
+    struct stack stack = {.list = malloc(SCHEDULE_CHOICES * sizeof *stack.list)};
+    struct outcome outcome;
+    int rc = stack.list ? 0 : -ENOMEM;
+    bool more = true;
+    while (more && rc == 0 && *runs < FEWER_RUNS_MOST && !interrupt_asked()) {
+        stack_plan(runner->region, search->options, &stack);
+        runner->region->plan.memory = first->memory;
+        rc = runner_run(runner, search->options->check, NULL, &outcome, message, size);
+        *runs += 1;
+        progress_show((uint64_t)(*runs), 0);
+        if (rc == 0 && outcome.kind == search->outcome.kind) {
+            rc = recipe_of_run(runner, &found);
+            if (rc == 0) {
+                recipe_free(first);
+                *first = found;
+            }
+            break;
+        }
+        more = stack_next(&stack, runner->region, bound);
+    }
+    free(stack.list);
+    return rc;
+}
+
+int search_shrink(struct search *search, struct runner *runner, char *message, size_t size)
+{
+    int runs = 0;
+    progress_begin("shrinking", "runs");
+    int rc = leave_out(search, runner, &runs, message, size);
+    const uint32_t before = search->first.preemptions;
+    runs = 0;
+    for (uint32_t bound = 0; rc == 0 && bound < search->first.preemptions && !interrupt_asked();
+         bound++)
+        rc = try_bound(search, runner, bound, &runs, message, size);
+    runs = 0;
+    if (rc == 0 && search->first.preemptions < before)
+        rc = leave_out(search, runner, &runs, message, size);
     progress_end();
     return rc;
 }

@@ -15,7 +15,7 @@ struct recipe {
     uint8_t memory; /* of a list: an enum schedule_memory */
     uint64_t seed;
     struct schedule_choice *list; /* malloced, or NULL */
-    uint32_t count;
+    uint32_t count, preemptions;
 };
 
 struct search {
@@ -56,7 +56,7 @@ void recipe_print(const struct recipe *recipe, FILE *out);
 /* Tries schedules until one fails, all are tried, or a signal comes. Returns 0 or a negative errno. */
 int search_all(struct search *search, thrum_error *ret_error);
 
-/* Leaves out departures while the run still fails in the same way. Returns 0 or a negative errno with the reason
+/* Leaves out departures while the run still fails in the same way, and looks for a run with fewer preemptions. Returns 0 or a negative errno with the reason
  * in `message`. */
 int search_shrink(struct search *search, struct runner *runner, char *message, size_t size);
 

@@ -6,10 +6,13 @@
  * some are left out, which is how a failure is made shorter.
  *
  * Strategies: a random walk; PCT (Burckhardt and others, "A randomized scheduler with probabilistic
- * guarantees of finding bugs", 2010), with change points drawn so that all orders of magnitude of a run's
- * length are equally likely, as the length is not known; POS (Yuan, Yang and Gu, "Partial order aware
+ * guarantees of finding bugs", 2010); POS (Yuan, Yang and Gu, "Partial order aware
  * concurrency sampling", 2018). A thread that yields or sleeps goes behind all others: else a thread
  * that polls would keep its high priority, and starve the thread that it waits for.
+ *
+ * The change points of PCT are counted in choices: a change where one thread alone can go on changes nothing. The first runs
+ * of a search tell how many choices a run has. Three of four change points are evenly distributed over them. For the others,
+ * and if the length is not known, all orders of magnitude are equally likely: a run may be shorter or longer than those.
  *
  * In half of the runs, sixteen of each thirty-two seeds, the strategies are balanced: all threads with the same start
  * function, a group, have together the chance of one thread. A fair choice among a hundred threads seldom lets a certain
@@ -26,8 +29,8 @@
 enum { CHANGES_MOST = 16 };
 
 static uint64_t random_state;
-static uint32_t changes[CHANGES_MOST], change_count;
-static uint32_t planned; /* the next of the plan's choices */
+static uint32_t changes[CHANGES_MOST], change_count; /* 0 for one that has been */
+static uint32_t planned;                             /* the next of the plan's choices */
 
 static bool balanced, holders_last;
 static struct {
@@ -184,17 +187,14 @@ static struct turn_thread *usual_of(struct turn_thread *const *list, uint32_t co
     return list[0];
 }
 
-/* Threads that do not stand behind; if all do, the thread that has stood there longest. The
- * random walk lets one of them forward now and then. */
+/* Threads that do not stand behind; if all do, the thread that has stood there longest. */
 static uint32_t in_front(struct turn_thread *const *list, uint32_t count,
                          struct turn_thread **front)
 {
     uint32_t kept = 0;
     struct turn_thread *longest = list[0];
-    bool forward =
-        thrum__turn_region->plan.strategy == STRATEGY_RANDOM && thrum__turn_random() % 8 == 0;
     for (uint32_t i = 0; i < count; i++) {
-        if (list[i]->behind == 0 || forward)
+        if (list[i]->behind == 0)
             front[kept++] = list[i];
         if (list[i]->behind < longest->behind)
             longest = list[i];
@@ -204,8 +204,21 @@ static uint32_t in_front(struct turn_thread *const *list, uint32_t count,
     return kept;
 }
 
-/* The plan may name a thread that stands behind; a strategy takes one in front. */
-struct turn_thread *thrum__choice_thread(struct turn_thread *const *list, uint32_t count,
+/* A strategy takes a thread in front. The random walk lets the others forward now and then. */
+static struct turn_thread *chosen(struct turn_thread **list, uint32_t count,
+                                  struct turn_thread **front, uint32_t first,
+                                  struct turn_thread *usual)
+{
+    bool forward =
+        thrum__turn_region->plan.strategy == STRATEGY_RANDOM && thrum__turn_random() % 8 == 0;
+    if (forward)
+        return by_strategy(list, holders_last ? without_holders(list, count) : count, usual);
+    return by_strategy(front, holders_last ? without_holders(front, first) : first, usual);
+}
+
+/* What is usual does not depend on the strategy: a list of departures is repeated without one. The plan may name a
+ * thread that stands behind. */
+struct turn_thread *thrum__choice_thread(struct turn_thread **list, uint32_t count,
                                          struct turn_thread *current)
 {
     struct schedule_region *region = thrum__turn_region;
@@ -215,10 +228,9 @@ struct turn_thread *thrum__choice_thread(struct turn_thread *const *list, uint32
     uint32_t first = in_front(list, count, front);
     struct turn_thread *usual = usual_of(front, first, current), *thread = usual;
     uint32_t option;
-    if (region->plan.strategy != STRATEGY_USUAL) {
-        uint32_t kept = holders_last ? without_holders(front, first) : first;
-        thread = by_strategy(front, kept, usual);
-    } else if (chosen_before(region->choices, &option))
+    if (region->plan.strategy != STRATEGY_USUAL)
+        thread = chosen(list, count, front, first, usual);
+    else if (chosen_before(region->choices, &option))
         for (uint32_t i = 0; i < count; i++)
             if (list[i]->index == option)
                 thread = list[i];
@@ -233,8 +245,10 @@ void thrum__choice_taken(struct turn_thread *threads, uint32_t count, struct tur
     struct schedule_region *region = thrum__turn_region;
     if (region->plan.strategy == STRATEGY_PCT) {
         for (uint32_t i = 0; i < change_count; i++)
-            if (changes[i] == region->steps)
+            if (changes[i] && region->choices >= changes[i]) {
                 taken->priority = i + 1;
+                changes[i] = 0;
+            }
     } else if (region->plan.strategy == STRATEGY_POS && taken->act.object)
         for (uint32_t i = 0; i < count; i++)
             if (&threads[i] != taken && threads[i].act.object == taken->act.object &&
@@ -255,8 +269,11 @@ void thrum__choice_begin(void)
     change_count = depth > 1 ? depth - 1 : 0;
     if (change_count > CHANGES_MOST)
         change_count = CHANGES_MOST;
+    uint32_t length = thrum__turn_region->lengths[thrum__turn_region->plan.memory];
     for (uint32_t i = 0; i < change_count; i++) {
         uint32_t most = 2u << thrum__turn_random() % 13;
+        if (length && thrum__turn_random() % 4)
+            most = length;
         changes[i] = 1 + (uint32_t)(thrum__turn_random() % most);
     }
 }

@@ -11,7 +11,7 @@ void thrum__choice_begin(void);
 void thrum__choice_created(struct turn_thread *thread);
 
 /* One of the threads in the list, which is not empty. `current` took the last step. */
-struct turn_thread *thrum__choice_thread(struct turn_thread *const *list, uint32_t count,
+struct turn_thread *thrum__choice_thread(struct turn_thread **list, uint32_t count,
                                          struct turn_thread *current);
 
 /* The thread has taken a step: priorities may change. */

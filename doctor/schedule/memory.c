@@ -63,7 +63,9 @@ void thrum__memory_code(uintptr_t start, uintptr_t end)
 
 void thrum__memory_begin(void)
 {
-    if (thrum__turn_region->plan.memory != MEMORY_OFF)
+    if (thrum__turn_region->instrumented)
+        thrum__sharing_begin();
+    else if (thrum__turn_region->plan.memory != MEMORY_OFF)
         thrum__turn_region->memory_error = ENOTSUP;
 }
 
@@ -484,7 +486,9 @@ void thrum__memory_code(uintptr_t start, uintptr_t end)
 void thrum__memory_begin(void)
 {
     const struct schedule_region *region = thrum__turn_region;
-    if (region->plan.memory == MEMORY_OFF)
+    if (region->instrumented) /* race.c has the points */
+        thrum__sharing_begin();
+    if (region->instrumented || region->plan.memory == MEMORY_OFF)
         return;
     if (!own_end || !thrum__pages_begin()) {
         refuse(ENOTSUP);

@@ -5,7 +5,8 @@
  * `thrum explore` they do nothing but the atomic operations.
  *
  * Before an access the thread asks for a turn, as at any other call, so other threads may come
- * between any two accesses. Accesses to the thread's own stack get no turn; a variable there that
+ * between any two accesses. In two of three schedules only accesses to words that threads share without a lock
+ * (sharing.c) do: most accesses are to other words, and a switch there changes nothing. All are checked. Accesses to the thread's own stack get no turn; a variable there that
  * another thread uses gets turns in that thread.
  *
  * Races by vector clocks (Flanagan and Freund, "FastTrack", 2009). Each thread has a clock of what it
@@ -28,6 +29,8 @@
  */
 #include "race.h"
 
+#include "sharing.h"
+
 #include <string.h>
 
 enum {
@@ -38,6 +41,7 @@ enum {
     CALLS_MOST = 256,
     FRAMES_KEPT = 8,
     HELD_KEPT = 3,
+    SKIPPED_MOST = 200,
 };
 
 struct clock {
@@ -67,6 +71,7 @@ struct cell {
 struct calls {
     uint64_t places[CALLS_MOST];
     uint32_t depth;
+    uint32_t skipped; /* accesses that were no points */
     uintptr_t stack_low, stack_high;
 };
 
@@ -140,7 +145,7 @@ void thrum__race_created(uint32_t thread)
     fenced[thread] = loaded[thread] = none;
     clocks[thread] = *own;
     clocks[thread].of[thread] = before + 1; /* the record may have served another thread before */
-    calls[thread].depth = 0;
+    calls[thread].depth = calls[thread].skipped = 0;
     calls[thread].stack_high = 0;
     own->of[thrum__turn_self->index]++;
 }
@@ -278,11 +283,22 @@ static bool on_own_stack(const void *address)
     return (uintptr_t)address >= own->stack_low && (uintptr_t)address < own->stack_high;
 }
 
+/* True if the access is a point: each one, or those to words that threads share. Of the others now and then one is, as
+ * a loop may wait for that word. */
+static bool is_point(const void *address, bool write)
+{
+    const struct schedule_plan *plan = &thrum__turn_region->plan;
+    uint32_t *skipped = &calls[thrum__turn_self->index].skipped;
+    bool shared = (plan->memory == MEMORY_SHARED || plan->learn) &&
+                  thrum__sharing_note((uint64_t)(uintptr_t)address, write);
+    return shared || plan->memory != MEMORY_SHARED || ++*skipped % SKIPPED_MOST == 0;
+}
+
 static void at_access(const void *address, uint32_t size, bool write, const void *place)
 {
     if (!thrum__turn_on() || size == 0)
         return;
-    if (!on_own_stack(address))
+    if (!on_own_stack(address) && is_point(address, write))
         thrum__turn_point(write ? STEP_WRITE : STEP_READ, address, write, place);
     if (thrum__turn_region->plan.races)
         note(address, size, write, false, place);
@@ -393,7 +409,8 @@ static void before_atomic(const volatile void *address, uint32_t size, bool writ
     const void *plain = (const void *)(uintptr_t)address;
     if (!thrum__turn_on())
         return;
-    thrum__turn_point(STEP_ATOMIC, plain, write, place);
+    if (is_point(plain, write))
+        thrum__turn_point(STEP_ATOMIC, plain, write, place);
     if (thrum__turn_region->plan.races)
         note(plain, size, write, true, place);
 }

@@ -36,6 +36,7 @@ enum schedule_memory {
     MEMORY_SHARED, /* those to words that are known to be shared */
     MEMORY_ALL,    /* all */
 };
+enum { SCHEDULE_MEMORIES = MEMORY_ALL + 1 };
 
 /* What a thread is about to do. */
 enum schedule_kind {
@@ -173,11 +174,13 @@ struct schedule_region {
     uint32_t magic;
     struct schedule_plan plan;
 
-    /* Kept from run to run: words that threads share without a lock. */
+    /* Kept from run to run: what the first runs have found. Words that threads share without a lock. */
     uint32_t shared_count;
     uint32_t loops;        /* a thread waits for such a word in a loop */
     uint32_t instrumented; /* the program was compiled with -fsanitize=thread */
     uint64_t shared[SCHEDULE_SHARED];
+    uint32_t lengths
+        [SCHEDULE_MEMORIES]; /* choices of a run, for each enum schedule_memory; 0: not known */
 
     /* Of this run. */
     uint32_t verdict, signal;

@@ -124,7 +124,7 @@ memory_that_was_freed_is_not_used() {
 
 the_steps_that_matter_are_marked() {
     local at='^ *[0-9]*\*[ >] '
-    explore 66 --shrink -- "$samples/corpus" bad_check_then_act &&
+    explore 66 --memory off --shrink -- "$samples/corpus" bad_check_then_act &&
         grep -q '^the moment (marked \*): another thread came between two critical sections$' out &&
         [ "$(grep -c "$at.*locks mutex a in withdraw (corpus.c:" out)" = 3 ] || return 1
     explore 66 --shrink -- "$samples/corpus" bad_queue_destroyed_in_use &&
@@ -151,7 +151,7 @@ assert sum(count for t in page['threads'] for lane, count in t['lanes'] if lane 
 assert all(any(label.startswith('%d ' % i) for label in labels) for i in range(1, steps + 1))
 assert sum(what == 1 and 'holds since' in label for what, label, *_ in page['infos']) >= 2
 assert sum(what == 0 and 'locks mutex' in label for what, label, *_ in page['infos']) >= 2
-" && explore 66 -r 100 --shrink --timeline marked.html -- "$samples/corpus" bad_check_then_act &&
+" && explore 66 -r 100 --memory off --shrink --timeline marked.html -- "$samples/corpus" bad_check_then_act &&
         [ "$(grep -c '^\[3,"\* [0-9]* locks mutex a in withdraw' marked.html)" = 3 ] &&
         explore 1 --timeline no/such/page.html -- "$samples/corpus" bad_two_orders && grep -q 'cannot write no/such/page.html: No such file' err &&
         explore 0 -r 3 --timeline none.html -- "$samples/corpus" good_counter && [ ! -e none.html ]
@@ -174,6 +174,18 @@ shrinking_leaves_two_departures() {
     list=$(python3 -c "import json; print(json.load(open('out'))['failure']['schedule'])")
     explore 66 --json --schedule "$list" --repeat 100 -- "$samples/corpus" bad_queue_destroyed_in_use &&
         holds "r['same'] == 100"
+}
+
+# One preemption is enough, whatever schedule was found.
+shrinking_finds_the_fewest_preemptions() {
+    local seed fewest=0
+    for seed in $(seq 0 30); do
+        "$thrum" explore -q --json --memory off --seed "$seed" --shrink -- "$samples/corpus" bad_upgrade >out 2>err || true
+        has '"failure":null' >/dev/null && continue
+        has '"preemptions":1,' || return 1
+        fewest=$((fewest + 1))
+    done
+    [ "$fewest" -gt 5 ]
 }
 
 depth_first_search_tries_all() {
@@ -384,7 +396,7 @@ is_not_run() { ! pgrep -f "$1"; }
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm
 a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
-the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures depth_first_search_tries_all
+the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures shrinking_finds_the_fewest_preemptions depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
 a_program_with_the_runtime_of_the_compiler_is_explored a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
