@@ -276,7 +276,8 @@ static void judge(const struct advice *advice, struct recording *recording, stru
 {
     sum_up(advice, recording, pool);
     if (advice->samples < SAMPLES_LEAST)
-        pool->reason = "it ran for too short a time";
+        pool->reason =
+            "too few samples: it ran for too short a time, or others kept the machine busy";
     else if (!pool->start)
         by_task(advice, pool);
     conclude(pool, processors_of(recording->pid), rate);
