@@ -52,12 +52,32 @@ function add_item(kind, name, declaration) {
     comment = ""
 }
 
+# A function in lines of at most 69 columns, broken behind commas. Its own lines have room for what stands before it in the header.
+function wrapped(text,    parts, count, i, indent, line, result) {
+    gsub(/[ \n]+/, " ", text)
+    indent = index(text, "(")
+    if (indent > 34)
+        indent = 4
+    count = split(text, parts, ", ")
+    line = parts[1]
+    for (i = 2; i <= count; i++) {
+        if (length(line) + length(parts[i]) + 3 <= 69)
+            line = line ", " parts[i]
+        else {
+            result = result line ",\n"
+            line = sprintf("%" indent "s", "") parts[i]
+        }
+    }
+    return result line
+}
+
 function add_declaration(text,    name, kind) {
     kind = "type"
     gsub(/\n[ ]*THRUM__OPTIONS\([^)]*\)/, "", text)
     if (text ~ /^THRUM_API/) {
         kind = "function"
         gsub(/THRUM_API |THRUM_MUST_CHECK |[ \n]*THRUM_PRINTF\([^)]*\)/, "", text)
+        text = wrapped(text)
     }
     name = text
     if (name ~ /\}/)
@@ -129,7 +149,7 @@ state == "macro" {
     text = substr($0, RSTART, RLENGTH)
     name = text
     sub(/\(.*/, "", name)
-    if (name !~ /^THRUM_(API|BEGIN|END|PRINTF|MUST_CHECK)$/)
+    if (name !~ /^THRUM_(API|BEGIN|END|PRINTF|MUST_CHECK)$/ && name !~ /_$/) # not a private one
         add_item("macro", name, "#define " text)
     comment = ""
     if ($0 ~ /\\$/)
