@@ -75,8 +75,12 @@ part_reproduce() {
         build_in "$out/second/a-folder-with-another-name"
     )
     compared=0
-    for file in "$out"/*.deb "$out"/*.dsc "$out"/*.tar.xz; do
-        cmp "$file" "$out/second/a-folder-with-another-name/${file##*/}" || fail "${file##*/} differs between two builds"
+    # The sources come first: with others the packages must differ.
+    for file in "$out"/*.tar.xz "$out"/*.dsc "$out"/*.deb; do
+        cmp "$file" "$out/second/a-folder-with-another-name/${file##*/}" || case $file in
+        *.tar.xz) fail "${file##*/} differs between two builds: did the tree change after the first?" ;;
+        *) fail "${file##*/} differs between two builds" ;;
+        esac
         compared=$((compared + 1))
     done
     say "ok    two builds of $compared files have the same bytes"
