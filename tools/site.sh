@@ -18,7 +18,7 @@ build=$(realpath "$build")
 source=$(realpath "$source")
 outputs=$source.outputs
 pages=$(find ./*.md docs examples -name '*.md' | sed 's|^\./||' | sort)
-headers=$(find include -name '*.h' && find adapter -name 'thrum_*.h')
+headers=$(find include -name '*.h' | sort && find adapter -name 'thrum_*.h' | sort)
 
 # Each example once, as its test runs it.
 for program in examples/*.c; do
