@@ -46,7 +46,8 @@ logged_broken() {
     [ "$(sort -u out)" = "$(seq 4 | sed 's/^/out /')" ]
 }
 
-# The fault is in a worker of a pool of its own. A worker that cannot begin ends, and the client would wait for another one.
+# The fault is in a worker of a pool of its own. A worker that cannot begin ends, and the client would wait for another one. The
+# jobs print to standard output alone, which is compared: so the last call that reads output reads that.
 worker_run() {
     local pool=pool$BASHPID client status ended
     (
@@ -55,7 +56,7 @@ worker_run() {
         exec timeout --foreground 120 "$program" worker --commands --pool "$pool" --lease 600s -j 2
     ) &
     worker=$!
-    timeout 120 "$program" run --cluster '' --pool "$pool" -k -j 2 -t 60s -- sh -c "$job" sh <list &
+    timeout 120 "$program" run --cluster '' --pool "$pool" -k -j 2 -t 60s -- sh -c 'echo "out $1"' sh <list &
     client=$!
     wait -n -p ended "$worker" "$client"
     status=$?
