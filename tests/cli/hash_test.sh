@@ -237,7 +237,7 @@ output_that_cannot_be_written_is_a_failure() {
     [ $? -eq 1 ] && grep -q 'could not be written' err || return 1
     # A reader that goes away ends the run.
     "$thrum" hash tree tree tree tree tree tree tree tree tree 2>err | head -n 1 >out
-    [ "${PIPESTATUS[0]}" -ne 139 ] && expected tree >all && [ "$(cat out)" = "$(head -n 1 all)" ]
+    [ "${PIPESTATUS[0]}" -ne 139 ] && expected tree >whole && [ "$(cat out)" = "$(head -n 1 whole)" ]
 }
 
 # worker_waits PID: a worker of the process waits for input: it is in poll or ppoll (x86-64, aarch64).
