@@ -1,5 +1,4 @@
 #include "base/memory.h"
-#include "base/fault.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -7,14 +6,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#ifdef THRUM_EXPLORE
 bool thrum__alloc_refused(void)
 {
-#ifdef THRUM_EXPLORE
-    if (thrum__explore_allocation_failure())
-        return true;
-#endif
-    return thrum__fault(THRUM__FAULT_ALLOC);
+    return thrum__explore_allocation_failure() || thrum__fault(THRUM__FAULT_ALLOC);
 }
+#endif
 
 /* Zeroed memory; a run of the explorer has memory of its own. */
 static void *take(size_t count, size_t size)

@@ -11,6 +11,8 @@
 #ifndef THRUM_BASE_MEMORY_H
 #define THRUM_BASE_MEMORY_H
 
+#include "base/fault.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -56,7 +58,14 @@ void thrum__free_slab(void *slab, size_t size);
 bool thrum__offer_slab(void *slab, size_t size);
 
 /* Whether an allocation that is served from memory at hand is to fail, for tests. */
+#ifdef THRUM_EXPLORE
 bool thrum__alloc_refused(void);
+#else
+static inline bool thrum__alloc_refused(void)
+{
+    return thrum__fault(THRUM__FAULT_ALLOC);
+}
+#endif
 
 /* Zeroed, page-aligned memory that is never given back, or NULL. */
 void *thrum__alloc_immortal(size_t size);

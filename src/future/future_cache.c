@@ -317,7 +317,7 @@ static void put_all_back(struct thrum__free_future *bundle)
     }
 }
 
-static void bring(struct thrum__free_future *bundle)
+static __attribute__((noinline)) void bring(struct thrum__free_future *bundle)
 {
     thrum_with (&lock) {
         put_all_back(bundle);
@@ -353,7 +353,7 @@ static void end(thrum__future_bundles *own)
 }
 
 /* Sees to a bundle in use that is not empty; false without memory. */
-static bool refill(thrum__future_bundles *own)
+static __attribute__((noinline)) bool refill(thrum__future_bundles *own)
 {
     uint32_t count = BUNDLE;
     struct thrum__free_future *bundle = own->full;
