@@ -45,8 +45,6 @@
 #include "park/queued.h"
 #include "park/scope.h"
 #include "park/select.h"
-#include <thrum/fiber.h>
-#include <thrum/thread.h>
 
 #include <errno.h>
 
@@ -66,12 +64,7 @@ enum {
 _Static_assert(sizeof(thrum_future) == 2 * THRUM__CACHE_LINE, "a future has two cache lines");
 
 /* The future that is given out when memory ran out: failed, immortal, and shared by all callers. */
-static thrum_future no_memory = {.task = THRUM__TASK_NO_MEMORY, .state = FINISHED | SEEN};
-
-thrum_future *thrum__future_no_memory(void)
-{
-    return &no_memory;
-}
+thrum_future thrum__no_memory = {.task = THRUM__TASK_NO_MEMORY, .state = FINISHED | SEEN};
 
 static void give_memory_back(thrum_future *future)
 {
@@ -79,19 +72,38 @@ static void give_memory_back(thrum_future *future)
         thrum__future_cache_give(future);
 }
 
-/* `where` says where its memory is from: 0, or IN_PLACE. */
-static thrum_future *make(thrum_future *future, uint32_t where, thrum_task_fn *function,
-                          thrum__value arg)
+/* `where` says where its memory is from: 0, or IN_PLACE. The task's room stays as it is, which saves stores. */
+static void begin(thrum_future *future, uint32_t where)
 {
-    *future = (thrum_future){
-        .references = 2,
-        .state = thrum__process_generation << THRUM__FUTURE_BORN | where,
-    };
+    future->state = thrum__process_generation << THRUM__FUTURE_BORN | where;
+    future->references = 2;
+    future->watches = NULL;
+    future->next = NULL;
+    future->runner = NULL;
+    future->executor = NULL;
+    future->submitted = 0;
+    future->task.outcome = NULL;
+    future->task.result_size = future->task.arg_size = 0;
+}
+
+static thrum_future *fill(thrum_future *future, thrum_task_fn *function, thrum__value arg)
+{
     if (thrum__task_init_value(&future->task, function, arg) < 0) {
         give_memory_back(future);
-        return &no_memory;
+        return &thrum__no_memory;
     }
     return future;
+}
+
+thrum_future *thrum__future_new_plain(thrum_task_fn *function, const void *arg, size_t size)
+{
+    thrum_future *future = thrum__future_cache_take();
+    if (!future)
+        return &thrum__no_memory;
+    begin(future, 0);
+    if (__builtin_expect(thrum__task_init_near(&future->task, function, arg, size), 1))
+        return future;
+    return fill(future, function, (thrum__value){.bytes = arg, .size = size});
 }
 
 thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
@@ -99,9 +111,10 @@ thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg)
     thrum_future *future = thrum__future_cache_take();
     if (!future) {
         thrum__value_drop(arg);
-        return &no_memory;
+        return &thrum__no_memory;
     }
-    return make(future, 0, function, arg);
+    begin(future, 0);
+    return fill(future, function, arg);
 }
 
 _Static_assert(sizeof(thrum_future_memory) == sizeof(thrum_future) &&
@@ -111,12 +124,14 @@ _Static_assert(sizeof(thrum_future_memory) == sizeof(thrum_future) &&
 thrum_future *thrum__future_new_in(thrum_future_memory *memory, thrum_task_fn *function,
                                    thrum__value arg)
 {
-    return make((thrum_future *)(void *)memory, THRUM__FUTURE_IN_PLACE, function, arg);
+    thrum_future *future = (thrum_future *)(void *)memory;
+    begin(future, THRUM__FUTURE_IN_PLACE);
+    return fill(future, function, arg);
 }
 
 void thrum__future_reference(thrum_future *future)
 {
-    if (future != &no_memory)
+    if (future != &thrum__no_memory)
         thrum__add_relaxed(&future->references, 1);
 }
 
@@ -134,7 +149,7 @@ static bool is_unobserved(const thrum_future *future)
 
 void thrum__future_unreference(thrum_future *future)
 {
-    if (future == &no_memory || !give_up_reference(future))
+    if (future == &thrum__no_memory || !give_up_reference(future))
         return;
     if (is_unobserved(future)) {
         thrum__failure_report_task("future", &future->task);
@@ -226,13 +241,26 @@ static void list_failure(thrum_future *future)
 #endif
 }
 
+static uint32_t ended(uint32_t word)
+{
+    return (word & ~(uint32_t)(PHASE | WATCHED)) | FINISHED;
+}
+
+/* The usual end: without a failure, a watcher or a canceller. Returns false, with nothing done, if it is none. */
+static bool end_alone(thrum_future *future)
+{
+    uint32_t word = thrum__load_relaxed(&future->state);
+    return !(word & (GUARD | WATCHED)) && !thrum__task_error(&future->task) &&
+           thrum__cas_acq_rel(&future->state, &word, ended(word));
+}
+
 thrum__future_watch *thrum__future_end_quietly(thrum_future *future)
 {
     uint32_t turns = 0;
     list_failure(future);
     for (;;) {
         uint32_t word = thrum__load_relaxed(&future->state);
-        uint32_t next = (word & ~(uint32_t)(PHASE | WATCHED)) | FINISHED;
+        uint32_t next = ended(word);
         if (word & GUARD) {
             thrum__spin(&turns);
         } else if (!(word & WATCHED)) {
@@ -246,7 +274,8 @@ thrum__future_watch *thrum__future_end_quietly(thrum_future *future)
 
 void thrum__future_end(thrum_future *future)
 {
-    thrum__future_call_back(future, thrum__future_end_quietly(future));
+    if (!end_alone(future))
+        thrum__future_call_back(future, thrum__future_end_quietly(future));
 }
 
 bool thrum__future_run(thrum_future *future)
@@ -495,7 +524,7 @@ const thrum__deliver_lock thrum__future_deliver_lock = {keep_others_out, let_oth
 int thrum__future_result(thrum_future *future, const thrum__request *request,
                          thrum_deadline deadline, const void *place)
 {
-    int rc = wait(future, deadline, place);
+    int rc = thrum_future_done(future) ? 0 : wait(future, deadline, place);
     if (rc < 0)
         return rc;
     thrum__probe(task_awaited, &future->task);
@@ -560,41 +589,11 @@ bool thrum_future_cancelled(thrum_future *future)
     return (thrum__load_relaxed(&future->state) & PHASE) == CANCELLED;
 }
 
-/* How often to look for a reference that a thread is about to give up, before others are let in. */
-#ifdef THRUM_EXPLORE
-enum { PATIENCE = 0 };
-#else
-enum { PATIENCE = 64 };
-#endif
-
-/* Waits until nobody but the owner has a future that lies in the owner's memory. In a child of fork
- * the threads that had a future of its parent are lost. A worker that ran the task in place of the wait, or
- * that cancelled it, may have left it in a list of its pool, from which only a worker takes it. So it
- * lets another worker step in. */
-static void await_last_reference(thrum_future *future)
-{
-    uint32_t word = thrum__load_relaxed(&future->state);
-    uint32_t born = thrum__process_generation << THRUM__FUTURE_BORN >> THRUM__FUTURE_BORN;
-    if (word >> THRUM__FUTURE_BORN != born)
-        return;
-    thrum_shield_begin();
-    (void)!thrum_future_wait(future, THRUM_FOREVER); /* the shield lets nothing end it */
-    thrum_shield_end();
-    for (int turns = 0; turns < PATIENCE && thrum__load_acquire(&future->references) != 1; turns++)
-        thrum_yield();
-    if (thrum__load_acquire(&future->references) == 1)
-        return;
-    thrum__context *self = thrum__futures_wait_begin();
-    while (thrum__load_acquire(&future->references) != 1)
-        thrum_yield();
-    thrum__futures_wait_end(self);
-}
-
 void thrum_future_free(thrum_future *future)
 {
     if (!future)
         return;
     if (__builtin_expect(thrum__load_relaxed(&future->state) & THRUM__FUTURE_IN_PLACE, 0))
-        await_last_reference(future);
+        thrum__in_place_await(future);
     thrum__future_unreference(future);
 }

@@ -84,6 +84,9 @@ struct thrum_future {
  * future that has failed with -ENOMEM and is not to be run: see thrum__future_done. Never NULL. */
 thrum_future *thrum__future_new(thrum_task_fn *function, thrum__value arg);
 
+/* The same for plain bytes. A thrum__value goes through memory, which this saves each task. */
+thrum_future *thrum__future_new_plain(thrum_task_fn *function, const void *arg, size_t size);
+
 /* The same in memory of the caller: its owner waits in thrum_future_free until nobody else has it. */
 thrum_future *thrum__future_new_in(thrum_future_memory *memory, thrum_task_fn *function,
                                    thrum__value arg);
@@ -134,7 +137,11 @@ bool thrum__future_is_lost(const thrum_future *future);
 bool thrum__future_runs_here(thrum_future *future);
 
 /* The future for want of a future: failed with -ENOMEM, immortal, shared. */
-thrum_future *thrum__future_no_memory(void);
+extern thrum_future thrum__no_memory;
+static inline thrum_future *thrum__future_no_memory(void)
+{
+    return &thrum__no_memory;
+}
 
 /* One reference more, and one less. */
 void thrum__future_reference(thrum_future *future);

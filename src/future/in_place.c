@@ -23,8 +23,11 @@
  */
 #include "future/in_place.h"
 #include "base/place.h"
+#include "base/process.h"
 #include "sync/fork_lock.h"
 #include "thread/living.h"
+#include <thrum/fiber.h>
+#include <thrum/thread.h>
 #include <thrum/with.h>
 
 struct record {
@@ -90,4 +93,33 @@ void thrum__in_place_forget(const thrum_future *future)
             first = found->next;
     }
     thrum__free(found);
+}
+
+/* How often to look for a reference that a thread is about to give up, before others are let in. */
+#ifdef THRUM_EXPLORE
+enum { PATIENCE = 0 };
+#else
+enum { PATIENCE = 64 };
+#endif
+
+/* In a child of fork the threads that had a future of its parent are lost. A worker that ran the task in place of
+ * the wait, or that cancelled it, may have left it in a list of its pool, from which only a worker takes it. So the
+ * wait lets another worker step in. */
+void thrum__in_place_await(thrum_future *future)
+{
+    uint32_t word = thrum__load_relaxed(&future->state);
+    uint32_t born = thrum__process_generation << THRUM__FUTURE_BORN >> THRUM__FUTURE_BORN;
+    if (word >> THRUM__FUTURE_BORN != born)
+        return;
+    thrum_shield_begin();
+    (void)!thrum_future_wait(future, THRUM_FOREVER); /* the shield lets nothing end it */
+    thrum_shield_end();
+    for (int turns = 0; turns < PATIENCE && thrum__load_acquire(&future->references) != 1; turns++)
+        thrum_yield();
+    if (thrum__load_acquire(&future->references) == 1)
+        return;
+    thrum__context *self = thrum__futures_wait_begin();
+    while (thrum__load_acquire(&future->references) != 1)
+        thrum_yield();
+    thrum__futures_wait_end(self);
 }

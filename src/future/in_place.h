@@ -18,6 +18,9 @@ static inline void thrum__in_place_seen(const thrum_future *future, uint32_t wor
         thrum__in_place_forget(future);
 }
 
+/* Waits until nobody but the owner has a future that lies in the owner's memory. */
+void thrum__in_place_await(thrum_future *future);
+
 /* What the end of the program does: tells the failures that nobody has read. */
 void thrum__in_place_report(bool leaks);
 

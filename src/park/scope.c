@@ -4,14 +4,6 @@
 #include "park/park.h"
 #include <thrum/thread.h>
 
-void thrum__scope_open(thrum__scope *scope, struct thrum_future *task)
-{
-    thrum__context *self = thrum__self();
-    *scope = (thrum__scope){.context = self, .outer = self->scope, .task = task};
-    thrum__memory_live(scope);
-    thrum__store_release(&self->scope, scope);
-}
-
 /* Has `outer`, and each scope that it is an item inside of, reach `innermost`. */
 static void set_reach(thrum__scope *outer, thrum__scope *innermost)
 {
@@ -31,11 +23,10 @@ void thrum__scope_open_item(thrum__scope *scope, struct thrum_future *task)
     set_reach(outer, scope);
 }
 
-void thrum__scope_close(thrum__scope *scope)
+void thrum__scope_close_item(thrum__scope *scope)
 {
-    if (scope->parent && scope->parent == scope->outer)
+    if (scope->parent == scope->outer)
         set_reach(scope->outer, scope->outer);
-    thrum__store_release(&scope->context->scope, scope->outer);
 }
 
 void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task)

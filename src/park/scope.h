@@ -75,13 +75,27 @@
 #include "park/context.h"
 
 /* Opens a scope of the calling context, for `task` or NULL. The scope stands until it is closed. */
-void thrum__scope_open(thrum__scope *scope, struct thrum_future *task);
+static inline void thrum__scope_open(thrum__scope *scope, struct thrum_future *task)
+{
+    thrum__context *self = thrum__self();
+    *scope = (thrum__scope){.context = self, .outer = self->scope, .task = task};
+    thrum__memory_live(scope);
+    thrum__store_release(&self->scope, scope);
+}
 
 /* The same for an item of a map that the task of the present scope is in, if that is not shielded. */
 void thrum__scope_open_item(thrum__scope *scope, struct thrum_future *task);
 
+/* What the scope of an item needs before it is closed. */
+void thrum__scope_close_item(thrum__scope *scope);
+
 /* Closes the innermost scope. Reaching it must have become impossible when its memory goes. */
-void thrum__scope_close(thrum__scope *scope);
+static inline void thrum__scope_close(thrum__scope *scope)
+{
+    if (__builtin_expect(scope->parent != NULL, 0))
+        thrum__scope_close_item(scope);
+    thrum__store_release(&scope->context->scope, scope->outer);
+}
 
 /* Makes a base scope one without a request, shield or deadline, for `task` or NULL. */
 void thrum__scope_reset(thrum__scope *scope, struct thrum_future *task);

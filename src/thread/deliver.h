@@ -76,9 +76,11 @@ static inline int thrum__task_deliver(thrum_task *task, const thrum__request *re
     if (request->form == THRUM__FORM_EXACT && request->size > 0 &&
         request->size == task->result_size &&
         thrum__task_is_inside(task, outcome)) { /* small, plain, and of the right size */
-        memcpy(request->ret_bytes, outcome, request->size);
+        thrum__task_copy(request->ret_bytes, outcome, request->size);
         return 0;
     }
+    if (request->form == THRUM__FORM_EXACT && !request->ret_bytes && !request->size && !outcome)
+        return 0;
     return thrum__task_deliver_any(task, request, lock, carrier);
 }
 

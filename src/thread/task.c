@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-const char thrum__task_taken[1];
+const char thrum__task_taken[1], thrum__task_waits[1];
 
 /* Where the argument's part of the room ends. */
 static size_t arg_room(const thrum_task *task)
@@ -44,6 +44,8 @@ int thrum__task_init_value(thrum_task *task, thrum_task_fn *function, thrum__val
     }
     if (!arg.destroy)
         memcpy(memory, arg.bytes, arg.size);
+    else
+        task->outcome = thrum__task_waits;
     memcpy(task->room, &memory, sizeof memory);
     return 0;
 }
@@ -63,19 +65,21 @@ void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *mem
 void thrum__task_init_moved(thrum_task *task, thrum_task_fn *function, void *bytes, size_t size)
 {
     thrum__task_init_given(task, function, bytes, size | THRUM__TASK_OWNED);
+    const void *none = NULL;
+    (void)thrum__cas_relaxed(&task->outcome, &none, (const void *)thrum__task_waits);
 }
 
 /* Gives back an error or a result that is on the heap, and releases an owned result. */
 static void drop_outcome(thrum_task *task)
 {
-    const void *outcome = task->outcome;
+    const void *outcome = thrum__load_relaxed(&task->outcome);
     if (!outcome)
         return;
-    const thrum_error *error = thrum__task_error(task);
+    const thrum_error *error = task->result_size == THRUM__TASK_FAILED ? outcome : NULL;
     bool owned = thrum__task_result_owned(task);
-    bool constant =
-        error ? error == thrum__error_constant(error->code) : outcome == thrum__task_taken;
-    task->outcome = NULL;
+    bool constant = error ? error == thrum__error_constant(error->code)
+                          : outcome == thrum__task_taken || outcome == thrum__task_waits;
+    thrum__store_relaxed(&task->outcome, NULL);
     task->result_size = 0;
     if (constant || (!error && thrum__task_is_inside(task, outcome)))
         return;
@@ -85,7 +89,7 @@ static void drop_outcome(thrum_task *task)
         thrum__free((void *)(uintptr_t)outcome);
 }
 
-void thrum__task_finish(thrum_task *task)
+void thrum__task_finish_far(thrum_task *task)
 {
     if (thrum__task_arg_owned(task))
         thrum__value_release(far_arg(task));
@@ -102,7 +106,7 @@ bool thrum__task_undelivered(const thrum_task *task)
 
 static void set_error(thrum_task *task, const thrum_error *error)
 {
-    task->outcome = error;
+    thrum__store_relaxed(&task->outcome, (const void *)error);
     task->result_size = THRUM__TASK_FAILED;
 }
 
@@ -155,6 +159,12 @@ void thrum__task_fail(thrum_task *task, int code, const char *message)
 /* A failure that the function has noted already stays, and the result is of no use. */
 int thrum_return(thrum_task *self, const void *value, size_t size)
 {
+    if (__builtin_expect(!self->outcome && size <= THRUM__TASK_ROOM - arg_room(self), 1)) {
+        self->outcome = self->room + arg_room(self);
+        self->result_size = size;
+        thrum__task_copy(self->room + arg_room(self), value, size);
+        return 0;
+    }
     thrum__value given = thrum__value_of(value, size, thrum__caller());
     if (thrum__task_error(self)) {
         thrum__value_drop(given);
@@ -170,8 +180,8 @@ int thrum_return(thrum_task *self, const void *value, size_t size)
         thrum__task_fail_constant(self, -ENOMEM);
         return -ENOMEM;
     }
-    if (given.size && !given.destroy)
-        memcpy(memory, given.bytes, given.size);
+    if (!given.destroy)
+        thrum__task_copy(memory, given.bytes, given.size);
     self->outcome = memory;
     self->result_size = given.destroy ? given.size | THRUM__TASK_OWNED : given.size;
     return 0;
@@ -223,8 +233,10 @@ static __attribute__((noinline)) uint64_t tell_begin(const thrum_task *task)
 void thrum__task_run(thrum_task *task)
 {
     uint64_t outer = thrum__probed() ? tell_begin(task) : 0;
-    if (__builtin_expect(thrum__task_arg_owned(task), 0))
+    if (__builtin_expect(task->outcome == thrum__task_waits, 0)) {
         thrum__value_delivered(far_arg(task));
+        task->outcome = NULL;
+    }
     int code = task->function(task);
     const thrum_error *error = thrum__task_error(task);
     if (code > 0)

@@ -12,6 +12,11 @@
  * A task has a result or an error, never both: `outcome` is the one or the other, and `result_size`
  * says which. A result that was taken leaves thrum__task_taken in its place (deliver.h).
  *
+ * In a future the first two fields are the end of a cache line, and the others are the next line. The thread
+ * that runs a task without an argument and a result looks at the first line alone: else each such task would
+ * move one line more from the submitter's processor to the worker's. So `outcome` also says, as
+ * thrum__task_waits, that an owned argument is to be delivered when the task begins.
+ *
  * THRUM__TASK_OWNED in a size says that the value has a destructor (value.h). It lies on the heap
  * then, however small it is.
  */
@@ -25,18 +30,19 @@
 #include <thrum/task.h>
 
 #include <stdarg.h>
+#include <string.h>
 
 enum { THRUM__TASK_ROOM = 48, THRUM__TASK_RESULT_SURE = 8 };
 
 #define THRUM__TASK_FAILED SIZE_MAX
 #define THRUM__TASK_OWNED  (SIZE_MAX / 4 + 1)
 
-/* The outcome of a task whose result was taken. */
-extern const char thrum__task_taken[1];
+/* The outcome of a task whose result was taken, and of one with an owned argument that has not begun. */
+extern const char thrum__task_taken[1], thrum__task_waits[1];
 
 struct thrum_task {
     thrum_task_fn *function;
-    const void *outcome; /* NULL for neither */
+    const void *outcome; /* NULL for neither; thrum__task_waits before the task begins */
     size_t
         result_size; /* THRUM__TASK_FAILED if the outcome is an error; else with THRUM__TASK_OWNED */
     size_t arg_size; /* with THRUM__TASK_OWNED */
@@ -46,7 +52,8 @@ struct thrum_task {
 /* The error of a task that has failed, else NULL. */
 static inline const thrum_error *thrum__task_error(const thrum_task *task)
 {
-    return task->result_size == THRUM__TASK_FAILED ? task->outcome : NULL;
+    const void *outcome = thrum__load_relaxed(&task->outcome); /* a result may be taken meanwhile */
+    return outcome && task->result_size == THRUM__TASK_FAILED ? outcome : NULL;
 }
 
 /* Makes the task failed with a constant error, without memory and without a look at the code that
@@ -69,11 +76,39 @@ static inline bool thrum__task_has_room(size_t size)
     return size <= THRUM__TASK_ROOM - THRUM__TASK_RESULT_SURE;
 }
 
+/* Copies bytes, most often a few words. */
+static inline void thrum__task_copy(void *to, const void *from, size_t size)
+{
+    uint64_t first, last;
+    if (size < sizeof first || size > 2 * sizeof first) {
+        if (size)
+            memcpy(to, from, size);
+        return;
+    }
+    memcpy(&first, from, sizeof first);
+    memcpy(&last, (const char *)from + size - sizeof last, sizeof last);
+    memcpy(to, &first, sizeof first);
+    memcpy((char *)to + size - sizeof last, &last, sizeof last);
+}
+
+/* As thrum__task_init, if the task has room for the argument. Returns false, with nothing done, if not. */
+static inline bool thrum__task_init_near(thrum_task *task, thrum_task_fn *function, const void *arg,
+                                         size_t size)
+{
+    if (!thrum__task_has_room(size))
+        return false;
+    task->function = function;
+    task->arg_size = size;
+    thrum__task_copy(task->room, arg, size);
+    return true;
+}
+
 /* The same, but `memory` of the heap, larger than any argument that a task has room for, becomes
  * the argument itself; the task frees it. */
 void thrum__task_init_given(thrum_task *task, thrum_task_fn *function, void *memory, size_t size);
 
-/* The same for the bytes of an owned value, which move into the task with their header. */
+/* The same for the bytes of an owned value, which move into the task with their header. Its future may be cancelled
+ * meanwhile: then it keeps that outcome. */
 void thrum__task_init_moved(thrum_task *task, thrum_task_fn *function, void *bytes, size_t size);
 
 /* The size of the argument. */
@@ -133,7 +168,14 @@ int thrum__task_hand_on(thrum_task *task, thrum_task *from);
 
 /* Gives back what the task holds, and releases owned values that were not delivered: calls user
  * code. */
-void thrum__task_finish(thrum_task *task);
+void thrum__task_finish_far(thrum_task *task);
+static inline void thrum__task_finish(thrum_task *task)
+{
+    bool near = thrum__task_has_room(task->arg_size) &&
+                (!task->outcome || thrum__task_is_inside(task, task->outcome));
+    if (__builtin_expect(!near, 0))
+        thrum__task_finish_far(task);
+}
 
 /* Passes an unobserved failure to the failure hook. */
 void thrum__failure_report(const char *kind, const char *name, const thrum_error *error);

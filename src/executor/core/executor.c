@@ -87,10 +87,15 @@ int thrum__executor_start(thrum_executor *executor, thrum_task_fn *function, thr
     return rc;
 }
 
-void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+static inline void give(thrum_executor *executor, thrum_future *future)
 {
     thrum__probe(submitted, &future->task);
     submit(executor, future);
+}
+
+void thrum__executor_submit(thrum_executor *executor, thrum_future *future)
+{
+    give(executor, future);
 }
 
 thrum_future *thrum_submit_with(thrum_executor *executor, const thrum_submit_options *options,
@@ -115,9 +120,12 @@ thrum_future *thrum_submit(thrum_executor *executor, thrum_task_fn *function, co
                            size_t size)
 {
     thrum__executor_check(executor, thrum__caller());
-    thrum_future *future = thrum__future_new(function, thrum__value_of(arg, size, thrum__caller()));
-    if (!thrum_future_done(future)) /* else there was no memory */
-        thrum__executor_submit(executor, future);
+    thrum_future *future =
+        __builtin_expect(size < THRUM__OWNED_SIZE, 1)
+            ? thrum__future_new_plain(function, arg, size)
+            : thrum__future_new(function, thrum__value_marked(arg, size, thrum__caller()));
+    if (future != thrum__future_no_memory())
+        give(executor, future);
     return future;
 }
 
@@ -159,10 +167,10 @@ void thrum_submit_many(thrum_executor *executor, thrum_task_fn *function, size_t
     thrum_future *first = NULL, *last = NULL;
     size_t linked = 0;
     for (size_t i = 0; i < count; i++) {
-        thrum__value value = {.bytes = args ? (const char *)args + i * size : NULL, .size = size};
-        thrum_future *future = ret_futures[i] = thrum__future_new(function, value);
-        if (thrum_future_done(future))
-            continue; /* no memory */
+        const void *arg = args ? (const char *)args + i * size : NULL;
+        thrum_future *future = ret_futures[i] = thrum__future_new_plain(function, arg, size);
+        if (future == thrum__future_no_memory())
+            continue;
         if (last)
             last->next = future;
         else

@@ -59,11 +59,6 @@
 static thrum_lock list_lock; /* for the list, and what the header says in each pool */
 static thrum__pool *first;
 
-bool thrum__pool_lost(const thrum__pool *pool)
-{
-    return pool->process != thrum__process_generation;
-}
-
 /* --------------------------------------------------------------------------------------- the list */
 
 /* Under the lock of the list. */
@@ -416,16 +411,6 @@ void thrum__pool_report_broken(const thrum__pool *pool)
 }
 
 /* ------------------------------------------------------------------------------ running and counting */
-
-thrum__ending thrum__pool_run(thrum_future *future)
-{
-    bool ran = thrum__future_run(future);
-    return (thrum__ending){
-        .ran = ran,
-        .failed = ran && thrum__task_error(&future->task),
-        .cancelled = !ran && thrum_future_cancelled(future),
-    };
-}
 
 void thrum__pool_count(thrum__pool *pool, thrum__ending ending)
 {

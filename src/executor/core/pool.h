@@ -6,6 +6,7 @@
 #ifndef THRUM_EXECUTOR_CORE_POOL_H
 #define THRUM_EXECUTOR_CORE_POOL_H
 
+#include "base/process.h"
 #include "executor/core/executor.h"
 #include "park/park.h"
 #include <thrum/event.h>
@@ -161,7 +162,10 @@ bool thrum__pool_break(thrum__pool *pool, const char *what, const thrum_error *e
 void thrum__pool_report_broken(const thrum__pool *pool);
 
 /* Whether the pool has its carriers in this process, or a fork has left them behind. */
-bool thrum__pool_lost(const thrum__pool *pool);
+static inline bool thrum__pool_lost(const thrum__pool *pool)
+{
+    return pool->process != thrum__process_generation;
+}
 
 /* -------------------------------------------------------------- admission: all under the lock */
 
@@ -196,7 +200,15 @@ typedef struct thrum__ending {
 } thrum__ending;
 
 /* Runs a task in the calling context. Without the lock. */
-thrum__ending thrum__pool_run(thrum_future *future);
+static inline thrum__ending thrum__pool_run(thrum_future *future)
+{
+    bool ran = thrum__future_run(future);
+    return (thrum__ending){
+        .ran = ran,
+        .failed = ran && thrum__task_error(&future->task),
+        .cancelled = !ran && thrum_future_cancelled(future),
+    };
+}
 
 /* Counts it; one that was run by another, who waited for it, was counted there. Under the lock. */
 void thrum__pool_count(thrum__pool *pool, thrum__ending ending);

@@ -13,23 +13,11 @@
  * tasks before one that begins, only those that other workers have just taken may not have begun. A future that was
  * cancelled, or run by its waiter, stays in its list until a worker comes across it.
  *
- * The common inbox and the backlog are timed by samples: one task in WAIT_SAMPLE has its time of
+ * The common inbox and the backlog are timed by samples: one task in THRUM__WAIT_SAMPLE has its time of
  * submission in it. A worker's own inbox uses the same place for its back links.
  */
 #include "base/clock.h"
 #include "executor/thread/thread_pool.h"
-
-enum { WAIT_SAMPLE = 16 };
-
-/* The caller has the future alone until it stores its executor: a release, as a waiter may then run it, if
- * it is a worker, before the future is in any list. */
-void thrum__thread_pool_begin_to_pend(thrum__thread_pool *pool, thrum_future *future,
-                                      uint64_t number)
-{
-    future->next = NULL;
-    future->submitted = number % WAIT_SAMPLE ? 0 : thrum__clock_now();
-    thrum__store_release(&future->executor, (void *)pool);
-}
 
 void thrum__thread_pool_push(thrum__thread_pool *pool, thrum_future *future)
 {

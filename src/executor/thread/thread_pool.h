@@ -4,6 +4,7 @@
 #ifndef THRUM_EXECUTOR_THREAD_POOL_H
 #define THRUM_EXECUTOR_THREAD_POOL_H
 
+#include "base/clock.h"
 #include "executor/core/pool.h"
 #include "executor/thread/inbox.h"
 
@@ -72,10 +73,16 @@ static inline thrum__thread_pool_worker *thrum__thread_pool_worker_of(const thru
 /* ----------------------------------------------------- tasks.c: under the lock, but where it says */
 
 /* Makes a task ready to be put where workers find it. `number` says whether its wait is timed. Without the
- * lock. */
-void thrum__thread_pool_begin_to_pend(thrum__thread_pool *pool, thrum_future *future,
-                                      uint64_t number);
-enum { THRUM__UNTIMED = 1 };
+ * lock. The caller has the future alone until it stores its executor: a release, as a waiter may then run it,
+ * if it is a worker, before the future is in any list. */
+enum { THRUM__WAIT_SAMPLE = 16, THRUM__UNTIMED = 1 };
+static inline void thrum__thread_pool_begin_to_pend(thrum__thread_pool *pool, thrum_future *future,
+                                                    uint64_t number)
+{
+    future->next = NULL;
+    future->submitted = number % THRUM__WAIT_SAMPLE ? 0 : thrum__clock_now();
+    thrum__store_release(&future->executor, (void *)pool);
+}
 
 /* Takes a future into the backlog. */
 void thrum__thread_pool_push(thrum__thread_pool *pool, thrum_future *future);
