@@ -33,7 +33,7 @@ beside() {
     wait -n -p ended "$worker" "$client"
     status=$?
     if [ "$ended" = "$worker" ]; then
-        kill -KILL "$client" 2>/dev/null
+        kill -TERM "$client" 2>/dev/null # timeout passes it on
         wait "$client" 2>/dev/null
         return "$status"
     fi
