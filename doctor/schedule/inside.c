@@ -8,7 +8,7 @@
  *   socket       inside, if its other end is in this process, or in the backlog of a socket that listens here. The
  *                kernel is asked for the other end: of a Unix socket by its inode (sock_diag), of an Internet socket by
  *                its addresses. A socket that listens, or that any process may send to, reaches outside.
- *   timerfd      inside if it is not armed: it stays silent then
+ *   timerfd      inside if it is not armed and has no tick to read: it stays silent then
  *   epoll        as what it watches
  *   signalfd     a signal ends the wait
  *   all else     outside: files, terminals, devices, other processes
@@ -413,11 +413,22 @@ static enum turn_source epoll_source(int file, bool certain, int depth)
     return all;
 }
 
-static enum turn_source timer_source(int file)
+static bool timer_is_silent(int file)
 {
     char text[512];
     (void)about(file, text, sizeof text);
-    return strstr(text, "it_value: (0, 0)") ? SOURCE_INSIDE : SOURCE_OUTSIDE;
+    return strstr(text, "it_value: (0, 0)") && strstr(text, "ticks: 0\n");
+}
+
+/* A timer that has expired since its reader looked is not armed, but has a tick to read. One whose time is over may have
+ * neither for a moment, until the kernel counts the tick: so it is asked again after a millisecond. */
+static enum turn_source timer_source(int file)
+{
+    const struct timespec moment = {0, 1000000};
+    if (!timer_is_silent(file))
+        return SOURCE_OUTSIDE;
+    (void)thrum__kernel(SYS_nanosleep, (long)&moment, 0, 0, 0, 0);
+    return timer_is_silent(file) ? SOURCE_INSIDE : SOURCE_OUTSIDE;
 }
 
 static enum turn_source source_of(int file, bool certain, int depth)

@@ -323,7 +323,8 @@ waits_within_the_program_are_deadlocks() {
     seed=$(seed_found)
     explore 66 --json --seed "$seed" --repeat 3 -m off -p 0.1 -- "$samples/odd" full_tcp && has '{"runs":3,"same":3,' &&
         explore 0 --json -r 50 -- "$samples/odd" speaking_tcp && has '"outcomes":{"good":50}' &&
-        explore 0 --json -r 5 -- "$samples/odd" armed_timerfd && has '"outcomes":{"good":5}'
+        explore 0 --json -r 5 -- "$samples/odd" armed_timerfd && has '"outcomes":{"good":5}' &&
+        explore 0 --json -r 20 -- "$samples/odd" expiring_timerfd && has '"outcomes":{"good":20}'
 }
 
 # Another process may write: a client that connects or sends, a child, or the process that left the descriptor.

@@ -372,6 +372,18 @@ static int armed_timerfd(void)
     return timerfd_settime(timer, 0, &soon, NULL) == 0 && read(timer, &count, 8) == 8 ? 0 : 1;
 }
 
+/* The timer expires about when the reader has found it silent. */
+static int expiring_timerfd(void)
+{
+    uint64_t count;
+    int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC), good = 0;
+    for (long i = 0; i < 40; i++) {
+        struct itimerspec soon = {.it_value.tv_nsec = 1 + i * 5000};
+        good += timerfd_settime(timer, 0, &soon, NULL) == 0 && read(timer, &count, 8) == 8;
+    }
+    return good == 40 ? 0 : 1;
+}
+
 static int silent_select(void)
 {
     fd_set files;
@@ -706,6 +718,7 @@ int main(int argc, char **argv)
         {"full_tcp", full_tcp},
         {"speaking_tcp", speaking_tcp},
         {"armed_timerfd", armed_timerfd},
+        {"expiring_timerfd", expiring_timerfd},
         {"open_tcp", open_tcp},
         {"open_udp", open_udp},
         {"pipe_of_child", pipe_of_child},
