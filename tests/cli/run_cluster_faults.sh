@@ -61,7 +61,7 @@ worker_run() {
     wait -n -p ended "$worker" "$client"
     status=$?
     if [ "$ended" = "$worker" ]; then
-        kill -KILL "$client" 2>/dev/null
+        pkill -KILL -P "$client" # the end of timeout alone would leave it behind
         wait "$client" 2>/dev/null
         return "$status"
     fi
