@@ -110,8 +110,33 @@ what_cannot_be_watched_is_said() {
         ! "$thrum" doctor watch -p "$watched" >out 2>err && grep -q 'give one variable' err
 }
 
+# The processor has four, each for a word of 8 bytes.
+a_watchpoint_too_many_is_refused() {
+    local fine commands='' place
+    begin
+    for place in 0 8 16 24; do
+        start out err "$thrum" doctor watch -p "$watched" "wide+$place:8" 5>&-
+        commands="$commands $started"
+        shows watching 1 "$started"
+    done
+    ! "$thrum" doctor watch -p "$watched" balance >fifth 2>err && [ ! -s fifth ] &&
+        grep -q "another program uses the processor's watchpoints" err
+    fine=$?
+    # shellcheck disable=SC2086 # a list of words
+    kill $commands
+    # shellcheck disable=SC2086
+    wait $commands
+    [ $fine -eq 0 ] && watch 1 main=5 balance && grep -q 'writes balance: was 0, now 5$' out
+}
+
+a_limit_of_open_files_is_said() {
+    begin
+    ! (ulimit -n 6 && exec "$thrum" doctor watch -p "$watched" balance) >out 2>err && grep -q 'too many.* limit of open files\|Too many open files' err
+}
+
 tests='writes_are_told_with_thread_place_and_value threads_that_start_later_are_seen reads_are_seen_if_wanted
-a_part_of_a_variable_can_be_watched json_has_a_line_for_each_access it_ends_with_the_process what_cannot_be_watched_is_said'
+a_part_of_a_variable_can_be_watched json_has_a_line_for_each_access it_ends_with_the_process what_cannot_be_watched_is_said
+a_watchpoint_too_many_is_refused a_limit_of_open_files_is_said'
 # Each test needs watchpoints, which a virtual machine or the system may refuse.
 begin
 start out probe "$thrum" doctor watch -n 1 -p "$watched" balance
