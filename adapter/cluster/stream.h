@@ -9,7 +9,7 @@ enum {
     NO_STREAM = 10059 /* the server's code for a stream that is not there */
 };
 
-/* A stream of tasks. All zero is one that was never seen. Under the lock of the client or worker, but for the question. */
+/* A stream of tasks. All fields are zero until it is seen. The lock of the client or worker guards it; a question takes no lock. */
 struct stream {
     char created[CREATED_SIZE]; /* when it was made; empty while unknown */
     uint64_t times; /* the connection on which that was seen: thrum_cluster__link_times */

@@ -193,7 +193,7 @@ static void fill_row(struct row *row, const struct pool_look *pool, const struct
     put_rate(row->cells[DONE_RATE], rates.done);
 }
 
-/* The widths of the columns; 0 for one that is left out. */
+/* The widths of the columns. A column that is left out has the width 0. */
 struct layout {
     int width[COLUMNS];
 };

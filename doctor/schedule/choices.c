@@ -29,7 +29,7 @@
 enum { CHANGES_MOST = 16 };
 
 static uint64_t random_state;
-static uint32_t changes[CHANGES_MOST], change_count; /* 0 for one that has been */
+static uint32_t changes[CHANGES_MOST], change_count; /* a change that was made is 0 */
 static uint32_t planned;                             /* the next of the plan's choices */
 
 static bool balanced, holders_last;

@@ -90,8 +90,8 @@ bool thrum__signal_pass(int number, siginfo_t *info, void *context)
 
 /* ---- handlers of the program ---- */
 
-/* Signals whose handlers this thread calls now, although the code of this library is interrupted. There are none while a
- * handler runs, so one that does not return (siglongjmp) leaves none behind. */
+/* Signals whose handlers this thread calls now, although the code of this library is interrupted. No bit is set while
+ * a handler runs. So a handler that does not return (siglongjmp) leaves no bit behind. */
 static __thread uint64_t due __attribute__((tls_model("initial-exec")));
 
 /* Called for a signal of the program. The thread goes on to wait for its turn, with the signal blocked. */
@@ -429,8 +429,8 @@ static bool has_arrived(const struct turn_thread *thread, int number)
     return blocked & pending & bit_of(number);
 }
 
-/* The thread that gets a signal of the process: one that waits for it, or the first that does not block it, as the
- * system does. NULL if it stays pending, or no handler of the program is called. */
+/* The thread that gets a signal of the process: a thread that waits for it, or the first that does not block it. The
+ * system chooses the same. NULL if it stays pending, or no handler of the program is called. */
 static struct turn_thread *receiver_of(int number)
 {
     struct turn_thread *thread = thrum__turn_awaits(bit_of(number));

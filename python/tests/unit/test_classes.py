@@ -33,7 +33,7 @@ IN_C = (
     (queue.SimpleQueue, standard_queue.SimpleQueue),
 )
 
-# Those that thrum takes from the standard library, and one that only adds to it.
+# thrum takes these classes from the standard library, or only adds to them.
 STANDARD = (threading.Thread, threading.Timer, futures.ProcessPoolExecutor)
 
 
