@@ -22,7 +22,8 @@ static void begin_fetch(struct client *client, struct flight *flight,
         thrum_cluster__value_delete(&client->link, subject);
 }
 
-/* What a result says of a flight, which may be gone. Returns the task if that is its outcome. Under the lock. */
+/* What a result says of a flight, which may be gone. Returns the task if that is its outcome; if it is none, the I/O thread may
+ * have something to do. Under the lock. */
 static thrum_driven *take_result(struct client *client, const struct result_record *record,
                                  struct outcome *outcome)
 {
@@ -56,16 +57,20 @@ static void take_results(struct client *client, natsMsg *message)
     bool sound = thrum_cluster__reader_magic(&reader, "THR1");
     uint64_t count = thrum_cluster__reader_number(&reader, 4);
     struct result_record record;
+    bool wakes = false;
     while (sound && count-- > 0 && thrum_cluster__result_record_read(&reader, &record)) {
         struct outcome outcome = {NULL, record.kind, record.code < 0 ? record.code : -EPROTO,
                                   record.bytes, record.size};
-        thrum_with (&client->lock)
+        thrum_with (&client->lock) {
             outcome.task = take_result(client, &record, &outcome);
+            wakes |= !outcome.task || client->crowded;
+        }
         if (outcome.task)
             thrum_cluster__resolve(&outcome);
     }
+    if (wakes)
+        thrum_event_set(&client->wake);
     thrum_cluster__link_answer(&client->link, natsMsg_GetReply(message), "+ACK");
-    thrum_event_set(&client->wake); /* there is room for more */
 }
 
 /* The server's answer to a chunk of a value. */
@@ -108,9 +113,10 @@ static void take_stored(struct client *client, uint64_t number, const char *text
 {
     uint64_t code = thrum_cluster__json_number(text, size, "err_code"),
              sequence = thrum_cluster__json_number(text, size, "seq");
-    bool refuses = false;
+    bool refuses = false, wakes = nobody || code;
     thrum_with (&client->lock) {
         struct parcel *parcel = thrum_cluster__table_find(&client->parcels, number);
+        wakes |= client->full;
         if (nobody || code == NO_STREAM)
             client->lost = true;
         else if (!code && sequence)
@@ -130,7 +136,8 @@ static void take_stored(struct client *client, uint64_t number, const char *text
     if (refuses)
         thrum_cluster__resolve_parcel(client, number, RESULT_ERROR, -EAGAIN,
                                       "the server's queue of the pool is full");
-    thrum_event_set(&client->wake);
+    if (wakes)
+        thrum_event_set(&client->wake);
 }
 
 /* The server's answer about the message of a parcel that is to be cleared. */

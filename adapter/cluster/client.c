@@ -142,9 +142,11 @@ static bool take_tasks(struct client *client)
     for (int i = 0; i < TAKE_MOST; i++) {
         int rc = -EMSGSIZE;
         bool room = false;
-        thrum_with (&client->lock)
+        thrum_with (&client->lock) {
             room =
                 client->flights.count < FLIGHTS_MOST && !client->full && client->large < LARGE_MOST;
+            client->crowded = !room;
+        }
         thrum_driven *task = room ? thrum_driver_take(client->executor) : NULL;
         if (!task)
             return false;

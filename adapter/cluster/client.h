@@ -93,6 +93,7 @@ struct client {
     struct code *codes;
     uint64_t numbers;     /* the last number that was given */
     bool full;            /* the server refuses tasks: its queue is full */
+    bool crowded;         /* a task may wait in the backlog, because there is no room for it */
     bool lost;            /* the server has lost its state */
     struct stream stream; /* of tasks */
     struct stall stall;   /* of the consumer of results */

@@ -384,7 +384,7 @@ void thrum_cluster__take_cancels(natsConnection *connection, natsSubscription *s
         }
         thrum_cluster__worker_wake(worker);
     }
-    natsMsg_Destroy(message);
+    thrum_cluster__link_spend(&worker->link, message);
 }
 
 /* Asks a job to stop. The future is cancelled without the lock: only this thread frees it. */

@@ -27,6 +27,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <thrum/thread.h>
+#include <thrum/with.h>
 #include <unistd.h>
 
 enum { SERVERS_MOST = 16 };
@@ -159,6 +160,37 @@ static void note_reconnected(natsConnection *connection, void *context)
     link->reconnected(link->context);
 }
 
+static void destroy_spent(struct spent *spent)
+{
+    natsMsg *messages[SPENT_MOST];
+    int count = 0;
+    thrum_with (&spent->lock) {
+        count = spent->count;
+        memcpy(messages, spent->messages, (size_t)count * sizeof messages[0]);
+        spent->count = spent->bytes = 0;
+    }
+    while (count > 0)
+        natsMsg_Destroy(messages[--count]);
+}
+
+void thrum_cluster__link_spend(struct link *link, natsMsg *message)
+{
+    struct spent *spent = &link->spent;
+    bool full = false;
+    while (message) {
+        thrum_with (&spent->lock) {
+            if (spent->count < SPENT_MOST) {
+                spent->messages[spent->count++] = message;
+                spent->bytes += natsMsg_GetDataLength(message);
+                message = NULL;
+            }
+            full = spent->count == SPENT_MOST || spent->bytes >= SPENT_BYTES;
+        }
+        if (full)
+            destroy_spent(spent);
+    }
+}
+
 static void receive(natsConnection *connection, natsSubscription *subscription, natsMsg *message,
                     void *context)
 {
@@ -168,7 +200,7 @@ static void receive(natsConnection *connection, natsSubscription *subscription, 
     const char *subject = natsMsg_GetSubject(message);
     bool own = strncmp(subject, link->inbox, length) == 0 && subject[length] == '.';
     link->receive(link->context, own ? subject + length + 1 : NULL, message);
-    natsMsg_Destroy(message);
+    thrum_cluster__link_spend(link, message);
 }
 
 static void note_closed(natsConnection *connection, void *context)
@@ -505,6 +537,7 @@ void thrum_cluster__link_close(struct link *link)
     thrum_shield_end();
     while (link->listener_count > 0)
         natsSubscription_Destroy(link->listeners[--link->listener_count].subscription);
+    destroy_spent(&link->spent);
     natsConnection_Destroy(link->connection);
     natsInbox_Destroy(link->inbox);
     natsStatistics_Destroy(link->statistics);
@@ -524,11 +557,17 @@ void thrum_cluster__link_publish(struct link *link, const char *subject, const c
         return;
     if (reply)
         snprintf(inbox, sizeof inbox, "%s.%s", link->inbox, reply);
+    if (!id) {
+        (void)(reply ? natsConnection_PublishRequest(link->connection, subject, inbox, bytes,
+                                                     (int)size)
+                     : natsConnection_Publish(link->connection, subject, bytes, (int)size));
+        return;
+    }
     if (natsMsg_Create(&message, subject, reply ? inbox : NULL, bytes, (int)size) != NATS_OK)
         return;
-    if (!id || natsMsgHeader_Set(message, "Nats-Msg-Id", id) == NATS_OK)
+    if (natsMsgHeader_Set(message, "Nats-Msg-Id", id) == NATS_OK)
         (void)natsConnection_PublishMsg(link->connection, message);
-    natsMsg_Destroy(message);
+    thrum_cluster__link_spend(link, message);
 }
 
 void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text)
@@ -574,5 +613,6 @@ bool thrum_cluster__delivery_read(const char *reply, struct delivery *ret_delive
     int first = count == 9 ? 4 : 6; /* servers may put a domain and an account before the stream */
     ret_delivery->count = strtoull(tokens[first], NULL, 10);
     ret_delivery->sequence = strtoull(tokens[first + 1], NULL, 10);
+    ret_delivery->pending = strtoull(tokens[first + 4], NULL, 10);
     return ret_delivery->count > 0 && ret_delivery->sequence > 0;
 }

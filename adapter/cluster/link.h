@@ -6,6 +6,7 @@
 #include "wire.h"
 
 #include <nats/nats.h>
+#include <thrum/lock.h>
 
 enum {
     POOL_MOST = 32,
@@ -13,6 +14,8 @@ enum {
     CODE_SIZE = 128,
     PRIORITIES = 3,
     LISTENERS_MOST = 4,
+    SPENT_MOST = 32,         /* messages that are destroyed together */
+    SPENT_BYTES = 64 * 1024, /* bytes of such messages */
     OVERHEAD = 1024,         /* bytes of a message beside a value */
     INLINE_MOST = 512 * 1024 /* of a value that travels in a message */
 };
@@ -30,8 +33,16 @@ struct listener {
     thrum_event silent; /* no message comes any more */
 };
 
+/* Messages that are of no more use. */
+struct spent {
+    thrum_lock lock; /* no other lock is taken under it */
+    natsMsg *messages[SPENT_MOST];
+    int count, bytes;
+};
+
 struct link {
     natsConnection *connection;
+    struct spent spent;
     natsStatistics *statistics; /* of the connection, for thrum_cluster__link_times */
     struct listener listeners[LISTENERS_MOST];
     int listener_count;
@@ -51,8 +62,9 @@ struct link {
 
 /* What is known of a message that a consumer has delivered. */
 struct delivery {
-    uint64_t count, sequence,
-        time; /* how often it was delivered; where it stands in its stream, and since when */
+    uint64_t count;    /* how often it was delivered */
+    uint64_t sequence; /* where it stands in its stream */
+    uint64_t pending;  /* messages behind it that were never delivered */
 };
 
 /* A consumer that is suspected to deliver nothing: stalls.c. */
@@ -96,6 +108,10 @@ void thrum_cluster__link_make_stream(struct link *link, const char *kind, const 
 /* What stands for the function of a task in subjects and names of consumers, from its name: "square=1" for "square@1", and
  * the build-id for a name of that. Servers of a cluster send each other a subject behind an "@", so it must have none. */
 void thrum_cluster__code_of(const char *name, char code[CODE_SIZE]);
+
+/* Gives a message to natsMsg_Destroy, now or later. libnats frees messages on a thread of its own, and each natsMsg_Destroy wakes
+ * that thread if it sleeps: for many messages at a time it wakes once. */
+void thrum_cluster__link_spend(struct link *link, natsMsg *message);
 
 /* Acknowledges, or says that it goes on: `text` is +ACK or +WPI. */
 void thrum_cluster__link_answer(struct link *link, const char *reply, const char *text);

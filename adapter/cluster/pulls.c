@@ -8,13 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void ask(struct worker *worker, const struct consumer *consumer, size_t count)
+/* A request that was noted in the worker, and is to be sent. */
+struct request_to_send {
+    size_t consumer, count; /* `count` is 0 for a request that waits */
+};
+
+static void ask(struct worker *worker, const struct request_to_send *request)
 {
+    const struct consumer *consumer = &worker->consumers[request->consumer];
+    size_t count = request->count;
     char subject[SUBJECT_SIZE], inbox[SUBJECT_SIZE], text[80];
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.MSG.NEXT.thrum-%s-t.p%d-%s",
              worker->link.settings.pool, consumer->rank, consumer->code);
     snprintf(inbox, sizeof inbox, "%s.%c.%zu", worker->pull_inbox, count ? 'b' : 'w',
-             (size_t)(consumer - worker->consumers));
+             request->consumer);
     if (count)
         snprintf(text, sizeof text, "{\"batch\":%zu,\"no_wait\":true}", count);
     else
@@ -40,13 +47,18 @@ static bool a_request_was_lost(struct worker *worker, thrum_time now)
     for (size_t i = 0; i < worker->consumer_count && lost; i++)
         worker->consumers[i].waits = 0;
     worker->lost |= lost;
-    if (lost)
+    if (lost) {
         thrum_cluster__stream_doubt(&worker->stream);
+        thrum_cluster__worker_wake(worker);
+    }
     return lost;
 }
 
+/* Sends the requests without the lock: a task that ends meanwhile needs it. */
 void thrum_cluster__ask_for_more(struct worker *worker)
 {
+    struct request_to_send requests[CODES_MOST * PRIORITIES];
+    size_t request_count = 0;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
         size_t batch = worker->batch ? worker->batch : 1, most = most_held(worker);
@@ -73,13 +85,15 @@ void thrum_cluster__ask_for_more(struct worker *worker)
                 consumer->asked = count;
                 consumer->asked_at = now;
                 promised += count * batch;
-                ask(worker, consumer, count);
+                requests[request_count++] = (struct request_to_send){i, count};
             } else if (!consumer->asked && !consumer->waits) {
                 consumer->waits = now + (WAIT_SECONDS * 1000 + 500) * MS;
-                ask(worker, consumer, 0);
+                requests[request_count++] = (struct request_to_send){i, 0};
             }
         }
     }
+    for (size_t i = 0; i < request_count; i++)
+        ask(worker, &requests[i]);
 }
 
 static struct consumer *consumer_of(struct worker *worker, const char *subject)
@@ -135,7 +149,7 @@ void thrum_cluster__take_pulled(natsConnection *connection, natsSubscription *su
             struct consumer *consumer = consumer_of(worker, subject);
             if (!consumer)
                 break;
-            consumer->hot = true;
+            consumer->hot = delivery.pending || delivery.count > 1;
             consumer->stall.since = 0;
             if (consumer->waits) /* the server serves the older request first */
                 consumer->waits = 0;
@@ -143,7 +157,7 @@ void thrum_cluster__take_pulled(natsConnection *connection, natsSubscription *su
                 consumer->asked--;
         }
         thrum_cluster__take_tasks(worker, subject, reply, &delivery, message);
-        thrum_cluster__worker_wake(worker);
+        thrum_cluster__ask_for_more(worker);
     }
-    natsMsg_Destroy(message);
+    thrum_cluster__link_spend(&worker->link, message);
 }

@@ -151,6 +151,7 @@ void thrum_cluster__worker_stored(struct worker *worker, uint64_t number, const 
 {
     bool stored = thrum_cluster__json_number(text, size, "seq") &&
                   !thrum_cluster__json_number(text, size, "err_code");
+    bool wakes = nobody;
     thrum_with (&worker->lock) {
         struct answer **link = &worker->answers;
         if (nobody)
@@ -164,6 +165,8 @@ void thrum_cluster__worker_stored(struct worker *worker, uint64_t number, const 
         for (size_t i = 0; i < answer->count; i++)
             thrum_cluster__release(worker, answer->leases[i]);
         thrum_cluster__free_answer(answer);
+        wakes |= worker->draining;
     }
-    thrum_cluster__worker_wake(worker);
+    if (wakes) /* a drained worker ends */
+        thrum_cluster__worker_wake(worker);
 }

@@ -35,12 +35,18 @@
  *
  * How many. A worker holds at most as many tasks as it can run, and, if they are short, as many more as it runs in AHEAD_NS:
  * they hide the time that it takes to get the next. While it has room, each consumer has one request for one message that
- * waits at the server (`waits`), so a task that comes is delivered at once. A consumer that has just delivered is `hot`: it is
- * asked for as many as there is room for, the highest priority first, by requests that do not wait. It stops to be hot when
- * such a request finds nothing.
+ * waits at the server (`waits`), so a task that comes is delivered at once. Each message tells whether more wait behind it. Then
+ * the consumer is `hot`: it is asked for as many as there is room for, the highest priority first, by requests that do not wait.
+ * It stops to be hot when such a request finds nothing, or a message is the last one. A message that comes again tells nothing of
+ * others that come again; so it counts as one with more behind it.
  *
- * Threads as in client.c: the I/O thread, and those of libnats, which read tasks and submit them. The lock is not held while
- * jobs are submitted or cancelled.
+ * Threads as in client.c: the I/O thread, and those of libnats, which read tasks, submit them, and ask for more. The lock is
+ * not held while jobs are submitted or cancelled, nor while messages are asked for.
+ *
+ * Latency. A task alone in the pool takes as long as the threads that it passes: the I/O thread of the client, the server, two
+ * threads of libnats and one of the executor, the I/O thread of the worker, the server, two threads of libnats. What else
+ * wakes meanwhile takes the processor from these. So the I/O thread is woken only for what it must do, and messages of libnats are
+ * freed many at a time (thrum_cluster__link_spend).
  */
 #include "worker.h"
 
@@ -210,7 +216,7 @@ static void take_question(natsConnection *connection, natsSubscription *subscrip
                  (unsigned long long)worker->replaced);
     if (natsMsg_GetReply(message))
         (void)natsConnection_PublishString(connection, natsMsg_GetReply(message), text);
-    natsMsg_Destroy(message);
+    thrum_cluster__link_spend(&worker->link, message);
 }
 
 static void say_progress(struct worker *worker)
@@ -314,7 +320,7 @@ static thrum_time next_look(struct worker *worker)
 {
     thrum_time next = thrum_now() + 500 * MS;
     thrum_with (&worker->lock) {
-        if (worker->progress_at < next && worker->leases)
+        if (worker->progress_at < next)
             next = worker->progress_at;
         if (ask_at(worker) < next)
             next = ask_at(worker);

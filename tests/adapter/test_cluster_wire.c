@@ -169,6 +169,23 @@ TEST(a_consumer_is_stalled_after_a_time_without_deliveries)
     CHECK(thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
 }
 
+TEST(a_delivery_tells_how_many_wait_behind_it)
+{
+    struct delivery delivery;
+    CHECK(thrum_cluster__delivery_read("$JS.ACK.thrum-x-t.p1-f=1.2.30.31.1700000000.5", &delivery));
+    CHECK_INT(delivery.count, ==, 2);
+    CHECK_INT(delivery.sequence, ==, 30);
+    CHECK_INT(delivery.pending, ==, 5);
+    CHECK(thrum_cluster__delivery_read("$JS.ACK.hub.account.thrum-x-t.p1-f=1.1.7.8.1700000000.0.x",
+                                       &delivery));
+    CHECK_INT(delivery.count, ==, 1);
+    CHECK_INT(delivery.sequence, ==, 7);
+    CHECK_INT(delivery.pending, ==, 0);
+    CHECK(!thrum_cluster__delivery_read("$JS.ACK.thrum-x-t.p1-f=1.2.30.31", &delivery));
+    CHECK(!thrum_cluster__delivery_read("_INBOX.a.b.1.2.3.4.5.6.7.8", &delivery));
+    CHECK(!thrum_cluster__delivery_read(NULL, &delivery));
+}
+
 TEST(a_table_is_like_an_array)
 {
     enum { NUMBERS = 300, ROUNDS = 20000 };
