@@ -76,7 +76,7 @@ struct stall {
 /* Takes the server's answer about a consumer. Returns true if messages have been waiting for `limit`, and it has delivered none. */
 bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, thrum_time limit);
 
-/* Checks options. Returns 0 or -EINVAL. */
+/* Checks options, and fills in the defaults (settings.c). Returns 0 or -EINVAL. */
 int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_options *options,
                                  thrum_error *ret_error);
 
