@@ -7,7 +7,8 @@
  *     THRUM_FAULT='write 3 SHORT' the third call of write (or read, pread) transfers one byte
  *     THRUM_FAULT='write 3 KILL'  before the third call of write the process is killed
  *
- * A failing close closes all the same, as in Linux. Names are those of the source, without "64".
+ * A failing close closes all the same, as in Linux. A failing sqlite3_exec returns SQLITE_BUSY for EAGAIN, and else
+ * SQLITE_IOERR. Names are those of the source, without "64".
  * tests/cli/faults.sh runs a command once for the log and then once for each call and error.
  */
 #include <dirent.h>
@@ -16,6 +17,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -239,6 +241,20 @@ int __wrap_posix_spawnp(pid_t *ret_pid, const char *file, const posix_spawn_file
     int wrong = fault("posix_spawnp");
     return wrong ? wrong
                  : __real_posix_spawnp(ret_pid, file, actions, attributes, words, environment);
+}
+
+typedef int sqlite_row(void *context, int count, char **columns, char **names);
+int __real_sqlite3_exec(sqlite3 *database, const char *sql, sqlite_row *row, void *context,
+                        char **ret_message);
+int __wrap_sqlite3_exec(sqlite3 *database, const char *sql, sqlite_row *row, void *context,
+                        char **ret_message);
+int __wrap_sqlite3_exec(sqlite3 *database, const char *sql, sqlite_row *row, void *context,
+                        char **ret_message)
+{
+    int wrong = fault("sqlite3_exec");
+    if (wrong == 0)
+        return __real_sqlite3_exec(database, sql, row, context, ret_message);
+    return wrong == EAGAIN ? SQLITE_BUSY : SQLITE_IOERR;
 }
 
 static mode_t mode_of(int flags, va_list list)

@@ -44,6 +44,7 @@ errors_of() {
     fork | posix_spawnp) echo EAGAIN ENOMEM ;;
     poll | ppoll | wait4 | waitpid) echo EINTR ;;
     fcntl | flock) echo EINTR ENOMEM ;;
+    sqlite3_exec) echo EIO EAGAIN ;;
     *) echo EIO ;;
     esac
 }
