@@ -2,8 +2,8 @@
 # Runs the functions of a test script, and waits for states: bash scripts source it.
 #
 # A test is a function that returns 0. What it writes to standard error goes to the file `said` in the directory in which it
-# starts. Of a test that fails, the log shows the last commands with the status of each, and the ends of its files. So a failure that
-# nobody can repeat is explained all the same.
+# starts. Of a test that fails, the log shows the ends of its files there, and the last commands with the status of each. So a
+# failure that nobody can repeat is explained all the same. What the test said comes first, as a log may be cut behind it.
 #
 # A test waits by until_true or await_line, never by sleep or a loop of its own. A limit that is there only to end a hang is LIMIT.
 
@@ -32,11 +32,11 @@ left_out() { :; }
 # What show_failure shows the ends of.
 shown_files='said out err'
 
-# show_failure: what to see of a test that has failed, beside its last commands.
+# show_failure: what to see of a test that has failed, beside its last commands. It starts where the test did.
 show_failure() {
     local file
     for file in $shown_files; do
-        [ ! -s "$file" ] || tail -n 8 "$file" | sed "s/^/$file: /"
+        [ ! -s "$file" ] || tail -n 16 "$file" | sed "s/^/$file: /"
     done
 }
 
@@ -45,7 +45,7 @@ show_trace() { grep -v '^+* \[[0-9]*\] tap\.sh:' /proc/$$/fd/200 | tail -n 24; }
 
 # run_tests TEST...: runs them and reports in TAP. Exits with 1 if one fails.
 run_tests() {
-    local tap_number=0 tap_failed=0 tap_test tap_reason tap_status tap_began
+    local tap_number=0 tap_failed=0 tap_test tap_reason tap_status tap_began tap_folder
     echo "1..$#"
     for tap_test; do
         tap_number=$((tap_number + 1))
@@ -57,6 +57,7 @@ run_tests() {
         enter "$tap_test"
         : >/proc/$$/fd/200
         : >said
+        tap_folder=$PWD
         tap_began=$SECONDS
         set -x
         "$tap_test" 2>>said
@@ -68,8 +69,8 @@ run_tests() {
             echo "not ok $tap_number - $tap_test"
             {
                 echo "status $tap_status after $((SECONDS - tap_began)) s, load $(cut -d ' ' -f 1-3 /proc/loadavg)"
+                (cd "$tap_folder" && show_failure)
                 show_trace
-                show_failure
             } 2>&1 | cut -c 1-300 | sed 's/^/# /'
         fi
     done

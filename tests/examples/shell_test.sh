@@ -14,6 +14,7 @@ set -u
 thrum=$(realpath "$1") build=$(realpath "$2") source=$(realpath "$3")
 work=$(mktemp -d)
 started=
+enter() { cd "$work" || exit 1; }
 end_all() {
     [ -z "$started" ] || kill -KILL "$started" 2>/dev/null
     wait 2>/dev/null
@@ -21,7 +22,6 @@ end_all() {
 }
 trap 'end_all; rm -rf "$work"' EXIT
 cd "$work" || exit 1
-: >err
 mkdir bin && ln -s "$thrum" bin/thrum
 export LC_ALL=C PATH=$work/bin:$PATH
 export CPATH=$source/include LIBRARY_PATH=$build/src LD_LIBRARY_PATH=$build/src
@@ -29,12 +29,22 @@ grep -v '^#' "$source/tests/examples/shell_blocks" >exceptions
 
 pages() { (cd "$source" && ls README.md docs/*.md docs/guide/*.md) | grep -v 'pitfalls\.md$'; }
 
-# start_copy NAME PROGRAM [ARGUMENT...]: runs a copy of PROGRAM under another name.
+# The pages ask for the one process of a name. Other tests run programs of these names, so only a child of this test counts.
+cat >bin/pidof <<END && chmod +x bin/pidof || exit 1
+#!/bin/sh
+for process in \$($(command -v pidof) "\$1"); do
+    grep -s -q "^PPid:.$$\$" "/proc/\$process/status" && echo "\$process"
+done
+END
+
+# start_copy NAME PROGRAM [ARGUMENT...]: runs a copy of PROGRAM under another name, until it waits.
 start_copy() {
     cp --remove-destination "$2" "$1"
     "./$1" "${@:3}" >/dev/null 2>&1 &
     started=$!
+    until_true waits_as "$1"
 }
+waits_as() { [ "/proc/$started/exe" -ef "$1" ] && grep -q '^State:.S' "/proc/$started/status"; }
 
 has_deadlock() { thrum doctor -p "$started" | grep -q '^DEADLOCK: '; }
 
@@ -73,25 +83,23 @@ run_block() {
     fi
     [ $status -ne 66 ] || ! grep -q '^DEADLOCK: ' out || status=0
     [ $status -ne 0 ] || [ "$missing" ] || return 0
-    echo "$1, block of shell $2: status $status${missing:+, the page has: $missing}" >&2
-    cat "$2.sh" out >&2
+    echo "$1, block of shell $2: status $status${missing:+, the page has: $missing}; it printed:" >&2
+    tail -n 6 out >&2
     return 1
 }
 
-the_blocks_of_shell_can_be_run() {
-    local page number failed=0
-    for page in $(pages); do
-        mkdir "$work/page" && cd "$work/page" || return 1
-        split_page "$source/$page"
-        [ ! -e 1.sh ] || prepare "$page"
-        for ((number = 1; ; number++)); do
-            [ -e $number.sh ] || break
-            echo "$page:$number" >>"$work/blocks"
-            run_block "$page" $number || failed=1
-        done
-        end_all
-        cd "$work" && rm -rf page
+# run_page PAGE: runs its blocks.
+run_page() {
+    local number failed=0
+    rm -rf "$work/page" && mkdir "$work/page" && cd "$work/page" || return 1
+    split_page "$source/$1"
+    [ ! -e 1.sh ] || prepare "$1"
+    for ((number = 1; ; number++)); do
+        [ -e $number.sh ] || break
+        echo "$1:$number" >>"$work/blocks"
+        run_block "$1" $number || failed=1
     done
+    end_all
     return $failed
 }
 
@@ -105,4 +113,13 @@ each_exception_is_one_of_a_block_and_has_a_reason() {
     done <exceptions
 }
 
-run_tests the_blocks_of_shell_can_be_run each_exception_is_one_of_a_block_and_has_a_reason
+# A test for each page, so that its name tells which one is wrong.
+tests=
+for page in $(pages); do
+    grep -q '^```sh$' "$source/$page" || continue
+    name=$(tr '/-' '__' <<<"the_blocks_of_${page%.md}_can_be_run")
+    eval "$name() { run_page $page; }"
+    tests="$tests $name"
+done
+# shellcheck disable=SC2086 # a list of words
+run_tests $tests each_exception_is_one_of_a_block_and_has_a_reason
