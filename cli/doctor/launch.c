@@ -2,6 +2,9 @@
  * and the name of our socket. The socket is in the abstract namespace, so it leaves no file behind.
  * Every process on the machine can reach such a socket. Only processes of this user and of root are
  * accepted, and what they send is checked (recording.c).
+ *
+ * The library sends right after it has connected, but may be preempted in between, or stopped, for any time. So a connection
+ * is kept until it has something to read. Those that never have are closed at the end of the command.
  */
 #include "launch.h"
 
@@ -12,12 +15,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -46,6 +49,21 @@ static int listen_at(char *name, size_t size)
     return file;
 }
 
+static int watch_for(const struct launch *launch, int file)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = file};
+    return epoll_ctl(launch->arrivals, EPOLL_CTL_ADD, file, &event) == 0 ? 0 : -errno;
+}
+
+static int open_sockets(struct launch *launch, char *name, size_t size)
+{
+    launch->listener = listen_at(name, size);
+    if (launch->listener < 0)
+        return launch->listener;
+    launch->arrivals = epoll_create1(EPOLL_CLOEXEC);
+    return launch->arrivals < 0 ? -errno : watch_for(launch, launch->listener);
+}
+
 static int start(struct launch *launch, char **words, char **environment, const sigset_t *mask)
 {
     posix_spawnattr_t attributes;
@@ -71,15 +89,14 @@ int launch(struct launch *launch, char **words, const sigset_t *mask, unsigned r
            char *message, size_t size)
 {
     char name[NAME_SIZE], library[PRELOAD_PATH_SIZE];
-    *launch = (struct launch){.listener = -1, .process = -1};
+    *launch = (struct launch){.listener = -1, .arrivals = -1, .process = -1};
     if (!preload_find("libthrum-doctor.so", library, sizeof library)) {
         snprintf(message, size,
                  "cannot find libthrum-doctor.so, which is installed with thrum in %s",
                  LIBRARY_FOLDER);
         return -ENOENT;
     }
-    launch->listener = listen_at(name, sizeof name);
-    int rc = launch->listener < 0 ? launch->listener : 0;
+    int rc = open_sockets(launch, name, sizeof name);
     char value[NAME_SIZE + 32];
     snprintf(value, sizeof value, ring_bits ? "%s,rings=%u" : "%s", name, ring_bits);
     char **environment = rc == 0 ? preload_environment(library, REGION_VARIABLE, value) : NULL;
@@ -112,19 +129,7 @@ static int descriptor_in(struct msghdr *message)
     return found;
 }
 
-/* The library sends right after it has connected, but may be preempted in between. */
-static bool readable(int file)
-{
-    enum { WAIT_MS = 100 };
-    struct pollfd ready = {file, POLLIN, 0};
-    int count;
-    do
-        count = poll(&ready, 1, WAIT_MS);
-    while (count < 0 && errno == EINTR);
-    return count == 1;
-}
-
-int launch_receive(const struct launch *launch, pid_t *ret_pid)
+static int receive_from(int file, pid_t *ret_pid)
 {
     struct ucred sender;
     socklen_t sender_size = sizeof sender;
@@ -135,12 +140,9 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
                              .msg_iovlen = 1,
                              .msg_control = control,
                              .msg_controllen = sizeof control};
-    int file = accept4(launch->listener, NULL, NULL, SOCK_CLOEXEC);
-    if (file < 0)
-        return errno == EINTR || errno == ECONNABORTED ? -EPROTO : -EAGAIN;
     int descriptor = -EPROTO;
     if (getsockopt(file, SOL_SOCKET, SO_PEERCRED, &sender, &sender_size) == 0 &&
-        (sender.uid == getuid() || sender.uid == 0) && readable(file)) {
+        (sender.uid == getuid() || sender.uid == 0)) {
         ssize_t got = recvmsg(file, &message, MSG_CMSG_CLOEXEC);
         int received = got > 0 ? descriptor_in(&message) : -1;
         if (got == 0) /* it was killed before it could send */
@@ -156,11 +158,30 @@ int launch_receive(const struct launch *launch, pid_t *ret_pid)
     return descriptor;
 }
 
+int launch_receive(const struct launch *launch, pid_t *ret_pid)
+{
+    struct epoll_event event;
+    while (epoll_wait(launch->arrivals, &event, 1, 0) == 1) {
+        if (event.data.fd != launch->listener)
+            return receive_from(event.data.fd, ret_pid);
+        int file = accept4(launch->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (file < 0)
+            return errno == EINTR || errno == ECONNABORTED ? -EPROTO : -EAGAIN;
+        int rc = watch_for(launch, file);
+        if (rc < 0) {
+            (void)close(file);
+            return rc;
+        }
+    }
+    return -EAGAIN;
+}
+
 void launch_close(struct launch *launch)
 {
-    if (launch->listener >= 0)
-        (void)close(launch->listener);
-    if (launch->process >= 0)
-        (void)close(launch->process);
-    *launch = (struct launch){.listener = -1, .process = -1};
+    int *files[] = {&launch->listener, &launch->arrivals, &launch->process};
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (*files[i] >= 0)
+            (void)close(*files[i]);
+        *files[i] = -1;
+    }
 }

@@ -7,8 +7,9 @@
 #include <sys/types.h>
 
 struct launch {
-    int listener; /* the socket to which the library sends its regions */
-    int process;  /* becomes readable when the program has ended */
+    int listener; /* the socket to which the library connects, to send a region */
+    int arrivals; /* an epoll of the listener and its connections: readable if launch_receive may have something */
+    int process; /* becomes readable when the program has ended */
     pid_t pid;
 };
 

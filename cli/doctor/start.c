@@ -203,7 +203,7 @@ static int watch_until_end(struct watch *watch, int signals)
     double next = 0;
     for (;;) {
         struct pollfd ready[] = {{watch->launch.process, POLLIN, 0},
-                                 {watch->launch.listener, POLLIN, 0},
+                                 {watch->launch.arrivals, POLLIN, 0},
                                  {signals, POLLIN, 0}};
         double left = next - live_now();
         if (watch->options->advice && left > SAMPLE_MS / 1e3)

@@ -6,6 +6,11 @@
  * are made directly, as the C library's functions are points of cancellation, and other preloaded
  * libraries may replace them.
  *
+ * Which files are mapped is noted when the region is made, and at exit. A process may end before the watcher looks at it, and
+ * without exit(). A region is made while the program starts: in this library's constructor, or in that of another one, which
+ * for a worker of libthrum never returns. The loader's lock is free then. In a child of fork it may be held by a thread that
+ * the child does not have. So the child copies what its parent has noted, whose region stays mapped until then.
+ *
  * A program without a watcher, or to which the system refuses what is needed here, runs on as if the
  * library were not there.
  */
@@ -28,6 +33,7 @@
 #endif
 
 struct region *thrum__watch_region;
+static struct region *inherited; /* a parent's, in a child of fork that has made none yet */
 
 enum { UNTRIED, IN_WORK, OPEN, OFF };
 static uint32_t state;
@@ -127,6 +133,21 @@ static void fill_in(struct region *region)
     region->program[length > 0 ? length : 0] = 0;
 }
 
+static int note_file(struct dl_phdr_info *info, size_t size, void *argument);
+
+static void note_files_at_start(struct region *region)
+{
+    if (!inherited) {
+        dl_iterate_phdr(note_file, region);
+        return;
+    }
+    uint32_t count = __atomic_load_n(&inherited->segment_count, __ATOMIC_ACQUIRE);
+    memcpy(region->segments, inherited->segments, count * sizeof *region->segments);
+    region->segment_count = count;
+    syscall(SYS_munmap, inherited, inherited->size);
+    inherited = NULL;
+}
+
 /* The arguments of syscall are passed as they are: the last one lies on the stack, where an int would leave its
  * upper half undefined. */
 static bool open_now(void)
@@ -142,6 +163,7 @@ static bool open_now(void)
     if (address >= 0 || address < -4095) {
         struct region *region = (struct region *)address;
         fill_in(region);
+        note_files_at_start(region);
         thrum__trace_open(region);
         done = send_region((int)file, region);
         if (done)
@@ -169,7 +191,7 @@ bool thrum__watch_region_open(void)
 void thrum__watch_region_leave(void)
 {
     if (thrum__watch_region)
-        syscall(SYS_munmap, thrum__watch_region, region_size(ring_bits));
+        inherited = thrum__watch_region;
     thrum__watch_region = NULL;
     if (state == OPEN)
         state = UNTRIED;

@@ -398,8 +398,7 @@ __attribute__((constructor)) static void load(void)
         return;
     key_made = pthread_key_create(&key, at_end) == 0;
     __register_atfork(NULL, NULL, in_child, NULL);
-    if (thrum__watch_slot())
-        thrum__watch_segments();
+    (void)thrum__watch_slot();
 }
 
 __attribute__((destructor)) static void unload(void)

@@ -1,5 +1,6 @@
 /* Programs for `thrum trace`: what their threads do is known, and so what must be in the trace. */
 #include "sample.h"
+#include "stop_parent.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -186,6 +187,20 @@ static void forks(void)
     take(NULL);
 }
 
+/* The command, which is the parent, sleeps meanwhile. */
+static void unseen(void)
+{
+    int status;
+    stop_parent();
+    pid_t child = fork();
+    if (child == 0) {
+        take(NULL);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    kill(getppid(), SIGCONT);
+}
+
 static int run_c11(void *unused)
 {
     (void)unused;
@@ -274,6 +289,7 @@ int main(int argc, char **argv)
                                             {"many_events", many_events},
                                             {"many_threads", many_threads},
                                             {"forks", forks},
+                                            {"unseen", unseen},
                                             {"c11", c11},
                                             {"handlers", handlers},
                                             {"brief", brief},

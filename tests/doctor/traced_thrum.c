@@ -1,7 +1,9 @@
 /* A program with libthrum for `thrum trace`: fibers, a thread pool, a process pool.
  *
- *     traced_thrum fibers | threads | processes
+ *     traced_thrum fibers | threads | processes | unseen
  */
+#include "stop_parent.h"
+
 #include <thrum.h>
 
 #include <string.h>
@@ -40,6 +42,12 @@ static int count_up(thrum_task *self)
     return 0;
 }
 
+static int die(thrum_task *self)
+{
+    (void)self;
+    return kill(getpid(), SIGKILL);
+}
+
 static int run(thrum_executor *pool, thrum_task_fn *function, thrum_task_fn *last)
 {
     thrum_future *futures[TASKS + 1];
@@ -56,6 +64,28 @@ static int run(thrum_executor *pool, thrum_task_fn *function, thrum_task_fn *las
     return rc;
 }
 
+static thrum_executor *one_process(void)
+{
+    return thrum_process_pool_new(&(thrum_process_pool_options){.max_workers = 1});
+}
+
+/* The command, which is the parent, sleeps until the worker is dead. */
+static int unseen(void)
+{
+    stop_parent();
+    thrum_executor *pool = one_process();
+    int failed = 0;
+    for (int i = 0; pool && i <= TASKS + 1; i++) {
+        thrum_future *future = thrum_submit(pool, i <= TASKS ? count_up : die, THRUM_NOTHING);
+        failed += !future || thrum_future_result(future, NULL, 0, THRUM_FOREVER) != 0;
+        thrum_future_free(future);
+    }
+    if (pool)
+        thrum_executor_shutdown(pool);
+    kill(getppid(), SIGCONT);
+    return failed != 1;
+}
+
 int main(int argc, char **argv)
 {
     const char *kind = argc == 2 ? argv[1] : "";
@@ -66,7 +96,8 @@ int main(int argc, char **argv)
         return run(thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 2}), count_up,
                    count_up);
     if (strcmp(kind, "processes") == 0)
-        return run(thrum_process_pool_new(&(thrum_process_pool_options){.max_workers = 1}),
-                   count_up, count_up);
+        return run(one_process(), count_up, count_up);
+    if (strcmp(kind, "unseen") == 0)
+        return unseen();
     return 2;
 }
