@@ -26,7 +26,7 @@ template <int number> void transfer(account &from, account &to)
 
 int main()
 {
-    alarm(120);
+    alarm(3600);
     std::thread one(bank::transfer<0>, std::ref(bank::first), std::ref(bank::second));
     std::thread two(bank::transfer<1>, std::ref(bank::second), std::ref(bank::first));
     std::puts("ready");

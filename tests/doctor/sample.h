@@ -1,8 +1,7 @@
 /* What the sample programs have in common: threads with names, and a meeting before they block.
  *
  * A sample is called with the name of a case. It says "ready" on stdout once each of its threads is
- * about to do what it is there for, and then stays as it is until it is killed, at most
- * SAMPLE_SECONDS.
+ * about to do what it is there for, and then stays as it is until it is killed, at most an hour.
  */
 #ifndef TESTS_DOCTOR_SAMPLE_H
 #define TESTS_DOCTOR_SAMPLE_H
@@ -17,10 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#ifndef SAMPLE_SECONDS
-#define SAMPLE_SECONDS 120
-#endif
 
 struct sample {
     const char *name;
@@ -65,7 +60,7 @@ static inline void sleep_on(void)
 
 static inline int sample_main(int argc, char **argv, const struct sample *samples)
 {
-    alarm(SAMPLE_SECONDS);
+    alarm(3600);
     pthread_setname_np(pthread_self(), "main");
     for (; argc == 2 && samples->name; samples++)
         if (strcmp(samples->name, argv[1]) == 0) {
