@@ -65,12 +65,37 @@ def _case(case):
     raise TypeError(f"select() cannot wait for {type(case).__name__}")
 
 
-def _attempt(cases):
-    for case in cases:
+def _attempt(cases, listeners=(), vain=None):
+    """Perform the first case that is ready: (object, value), or None.
+
+    `vain` gets the listeners whose wake came before an attempt that failed.
+    """
+    for number, case in enumerate(cases):
+        woken = listeners and listeners[number].woken
         done, value = case.attempt()
         if done:
             return case.object, value
+        if woken:
+            vain.append(listeners[number])
     return None
+
+
+def _wait(cases, end):
+    """Sleep until a case may be ready, or until `end`, and try all."""
+    woken = _thrum.Event()
+    listeners = []
+    vain = []
+    try:
+        for case in cases:
+            listeners.append(case.listen(woken.set))
+        found = _attempt(cases, listeners, vain)
+        if not found and woken.wait(None if end is None else max(end - monotonic(), 0)):
+            found = _attempt(cases, listeners, vain)
+        return found
+    finally:
+        # A wake for another case than that which was performed is for another waiter of its object.
+        for listener in listeners:
+            listener.close(listener not in vain)
 
 
 def select(*cases, timeout=None):
@@ -86,21 +111,7 @@ def select(*cases, timeout=None):
     """
     ordered = [_case(case) for case in cases]
     end = None if timeout is None else monotonic() + timeout
-    while True:
-        found = _attempt(ordered)
-        if found or (end is not None and end <= monotonic()):
-            return found
-        woken = _thrum.Event()
-        listeners = []
-        pass_on = True
-        try:
-            for case in ordered:
-                listeners.append(case.listen(woken.set))
-            found = _attempt(ordered)
-            if found:
-                return found
-            woken.wait(None if end is None else end - monotonic())
-            pass_on = False
-        finally:
-            for listener in listeners:
-                listener.close(pass_on)
+    found = _attempt(ordered)
+    while not found and (end is None or monotonic() < end):
+        found = _wait(ordered, end)
+    return found

@@ -431,6 +431,27 @@ class ExtrasTest(unittest.TestCase):
         self.assertEqual(semaphore._value, 0)
         self.assertRaises(TypeError, thrum.select, 3)
 
+    def test_wake_that_select_does_not_use_goes_on(self):
+        lock, jobs = threading.Lock(), queue.Queue()
+        lock.acquire()
+        found = []
+        selecting = standard.Thread(target=lambda: found.append(thrum.select(jobs, lock)))
+        acquiring = standard.Thread(target=lock.acquire)
+        for thread in selecting, acquiring:
+            thread.start()
+            until_waiting(thread)
+        interval = sys.getswitchinterval()
+        sys.setswitchinterval(FOREVER)  # select() sees both wakes
+        try:
+            jobs.put("job")
+            lock.release()
+        finally:
+            sys.setswitchinterval(interval)
+        acquiring.join(FOREVER)
+        self.assertFalse(acquiring.is_alive())
+        selecting.join()
+        self.assertEqual(found, [(jobs, "job")])
+
     def test_select_loses_no_item(self):
         queues = [queue.Queue() for _ in range(3)]
         got = queue.Queue()
