@@ -334,7 +334,7 @@ static PyObject *queue_listen(PyObject *object, PyObject *const *arguments, Py_s
         side = &self->putters;
     else if (count == 2 && PyUnicode_CompareWithASCIIString(arguments[1], "join") == 0)
         side = &self->joiners;
-    return ext_listen(object, side, arguments[0]);
+    return ext_listen(object, side, arguments[0], false);
 }
 EXT_GUARD_FAST(queue_listen)
 
@@ -385,7 +385,7 @@ static int queue_init(PyObject *object, PyObject *arguments, PyObject *keywords)
     PyObject *number;
     if (!ext_init_arguments("Queue", names, 0, arguments, keywords, &number))
         return -1;
-    Py_ssize_t maxsize = number ? PyNumber_AsSsize_t(number, PyExc_OverflowError) : 0;
+    Py_ssize_t maxsize = number ? ext_queue_limit(number) : 0;
     if (maxsize == -1 && PyErr_Occurred())
         return -1;
     self->maxsize = maxsize;

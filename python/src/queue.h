@@ -75,6 +75,9 @@ static inline bool ext_queue_notify(ext_queue *self, int which, const char *meth
     return !self->conditions[which] || ext_queue_tell(self->conditions[which], method);
 }
 
+/* The number of items for `maxsize`. -1 with an exception. */
+Py_ssize_t ext_queue_limit(PyObject *maxsize);
+
 /* Getters of attributes. */
 PyObject *ext_queue_get_mutex(PyObject *object, void *ignored);
 PyObject *ext_queue_get_condition(PyObject *object, void *which);

@@ -114,6 +114,14 @@ class ClassTest(unittest.TestCase):
             self.assertIs(type(condition), threading.Condition)
         self.assertIsInstance(items.mutex, type(standard.Lock()))
 
+    def test_limit_of_a_queue_may_be_a_float(self):
+        for size, items in (1.3, 2), (2.0, 2), (float("inf"), 5), (float("nan"), 5), (-0.5, 5):
+            for module in standard_queue, queue:
+                full = module.Queue(size)
+                for number in range(items):
+                    full.put_nowait(number)
+                self.assertEqual(full.full(), items < 5, (module, size))
+
     def test_no_public_method_of_the_standard_class_is_used(self):
         # It would look for fields of the standard class, which are not there.
         each(self.uses_no_public_method, but=STANDARD)
