@@ -122,6 +122,8 @@ typedef struct ext_waiter ext_waiter;
 typedef struct {
     ext_waiter *first;
     ext_waiter *last;
+    unsigned offers;     /* listeners that were woken and have not tried again; see ext_offers */
+    unsigned generation; /* of the offers */
 } ext_waiters;
 
 /* Tries to perform an operation without waiting: 1 done, 0 not possible now, -1 failed with an exception.
@@ -170,8 +172,15 @@ int ext_waiter_word(const ext_waiter *waiter);
  * ext_waiter_woken. The waiter stays linked unless it was woken. */
 int ext_sleep(ext_waiter *waiter, ext_deadline deadline);
 
-/* A new Listener: its callback is called once, instead of a wake. For asyncio and select. */
-PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback);
+/* A new Listener: its callback is called once, instead of a wake. For asyncio and select. `front`: it waits before all others. */
+PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback, bool front);
+
+/* The same for a method _listen(callback, front=False). */
+PyObject *ext_listen_method(PyObject *owner, ext_waiters *waiters, PyObject *const *arguments,
+                            Py_ssize_t count);
+
+/* The units that belong to listeners: they were woken for them. Coroutines leave so many units alone; threads need not. */
+unsigned ext_offers(const ext_waiters *waiters);
 
 /* Grows by one in the child process of each fork. */
 extern unsigned ext_generation;
@@ -207,6 +216,14 @@ void ext_dealloc(PyObject *self, inquiry clear);
 #define EXT_METHOD(name, function, doc)                                                            \
     {                                                                                              \
         name, (PyCFunction)(void (*)(void))(function), METH_FASTCALL | METH_KEYWORDS, doc          \
+    }
+
+/* The method _listen of an object, a METH_FASTCALL by ext_listen_method. */
+#define EXT_LISTEN(function)                                                                       \
+    {                                                                                              \
+        "_listen", (PyCFunction)(void (*)(void))(function), METH_FASTCALL,                         \
+            "_listen($self, callback, front=False, /)\n--\n\n"                                     \
+            "Call callback once when it is worth trying again."                                    \
     }
 
 /* Sorts the arguments of a call by name. `names` ends with NULL; what is not given stays NULL in `ret_values`. The

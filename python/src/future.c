@@ -421,7 +421,7 @@ EXT_GUARD_O(future_invoke_callbacks)
 
 static PyObject *future_listen(PyObject *self, PyObject *callback)
 {
-    return ext_listen(self, &((ext_future *)self)->waiters, callback);
+    return ext_listen(self, &((ext_future *)self)->waiters, callback, false);
 }
 EXT_GUARD_O(future_listen)
 

@@ -178,11 +178,26 @@ static int lock_init(PyObject *self, PyObject *arguments, PyObject *keywords)
 }
 EXT_GUARD_INIT(lock_init)
 
-static PyObject *lock_listen(PyObject *self, PyObject *callback)
+PyDoc_STRVAR(
+    acquire_in_turn_doc,
+    "_acquire_in_turn($self, /)\n--\n\n"
+    "Acquire the lock if it is free and no coroutine was woken for it. Return whether it did.");
+
+static PyObject *lock_acquire_in_turn(PyObject *object, PyObject *ignored)
 {
-    return ext_listen(self, &((ext_lock *)self)->waiters, callback);
+    (void)ignored;
+    ext_lock *self = (ext_lock *)object;
+    if (ext_offers(&self->waiters) > 0)
+        Py_RETURN_FALSE;
+    return PyBool_FromLong(ext_lock_acquire(self, EXT_NOW, 1));
 }
-EXT_GUARD_O(lock_listen)
+EXT_GUARD_O(lock_acquire_in_turn)
+
+static PyObject *lock_listen(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    return ext_listen_method(self, &((ext_lock *)self)->waiters, arguments, count);
+}
+EXT_GUARD_FAST(lock_listen)
 
 static PyObject *lock_repr(PyObject *self)
 {
@@ -197,8 +212,8 @@ static PyMethodDef lock_methods[] = {
     EXT_METHOD("acquire_lock", lock_acquire_guarded, "An old name of acquire()."),
     {"release_lock", lock_release_guarded, METH_NOARGS, "An old name of release()."},
     {"locked_lock", lock_locked_guarded, METH_NOARGS, "An old name of locked()."},
-    {"_listen", lock_listen_guarded, METH_O,
-     "_listen($self, callback, /)\n--\n\nCall callback once when it is worth trying again."},
+    {"_acquire_in_turn", lock_acquire_in_turn_guarded, METH_NOARGS, acquire_in_turn_doc},
+    EXT_LISTEN(lock_listen_guarded),
     {NULL, NULL, 0, NULL},
 };
 

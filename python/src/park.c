@@ -28,7 +28,13 @@
  *
  * Asyncio and select use listeners. A listener is a waiter with a callback in place of the sleeper. The callback is
  * called once with the GIL, usually loop.call_soon_threadsafe, and the coroutine tries again as a thread would. If the
- * callback fails, as it does when its loop is closed, the next waiter is woken.
+ * callback fails, as it does when its loop is closed or its coroutine was cancelled, the next waiter is woken.
+ *
+ * Offers: a thread may take a unit for which another waiter was woken, since the switch of threads would cost more. If
+ * coroutines did so, those of one loop would starve each other: between a release and the next acquire of one coroutine,
+ * no other one runs. So a queue counts the listeners that were woken and have not tried yet, and a coroutine takes a unit
+ * only if there are more units than these offers. An offer ends when its listener is closed. It is not a hand-off: a
+ * thread of the loop may acquire a lock that was offered to a coroutine of the loop, which cannot run before.
  */
 #include "sleep.h"
 
@@ -44,6 +50,9 @@ struct ext_waiter {
     bool woken;
     int word;           /* of the waker, for the woken thread */
     PyObject *callback; /* a listener's, borrowed; NULL for a thread, which has a sleeper */
+    bool offered;       /* a listener's: it was woken and has not been closed */
+    bool *
+        ret_closed; /* amid its callback: set if it is closed, after which the waiter may be gone */
     ext_sleeper sleeper;
 };
 
@@ -247,6 +256,32 @@ void ext_waiter_free(ext_waiter *waiter)
     PyMem_RawFree(waiter);
 }
 
+/* ---- Offers ---- */
+
+unsigned ext_offers(const ext_waiters *waiters)
+{
+    return waiters->generation == ext_generation ? waiters->offers : 0;
+}
+
+/* The waiter was just unlinked from `queue`. */
+static void begin_offer(ext_waiter *self, ext_waiters *queue)
+{
+    self->offered = true;
+    queue->offers = ext_offers(queue) + 1;
+    queue->generation = ext_generation;
+}
+
+/* Does nothing if there is no offer. The queue may have been reset since it began. */
+static void end_offer(ext_waiter *self, ext_waiters *queue)
+{
+    if (self->offered && self->generation == ext_generation && ext_offers(queue) > 0)
+        queue->offers--;
+    self->offered = false;
+    if (self->ret_closed)
+        *self->ret_closed = true;
+    self->ret_closed = NULL;
+}
+
 /* ---- Wakes ---- */
 
 /* False if the callback failed: nobody was told. */
@@ -263,15 +298,33 @@ static bool call_back(PyObject *callback)
     return result != NULL;
 }
 
+/* False if nobody was told. */
+static bool wake_listener(ext_waiter *self, ext_waiters *queue)
+{
+    bool closed = false;
+    begin_offer(self, queue);
+    self->ret_closed = &closed;
+    bool good = call_back(self->callback);
+    if (closed)
+        return good;
+    self->ret_closed = NULL;
+    if (!good) {
+        end_offer(self, queue);
+        self->woken = false;
+    }
+    return good;
+}
+
 static bool wake(ext_waiter *self, int word)
 {
+    ext_waiters *queue = self->queue;
     ext_waiter_unlink(self);
     if (self->generation != ext_generation)
         return false;
     self->woken = true;
     self->word = word;
     if (self->callback)
-        return call_back(self->callback);
+        return wake_listener(self, queue);
     ext_sleeper_wake(&self->sleeper);
     return true;
 }
@@ -355,7 +408,7 @@ typedef struct {
     PyObject *owner; /* the object that has the queue; NULL: closed */
 } ext_listener;
 
-PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback)
+PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback, bool front)
 {
     ext_listener *self = (ext_listener *)ext.listener->tp_alloc(ext.listener, 0);
     if (!self)
@@ -364,8 +417,22 @@ PyObject *ext_listen(PyObject *owner, ext_waiters *waiters, PyObject *callback)
     self->queue = waiters;
     self->waiter.callback = Py_NewRef(callback);
     self->waiter.generation = ext_generation;
-    ext_waiter_link(waiters, &self->waiter);
+    if (front)
+        link_between(waiters, NULL, &self->waiter, waiters->first);
+    else
+        ext_waiter_link(waiters, &self->waiter);
     return (PyObject *)self;
+}
+
+PyObject *ext_listen_method(PyObject *owner, ext_waiters *waiters, PyObject *const *arguments,
+                            Py_ssize_t count)
+{
+    if (count < 1 || count > 2) {
+        PyErr_SetString(PyExc_TypeError, "_listen() takes a callback and front");
+        return NULL;
+    }
+    int front = count == 2 ? PyObject_IsTrue(arguments[1]) : 0;
+    return front < 0 ? NULL : ext_listen(owner, waiters, arguments[0], front);
 }
 
 static int listener_traverse(PyObject *object, visitproc visit, void *arg)
@@ -388,6 +455,8 @@ static int listener_clear(PyObject *object)
     ext_listener *self = (ext_listener *)object;
     EXT_BEGIN(owner_or_self(object));
     ext_waiter_unlink(&self->waiter);
+    if (self->owner)
+        end_offer(&self->waiter, self->queue);
     EXT_END();
     Py_CLEAR(self->owner);
     Py_CLEAR(self->waiter.callback);
@@ -412,6 +481,8 @@ static PyObject *listener_close(PyObject *object, PyObject *const *arguments, Py
     ext_waiter_unlink(&self->waiter);
     PyObject *owner = self->owner;
     self->owner = NULL;
+    if (owner)
+        end_offer(&self->waiter, self->queue);
     if (owner && self->waiter.woken && pass_on)
         ext_wake(self->queue);
     Py_XDECREF(owner);

@@ -157,11 +157,26 @@ static PyObject *semaphore_exit(PyObject *self, PyObject *const *arguments, Py_s
 }
 EXT_GUARD_FAST(semaphore_exit)
 
-static PyObject *semaphore_listen(PyObject *self, PyObject *callback)
+PyDoc_STRVAR(
+    acquire_in_turn_doc,
+    "_acquire_in_turn($self, /)\n--\n\n"
+    "Take a permit if more are there than coroutines were woken for. Return whether it did.");
+
+static PyObject *semaphore_acquire_in_turn(PyObject *object, PyObject *ignored)
 {
-    return ext_listen(self, &((ext_semaphore *)self)->waiters, callback);
+    (void)ignored;
+    ext_semaphore *self = (ext_semaphore *)object;
+    if (self->value <= (Py_ssize_t)ext_offers(&self->waiters))
+        Py_RETURN_FALSE;
+    return PyBool_FromLong(try_permit(self));
 }
-EXT_GUARD_O(semaphore_listen)
+EXT_GUARD_O(semaphore_acquire_in_turn)
+
+static PyObject *semaphore_listen(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
+{
+    return ext_listen_method(self, &((ext_semaphore *)self)->waiters, arguments, count);
+}
+EXT_GUARD_FAST(semaphore_listen)
 
 static PyObject *semaphore_repr(PyObject *object)
 {
@@ -177,17 +192,14 @@ static void semaphore_dealloc(PyObject *self)
     ext_dealloc(self, ext_clear);
 }
 
-PyDoc_STRVAR(
-    listen_doc,
-    "_listen($self, callback, /)\n--\n\nCall callback once when it is worth trying again.");
-
 static PyMethodDef semaphore_methods[] = {
     EXT_METHOD("acquire", semaphore_acquire_guarded, acquire_doc),
     EXT_METHOD("release", semaphore_release_guarded, release_doc),
     {"__enter__", semaphore_enter_guarded, METH_NOARGS, "Take a permit."},
     {"__exit__", (PyCFunction)(void (*)(void))semaphore_exit_guarded, METH_FASTCALL,
      "Give the permit back."},
-    {"_listen", semaphore_listen_guarded, METH_O, listen_doc},
+    {"_acquire_in_turn", semaphore_acquire_in_turn_guarded, METH_NOARGS, acquire_in_turn_doc},
+    EXT_LISTEN(semaphore_listen_guarded),
     {NULL, NULL, 0, NULL},
 };
 
@@ -325,11 +337,11 @@ static PyObject *event_at_fork_reinit(PyObject *self, PyObject *ignored)
 }
 EXT_GUARD_O(event_at_fork_reinit)
 
-static PyObject *event_listen(PyObject *self, PyObject *callback)
+static PyObject *event_listen(PyObject *self, PyObject *const *arguments, Py_ssize_t count)
 {
-    return ext_listen(self, &((ext_event *)self)->waiters, callback);
+    return ext_listen_method(self, &((ext_event *)self)->waiters, arguments, count);
 }
-EXT_GUARD_O(event_listen)
+EXT_GUARD_FAST(event_listen)
 
 static PyObject *event_repr(PyObject *self)
 {
@@ -354,7 +366,7 @@ static PyMethodDef event_methods[] = {
     EXT_METHOD("wait", event_wait_guarded, event_wait_doc),
     {"_at_fork_reinit", event_at_fork_reinit_guarded, METH_NOARGS,
      "In the child process of a fork: nobody waits."},
-    {"_listen", event_listen_guarded, METH_O, listen_doc},
+    EXT_LISTEN(event_listen_guarded),
     {NULL, NULL, 0, NULL},
 };
 

@@ -25,7 +25,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "unit"))
 sys.path.insert(0, HERE)
 
-UNIT = ("test_waits", "test_futures")
+UNIT = ("test_waits", "test_futures", "test_coroutines")
 WARM_UP = 4
 MOST_FAILURES = 20
 # Parts of names. The first four start other interpreters, which count for themselves. The last is a class of the standard

@@ -26,13 +26,13 @@ async def _aget(self):
     except Empty:
         pass
 
-    def attempt():
+    def attempt(woken):
         try:
             return True, self.get_nowait()
         except Empty:
             return False, None
 
-    return await until(attempt, lambda callback: self._listen(callback, "get"))
+    return await until(attempt, lambda callback, woken: self._listen(callback, "get"))
 
 
 async def _aput(self, item):
@@ -42,20 +42,20 @@ async def _aput(self, item):
     except Full:
         pass
 
-    def attempt():
+    def attempt(woken):
         try:
             return True, self.put_nowait(item)
         except Full:
             return False, None
 
-    return await until(attempt, lambda callback: self._listen(callback, "put"))
+    return await until(attempt, lambda callback, woken: self._listen(callback, "put"))
 
 
 async def _ajoin(self):
     """Wait until each item is done: join() for coroutines."""
     await until(
-        lambda: (self.unfinished_tasks == 0, None),
-        lambda callback: self._listen(callback, "join"),
+        lambda woken: (self.unfinished_tasks == 0, None),
+        lambda callback, woken: self._listen(callback, "join"),
     )
 
 
