@@ -19,20 +19,29 @@ import sys
 import time
 import unittest
 
+import asyncio_names
 import thrum
 
 # The modules, and which of their tests concern what the package replaces.
 MODULES = {
-    "test.test_threading": "*",
-    "test.test_threading_local": "*",
-    "test.test_threadsignals": "*",
-    "test.test_queue": "*",
-    "test.test_sched": "*",
-    "test.test_concurrent_futures": "*",
-    "test.test_asyncio.test_futures": "*",
-    "test.test_asyncio.test_threads": "*",
-    "test.test_asyncio.test_tasks": "*RunCoroutineThreadsafe*",
-    "test.test_asyncio.test_events": "*_executor*",
+    "test.test_threading": ["*"],
+    "test.test_threading_local": ["*"],
+    "test.test_threadsignals": ["*"],
+    "test.test_queue": ["*"],
+    "test.test_sched": ["*"],
+    "test.test_concurrent_futures": ["*"],
+    "test.test_asyncio.test_futures": ["*"],
+    "test.test_asyncio.test_threads": ["*"],
+    "test.test_asyncio.test_runners": ["*"],
+    "test.test_asyncio.test_tasks": ["*RunCoroutineThreadsafe*"],
+    "test.test_asyncio.test_events": ["*_executor*", "*threadsafe*", "*thread"],
+    "test.test_asyncio.test_base_events": ["*_executor*", "*thread*"],
+    "test.test_asyncio.test_unix_events": ["*thread*", "*Thread*"],
+}
+# The same for the classes that asyncio_names.py replaces in these modules.
+COROUTINE_MODULES = {
+    "test.test_asyncio.test_locks": ["*"],
+    "test.test_asyncio.test_queues": ["*"],
 }
 SHORT = (
     "test.test_threading.*",
@@ -89,10 +98,11 @@ def choose(wanted):
     """The tests of CPython that match one of the patterns, and how many of them are left out."""
     exclusions = {pattern: 0 for pattern in read_exclusions()}
     chosen, excluded = [], 0
-    for name, relevant in MODULES.items():
-        module = importlib.import_module(name)
+    modules = [(importlib.import_module(name), relevant) for name, relevant in MODULES.items()]
+    modules += [(asyncio_names.load(name), relevant) for name, relevant in COROUTINE_MODULES.items()]
+    for module, relevant in modules:
         for test in flatten(unittest.defaultTestLoader.loadTestsFromModule(module)):
-            if not fnmatch.fnmatchcase(test.id(), relevant):
+            if not any(fnmatch.fnmatchcase(test.id(), pattern) for pattern in relevant):
                 continue
             matching = [p for p in exclusions if fnmatch.fnmatchcase(test.id(), p)]
             for pattern in matching:
