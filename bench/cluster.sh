@@ -11,6 +11,8 @@
 set -eu
 load=$(realpath "$1") rounds=${2:-7} part=${3:-}
 peers=$(cd "$(dirname "$0")/peers" && pwd)
+# shellcheck source=tests/cli/nats_server.sh
+. "$(dirname "$0")/../tests/cli/nats_server.sh"
 python=/usr/bin/python3 # that of Debian's packages
 work=$(mktemp -d "${TMPDIR:-/tmp}/thrum-bench-cluster-XXXXXX")
 export LC_ALL=C PYTHONDONTWRITEBYTECODE=1
@@ -22,19 +24,13 @@ finish() {
 trap finish EXIT
 trap 'exit 130' INT TERM
 
-# start_cluster WORKERS: a server with its streams on disk, whose address is in `url`, and workers.
+# start_cluster WORKERS: a server with its streams on disk, and workers.
 start_cluster() {
-    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" >"$work/log" 2>&1 &
-    server=$!
+    start_nats_server "$work" || exit
     started=$server
-    until grep -q -s nats:// "$work/nats-server_$server.ports"; do
-        kill -0 "$server" || exit
-        sleep 0.01
-    done
-    url=$(sed -n 's/.*"\(nats:[^"]*\)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
     i=0
     while [ "$i" -lt "$1" ]; do
-        "$load" worker "$url" &
+        "$load" worker "$NATS_URL" &
         started="$! $started"
         i=$((i + 1))
     done
@@ -55,7 +51,7 @@ turn() {
     case $1 in
     thrum)
         start_cluster 2
-        "$load" tasks "$url" 2
+        "$load" tasks "$NATS_URL" 2
         stop_cluster
         ;;
     Dask) "$python" "$peers/cluster.py" dask ;;
@@ -115,7 +111,7 @@ round=0
 while [ "$round" -le "$rounds" ]; do
     for workers in 1 10 100; do
         start_cluster "$workers"
-        rate=$("$load" scale "$url" "$workers")
+        rate=$("$load" scale "$NATS_URL" "$workers")
         stop_cluster
         [ "$round" -eq 0 ] || echo "$rate" >>"$work/scale-$workers"
     done

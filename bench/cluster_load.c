@@ -6,7 +6,8 @@
  *     scale     waits for COUNT workers, and prints how many tasks of 20 ms end in a second
  *
  * Prints nothing and ends with status 1 if a task fails. */
-#include <signal.h>
+#include "cluster_serve.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,42 +29,6 @@ static int take_20_ms(thrum_task *self)
     return thrum_sleep(thrum_in(0.02));
 }
 THRUM_TASK(take_20_ms)
-
-struct work {
-    const thrum_cluster_options *options;
-    thrum_executor *executor;
-    thrum_event stop;
-};
-
-static int serve(thrum_task *self)
-{
-    struct work *work = thrum_arg(self, struct work *);
-    thrum_error error;
-    int rc = thrum_cluster_serve(
-        work->options, work->executor,
-        &(thrum_cluster_serve_options){.max_running = 1, .stop = &work->stop}, &error);
-    return rc < 0 ? thrum_fail(self, rc, "%s", error.message) : 0;
-}
-
-static int work_until_sigterm(const thrum_cluster_options *options)
-{
-    static const int numbers[] = {SIGTERM};
-    thrum_signals *signals;
-    struct work it = {.options = options};
-    if (thrum_signals_new(numbers, 1, &signals) < 0)
-        return 1;
-    it.executor = thrum_thread_pool_new(&(thrum_thread_pool_options){.max_workers = 1});
-    thrum_thread *thread = thrum_thread_start(serve, thrum_value(struct work *, &it));
-    (void)!thrum_signals_wait(signals, THRUM_FOREVER);
-    thrum_event_set(&it.stop);
-    int rc = thrum_thread_join(thread, THRUM_FOREVER);
-    if (rc == THRUM_FAILED)
-        fprintf(stderr, "cluster_load: %s\n", thrum_thread_error(thread)->message);
-    thrum_thread_free(thread);
-    thrum_executor_shutdown(it.executor);
-    thrum_signals_free(signals);
-    return rc != 0;
-}
 
 static void await_workers(const thrum_cluster_options *options, size_t count)
 {
@@ -143,7 +108,7 @@ int main(int argc, char **argv)
     const thrum_cluster_options options = {.servers = argv[2], .pool = "bench"};
     int count = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 2;
     if (strcmp(argv[1], "worker") == 0)
-        return work_until_sigterm(&options);
+        return serve_cluster_until_sigterm(&options, 1, false);
     if (count < 1 || count > MANY / SLEEPS)
         return 2;
     return measure(&options, count, strcmp(argv[1], "scale") == 0);

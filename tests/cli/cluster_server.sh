@@ -3,6 +3,8 @@
 # the address of the server, if there is a nats-server. Processes whose numbers are in $worker are killed at the end.
 # shellcheck source=tests/cli/tap.sh
 . "$(dirname "$0")/tap.sh"
+# shellcheck source=tests/cli/nats_server.sh
+. "$(dirname "$0")/nats_server.sh"
 export LC_ALL=C
 unset NATS_URL
 # The sanitizer wants to be the first library; a preloaded one comes before it.
@@ -24,15 +26,9 @@ finish() {
 }
 trap finish EXIT
 
-# start_server OPTIONS...: the server chooses its port and writes it to a file.
+# start_server OPTIONS...
 # shellcheck disable=SC2120 # scripts that source this give arguments
-start_server() {
-    nats-server -js -a 127.0.0.1 -p -1 -sd "$work/state" --ports_file_dir "$work" "$@" >server.log 2>&1 &
-    server=$!
-    until_true grep -q -s -E '(nats|tls)://' "$work/nats-server_$server.ports" || return 1
-    NATS_URL=$(sed -n -E 's/.*"((nats|tls):[^"]*)".*/\1/p' "$work/nats-server_$server.ports" | head -n 1)
-    export NATS_URL
-}
+start_server() { start_nats_server "$work" "$@"; }
 
 # shellcheck disable=SC2034 # for tap.sh
 shown_files='said out err worker.err a.err b.err server.log'

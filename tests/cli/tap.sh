@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Runs the functions of a test script, and waits for states: bash scripts source it.
+# Runs the functions of a test script: bash scripts source it, and with it waits.sh.
 #
 # A test is a function that returns 0. What it writes to standard error goes to the file `said` in the directory in which it
 # starts. Of a test that fails, the log shows the ends of its files there, and the last commands with the status of each. So a
@@ -9,7 +9,8 @@
 
 # shellcheck disable=SC2034 # the scripts use it: timeout $LIMIT COMMAND
 LIMIT=600
-tap_limit=${TAP_TRIES:-6000} # fewer where tests are meant to fail
+# shellcheck source=tests/cli/waits.sh
+. "${BASH_SOURCE[0]%/*}/waits.sh"
 
 # Bash writes each command of a test to this descriptor. It is a high one, as some tests allow a program few. Its file has no name, so
 # nothing is left behind. It is appended to, so it can be emptied.
@@ -41,7 +42,7 @@ show_failure() {
 }
 
 # show_trace: the last commands of the script.
-show_trace() { grep -v '^+* \[[0-9]*\] tap\.sh:' /proc/$$/fd/200 | tail -n 24; }
+show_trace() { grep -v '^+* \[[0-9]*\] \(tap\|waits\)\.sh:' /proc/$$/fd/200 | tail -n 24; }
 
 # run_tests TEST...: runs them and reports in TAP. Exits with 1 if one fails.
 run_tests() {
@@ -77,23 +78,6 @@ run_tests() {
     return $tap_failed
 }
 
-# until_true COMMAND...: waits until the command succeeds. It gives up after 6000 tries, or TAP_TRIES of the environment. They take
-# ten minutes, or longer on a busy machine.
-until_true() {
-    local tap_tries=0 tap_traced=$- tap_given_up=0
-    set +x
-    until "$@"; do
-        if [ $((tap_tries += 1)) -gt "$tap_limit" ]; then
-            echo "gave up after $tap_limit tries: $*" >&2
-            tap_given_up=1
-            break
-        fi
-        if [ $tap_tries -le 300 ]; then sleep 0.01; else sleep 0.1; fi
-    done
-    case $tap_traced in *x*) set -x ;; esac
-    return $tap_given_up
-}
-
 # succeeds_once COUNT COMMAND...: one of so many tries succeeds. It is for what a busy machine can prevent at times, and a defect
 # always.
 succeeds_once() {
@@ -113,18 +97,3 @@ start() {
     "$@" <&0 >>"$tap_out" 2>>"$tap_err" &
     started=$!
 }
-
-# lives PROCESS: it runs, and is no zombie.
-lives() { [ -d "/proc/$1" ] && ! grep -q -s '^State:.[ZX]' "/proc/$1/status"; }
-
-# gone PROCESS: it does not run any more.
-gone() { ! lives "$1"; }
-
-# await_line PATTERN FILE PROCESS: waits until a line of FILE matches. It fails if the process ends without one.
-await_line() {
-    until_true tap_has_line_or_ended "$@" && grep -q -s -e "$1" "$2"
-}
-tap_has_line_or_ended() { grep -q -s -e "$1" "$2" || ! lives "$3"; }
-
-# lines_in FILE COUNT: it has at least so many.
-lines_in() { [ -e "$1" ] && [ "$(wc -l <"$1")" -ge "$2" ]; }
