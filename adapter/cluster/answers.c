@@ -57,7 +57,11 @@ static void take_results(struct client *client, natsMsg *message)
     bool sound = thrum_cluster__reader_magic(&reader, "THR1");
     uint64_t count = thrum_cluster__reader_number(&reader, 4);
     struct result_record record;
+    struct delivery delivery = {0};
     bool wakes = false;
+    if (thrum_cluster__delivery_read(natsMsg_GetReply(message), &delivery))
+        thrum_with (&client->lock)
+            thrum_cluster__stream_note(&client->result_stream, delivery.sequence);
     while (sound && count-- > 0 && thrum_cluster__result_record_read(&reader, &record)) {
         struct outcome outcome = {NULL, record.kind, record.code < 0 ? record.code : -EPROTO,
                                   record.bytes, record.size};
@@ -125,6 +129,7 @@ static void take_stored(struct client *client, uint64_t number, const char *text
             break;
         if (!nobody && !code && sequence) {
             parcel->sequence = sequence;
+            thrum_cluster__stream_note(&client->stream, sequence);
             thrum_cluster__set_stage(client, parcel, STORED);
         } else if (code == STREAM_FULL) {
             client->full = true;
@@ -168,13 +173,15 @@ static void take_cleared(struct client *client, uint64_t number, bool deleted, c
         thrum_cluster__resolve_parcel(client, number, RESULT_UNRUN, 0, NULL);
 }
 
-/* The server's answer about the stream of tasks, to a question on that connection. */
-static void take_stream(struct client *client, uint64_t times, natsMsg *message)
+/* The server's answer about a stream. If results are lost, their tasks must run again. */
+static void take_stream(struct client *client, struct stream *stream, const char *token,
+                        natsMsg *message)
 {
     thrum_with (&client->lock) {
-        enum stream_news news =
-            thrum_cluster__stream_take(&client->stream, &client->link, times, message);
+        enum stream_news news = thrum_cluster__stream_take(stream, &client->link, token, message);
         client->lost |= news == STREAM_OTHER || news == STREAM_GONE;
+        if (news == STREAM_DARK)
+            client->check_at = thrum_now() + 250 * MS;
     }
     thrum_event_set(&client->wake);
 }
@@ -185,7 +192,8 @@ static void look_for_stall(struct client *client, const char *text, size_t size)
 {
     bool stalls = false;
     thrum_with (&client->lock)
-        stalls = thrum_cluster__stalls(&client->stall, text, size, 2 * client->link.settings.lease);
+        stalls = thrum_cluster__stalls(&client->stall, text, size, client->result_stream.last,
+                                       2 * client->link.settings.lease);
     if (stalls)
         thrum_cluster__delete_consumer(client, "s");
 }
@@ -209,7 +217,9 @@ void thrum_cluster__client_receive(void *context, const char *token, natsMsg *me
     else if (*token == 'd' || *token == 'i')
         take_cleared(client, number, *token == 'd', text, size);
     else if (*token == 't')
-        take_stream(client, number, message);
+        take_stream(client, &client->stream, token, message);
+    else if (*token == 'r')
+        take_stream(client, &client->result_stream, token, message);
     else if (*token == 'k' && (code == NO_CONSUMER || code == NO_STREAM))
         thrum_with (&client->lock)
             client->lost = true;

@@ -17,9 +17,9 @@
  *
  * At least once. A parcel is published again until the server has confirmed it. Each publish of it has the same Nats-Msg-Id,
  * so the server keeps one copy. A result is acknowledged after its flights were resolved; until then the server delivers it
- * again. If the server has lost the client's consumer or a stream, or the stream of tasks was made at another time, its state
- * was wiped or deleted: the client makes both again, and publishes all flights again with new ids, as a result may have been
- * lost as well.
+ * again. If the server has lost the client's consumer or a stream, or a stream was made at another time or went back
+ * (stream.c), its state was wiped or deleted: the client makes all again, and publishes all flights again with new ids, as a
+ * result may have been lost as well.
  *
  * Pairs of events that race:
  *
@@ -252,7 +252,7 @@ static void check_server(struct client *client)
 {
     char subject[SUBJECT_SIZE];
     bool lost = false, due = false;
-    uint64_t times = 0;
+    struct stream_question tasks, results;
     thrum_time now = thrum_now();
     thrum_with (&client->lock) {
         due = now >= client->check_at && client->flights.count;
@@ -261,7 +261,8 @@ static void check_server(struct client *client)
             client->check_at = now + 2000 * MS;
         if (lost)
             client->recover_at = now + 500 * MS;
-        times = due ? thrum_cluster__link_times(&client->link) : 0;
+        tasks = thrum_cluster__stream_question(&client->stream, &client->link);
+        results = thrum_cluster__stream_question(&client->result_stream, &client->link);
     }
     if (lost)
         recover(client);
@@ -270,7 +271,8 @@ static void check_server(struct client *client)
     snprintf(subject, sizeof subject, "$JS.API.CONSUMER.INFO.thrum-%s-r.%s",
              client->link.settings.pool, client->id_text);
     thrum_cluster__link_publish(&client->link, subject, "k", NULL, "", 0);
-    thrum_cluster__stream_ask(&client->link, 't', times);
+    thrum_cluster__stream_ask(&client->link, "t", 't', &tasks);
+    thrum_cluster__stream_ask(&client->link, "r", 'r', &results);
 }
 
 /* ------------------------------------------------------------------------------------ the I/O thread */
@@ -325,12 +327,12 @@ static void drive(struct client *client)
         thrum_driver_phase phase = thrum_driver_phase_get(client->executor);
         if (phase == THRUM_DRIVER_OVER)
             break;
+        check_server(client); /* before a message is published again: see stream.c */
         bool more = take_tasks(client);
         publish_due(client, &buffer);
         thrum_cluster__values_move(&client->values, &buffer);
         thrum_cluster__pass_requests(client, phase == THRUM_DRIVER_CLEARING);
         thrum_cluster__end_late(client);
-        check_server(client);
         if (!more)
             (void)!thrum_event_wait(&client->wake, thrum_at(next_look(client)));
     }

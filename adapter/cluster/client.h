@@ -91,14 +91,14 @@ struct client {
     uint64_t large; /* bytes of large arguments that were taken */
     bool had_large; /* there may be values of this client at the server */
     struct code *codes;
-    uint64_t numbers;     /* the last number that was given */
-    bool full;            /* the server refuses tasks: its queue is full */
-    bool crowded;         /* a task may wait in the backlog, because there is no room for it */
-    bool lost;            /* the server has lost its state */
-    struct stream stream; /* of tasks */
-    struct stall stall;   /* of the consumer of results */
-    bool again;           /* publish what is not stored at once: the connection is new */
-    size_t asked;         /* flights that were asked to stop */
+    uint64_t numbers; /* the last number that was given */
+    bool full;        /* the server refuses tasks: its queue is full */
+    bool crowded;     /* a task may wait in the backlog, because there is no room for it */
+    bool lost;        /* the server has lost its state */
+    struct stream stream, result_stream;
+    struct stall stall; /* of the consumer of results */
+    bool again;         /* publish what is not stored at once: the connection is new */
+    size_t asked;       /* flights that were asked to stop */
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */
 };
 

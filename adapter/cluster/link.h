@@ -73,8 +73,10 @@ struct stall {
     thrum_time since;   /* 0 if it is not suspected */
 };
 
-/* Takes the server's answer about a consumer. Returns true if messages have been waiting for `limit`, and it has delivered none. */
-bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, thrum_time limit);
+/* Takes the server's answer about a consumer, whose stream has messages up to the number `last`. Returns true if messages have
+ * been waiting for `limit`, and it has delivered none; or if it waits for later numbers than the stream will give next. */
+bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, uint64_t last,
+                           thrum_time limit);
 
 /* Checks options, and fills in the defaults (settings.c). Returns 0 or -EINVAL. */
 int thrum_cluster__settings_take(struct settings *settings, const thrum_cluster_options *options,

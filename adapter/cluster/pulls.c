@@ -149,6 +149,7 @@ void thrum_cluster__take_pulled(natsConnection *connection, natsSubscription *su
             struct consumer *consumer = consumer_of(worker, subject);
             if (!consumer)
                 break;
+            thrum_cluster__stream_note(&worker->stream, delivery.sequence);
             consumer->hot = delivery.pending || delivery.count > 1;
             consumer->stall.since = 0;
             if (consumer->waits) /* the server serves the older request first */

@@ -7,7 +7,8 @@
  *     client   the same for the consumer of its results, while it waits for some (check_server in client.c)
  *
  * A consumer is *suspected* from the first answer that has messages pending, and as long as each later answer has the same count of
- * deliveries. A delivery to this process, an answer without pending messages, or a worker that does not ask for more ends
+ * deliveries. An answer with a delivered message beyond the end of the stream is the same: if the stream went back (stream.c), the
+ * consumer waits for numbers behind that. A delivery to this process, an answer without pending messages, or a worker that does not ask for more ends
  * the suspicion. After two leases of suspicion, the consumer is replaced.
  *
  * What a wrong suspicion costs. A new consumer knows of no deliveries, so tasks that run are delivered again after it was made,
@@ -30,15 +31,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, thrum_time limit)
+bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, uint64_t last,
+                           thrum_time limit)
 {
     const char *delivered = thrum_cluster__json_find(text, size, "delivered");
     uint64_t pending = thrum_cluster__json_number(text, size, "num_pending");
-    uint64_t count = delivered ? thrum_cluster__json_number(
-                                     delivered, size - (size_t)(delivered - text), "consumer_seq")
-                               : 0;
+    size_t left = delivered ? size - (size_t)(delivered - text) : 0;
+    uint64_t count = delivered ? thrum_cluster__json_number(delivered, left, "consumer_seq") : 0;
+    bool beyond = delivered && thrum_cluster__json_number(delivered, left, "stream_seq") > last;
     thrum_time now = thrum_now();
-    if (!delivered || !pending) {
+    if (!delivered || (!pending && !beyond)) {
         stall->since = 0;
     } else if (!stall->since || stall->delivered != count) {
         *stall = (struct stall){.delivered = count, .since = now};
@@ -91,7 +93,7 @@ void thrum_cluster__take_consumer(struct worker *worker, const char *token, nats
         if (*token == 'd')
             worker->lost = true, consumer->made = false;
         else if (consumer->made && consumer->waits &&
-                 thrum_cluster__stalls(&consumer->stall, text, size,
+                 thrum_cluster__stalls(&consumer->stall, text, size, worker->stream.last,
                                        2 * worker->link.settings.lease))
             replace(worker, consumer);
     }

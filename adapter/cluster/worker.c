@@ -143,11 +143,11 @@ static void reconnected(void *context)
 }
 
 /* The server's answer about the stream of tasks, to a question on that connection. */
-static void take_stream(struct worker *worker, uint64_t times, natsMsg *message)
+static void take_stream(struct worker *worker, const char *token, natsMsg *message)
 {
     thrum_with (&worker->lock) {
         enum stream_news news =
-            thrum_cluster__stream_take(&worker->stream, &worker->link, times, message);
+            thrum_cluster__stream_take(&worker->stream, &worker->link, token, message);
         if (news == STREAM_LATE)
             break;
         if (news == STREAM_GONE || news == STREAM_DARK) {
@@ -179,7 +179,7 @@ static void receive(void *context, const char *token, natsMsg *message)
     if (token && (*token == 'i' || *token == 'd'))
         thrum_cluster__take_consumer(worker, token, message);
     if (token && *token == 'v')
-        take_stream(worker, number, message);
+        take_stream(worker, token, message);
 }
 
 /* When to ask for the stream of tasks: until it is known, and then for messages that no consumer delivers. Under the lock. */
@@ -191,16 +191,16 @@ static thrum_time ask_at(const struct worker *worker)
 static void ask_for_stream(struct worker *worker)
 {
     bool asks = false;
-    uint64_t times = 0;
+    struct stream_question question;
     thrum_time now = thrum_now();
     thrum_with (&worker->lock) {
         asks = now >= ask_at(worker);
         if (asks)
             worker->asked_at = now;
-        times = asks ? thrum_cluster__link_times(&worker->link) : 0;
+        question = thrum_cluster__stream_question(&worker->stream, &worker->link);
     }
     if (asks)
-        thrum_cluster__stream_ask(&worker->link, 'v', times);
+        thrum_cluster__stream_ask(&worker->link, "t", 'v', &question);
 }
 
 static void take_question(natsConnection *connection, natsSubscription *subscription,

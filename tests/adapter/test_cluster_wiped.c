@@ -5,23 +5,26 @@
 
 #include <nats/nats.h>
 
-/* Waits until so many messages were ever stored in a stream: "t" has tasks, "r" results. */
-static void await_messages(const char *kind, uint64_t number)
+/* How many messages were ever stored in a stream: "t" has tasks, "r" results. */
+static uint64_t messages_of(const char *kind)
 {
     char subject[64];
     natsConnection *connection = NULL;
-    uint64_t last = 0;
+    natsMsg *answer = NULL;
     snprintf(subject, sizeof subject, "$JS.API.STREAM.INFO.thrum-test-%s", kind);
     CHECK_INT(natsConnection_ConnectTo(&connection, server.url), ==, NATS_OK);
-    while (last < number) {
-        natsMsg *answer = NULL;
-        CHECK_INT(natsConnection_RequestString(&answer, connection, subject, "", 10000), ==,
-                  NATS_OK);
-        const char *at = strstr(natsMsg_GetData(answer), "\"last_seq\":");
-        last = at ? strtoull(at + strlen("\"last_seq\":"), NULL, 10) : 0;
-        natsMsg_Destroy(answer);
-    }
+    CHECK_INT(natsConnection_RequestString(&answer, connection, subject, "", 10000), ==, NATS_OK);
+    const char *at = strstr(natsMsg_GetData(answer), "\"last_seq\":");
+    uint64_t last = at ? strtoull(at + strlen("\"last_seq\":"), NULL, 10) : 0;
+    natsMsg_Destroy(answer);
     natsConnection_Destroy(connection);
+    return last;
+}
+
+static void await_messages(const char *kind, uint64_t number)
+{
+    while (messages_of(kind) < number)
+        (void)!thrum_sleep(thrum_in(0.001));
 }
 
 /* The client that is away has the message 1 of the old stream, and gives up its task. The other has the message 1 of the new
@@ -119,5 +122,65 @@ TEST_DEADLINE(a_worker_that_was_away_acknowledges_no_message_of_others, 60)
     CHECK_INT(cluster_program_signal(away, SIGTERM), ==, 0);
     way_end(&ways[0]);
     way_end(&ways[1]);
+    nats_server_finish(&server);
+}
+
+/* The server dies, and comes back with a stream that has lost its messages and their numbers, and all else. */
+static void lose_messages(const char *kind)
+{
+    char command[200];
+    nats_server_kill(&server);
+    snprintf(command, sizeof command, "rm '%s/jetstream/$G/streams/thrum-test-%s/msgs/'*",
+             server.folder, kind);
+    CHECK_INT(system(command), ==, 0);
+    nats_server_again(&server, false);
+}
+
+/* The consumers wait for numbers that come no more. */
+static void survive_a_stream_that_goes_back(const char *kind)
+{
+    struct local_worker worker = {0};
+    start_server();
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int i = 0; i < 20; i++)
+        check_square(cluster);
+    CHECK_INT(messages_of(kind), >=, 20);
+    lose_messages(kind);
+    check_square(cluster);
+    CHECK_INT(messages_of(kind), <, 20);
+    check_square(cluster);
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+TEST_DEADLINE(a_stream_of_tasks_that_goes_back_costs_no_task, 60)
+{
+    survive_a_stream_that_goes_back("t");
+}
+
+TEST_DEADLINE(a_stream_of_results_that_goes_back_costs_no_task, 60)
+{
+    survive_a_stream_that_goes_back("r");
+}
+
+TEST_DEADLINE(tasks_that_the_server_has_lost_are_sent_again, 60)
+{
+    struct local_worker worker = {0};
+    thrum_future *futures[5];
+    start_server();
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int64_t i = 0; i < 5; i++)
+        futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
+    await_messages("t", 1);
+    lose_messages("t");
+    start_local(&worker);
+    for (int64_t i = 0; i < 5; i++) {
+        CHECK_INT(code_of(futures[i]), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
     nats_server_finish(&server);
 }

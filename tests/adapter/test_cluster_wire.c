@@ -154,19 +154,25 @@ TEST(a_consumer_is_stalled_after_a_time_without_deliveries)
         "{\"delivered\":{\"consumer_seq\":7,\"stream_seq\":9},\"num_pending\":2}";
     static const char delivers[] = "{\"delivered\":{\"consumer_seq\":8},\"num_pending\":1}";
     static const char empty[] = "{\"delivered\":{\"consumer_seq\":7},\"num_pending\":0}";
+    static const char beyond[] =
+        "{\"delivered\":{\"consumer_seq\":3,\"stream_seq\":9},\"num_pending\":0}";
     static const char none[] = "{\"error\":{\"code\":404,\"err_code\":10014}}";
     struct stall stall = {0};
     const thrum_time never = INT64_MAX;
-    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 0)); /* it is suspected */
-    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), never));
-    CHECK(thrum_cluster__stalls(&stall, waits, strlen(waits), 0));
-    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 0)); /* what comes next is another */
-    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
-    CHECK(!thrum_cluster__stalls(&stall, empty, strlen(empty), 0));
-    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
-    CHECK(!thrum_cluster__stalls(&stall, none, strlen(none), 0));
-    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
-    CHECK(thrum_cluster__stalls(&stall, delivers, strlen(delivers), 0));
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 9, 0)); /* it is suspected */
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 9, never));
+    CHECK(thrum_cluster__stalls(&stall, waits, strlen(waits), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, waits, strlen(waits), 9,
+                                 0)); /* what comes next is another */
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, empty, strlen(empty), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, none, strlen(none), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, delivers, strlen(delivers), 9, 0));
+    CHECK(thrum_cluster__stalls(&stall, delivers, strlen(delivers), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, beyond, strlen(beyond), 9, 0));
+    CHECK(!thrum_cluster__stalls(&stall, beyond, strlen(beyond), 8, 0));
+    CHECK(thrum_cluster__stalls(&stall, beyond, strlen(beyond), 8, 0));
 }
 
 TEST(a_delivery_tells_how_many_wait_behind_it)
