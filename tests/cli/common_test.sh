@@ -131,7 +131,7 @@ stands_still() {
     "$thrum" "$@" <&9 >out 2>err &
     local process=$! still=1
     until_true in_poll $process
-    succeeds_once 6 is_still $process && still=0
+    succeeds_once is_still $process && still=0
     kill -s TERM $process
     wait $process
     [ $still -eq 0 ] || echo "# thrum $* wakes up while it waits"

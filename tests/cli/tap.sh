@@ -78,11 +78,10 @@ run_tests() {
     return $tap_failed
 }
 
-# succeeds_once COUNT COMMAND...: one of so many tries succeeds. It is for what a busy machine can prevent at times, and a defect
-# always.
+# succeeds_once COMMAND...: one of thirty tries succeeds, or of fewer where TAP_TRIES is small. It is for what a busy machine can
+# prevent at times, and a defect always.
 succeeds_once() {
-    local tap_tries=$1
-    shift
+    local tap_tries=$((tap_limit / 200))
     until "$@"; do
         if [ $((tap_tries -= 1)) -le 0 ]; then return 1; fi
     done

@@ -33,21 +33,21 @@ sys.exit(not ($1))" || {
 }
 
 work_that_waits_is_limited_by_waiting() {
-    succeeds_once 3 waiting_is_told
+    succeeds_once waiting_is_told
 }
 waiting_is_told() {
     sweep waiting -r 4 && holds "s['high'] == 16 and s['cause'] in ('waiting', 'unknown')" && grep -q '^best: \|^cannot tell' out
 }
 
 a_lock_is_contention() {
-    succeeds_once 3 contention_is_told
+    succeeds_once contention_is_told
 }
 contention_is_told() {
     sweep lock -r 4 && holds "s['low'] - 1 <= 4 <= s['high'] + 1 and s['cause'] in ('contention', 'unknown')"
 }
 
 workers_that_disturb_each_other_are_coherence() {
-    succeeds_once 3 coherence_is_told
+    succeeds_once coherence_is_told
 }
 coherence_is_told() {
     sweep coherence -r 4 && holds "s['low'] - 1 <= 6 <= s['high'] + 1 and s['cause'] in ('coherence', 'unknown')" &&
@@ -55,7 +55,7 @@ coherence_is_told() {
 }
 
 work_that_computes_is_limited_by_the_cores() {
-    succeeds_once 3 cores_are_told
+    succeeds_once cores_are_told
 }
 cores_are_told() {
     local cores

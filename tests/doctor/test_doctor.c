@@ -238,12 +238,14 @@ static double seconds_now(void)
     return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* So the deadline of the test is what ends it. */
+static const double PATIENCE = 600;
+
 static void check_sample(const char *build, const struct expectation *expected, bool named,
                          int looks)
 {
-    const double patience = 600; /* so the deadline of the test is what ends it */
     struct running running = start_sample(build, expected->sample);
-    double until = seconds_now() + patience;
+    double until = seconds_now() + PATIENCE;
     printf("# %s %s\n", build, expected->sample);
     for (int i = 0; i < looks;) {
         int status;
@@ -385,7 +387,7 @@ static int count_fibers(json_t *report, bool leaked)
 
 static void check_leaks(const char *sample, int waiting, int leaked)
 {
-    double until = seconds_now() + 20 * test_deadline_scale();
+    double until = seconds_now() + PATIENCE;
     struct running running = start_sample("leaks", sample);
     printf("# %s\n", sample);
     for (bool there = false; !there;) {
