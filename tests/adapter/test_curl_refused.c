@@ -211,7 +211,7 @@ TEST_DEADLINE(without_memory_requests_fail_and_do_not_hang, 120)
         CURL *easy = handle_for("/now", &bytes);
         CURLcode code = CURLE_OK;
         thrum__store_release(&curl_memory_left, ++number);
-        rc = thrum_curl_perform(client, easy, &code, thrum_in(20));
+        rc = thrum_curl_perform(client, easy, &code, thrum_in(600));
         thrum__store_release(&curl_memory_left, 0);
         CHECK(rc == 0 || rc == -ENOMEM);
         rc = rc < 0 ? rc : (int)code;

@@ -85,7 +85,7 @@ static int run_squares(thrum_executor *cluster, int64_t count)
         futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
     for (int64_t i = 0; futures && i < count; i++) {
         int64_t result = -1;
-        int rc = thrum_future_result(futures[i], &result, sizeof result, thrum_in(60));
+        int rc = thrum_future_result(futures[i], &result, sizeof result, thrum_in(600));
         right += rc == 0 && result == i * i;
         thrum_future_free(futures[i]);
     }
@@ -98,8 +98,8 @@ static int run_one(thrum_executor *cluster, thrum_task_fn *function, const char 
 {
     char *text = NULL;
     thrum_future *future = thrum_submit(cluster, function, thrum_text(arg));
-    int rc = has_text ? thrum_future_take_text(future, &text, thrum_in(60))
-                      : thrum_future_wait(future, thrum_in(60));
+    int rc = has_text ? thrum_future_take_text(future, &text, thrum_in(600))
+                      : thrum_future_wait(future, thrum_in(600));
     if (rc == 0 && !has_text)
         rc = thrum_future_result(future, NULL, 0, THRUM_NOW);
     int status = tell_failure(future, rc);
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
     const thrum_cluster_options options = {.servers = getenv("NATS_URL"),
                                            .pool = pool,
                                            .lease = pool && strcmp(pool, "brief") == 0 ? 1 : 60};
-    if (thrum_cluster_new(&options, &cluster, &error, thrum_in(10)) < 0) {
+    if (thrum_cluster_new(&options, &cluster, &error, thrum_in(60)) < 0) {
         fprintf(stderr, "cluster_sample: %s\n", error.message);
         return 1;
     }

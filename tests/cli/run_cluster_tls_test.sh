@@ -53,9 +53,10 @@ refused() {
     done
 }
 
-# accepted OPTIONS...: a worker and a run with these options find each other.
+# accepted OPTIONS...: a worker and a run with these options find each other. The lease is short: where a connection is lost, the
+# server delivers again what it has sent there once the lease is over.
 accepted() {
-    "$thrum" worker --commands --server "$url" --lease 600s "$@" >worker.out 2>worker.err </dev/null &
+    "$thrum" worker --commands --server "$url" --lease 10s "$@" >worker.out 2>worker.err </dev/null &
     worker=$!
     timeout $LIMIT "$thrum" run --cluster "$url" "$@" -k -- sh -c 'echo "got $1"' sh ::: a b >out 2>err </dev/null || return 1
     [ "$(cat out)" = "$(printf 'got a\ngot b')" ] && kill -TERM "$worker" && wait "$worker"

@@ -247,7 +247,7 @@ TEST(a_worker_stops_for_a_variable_that_names_no_slots)
     thrum__shared_pages pages;
     (void)make_slots(&pages);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        int status = end_of_worker_named(&pages, texts[i], a_while());
+        int status = end_of_worker_named(&pages, texts[i], THRUM_FOREVER);
         CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
     }
     free_slots(&pages);
