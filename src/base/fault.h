@@ -14,6 +14,7 @@
 enum thrum__fault_site {
     THRUM__FAULT_ALLOC,        /* memory is out */
     THRUM__FAULT_THREAD_START, /* the system refuses a thread: EAGAIN */
+    THRUM__FAULT_HELPER_START, /* ... one for the library itself */
     THRUM__FAULT_FUTEX_WAIT,   /* a wait ends by a signal: EINTR */
     THRUM__FAULT_FUTEX_ANY,    /* the kernel is too old for a wait on several words: ENOSYS */
     THRUM__FAULT_PAGES,        /* the system refuses address space, or a guard in it */

@@ -20,6 +20,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -74,6 +75,12 @@ int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void
 {
     (void)stack_size;
     return thrum__explore_thread_start(&ret_thread->id, run, argument);
+}
+
+int thrum__os_thread_start_helper(void *(*run)(void *))
+{
+    uintptr_t id;
+    return thrum__explore_thread_start(&id, run, NULL);
 }
 
 void thrum__os_thread_join(thrum__os_thread thread)
@@ -157,6 +164,26 @@ int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void
     else
         thrum__free(start);
     return rc;
+}
+
+int thrum__os_thread_start_helper(void *(*run)(void *))
+{
+    enum { STACK = 128 << 10 };
+    if (thrum__fault(THRUM__FAULT_HELPER_START))
+        return -EAGAIN;
+    pthread_attr_t attributes;
+    pthread_t thread;
+    sigset_t all, before;
+    if (pthread_attr_init(&attributes))
+        return -EAGAIN;
+    (void)pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    (void)pthread_attr_setstacksize(&attributes, STACK + (size_t)sysconf(_SC_THREAD_STACK_MIN));
+    sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before); /* the new thread inherits it */
+    int rc = pthread_create(&thread, &attributes, run, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return rc ? -EAGAIN : 0;
 }
 
 void thrum__os_thread_join(thrum__os_thread thread)

@@ -16,6 +16,11 @@ typedef struct thrum__os_thread {
 int thrum__os_thread_start(thrum__os_thread *ret_thread, size_t stack_size, void *(*run)(void *),
                            void *argument);
 
+/* Starts `run(NULL)` on a detached thread with a small stack, for the library itself. It blocks all
+ * signals, so it takes none from the program, and must not run code of the user. Returns 0 or
+ * -EAGAIN. */
+int thrum__os_thread_start_helper(void *(*run)(void *));
+
 /* Waits for the thread's end in the kernel; to be called when it is about to end. */
 void thrum__os_thread_join(thrum__os_thread thread);
 

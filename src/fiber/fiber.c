@@ -47,6 +47,7 @@
 #include "base/spin.h"
 #include "fiber/inbox.h"
 #include "fiber/scheduler.h"
+#include "park/first_look.h"
 #include "park/park.h"
 #include "sync/rwlock.h"
 #include <thrum/fiber.h>
@@ -75,6 +76,8 @@ static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
     thrum__fiber_worker *worker = fiber->worker;
     int error = errno;
     thrum__rwlock_before_switch(self);
+    if (self->look_at.ns)
+        self->look_at = thrum__first_look_timed(self);
     thrum_deadline limit = self->look_at.ns ? self->look_at : deadline;
     if (!thrum_deadline_is_forever(limit)) {
         fiber->ticket = ticket;

@@ -25,7 +25,8 @@
  * From WAITING or SHIELDED it leaves by one compare-and-swap, so exactly one of release, timeout
  * and cancellation wins.
  *
- * The signal word is where a thread sleeps: EMPTY, TOKEN (an unpark has come) or ASLEEP.
+ * The signal word is where a thread sleeps: EMPTY, TOKEN (an unpark has come), or one of the values of
+ * a thread that is asleep (thread_park.c).
  */
 #ifndef THRUM_PARK_CONTEXT_H
 #define THRUM_PARK_CONTEXT_H
@@ -49,8 +50,9 @@ struct thrum_future;       /* future/future.h */
 /* How a kind of context sleeps and is woken. */
 typedef struct thrum__context_ops {
     /* Sleeps until an unpark came (0) or the claim `ticket` was moved to TIMED_OUT because
-     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. Where `look_at` of the
-     * context comes first, it calls thrum__deadlock_look and sleeps on. */
+     * `deadline` had passed (-ETIMEDOUT). Called by the context itself. If `look_at` of the context
+     * is set, there is no deadline: it finds the moment of the first search (first_look.h), calls
+     * thrum__deadlock_look then and sleeps on. */
     int (*park)(thrum__context *self, uint64_t ticket, thrum_deadline deadline);
     /* Ends one park, begun or yet to begin. Called by the claimer, exactly once. */
     void (*unpark)(thrum__context *context);
@@ -66,7 +68,13 @@ enum thrum__claim_state {
 };
 enum { THRUM__CLAIM_STATES = 8 }; /* one generation further */
 
-enum thrum__signal { THRUM__SIGNAL_EMPTY, THRUM__SIGNAL_TOKEN, THRUM__SIGNAL_ASLEEP };
+enum thrum__signal {
+    THRUM__SIGNAL_EMPTY,
+    THRUM__SIGNAL_TOKEN,
+    THRUM__SIGNAL_ASLEEP,
+    THRUM__SIGNAL_WATCHED, /* asleep too, and not yet searched for a deadlock: first_look.c */
+    THRUM__SIGNAL_LOOK,    /* asleep too, and asked to search */
+};
 
 /* How the pool whose worker a context is lets it wait for futures without holding up the pool. */
 typedef struct thrum__worker_ops {
@@ -145,6 +153,11 @@ typedef struct thrum__owned_wait {
     const void *object, *place;
     thrum_time pause; /* until the next look */
     uint64_t told;    /* the ticket of the wait that was reported last */
+
+    /* For the looker: first_look.c. */
+    uint64_t seen;                      /* the claim in its previous round; the looker's alone */
+    struct thrum__context *next_listed; /* fixed once it is listed */
+    bool listed;                        /* its context's alone */
 } thrum__owned_wait;
 
 /* Memory for futures that a thread keeps: future/future_cache.c. */
@@ -213,7 +226,7 @@ struct thrum__context {
 
     /* Its own alone. */
     thrum_time tenure;      /* when it last got a lock that it had to sleep for */
-    thrum_deadline look_at; /* when its wait is to be looked at: deadlock.h; not set: never */
+    thrum_deadline look_at; /* when it searches for a deadlock: deadlock.h; not set: never */
     struct thrum_executor *executor; /* whose worker it is, or NULL */
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */

@@ -5,17 +5,19 @@
  * must act. A wait without a deadline that is part of a cycle never ends. Nor does a wait whose
  * owner has ended with the lock. Both are reported once, with names, objects and places.
  *
- * When. Nothing is done until a wait has lasted 100 ms. Then the waiter follows the edges from
- * itself, and again after twice as long, and so on. An edge begins when a wait begins, or when a
- * context becomes an owner; and a context that becomes an owner runs, or is woken by that. So the
- * last edge of each cycle is a wait that begins, and its first search, after 100 ms, finds the
- * cycle. The later searches are for owners that end meanwhile. A wait with a deadline, its own or
- * its task's, is no edge: the cycle opens when it passes.
+ * When. Nothing is done until a wait has lasted 100 ms. Then, or in a thread at most 100 ms later
+ * (first_look.c), the waiter follows the edges from itself, and again after twice as long, and so
+ * on. An edge begins when a wait begins, or when a context becomes an owner; and a context that
+ * becomes an owner runs, or is woken by that. So the last edge of each cycle is a wait that begins.
+ * Its first search comes after that. So does the last of the first searches of all members, which
+ * finds the other waits open, and thus the cycle. The later searches are for owners that end
+ * meanwhile. A wait with a deadline, its own or its task's, is no edge: the cycle opens when it
+ * passes.
  *
  * Safety. The object of another context's wait may be read only while that wait lasts, because its
  * waiter may free it afterwards. So each context has a word, `state`:
  *
- *     CLOSED   waits for less than 100 ms, or for nothing that has an owner
+ *     CLOSED   was not searched yet, or waits for nothing that has an owner
  *     OPEN     may be read: `kind`, `object` and `place` are fixed
  *     PINNED   is being read; the owner of the word waits before it leaves its wait
  *
@@ -39,7 +41,7 @@
  * the ticket of the reported wait, under `guard`, so that a cycle is reported once. Without memory
  * or a thread the next search tries again.
  *
- * Rejected: a thread that checks all contexts now and then (a cost for programs that never wait). A
+ * Rejected: a thread that searches for all (every wait would have to be pinned, also a short one). A
  * check at each acquire, as lock-order checkers make it (a cost for each acquire). A search that
  * trusts what waiters wrote down when they began (owners change meanwhile).
  */
@@ -360,11 +362,14 @@ static void look(thrum__context *self)
     }
 }
 
+bool thrum__deadlock_is_wanted(void)
+{
+    return wanted() != OFF;
+}
+
 thrum_deadline thrum__deadlock_look(thrum__context *context)
 {
     thrum__owned_wait *wait = &context->rest->wait;
-    if (wanted() == OFF)
-        return THRUM__NO_DEADLINE;
     if (thrum__load_relaxed(&wait->state) == CLOSED)
         thrum__store_release(&wait->state, OPEN);
     thrum__fence_seq_cst();
@@ -394,7 +399,7 @@ int thrum__wait_owned(thrum__waiter *waiter, thrum_deadline deadline, const thru
         wait->object = object;
         wait->place = place;
         wait->pause = thrum__deadlock_after;
-        self->look_at = thrum__deadline_after(thrum__clock_now(), wait->pause);
+        self->look_at = THRUM_FOREVER; /* its `park` finds the moment */
     }
     int rc = thrum__wait(waiter, deadline, kind->name, object);
     self->look_at = THRUM__NO_DEADLINE;

@@ -18,9 +18,12 @@ typedef struct thrum__wait_kind {
 int thrum__wait_owned(thrum__waiter *waiter, thrum_deadline deadline, const thrum__wait_kind *kind,
                       const void *object, const void *place);
 
-/* For a context that sleeps: called once `look_at` of the context has come, by the thread that runs
- * it. Gives the next such moment. */
+/* For a context that sleeps: called at the moment of its first search (first_look.h) and once
+ * `look_at` of the context has come, by the thread that runs it. Gives the next such moment. */
 thrum_deadline thrum__deadlock_look(thrum__context *context);
+
+/* False if the user has turned the search off. */
+bool thrum__deadlock_is_wanted(void);
 
 /* Has reports given to `tell`, on a thread of their own, instead of stderr. `text` is the report in
  * several lines; `summary` fits in a line. */

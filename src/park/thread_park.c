@@ -1,7 +1,7 @@
 /* Parking of OS threads.
  *
- * The signal word has three values. Its owner moves it EMPTY -> ASLEEP before it sleeps and back to
- * EMPTY when it continues. The thread that claimed the wait moves it to TOKEN, once. So:
+ * The owner of the signal word moves it EMPTY -> ASLEEP before it sleeps and back to EMPTY when it
+ * continues. The thread that claimed the wait moves it to TOKEN, once. So:
  *
  *     unpark first      EMPTY -> TOKEN; park finds it and does not sleep
  *     park first        EMPTY -> ASLEEP -> TOKEN; unpark saw ASLEEP and calls the kernel
@@ -16,25 +16,37 @@
  * word, in the futex call, and the word is immortal.
  *
  * A wait that another context must end has no deadline but moments at which the search for
- * deadlocks runs (deadlock.c): the sleep ends there and begins again, and no other thread notices.
+ * deadlocks runs (deadlock.c): the sleep ends there and begins again, and no waker notices. Such a
+ * waiter is asleep by WATCHED until its first search, and LOOK asks it for that (first_look.c). A
+ * waker treats both as ASLEEP.
  *
  * There is no spinning before the sleep: on few cores it takes the processor from the waker.
  */
 #include "park/thread_park.h"
 #include "base/futex.h"
 #include "park/deadlock.h"
+#include "park/first_look.h"
 #include "park/park.h"
 
 #include <errno.h>
 
 static int thread_park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
 {
+    bool watched = self->look_at.ns; /* only of a wait that has no deadline */
     uint32_t signal = THRUM__SIGNAL_EMPTY;
-    if (thrum__cas_acquire(&self->signal, &signal, THRUM__SIGNAL_ASLEEP)) {
-        while (thrum__load_acquire(&self->signal) == THRUM__SIGNAL_ASLEEP) {
-            thrum_deadline look_at = self->look_at; /* only of a wait that has no deadline */
+    if (thrum__cas_acquire(&self->signal, &signal,
+                           watched ? THRUM__SIGNAL_WATCHED : THRUM__SIGNAL_ASLEEP)) {
+        if (watched)
+            self->look_at = thrum__first_look(self);
+        while ((signal = thrum__load_acquire(&self->signal)) != THRUM__SIGNAL_TOKEN) {
+            if (signal == THRUM__SIGNAL_LOOK) {
+                if (thrum__cas_relaxed(&self->signal, &signal, THRUM__SIGNAL_ASLEEP))
+                    self->look_at = thrum__deadlock_look(self);
+                continue;
+            }
+            thrum_deadline look_at = self->look_at;
             thrum_deadline until = look_at.ns ? look_at : deadline;
-            if (thrum__futex_wait(&self->signal, THRUM__SIGNAL_ASLEEP, until) != -ETIMEDOUT)
+            if (thrum__futex_wait(&self->signal, signal, until) != -ETIMEDOUT)
                 continue;
             if (look_at.ns) {
                 self->look_at = thrum__deadlock_look(self);
@@ -57,7 +69,7 @@ static int thread_park(thrum__context *self, uint64_t ticket, thrum_deadline dea
 static void thread_unpark(thrum__context *context)
 {
     uint32_t signal = thrum__exchange_release(&context->signal, THRUM__SIGNAL_TOKEN);
-    if (signal == THRUM__SIGNAL_ASLEEP)
+    if (signal != THRUM__SIGNAL_EMPTY)
         thrum__futex_wake(&context->signal, 1);
 }
 

@@ -264,7 +264,8 @@ static void hear(const thrum_failure *failure, void *context)
 /* The threads that the library keeps until the end of the process, once it has needed them. */
 static bool is_of_library(const char *name)
 {
-    static const char *const kept[] = {"shared-proxy", "parallel", "reserve-worker"};
+    static const char *const kept[] = {"shared-proxy", "parallel", "reserve-worker",
+                                       "thrum-deadlock"};
     for (size_t i = 0; i < sizeof kept / sizeof kept[0]; i++)
         if (strncmp(name, kept[i], strlen(kept[i])) == 0)
             return true;
