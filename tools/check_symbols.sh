@@ -31,6 +31,7 @@ check_names() {
     for name in $exported; do
         case $name in
         thrum__doctor_layout) continue ;; # for `thrum doctor`, which finds it by name: park/layout.h
+        thrum__local_slot | thrum__fork_outermost | thrum__fork_offer | thrum__fork_join) continue ;; # for the inline thrum_both: parallel.h
         "${prefix}"_*) complain "$name: an internal name is exported" ;;
         "$prefix"*) ;;
         *) complain "$name: exported without the prefix $prefix" ;;

@@ -44,6 +44,7 @@
 #ifndef THRUM_PARALLEL_H
 #define THRUM_PARALLEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <thrum/executor.h>
@@ -186,6 +187,102 @@ THRUM_API THRUM_MUST_CHECK int thrum_sort(thrum_executor *executor, void *base, 
                                           size_t size,
                                           int (*compare)(const void *a, const void *b, void *arg),
                                           void *arg);
+
+/* ----------------------------------------------------------------------------- thrum_both, inline */
+
+/* What a thread or fiber has forked on one executor and not joined. Private, as all that follows. */
+typedef struct thrum__fork_list {
+    const void *hook;
+    thrum_executor *executor;
+    const uint32_t *enough; /* 0: a worker may want a part */
+    thrum_part *newest;
+} thrum__fork_list;
+
+/* The beginning of what stands for a thread or fiber. */
+typedef struct thrum__running {
+    thrum__fork_list *forks;
+    void *scope;
+} thrum__running;
+
+/* thrum_both where the caller has no list for the executor, or not the innermost. */
+__attribute__((visibility("default"))) int
+thrum__fork_outermost(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
+                      thrum_part_fn *function_b, void *arg_b);
+
+/* Offers the oldest part. */
+__attribute__((visibility("default"))) void thrum__fork_offer(thrum__fork_list *forks);
+
+/* Ends a fork whose first half has given `code`, if thrum__fork_pop has failed. */
+__attribute__((visibility("default"))) int thrum__fork_join(thrum__fork_list *forks,
+                                                            thrum_part *part, int code);
+
+/* A static function may not be called in thrum_both, which is not static. */
+#define THRUM__ALWAYS_INLINE extern __inline__ __attribute__((__gnu_inline__, __always_inline__))
+
+THRUM__ALWAYS_INLINE void thrum__fork_push(thrum__fork_list *forks, thrum_part *part,
+                                           thrum_part_fn *function, void *arg, void *scope)
+{
+    part->function_ = function;
+    part->arg_ = arg;
+    part->scope_ = scope;
+    part->place_ = 0;
+    part->older_ = forks->newest;
+    forks->newest->newer_ = part;
+    forks->newest = part;
+}
+
+THRUM__ALWAYS_INLINE bool thrum__fork_pop(thrum__fork_list *forks, const thrum_part *part)
+{
+    if (__builtin_expect(part->place_ != 0, 0))
+        return false;
+    forks->newest = part->older_;
+    return true;
+}
+
+THRUM__ALWAYS_INLINE bool thrum__fork_wanted(const thrum__fork_list *forks)
+{
+    return __builtin_expect(!__atomic_load_n(forks->enough, __ATOMIC_RELAXED), 0);
+}
+
+/* Only where the running thread's variable can be read by one instruction, which no compiler keeps
+ * across a call: a fiber may go on in another thread. Tools that watch memory see the function. */
+#if defined __x86_64__ && defined __LP64__ && defined __ELF__ && defined __OPTIMIZE__ &&           \
+    !defined THRUM__BOTH_OUT_OF_LINE && !defined THRUM_EXPLORE && !defined __SANITIZE_THREAD__
+#define THRUM__BOTH_INLINE
+#endif
+#if defined __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#undef THRUM__BOTH_INLINE
+#endif
+#endif
+
+#ifdef THRUM__BOTH_INLINE
+extern __inline__ __attribute__((__gnu_inline__)) int
+thrum_both(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
+           thrum_part_fn *function_b, void *arg_b)
+{
+    thrum__running *running;
+    __asm__ __volatile__("mov{q thrum__local_slot@gottpoff(%%rip), %0|"
+                         " %0, QWORD PTR thrum__local_slot@gottpoff[rip]}\n\t"
+                         "mov{q %%fs:(%0), %0| %0, QWORD PTR fs:[%0]}"
+                         : "=r"(running)
+                         :
+                         : "memory");
+    thrum__fork_list *forks = __builtin_expect(running != NULL, 1) ? running->forks : NULL;
+    if (__builtin_expect(!forks || forks->executor != executor, 0))
+        return thrum__fork_outermost(executor, function_a, arg_a, function_b, arg_b);
+    thrum_part part;
+    thrum__fork_push(forks, &part, function_b, arg_b, running->scope);
+    if (thrum__fork_wanted(forks))
+        thrum__fork_offer(forks);
+    int code = function_a(arg_a);
+    if (__builtin_expect(!thrum__fork_pop(forks, &part), 0))
+        return thrum__fork_join(forks, &part, code);
+    if (thrum__fork_wanted(forks))
+        thrum__fork_offer(forks);
+    return code ? code : function_b(arg_b);
+}
+#endif
 
 THRUM_END
 

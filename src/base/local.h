@@ -37,13 +37,14 @@ static inline bool thrum__local_ends(void)
 #else
 
 struct thrum__local_slot {
-    void *value;
+    void *value; /* first */
     uint32_t number;
     bool ends;
 };
 
+/* Exported: thrum/parallel.h reads `value` in programs. */
 extern __thread struct thrum__local_slot thrum__local_slot
-    __attribute__((tls_model("initial-exec")));
+    __attribute__((tls_model("initial-exec"), visibility("default")));
 
 static inline void *thrum__local(void)
 {

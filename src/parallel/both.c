@@ -10,8 +10,8 @@
 #include "base/panic.h"
 #include "parallel/fork.h"
 
-static __attribute__((noinline)) int outermost(thrum_executor *executor, thrum_part_fn *function_a,
-                                               void *arg_a, thrum_part_fn *function_b, void *arg_b)
+int thrum__fork_outermost(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
+                          thrum_part_fn *function_b, void *arg_b)
 {
     thrum__executor_check(executor, thrum__caller());
     int code = thrum__staff_begin(executor);
@@ -31,7 +31,7 @@ int thrum_both(thrum_executor *executor, thrum_part_fn *function_a, void *arg_a,
 {
     thrum__forks *forks = thrum__forks_here(executor);
     if (__builtin_expect(!forks, 0))
-        return outermost(executor, function_a, arg_a, function_b, arg_b);
+        return thrum__fork_outermost(executor, function_a, arg_a, function_b, arg_b);
     return thrum__fork_both(forks, function_a, arg_a, function_b, arg_b);
 }
 
@@ -83,7 +83,7 @@ int thrum_scope_end(thrum_scope *scope)
     bool failed = false;
     for (thrum_part *part = scope->last_, *previous; part; part = previous) {
         previous = part->previous_;
-        if (part->place_ == THRUM__PART_PRIVATE && forks->newest != part)
+        if (part->place_ != THRUM__PART_SHOWN && forks->list.newest != part)
             misused(scope, "ended", thrum__caller());
         int part_code = 0;
         if (!thrum__forks_pop(forks, part))

@@ -12,16 +12,22 @@
  *     executor   `offers`: the list of the parts on offer, how many they are, how many helpers there are
  *     helper     a task of the executor that takes parts, oldest first, until none is left (staff.c)
  *
+ * The header has the fast path as inline code, where a program can read the library's thread-local variable by one
+ * instruction; so the halves are called directly, and often inlined. What it reads and writes is the interface of
+ * binaries: the beginning of a context and of forks (asserted in fork.h), the fields of a part, and that 0 is PRIVATE.
+ *
  * A part is in one of these states. `place_` is its owner's alone; `state_` counts once the place is SHOWN:
  *
  *     PRIVATE             in the private list                        the owner's
+ *     KEPT                the same, with a copy of the shields       the owner's
  *     SHOWN  ON_OFFER     in the offers                              the guard's
  *            TAKEN        a thief runs it                            the thief's
  *            AWAITED      the same, and the owner sleeps             the thief's
  *            AWAITED_SHIELDED   the same, in a wait that a request to stop cannot end
  *            ENDED        `code_` is there                           the owner's
  *
- *     PRIVATE -> ON_OFFER    the owner: fork, pop, or a wait
+ *     PRIVATE -> KEPT        the owner, before the shields of its scope change, and before an offer
+ *     KEPT -> ON_OFFER       the owner: fork, pop, or a wait
  *     ON_OFFER -> TAKEN      a thief, under the guard of the offers
  *     ON_OFFER -> PRIVATE    the owner at the join, under the guard: it runs the part itself
  *     TAKEN -> AWAITED...    the owner, by compare-and-swap, after it opened a wait and wrote `ticket_`
@@ -58,6 +64,10 @@
  * (park/scope.h), the deadline of that and the shield. The join's first wait can be ended by a request to
  * stop; then the join passes the request on, under the guard of the offers, to the scope in which the part
  * runs (`runner_`), and waits on, shielded. So a join returns only when both halves have ended.
+ *
+ * A fork notes only which scope it is in. The deadline of a scope does not change after its task has begun. The
+ * shields may, as the first half may begin one. Before they change, each part of the context that is PRIVATE becomes
+ * KEPT: it gets a copy of both.
  *
  * Errors. The code of the first half wins. A part that nobody has begun when an earlier one of its fork has
  * failed is left out.
@@ -175,17 +185,45 @@ static thrum_part *take(thrum__offers *offers, const thrum__context *owner)
 
 /* --------------------------------------------------------------------------------- private parts */
 
+/* Notes the shields and the deadline of the part's scope; they are still those of the fork if the part is PRIVATE. */
+static void keep(thrum_part *part)
+{
+    const thrum__scope *scope = part->scope_;
+    part->ends_at_ = scope->ends_at;
+    part->shields_ = scope->shields;
+    part->place_ = THRUM__PART_KEPT;
+}
+
+/* If a part is KEPT, all older ones are, too. */
+static void keep_all(thrum__context *self)
+{
+    for (thrum__forks *forks = (thrum__forks *)self->forks; forks; forks = forks->outer)
+        for (thrum_part *part = forks->list.newest;
+             part != &forks->end && part->place_ == THRUM__PART_PRIVATE; part = part->older_)
+            keep(part);
+}
+
+bool thrum__part_drop(thrum__forks *forks, thrum_part *part)
+{
+    if (part->place_ == THRUM__PART_SHOWN)
+        return false;
+    forks->list.newest = part->older_;
+    return true;
+}
+
 /* Moves the oldest private part to the offers. Under the guard. */
 static void show_oldest(thrum__forks *forks, thrum__offers *offers)
 {
     thrum_part *part = forks->end.newer_;
-    if (part == forks->newest) {
-        forks->newest = &forks->end;
+    if (part == forks->list.newest) {
+        forks->list.newest = &forks->end;
     } else {
         forks->end.newer_ = part->newer_;
         part->newer_->older_ = &forks->end;
     }
     thrum__plain_write(&part->function_);
+    if (part->place_ == THRUM__PART_PRIVATE)
+        keep(part);
     part->place_ = THRUM__PART_SHOWN;
     part->context_ = forks->context;
     part->runner_ = NULL;
@@ -216,12 +254,13 @@ static bool has_credit(thrum__forks *forks)
     return true;
 }
 
-__attribute__((noinline)) void thrum__forks_offer(thrum__forks *forks)
+void thrum__fork_offer(thrum__fork_list *list)
 {
-    if (forks->newest == &forks->end || !has_credit(forks))
+    thrum__forks *forks = (thrum__forks *)list;
+    if (forks->list.newest == &forks->end || !has_credit(forks))
         return;
-    thrum__offers *offers = &forks->executor->offers;
-    size_t width = forks->executor->ops->width(forks->executor);
+    thrum__offers *offers = &forks->list.executor->offers;
+    size_t width = forks->list.executor->ops->width(forks->list.executor);
     guard(offers);
     show_oldest(forks, offers);
     bool calls = counts_helper(offers, width);
@@ -256,15 +295,15 @@ static void wait_begins(thrum__context *self)
 {
     bool listed = !self->worker || self->stood_in;
     for (thrum__forks *forks = (thrum__forks *)self->forks; forks; forks = forks->outer) {
-        if (!thrum__forks_have_helpers(forks->executor))
+        if (!thrum__forks_have_helpers(forks->list.executor))
             continue;
-        thrum__offers *offers = &forks->executor->offers;
-        size_t width = forks->executor->ops->width(forks->executor);
+        thrum__offers *offers = &forks->list.executor->offers;
+        size_t width = forks->list.executor->ops->width(forks->list.executor);
         guard(offers);
-        while (forks->newest != &forks->end)
+        while (forks->list.newest != &forks->end)
             show_oldest(forks, offers);
-        forks->blocked =
-            !listed && self->executor == forks->executor && forks->stand_in == THRUM__STAND_IN_NONE;
+        forks->blocked = !listed && self->executor == forks->list.executor &&
+                         forks->stand_in == THRUM__STAND_IN_NONE;
         if (forks->blocked)
             list_blocked(forks, offers);
         listed = listed || forks->blocked || forks->stand_in != THRUM__STAND_IN_NONE;
@@ -281,9 +320,9 @@ static void wait_begins(thrum__context *self)
 static void wait_ends(thrum__context *self)
 {
     for (thrum__forks *forks = (thrum__forks *)self->forks; forks; forks = forks->outer) {
-        if (!thrum__forks_have_helpers(forks->executor))
+        if (!thrum__forks_have_helpers(forks->list.executor))
             continue;
-        thrum__offers *offers = &forks->executor->offers;
+        thrum__offers *offers = &forks->list.executor->offers;
         guard(offers);
         if (forks->blocked)
             unlist_blocked(forks, offers);
@@ -294,7 +333,7 @@ static void wait_ends(thrum__context *self)
     }
 }
 
-static const thrum__wait_hook hook = {wait_begins, wait_ends};
+static const thrum__wait_hook hook = {wait_begins, wait_ends, keep_all};
 
 /* ---------------------------------------------------------------------------------------- forks */
 
@@ -303,12 +342,13 @@ void thrum__forks_begin(thrum__forks *forks, thrum_executor *executor)
     thrum__context *self = thrum__self();
     bool inside = self->executor == executor;
     forks->base.hook = &hook;
-    forks->executor = executor;
-    forks->enough = thrum__forks_have_helpers(executor) && executor->ops->width(executor) > inside
-                        ? &executor->offers.enough
-                        : &always;
+    forks->list.executor = executor;
+    forks->list.enough =
+        thrum__forks_have_helpers(executor) && executor->ops->width(executor) > inside
+            ? &executor->offers.enough
+            : &always;
     forks->context = self;
-    forks->newest = &forks->end;
+    forks->list.newest = &forks->end;
     forks->outer = (thrum__forks *)self->forks;
     forks->credit = ENOUGH;
     forks->skipped = SKIPS;
@@ -449,14 +489,14 @@ static bool has_ended(thrum_part *part)
 /* Runs parts of the thief's until this one has ended, or none comes for a while. */
 static void help_thief(thrum__forks *forks, thrum_part *part)
 {
-    thrum__offers *offers = &forks->executor->offers;
+    thrum__offers *offers = &forks->list.executor->offers;
     const thrum__context *thief = thrum__context_of(part->thief_);
     uint32_t turn = 0;
     uint64_t ticks = LOOK_US * thrum__clock_ticks_in_us(), start = thrum__clock_ticks();
     while (!has_ended(part)) {
         thrum_part *other = forks->depth < HELP_DEPTH ? take(offers, thief) : NULL;
         if (other) {
-            run_taken(forks->executor, other, forks->depth + 1);
+            run_taken(forks->list.executor, other, forks->depth + 1);
             turn = 0;
             start = thrum__clock_ticks();
         } else if (thrum__clock_ticks() - start >= ticks) {
@@ -511,7 +551,7 @@ static int await(thrum__forks *forks, thrum_part *part)
     if (!has_ended(part)) {
         thrum__context *self = thrum__futures_wait_begin();
         if (!sleep_once(part, false)) {
-            pass_on(&forks->executor->offers, part);
+            pass_on(&forks->list.executor->offers, part);
             (void)sleep_once(part, true);
         }
         thrum__futures_wait_end(self);
@@ -524,11 +564,21 @@ static int await(thrum__forks *forks, thrum_part *part)
 int thrum__part_join(thrum__forks *forks, thrum_part *part, bool skip)
 {
     thrum__staff_settle(forks);
-    if (!take_back(&forks->executor->offers, part)) {
+    if (!take_back(&forks->list.executor->offers, part)) {
         forks->in_vain = 0;
         return await(forks, part);
     }
     if (forks->in_vain < MOST_IN_VAIN)
         forks->in_vain++;
     return skip ? 0 : part->function_(part->arg_);
+}
+
+int thrum__fork_join(thrum__fork_list *list, thrum_part *part, int code)
+{
+    thrum__forks *forks = (thrum__forks *)list;
+    if (!thrum__part_drop(forks, part)) {
+        int code_b = thrum__part_join(forks, part, code != 0);
+        return code ? code : code_b;
+    }
+    return code ? code : part->function_(part->arg_);
 }

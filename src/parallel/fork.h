@@ -2,11 +2,16 @@
 #ifndef THRUM_PARALLEL_FORK_H
 #define THRUM_PARALLEL_FORK_H
 
+#define THRUM__BOTH_OUT_OF_LINE /* this is the library */
+
 #include "executor/core/pool.h"
 #include <thrum/parallel.h>
 
-/* Where a part is, as its owner knows: in the private list, or shown to others at some time. */
-enum thrum__part_place { THRUM__PART_PRIVATE, THRUM__PART_SHOWN };
+#include <stddef.h>
+
+/* Where a part is, as its owner knows: in the private list, or shown to others at some time. KEPT is private, too;
+ * the part has the shields and the deadline that its scope had at the fork. */
+enum thrum__part_place { THRUM__PART_PRIVATE, THRUM__PART_KEPT, THRUM__PART_SHOWN };
 
 /* The state of a part that was shown. */
 enum thrum__part_state {
@@ -19,12 +24,12 @@ enum thrum__part_state {
 
 /* What a context has forked on one executor and not joined. On its stack. */
 typedef struct thrum__forks {
-    thrum__forks_base base; /* first */
-    thrum_executor *executor;
-    const uint32_t *enough; /* that of the executor's offers, or a constant */
+    union {
+        thrum__forks_base base;
+        thrum__fork_list list; /* `enough` is that of the executor's offers, or a constant */
+    };
     thrum__context *context;
-    thrum_part *newest; /* of the private parts; `&end` for none */
-    thrum_part end;     /* its `newer_` is the oldest private part */
+    thrum_part end; /* its `newer_` is the oldest private part; `newest` is `&end` for none */
     struct thrum__forks *outer;
     uint32_t credit;  /* how many parts may be offered at once */
     uint32_t skipped; /* chances to offer one, since the last look at the counter of the clock */
@@ -50,14 +55,25 @@ typedef struct thrum__forks {
     bool unsettled; /* its context's: there was a request, or a stand-in */
 } thrum__forks;
 
+/* What programs reach inline. */
+_Static_assert(offsetof(thrum__context, forks) == offsetof(thrum__running, forks), "moved");
+_Static_assert(offsetof(thrum__context, scope) == offsetof(thrum__running, scope), "moved");
+_Static_assert(offsetof(thrum__forks, list) == 0 && THRUM__PART_PRIVATE == 0, "moved");
+
 /* ------------------------------------------------------------------------------------------ fork.c */
 
 /* Makes `*forks` the innermost of the calling context. */
 void thrum__forks_begin(thrum__forks *forks, thrum_executor *executor);
 void thrum__forks_end(thrum__forks *forks);
 
-/* Offers the oldest private part, unless so many were offered just now. */
-void thrum__forks_offer(thrum__forks *forks);
+/* Offers the oldest private part, if there is one, unless so many were offered just now. */
+static inline void thrum__forks_offer(thrum__forks *forks)
+{
+    thrum__fork_offer(&forks->list);
+}
+
+/* The same as thrum__forks_pop for a part that is not PRIVATE. */
+bool thrum__part_drop(thrum__forks *forks, thrum_part *part);
 
 /* Ends a part that was shown, and that no younger one follows: takes it back and runs it, or waits for it.
  * With `skip` it is not run. Returns its code, or 0 if it was left out. */
@@ -74,41 +90,31 @@ static inline thrum__forks *thrum__forks_here(const thrum_executor *executor)
 {
     thrum__context *self = thrum__local();
     thrum__forks *forks = __builtin_expect(self != NULL, 1) ? (thrum__forks *)self->forks : NULL;
-    return forks && forks->executor == executor ? forks : NULL;
+    return forks && forks->list.executor == executor ? forks : NULL;
 }
 
-/* Whether a worker may want a part, and there are not enough on offer. */
+/* Whether a worker may want a part, and there are not enough on offer. As thrum__fork_wanted. */
 static inline bool thrum__forks_wanted(const thrum__forks *forks)
 {
-    return __builtin_expect(!thrum__load_relaxed(forks->enough), 0);
+    return __builtin_expect(!thrum__load_relaxed(forks->list.enough), 0);
 }
 
 /* Adds a part to the private list, the newest. */
 static inline void thrum__forks_push(thrum__forks *forks, thrum_part *part, thrum_part_fn *function,
                                      void *arg)
 {
-    const thrum__scope *scope = forks->context->scope;
-    part->function_ = function;
-    part->arg_ = arg;
-    part->scope_ = (void *)(uintptr_t)scope;
-    part->ends_at_ = scope->ends_at;
-    part->shields_ = scope->shields;
-    part->place_ = THRUM__PART_PRIVATE;
-    part->older_ = forks->newest;
-    forks->newest->newer_ = part;
-    forks->newest = part;
+    thrum__fork_push(&forks->list, part, function, arg, forks->context->scope);
 }
 
 /* Takes the newest off again. False if it was shown meanwhile, and so is no more in the list. */
 static inline bool thrum__forks_pop(thrum__forks *forks, thrum_part *part)
 {
-    if (__builtin_expect(part->place_ != THRUM__PART_PRIVATE, 0))
-        return false;
-    forks->newest = part->older_;
-    return true;
+    if (__builtin_expect(thrum__fork_pop(&forks->list, part), 1))
+        return true;
+    return thrum__part_drop(forks, part);
 }
 
-/* Runs two halves; what thrum_both does inside of forks. */
+/* Runs two halves; what thrum_both does inside of forks. The header has the same for programs, inline. */
 static inline int thrum__fork_both(thrum__forks *forks, thrum_part_fn *function_a, void *arg_a,
                                    thrum_part_fn *function_b, void *arg_b)
 {
@@ -119,7 +125,7 @@ static inline int thrum__fork_both(thrum__forks *forks, thrum_part_fn *function_
         thrum__forks_offer(forks);
     int code = function_a(arg_a);
     if (__builtin_expect(thrum__forks_pop(forks, &b), 1)) {
-        if (thrum__forks_wanted(forks) && forks->newest != &forks->end)
+        if (thrum__forks_wanted(forks))
             thrum__forks_offer(forks);
         code = code ? code : function_b(arg_b);
     } else {

@@ -90,8 +90,8 @@ static void let_in(thrum__offers *offers)
 
 static int submit_helper(const thrum__forks *forks)
 {
-    thrum__plain_read(&forks->executor);
-    thrum_executor *executor = forks->executor;
+    thrum__plain_read(&forks->list.executor);
+    thrum_executor *executor = forks->list.executor;
     uint32_t inside = forks->context->executor == executor ? THRUM__FUTURE_HELPER_INSIDE : 0;
     return thrum__executor_start(executor, thrum__fork_help,
                                  (thrum__value){.bytes = &executor, .size = sizeof executor},
@@ -101,7 +101,7 @@ static int submit_helper(const thrum__forks *forks)
 /* A refusal leaves the parts to the threads that forked them. */
 static void call(const thrum__forks *forks)
 {
-    thrum__offers *offers = &forks->executor->offers;
+    thrum__offers *offers = &forks->list.executor->offers;
     if (submit_helper(forks) == 0)
         return;
     thrum__guard_acquire(&offers->guard, 1);
@@ -115,9 +115,9 @@ void thrum__staff_call(const thrum__forks *forks)
     thrum__context *self = thrum__self();
     thrum__forks_base *innermost = self->forks;
     self->forks = NULL; /* what it waits for here depends on no part */
-    if (thrum__load_relaxed(&forks->executor->offers.blocked))
+    if (thrum__load_relaxed(&forks->list.executor->offers.blocked))
         thrum_with (&lock)
-            let_in(&forks->executor->offers);
+            let_in(&forks->list.executor->offers);
     call(forks);
     self->forks = innermost;
 }
@@ -172,7 +172,7 @@ static uint32_t withdraw(thrum__forks *forks)
 /* Takes the stand-in back that the context had in a wait. */
 static void dismiss(thrum__forks *forks)
 {
-    thrum__offers *offers = &forks->executor->offers;
+    thrum__offers *offers = &forks->list.executor->offers;
     thrum__guard_acquire(&offers->guard, 1);
     bool there = forks->stand_in == THRUM__STAND_IN_THERE;
     forks->stand_in = THRUM__STAND_IN_NONE;
@@ -243,7 +243,7 @@ static int serve(thrum_task *task)
                 uint32_t calls = 0;
                 forks = next_request(&calls);
                 if (forks)
-                    let_in(&forks->executor->offers);
+                    let_in(&forks->list.executor->offers);
                 for (; calls > 0; calls--)
                     call(forks);
             }

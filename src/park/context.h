@@ -103,6 +103,8 @@ typedef struct thrum__wait_hook {
     void (*begin)(thrum__context *self);
     /* After the wait. The same holds: what was waited for may be a lock that the staff of a pool needs. */
     void (*end)(thrum__context *self);
+    /* Before the shields of the innermost scope change. May not wait. */
+    void (*shield)(thrum__context *self);
 } thrum__wait_hook;
 
 /* The first member of parallel/fork.h's thrum__forks. */
@@ -205,6 +207,10 @@ typedef struct thrum__context_rest {
 
 /* Four cache lines: who waits and is woken needs the first, a task the second. */
 struct thrum__context {
+    /* What a program reads inline, so it stays where it is: thrum/parallel.h. Written by itself. */
+    thrum__forks_base *forks; /* the innermost, or NULL: parallel/fork.h */
+    thrum__scope *scope;      /* the innermost open one; a canceller reads it */
+
     /* What others write. */
     uint64_t claim;     /* see above */
     uint32_t signal;    /* see above; threads only */
@@ -220,7 +226,6 @@ struct thrum__context {
 
     /* What it does, written by itself; others read it to tell a person. */
     int32_t native_id;       /* the system's number; 0 before it runs */
-    thrum__scope *scope;     /* the innermost open one; a canceller reads it */
     const char *wait_kind;   /* what it waits for, or NULL */
     const void *wait_object; /* the object */
 
@@ -231,8 +236,7 @@ struct thrum__context {
     const thrum__worker_ops *worker;
     void **locals; /* values of thrum_local by index */
     uint32_t local_count;
-    uint32_t stood_in;        /* 1 while its pool lets another worker in for it: future/future.h */
-    thrum__forks_base *forks; /* the innermost, or NULL: parallel/fork.h */
+    uint32_t stood_in; /* 1 while its pool lets another worker in for it: future/future.h */
     thrum__of_thread *of_thread; /* what it uses: its own, or that of a fiber's thread */
 
     /* Fixed while it is in use. */

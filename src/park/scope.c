@@ -89,9 +89,16 @@ bool thrum__scope_cancelled(const thrum__scope *scope)
 }
 
 /* A shield is a depth in the scope, which a wait reads as it begins. */
+static void change_shields(thrum__context *self, int by)
+{
+    if (__builtin_expect(self->forks != NULL, 0))
+        self->forks->hook->shield(self);
+    self->scope->shields += (uint32_t)by;
+}
+
 void thrum_shield_begin(void)
 {
-    thrum__self()->scope->shields++;
+    change_shields(thrum__self(), 1);
 }
 
 void thrum_shield_end(void)
@@ -100,5 +107,5 @@ void thrum_shield_end(void)
     if (self->scope->shields == 0)
         thrum__panic(thrum__caller(), "thrum_shield_end without a begin in thread \"%s\"",
                      self->name);
-    self->scope->shields--;
+    change_shields(self, -1);
 }

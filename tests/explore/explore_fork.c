@@ -220,7 +220,7 @@ static thrum_executor *begin_quiet(thrum__forks *forks)
 {
     static const uint32_t enough = 1;
     thrum_executor *executor = begin(forks);
-    forks->enough = &enough;
+    forks->list.enough = &enough;
     EXPLORE_CHECK(thrum__staff_begin(&fake.base) == 0);
     return executor;
 }
@@ -363,6 +363,26 @@ EXPLORE(fork_cancel_early, .preemptions = 1, .long_preemptions = 2, .partial = t
     scope_of_fork = thrum__self()->scope;
     explore_spawn("canceller", cancel_and_set, &other);
     EXPLORE_CHECK(thrum_both(executor, wait_shielded, &other, wait_for_ever, &event) == -ECANCELED);
+    end_staff(&forks);
+}
+
+static int set_and_wait_for_ever(void *arg)
+{
+    (void)arg;
+    thrum_event_set(&other);
+    return thrum_event_wait(&event, THRUM_FOREVER);
+}
+
+/* The part is offered while the first half is under a shield of its own, which does not cover the part. */
+EXPLORE(fork_shield, .preemptions = 1)
+{
+    thrum__forks forks;
+    thrum_executor *executor = begin_quiet(&forks);
+    scope_of_fork = thrum__self()->scope;
+    unsigned canceller = explore_spawn("canceller", cancel_fork, NULL);
+    EXPLORE_CHECK(thrum_both(executor, wait_shielded, &other, set_and_wait_for_ever, NULL) ==
+                  -ECANCELED);
+    explore_join(canceller);
     end_staff(&forks);
 }
 
