@@ -4,6 +4,7 @@
 #include <thrum/with.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -80,6 +81,7 @@ static void take_results(struct client *client, natsMsg *message)
 /* The server's answer to a chunk of a value. */
 static void take_chunk(struct client *client, const char *token, natsMsg *message)
 {
+    char text_of_error[200];
     struct outcome outcome = {.kind = RESULT_VALUE};
     thrum_with (&client->lock) {
         int rc = 0;
@@ -87,6 +89,15 @@ static void take_chunk(struct client *client, const char *token, natsMsg *messag
             thrum_cluster__values_take(&client->values, token, message, &rc);
         if (!transfer)
             break;
+        if (transfer->sends && rc < 0) {
+            struct parcel *parcel = transfer->owner;
+            snprintf(text_of_error, sizeof text_of_error,
+                     "the server does not store the argument: %s", transfer->refusal);
+            outcome =
+                (struct outcome){NULL, RESULT_ERROR, rc, text_of_error, strlen(text_of_error)};
+            outcome.task = thrum_cluster__take_out(client, parcel->flights);
+            break;
+        }
         if (transfer->sends) {
             thrum_cluster__set_stage(client, transfer->owner, FRESH);
             break;
@@ -105,7 +116,8 @@ static void take_chunk(struct client *client, const char *token, natsMsg *messag
     }
     if (outcome.task)
         thrum_cluster__resolve(&outcome);
-    free((void *)(uintptr_t)outcome.bytes);
+    if (outcome.kind == RESULT_VALUE)
+        free((void *)(uintptr_t)outcome.bytes);
     thrum_event_set(&client->wake);
 }
 
@@ -121,6 +133,11 @@ static void take_stored(struct client *client, uint64_t number, const char *text
     thrum_with (&client->lock) {
         struct parcel *parcel = thrum_cluster__table_find(&client->parcels, number);
         wakes |= client->full;
+        if (code)
+            thrum_cluster__json_text(text, size, "description", client->refusal,
+                                     sizeof client->refusal);
+        else if (!nobody)
+            *client->refusal = '\0';
         if (nobody || code == NO_STREAM)
             client->lost = true;
         else if (!code && sequence)

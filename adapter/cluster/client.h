@@ -93,8 +93,10 @@ struct client {
     struct code *codes;
     uint64_t numbers; /* the last number that was given */
     bool full;        /* the server refuses tasks: its queue is full */
-    bool crowded;     /* a task may wait in the backlog, because there is no room for it */
-    bool lost;        /* the server has lost its state */
+    char
+        refusal[REFUSAL_SIZE]; /* why the server has not stored the last message; empty if it has */
+    bool crowded;              /* a task may wait in the backlog, because there is no room for it */
+    bool lost;                 /* the server has lost its state */
     struct stream stream, result_stream;
     struct stall stall; /* of the consumer of results */
     bool again;         /* publish what is not stored at once: the connection is new */

@@ -65,7 +65,7 @@ void thrum_cluster__send_again(struct client *client, struct parcel *parcel)
 static void drop_value(struct client *client, struct transfer *transfer)
 {
     if (transfer)
-        thrum_cluster__value_delete(&client->link, transfer->subject);
+        thrum_cluster__value_drop(&client->values, transfer);
     thrum_cluster__value_free(&client->values, transfer);
 }
 

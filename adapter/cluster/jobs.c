@@ -214,7 +214,21 @@ void thrum_cluster__worker_chunk(struct worker *worker, const char *token, natsM
         if (!transfer)
             break;
         struct job *job = transfer->owner;
-        if (transfer->sends) {
+        if (transfer->sends && rc < 0) {
+            char text[200];
+            snprintf(text, sizeof text, "the server does not store the result: %s",
+                     transfer->refusal);
+            bytes = transfer->bytes;
+            thrum_cluster__value_drop(&worker->values, transfer);
+            unlist_job(worker, job);
+            end_job(worker, job,
+                    &(struct result_record){.number = job->number,
+                                            .kind = RESULT_ERROR,
+                                            .code = rc,
+                                            .run = job->run,
+                                            .bytes = text,
+                                            .size = strlen(text)});
+        } else if (transfer->sends) {
             char reference[REFERENCE_MOST];
             size_t reference_size = thrum_cluster__value_refer(transfer, reference);
             bytes = transfer->bytes;

@@ -380,11 +380,12 @@ static int try_stream(struct link *link, const char *kind, thrum_error *ret_erro
     const char *about = natsMsg_GetData(answer);
     size_t size = (size_t)natsMsg_GetDataLength(answer);
     uint64_t code = thrum_cluster__json_number(about, size, "err_code");
-    const char *why = thrum_cluster__json_find(about, size, "description");
+    char why[100];
+    thrum_cluster__json_text(about, size, "description", why, sizeof why);
     if (code && code != OTHER_OPTIONS)
         rc = thrum_cluster__link_error(ret_error, -EPROTO,
-                                       "the server refuses a stream for pool %s: %.100s",
-                                       link->settings.pool, why ? why : "no reason");
+                                       "the server refuses a stream for pool %s: %s",
+                                       link->settings.pool, *why ? why : "no reason");
     natsMsg_Destroy(answer);
     return rc;
 }

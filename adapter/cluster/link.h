@@ -13,6 +13,7 @@ enum {
     SUBJECT_SIZE = 256,
     CODE_SIZE = 128,
     PRIORITIES = 3,
+    REFUSAL_SIZE = 96, /* the reason of a server that does not store a message */
     LISTENERS_MOST = 4,
     SPENT_MOST = 32,         /* messages that are destroyed together */
     SPENT_BYTES = 64 * 1024, /* bytes of such messages */

@@ -171,6 +171,10 @@ static void end_one(struct client *client, uint64_t number)
         if (!late)
             snprintf(message, sizeof message,
                      "the task was cancelled, and no worker has said how it ended");
+        else if (*client->refusal && flight->parcel->stage != STORED)
+            snprintf(message, sizeof message,
+                     "the task's deadline has passed, and the server does not store it: %s",
+                     client->refusal);
         else if (code->answered)
             snprintf(message, sizeof message, "the task's deadline has passed");
         else

@@ -42,18 +42,6 @@ void thrum_cluster__stream_ask(struct link *link, const char *kind, char letter,
     thrum_cluster__link_publish(link, subject, reply, NULL, "", 0);
 }
 
-/* When the stream was made, by the server's answer. Returns false if it tells no stream. */
-static bool read_created(const char *text, size_t length, char created[CREATED_SIZE])
-{
-    const char *at = thrum_cluster__json_find(text, length, "created");
-    size_t left = at ? length - (size_t)(at - text) : 0, used = 0;
-    for (at = left > 1 ? at + 1 : NULL;
-         at && used + 1 < left && used + 1 < CREATED_SIZE && at[used] != '"';)
-        used++;
-    snprintf(created, CREATED_SIZE, "%.*s", (int)used, at ? at : "");
-    return used > 0;
-}
-
 static struct stream_question read_question(const char *token)
 {
     char *end = NULL;
@@ -76,7 +64,8 @@ enum stream_news thrum_cluster__stream_take(struct stream *stream, struct link *
         *stream = (struct stream){0};
         return STREAM_GONE;
     }
-    if (!read_created(text, length, created))
+    thrum_cluster__json_text(text, length, "created", created, sizeof created);
+    if (!*created)
         return STREAM_DARK;
     uint64_t last = thrum_cluster__json_number(text, length, "last_seq");
     bool other = *stream->created && strcmp(stream->created, created) != 0;

@@ -77,6 +77,8 @@ typedef struct thrum_cluster_options {
  *  - -ENOENT: the function has no name (thrum/task_name.h)
  *  - -EMSGSIZE: its argument or its result is larger than 1 GiB. One that is larger than 512 KiB, or than a message of the server
  *    may be, travels in chunks
+ *  - -ENOSPC: the server has stored no part of a large argument or result for a lease; the message
+ *    has its reason
  *  - -EAGAIN: the server's queue is full (`max_queued`), with THRUM_WHEN_FULL_REFUSE
  *  - -ECANCELED: it was cancelled, and no worker has said within a lease how it ended
  *  - -EINVAL: an owned value (thrum_owned) cannot leave its process

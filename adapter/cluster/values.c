@@ -22,7 +22,10 @@
  *
  * Deletion. The client deletes an argument when its task has an outcome, whatever that is; and a result when it was read, or is
  * dropped because the task has an outcome already. At its shutdown it deletes all of its values, also those of workers that
- * died in the middle. A client that is gone deletes nothing: the stream drops what is older than two hours (MaxAge). That is
+ * died in the middle. Chunks are deleted by their numbers, as far as they are known, and the rest by a purge of the subject:
+ * nats-server 2.9 does not subtract from its use of the disk what such a purge removes, and refuses all messages when that sum
+ * has come to its bound. Numbers are of the connection on which the value was moved; on another they may mean other chunks.
+ * A client that is gone deletes nothing: the stream drops what is older than two hours (MaxAge). That is
  * longer than a message with a result may stay.
  *
  * A value that is gone. The server was wiped, the stream was deleted, or the task waited for more than two hours. A worker that
@@ -38,8 +41,9 @@
  * values go first. A client takes no further task while large arguments of LARGE_MOST bytes are with the server. A task of a
  * worker counts as held while its argument or its result is on its way, so a slow network makes the worker take fewer tasks.
  *
- * Limits. VALUE_MOST bytes for a value. The disk of the server: a chunk that it cannot store is published again until the
- * deadline of the task.
+ * Limits. VALUE_MOST bytes for a value. The disk of the server: a chunk that it refuses is published again. After a lease of
+ * refusals the sender gives the value up: its chunks are deleted, and the task fails with -ENOSPC. Otherwise several values, each
+ * stored in part, would wait for each other's room for ever.
  *
  * Threads. The I/O thread publishes, without the lock, from a copy of the chunk; the thread of libnats that brings answers fills
  * values under the lock. A transfer may be freed at any moment under the lock: answers find it by its number.
@@ -79,6 +83,7 @@ static struct transfer *new_transfer(struct values *values, const char *client, 
     transfer->chunk = chunk;
     transfer->count = (uint32_t)((size + chunk - 1) / chunk);
     transfer->owner = owner;
+    transfer->numbers_of = calloc(transfer->count, sizeof *transfer->numbers_of);
     return transfer;
 }
 
@@ -96,8 +101,10 @@ static void unlist(struct values *values, struct transfer *transfer)
 static void begin(struct values *values, struct transfer *transfer)
 {
     unlist(values, transfer);
+    transfer->refused_since = 0;
     transfer->next = transfer->done = 0;
     transfer->used = 0;
+    transfer->times = thrum_cluster__link_times(values->link);
     transfer->window = 2;
     transfer->before = values->last;
     transfer->after = NULL;
@@ -127,6 +134,7 @@ struct transfer *thrum_cluster__value_fetch(struct values *values, const char *c
     struct transfer *transfer =
         new_transfer(values, client, record->name, record->size, record->chunk, owner);
     if (transfer && !(transfer->bytes = malloc(record->size))) {
+        free(transfer->numbers_of);
         free(transfer);
         return NULL;
     }
@@ -154,6 +162,7 @@ void thrum_cluster__value_free(struct values *values, struct transfer *transfer)
     unlist(values, transfer);
     if (!transfer->sends)
         free(transfer->bytes);
+    free(transfer->numbers_of);
     free(transfer);
 }
 
@@ -163,6 +172,20 @@ void thrum_cluster__value_delete(struct link *link, const char *subject)
     snprintf(api, sizeof api, "$JS.API.STREAM.PURGE.thrum-%s-v", link->settings.pool);
     snprintf(text, sizeof text, "{\"filter\":\"%s.>\"}", subject);
     thrum_cluster__link_publish(link, api, "x", NULL, text, strlen(text));
+}
+
+void thrum_cluster__value_drop(struct values *values, const struct transfer *transfer)
+{
+    char api[SUBJECT_SIZE], text[64];
+    bool holds = transfer->numbers_of && transfer->times == thrum_cluster__link_times(values->link);
+    snprintf(api, sizeof api, "$JS.API.STREAM.MSG.DELETE.thrum-%s-v", values->link->settings.pool);
+    for (uint32_t i = 0; holds && i < transfer->count; i++) {
+        snprintf(text, sizeof text, "{\"seq\":%llu,\"no_erase\":true}",
+                 (unsigned long long)transfer->numbers_of[i]);
+        if (transfer->numbers_of[i])
+            thrum_cluster__link_publish(values->link, api, "x", NULL, text, strlen(text));
+    }
+    thrum_cluster__value_delete(values->link, transfer->subject);
 }
 
 void thrum_cluster__values_delete(struct link *link, const char *client)
@@ -299,9 +322,12 @@ static void make_stream(struct values *values)
 }
 
 static struct transfer *chunk_ends(struct values *values, struct transfer *transfer,
-                                   struct moving *moving)
+                                   struct moving *moving, uint64_t number)
 {
+    if (transfer->numbers_of)
+        transfer->numbers_of[moving->index] = number;
     *moving = transfer->window_of[--transfer->used];
+    transfer->refused_since = 0;
     values->moving--;
     values->progress_at = thrum_now();
     if (transfer->window < WINDOW_MOST)
@@ -325,6 +351,22 @@ static struct transfer *chunk_misses(struct values *values, struct transfer *tra
     }
     unlist(values, transfer);
     *ret_rc = -ENOENT;
+    return transfer;
+}
+
+/* The server has no room for a chunk, most likely. */
+static struct transfer *chunk_refused(struct values *values, struct transfer *transfer,
+                                      struct moving *moving, const char *text, size_t size)
+{
+    thrum_time now = thrum_now(), lease = values->link->settings.lease;
+    moving->again_at = now + (lease / 2 < 2000 * MS ? lease / 2 : 2000 * MS);
+    thrum_cluster__json_text(text, size, "description", transfer->refusal,
+                             sizeof transfer->refusal);
+    if (!transfer->refused_since)
+        transfer->refused_since = now;
+    if (now - transfer->refused_since < lease)
+        return NULL;
+    unlist(values, transfer);
     return transfer;
 }
 
@@ -352,13 +394,17 @@ struct transfer *thrum_cluster__values_take(struct values *values, const char *t
     if (transfer->sends) {
         if (nobody)
             make_stream(values);
-        bool stored = !nobody && thrum_cluster__json_number(text, size, "seq") &&
-                      !thrum_cluster__json_number(text, size, "err_code");
-        return stored ? chunk_ends(values, transfer, moving) : NULL;
+        if (!nobody && thrum_cluster__json_number(text, size, "err_code")) {
+            *ret_rc = -ENOSPC;
+            return chunk_refused(values, transfer, moving, text, size);
+        }
+        uint64_t stored = nobody ? 0 : thrum_cluster__json_number(text, size, "seq");
+        return stored ? chunk_ends(values, transfer, moving, stored) : NULL;
     }
     if (nobody || natsMsgHeader_Get(message, "Status", &status) == NATS_OK ||
         size != size_of(transfer, moving->index))
         return chunk_misses(values, transfer, moving, ret_rc);
     memcpy(transfer->bytes + (uint64_t)moving->index * transfer->chunk, text, size);
-    return chunk_ends(values, transfer, moving);
+    bool tells = natsMsgHeader_Get(message, "Nats-Sequence", &status) == NATS_OK && status;
+    return chunk_ends(values, transfer, moving, tells ? strtoull(status, NULL, 10) : 0);
 }

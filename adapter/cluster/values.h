@@ -30,7 +30,11 @@ struct transfer {
     bool sends, listed;
     unsigned window, used;
     struct moving window_of[WINDOW_MOST];
-    void *owner; /* what waits for it */
+    void *owner;          /* what waits for it */
+    uint64_t *numbers_of; /* of the chunks in the stream, 0 while unknown; NULL without memory */
+    uint64_t times;       /* the connection on which it was begun: thrum_cluster__link_times */
+    thrum_time refused_since;   /* the server does not store a chunk; 0 if it stored the last one */
+    char refusal[REFUSAL_SIZE]; /* why */
     struct transfer *before, *after;
 };
 
@@ -67,6 +71,9 @@ size_t thrum_cluster__value_refer(const struct transfer *transfer, char bytes[RE
 
 /* Ends a transfer and frees it. What was fetched is freed, what was sent is not. NULL is allowed. */
 void thrum_cluster__value_free(struct values *values, struct transfer *transfer);
+
+/* Has the server delete what it has of a transfer. */
+void thrum_cluster__value_drop(struct values *values, const struct transfer *transfer);
 
 /* Has the server delete the chunks of a value, whose subject it is given, or of all values of a client. */
 void thrum_cluster__value_delete(struct link *link, const char *subject);

@@ -168,3 +168,15 @@ uint64_t thrum_cluster__json_number(const char *text, size_t size, const char *k
         number = 10 * number + (uint64_t)(*at - '0');
     return number;
 }
+
+void thrum_cluster__json_text(const char *text, size_t size, const char *key, char *ret_text,
+                              size_t room)
+{
+    size_t used = 0;
+    const char *at = thrum_cluster__json_find(text, size, key);
+    size_t left = at ? size - (size_t)(at - text) : 0;
+    for (; left > 1 && *at == '"' && used + 1 < left && used + 1 < room && at[used + 1] != '"';
+         used++)
+        ret_text[used] = at[used + 1];
+    ret_text[used] = '\0';
+}

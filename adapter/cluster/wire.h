@@ -103,6 +103,10 @@ bool thrum_cluster__result_record_read(struct reader *reader, struct result_reco
 /* A number behind a key in an answer of the server, or 0: "seq" in {"stream":"x","seq":7}. */
 uint64_t thrum_cluster__json_number(const char *text, size_t size, const char *key);
 
+/* The text behind a key in an answer of the server, cut to fit; empty if there is none. */
+void thrum_cluster__json_text(const char *text, size_t size, const char *key, char *ret_text,
+                              size_t room);
+
 /* Where the text of a key begins, for keys inside of another; NULL if it is not there. */
 const char *thrum_cluster__json_find(const char *text, size_t size, const char *key);
 

@@ -4,7 +4,9 @@
 #include "support_cluster.h"
 
 #include <nats/nats.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
@@ -239,5 +241,129 @@ TEST(deadlines_cancels_and_shutdowns_end_tasks_with_large_arguments)
     thrum_future_free(late);
     thrum_future_free(cancelled);
     thrum_future_free(left);
+    nats_server_finish(&server);
+}
+
+/* ---------------------------------------------------------------------------------- a disk that is full */
+
+static void start_small_server(const char *size)
+{
+    char more[200];
+    if (!*server.folder)
+        nats_server_folder(&server);
+    snprintf(more, sizeof more, "jetstream { store_dir: \"%s\", max_file_store: %s }",
+             server.folder, size);
+    nats_server_start(&server, more);
+}
+
+/* The task fails because the server has no room, and says for what. */
+static void check_refused(thrum_future *future, int code, const char *what)
+{
+    char text[100];
+    snprintf(text, sizeof text, "does not store %s: insufficient", what);
+    CHECK_INT(code_of(future), ==, code);
+    CHECK(strstr(thrum_future_error(future)->message, text));
+    thrum_future_free(future);
+}
+
+/* Neither of the two large values fits, nor do they together with anything else. */
+TEST_DEADLINE(a_value_that_the_server_has_no_room_for_fails_and_makes_room, 60)
+{
+    thrum_future *futures[2];
+    start_small_server("6MB");
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    for (int i = 0; i < 2; i++)
+        futures[i] = submit_echo(cluster, 20 * MIB);
+    for (int i = 0; i < 2; i++)
+        check_refused(futures[i], -ENOSPC, "the argument");
+    check_square(cluster);
+    for (int i = 0; i < 2; i++)
+        futures[i] = thrum_submit(cluster, make_bytes, thrum_value(size_t, 20 * MIB));
+    for (int i = 0; i < 2; i++)
+        check_refused(futures[i], -ENOSPC, "the result");
+    for (int i = 0; i < 10;
+         i++) /* what was deleted leaves its room, also in the account of the server */
+        check_bytes(submit_echo(cluster, MIB), MIB);
+    await_no_values();
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+/* Stores as much as there is room for, to the last byte. */
+static void fill_the_server(void)
+{
+    static char text[600000];
+    CHECK_INT(ask("{\"name\":\"full\",\"subjects\":[\"full\"],\"storage\":\"file\"}",
+                  "$JS.API.STREAM.CREATE.full", "max_consumers"),
+              ==, -1);
+    for (size_t size = sizeof text - 1; size > 0; size /= 10) {
+        memset(text, 'x', size);
+        text[size] = '\0';
+        while (ask(text, "full", "seq") > 0)
+            ;
+    }
+}
+
+TEST_DEADLINE(tasks_wait_for_room_at_the_server, 60)
+{
+    enum { COUNT = 20 };
+    thrum_future *futures[COUNT];
+    start_small_server("3MB");
+    struct local_worker worker = {0};
+    start_local(&worker);
+    thrum_executor *cluster = new_cluster(NULL);
+    check_square(cluster);
+    fill_the_server();
+    for (int64_t i = 0; i < COUNT; i++)
+        futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
+    check_refused(thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(0.5)},
+                                    square, thrum_value(int64_t, 1)),
+                  -ETIMEDOUT, "it");
+    CHECK(!thrum_future_done(futures[0]));
+    CHECK_INT(ask("", "$JS.API.STREAM.DELETE.full", "code"), ==, -1);
+    for (int i = 0; i < COUNT; i++) {
+        CHECK_INT(code_of(futures[i]), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+    thrum_executor_shutdown(cluster);
+    stop_local(&worker);
+    nats_server_finish(&server);
+}
+
+/* nats-server gives JetStream up when a write fails, until it is started again. */
+TEST_DEADLINE(tasks_survive_a_disk_that_is_full, 60)
+{
+    char path[100];
+    nats_server_folder(&server);
+    snprintf(path, sizeof path, "%s/jetstream", server.folder);
+    CHECK_INT(mkdir(path, 0700), ==, 0);
+    if (unshare(CLONE_NEWNS) < 0 || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+        mount("none", path, "tmpfs", 0, "size=4m") < 0)
+        test_skip("it may not mount a file system");
+    start_small_server("1GB");
+    pid_t worker = start_worker("threads");
+    thrum_executor *cluster = new_cluster(NULL);
+    check_square(cluster);
+    thrum_future *large = submit_echo(cluster, 10 * MIB);
+    thrum_future *late =
+        thrum_submit_with(cluster, &(thrum_submit_options){.deadline = thrum_in(3)}, echo, path, 9);
+    (void)code_of(late); /* the server may have had room for it */
+    CHECK_INT(mount("none", path, "tmpfs", MS_REMOUNT, "size=100m"), ==, 0);
+    nats_server_kill(&server);
+    nats_server_again(&server, false);
+    check_square(cluster);
+    int code = code_of(large);
+    CHECK(code == 0 || code == -ENOSPC);
+    check_bytes(submit_echo(cluster, 10 * MIB), 10 * MIB);
+    thrum_future_free(large);
+    thrum_future_free(late);
+    thrum_executor_shutdown(cluster);
+    CHECK_INT(cluster_program_signal(worker, SIGTERM), ==, 0);
+    nats_server_kill(&server);
+    CHECK_INT(umount(path), ==, 0);
+    nats_server_again(&server, false);
     nats_server_finish(&server);
 }
