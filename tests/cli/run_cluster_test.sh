@@ -138,6 +138,23 @@ a_job_of_a_lost_worker_runs_again() {
     [ "$(cat out)" = 'done' ] && [ "$(wc -l <begun)" -ge 2 ] && stop_worker
 }
 
+all_are_stored() { "$thrum" cluster status --pool killed --json --interval 10ms | grep -q '"published":3,'; }
+
+# One job has ended, one runs, and one waits. Both of these run to their end, and run again with --resume.
+a_client_that_is_killed_leaves_its_jobs_and_its_log() {
+    local pool=killed client
+    local job='echo "$1" >>started; until [ "$1" = 1 ] || [ -e finish ]; do sleep 0.01; done; echo "$1" >>finished; echo "out $1"'
+    start_worker a -j 1
+    start_client -k -j 3 --joblog killed.log -- sh -c "$job" sh ::: 1 2 3
+    until_true lines_in started 2 && until_true lines_in killed.log 2 && until_true all_are_stored || return 1
+    kill -KILL "$client"
+    wait "$client" 2>/dev/null
+    [ $? -eq 137 ] && [ "$(cat out)" = 'out 1' ] && touch finish && until_true lines_in finished 3 || return 1
+    there -k --joblog killed.log --resume -- sh -c "$job" sh ::: 1 2 3 >out 2>err || return 1
+    [ "$(cat out)" = "$(printf 'out 2\nout 3')" ] && [ "$(sort finished | uniq -c | awk '{ print $1 $2 }' | paste -sd ' ')" = '11 22 23' ] &&
+        [ "$(awk -F '\t' 'NR > 1 && $7 == 0 { print $1 }' killed.log | sort | paste -sd ' ')" = '1 2 3' ] && stop_worker
+}
+
 # The second signal ends what runs and what waits; both commands had begun or will never.
 signals_end_jobs_on_workers() {
     local pool=signals client
@@ -195,5 +212,6 @@ left_out() {
 
 run_tests wrong_command_lines_are_refused a_missing_server_or_password_is_told output_status_and_log_come_back \
     a_command_has_the_directory_and_environment_of_the_worker output_beyond_the_bounds_fails_clearly \
-    only_a_worker_of_commands_runs_commands a_job_of_a_lost_worker_runs_again signals_end_jobs_on_workers \
+    only_a_worker_of_commands_runs_commands a_job_of_a_lost_worker_runs_again \
+    a_client_that_is_killed_leaves_its_jobs_and_its_log signals_end_jobs_on_workers \
     halt_now_ends_jobs_on_workers a_worker_drains_or_ends_its_commands a_pool_without_workers_is_told
