@@ -4,6 +4,11 @@
  * call `serve` in place of `main`. For each byte that the command sends, it forks a child, which calls
  * the program's own `main` under the schedule of the plan, and reports the child's status. Threads
  * that a constructor made are not in the child; then the command is told that it cannot be done so.
+ *
+ * Processes that a run has made end with it. They run free, and one that its parent has left would compute for ever,
+ * beside all later runs. The server is the reaper of its descendants (PR_SET_CHILD_SUBREAPER), so it has them as
+ * children as soon as the run is over. It kills these, and again their children, until there are none. If a
+ * constructor has made a process, that is not told apart from a run's, and none is killed.
  */
 #include "hooks.h"
 #include "inside.h"
@@ -18,6 +23,7 @@
 #include <link.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -209,9 +215,56 @@ static bool report(enum schedule_event event, int pid, int status)
     return REAL(send)(channel, &message, sizeof message, MSG_NOSIGNAL) == sizeof message;
 }
 
+/* True if this process has a child, dead or alive. Dead ones are forgotten. */
+static bool has_child(void)
+{
+    pid_t pid;
+    do {
+        pid = waitpid(-1, NULL, WNOHANG);
+    } while (pid > 0 || (pid < 0 && errno == EINTR));
+    return pid == 0;
+}
+
+/* The parent of a process; 0 if there is no such process. Its name, in parentheses, may have any characters. */
+static int parent_of(const char *pid)
+{
+    char path[64], text[512];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
+    FILE *file = fopen(path, "re");
+    size_t length = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file)
+        (void)fclose(file);
+    text[length] = 0;
+    const char *rest = strrchr(text, ')');
+    return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* Kills the children that live now. Not every kernel lists them, so all processes are looked at. Returns false if /proc
+ * cannot be read. */
+static bool kill_children(void)
+{
+    int own = getpid();
+    DIR *list = opendir("/proc");
+    if (!list)
+        return false;
+    for (struct dirent *entry; (entry = readdir(list)) != NULL;)
+        if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == own)
+            (void)thrum__kernel(SYS_kill, strtol(entry->d_name, NULL, 10), SIGKILL, 0, 0, 0);
+    closedir(list);
+    return true;
+}
+
+static void end_what_a_run_left(void)
+{
+    while (has_child() && kill_children())
+        (void)waitpid(-1, NULL, 0);
+}
+
 static int serve(int argc, char **argv, char **environment)
 {
     char order;
+    bool reaps = !has_child() && prctl(PR_SET_CHILD_SUBREAPER, 1UL) == 0;
     dl_iterate_phdr(note_private, NULL);
     thrum__turn_region->instrumented = thrum__race_instrumented;
     if (!report(is_alone() ? EVENT_READY : EVENT_REFUSED, getpid(), EBUSY))
@@ -228,6 +281,8 @@ static int serve(int argc, char **argv, char **environment)
             break;
         while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;
+        if (reaps)
+            end_what_a_run_left();
         if (pid > 0 && !report(EVENT_ENDED, pid, status))
             break;
     }

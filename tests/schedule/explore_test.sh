@@ -289,6 +289,16 @@ children_run_free() {
     explore 0 -r 20 -- "$samples/odd" forks && grep -q '20 made processes, which run free' out
 }
 
+# They would compute beside all later runs, and after the command.
+processes_that_a_run_leaves_end_with_it() {
+    local pid
+    rm -f left
+    explore 0 -r 3 -- "$samples/odd" leaves_children && [ "$(wc -l <left)" -ge 6 ] || return 1
+    while read -r pid; do
+        gone "$pid" || return 1
+    done <left
+}
+
 signals_of_the_program_are_its_own() {
     local name
     for name in handles blocks_signals; do
@@ -400,7 +410,8 @@ a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_fr
 the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures shrinking_finds_the_fewest_preemptions depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself
-a_program_with_the_runtime_of_the_compiler_is_explored a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
+a_program_with_the_runtime_of_the_compiler_is_explored a_check_decides a_thread_that_computes_is_stopped a_thread_that_computes_for_ever_is_told children_run_free
+processes_that_a_run_leaves_end_with_it signals_of_the_program_are_its_own a_program_may_wait_for_signals waits_within_the_program_are_deadlocks waits_for_others_are_none
 handlers_wait_for_the_turn_of_their_thread a_program_that_executes_another_runs_free input_is_empty programs_of_thrum_never_fail
 the_limit_of_steps_is_no_failure wrong_command_lines_are_refused what_cannot_be_explored_is_said
 ctrl_c_ends_the_search'

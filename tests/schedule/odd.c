@@ -78,6 +78,28 @@ static int forks(void)
     return waitpid(pid, &status, 0) == pid && WEXITSTATUS(status) == 7 ? 0 : 1;
 }
 
+/* Its child and grandchild compute for ever. The grandchild writes their numbers to the file `left`, one a line. */
+static int leaves_children(void)
+{
+    static volatile int never;
+    int told[2];
+    char byte;
+    if (pipe(told) != 0)
+        return 3;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (fork() == 0) {
+            FILE *left = fopen("left", "a");
+            if (left && fprintf(left, "%d\n%d\n", (int)getppid(), (int)getpid()) > 0 &&
+                fclose(left) == 0)
+                (void)!write(told[1], "", 1);
+        }
+        while (!never)
+            ;
+    }
+    return read(told[0], &byte, 1) == 1 ? 0 : 1;
+}
+
 static int waits(void)
 {
     char byte;
@@ -692,6 +714,7 @@ int main(int argc, char **argv)
         {"spins", spins},
         {"spins_for_ever", spins_for_ever},
         {"forks", forks},
+        {"leaves_children", leaves_children},
         {"waits", waits},
         {"handles", handles},
         {"blocks_signals", blocks_signals},
