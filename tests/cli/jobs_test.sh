@@ -433,15 +433,23 @@ every_never_runs_two_at_once() {
 }
 
 every_ends_what_is_in_the_way() {
-    "$thrum" every 0.3 --on-overlap kill -- sh -c 'sleep 1000 & echo $! $$ >>killed-pids; sleep 1000' 2>err &
-    local process=$!
-    until_true lines_in killed-pids 3 || return 1
-    for pid in $(head -n 2 killed-pids); do until_true gone "$pid" || return 1; done
-    kill -TERM $process
-    until_true grep -q 'waiting for the command to end' err || return 1
+    local process
+    succeeds_once signalled_during_a_run || return 1
     kill -HUP $process
     ends 143 $process && grep -q 'run 1 was ended by signal 15' err && all_gone killed-pids 3
 }
+# A signal that comes between two runs finds nothing to wait for.
+signalled_during_a_run() {
+    rm -f killed-pids
+    "$thrum" every 0.3 --on-overlap kill -- sh -c 'sleep 1000 & echo $! $$ >>killed-pids; sleep 1000' 2>err &
+    process=$!
+    until_true lines_in killed-pids 3 || return 1
+    for pid in $(head -n 2 killed-pids); do until_true gone "$pid" || return 1; done
+    kill -TERM $process
+    until_true waits_or_ended || return 1
+    grep -q 'waiting for the command to end' err
+}
+waits_or_ended() { gone $process || grep -q 'waiting for the command to end' err; }
 
 every_waits_for_its_command_after_a_signal() {
     "$thrum" every 10ms -- sh -c 'echo x >>started; until test -e enough; do sleep 0.01; done; echo x >>ended' 2>err &
