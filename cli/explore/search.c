@@ -112,6 +112,9 @@ int search_learn(struct runner *runner, const struct explore_options *options, c
         search_plan(region, options, &(struct recipe){.seed = seed});
         region->plan.learn = seed < LEARNING;
         region->plan.memory = region->plan.learn ? MEMORY_ALL : shorter[seed - LEARNING];
+        if (region->plan.memory == MEMORY_OFF &&
+            region->loops) /* no schedule will be without points */
+            break;
         uint32_t *length = &region->lengths[region->plan.memory];
         rc = runner_run(runner, NULL, NULL, &outcome, message, size);
         if (rc == 0 && *length < region->choices)

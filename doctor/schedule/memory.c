@@ -28,8 +28,7 @@
  * A call of a library function that accesses the data before it has called anything else (memcpy, strlen)
  * is one point, at its first access. Other accesses in libraries are none.
  *
- * A thread that reads the same values again and again, without a write or a call in between, waits for another:
- * it goes behind. If there is no other that could go on, nothing will change, and the run has failed. For this
+ * A thread that waits in a loop for memory goes behind, and the run has failed if nothing can end the loop (loop.c). For this
  * the last thread that lives has points, too, as long as it does nothing else.
  *
  * An access costs about 20 us. So the number of faults is limited, for a page (pages.c) and for a run. The
@@ -44,6 +43,7 @@
 #include "arena.h"
 #include "instruction.h"
 #include "kernel.h"
+#include "loop.h"
 #include "pages.h"
 #include "sharing.h"
 
@@ -129,9 +129,6 @@ long thrum__memory_handler(int number, void (*handler)(int, siginfo_t *, void *)
 enum {
     FAULTS_MOST = 40000, /* of a run, until it has no more memory points */
     OPENED_MOST = 4,
-    READS_KEPT = 8,
-    LOOPS_MOST = 1000, /* reads of the same values, while no other thread goes on */
-    LOOP_SLEEP_NS = 1000000,
     LAST_MOST =
         64,     /* faults of the last thread that are no such reads, until it has no more points */
     WRITES = 2, /* bits of the error code of a page fault */
@@ -155,13 +152,6 @@ static struct {
     uintptr_t opened[OPENED_MOST]; /* addresses on pages */
     int opened_count;
 } step;
-
-/* What the threads have read last. */
-static struct {
-    uint64_t seen[READS_KEPT]; /* a hash of place, address and value */
-    uint32_t next, loops;
-    uint32_t steps; /* its own steps, when it read last */
-} reads[SCHEDULE_THREADS];
 
 bool thrum__memory_is_text(const void *place)
 {
@@ -249,41 +239,6 @@ static void end_step(ucontext_t *user)
         enter(MODE_PROGRAM);
 }
 
-/* A loop that only reads waits for another thread. */
-static void note_read(uintptr_t place, uintptr_t address, uint64_t value)
-{
-    const struct turn_thread *self = thrum__turn_self;
-    uint64_t seen = ((place * 31 + address) * 0x9e3779b97f4a7c15 ^ value) | 1;
-    bool again = false, alone = reads[self->index].steps + 1 == thrum__turn_region->steps;
-    for (int i = 0; i < READS_KEPT; i++)
-        again |= reads[self->index].seen[i] == seen;
-    reads[self->index].steps = thrum__turn_region->steps;
-    if (!again) {
-        reads[self->index].seen[reads[self->index].next++ % READS_KEPT] = seen;
-        reads[self->index].loops = 0;
-        return;
-    }
-    last_faults = 0;
-    thrum__turn_region->loops |= thrum__turn_region->plan.learn;
-    thrum__turn_behind();
-    /* No other thread has taken a step since it read last: perhaps none ever will. */
-    uint32_t loops = reads[self->index].loops = alone ? reads[self->index].loops + 1 : 0;
-    if (loops % LOOPS_MOST != LOOPS_MOST - 1)
-        return;
-    if (thrum__turn_anyone()) { /* time must pass first */
-        thrum__turn_sleep(thrum__turn_now() + LOOP_SLEEP_NS * loops, (const void *)(place + 1));
-        reads[self->index].steps = thrum__turn_region->steps;
-    } else
-        thrum__turn_fail(VERDICT_STUCK, (const void *)address, (const void *)place,
-                         "a thread waits in a loop for memory that no other thread can change");
-}
-
-/* A write, or a step at a call, ends such a loop. */
-static void forget_reads(void)
-{
-    memset(&reads[thrum__turn_self->index], 0, sizeof reads[0]);
-}
-
 static void point(enum schedule_kind kind, uintptr_t address, uintptr_t pc)
 {
     /* Places are those behind a call: one byte back is inside of the instruction. */
@@ -302,20 +257,27 @@ static void split(uintptr_t address, uintptr_t pc, size_t size)
         thrum__pages_poke(address, &before, size);
 }
 
-static void make_points(uintptr_t address, uintptr_t pc, bool write)
+static void make_points(const ucontext_t *user, uintptr_t address, uintptr_t pc, bool write)
 {
     struct instruction what = thrum__instruction((const uint8_t *)pc);
     uint64_t value = 0;
-    if (what.updates && what.atomic)
+    bool again = thrum__loop_settle(user);
+    if (what.updates && what.atomic) {
         point(STEP_ATOMIC, address, pc);
-    else if (what.updates && write)
-        split(address, pc, what.size);
-    else
-        point(write ? STEP_WRITE : STEP_READ, address, pc);
-    if (write)
-        forget_reads();
-    else if (thrum__pages_peek(address, &value, what.size))
-        note_read(pc, address, value);
+        if (thrum__pages_peek(address, &value, what.size))
+            thrum__loop_atomic(pc, address, value, what.size);
+    } else {
+        if (what.updates && write)
+            split(address, pc, what.size);
+        else
+            point(write ? STEP_WRITE : STEP_READ, address, pc);
+        if (write)
+            thrum__loop_ends();
+        else if (thrum__pages_peek(address, &value, what.size))
+            again |= thrum__loop_read(user, pc, address, value);
+    }
+    if (again)
+        last_faults = 0;
 }
 
 static void at_access(ucontext_t *user, uintptr_t address, bool write)
@@ -335,7 +297,7 @@ static void at_access(ucontext_t *user, uintptr_t address, bool write)
     if (mode == MODE_OFF || thrum__pages_wear(address))
         return;
     if (!thrum__pages_is_table(address) && thrum__sharing_note(address, write)) {
-        make_points(address, pc, write);
+        make_points(user, address, pc, write);
     }
     if (mode == MODE_OFF)
         return;
@@ -360,7 +322,7 @@ static void at_library_access(const ucontext_t *user, uintptr_t address, bool wr
     memcpy(&top, (const void *)(uintptr_t)user->uc_mcontext.gregs[REG_RSP], sizeof top);
     if (was_called(top) && !is_own((uintptr_t)user->uc_mcontext.gregs[REG_RIP]) &&
         thrum__pages_is_data(address) && thrum__sharing_note(address, write)) {
-        forget_reads();
+        thrum__loop_ends();
         point(write ? STEP_WRITE : STEP_READ, address, top - 1);
     }
     if (mode == MODE_PROGRAM)

@@ -189,10 +189,15 @@ bool thrum__pages_wear(uintptr_t address)
     return true;
 }
 
+size_t thrum__pages_peek_some(uintptr_t address, void *into, size_t size)
+{
+    long got = thrum__kernel(SYS_pread64, memory_file, (long)into, (long)size, (long)address, 0);
+    return got > 0 ? (size_t)got : 0;
+}
+
 bool thrum__pages_peek(uintptr_t address, void *into, size_t size)
 {
-    return thrum__kernel(SYS_pread64, memory_file, (long)into, (long)size, (long)address, 0) ==
-           (long)size;
+    return thrum__pages_peek_some(address, into, size) == size;
 }
 
 void thrum__pages_poke(uintptr_t address, const void *from, size_t size)

@@ -32,4 +32,7 @@ bool thrum__pages_wear(uintptr_t address);
 bool thrum__pages_peek(uintptr_t address, void *into, size_t size);
 void thrum__pages_poke(uintptr_t address, const void *from, size_t size);
 
+/* Reads up to the end of what is mapped. Returns how many bytes there were. */
+size_t thrum__pages_peek_some(uintptr_t address, void *into, size_t size);
+
 #endif

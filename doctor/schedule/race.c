@@ -445,7 +445,8 @@ static void after_atomic(const volatile void *address, int order, bool read, boo
         after_write(address, order, read);
 }
 
-/* A load in a loop waits for another thread: it goes behind, once nothing changes. */
+/* A load in a loop waits for another thread: it goes behind, once nothing changes. So does an update that changes nothing, as
+ * a test-and-set of a lock that is held. */
 static void after_load(const volatile void *address, uint64_t value)
 {
     struct turn_thread *self = thrum__turn_self;
@@ -464,6 +465,8 @@ static void after_load(const volatile void *address, uint64_t value)
         before_atomic(address, bits / 8, true, PLACE);                                             \
         uint##bits##_t old = builtin(address, value, __ATOMIC_SEQ_CST);                            \
         after_atomic(address, order, true, true);                                                  \
+        if (__atomic_load_n(address, __ATOMIC_RELAXED) == old)                                     \
+            after_load(address, old);                                                              \
         return old;                                                                                \
     }
 

@@ -184,10 +184,11 @@ struct schedule_region {
 
     /* Of this run. */
     uint32_t verdict, signal;
-    uint32_t looking; /* the program has stopped for the command to look */
-    uint32_t current; /* the thread that runs */
-    uint32_t steps;   /* all that were taken */
-    uint32_t choices; /* all that were made */
+    uint32_t looking;    /* the program has stopped for the command to look */
+    uint32_t current;    /* the thread that runs */
+    uint32_t steps;      /* all that were taken */
+    uint32_t idle_steps; /* of them, yields and sleeps */
+    uint32_t choices;    /* all that were made */
     uint32_t thread_count;
     uint32_t uncontrolled; /* times that a thread was stopped at no call */
     uint32_t preemptions;

@@ -280,6 +280,7 @@ static void note_step(struct turn_thread *thread, bool could_stay)
         thread->ticks = 0;
     now_ns += STEP_NS;
     region->steps++;
+    region->idle_steps += thread->act.kind == STEP_YIELD || thread->act.kind == STEP_SLEEP;
     thrum__choice_taken(threads, thread_count, thread);
     if (region->steps >= region->plan.step_limit)
         thrum__turn_fail(VERDICT_LIMIT, NULL, NULL, "the limit of steps was reached");

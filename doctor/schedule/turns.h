@@ -114,6 +114,12 @@ void thrum__turn_interrupt(struct turn_thread *thread);
 /* The thread goes behind all others until each of them has had a turn. */
 void thrum__turn_behind(void);
 
+/* How many steps all threads have taken, without yields and sleeps, which change nothing. */
+static inline uint32_t thrum__turn_moves(void)
+{
+    return thrum__turn_region->steps - thrum__turn_region->idle_steps;
+}
+
 /* True if another thread can go on, now or later. */
 bool thrum__turn_anyone(void);
 

@@ -273,6 +273,46 @@ static void fork_beside_locks(void)
     assert(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
 }
 
+static thrum_queue *cells;
+
+static int put_often(thrum_task *self)
+{
+    const uint64_t items[2] = {1, 2};
+    (void)self;
+    thrum_event_set(&begun);
+    for (int i = 0; i < CHILDREN / 2; i++) {
+        size_t put;
+        (void)!thrum_queue_put_many(cells, items, 2, &put, THRUM_NOW);
+    }
+    return 0;
+}
+
+/* The child takes what is in the queue. A cell that a thread of the parent has claimed and not filled would keep it for ever. */
+static void fork_beside_puts(void)
+{
+    thrum_thread *threads[2];
+    cells = thrum_queue_new(sizeof(uint64_t), &(thrum_queue_options){.max_size = 16});
+    assert(cells);
+    for (int i = 0; i < 2; i++)
+        threads[i] = thrum_thread_start(put_often, NULL, 0);
+    (void)!thrum_event_wait(&begun, THRUM_FOREVER);
+    pid_t pid = fork();
+    if (pid == 0) {
+        uint64_t item;
+        setrlimit(RLIMIT_CPU, &(struct rlimit){1, 2});
+        while (thrum_queue_get(cells, &item, THRUM_NOW) == 0)
+            ;
+        _exit(0);
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)!thrum_thread_join(threads[i], THRUM_FOREVER);
+        thrum_thread_free(threads[i]);
+    }
+    int status;
+    assert(pid > 0 && waitpid(pid, &status, 0) == pid && status == 0);
+    thrum_queue_free(cells);
+}
+
 /* ---- the end of the program ---- */
 
 static void see_both(void)
@@ -336,6 +376,7 @@ static const struct {
     {"cancel_of_the_inner", cancel_of_the_inner},
     {"cancel_of_the_thread", cancel_of_the_thread},
     {"fork_beside_locks", fork_beside_locks},
+    {"fork_beside_puts", fork_beside_puts},
     {"end_of_main", end_of_main},
     {"read_again_beside_a_writer", read_again_beside_a_writer},
     {"statistics_beside_tasks", statistics_beside_tasks},

@@ -105,12 +105,19 @@ memory_points_raise_no_false_alarm() {
 
 # Its limit of processor time is not what ends it.
 a_crash_ends_the_run() {
-    explore 66 --json --compute 1000s -- "$samples/plain" bad_main_uses_what_a_thread_makes && holds "r['outcomes']['crash'] == 1"
+    explore 66 --json -j 1 --compute 1000s -- "$samples/plain" bad_main_uses_what_a_thread_makes &&
+        holds "r['outcomes']['crash'] == 1"
 }
 
 a_loop_that_waits_for_ever_is_a_deadlock() {
     explore 66 -- "$samples/plain" bad_busy_wait_misses_the_flag &&
         grep -q '^deadlock: T0 main waits in a loop for memory flag in bad_busy_wait.* (plain.c:[0-9]*), which no other' out
+}
+
+# A test-and-set that finds the lock held counts as a read, so it lets others go on: else each schedule would have as many
+# steps as is allowed.
+a_spin_lock_costs_few_steps() {
+    explore 0 --json -r 40 -- "$samples/plain" good_test_and_set_by_eight && holds "r['longest'] < 2000"
 }
 
 memory_that_was_freed_is_not_used() {
@@ -406,7 +413,7 @@ is_not_run() { ! pgrep -f "$1"; }
 
 tests='bad_programs_fail_within_1000_schedules_and_each_time_again good_programs_never_fail
 memory_points_find_what_no_call_separates memory_points_raise_no_false_alarm
-a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock memory_that_was_freed_is_not_used
+a_crash_ends_the_run a_loop_that_waits_for_ever_is_a_deadlock a_spin_lock_costs_few_steps memory_that_was_freed_is_not_used
 the_steps_that_matter_are_marked a_schedule_becomes_a_timeline jobs_do_not_change_the_answer shrinking_leaves_two_departures shrinking_finds_the_fewest_preemptions depth_first_search_tries_all
 each_strategy_finds_a_deadlock a_deadlock_is_told an_assertion_is_told_with_its_message
 races_of_instrumented_programs_are_found a_race_shows_both_accesses an_instrumented_program_runs_by_itself

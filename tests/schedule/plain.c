@@ -674,6 +674,245 @@ static void good_rows_of_their_own(void)
     assert(sum == 4L * 63 * 32);
 }
 
+/* ---- loops that read what is shared ---- */
+
+static volatile int limit;
+
+static void *raise_limit(void *unused)
+{
+    __atomic_fetch_add(&limit, 1500, __ATOMIC_SEQ_CST);
+    return unused;
+}
+
+/* It reads the same value again and again, but does not wait for another. */
+static long sum_to_limit(void)
+{
+    long sum = 0;
+    for (int i = 0; i < limit; i++)
+        sum += i;
+    return sum;
+}
+
+static void good_loop_of_the_last_thread(void)
+{
+    go(raise_limit, NULL);
+    go(raise_limit, NULL);
+    join_all();
+    assert(sum_to_limit() == 3000 * 2999 / 2);
+}
+
+static void *sum_and_tell(void *unused)
+{
+    limit = 3000;
+    assert(sum_to_limit() == 3000 * 2999 / 2);
+    sem_post(&sem);
+    return unused;
+}
+
+static void good_loop_while_all_others_wait(void)
+{
+    sem_init(&sem, 0, 0);
+    go(sum_and_tell, NULL);
+    sem_wait(&sem);
+    join_all();
+    assert(limit == 3000);
+}
+
+static volatile int held;
+
+static void spin_acquire(void)
+{
+    while (__atomic_exchange_n(&held, 1, __ATOMIC_ACQUIRE))
+        ;
+}
+
+static void *add_with_spin_lock(void *unused)
+{
+    for (int i = 0; i < 3; i++) {
+        spin_acquire();
+        *(volatile int *)&counter += 1;
+        __atomic_store_n(&held, 0, __ATOMIC_RELEASE);
+    }
+    return unused;
+}
+
+static void good_test_and_set_by_eight(void)
+{
+    for (int i = 0; i < 8; i++)
+        go(add_with_spin_lock, NULL);
+    join_all();
+    assert(counter == 24);
+}
+
+/* The thread that comes second returns with the lock. */
+static void *return_with_spin_lock(void *unused)
+{
+    spin_acquire();
+    *(volatile int *)&counter += 1;
+    if (counter == 2)
+        return unused;
+    __atomic_store_n(&held, 0, __ATOMIC_RELEASE);
+    return unused;
+}
+
+static void bad_spin_lock_kept(void)
+{
+    for (int i = 0; i < 3; i++)
+        go(return_with_spin_lock, NULL);
+    join_all();
+}
+
+/* The test and the set are two steps. */
+static void *add_with_broken_lock(void *unused)
+{
+    while (held)
+        ;
+    held = 1;
+    *(volatile int *)&counter += 1;
+    held = 0;
+    return unused;
+}
+
+static void bad_test_and_then_set(void)
+{
+    for (int i = 0; i < 3; i++)
+        go(add_with_broken_lock, NULL);
+    join_all();
+    assert(counter == 3);
+}
+
+static void *wait_for_flag(void *unused)
+{
+    while (!flag)
+        ;
+    return unused;
+}
+
+static void good_fifty_wait_in_loops(void)
+{
+    for (int i = 0; i < 50; i++)
+        go(wait_for_flag, NULL);
+    sched_yield();
+    flag = 1;
+    join_all();
+}
+
+static void bad_yields_until_a_flag_that_is_gone(void)
+{
+    go(lower_flag, NULL);
+    while (!flag)
+        sched_yield();
+    join_all();
+}
+
+static void bad_sleeps_until_a_flag_that_is_gone(void)
+{
+    go(lower_flag, NULL);
+    while (!flag)
+        usleep(100);
+    join_all();
+}
+
+/* Lamport's bakery. */
+static volatile int chooses[3], ticket[3];
+
+static void take_ticket(int self)
+{
+    int most = 0;
+    for (int i = 0; i < 3; i++)
+        most = ticket[i] > most ? ticket[i] : most;
+    ticket[self] = most + 1;
+}
+
+static bool is_served_before(int other, int self)
+{
+    int theirs = ticket[other], own = ticket[self];
+    return theirs && (theirs < own || (theirs == own && other < self));
+}
+
+static void add_when_served(int self)
+{
+    for (int i = 0; i < 3; i++) {
+        while (chooses[i])
+            ;
+        while (is_served_before(i, self))
+            ;
+    }
+    *(volatile int *)&counter += 1;
+    ticket[self] = 0;
+}
+
+static void *bakery(void *argument)
+{
+    int self = (int)(intptr_t)argument;
+    chooses[self] = 1;
+    take_ticket(self);
+    chooses[self] = 0;
+    add_when_served(self);
+    return NULL;
+}
+
+static void good_bakery(void)
+{
+    for (intptr_t i = 0; i < 3; i++)
+        go(bakery, (void *)i);
+    join_all();
+    assert(counter == 3);
+}
+
+/* ---- two threads that take the same ---- */
+
+static volatile int references = 2;
+
+static void *let_go(void *unused)
+{
+    references -= 1;
+    if (references == 0)
+        __atomic_fetch_add(&total, 1, __ATOMIC_SEQ_CST);
+    return unused;
+}
+
+static void bad_references_counted_without_lock(void)
+{
+    go(let_go, NULL);
+    go(let_go, NULL);
+    join_all();
+    assert(total == 1);
+}
+
+/* A queue whose owner takes without a lock, unless it is about to become empty. It looks too early. */
+static volatile int first_item, end_item;
+static int taken[4];
+
+static void take_item(int item)
+{
+    int times = __atomic_add_fetch(&taken[item], 1, __ATOMIC_SEQ_CST);
+    assert(times == 1);
+}
+
+static void *steal_items(void *unused)
+{
+    for (int i = 0; i < 2; i++) {
+        pthread_mutex_lock(&a);
+        int item = first_item;
+        bool any = item < end_item;
+        first_item = any ? item + 1 : item;
+        pthread_mutex_unlock(&a);
+        if (any)
+            take_item(item);
+    }
+    return unused;
+}
+
+static void bad_owner_and_thief_take_the_same(void)
+{
+    end_item = 4;
+    go(steal_items, NULL);
+    while (first_item < end_item)
+        take_item(--end_item);
+    join_all();
+}
+
 static const struct case_row cases[] = {
     CASE(bad_counter),
     CASE(bad_counter_in_a_loop),
@@ -694,6 +933,12 @@ static const struct case_row cases[] = {
     CASE(bad_queue_freed_in_use),
     CASE(bad_argument_freed_in_use),
     CASE(bad_twenty_writers_seen_between),
+    CASE(bad_spin_lock_kept),
+    CASE(bad_test_and_then_set),
+    CASE(bad_yields_until_a_flag_that_is_gone),
+    CASE(bad_sleeps_until_a_flag_that_is_gone),
+    CASE(bad_references_counted_without_lock),
+    CASE(bad_owner_and_thief_take_the_same),
     CASE(good_atomic_counter),
     CASE(good_one_lock),
     CASE(good_published_when_complete),
@@ -707,6 +952,11 @@ static const struct case_row cases[] = {
     CASE(good_buffers_of_the_program),
     CASE(good_sort_in_halves),
     CASE(good_rows_of_their_own),
+    CASE(good_loop_of_the_last_thread),
+    CASE(good_loop_while_all_others_wait),
+    CASE(good_test_and_set_by_eight),
+    CASE(good_fifty_wait_in_loops),
+    CASE(good_bakery),
 };
 
 int main(int argc, char **argv)
