@@ -69,7 +69,8 @@ static inline int shared_segments(void)
     return count;
 }
 
-/* How many descriptors this process has. */
+/* How many descriptors this process has. A thread of the library may have one more for a moment, so a test waits until there are
+ * as few as before. */
 static inline int open_descriptors(void)
 {
     int count = 0;

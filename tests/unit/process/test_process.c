@@ -148,7 +148,7 @@ TEST(many_processes_at_once_leave_nothing)
         CHECK_INT(result, ==, i * i);
         thrum_process_free(processes[i]);
     }
-    CHECK_INT(open_descriptors(), ==, before);
+    UNTIL(open_descriptors() <= before);
     CHECK_INT(live_children(), ==, 0);
 }
 

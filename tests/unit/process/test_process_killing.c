@@ -155,7 +155,7 @@ static void fight_at(enum stage stage)
     for (uint32_t turn = 0; turn < rounds(); turn++)
         for (int i = 0; i < ACTIONS; i++)
             fight(actions[i], stage, turn);
-    CHECK_INT(open_descriptors(), ==, before);
+    UNTIL(open_descriptors() <= before);
 }
 
 /* A long run takes as long as it takes: a fight has its own deadlines. */
@@ -254,5 +254,5 @@ TEST_DEADLINE(workers_end_with_a_parent_that_is_killed, PATIENCE)
     for (uint32_t turn = 0; turn < rounds(); turn++)
         for (size_t i = 0; i < sizeof stages / sizeof stages[0]; i++)
             kill_parent(stages[i], turn);
-    CHECK_INT(open_descriptors(), ==, before);
+    UNTIL(open_descriptors() <= before);
 }
