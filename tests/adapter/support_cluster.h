@@ -21,6 +21,7 @@ static inline thrum_cluster_options options_with(const thrum_cluster_options *mo
     options.servers = test_servers ? test_servers : server.url;
     options.pool = "test";
     options.lease = 1;
+    options.max_deliveries = 1000; /* a lease may end on a busy machine with nobody lost */
     return options;
 }
 
@@ -87,7 +88,7 @@ static inline void start_server(void)
     nats_server_start(&server, NULL);
 }
 
-/* `executor`: "threads" or "processes". */
+/* `executor`: "threads", "processes" or "mortal": cluster_program.c. */
 static inline pid_t start_worker(const char *executor)
 {
     return cluster_program_start("worker", server.url, executor);

@@ -320,7 +320,7 @@ TEST_DEADLINE(a_poisonous_task_fails_after_three_workers_and_leaves_others_alone
     path_of("crash", &noted);
     pid_t workers[4];
     for (int i = 0; i < 4; i++)
-        workers[i] = start_worker("threads");
+        workers[i] = start_worker("mortal");
     thrum_executor *cluster = new_cluster(NULL);
     thrum_future *future = thrum_submit(cluster, crash, thrum_text(noted.path));
     CHECK_INT(code_of(future), ==, -ECHILD);
