@@ -62,12 +62,22 @@ static thrum__fiber *current(void)
     return self ? self->fiber : NULL;
 }
 
+/* The same, seen by a watcher. */
+static __attribute__((noinline, cold)) void switch_out_probed(thrum__fiber_worker *worker,
+                                                              thrum__fiber *fiber)
+{
+    uint64_t left = thrum__probe_table->leave();
+    thrum__worker_wait(worker, fiber);
+    thrum__probe(arrive, left);
+}
+
 /* Runs other fibers until this one is resumed. */
 static void switch_out(thrum__fiber_worker *worker, thrum__fiber *fiber)
 {
-    uint64_t left = thrum__probed() ? thrum__probe_table->leave() : 0;
-    thrum__worker_wait(worker, fiber);
-    thrum__probe(arrive, left);
+    if (thrum__probed())
+        switch_out_probed(worker, fiber);
+    else
+        thrum__worker_wait(worker, fiber);
 }
 
 static int park(thrum__context *self, uint64_t ticket, thrum_deadline deadline)
