@@ -215,14 +215,14 @@ static PyMethodDef barrier_methods[] = {
 };
 
 static PyGetSetDef barrier_getset[] = {
+    EXT_FIELD("parties", T_PYSSIZET, ext_barrier, parties, READONLY,
+              "How many parties pass together."),
+    EXT_FIELD("broken", T_BOOL, ext_barrier, broken, READONLY, "Whether the barrier is broken."),
     {"n_waiting", barrier_n_waiting_guarded, NULL, "How many parties wait now.", NULL},
     {NULL, NULL, NULL, NULL, NULL},
 };
 
 static PyMemberDef barrier_members[] = {
-    {"parties", T_PYSSIZET, offsetof(ext_barrier, parties), READONLY,
-     "How many parties pass together."},
-    {"broken", T_BOOL, offsetof(ext_barrier, broken), READONLY, "Whether the barrier is broken."},
     EXT_WEAK_MEMBER,
     EXT_DICT_MEMBER,
     {NULL, 0, 0, 0, NULL},

@@ -410,8 +410,12 @@ static PyMethodDef condition_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyGetSetDef condition_getset[] = {
+    EXT_FIELD("_lock", T_OBJECT, ext_condition, lock, READONLY, "The lock."),
+    {0},
+};
+
 static PyMemberDef condition_members[] = {
-    {"_lock", T_OBJECT, offsetof(ext_condition, lock), READONLY, "The lock."},
     EXT_WEAK_MEMBER,
     EXT_DICT_MEMBER,
     {NULL, 0, 0, 0, NULL},
@@ -426,11 +430,17 @@ PyDoc_STRVAR(condition_doc,
              "lock is a Lock or an RLock; without one the condition makes an RLock.");
 
 static PyType_Slot condition_slots[] = {
-    {Py_tp_doc, (void *)condition_doc},   {Py_tp_new, condition_new},
-    {Py_tp_init, condition_init_guarded}, {Py_tp_repr, condition_repr_guarded},
-    {Py_tp_traverse, condition_traverse}, {Py_tp_clear, condition_clear},
-    {Py_tp_dealloc, condition_dealloc},   {Py_tp_methods, condition_methods},
-    {Py_tp_members, condition_members},   {0, NULL},
+    {Py_tp_doc, (void *)condition_doc},
+    {Py_tp_new, condition_new},
+    {Py_tp_init, condition_init_guarded},
+    {Py_tp_repr, condition_repr_guarded},
+    {Py_tp_traverse, condition_traverse},
+    {Py_tp_clear, condition_clear},
+    {Py_tp_dealloc, condition_dealloc},
+    {Py_tp_methods, condition_methods},
+    {Py_tp_getset, condition_getset},
+    {Py_tp_members, condition_members},
+    {0, NULL},
 };
 
 PyType_Spec ext_condition_spec = {.name = "thrum._thrum.Condition",

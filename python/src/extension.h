@@ -206,6 +206,19 @@ typedef struct {
         "__dictoffset__", T_PYSSIZET, offsetof(ext_object, dict), READONLY, NULL                   \
     }
 
+/* For the tables of getters and setters: a field, as in a table of members, which is read and written inside the section of the
+ * object. The interpreter reads members without it. */
+#define EXT_FIELD(name, kind, structure, field, flags, doc)                                        \
+    {                                                                                              \
+        name, ext_field_get, ext_field_set, doc, &(PyMemberDef)                                    \
+        {                                                                                          \
+            name, kind, offsetof(structure, field), flags, NULL                                    \
+        }                                                                                          \
+    }
+
+PyObject *ext_field_get(PyObject *self, void *member);
+int ext_field_set(PyObject *self, PyObject *value, void *member);
+
 int ext_traverse(PyObject *self, visitproc visit, void *arg);
 int ext_clear(PyObject *self);
 void ext_dealloc(PyObject *self, inquiry clear);

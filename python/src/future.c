@@ -517,6 +517,8 @@ EXT_GUARD_GET(ext_future_get_observers)
 EXT_GUARD_GET(ext_future_get_callbacks)
 
 static PyGetSetDef future_getset[] = {
+    EXT_FIELD("_result", T_OBJECT, ext_future, result, 0, "The result, or None."),
+    EXT_FIELD("_exception", T_OBJECT, ext_future, exception, 0, "The exception, or None."),
     {"_state", ext_future_get_state_guarded, ext_future_set_state_guarded, "The name of the state.",
      NULL},
     {"_condition", ext_future_get_condition_guarded, NULL,
@@ -528,8 +530,6 @@ static PyGetSetDef future_getset[] = {
 };
 
 static PyMemberDef future_members[] = {
-    {"_result", T_OBJECT, offsetof(ext_future, result), 0, "The result, or None."},
-    {"_exception", T_OBJECT, offsetof(ext_future, exception), 0, "The exception, or None."},
     EXT_WEAK_MEMBER,
     EXT_DICT_MEMBER,
     {NULL, 0, 0, 0, NULL},

@@ -32,6 +32,24 @@ void ext_dealloc(PyObject *self, inquiry clear)
     Py_DECREF(type);
 }
 
+PyObject *ext_field_get(PyObject *self, void *member)
+{
+    PyObject *value;
+    EXT_BEGIN(self);
+    value = PyMember_GetOne((const char *)self, member);
+    EXT_END();
+    return value;
+}
+
+int ext_field_set(PyObject *self, PyObject *value, void *member)
+{
+    int rc;
+    EXT_BEGIN(self);
+    rc = PyMember_SetOne((char *)self, member, value);
+    EXT_END();
+    return rc;
+}
+
 PyObject *ext_list_get(PyObject *list, Py_ssize_t place)
 {
 #if PY_VERSION_HEX >= 0x030d0000

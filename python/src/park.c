@@ -496,9 +496,23 @@ static PyMethodDef listener_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* A waker writes it in the section of the queue. */
+static PyObject *listener_get_woken(PyObject *object, void *ignored)
+{
+    (void)ignored;
+    PyObject *value;
+    EXT_BEGIN(owner_or_self(object));
+    value = PyBool_FromLong(((ext_listener *)object)->waiter.woken);
+    EXT_END();
+    return value;
+}
+
+static PyGetSetDef listener_getset[] = {
+    {"woken", listener_get_woken, NULL, "Whether the callback was called.", NULL},
+    {0},
+};
+
 static PyMemberDef listener_members[] = {
-    {"woken", T_BOOL, offsetof(ext_listener, waiter.woken), READONLY,
-     "Whether the callback was called."},
     EXT_WEAK_MEMBER,
     {NULL, 0, 0, 0, NULL},
 };
@@ -509,6 +523,7 @@ static PyType_Slot listener_slots[] = {
     {Py_tp_clear, listener_clear},
     {Py_tp_dealloc, listener_dealloc},
     {Py_tp_methods, listener_methods},
+    {Py_tp_getset, listener_getset},
     {Py_tp_members, listener_members},
     {0, NULL},
 };

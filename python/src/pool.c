@@ -472,16 +472,20 @@ static PyMethodDef pool_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyGetSetDef pool_getset[] = {
+    EXT_FIELD("broken", T_OBJECT, ext_pool, broken, READONLY,
+              "The exception of all tasks, or None."),
+    EXT_FIELD("shut", T_BOOL, ext_pool, shut, READONLY, "Whether it accepts no more tasks."),
+    EXT_FIELD("workers", T_PYSSIZET, ext_pool, workers, READONLY, "The number of workers."),
+    EXT_FIELD("blocked", T_PYSSIZET, ext_pool, blocked, READONLY,
+              "How many of them wait for futures."),
+    EXT_FIELD("pending", T_PYSSIZET, ext_pool, count, READONLY, "The length of the backlog."),
+    EXT_FIELD("max_workers", T_PYSSIZET, ext_pool, max_workers, READONLY,
+              "The most workers that run tasks."),
+    {0},
+};
+
 static PyMemberDef pool_members[] = {
-    {"broken", T_OBJECT, offsetof(ext_pool, broken), READONLY,
-     "The exception of all tasks, or None."},
-    {"shut", T_BOOL, offsetof(ext_pool, shut), READONLY, "Whether it accepts no more tasks."},
-    {"workers", T_PYSSIZET, offsetof(ext_pool, workers), READONLY, "The number of workers."},
-    {"blocked", T_PYSSIZET, offsetof(ext_pool, blocked), READONLY,
-     "How many of them wait for futures."},
-    {"pending", T_PYSSIZET, offsetof(ext_pool, count), READONLY, "The length of the backlog."},
-    {"max_workers", T_PYSSIZET, offsetof(ext_pool, max_workers), READONLY,
-     "The most workers that run tasks."},
     EXT_WEAK_MEMBER,
     {NULL, 0, 0, 0, NULL},
 };
@@ -494,6 +498,7 @@ static PyType_Slot pool_slots[] = {
     {Py_tp_clear, pool_clear},
     {Py_tp_dealloc, pool_dealloc},
     {Py_tp_methods, pool_methods},
+    {Py_tp_getset, pool_getset},
     {Py_tp_members, pool_members},
     {0, NULL},
 };

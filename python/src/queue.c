@@ -494,6 +494,10 @@ EXT_GUARD_GET(ext_queue_get_mutex)
 EXT_GUARD_GET(ext_queue_get_condition)
 
 static PyGetSetDef queue_getset[] = {
+    EXT_FIELD("maxsize", T_PYSSIZET, ext_queue, maxsize, 0, "The most items; 0 is no limit."),
+    EXT_FIELD("unfinished_tasks", T_PYSSIZET, ext_queue, unfinished, 0,
+              "Items for which task_done() is due."),
+    EXT_FIELD("is_shutdown", T_BOOL, ext_queue, shut, 0, "Whether shutdown() was called."),
     {"queue", get_items_guarded, set_items_guarded, "The items. Hold the mutex to change them.",
      NULL},
     {"mutex", ext_queue_get_mutex_guarded, NULL, "A lock that excludes all other methods.", NULL},
@@ -507,10 +511,6 @@ static PyGetSetDef queue_getset[] = {
 };
 
 static PyMemberDef queue_members[] = {
-    {"maxsize", T_PYSSIZET, offsetof(ext_queue, maxsize), 0, "The most items; 0 is no limit."},
-    {"unfinished_tasks", T_PYSSIZET, offsetof(ext_queue, unfinished), 0,
-     "Items for which task_done() is due."},
-    {"is_shutdown", T_BOOL, offsetof(ext_queue, shut), 0, "Whether shutdown() was called."},
     EXT_WEAK_MEMBER,
     EXT_DICT_MEMBER,
     {NULL, 0, 0, 0, NULL},

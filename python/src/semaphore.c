@@ -203,16 +203,20 @@ static PyMethodDef semaphore_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyGetSetDef semaphore_getset[] = {
+    EXT_FIELD("_value", T_PYSSIZET, ext_semaphore, value, 0, "The permits that are there."),
+    {0},
+};
+
 static PyMemberDef semaphore_members[] = {
-    {"_value", T_PYSSIZET, offsetof(ext_semaphore, value), 0, "The permits that are there."},
     EXT_WEAK_MEMBER,
     EXT_DICT_MEMBER,
     {NULL, 0, 0, 0, NULL},
 };
 
-static PyMemberDef bounded_members[] = {
-    {"_initial_value", T_PYSSIZET, offsetof(ext_semaphore, limit), 0, "The most permits."},
-    {NULL, 0, 0, 0, NULL},
+static PyGetSetDef bounded_getset[] = {
+    EXT_FIELD("_initial_value", T_PYSSIZET, ext_semaphore, limit, 0, "The most permits."),
+    {0},
 };
 
 PyDoc_STRVAR(semaphore_doc,
@@ -224,11 +228,17 @@ PyDoc_STRVAR(bounded_doc, "BoundedSemaphore(value=1)\n--\n\n"
                           "One release too many raises ValueError.");
 
 static PyType_Slot semaphore_slots[] = {
-    {Py_tp_doc, (void *)semaphore_doc},   {Py_tp_new, semaphore_new},
-    {Py_tp_init, semaphore_init_guarded}, {Py_tp_repr, semaphore_repr_guarded},
-    {Py_tp_traverse, ext_traverse},       {Py_tp_clear, ext_clear},
-    {Py_tp_dealloc, semaphore_dealloc},   {Py_tp_methods, semaphore_methods},
-    {Py_tp_members, semaphore_members},   {0, NULL},
+    {Py_tp_doc, (void *)semaphore_doc},
+    {Py_tp_new, semaphore_new},
+    {Py_tp_init, semaphore_init_guarded},
+    {Py_tp_repr, semaphore_repr_guarded},
+    {Py_tp_traverse, ext_traverse},
+    {Py_tp_clear, ext_clear},
+    {Py_tp_dealloc, semaphore_dealloc},
+    {Py_tp_methods, semaphore_methods},
+    {Py_tp_getset, semaphore_getset},
+    {Py_tp_members, semaphore_members},
+    {0, NULL},
 };
 
 PyType_Spec ext_semaphore_spec = {.name = "thrum._thrum.Semaphore",
@@ -239,7 +249,7 @@ PyType_Spec ext_semaphore_spec = {.name = "thrum._thrum.Semaphore",
 static PyType_Slot bounded_slots[] = {
     {Py_tp_doc, (void *)bounded_doc},
     {Py_tp_init, bounded_init_guarded},
-    {Py_tp_members, bounded_members},
+    {Py_tp_getset, bounded_getset},
     {0, NULL},
 };
 

@@ -9,10 +9,11 @@ import queue as standard_queue
 import subprocess
 import sys
 import threading as standard
+import types
 import unittest
 import weakref
 
-from thrum import futures, queue, threading
+from thrum import _thrum, futures, queue, threading
 
 MAKERS = {
     "Barrier": lambda cls: cls(2),
@@ -113,6 +114,13 @@ class ClassTest(unittest.TestCase):
             self.assertIsInstance(condition, standard.Condition)
             self.assertIs(type(condition), threading.Condition)
         self.assertIsInstance(items.mutex, type(standard.Lock()))
+
+    def test_fields_are_read_inside_the_section_of_their_object(self):
+        # The interpreter reads a member without it: another thread may drop the value amid that.
+        for cls in filter(lambda thing: isinstance(thing, type), vars(_thrum).values()):
+            for name, attribute in vars(cls).items():
+                if name not in ("__weaklistoffset__", "__dictoffset__"):
+                    self.assertNotIsInstance(attribute, types.MemberDescriptorType, (cls, name))
 
     def test_limit_of_a_queue_may_be_a_float(self):
         for size, items in (1.3, 2), (2.0, 2), (float("inf"), 5), (float("nan"), 5), (-0.5, 5):
