@@ -62,9 +62,20 @@ static bool any_circle(const struct turn_thread *threads, uint32_t count)
     return false;
 }
 
+static bool any_ready(const struct turn_thread *threads, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (threads[i].shown->state == THREAD_IO &&
+            threads[i].act.ready(threads[i].act.ready_argument))
+            return true;
+    return false;
+}
+
 void thrum__stuck(const struct turn_thread *threads, uint32_t count)
 {
     if (thrum__stuck_outside(threads, count) && !any_circle(threads, count))
         thrum__turn_fail(VERDICT_WAITS, NULL, NULL, "it waits for input or a signal from outside");
+    if (any_ready(threads, count)) /* a process that held the other end has just ended */
+        return;
     thrum__turn_fail(VERDICT_STUCK, NULL, NULL, "no thread can go on");
 }

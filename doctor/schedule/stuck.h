@@ -13,7 +13,7 @@ bool thrum__stuck_moves(const struct turn_thread *threads, uint32_t count);
 /* True if a thread waits for something from outside: input, or a signal. */
 bool thrum__stuck_outside(const struct turn_thread *threads, uint32_t count);
 
-/* Ends the run: a deadlock, unless something from outside is missing alone. */
-void thrum__stuck(const struct turn_thread *threads, uint32_t count) __attribute__((noreturn));
+/* Ends the run: a deadlock, unless something from outside is missing alone. Returns if a thread can go on now. */
+void thrum__stuck(const struct turn_thread *threads, uint32_t count);
 
 #endif

@@ -309,8 +309,10 @@ static struct turn_thread *pick_one(void)
             list[count++] = limited;
         else if (live_count() == 0)
             return NULL;
-        else if (!signal_comes(list, &count))
+        else if (!signal_comes(list, &count)) {
             thrum__stuck(threads, thread_count);
+            count = candidates(list);
+        }
     }
     struct turn_thread *next = thrum__choice_thread(list, count, current);
     if (next->shown->state != THREAD_READY)

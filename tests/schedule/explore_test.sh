@@ -350,6 +350,7 @@ waits_for_others_are_none() {
     for name in open_tcp open_udp pipe_of_child pair_of_child; do
         explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" "$name" && has '"outcomes":{"waits":2}' || return 1
     done
+    explore 0 --json -r 200 -m off -p 0.0005 -- "$samples/odd" children_end_soon || return 1
     mkfifo fifo
     explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9<>fifo && has '"outcomes":{"waits":2}' &&
         explore 0 --json -r 2 -j 1 -m off -p 0.05 -- "$samples/odd" inherited 9< <(exec sleep 1000) && has '"outcomes":{"waits":2}'

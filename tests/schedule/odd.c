@@ -582,6 +582,25 @@ static int make_pair(int *two)
     return socketpair(AF_UNIX, SOCK_STREAM, 0, two);
 }
 
+/* Each child holds the pipe for about as long as the command has patience. Its end is no deadlock, whenever it comes. */
+static int children_end_soon(void)
+{
+    for (int i = 0; i < 20; i++) {
+        int ends[2];
+        char byte;
+        if (pipe(ends) != 0)
+            exit(4);
+        pid_t pid = fork();
+        if (pid == 0)
+            _exit(0);
+        close(ends[1]);
+        if (read(ends[0], &byte, 1) != 0 || waitpid(pid, NULL, 0) != pid)
+            exit(5);
+        close(ends[0]);
+    }
+    return 0;
+}
+
 static int pipe_of_child(void)
 {
     return child_holds(pipe);
@@ -746,6 +765,7 @@ int main(int argc, char **argv)
         {"open_udp", open_udp},
         {"pipe_of_child", pipe_of_child},
         {"pair_of_child", pair_of_child},
+        {"children_end_soon", children_end_soon},
         {"inherited", inherited},
         {"interrupted_by_calls", interrupted_by_calls},
         {"interrupted_by_posts", interrupted_by_posts},
