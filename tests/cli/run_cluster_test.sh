@@ -155,17 +155,18 @@ a_client_that_is_killed_leaves_its_jobs_and_its_log() {
         [ "$(awk -F '\t' 'NR > 1 && $7 == 0 { print $1 }' killed.log | sort | paste -sd ' ')" = '1 2 3' ] && stop_worker
 }
 
-# The second signal ends what runs and what waits; both commands had begun or will never.
+# The second signal ends what runs and what waits. The worker may begin the second command when the first is ended, before it is
+# told that the second is, too; that one is ended as well.
 signals_end_jobs_on_workers() {
-    local pool=signals client
+    local pool=signals client process
     rm -f sleeper
     start_worker a -j 1
     start_client -j 2 --joblog ended -- sh -c 'echo $$ >>sleeper; sleep 1000 & echo $! >>sleeper; wait' ::: a b
     until_true lines_in sleeper 2 || return 1
     kill -TERM "$client" && until_true grep -q 'waiting for 2 jobs to end' err && kill -TERM "$client"
     wait "$client"
-    [ $? -eq 143 ] && until_true gone "$(sed -n 1p sleeper)" && until_true gone "$(sed -n 2p sleeper)" || return 1
-    [ "$(wc -l <sleeper)" -eq 2 ] && [ "$(wc -l <ended)" -eq 1 ] && stop_worker
+    [ $? -eq 143 ] && [ "$(wc -l <ended)" -eq 1 ] && stop_worker || return 1
+    while read -r process; do until_true gone "$process" || return 1; done <sleeper
 }
 
 halt_now_ends_jobs_on_workers() {
