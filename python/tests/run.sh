@@ -39,7 +39,8 @@ races() {
     work=$(mktemp -d)
     "$here/build.sh" "$python" "$work" -fsanitize=thread &&
         (
-            export PYTHONPATH="$work/python" LD_PRELOAD="$(${CC:-cc} -print-file-name=libtsan.so)"
+            LD_PRELOAD=$(${CC:-cc} -print-file-name=libtsan.so)
+            export PYTHONPATH="$work/python" LD_PRELOAD
             # In the child process of a fork, tests start threads.
             export TSAN_OPTIONS="die_after_fork=0 suppressions=$here/races_suppressed.txt"
             (cd "$here/unit" && "$python" -m unittest --quiet test_turns test_waits test_coroutines) &&
