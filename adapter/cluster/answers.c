@@ -61,8 +61,10 @@ static void take_results(struct client *client, natsMsg *message)
     struct delivery delivery = {0};
     bool wakes = false;
     if (thrum_cluster__delivery_read(natsMsg_GetReply(message), &delivery))
-        thrum_with (&client->lock)
+        thrum_with (&client->lock) {
             thrum_cluster__stream_note(&client->result_stream, delivery.sequence);
+            client->received++;
+        }
     while (sound && count-- > 0 && thrum_cluster__result_record_read(&reader, &record)) {
         struct outcome outcome = {NULL, record.kind, record.code < 0 ? record.code : -EPROTO,
                                   record.bytes, record.size};
@@ -209,8 +211,8 @@ static void look_for_stall(struct client *client, const char *text, size_t size)
 {
     bool stalls = false;
     thrum_with (&client->lock)
-        stalls = thrum_cluster__stalls(&client->stall, text, size, client->result_stream.last,
-                                       2 * client->link.settings.lease);
+        stalls = thrum_cluster__loses(&client->stall, text, size, client->result_stream.last,
+                                      client->received, RESULT_PATIENCE);
     if (stalls)
         thrum_cluster__delete_consumer(client, "s");
 }

@@ -218,10 +218,11 @@ void thrum_cluster__make_consumer(struct client *client)
     snprintf(
         text, sizeof text,
         "{\"stream_name\":\"thrum-%s-r\",\"config\":{\"durable_name\":\"%s\",\"deliver_policy\":"
-        "\"all\",\"ack_policy\":\"explicit\",\"ack_wait\":5000000000,\"max_deliver\":-1,"
+        "\"all\",\"ack_policy\":\"explicit\",\"ack_wait\":%llu,\"max_deliver\":-1,"
         "\"filter_subject\":\"thrum.%s.r.%s\",\"replay_policy\":\"instant\",\"deliver_subject\":"
         "\"%s\",\"max_ack_pending\":8192,\"inactive_threshold\":600000000000}}",
-        pool, client->id_text, pool, client->id_text, client->results);
+        pool, client->id_text, (unsigned long long)RESULT_WAIT, pool, client->id_text,
+        client->results);
     thrum_cluster__link_publish(&client->link, subject, "x", NULL, text, strlen(text));
 }
 

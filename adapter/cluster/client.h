@@ -23,6 +23,10 @@ enum {
 #define LARGE_MOST ((uint64_t)256 << 20) /* bytes of large arguments with the server */
 #define MS         ((thrum_time)1000000) /* a millisecond */
 
+/* After this time a result comes again that was not acknowledged; and after so long without any, its consumer is suspected. */
+#define RESULT_WAIT     (5000 * MS)
+#define RESULT_PATIENCE (RESULT_WAIT + 1000 * MS)
+
 struct parcel;
 
 struct flight {
@@ -99,6 +103,7 @@ struct client {
     bool lost;                 /* the server has lost its state */
     struct stream stream, result_stream;
     struct stall stall; /* of the consumer of results */
+    uint64_t received;  /* messages that it has delivered here */
     bool again;         /* publish what is not stored at once: the connection is new */
     size_t asked;       /* flights that were asked to stop */
     thrum_time resend_at, check_at, cancel_at, scan_at, recover_at; /* when to do this next */

@@ -74,6 +74,11 @@ struct stall {
     thrum_time since;   /* 0 if it is not suspected */
 };
 
+/* The same of a consumer that delivers here alone, and by itself: `received` is how many messages have come. Returns true if the
+ * server has messages that it has not delivered, or that were not acknowledged, and for `limit` none has come. */
+bool thrum_cluster__loses(struct stall *stall, const char *text, size_t size, uint64_t last,
+                          uint64_t received, thrum_time limit);
+
 /* Takes the server's answer about a consumer, whose stream has messages up to the number `last`. Returns true if messages have
  * been waiting for `limit`, and it has delivered none; or if it waits for later numbers than the stream will give next. */
 bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, uint64_t last,

@@ -4,7 +4,9 @@
  *
  *     worker   asks every lease whether its stream has messages; if so, for each consumer that it waits for, what the
  *              consumer has delivered. The counts are those of all workers
- *     client   the same for the consumer of its results, while it waits for some (check_server in client.c)
+ *     client   the same for the consumer of its results, while it waits for some (check_server in client.c). It alone gets what
+ *              that delivers, so it compares with what has come: nats-server 2.9 at times counts deliveries, again and again,
+ *              and sends nothing, from a consumer that was made in the first moments of its stream
  *
  * A consumer is *suspected* from the first answer that has messages pending, and as long as each later answer has the same count of
  * deliveries. An answer with a delivered message beyond the end of the stream is the same: if the stream went back (stream.c), the
@@ -31,16 +33,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, uint64_t last,
-                           thrum_time limit)
+/* The suspicion begins or goes on while `waits` holds and the count stays the same. */
+static bool suspect(struct stall *stall, bool waits, uint64_t count, thrum_time limit)
 {
-    const char *delivered = thrum_cluster__json_find(text, size, "delivered");
-    uint64_t pending = thrum_cluster__json_number(text, size, "num_pending");
-    size_t left = delivered ? size - (size_t)(delivered - text) : 0;
-    uint64_t count = delivered ? thrum_cluster__json_number(delivered, left, "consumer_seq") : 0;
-    bool beyond = delivered && thrum_cluster__json_number(delivered, left, "stream_seq") > last;
     thrum_time now = thrum_now();
-    if (!delivered || (!pending && !beyond)) {
+    if (!waits) {
         stall->since = 0;
     } else if (!stall->since || stall->delivered != count) {
         *stall = (struct stall){.delivered = count, .since = now};
@@ -49,6 +46,36 @@ bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, u
         return true;
     }
     return false;
+}
+
+/* A number inside of "delivered". */
+static uint64_t delivered_number(const char *text, size_t size, const char *key)
+{
+    const char *at = thrum_cluster__json_find(text, size, "delivered");
+    return at ? thrum_cluster__json_number(at, size - (size_t)(at - text), key) : 0;
+}
+
+/* True if the consumer has messages to deliver, or waits for later numbers than the stream will give next. */
+static bool has_more(const char *text, size_t size, uint64_t last)
+{
+    return thrum_cluster__json_find(text, size, "delivered") &&
+           (thrum_cluster__json_number(text, size, "num_pending") ||
+            delivered_number(text, size, "stream_seq") > last);
+}
+
+bool thrum_cluster__stalls(struct stall *stall, const char *text, size_t size, uint64_t last,
+                           thrum_time limit)
+{
+    return suspect(stall, has_more(text, size, last), delivered_number(text, size, "consumer_seq"),
+                   limit);
+}
+
+bool thrum_cluster__loses(struct stall *stall, const char *text, size_t size, uint64_t last,
+                          uint64_t received, thrum_time limit)
+{
+    bool waits =
+        has_more(text, size, last) || thrum_cluster__json_number(text, size, "num_ack_pending") > 0;
+    return suspect(stall, waits, received, limit);
 }
 
 /* Asks about consumers for which messages may wait. Under the lock. */
