@@ -22,7 +22,9 @@ void thrum__local_assign(void *value, uint32_t number)
 
 #else
 
-__thread struct thrum__local_slot thrum__local_slot __attribute__((tls_model("initial-exec")));
+/* "used": optimizers at link time do not see that assembler in thrum/parallel.h has the name, and would make it local. */
+__thread struct thrum__local_slot thrum__local_slot
+    __attribute__((tls_model("initial-exec"), used));
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t key; /* only for its destructor: the slot above is the value */
