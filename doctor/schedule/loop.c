@@ -35,7 +35,7 @@ static struct {
 } reads[SCHEDULE_THREADS];
 
 /* The last atomic instruction of each thread. */
-static struct {
+static struct atomic {
     uintptr_t place, address;
     uint64_t before;
     uint32_t steps; /* of the run, after it; 0: none */
@@ -126,13 +126,13 @@ void thrum__loop_ends(void)
 void thrum__loop_atomic(uintptr_t place, uintptr_t address, uint64_t value, size_t size)
 {
     atomics[thrum__turn_self->index] =
-        (typeof(atomics[0])){place, address, value, thrum__turn_region->steps, (uint8_t)size};
+        (struct atomic){place, address, value, thrum__turn_region->steps, (uint8_t)size};
 }
 
 /* If another thread has taken a step since, the instruction counts as a write. */
 bool thrum__loop_settle(const ucontext_t *user)
 {
-    typeof(atomics[0]) *last = &atomics[thrum__turn_self->index];
+    struct atomic *last = &atomics[thrum__turn_self->index];
     uint64_t value = 0;
     uint32_t steps = last->steps;
     if (steps == 0)
