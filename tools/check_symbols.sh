@@ -16,7 +16,7 @@ complain() {
 }
 
 # shellcheck disable=SC2046 # a list of words
-tested=$(awk -f "$here/strip.awk" tests/unit/*/*.c $(ls tests/adapter/*.c 2>/dev/null) | grep -ow 'thrum_[a-z0-9_]*' | sort -u)
+tested=$(awk -f "$here/strip.awk" tests/unit/*/*.c $(ls tests/adapter/*.[ch] 2>/dev/null) | grep -ow 'thrum_[a-z0-9_]*' | sort -u)
 
 has() { printf '%s\n' "$1" | grep -qx "$2"; }
 
