@@ -5,10 +5,10 @@
  * the program's own `main` under the schedule of the plan, and reports the child's status. Threads
  * that a constructor made are not in the child; then the command is told that it cannot be done so.
  *
- * Processes that a run has made end with it. They run free, and one that its parent has left would compute for ever,
- * beside all later runs. The server is the reaper of its descendants (PR_SET_CHILD_SUBREAPER), so it has them as
- * children as soon as the run is over. It kills these, and again their children, until there are none. If a
- * constructor has made a process, that is not told apart from a run's, and none is killed.
+ * The processes that a run has made end with the run. They run free. If one of them waited in a loop for its dead parent, it
+ * would compute for ever, beside all later runs. The server is the reaper of its descendants (PR_SET_CHILD_SUBREAPER), so
+ * they are its children as soon as the run is over. It kills them, and again their children, until there are none. If a
+ * constructor has made a process, the server cannot tell it from a process of a run, and kills none.
  */
 #include "hooks.h"
 #include "inside.h"
@@ -240,19 +240,21 @@ static int parent_of(const char *pid)
     return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
 }
 
-/* Kills the children that live now. Not every kernel lists them, so all processes are looked at. Returns false if /proc
- * cannot be read. */
+/* Kills the children that live now. Not every kernel lists them, so all processes are looked at. Returns false if there
+ * was none that this process may kill: a child may have become another user. */
 static bool kill_children(void)
 {
+    bool killed = false;
     int own = getpid();
     DIR *list = opendir("/proc");
     if (!list)
         return false;
     for (struct dirent *entry; (entry = readdir(list)) != NULL;)
         if (entry->d_name[0] >= '1' && entry->d_name[0] <= '9' && parent_of(entry->d_name) == own)
-            (void)thrum__kernel(SYS_kill, strtol(entry->d_name, NULL, 10), SIGKILL, 0, 0, 0);
+            killed |=
+                thrum__kernel(SYS_kill, strtol(entry->d_name, NULL, 10), SIGKILL, 0, 0, 0) == 0;
     closedir(list);
-    return true;
+    return killed;
 }
 
 static void end_what_a_run_left(void)
