@@ -83,6 +83,15 @@ static inline int code_of(thrum_future *future)
     return rc == THRUM_FAILED ? error->code : rc == -EMSGSIZE ? 0 : rc;
 }
 
+/* Waits for tasks, which end well, and frees their futures. */
+static inline void check_good(thrum_future **futures, int count)
+{
+    for (int i = 0; i < count; i++) {
+        CHECK_INT(code_of(futures[i]), ==, 0);
+        thrum_future_free(futures[i]);
+    }
+}
+
 static inline void start_server(void)
 {
     nats_server_start(&server, NULL);
@@ -97,8 +106,7 @@ static inline pid_t start_worker(const char *executor)
 static inline void check_square(thrum_executor *cluster)
 {
     thrum_future *future = thrum_submit(cluster, square, thrum_value(int64_t, 4));
-    CHECK_INT(code_of(future), ==, 0);
-    thrum_future_free(future);
+    check_good(&future, 1);
 }
 
 static inline void path_of(const char *name, struct noted *noted)

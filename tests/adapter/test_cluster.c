@@ -236,10 +236,7 @@ TEST(a_full_queue_refuses_or_waits)
     cluster = new_cluster(&(thrum_cluster_options){.max_queued = 5});
     for (int i = 0; i < COUNT; i++)
         futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
-    for (int i = 0; i < COUNT; i++) {
-        CHECK_INT(code_of(futures[i]), ==, 0);
-        thrum_future_free(futures[i]);
-    }
+    check_good(futures, COUNT);
     thrum_executor_shutdown(cluster);
     stop_local(&worker);
     nats_server_finish(&server);
@@ -364,10 +361,7 @@ static void survive_the_server(bool wipes)
     nats_server_kill(&server);
     thrum_future *meanwhile = thrum_submit(cluster, square, thrum_value(int64_t, 4));
     nats_server_again(&server, wipes);
-    for (int i = 0; i < QUEUED; i++) {
-        CHECK_INT(code_of(futures[i]), ==, 0);
-        thrum_future_free(futures[i]);
-    }
+    check_good(futures, QUEUED);
     CHECK_INT(code_of(meanwhile), ==, 0);
     CHECK_INT(begun(&noted), >=, QUEUED);
     thrum_future_free(meanwhile);

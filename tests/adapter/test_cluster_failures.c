@@ -258,10 +258,7 @@ static void run_tasks(thrum_executor *cluster, int count)
     thrum_future *futures[20];
     for (int i = 0; i < count; i++)
         futures[i] = thrum_submit(cluster, square, thrum_value(int64_t, i));
-    for (int i = 0; i < count; i++) {
-        CHECK_INT(code_of(futures[i]), ==, 0);
-        thrum_future_free(futures[i]);
-    }
+    check_good(futures, count);
 }
 
 static thrum_future *submit_for_a_second(thrum_executor *cluster)
@@ -402,10 +399,7 @@ static void check_partition(thrum_executor *cluster, enum part from)
     int code = code_of(late); /* in time, whatever the network does */
     CHECK(code == 0 || code == -ETIMEDOUT);
     part(from, false);
-    for (int i = 0; i < 6; i++) {
-        CHECK_INT(code_of(futures[i]), ==, 0);
-        thrum_future_free(futures[i]);
-    }
+    check_good(futures, 6);
     thrum_future_free(late);
 }
 

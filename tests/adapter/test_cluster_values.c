@@ -324,10 +324,7 @@ TEST_DEADLINE(tasks_wait_for_room_at_the_server, 60)
                   -ETIMEDOUT, "it");
     CHECK(!thrum_future_done(futures[0]));
     CHECK_INT(ask("", "$JS.API.STREAM.DELETE.full", "code"), ==, -1);
-    for (int i = 0; i < COUNT; i++) {
-        CHECK_INT(code_of(futures[i]), ==, 0);
-        thrum_future_free(futures[i]);
-    }
+    check_good(futures, COUNT);
     thrum_executor_shutdown(cluster);
     stop_local(&worker);
     nats_server_finish(&server);
