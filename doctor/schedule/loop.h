@@ -1,4 +1,4 @@
-/* Loops in which a thread waits for memory, for memory.c. All are told of the calling thread. */
+/* Finds loops in which the calling thread waits until another one changes memory. memory.c uses it. */
 #ifndef DOCTOR_SCHEDULE_LOOP_H
 #define DOCTOR_SCHEDULE_LOOP_H
 

@@ -284,7 +284,7 @@ TEST_DEADLINE(ten_thousand_connections_may_be_dropped_at_once, 60)
         thrum_socket_free(clients[i]);
     for (int i = 0; i < count; i++)
         JOIN(servers[i], 0);
-    /* Another thread may have opened a file meanwhile, which gets the number of one that was closed. */
+    /* Another thread may have opened a file since: the kernel gives it the number of a closed descriptor. */
     for (int i = 0; i < count; i++)
         CHECK(fstat(numbers[i], &now) != 0 || now.st_ino != files[i].st_ino ||
               now.st_dev != files[i].st_dev);
